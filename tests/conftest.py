@@ -1,0 +1,67 @@
+"""Real servers as session fixtures: each starts when the first test asks for it."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import pytest
+
+from tests.stack.build import BuildError
+from tests.stack.build_elasticsearch import ensure_elasticsearch_home
+from tests.stack.build_kubernetes import ensure_kubernetes_binaries
+from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
+from tests.stack.kubernetes import KubernetesServers
+from tests.stack.stack import Stack
+from tests.stack.tokens import TokenIssuer
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Build what the chosen tests need before the first one: no test's time limit covers a build of minutes."""
+    if session.config.option.collectonly:
+        return
+    needed = {fixture for item in session.items for fixture in getattr(item, "fixturenames", ())}
+    with _visible_output(session.config):
+        try:
+            if needed & {"kubernetes_servers", "stack"}:
+                ensure_kubernetes_binaries()
+            if needed & {"elasticsearch_server", "stack"} and not ExternalElasticsearch.is_configured():
+                ensure_elasticsearch_home()
+        except BuildError as error:
+            print(f"{error}\nTests that need this server will fail; the others run.")
+
+
+@pytest.fixture(scope="session")
+def idle_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Servers that start when they are asked for."""
+    servers = Stack()
+    yield servers
+    with _visible_output(request.config):  # Shows where logs are kept.
+        servers.stop(failed=request.session.testsfailed > 0)
+
+
+@pytest.fixture(scope="session")
+def stack(idle_stack: Stack) -> Stack:
+    """Kubernetes and Elasticsearch, started side by side."""
+    idle_stack.start()
+    return idle_stack
+
+
+@pytest.fixture(scope="session")
+def kubernetes_servers(idle_stack: Stack) -> KubernetesServers:
+    return idle_stack.kubernetes
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server(idle_stack: Stack) -> ElasticsearchServer:
+    return idle_stack.elasticsearch
+
+
+@pytest.fixture(scope="session")
+def issuer(idle_stack: Stack) -> TokenIssuer:
+    """Signs the tokens that this session's Elasticsearch accepts; starts nothing."""
+    return idle_stack.issuer
+
+
+def _visible_output(config: pytest.Config) -> AbstractContextManager[None]:
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return capture.global_and_fixture_disabled() if capture else nullcontext()
