@@ -1,6 +1,6 @@
 """Lays out Elasticsearch, with the real security plugin, from the jars on Maven Central.
 
-Everything runs on the class path. Small parts of our own stand for the modules that are not on Maven Central: see `es/`.
+Everything runs on the class path. Small parts of our own stand for modules that are not on Maven Central: see `es/`.
 """
 
 import shutil

@@ -1,0 +1,25 @@
+"""Names that manifests, Elasticsearch objects and the operator agree on."""
+
+from typing import Final
+
+GROUP: Final = "searchaccess.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+FINALIZER: Final = f"{GROUP}/revoke"
+"""Keeps a deleted object until Elasticsearch confirmed that its rights are gone."""
+
+ANNOTATION_RECONCILE: Final = f"{GROUP}/reconcile-requested-at"
+"""Any new value asks for a pass now; echoed in ``status.lastHandledReconcileAt``."""
+
+ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
+"""Name of the foreign Elasticsearch object (role or role mapping) that may be taken over."""
+
+ANNOTATION_ACCEPT_UUID: Final = f"{GROUP}/accept-uuid"
+"""On a SearchCluster: the uuid of the Elasticsearch cluster that a person agrees to use from now on."""
+
+MANAGED_BY: Final = GROUP
+"""Value of ``metadata.managed_by`` in every Elasticsearch object of ours."""
+
+ROLE_PREFIX: Final = "searchaccess"
+"""Roles and role mappings are named ``searchaccess.<instance>[.<principal>]``."""

@@ -1,0 +1,138 @@
+"""Makes the CustomResourceDefinitions from the models."""
+
+from typing import Any
+
+from searchaccess.api.base import ApiModel
+from searchaccess.api.constants import GROUP, VERSION
+from searchaccess.api.searchaccess import SearchAccess
+from searchaccess.api.searchcluster import SearchCluster
+
+_KEPT = frozenset({
+    "type", "description", "default", "enum", "pattern", "format", "minimum", "maximum", "minLength", "maxLength",
+    "minItems", "maxItems", "minProperties", "maxProperties", "required",
+})  # fmt: skip
+
+
+def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Turn a pydantic JSON schema into a structural one.
+
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+    """
+    if "$ref" in schema:
+        referred = definitions[schema["$ref"].rsplit("/", 1)[1]]
+        schema = referred | {key: value for key, value in schema.items() if key != "$ref"}
+    if "anyOf" in schema:
+        branches = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
+        if len(branches) != 1:
+            raise ValueError(f"not expressible in a structural schema: {schema}")
+        outer = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+        return _structural(branches[0] | outer, definitions)
+    result = {key: value for key, value in schema.items() if key in _KEPT or key.startswith("x-kubernetes-")}
+    if "const" in schema:
+        result["enum"] = [schema["const"]]
+    if "description" in result:
+        result["description"] = " ".join(result["description"].split())
+    if "properties" in schema:
+        result["properties"] = {name: _structural(part, definitions) for name, part in schema["properties"].items()}
+    if isinstance(schema.get("items"), dict):
+        result["items"] = _structural(schema["items"], definitions)
+    if result.get("x-kubernetes-preserve-unknown-fields"):
+        # Pydantic gives the limits of a dict[str, Any] together with a schema for its values.
+        result.pop("additionalProperties", None)
+    return result
+
+
+def _schema(model: type[ApiModel]) -> dict[str, Any]:
+    raw = model.model_json_schema(by_alias=True, mode="validation")
+    schema = _structural(raw, raw.get("$defs", {}))
+    schema["required"] = ["spec"]
+    return schema
+
+
+def _column(name: str, path: str, *, kind: str = "string", wide: bool = False, doc: str = "") -> dict[str, Any]:
+    column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path}
+    if doc:
+        column["description"] = doc
+    if wide:
+        column["priority"] = 1
+    return column
+
+
+_READY = '.status.conditions[?(@.type=="Ready")]'
+_AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
+
+
+def _crd(
+    model: type[ApiModel], *, plural: str, short: str, scope: str, columns: list[dict[str, Any]]
+) -> dict[str, Any]:
+    kind = model.__name__
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": scope,
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
+                "categories": ["searchaccess"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": columns,
+                    "schema": {"openAPIV3Schema": _schema(model)},
+                }
+            ],
+        },
+    }
+
+
+def custom_resource_definitions() -> dict[str, dict[str, Any]]:
+    """Give every CustomResourceDefinition by its plural name."""
+    return {
+        "searchaccesses": _crd(
+            SearchAccess,
+            plural="searchaccesses",
+            short="sacc",
+            scope="Namespaced",
+            columns=[
+                _column("Cluster", ".spec.cluster"),
+                _column("Service", ".spec.subject.serviceAccount", doc="The workload's service account."),
+                _column("Access", ".status.access", doc="r read, a append, w write, d delete, m monitor, M manage."),
+                _column("Ready", f"{_READY}.status"),
+                _column("Reason", f"{_READY}.reason"),
+                _column("Drift", ".status.drift.open", kind="integer", doc="Differences that stand now."),
+                _column("Principal", ".status.identity.principal", wide=True),
+                _column("Role", ".status.elasticsearch.role", wide=True),
+                _column("Last-Sync", ".status.lastSyncTime", kind="date", wide=True),
+                _AGE,
+            ],
+        ),
+        "searchclusters": _crd(
+            SearchCluster,
+            plural="searchclusters",
+            short="scl",
+            scope="Cluster",
+            columns=[
+                _column("URL", ".spec.urls[0]"),
+                _column("Version", ".status.version"),
+                _column("License", ".status.license"),
+                _column("Ready", f"{_READY}.status"),
+                _column("Reason", f"{_READY}.reason"),
+                _column("Accesses", ".status.counts.accesses", kind="integer"),
+                _column("Drifted", ".status.counts.drifted", kind="integer"),
+                _column("Foreign", ".status.counts.foreignRoles", kind="integer", wide=True),
+                _column("Probe", ".status.probe", wide=True),
+                _column("UUID", ".status.uuid", wide=True),
+                _AGE,
+            ],
+        ),
+    }

@@ -1,0 +1,220 @@
+"""The closed set of condition types and reasons, each with its meaning and the next step.
+
+The reference page ``docs/reasons.md`` is generated from this module.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """Types of conditions. ``Ready``, ``Reconciling`` and ``Stalled`` have the meaning that kstatus gives them."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    SYNCED = "Synced"
+    DRIFTED = "Drifted"
+    REACHABLE = "Reachable"
+    LICENSED = "Licensed"
+    REALM_VERIFIED = "RealmVerified"
+
+
+class Who(StrEnum):
+    """Who has to act on a reason."""
+
+    NOBODY = "nobody"
+    TEAM = "the team that owns the SearchAccess"
+    PLATFORM = "the platform team"
+    SECURITY = "the security team"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonDoc:
+    """What a reason means, what to do next and who does it."""
+
+    meaning: str
+    next_step: str
+    who: Who
+    terminal: bool = False
+    """True: retrying does not help, a person must act (shown as ``Stalled``)."""
+
+
+class Reason(StrEnum):
+    """Why a condition has its status."""
+
+    IN_SYNC = "InSync"
+    PENDING = "Pending"
+    CHANGES_PENDING = "ChangesPending"
+    DRIFT_DETECTED = "DriftDetected"
+    DRIFT_CORRECTED = "DriftCorrected"
+    NO_DRIFT = "NoDrift"
+    SUSPENDED = "Suspended"
+    REVOKING = "Revoking"
+    INVALID_SPEC = "InvalidSpec"
+    REJECTED = "RejectedByElasticsearch"
+    OWNERSHIP_CONFLICT = "OwnershipConflict"
+    LICENSE_INSUFFICIENT = "LicenseInsufficient"
+    LICENSED = "Licensed"
+    CLUSTER_NOT_FOUND = "ClusterNotFound"
+    CLUSTER_UNREACHABLE = "ClusterUnreachable"
+    CLUSTER_REPLACED = "ClusterReplaced"
+    DUPLICATE_CLUSTER = "DuplicateCluster"
+    VERSION_UNSUPPORTED = "VersionUnsupported"
+    TLS_NOT_VERIFIED = "TlsNotVerified"
+    LOGIN_MISSING = "LoginMissing"
+    LOGIN_REFUSED = "LoginRefused"
+    PERMISSION_DENIED = "PermissionDenied"
+    REALM_MISMATCH = "RealmMismatch"
+    REALM_VERIFIED = "RealmVerified"
+    REALM_UNKNOWN = "RealmUnknown"
+    REACHABLE = "Reachable"
+    IN_USE = "InUse"
+    THROTTLED = "Throttled"
+    INTERNAL_ERROR = "InternalError"
+
+    @property
+    def doc(self) -> ReasonDoc:
+        """Meaning and next step."""
+        return REASON_DOCS[self]
+
+
+_NOTHING = "Nothing to do."
+
+REASON_DOCS: dict[Reason, ReasonDoc] = {
+    Reason.IN_SYNC: ReasonDoc("Elasticsearch has exactly what is declared.", _NOTHING, Who.NOBODY),
+    Reason.PENDING: ReasonDoc(
+        "The declaration was seen and is not applied yet.",
+        "Wait some seconds. If it stays, look at the SearchCluster's conditions.",
+        Who.NOBODY,
+    ),
+    Reason.CHANGES_PENDING: ReasonDoc(
+        "`mode: Observe`: Elasticsearch differs from the declaration, and nothing is changed.",
+        "Read `status.drift.items`; set `mode: Enforce` to apply.",
+        Who.TEAM,
+    ),
+    Reason.DRIFT_DETECTED: ReasonDoc(
+        "Somebody changed in Elasticsearch what this object declares.",
+        "Read `status.drift.items`. In `mode: Enforce` it is put right in the same pass; "
+        "find out who did it in Elasticsearch's audit log.",
+        Who.SECURITY,
+    ),
+    Reason.DRIFT_CORRECTED: ReasonDoc(
+        "Somebody changed in Elasticsearch what this object declares; it was put right.",
+        "Read `status.drift.items`; find out who did it in Elasticsearch's audit log.",
+        Who.SECURITY,
+    ),
+    Reason.NO_DRIFT: ReasonDoc("Nobody changed what this object declares.", _NOTHING, Who.NOBODY),
+    Reason.SUSPENDED: ReasonDoc(
+        "`suspend: true`: this object's rights stay in Elasticsearch as they are, changed or not.",
+        "Set `suspend: false` to go on.",
+        Who.TEAM,
+    ),
+    Reason.REVOKING: ReasonDoc(
+        "The object is being deleted; its rights are not confirmed gone yet.",
+        "Wait. The condition's message says what holds it up.",
+        Who.NOBODY,
+    ),
+    Reason.INVALID_SPEC: ReasonDoc(
+        "The spec says something that Elasticsearch would accept and then not do, or do wrongly.",
+        "Correct the spec as the message says.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.REJECTED: ReasonDoc(
+        "Elasticsearch refused the rights of this object. What it had before stays in force.",
+        "Correct the spec as the message says.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.OWNERSHIP_CONFLICT: ReasonDoc(
+        "An object under our name exists in Elasticsearch and does not belong to this operator. It is not touched.",
+        "Find out who made it. Delete it, or annotate with `searchaccess.dev/adopt: <its name>` to take it over.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.LICENSE_INSUFFICIENT: ReasonDoc(
+        "The Elasticsearch licence lacks what is asked for (JWT realm; `where`, `fields`). Nothing was written.",
+        "Use a Platinum, Enterprise or trial licence, or remove `where` and `fields`.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.LICENSED: ReasonDoc("The licence has all that is needed.", _NOTHING, Who.NOBODY),
+    Reason.CLUSTER_NOT_FOUND: ReasonDoc(
+        "There is no SearchCluster of the name in `spec.cluster`.",
+        "Correct the name, or create the SearchCluster.",
+        Who.TEAM,
+    ),
+    Reason.CLUSTER_UNREACHABLE: ReasonDoc(
+        "Elasticsearch does not answer. What was granted is unchanged; whether it is still true is not known.",
+        "Check the address, the network and the cluster. The operator tries again by itself every few seconds.",
+        Who.PLATFORM,
+    ),
+    Reason.CLUSTER_REPLACED: ReasonDoc(
+        "Another Elasticsearch cluster answers at this address. Nothing is written.",
+        "If this is meant, annotate the SearchCluster with `searchaccess.dev/accept-uuid: <the new uuid>`.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.DUPLICATE_CLUSTER: ReasonDoc(
+        "An older SearchCluster already manages this same Elasticsearch cluster.",
+        "Delete one of the two.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.VERSION_UNSUPPORTED: ReasonDoc(
+        "The Elasticsearch version lacks the bulk role API (before 8.15).",
+        "Upgrade Elasticsearch.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.TLS_NOT_VERIFIED: ReasonDoc(
+        "The server's certificate could not be verified.",
+        "Put the certificate authority into the SearchCluster's `ca`, or correct the certificate.",
+        Who.PLATFORM,
+    ),
+    Reason.LOGIN_MISSING: ReasonDoc(
+        "The Secret with the operator's login is missing or incomplete.",
+        "Create the Secret with the keys `username` and `password`, or `token`.",
+        Who.PLATFORM,
+    ),
+    Reason.LOGIN_REFUSED: ReasonDoc(
+        "Elasticsearch refused the operator's login (401).",
+        "Correct the Secret with the operator's login.",
+        Who.PLATFORM,
+    ),
+    Reason.PERMISSION_DENIED: ReasonDoc(
+        "The operator's login may not do what is needed (403).",
+        "Give it the cluster privileges `manage_security` and `monitor`.",
+        Who.PLATFORM,
+    ),
+    Reason.REALM_MISMATCH: ReasonDoc(
+        "The JWT realm is not configured on every node as the SearchCluster says. "
+        "New rights are not granted; deletions still take effect.",
+        "Put the lines that the message gives into elasticsearch.yml on the nodes that it names.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.REALM_VERIFIED: ReasonDoc("Every node's JWT realm is as the SearchCluster says.", _NOTHING, Who.NOBODY),
+    Reason.REALM_UNKNOWN: ReasonDoc(
+        "The operator's login may not read the nodes' settings, so the realm was not checked.",
+        "Give it the cluster privilege `monitor`.",
+        Who.PLATFORM,
+    ),
+    Reason.REACHABLE: ReasonDoc("Elasticsearch answers over verified TLS.", _NOTHING, Who.NOBODY),
+    Reason.IN_USE: ReasonDoc(
+        "The SearchCluster is being deleted, but SearchAccesses still use it.",
+        "Delete them first, or move them to another SearchCluster.",
+        Who.PLATFORM,
+    ),
+    Reason.THROTTLED: ReasonDoc(
+        "The server asked to slow down (429).",
+        "Wait. The operator tries again by itself.",
+        Who.NOBODY,
+    ),
+    Reason.INTERNAL_ERROR: ReasonDoc(
+        "The operator met an error that it does not know.",
+        "Look at the operator's log and report it.",
+        Who.PLATFORM,
+    ),
+}

@@ -1,0 +1,198 @@
+"""The canonical form of roles and role mappings: one shape for what we want and for what Elasticsearch returns.
+
+What the server adds, drops or reorders was measured; the contract tests write generated roles to a real server and
+read them back. Without one form, every sweep would see differences that are none.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", "transient_metadata"})
+_ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
+_ALL_FIELDS: Final = ("*",)
+HASH_LENGTH: Final = 16
+
+
+def canonical_json(value: Any) -> str:
+    """Give compact JSON with sorted keys; numbers of equal value look equal."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def digest(text: str) -> str:
+    """Give a short stable hash: the first 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One entry of a role's ``indices``."""
+
+    names: tuple[str, ...]
+    privileges: tuple[str, ...]
+    include: tuple[str, ...] = _ALL_FIELDS
+    exclude: tuple[str, ...] = ()
+    query: str = ""
+    """Canonical JSON of the document-level query; a query that is not JSON stands as it is; empty: all documents."""
+    restricted: bool = False
+    """``allow_restricted_indices``. We never set it."""
+    other: str = ""
+    """Canonical JSON of keys that we do not know."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the entry as the role API takes it."""
+        body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
+        if self.include != _ALL_FIELDS or self.exclude:
+            body["field_security"] = {"grant": list(self.include)}
+            if self.exclude:
+                body["field_security"]["except"] = list(self.exclude)
+        if self.query:
+            body["query"] = self.query
+        if self.restricted:
+            body["allow_restricted_indices"] = True
+        if self.other:
+            body |= json.loads(self.other)
+        return body
+
+    @property
+    def hash(self) -> str:
+        """Identify the entry's content."""
+        return digest(canonical_json(self.to_json()))
+
+
+@dataclass(frozen=True, slots=True)
+class RoleBody:
+    """What a role grants, without metadata."""
+
+    cluster: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    """In the server's order; the order means nothing to Elasticsearch, see ``same_as``."""
+    description: str = ""
+    other: str = ""
+    """Canonical JSON of what we never write: applications, run_as, remote_indices, global, …"""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the role as the role API takes it, without metadata."""
+        body: dict[str, Any] = {
+            "cluster": list(self.cluster),
+            "indices": [entry.to_json() for entry in self.entries],
+        }
+        if self.description:
+            body["description"] = self.description
+        if self.other:
+            body |= json.loads(self.other)
+        return body
+
+    def same_as(self, another: "RoleBody") -> bool:
+        """Say whether both mean the same to Elasticsearch."""
+        return self.sorted() == another.sorted()
+
+    def sorted(self) -> "RoleBody":
+        """Give the same role with its entries in one order."""
+        return RoleBody(self.cluster, tuple(sorted(self.entries)), self.description, self.other)
+
+    @property
+    def hash(self) -> str:
+        """Identify the role's content, whatever the order of its entries."""
+        return digest(canonical_json(self.sorted().to_json()))
+
+
+def canonical_query(query: Any) -> str:
+    """Give one form of a document-level query: canonical JSON, or the text itself when it is not JSON.
+
+    Elasticsearch returns a query that was sent as an object as a compact JSON string, one sent as a string verbatim.
+    """
+    if query is None or query == "":
+        return ""
+    if isinstance(query, str):
+        try:
+            query = json.loads(query)
+        except ValueError:
+            return str(query)
+    return canonical_json(query)
+
+
+def _names(values: Iterable[Any] | str | None) -> tuple[str, ...]:
+    if values is None:
+        return ()
+    return tuple(sorted({values} if isinstance(values, str) else {str(value) for value in values}))
+
+
+def entry_from_json(raw: Mapping[str, Any]) -> Entry:
+    """Read one entry of ``indices`` as the role API gives it."""
+    fields = raw.get("field_security") or {}
+    other = {key: value for key, value in raw.items() if key not in _ENTRY_KEYS and value not in (None, [], {}, "")}
+    return Entry(
+        names=_names(raw.get("names")),
+        privileges=_names(raw.get("privileges")),
+        include=_names(fields["grant"]) if "grant" in fields else _ALL_FIELDS,
+        exclude=_names(fields.get("except")),
+        query=canonical_query(raw.get("query")),
+        restricted=bool(raw.get("allow_restricted_indices", False)),
+        other=canonical_json(other) if other else "",
+    )
+
+
+def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
+    """Read a role as the role API gives it (metadata is read elsewhere)."""
+    other = {key: value for key, value in raw.items() if key not in _ROLE_KEYS and value not in (None, [], {}, "")}
+    return RoleBody(
+        cluster=_names(raw.get("cluster")),
+        entries=tuple(entry_from_json(entry) for entry in raw.get("indices") or []),
+        description=str(raw.get("description") or ""),
+        other=canonical_json(other) if other else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MappingBody:
+    """What a role mapping does, without metadata."""
+
+    enabled: bool
+    rules: str
+    """Canonical JSON."""
+    roles: tuple[str, ...] = ()
+    templates: str = "[]"
+    """Canonical JSON of ``role_templates``, each template in its object form."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the mapping as the role mapping API takes it, without metadata."""
+        body: dict[str, Any] = {"enabled": self.enabled, "rules": json.loads(self.rules)}
+        if self.roles:
+            body["roles"] = list(self.roles)
+        else:
+            body["role_templates"] = json.loads(self.templates)
+        return body
+
+
+def _template(raw: Any) -> dict[str, Any]:
+    template = raw.get("template")
+    if isinstance(template, str):
+        # The server keeps a template that was sent as an object as its JSON text.
+        try:
+            template = json.loads(template)
+        except ValueError:
+            template = {"source": template}
+    return {"format": raw.get("format", "string"), "template": template}
+
+
+def mapping_from_json(raw: Mapping[str, Any]) -> MappingBody:
+    """Read a role mapping as the API gives it (metadata is read elsewhere)."""
+    return MappingBody(
+        enabled=bool(raw.get("enabled", False)),
+        rules=canonical_json(raw.get("rules") or {}),
+        roles=_names(raw.get("roles")),
+        templates=canonical_json([_template(item) for item in raw.get("role_templates") or []]),
+    )

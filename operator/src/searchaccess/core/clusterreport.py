@@ -1,0 +1,120 @@
+"""Computes a SearchCluster's status from facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
+from searchaccess.core.cluster import Cluster, ClusterFacts
+from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.realm import explain
+from searchaccess.core.report import Failure
+
+_NOT_ABOUT_REACHING = frozenset({
+    Reason.CLUSTER_REPLACED,
+    Reason.VERSION_UNSUPPORTED,
+    Reason.DUPLICATE_CLUSTER,
+    Reason.OWNERSHIP_CONFLICT,
+    Reason.IN_USE,
+    Reason.PERMISSION_DENIED,
+    Reason.THROTTLED,
+    Reason.INVALID_SPEC,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """All that is known about a SearchCluster after a pass."""
+
+    cluster: Cluster
+    facts: ClusterFacts | None = None
+    """What the last successful check found."""
+    failure: Failure | None = None
+    """What is wrong now."""
+    licensed: bool = True
+    counts: ClusterCounts | None = None
+    drift: Drift | None = None
+    """Of the role mapping."""
+    mapping: str = ""
+    probe: Literal["Active", "Unavailable"] | None = None
+    uuid: str = ""
+    """The pinned uuid."""
+
+
+def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+    """Give the status of a SearchCluster.
+
+    Args:
+        report: what is known.
+        previous: the status as it is in Kubernetes.
+        now: RFC 3339, UTC, whole seconds.
+    """
+    before = previous or {}
+    cluster, facts, failure = report.cluster, report.facts, report.failure
+    conditions = Conditions(previous, cluster.generation, now)
+    if failure and failure.reason not in _NOT_ABOUT_REACHING:
+        conditions.mark(ConditionType.REACHABLE, FALSE, failure.reason, failure.message)
+    elif facts:
+        conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers over verified TLS")
+    if facts:
+        _mark_licence(conditions, facts, licensed=report.licensed)
+        _mark_realm(conditions, facts)
+    problem = failure or _problem(report)
+    if problem:
+        unknown = problem.reason is Reason.CLUSTER_UNREACHABLE
+        conditions.progress(ready=UNKNOWN if unknown else FALSE, reason=problem.reason, message=problem.message)
+    else:
+        conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message="reachable, licensed, realm verified")
+    drift = report.drift
+    if drift:
+        if drift.open:
+            first = drift.items[0]
+            conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, f"{first.object} {first.path}")
+        elif drift.corrected:
+            conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
+        else:
+            conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
+    status = SearchClusterStatus(
+        observed_generation=cluster.generation,
+        conditions=conditions.build(),
+        version=facts.version if facts else before.get("version"),
+        uuid=report.uuid or before.get("uuid"),
+        license=facts.license if facts else before.get("license"),
+        mapping=report.mapping or before.get("mapping"),
+        probe=report.probe or before.get("probe"),
+        counts=report.counts or (ClusterCounts.model_validate(before["counts"]) if before.get("counts") else None),
+        drift=drift or (Drift.model_validate(before["drift"]) if before.get("drift") else None),
+        last_handled_reconcile_at=cluster.reconcile_requested or before.get("lastHandledReconcileAt"),
+    )
+    return status.to_json()
+
+
+def _problem(report: ClusterReport) -> Failure | None:
+    facts = report.facts
+    if facts is None:
+        return Failure(Reason.PENDING, "not looked at yet")
+    if not report.licensed:
+        return Failure(Reason.LICENSE_INSUFFICIENT, f"the JWT realm is not part of the licence {facts.license}")
+    if facts.mismatches:
+        return Failure(Reason.REALM_MISMATCH, explain(list(facts.mismatches)))
+    return None
+
+
+def _mark_licence(conditions: Conditions, facts: ClusterFacts, *, licensed: bool) -> None:
+    if licensed:
+        conditions.mark(ConditionType.LICENSED, TRUE, Reason.LICENSED, facts.license)
+    else:
+        message = f"licence {facts.license}: the JWT realm, where and fields need Platinum, Enterprise or trial"
+        conditions.mark(ConditionType.LICENSED, FALSE, Reason.LICENSE_INSUFFICIENT, message)
+
+
+def _mark_realm(conditions: Conditions, facts: ClusterFacts) -> None:
+    if facts.mismatches is None:
+        message = "the login may not read the nodes' settings (cluster privilege monitor)"
+        conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNKNOWN, message)
+    elif facts.mismatches:
+        message = explain(list(facts.mismatches))
+        conditions.mark(ConditionType.REALM_VERIFIED, FALSE, Reason.REALM_MISMATCH, message)
+    else:
+        conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)

@@ -1,0 +1,145 @@
+"""Composes the role of one principal from what its SearchAccesses declare and what Elasticsearch has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from searchaccess.api.constants import MANAGED_BY
+from searchaccess.core.access import Access, Share
+from searchaccess.core.attribution import Shares, released_of
+from searchaccess.core.canonical import RoleBody
+from searchaccess.core.ownership import (
+    Operator,
+    Record,
+    Released,
+    Role,
+    RoleMetadata,
+    describe,
+    metadata_from_json,
+    record_of,
+)
+from searchaccess.core.stance import Do, Stance
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A SearchAccess of a principal, and what is done about it."""
+
+    access: Access
+    stance: Stance
+
+
+def record_for(access: Access, recorded: Record | None) -> Record:
+    """Give the record of a SearchAccess with its declared rights.
+
+    The generation in it is the one that made these rights: a later generation with the same rights writes nothing.
+    """
+    record = record_of(access)
+    if recorded and recorded.spec_hash == record.spec_hash and 0 < recorded.generation <= record.generation:
+        return replace(record, generation=recorded.generation)
+    return record
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A role under construction."""
+
+    records: list[Record]
+    shares: list[Share]
+    released: list[Share]
+    disabled_since: str = ""
+    disabled_by: str = ""
+
+
+def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> _Parts:
+    parts = _Parts([], [], [shares.released] if metadata.released else [])
+    for member in sorted(members, key=lambda item: (item.access.namespace, item.access.name, item.access.uid)):
+        access, recorded = member.access, metadata.record(member.access.uid)
+        match member.stance.do:
+            case Do.ENFORCE:
+                parts.records.append(record_for(access, recorded))
+                parts.shares.append(access.share)
+            case Do.HOLD if recorded:
+                parts.records.append(recorded)
+                parts.shares.append(shares.by_uid[access.uid])
+            case Do.RELEASE if recorded:
+                parts.released.append(shares.by_uid[access.uid])
+            case Do.DISABLE if recorded:
+                parts.disabled_since, parts.disabled_by = access.deleted_at, access.ref
+            case _:
+                pass
+    return parts
+
+
+def compose(
+    operator: Operator,
+    principal: str,
+    members: Sequence[Member],
+    observed: Role | None,
+    metadata: RoleMetadata,
+    shares: Shares,
+) -> Role | None:
+    """Give the role as it should be after this pass, or None when there should be none.
+
+    Args:
+        operator: this operator.
+        principal: whose role it is.
+        members: the principal's SearchAccesses and what is done about each.
+        observed: the role as Elasticsearch has it; None: there is none, or it is to be replaced.
+        metadata: its metadata, with records of owners that lost theirs.
+        shares: the observed role, split by owner.
+    """
+    name = operator.role_name(principal)
+    enforced = any(member.stance.do is Do.ENFORCE for member in members)
+    if observed is None and not enforced:
+        return None
+    parts = _collect(members, metadata, shares)
+    if not parts.records and not any(share.entries or share.cluster for share in parts.released):
+        since, by = parts.disabled_since, parts.disabled_by
+        if not since and not parts.released:
+            since, by = metadata.disabled_since, metadata.disabled_by
+        return _empty(operator, name, principal, since, by) if since else None
+    if not parts.records:
+        return _unowned(name, principal, observed)
+    # What somebody added goes when somebody enforces; while all are held, it stays.
+    extra = Share() if enforced or observed is None else shares.extra
+    kept = [*parts.shares, *parts.released, extra]
+    released = Released(
+        tuple(item for share in parts.released for item in released_of(share).entries),
+        tuple(sorted({item for share in parts.released for item in share.cluster})),
+    )
+    records = tuple(parts.records)
+    body = RoleBody(
+        cluster=tuple(sorted({name for share in kept for name in share.cluster})),
+        entries=tuple(entry for share in kept for entry in share.entries),
+        description=describe(records, "", ""),
+        other="" if enforced or observed is None else observed.body.other,
+    )
+    target = _owned(operator, name, body, RoleMetadata(principal, "", records, released))
+    return target if enforced or observed is None else _least_change(target, observed)
+
+
+def _owned(operator: Operator, name: str, body: RoleBody, metadata: RoleMetadata) -> Role:
+    return Role(name, body, replace(metadata, spec_hash=body.hash).to_json(operator))
+
+
+def _least_change(target: Role, observed: Role) -> Role:
+    """While nobody enforces, a role is only written when rights go; not for its metadata or description alone."""
+    rights = replace(observed.body, description=target.body.description)
+    before, after = metadata_from_json(observed.metadata), metadata_from_json(target.metadata)
+    nobody_left = {record.uid for record in before.records} <= {record.uid for record in after.records}
+    keep = nobody_left and before.released == after.released and target.body.same_as(rights)
+    return observed if keep else target
+
+
+def _empty(operator: Operator, name: str, principal: str, since: str, by: str) -> Role:
+    body = RoleBody(description=describe((), since, by))
+    return _owned(operator, name, body, RoleMetadata(principal, disabled_since=since, disabled_by=by))
+
+
+def _unowned(name: str, principal: str, observed: Role | None) -> Role | None:
+    if observed is None:
+        return None
+    description = f"Released by {MANAGED_BY} (deletionPolicy Orphan). Nobody manages this role any more."
+    return Role(
+        name, replace(observed.body, description=description), {"released_by": MANAGED_BY, "principal": principal}
+    )

@@ -1,0 +1,62 @@
+"""Makes conditions, carrying transition times over from the previous status."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.status import MESSAGE_LIMIT, Condition, Truth, condition_of
+
+TRUE: Final[Truth] = "True"
+FALSE: Final[Truth] = "False"
+UNKNOWN: Final[Truth] = "Unknown"
+
+
+def shorten(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Cut a text to a limit, visibly."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class Conditions:
+    """Conditions of one status under construction."""
+
+    def __init__(self, previous: Mapping[str, Any] | None, generation: int, now: str) -> None:
+        self._previous = dict(previous) if previous else None
+        self._generation = generation
+        self._now = now
+        self._made: dict[ConditionType, Condition] = {}
+
+    def mark(self, kind: ConditionType, status: Truth, reason: Reason, message: str = "") -> None:
+        """Set a condition."""
+        before = condition_of(self._previous, kind)
+        same = before is not None and before.get("status") == status
+        self._made[kind] = Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=shorten(message),
+            last_transition_time=before["lastTransitionTime"] if before and same else self._now,
+            observed_generation=self._generation,
+        )
+
+    def keep(self, kind: ConditionType) -> bool:
+        """Carry a condition over as it was; False when there was none."""
+        before = condition_of(self._previous, kind)
+        if before is None:
+            return False
+        self._made[kind] = Condition.model_validate(before)
+        return True
+
+    def progress(self, *, ready: Truth, reason: Reason, message: str) -> None:
+        """Set Ready, and Stalled or Reconciling as kstatus wants them: present only while true.
+
+        https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
+        """
+        self.mark(ConditionType.READY, ready, reason, message)
+        if ready == TRUE:
+            return
+        kind = ConditionType.STALLED if reason.doc.terminal else ConditionType.RECONCILING
+        self.mark(kind, TRUE, reason, message)
+
+    def build(self) -> list[Condition]:
+        """Give the conditions in the order of their types."""
+        return [self._made[kind] for kind in ConditionType if kind in self._made]

@@ -1,0 +1,104 @@
+"""Role mappings: one with a role template for the whole cluster, or one for each principal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from searchaccess.core.canonical import MappingBody, canonical_json, mapping_from_json
+from searchaccess.core.diff import Difference, diff_mapping
+from searchaccess.core.ownership import Operator
+
+SERVICE_ACCOUNTS: Final = "*@*.gserviceaccount.com"
+"""Only service accounts get a role; people's e-mail addresses do not match."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMapping:
+    """A role mapping: what it does, and whose it is."""
+
+    name: str
+    body: MappingBody
+    metadata: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the mapping as the role mapping API takes it."""
+        return self.body.to_json() | {"metadata": self.metadata}
+
+
+def mapping_of(name: str, raw: Mapping[str, Any]) -> RoleMapping:
+    """Read a role mapping as the API gives it."""
+    return RoleMapping(name, mapping_from_json(raw), dict(raw.get("metadata") or {}))
+
+
+def _sealed(operator: Operator, name: str, body: MappingBody) -> RoleMapping:
+    return RoleMapping(name, body, operator.stamp())
+
+
+def build_template_mapping(operator: Operator, realm: str) -> RoleMapping:
+    """Give the one mapping that makes each caller's role name from its principal.
+
+    https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-role-mapping.html (role templates)
+    """
+    rules = {"all": [{"field": {"realm.name": realm}}, {"field": {"username": SERVICE_ACCOUNTS}}]}
+    template = {"format": "string", "template": {"source": operator.role_name("{{username}}")}}
+    body = MappingBody(enabled=True, rules=canonical_json(rules), templates=canonical_json([template]))
+    return _sealed(operator, operator.mapping_name, body)
+
+
+def build_principal_mapping(operator: Operator, realm: str, principal: str) -> RoleMapping:
+    """Give the mapping of one principal, for clusters where templates are not allowed."""
+    rules = {"all": [{"field": {"realm.name": realm}}, {"field": {"username": principal}}]}
+    name = operator.role_name(principal)
+    return _sealed(operator, name, MappingBody(enabled=True, rules=canonical_json(rules), roles=(name,)))
+
+
+@dataclass(frozen=True, slots=True)
+class MappingPlan:
+    """What is to be done about one role mapping."""
+
+    name: str
+    write: RoleMapping | None = None
+    delete: bool = False
+    conflict: str = ""
+    """Name of a foreign mapping that is in the way."""
+    drift: tuple[Difference, ...] = ()
+    adopted: str = ""
+    """What was replaced by adoption, as JSON."""
+
+
+def plan_mapping(
+    operator: Operator,
+    name: str,
+    desired: RoleMapping | None,
+    observed: RoleMapping | None,
+    *,
+    enforce: bool,
+    seen: bool,
+    adopt: str = "",
+) -> MappingPlan:
+    """Plan one role mapping.
+
+    Args:
+        operator: this operator.
+        name: the mapping's name.
+        desired: how it should be; None: it should not be.
+        observed: how it is; None: it is not.
+        enforce: False: look, do not write.
+        seen: whether it is known from an earlier pass, so that its absence is drift.
+        adopt: name of a foreign mapping that may be taken over.
+    """
+    target = f"role_mapping/{name}"
+    if observed is not None and not operator.owns(observed.metadata):
+        if desired is None:
+            return MappingPlan(name)
+        if adopt != name or not enforce:
+            return MappingPlan(name, conflict=name)
+        return MappingPlan(name, write=desired, adopted=canonical_json(observed.body.to_json()))
+    if desired is None:
+        return MappingPlan(name, delete=observed is not None and enforce)
+    if observed is None:
+        whole = canonical_json(desired.body.to_json())
+        drift = (Difference(target, ".", whole, ""),) if seen else ()
+        return MappingPlan(name, write=desired if enforce else None, drift=drift)
+    differences = diff_mapping(target, desired.body, observed.body)
+    return MappingPlan(name, write=desired if differences and enforce else None, drift=tuple(differences))

@@ -1,0 +1,263 @@
+"""Computes a SearchAccess's status once, at the end of a pass, from facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.status import (
+    DRIFT_ITEMS_LIMIT,
+    Drift,
+    DriftItem,
+    ElasticsearchObjects,
+    Identity,
+    SearchAccessStatus,
+    Truth,
+)
+from searchaccess.core.access import Access
+from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+from searchaccess.core.diff import Difference
+from searchaccess.core.plan import Finding, Seen
+from searchaccess.core.stance import Do, Stance
+
+VALUE_LIMIT: Final = 256
+EVENT_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something could not be done."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event to write."""
+
+    warning: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """All that a pass learned about one SearchAccess."""
+
+    access: Access
+    stance: Stance
+    finding: Finding = Finding()
+    failure: Failure | None = None
+    applied: bool = False
+    """Something was written in Elasticsearch for it in this pass."""
+    role: str = ""
+    mapping: str = ""
+    cluster_uuid: str = ""
+
+
+def seen_of(status: Mapping[str, Any] | None, cluster_uuid: str) -> Seen | None:
+    """Give what a status says of an earlier pass on this cluster; None: nothing."""
+    known = (status or {}).get("elasticsearch")
+    if not known or known.get("clusterUuid") != cluster_uuid:
+        return None
+    return Seen(str(known.get("role", "")), str(known.get("specHash", "")))
+
+
+def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
+    """Give Ready's status, reason and message."""
+    access, stance, finding = facts.access, facts.stance, facts.finding
+    failure = facts.failure
+    if stance.reason is not None:
+        failure = Failure(stance.reason, stance.message)
+    elif finding.conflict:
+        text = (
+            f"role {finding.conflict} exists and is not managed by this operator; it is not touched. Delete it, or "
+            f"annotate with searchaccess.dev/adopt: {finding.conflict}"
+        )
+        failure = Failure(Reason.OWNERSHIP_CONFLICT, text)
+    if access.deleted_at:
+        if failure is None:
+            return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
+        return FALSE, failure.reason, f"rights are not confirmed gone: {failure.message}"
+    if failure is not None:
+        status: Truth = UNKNOWN if failure.reason is Reason.CLUSTER_UNREACHABLE else FALSE
+        return status, failure.reason, failure.message
+    if finding.differences and not facts.applied:
+        reason = Reason.DRIFT_DETECTED if finding.drift else Reason.CHANGES_PENDING
+        if stance.do is Do.ENFORCE:
+            reason = Reason.PENDING
+        return FALSE, reason, f"{len(finding.differences)} differences, see status.drift.items"
+    return TRUE, Reason.IN_SYNC, f"{access.principal} has {access.summary}"
+
+
+def _items(facts: AccessFacts, previous: Mapping[str, Any], now: str) -> list[DriftItem]:
+    corrected = facts.applied and facts.stance.do is Do.ENFORCE
+    differences = facts.finding.drift if facts.stance.do is Do.ENFORCE else facts.finding.differences
+    before = {(item["object"], item["path"]): item for item in previous.get("items", [])}
+    if not differences:
+        # What was put right stays to be seen; what was only reported and is gone is no news any more.
+        return [DriftItem.model_validate(item) for item in before.values() if item["action"] == "Corrected"]
+    items = []
+    for difference in differences[:DRIFT_ITEMS_LIMIT]:
+        old = before.get((difference.object, difference.path))
+        known = old is not None and old["action"] == "Reported"
+        items.append(
+            DriftItem(
+                object=difference.object,
+                path=shorten(difference.path, VALUE_LIMIT),
+                want=shorten(difference.want, VALUE_LIMIT),
+                have=shorten(difference.have, VALUE_LIMIT),
+                first_seen=old["firstSeen"] if old and known else now,
+                action="Corrected" if corrected else "Reported",
+            )
+        )
+    return items
+
+
+def _new_drift(drift: tuple[Difference, ...], previous: Mapping[str, Any]) -> list[Difference]:
+    standing = {
+        (item["object"], item["path"], item["have"])
+        for item in previous.get("items", [])
+        if item["action"] == "Reported"
+    }
+    return [
+        item
+        for item in drift
+        if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
+    ]
+
+
+def build_drift(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> Drift | None:
+    """Give the drift part of a status."""
+    before = previous or {}
+    corrected = facts.applied and facts.stance.do is Do.ENFORCE
+    found = facts.finding.drift
+    new = _new_drift(found, before)
+    items = _items(facts, before, now)
+    standing = [] if corrected else (found if facts.stance.do is Do.ENFORCE else facts.finding.differences)
+    return Drift(
+        open=len(standing),
+        items=items,
+        detected=before.get("detected", 0) + len(new),
+        corrected=before.get("corrected", 0) + (len(found) if corrected else 0),
+        last_detected=now if new else before.get("lastDetected"),
+        last_corrected=now if corrected and found else before.get("lastCorrected"),
+    )
+
+
+def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> None:
+    if facts.finding.drift and drift.open:
+        first = facts.finding.drift[0]
+        conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, f"{first.object} {first.path}")
+    elif drift.corrected:
+        conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
+    else:
+        conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
+
+
+def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> ElasticsearchObjects | None:
+    enforced = facts.stance.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
+    if enforced:
+        return ElasticsearchObjects(
+            role=facts.role,
+            mapping=facts.mapping,
+            spec_hash=facts.access.share.hash,
+            cluster_uuid=facts.cluster_uuid,
+        )
+    known = previous.get("elasticsearch")
+    return ElasticsearchObjects.model_validate(known) if known else None
+
+
+def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+    """Give the status of a SearchAccess.
+
+    Args:
+        facts: what the pass learned.
+        previous: the status as it is in Kubernetes.
+        now: RFC 3339, UTC, whole seconds.
+    """
+    before = previous or {}
+    access = facts.access
+    conditions = Conditions(previous, access.generation, now)
+    if facts.stance.reason is Reason.SUSPENDED:
+        # Pausing is no news about the access: Ready stays what it was.
+        if not conditions.keep(ConditionType.READY):
+            conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.stance.message)
+        conditions.keep(ConditionType.DRIFTED)
+        conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.stance.message)
+        drift = Drift.model_validate(before["drift"]) if before.get("drift") else None
+    elif facts.failure is not None and not facts.finding.differences:
+        # Nothing was observed: what was known of drift stays known.
+        ready, reason, message = _verdict(facts)
+        conditions.progress(ready=ready, reason=reason, message=message)
+        conditions.mark(ConditionType.SYNCED, ready, reason, message)
+        conditions.keep(ConditionType.DRIFTED)
+        drift = Drift.model_validate(before["drift"]) if before.get("drift") else None
+    else:
+        ready, reason, message = _verdict(facts)
+        observing = facts.stance.do is Do.HOLD and facts.stance.reason is None
+        if observing:
+            conditions.mark(ConditionType.READY, ready, reason, message)
+        else:
+            conditions.progress(ready=ready, reason=reason, message=message)
+        conditions.mark(ConditionType.SYNCED, ready, reason, message)
+        drift = build_drift(facts, before.get("drift"), now)
+        if drift:
+            _mark_drifted(conditions, drift, facts)
+    objects = _elasticsearch(facts, before)
+    first_sync = objects is not None and not before.get("elasticsearch")
+    applied = facts.applied and facts.stance.do is Do.ENFORCE
+    status = SearchAccessStatus(
+        observed_generation=access.generation,
+        conditions=conditions.build(),
+        access=access.summary or before.get("access"),
+        identity=Identity(principal=access.principal) if access.principal else None,
+        elasticsearch=objects,
+        drift=drift,
+        last_sync_time=now if applied or first_sync else before.get("lastSyncTime"),
+        last_handled_reconcile_at=access.reconcile_requested or before.get("lastHandledReconcileAt"),
+    )
+    return status.to_json()
+
+
+def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+    """Give the events that a new status is worth: drift, adoption, and what a person must act on."""
+    notes = []
+    before = previous or {}
+    new = _new_drift(facts.finding.drift, before.get("drift") or {})
+    if new:
+        shown = "; ".join(
+            f"{item.object} {item.path}: want {item.want or 'nothing'}, have {item.have or 'nothing'}" for item in new
+        )
+        notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
+        if facts.applied and facts.stance.do is Do.ENFORCE:
+            text = f"{len(new)} differences in role {facts.role} were put right"
+            notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message=text))
+    if facts.finding.adopted and facts.applied:
+        text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
+        notes.append(Note(warning=False, reason="Adopted", message=shorten(text, EVENT_LIMIT)))
+    stalled, was_stalled = _stalled(status), _stalled(before)
+    if stalled and stalled != was_stalled:
+        notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
+    return notes
+
+
+def _stalled(status: Mapping[str, Any]) -> tuple[str, str] | None:
+    for condition in status.get("conditions", []):
+        if condition["type"] == ConditionType.STALLED:
+            return condition["reason"], condition["message"]
+    return None
+
+
+def is_ready(status: Mapping[str, Any] | None) -> bool:
+    """Say whether a status says Ready."""
+    return any(
+        condition["type"] == ConditionType.READY and condition["status"] == TRUE
+        for condition in (status or {}).get("conditions", [])
+    )
+
+
+def is_drifted(status: Mapping[str, Any] | None) -> bool:
+    """Say whether a status says that differences stand."""
+    return bool(((status or {}).get("drift") or {}).get("open"))
