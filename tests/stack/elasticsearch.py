@@ -20,6 +20,7 @@ from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
 from tests.stack.workspace import Workspace
 
 _START_SECONDS = 90.0
+_CLUSTER_NAME = "searchaccess-test"
 _EXTERNAL_VARIABLE = "SEARCHACCESS_TEST_ELASTICSEARCH"
 _LOG_CONFIGURATION = Path(__file__).parent / "es" / "config" / "log4j2.properties"
 
@@ -115,7 +116,7 @@ class LocalElasticsearch(ElasticsearchServer):
     @property
     def audit_file(self) -> Path:
         """One JSON object a line; there only with `audit=True`."""
-        return self.log_folder / "searchaccess-test_audit.json"
+        return self.log_folder / f"{_CLUSTER_NAME}_audit.json"
 
     def start(self) -> None:
         home = ensure_elasticsearch_home()
@@ -175,7 +176,7 @@ class LocalElasticsearch(ElasticsearchServer):
     def _default_settings(self, licence: License, *, audit: bool) -> dict[str, Any]:
         realm = f"xpack.security.authc.realms.jwt.{self.realm}"
         return {
-            "cluster.name": "searchaccess-test",
+            "cluster.name": _CLUSTER_NAME,
             "node.name": "node-0",
             "discovery.type": "single-node",
             "network.host": "127.0.0.1",

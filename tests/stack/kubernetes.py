@@ -92,7 +92,8 @@ class KubernetesServers:
         kubeconfig: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl, as the admin unless another kubeconfig is given."""
-        command = [str(self.kubectl), "--kubeconfig", str(kubeconfig or self.kubeconfig), *args]
+        options = [f"--kubeconfig={kubeconfig or self.kubeconfig}", f"--cache-dir={self._folder / 'kubectl'}"]
+        command = [str(self.kubectl), *options, *args]
         done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
         if check and done.returncode != 0:
             raise KubectlError(f"kubectl {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")

@@ -84,9 +84,9 @@ def _start_side_by_side(servers: Sequence[_Server]) -> None:
         try:
             for started in as_completed([pool.submit(server.start) for server in servers]):
                 started.result()
-        except BaseException:
+        except BaseException as error:
             # This also makes a start that is still under way fail, for which the pool would wait otherwise.
-            _close_all(servers, failed=True)
+            _close_all(servers, failed=not isinstance(error, KeyboardInterrupt))
             raise
 
 

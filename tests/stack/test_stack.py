@@ -1,10 +1,12 @@
 """The launcher itself, on the real servers."""
 
 import json
+import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -75,6 +77,19 @@ class TestCache:
         entry = ensure_entry(inputs, lambda target: (target / "whole").touch())
         assert [path.name for path in entry.iterdir()] == ["whole"]
         assert ensure_entry(inputs, fail) == entry
+
+    def test_two_at_once_build_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+        builds = []
+
+        def build(target: Path) -> None:
+            builds.append(target)
+            time.sleep(0.2)
+
+        with ThreadPoolExecutor() as pool:
+            entries = list(pool.map(lambda _: ensure_entry(BuildInputs("server", "1.0", ()), build), range(2)))
+        assert len(builds) == 1
+        assert entries[0] == entries[1]
 
 
 class TestProcesses:
@@ -196,9 +211,10 @@ class TestElasticsearch:
 
 @pytest.fixture
 def namespace(kubernetes_servers: KubernetesServers) -> Iterator[str]:
-    kubernetes_servers.run_kubectl("create", "namespace", "stack-test")
-    yield "stack-test"
-    kubernetes_servers.run_kubectl("delete", "namespace", "stack-test", "--timeout=60s")
+    name = f"stack-{secrets.token_hex(4)}"
+    kubernetes_servers.run_kubectl("create", "namespace", name)
+    yield name
+    kubernetes_servers.run_kubectl("delete", "namespace", name, "--wait=false")
 
 
 class TestKubernetes:
