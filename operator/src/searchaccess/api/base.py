@@ -32,6 +32,12 @@ def cel(rule: str, message: str) -> dict[str, Any]:
     return {"rule": rule, "message": message}
 
 
+def matches(pattern: str) -> str:
+    """Give the CEL expression that holds a regular expression (RE2) against ``self``."""
+    escaped = pattern.replace("\\", "\\\\").replace("'", "\\'")
+    return f"self.matches('{escaped}')"
+
+
 def rules(*items: dict[str, Any], **extra: Any) -> dict[str, Any]:
     """Give ``json_schema_extra`` that carries CEL rules (and other schema keywords)."""
     return {"x-kubernetes-validations": list(items), **extra}

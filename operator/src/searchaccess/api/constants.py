@@ -23,3 +23,6 @@ MANAGED_BY: Final = GROUP
 
 ROLE_PREFIX: Final = "searchaccess"
 """Roles and role mappings are named ``searchaccess.<instance>[.<principal>]``."""
+
+CLUSTER_NAME_LIMIT: Final = 63
+"""Longest name of a SearchCluster."""

@@ -7,38 +7,50 @@ from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
 from searchaccess.api.searchcluster import SearchCluster
 
-_KEPT = frozenset({
-    "type", "description", "default", "enum", "pattern", "format", "minimum", "maximum", "minLength", "maxLength",
+CATEGORY = "search"
+"""``kubectl get search`` shows both kinds."""
+
+_KEYWORDS = (
+    "description", "type", "format", "enum", "default", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "required",
-})  # fmt: skip
+)  # fmt: skip
+"""What is kept of a schema, in the order in which it is written."""
 
 
-def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Turn a pydantic JSON schema into a structural one.
-
-    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-    """
+def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Put referred and optional schemas in place; what is said at the place of use wins."""
     if "$ref" in schema:
         referred = definitions[schema["$ref"].rsplit("/", 1)[1]]
-        schema = referred | {key: value for key, value in schema.items() if key != "$ref"}
+        return _merged(referred | {key: value for key, value in schema.items() if key != "$ref"}, definitions)
     if "anyOf" in schema:
         branches = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
         if len(branches) != 1:
             raise ValueError(f"not expressible in a structural schema: {schema}")
         outer = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
-        return _structural(branches[0] | outer, definitions)
-    result = {key: value for key, value in schema.items() if key in _KEPT or key.startswith("x-kubernetes-")}
+        return _merged(branches[0] | outer, definitions)
+    return schema
+
+
+def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Turn a pydantic JSON schema into a structural one.
+
+    A ``pattern`` is not kept, as its message would show the expression: each has a CEL rule that says what to write.
+
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+    """
+    schema = _merged(schema, definitions)
     if "const" in schema:
-        result["enum"] = [schema["const"]]
+        schema = schema | {"enum": [schema["const"]]}
+    result = {key: schema[key] for key in _KEYWORDS if schema.get(key) is not None}
+    result |= {key: value for key, value in schema.items() if key.startswith("x-kubernetes-")}
+    if "pattern" in schema and "x-kubernetes-validations" not in result:
+        raise ValueError(f"a pattern without a CEL rule: {schema}")
     if "description" in result:
         result["description"] = " ".join(result["description"].split())
     if "properties" in schema:
         result["properties"] = {name: _structural(part, definitions) for name, part in schema["properties"].items()}
     if isinstance(schema.get("items"), dict):
         result["items"] = _structural(schema["items"], definitions)
-    if result.get("x-kubernetes-preserve-unknown-fields"):
-        # Pydantic gives the limits of a dict[str, Any] together with a schema for its values.
-        result.pop("additionalProperties", None)
     return result
 
 
@@ -79,7 +91,8 @@ def _crd(
                 "plural": plural,
                 "singular": kind.lower(),
                 "shortNames": [short],
-                "categories": ["searchaccess"],
+                # Not "searchaccess": kubectl would take it for both kinds, also in "delete searchaccess --all".
+                "categories": [CATEGORY],
             },
             "versions": [
                 {

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ConditionType(StrEnum):
-    """Types of conditions. ``Ready``, ``Reconciling`` and ``Stalled`` have the meaning that kstatus gives them."""
+    """Types of conditions. Ready, Reconciling and Stalled have the meaning that kstatus gives them."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -18,6 +18,62 @@ class ConditionType(StrEnum):
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
+
+
+_BOTH = "SearchAccess, SearchCluster"
+_ACCESS = "SearchAccess"
+_CLUSTER = "SearchCluster"
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionDoc:
+    """What a condition says, by its status."""
+
+    kinds: str
+    true: str
+    false: str = "Never: the condition is absent then."
+    unknown: str = "Never."
+
+
+CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
+    ConditionType.READY: ConditionDoc(
+        _BOTH,
+        "All is as declared. For a SearchAccess: Elasticsearch has exactly these rights. For a SearchCluster: it is "
+        "reachable, licensed, and its realm is not known to differ.",
+        "Something is missing; the reason says what, and the table below who acts.",
+        "Elasticsearch does not answer, so it is not known. (Suspended before it was ever looked at: the same.)",
+    ),
+    ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator goes on trying by itself."),
+    ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and trying again does not help: a person must act."),
+    ConditionType.SYNCED: ConditionDoc(
+        _ACCESS,
+        "Elasticsearch has exactly what is declared.",
+        "It does not, or not yet.",
+        "The access is suspended, or Elasticsearch does not answer.",
+    ),
+    ConditionType.DRIFTED: ConditionDoc(
+        _BOTH,
+        "Somebody changed in Elasticsearch what this object declares, and it still stands: see `status.drift.items`.",
+        "Nobody did, or it was put right.",
+    ),
+    ConditionType.REACHABLE: ConditionDoc(
+        _CLUSTER,
+        "Elasticsearch answers over verified TLS and takes the operator's login.",
+        "It does not; the reason says where it ends.",
+    ),
+    ConditionType.LICENSED: ConditionDoc(
+        _CLUSTER,
+        "The licence has the JWT realm, `where` and `fields`.",
+        "It has not. No rights are granted; deletions still take effect.",
+    ),
+    ConditionType.REALM_VERIFIED: ConditionDoc(
+        _CLUSTER,
+        "The JWT realm is configured on every node as the SearchCluster says.",
+        "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
+        "effect.",
+        "The login may not read the nodes' settings, so nothing was checked.",
+    ),
+}
 
 
 class Who(StrEnum):
@@ -41,7 +97,7 @@ class ReasonDoc:
 
 
 class Reason(StrEnum):
-    """Why a condition has its status."""
+    """Why a condition has its status: one of a closed, documented set."""
 
     IN_SYNC = "InSync"
     PENDING = "Pending"
@@ -175,7 +231,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.LOGIN_MISSING: ReasonDoc(
         "The Secret with the operator's login is missing or incomplete.",
-        "Create the Secret with the keys `username` and `password`, or `token`.",
+        "Create the Secret with the keys `username` and `password`.",
         Who.PLATFORM,
     ),
     Reason.LOGIN_REFUSED: ReasonDoc(

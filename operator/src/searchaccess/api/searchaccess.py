@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from searchaccess.api.base import ApiModel, cel, rules
+from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -16,7 +17,7 @@ https://cloud.google.com/iam/docs/service-account-types (user-managed, default a
 
 
 class Action(StrEnum):
-    """What a subject may do on indices. ``searchaccess.core.actions`` says what each stands for."""
+    """Something that a workload may do on indices."""
 
     READ = "read"
     APPEND = "append"
@@ -27,7 +28,7 @@ class Action(StrEnum):
 
 
 class ClusterAction(StrEnum):
-    """Cluster privileges that may be declared: few, and none that reads documents or changes security."""
+    """A cluster privilege that may be declared: few, and none that reads documents or changes security."""
 
     MONITOR = "monitor"
     READ_ILM = "read_ilm"
@@ -52,6 +53,8 @@ class DeletionPolicy(StrEnum):
     DISABLE = "Disable"
 
 
+_UNLESS_REGEX = "self.startsWith('/') || "
+
 IndexPattern = Annotated[
     str,
     Field(
@@ -59,17 +62,21 @@ IndexPattern = Annotated[
         max_length=255,
         json_schema_extra=rules(
             cel(
-                r"self.startsWith('/') || !self.matches('[A-Z]')",
+                _UNLESS_REGEX + "!" + matches(r"\p{Lu}"),
                 "index names are lower case: write it in lower case",
             ),
             cel(
-                r"self.startsWith('/') || !self.matches('[\\\\\"<>|, #:/]')",
-                r'an index name cannot contain \ / " < > | : # a comma or a space: name one index, a wildcard such as '
-                "orders-*, or a /regular expression/ for each list item",
+                _UNLESS_REGEX + "!" + matches(r'[\\"<>|,#:/\x00-\x20]'),
+                r'an index name cannot contain \ / " < > | : # a comma or white space: name one index, a wildcard such '
+                "as orders-*, or a /regular expression/ for each list item",
             ),
             cel(
-                "self.startsWith('/') || !self.matches('^[-_+]')",
+                _UNLESS_REGEX + "!" + matches("^[-_+]"),
                 "an index name cannot start with - _ or +: write the name itself, there are no exclusions",
+            ),
+            cel(
+                "!(self in ['.', '..'])",
+                "an index cannot be named . or ..: write its name, or a wildcard such as orders-*",
             ),
             cel(
                 "!self.startsWith('/') || (size(self) > 2 && self.endsWith('/'))",
@@ -89,7 +96,7 @@ PrivilegeName = Annotated[
         max_length=100,
         json_schema_extra=rules(
             cel(
-                " || ".join(f"self.matches('{pattern}')" for pattern in PRIVILEGE_PATTERNS).replace("\\", "\\\\"),
+                " || ".join(matches(pattern) for pattern in PRIVILEGE_PATTERNS),
                 "write the name of an index privilege such as read or view_index_metadata, or an index action such as "
                 "indices:data/read/search",
             )
@@ -101,7 +108,7 @@ FieldName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class Subject(ApiModel):
-    """Who gets the access."""
+    """A workload, known by its service account."""
 
     service_account: Annotated[
         str,
@@ -109,28 +116,29 @@ class Subject(ApiModel):
             max_length=254,
             json_schema_extra=rules(
                 cel(
-                    f"self.matches('{SERVICE_ACCOUNT_PATTERN}')".replace("\\", "\\\\"),
+                    matches(SERVICE_ACCOUNT_PATTERN),
                     "write the service account's e-mail address in lower case, such as "
                     "orders@acme-shop.iam.gserviceaccount.com",
                 )
             ),
         ),
     ]
-    """E-mail address of the Google service account that the workload runs as."""
+    """E-mail address of the Google service account that the workload runs as, such as
+    orders@acme-shop.iam.gserviceaccount.com. Every workload that runs as it gets the access."""
 
 
 class FieldRules(ApiModel):
-    """Field-level security: which fields of a document may be seen."""
+    """Which fields of a document may be read."""
 
     include: Annotated[list[FieldName], Field(min_length=1, max_length=200)] = ["*"]
-    """Fields that may be seen; wildcards allowed."""
+    """Fields that may be read; wildcards allowed, such as `customer.*`."""
 
     exclude: Annotated[list[FieldName], Field(max_length=200)] = []
-    """Fields that may not be seen, taken away from `include`; wildcards allowed."""
+    """Fields that may not be read, although `include` has them; wildcards allowed."""
 
 
 class Grant(ApiModel):
-    """Some actions on some indices."""
+    """Some actions on some indices. Grants add up."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
@@ -143,22 +151,30 @@ class Grant(ApiModel):
                 "!has(self.fields) || self.can.exists(a, a == 'read') || size(self.privileges) > 0",
                 "fields limits what can be read: add read to can, or remove fields",
             ),
+            cel(
+                "!has(self.where) || self.can.exists(a, a == 'read') || size(self.privileges) > 0",
+                "where limits what can be read, not what can be written: add read to can, or remove where",
+            ),
         )
     }
 
     indices: Annotated[list[IndexPattern], Field(min_length=1, max_length=50)]
-    """Index names, wildcards such as `orders-*`, or Lucene regular expressions between slashes."""
+    """Which indices: names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
+    `/orders-[0-9]+/`. Indices that are created later are included."""
 
     can: Annotated[list[Action], Field(max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})] = []
-    """Actions: read, append, write, delete, monitor, manage."""
+    """What may be done. `read`: search and get documents. `append`: add new ones. `write`: add, replace and update
+    them. `delete`: delete them. `monitor`: read statistics, mappings and settings. `manage`: create, configure and
+    delete whole indices."""
 
     privileges: Annotated[
         list[PrivilegeName], Field(max_length=30, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """Raw Elasticsearch index privileges, where the actions do not fit."""
+    """Elasticsearch's own names of index privileges, where the actions do not fit. They come on top of `can`."""
 
     fields: FieldRules | None = None
-    """Field-level security. Needs a Platinum, Enterprise or trial licence."""
+    """Limits which fields can be read (field-level security), not what can be written. Elasticsearch refuses partial
+    updates by such a reader. Needs a Platinum, Enterprise or trial licence."""
 
     where: Annotated[
         dict[str, Any] | None,
@@ -168,45 +184,66 @@ class Grant(ApiModel):
             json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True},
         ),
     ] = None
-    """Document-level security: one Elasticsearch query; only documents that it matches are seen.
-    Needs a Platinum, Enterprise or trial licence."""
+    """Limits which documents can be read (document-level security), not what can be written: one Elasticsearch query,
+    such as `{term: {region: eu}}`; only documents that it matches are seen. Elasticsearch refuses partial updates by
+    such a reader. Needs a Platinum, Enterprise or trial licence."""
+
+    @property
+    def restrictions(self) -> tuple[bool, bool]:
+        """Whether documents and fields are restricted."""
+        return self.where is not None, self.fields is not None
+
+
+# Elasticsearch merges entries of a role that have the same set of index names: restrictions of one entry are lost when
+# another has none, although that one may be about writing only.
+_ONE_RESTRICTION = (
+    "self.grants.all(g, !(has(g.where) || has(g.fields)) || self.grants.all(h, !sets.equivalent(g.indices, h.indices)"
+    " || (has(g.where) == has(h.where) && has(g.fields) == has(h.fields))))"
+)
+_ONE_RESTRICTION_MESSAGE = (
+    "two grants name the same indices and only one has where or fields: Elasticsearch merges them and drops the "
+    "restriction; give both the same where and fields, or put all actions into one grant"
+)
 
 
 class SearchAccessSpec(ApiModel):
-    """What is declared."""
+    """Which rights there are to be, and how they are kept."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
                 "size(self.grants) > 0 || size(self.clusterCan) > 0",
                 "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan",
-            )
+            ),
+            cel(_ONE_RESTRICTION, _ONE_RESTRICTION_MESSAGE),
         )
     }
 
-    cluster: Annotated[str, Field(min_length=1, max_length=63)]
-    """Name of the SearchCluster."""
+    cluster: Annotated[str, Field(min_length=1, max_length=CLUSTER_NAME_LIMIT)]
+    """Name of the SearchCluster, as in `kubectl get searchclusters`."""
 
     subject: Subject
     """Who gets the access."""
 
-    grants: Annotated[list[Grant], Field(max_length=50)] = []
-    """What may be done on which indices."""
+    grants: Annotated[list[Grant], Field(max_length=40)] = []
+    """What may be done on which indices. What is not granted is refused."""
 
     cluster_can: Annotated[
         list[ClusterAction], Field(max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """Cluster privileges."""
+    """Cluster privileges. None reads documents or changes security; those that manage something do so for the whole
+    cluster."""
 
     mode: Mode = Mode.ENFORCE
-    """`Enforce` puts differences right; `Observe` reports them and changes nothing."""
+    """`Enforce`: differences are put right. `Observe`: they are reported in the status, and nothing is changed."""
 
     suspend: bool = False
-    """True: leave this object's rights in Elasticsearch as they are, and do not look at them."""
+    """True: this object's rights in Elasticsearch stay as they are and are not looked at. Deleting the object still
+    applies `deletionPolicy`."""
 
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """When this object is deleted: `Delete` its rights, `Orphan` them (they stay and are nobody's), or `Disable`
-    (they go, the empty role stays with a note)."""
+    """What becomes of the rights when this object is deleted. `Delete`: they go. `Orphan`: they stay and are nobody's.
+    `Disable`: they go, and the role stays, empty, with a note. With `mode: Observe` they stay."""
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
@@ -215,6 +252,16 @@ class SearchAccessSpec(ApiModel):
         for position, grant in enumerate(self.grants):
             if not grant.can and not grant.privileges:
                 raise ValueError(f"grants[{position}] does not say what may be done: add can or privileges")
+            if grant.restrictions != (False, False) and Action.READ not in grant.can and not grant.privileges:
+                raise ValueError(f"grants[{position}]: where and fields limit what can be read: add read to can")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_restrictions(self) -> "SearchAccessSpec":
+        restrictions: dict[frozenset[str], tuple[bool, bool]] = {}
+        for grant in self.grants:
+            if restrictions.setdefault(frozenset(grant.indices), grant.restrictions) != grant.restrictions:
+                raise ValueError(_ONE_RESTRICTION_MESSAGE)
         return self
 
 
@@ -222,4 +269,6 @@ class SearchAccess(ApiModel):
     """Declares what a Cloud Run workload may do on which Elasticsearch indices."""
 
     spec: SearchAccessSpec
+    """Which rights there are to be, and how they are kept."""
     status: SearchAccessStatus | None = None
+    """What is true right now. Written by the operator."""

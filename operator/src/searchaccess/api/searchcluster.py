@@ -1,19 +1,31 @@
 """The kind SearchCluster: an Elasticsearch cluster, how to reach it, and how it checks callers' identity."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from searchaccess.api.base import ApiModel, cel, rules
+from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.status import SearchClusterStatus
 
 GOOGLE_ISSUER = "https://accounts.google.com"
 
-Duration = Annotated[
-    str,
-    Field(max_length=20, pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"),
-]
+DURATION_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$"
+"""A duration as Go and CEL read it, and so short that neither overflows."""
+
+Duration = Annotated[str, Field(max_length=20, pattern=DURATION_PATTERN)]
+
+
+def _between(least: str, most: str, example: str) -> dict[str, Any]:
+    return rules(
+        cel(
+            f"{matches(DURATION_PATTERN)} && duration(self) >= duration('{least}') "
+            f"&& duration(self) <= duration('{most}')",
+            f"write a duration between {least} and {most}, such as {example}",
+        )
+    )
+
 
 Url = Annotated[
     str,
@@ -22,7 +34,7 @@ Url = Annotated[
         json_schema_extra=rules(
             cel("self.startsWith('https://')", "use https://: over plain http everybody on the way can read the token"),
             cel(
-                "isURL(self) && url(self).getHostname() != '' && !self.contains('@') && !self.contains('?')",
+                f"isURL(self) && url(self).getHostname() != '' && !{matches('[@?#]')}",
                 "write https://host:port, without user, password or query; the login belongs into a Secret",
             ),
         ),
@@ -38,36 +50,45 @@ class MappingKind(StrEnum):
 
 
 class Certificates(ApiModel):
-    """Whom to trust."""
+    """Certificate authorities."""
 
     inline: Annotated[
         str,
         Field(
             max_length=65536,
             json_schema_extra=rules(
-                cel("self.contains('-----BEGIN CERTIFICATE-----')", "write certificates in PEM form, as in a .crt file")
+                cel(
+                    "self.contains('-----BEGIN CERTIFICATE-----')", "write certificates in PEM form, as in a .crt file"
+                ),
+                cel(
+                    "!self.contains('PRIVATE KEY-----')",
+                    "a private key does not belong here: write the certificates alone, and replace this key",
+                ),
             ),
         ),
     ]
-    """Certificates in PEM form."""
+    """Certificates in PEM form, one after the other. They are public; no private key."""
 
 
 class SecretReference(ApiModel):
-    """A Secret."""
+    """Names a Secret."""
 
     namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    """Namespace of the Secret."""
     name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the Secret."""
 
 
 class Login(ApiModel):
-    """The operator's own login."""
+    """How the operator logs in."""
 
     secret_ref: SecretReference
-    """A Secret with the keys `username` and `password`."""
+    """A Secret with the keys `username` and `password`, of a user with the cluster privileges manage_security and
+    monitor."""
 
 
 class JwtRealm(ApiModel):
-    """The JWT realm that checks callers' identity tokens."""
+    """A JWT realm of Elasticsearch, as elasticsearch.yml has it."""
 
     name: Annotated[
         str,
@@ -81,7 +102,7 @@ class JwtRealm(ApiModel):
             ),
         ),
     ]
-    """Name of the realm in elasticsearch.yml."""
+    """Name of the realm: `google` for xpack.security.authc.realms.jwt.google."""
 
     audience: Annotated[str, Field(min_length=1, max_length=500)]
     """Audience that callers put into their tokens; one of the realm's `allowed_audiences`."""
@@ -91,50 +112,32 @@ class JwtRealm(ApiModel):
 
 
 class ClusterIdentity(ApiModel):
-    """How callers' identity is checked."""
+    """A way to check callers' identity."""
 
     jwt_realm: JwtRealm
-    """By a JWT realm of Elasticsearch."""
+    """The JWT realm that checks callers' identity tokens. The operator compares it with the settings of every node."""
 
 
 class DriftSettings(ApiModel):
-    """How often to look."""
+    """How often to look for changes that somebody else made."""
 
-    probe_every: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(
-                cel(
-                    "duration(self) >= duration('500ms') && duration(self) <= duration('1h')",
-                    "probeEvery is between 500ms and 1h",
-                )
-            )
-        ),
-    ] = "2s"
-    """How often to read the sequence number of `.security`, which tells that something changed."""
+    probe_every: Annotated[Duration, Field(json_schema_extra=_between("500ms", "1h", "2s"))] = "2s"
+    """How often to read the sequence number of the index `.security`, which tells in one small request that something
+    changed."""
 
-    sweep_every: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(
-                cel(
-                    "duration(self) >= duration('5s') && duration(self) <= duration('24h')",
-                    "sweepEvery is between 5s and 24h",
-                )
-            )
-        ),
-    ] = "5m"
+    sweep_every: Annotated[Duration, Field(json_schema_extra=_between("5s", "24h", "5m"))] = "5m"
     """How often to read everything, changed or not."""
 
 
 class SearchClusterSpec(ApiModel):
-    """What is declared."""
+    """How to reach the cluster, and how it checks callers' identity."""
 
     urls: Annotated[list[Url], Field(min_length=1, max_length=10)]
-    """Addresses of the cluster's nodes or of a load balancer, https only."""
+    """Addresses of the cluster's nodes or of a load balancer, such as `https://elasticsearch.example.com:9200`.
+    https only."""
 
     ca: Certificates | None = None
-    """Whom to trust; the system's certificate authorities when absent."""
+    """Certificate authorities to trust; the system's when absent."""
 
     login: Login
     """The operator's own login."""
@@ -147,11 +150,22 @@ class SearchClusterSpec(ApiModel):
     `PerPrincipal`: one role mapping each, for clusters where templates are not allowed (up to a few hundred)."""
 
     drift: DriftSettings = DriftSettings()
-    """How often to look."""
+    """How often to look for changes that somebody else made."""
 
 
 class SearchCluster(ApiModel):
     """Declares an Elasticsearch cluster that SearchAccesses refer to."""
 
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                f"size(self.metadata.name) <= {CLUSTER_NAME_LIMIT}",
+                f"SearchAccesses could not refer to it: give it a name of at most {CLUSTER_NAME_LIMIT} characters",
+            )
+        )
+    }
+
     spec: SearchClusterSpec
+    """How to reach the cluster, and how it checks callers' identity."""
     status: SearchClusterStatus | None = None
+    """What is true right now. Written by the operator."""
