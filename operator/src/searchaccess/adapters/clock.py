@@ -1,0 +1,16 @@
+"""The system's clock."""
+
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The system's clock."""
+
+    def now(self) -> str:
+        """Give the time as RFC 3339, UTC, whole seconds."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def monotonic(self) -> float:
+        """Give seconds from some point on."""
+        return time.monotonic()

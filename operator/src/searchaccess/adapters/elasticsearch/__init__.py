@@ -1,0 +1,1 @@
+"""Elasticsearch, by its official client."""

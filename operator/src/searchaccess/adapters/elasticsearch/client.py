@@ -1,0 +1,149 @@
+"""The Elasticsearch port, by the official asynchronous client."""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from elasticsearch import AsyncElasticsearch
+
+from searchaccess.adapters.elasticsearch.errors import map_item, mapped
+from searchaccess.core.cluster import ClusterFacts
+from searchaccess.core.mapping import RoleMapping
+from searchaccess.core.ownership import Role
+from searchaccess.core.realm import Mismatch, WantedRealm, check_realm
+from searchaccess.ports.elasticsearch import Probe, Written
+from searchaccess.ports.errors import NotFound, PermissionDenied
+
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds."""
+_CONNECTIONS: Final = 4
+
+_REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
+_SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
+
+
+class ElasticsearchClient:
+    """One cluster.
+
+    Args:
+        urls: https addresses; the next one is tried when one does not answer.
+        username: the operator's login.
+        password: its password.
+        ca: certificates to trust, in PEM form; empty: the system's.
+    """
+
+    def __init__(self, urls: Sequence[str], username: str, password: str, ca: str = "") -> None:
+        self._client = AsyncElasticsearch(
+            list(urls),
+            basic_auth=(username, password),
+            ssl_context=ssl.create_default_context(cadata=ca or None),
+            request_timeout=REQUEST_TIMEOUT,
+            connections_per_node=_CONNECTIONS,
+            max_retries=len(urls) - 1,
+            retry_on_status=(),
+            http_compress=True,
+        )
+
+    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+        """Read version, uuid, licence and the realm's settings."""
+        with mapped():
+            info = (await self._client.info()).body
+            licence = (await self._client.license.get()).body["license"]
+        return ClusterFacts(
+            version=str(info["version"]["number"]),
+            uuid=str(info["cluster_uuid"]),
+            license=str(licence["type"]) if licence["status"] == "active" else "expired",
+            mismatches=await self._mismatches(realm),
+        )
+
+    async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
+        try:
+            with mapped():
+                answer = await self._client.nodes.info(metric="settings", filter_path=_REALMS)
+        except PermissionDenied:
+            return None
+        return tuple(check_realm(answer.body.get("nodes", {}), realm))
+
+    async def probe(self) -> Probe | None:
+        """Read the position of the security index."""
+        try:
+            with mapped():
+                answer = await self._client.indices.stats(
+                    index=".security", metric="docs", level="shards", filter_path=_SEQUENCE
+                )
+        except (PermissionDenied, NotFound):
+            return None
+        for index in answer.body.get("indices", {}).values():
+            copies = [copy for shard in index.get("shards", {}).values() for copy in shard]
+            numbers = [copy["seq_no"]["max_seq_no"] for copy in copies if "seq_no" in copy]
+            if numbers:
+                return Probe(str(index.get("uuid", "")), max(numbers))
+        return None
+
+    async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read roles by name, or all of them."""
+        try:
+            with mapped():
+                answer = await self._client.security.get_role(name=list(names) if names is not None else None)
+        except NotFound:
+            return {}
+        return dict(answer.body)
+
+    async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read role mappings by name, or all of them."""
+        try:
+            with mapped():
+                answer = await self._client.security.get_role_mapping(name=list(names) if names is not None else None)
+        except NotFound:
+            return {}
+        return dict(answer.body)
+
+    async def put_roles(self, roles: Sequence[Role]) -> Written:
+        """Write roles in one request."""
+        with mapped():
+            answer = await self._client.security.bulk_put_role(roles={role.name: role.to_json() for role in roles})
+        body = answer.body
+        return Written(
+            changed={*body.get("created", ()), *body.get("updated", ())},
+            unchanged=set(body.get("noop", ())),
+            refused=_refused(body),
+        )
+
+    async def delete_roles(self, names: Sequence[str]) -> Written:
+        """Delete roles in one request."""
+        with mapped():
+            answer = await self._client.security.bulk_delete_role(names=list(names))
+        body = answer.body
+        return Written(
+            changed=set(body.get("deleted", ())), unchanged=set(body.get("not_found", ())), refused=_refused(body)
+        )
+
+    async def put_mapping(self, mapping: RoleMapping) -> None:
+        """Write a role mapping, with the default refresh: without it, a revoked caller keeps its role (measured)."""
+        body = mapping.to_json()
+        with mapped():
+            await self._client.security.put_role_mapping(
+                name=mapping.name,
+                enabled=body["enabled"],
+                rules=body["rules"],
+                roles=body.get("roles"),
+                role_templates=body.get("role_templates"),
+                metadata=body["metadata"],
+            )
+
+    async def delete_mapping(self, name: str) -> None:
+        """Delete a role mapping; a missing one is fine."""
+        try:
+            with mapped():
+                await self._client.security.delete_role_mapping(name=name)
+        except NotFound:
+            return
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._client.close()
+
+
+def _refused(body: Mapping[str, Any]) -> dict[str, Any]:
+    details = (body.get("errors") or {}).get("details") or {}
+    return {name: map_item(error) for name, error in details.items()}

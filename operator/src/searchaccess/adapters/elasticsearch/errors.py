@@ -1,0 +1,113 @@
+"""Maps what the Elasticsearch client raises to our errors. A test proves that nothing is left out."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import elastic_transport
+import elasticsearch
+from elasticsearch import helpers
+
+from searchaccess.ports.errors import (
+    Conflict,
+    ExternalError,
+    LoginRefused,
+    NotFound,
+    NotSupported,
+    PermissionDenied,
+    Rejected,
+    Throttled,
+    TlsNotVerified,
+    Unexpected,
+    Unreachable,
+)
+
+_BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
+    400: Rejected,
+    401: LoginRefused,
+    403: PermissionDenied,
+    404: NotFound,
+    405: NotSupported,
+    406: NotSupported,
+    408: Unreachable,
+    409: Conflict,
+    413: Rejected,
+    422: Rejected,
+    429: Throttled,
+}
+_SERVER_TROUBLE: Final = 500
+
+_BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
+    elastic_transport.TlsError: TlsNotVerified,
+    elastic_transport.ConnectionTimeout: Unreachable,
+    elastic_transport.ConnectionError: Unreachable,
+    elastic_transport.SniffingError: Unreachable,
+    elastic_transport.SerializationError: Unexpected,
+    elasticsearch.UnsupportedProductError: NotSupported,
+    elastic_transport.TransportError: Unreachable,
+    helpers.BulkIndexError: Unexpected,
+    helpers.ScanError: Unexpected,
+}
+"""In the order in which they are tried: special ones first."""
+
+_ITEM_ERRORS: Final[dict[str, Callable[[str], ExternalError]]] = {
+    "security_exception": PermissionDenied,
+    "version_conflict_engine_exception": Conflict,
+    "unavailable_shards_exception": Unreachable,
+    "cluster_block_exception": Unreachable,
+}
+
+
+def by_status(status: int, message: str) -> ExternalError:
+    """Give our error for an HTTP status of an answer that is no success."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](message)
+    return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
+
+
+def _reason(body: Any) -> str:
+    """Give the cause that Elasticsearch names; never headers or the request."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(error, str):
+        return error
+    if not isinstance(error, Mapping):
+        return "no reason given"
+    causes = error.get("root_cause") or [error]
+    parts = [str(causes[0].get("reason") or error.get("reason") or error.get("type"))]
+    cause = error.get("caused_by")
+    while isinstance(cause, Mapping):
+        reason = str(cause.get("reason"))
+        if reason not in parts:
+            parts.append(reason)
+        cause = cause.get("caused_by")
+    return ": ".join(parts)
+
+
+def map_error(error: BaseException) -> ExternalError:
+    """Give our error for one that the Elasticsearch client raised."""
+    if isinstance(error, elasticsearch.ApiError):
+        return by_status(error.meta.status, f"Elasticsearch answered {error.meta.status}: {_reason(error.body)}")
+    for kind, ours in _BY_TYPE.items():
+        if isinstance(error, kind):
+            return ours(_describe(error))
+    return Unexpected(f"{type(error).__name__} from the Elasticsearch client")
+
+
+def _describe(error: BaseException) -> str:
+    message = str(getattr(error, "message", "") or type(error).__name__)
+    return f"Elasticsearch: {message}"
+
+
+def map_item(details: Mapping[str, Any]) -> ExternalError:
+    """Give our error for one item of a bulk answer."""
+    reason = _reason({"error": details})
+    return _ITEM_ERRORS.get(str(details.get("type")), Rejected)(f"Elasticsearch refused it: {reason}")
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Turn errors of the Elasticsearch client into ours."""
+    try:
+        yield
+    except (elasticsearch.ApiError, elastic_transport.TransportError, elasticsearch.UnsupportedProductError) as error:
+        raise map_error(error) from None

@@ -1,0 +1,1 @@
+"""Kubernetes, by its official client."""

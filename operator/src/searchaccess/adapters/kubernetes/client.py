@@ -1,0 +1,157 @@
+"""The Kubernetes port, by the official asynchronous client."""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from searchaccess.adapters.kubernetes.errors import map_error, mapped
+from searchaccess.api.constants import API_VERSION, GROUP, VERSION
+from searchaccess.core.report import Note
+from searchaccess.ports.errors import Conflict, LoginMissing, Rejected
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+PAGE: Final = 500
+"""Objects in one page of a list."""
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds."""
+CONNECTIONS: Final = 48
+
+_GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
+_JSON_PATCH: Final = "application/json-patch+json"
+_KINDS: Final = {Plural.ACCESSES: "SearchAccess", Plural.CLUSTERS: "SearchCluster"}
+_CLUSTER_EVENTS: Final = "default"
+"""Namespace of events about objects that have none."""
+
+
+async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
+    """Find how to connect: a given kubeconfig, the pod's service account, or the usual kubeconfig.
+
+    Raises:
+        LoginMissing: none of them is usable.
+    """
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = CONNECTIONS
+    try:
+        if kubeconfig is not None:
+            await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+        elif "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
+            load_incluster_config(client_configuration=configuration)
+        else:
+            await load_kube_config(client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise LoginMissing(f"no usable kubeconfig or service account: {map_error(error).message}") from None
+    return configuration
+
+
+class KubernetesClient:
+    """One API server.
+
+    Args:
+        configuration: how to connect, see ``load_configuration``.
+        component: shown as the source of events.
+    """
+
+    def __init__(self, configuration: Configuration, component: str = "searchaccess") -> None:
+        self._api = ApiClient(configuration)
+        self._host = configuration.host
+        self._component = component
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._api.close()
+
+    async def _call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        with mapped():
+            await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            response = await self._api.call_api(
+                method, self._host + path, headers, body, _request_timeout=REQUEST_TIMEOUT
+            )
+            await response.read()
+            if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP success
+                text = (response.data or b"").decode(errors="replace")
+                raise ApiException(status=response.status, reason=response.reason, body=text)
+        return await response.response.json(content_type=None)
+
+    async def controller_id(self) -> str:
+        """Give the uid of the namespace kube-system."""
+        return str((await self._call("GET", "/api/v1/namespaces/kube-system"))["metadata"]["uid"])
+
+    async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
+        """Give all objects of a kind, page by page."""
+        found: list[dict[str, Any]] = []
+        following = ""
+        while True:
+            page = await self._call("GET", f"{_GROUP_PATH}/{plural}?limit={PAGE}{following}")
+            found.extend(page["items"])
+            token = page["metadata"].get("continue")
+            if not token:
+                return found
+            following = f"&continue={token}"
+
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
+        """Replace an object's status, if it is still the same object."""
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+            {"op": "add", "path": "/status", "value": dict(status)},
+        ]
+        await self._patch(f"{_path(ref)}/status", patch, ref)
+
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
+        """Replace an object's finalizers, if they are still as before."""
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+            {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
+            {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
+        ]
+        await self._patch(_path(ref), patch, ref)
+
+    async def _patch(self, path: str, patch: list[dict[str, Any]], ref: ObjectRef) -> None:
+        try:
+            await self._call("PATCH", path, patch, _JSON_PATCH)
+        except Rejected as error:
+            # The API server answers a failed "test" of a JSON patch with 422.
+            if "testing" in error.message or "test failed" in error.message:
+                raise Conflict(f"{ref.name} changed meanwhile") from None
+            raise
+
+    async def create_event(self, ref: ObjectRef, note: Note) -> None:
+        """Write an event about an object."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        namespace = ref.namespace or _CLUSTER_EVENTS
+        involved = {"apiVersion": API_VERSION, "kind": _KINDS[ref.plural], "name": ref.name, "uid": ref.uid}
+        if ref.namespace:
+            involved["namespace"] = ref.namespace
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{ref.name[:200]}.", "namespace": namespace},
+            "involvedObject": involved,
+            "reason": note.reason,
+            "message": note.message,
+            "type": "Warning" if note.warning else "Normal",
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        await self._call("POST", f"/api/v1/namespaces/{namespace}/events", body)
+
+    async def read_secret(self, namespace: str, name: str) -> dict[str, bytes]:
+        """Give a Secret's data, decoded."""
+        secret = await self._call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+
+
+def _path(ref: ObjectRef) -> str:
+    if ref.namespace:
+        return f"{_GROUP_PATH}/namespaces/{ref.namespace}/{ref.plural}/{ref.name}"
+    return f"{_GROUP_PATH}/{ref.plural}/{ref.name}"

@@ -1,0 +1,96 @@
+"""Maps what the Kubernetes client, and aiohttp under it, raises to our errors. A test proves that nothing is missed."""
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import aiohttp
+from kubernetes.aio.client import exceptions as client_exceptions
+from kubernetes.aio.config import ConfigException
+
+from searchaccess.ports.errors import (
+    Conflict,
+    ExternalError,
+    LoginMissing,
+    LoginRefused,
+    NotFound,
+    PermissionDenied,
+    Rejected,
+    Throttled,
+    TlsNotVerified,
+    Unexpected,
+    Unreachable,
+)
+
+_BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
+    400: Rejected,
+    401: LoginRefused,
+    403: PermissionDenied,
+    404: NotFound,
+    408: Unreachable,
+    409: Conflict,
+    410: Conflict,
+    413: Rejected,
+    415: Rejected,
+    422: Rejected,
+    429: Throttled,
+}
+_SERVER_TROUBLE: Final = 500
+
+_BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
+    aiohttp.ClientConnectorCertificateError: TlsNotVerified,
+    aiohttp.ClientConnectorSSLError: TlsNotVerified,
+    aiohttp.ServerFingerprintMismatch: TlsNotVerified,
+    ssl.SSLError: TlsNotVerified,
+    ConfigException: LoginMissing,
+    client_exceptions.OpenApiException: Unexpected,
+    aiohttp.ClientError: Unreachable,
+    TimeoutError: Unreachable,
+    OSError: Unreachable,
+    ValueError: Unexpected,
+}
+"""In the order in which they are tried: special ones first."""
+
+
+def by_status(status: int, message: str) -> ExternalError:
+    """Give our error for an HTTP status of an answer that is no success."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](message)
+    return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
+
+
+def _message(body: object) -> str:
+    """Give the message of a Status object."""
+    try:
+        parsed = json.loads(body) if isinstance(body, str | bytes) else body
+    except ValueError:
+        return "no reason given"
+    return str(parsed.get("message", "")) if isinstance(parsed, dict) else "no reason given"
+
+
+def map_error(error: BaseException) -> ExternalError:
+    """Give our error for one that the Kubernetes client raised."""
+    if isinstance(error, client_exceptions.ApiException):
+        status = int(error.status or 0)
+        return by_status(status, f"the API server answered {status}: {_message(error.body)}")
+    for kind, ours in _BY_TYPE.items():
+        if isinstance(error, kind):
+            return ours(f"the API server: {type(error).__name__}")
+    return Unexpected(f"{type(error).__name__} from the Kubernetes client")
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Turn errors of the Kubernetes client into ours."""
+    try:
+        yield
+    except (
+        client_exceptions.OpenApiException,
+        ConfigException,
+        aiohttp.ClientError,
+        TimeoutError,
+        OSError,
+    ) as error:
+        raise map_error(error) from None

@@ -1,0 +1,94 @@
+"""The command ``searchaccess``."""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from searchaccess import __version__
+from searchaccess.operator.app import Options, run_operator
+from searchaccess.ports.errors import ExternalError
+
+app = typer.Typer(
+    name="searchaccess",
+    help="Declares which Cloud Run service may do what on which Elasticsearch indices, and keeps it true.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _configure_logging(*, as_json: bool, verbose: bool) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.dict_tracebacks] if as_json else []),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+
+
+def _show_version(*, value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Keep declared access to Elasticsearch true."""
+
+
+@app.command()
+def run(
+    *,
+    instance: Annotated[
+        str, typer.Option(envvar="SEARCHACCESS_INSTANCE", help="Name of this installation, part of every role's name.")
+    ] = "default",
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="File to use instead of the pod's service account.", exists=True, dir_okay=False)
+    ] = None,
+    liveness: Annotated[
+        str | None, typer.Option(help="Address of the liveness endpoint, such as http://0.0.0.0:8080/healthz.")
+    ] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run the operator until it is told to stop (SIGTERM, Ctrl-C)."""
+    if not instance.replace("-", "").isalnum() or instance != instance.lower():
+        raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
+    _configure_logging(as_json=log_json, verbose=verbose)
+    try:
+        asyncio.run(_run(Options(instance=instance, kubeconfig=kubeconfig, liveness=liveness)))
+    except ExternalError as error:
+        typer.echo(f"searchaccess: {error.message}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _run(options: Options) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run_operator(options, stop)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

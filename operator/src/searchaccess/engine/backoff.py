@@ -1,0 +1,27 @@
+"""Back-off with jitter and a cap."""
+
+import random
+from typing import Final
+
+FIRST: Final = 0.25
+CAP: Final = 5.0
+"""Seconds. Small, so that the loop is back within seconds after an outage."""
+
+
+class Backoff:
+    """Delays that double up to a cap; each is drawn from the upper half of its range."""
+
+    def __init__(self, first: float = FIRST, cap: float = CAP) -> None:
+        self._first = first
+        self._cap = cap
+        self.failures = 0
+
+    def next(self) -> float:
+        """Count a failure and give the seconds to wait."""
+        top = min(self._cap, self._first * float(1 << min(self.failures, 16)))
+        self.failures += 1
+        return top * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
+
+    def reset(self) -> None:
+        """Start afresh after a success."""
+        self.failures = 0

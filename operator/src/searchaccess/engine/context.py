@@ -1,0 +1,80 @@
+"""What a reconciler holds between passes. All of it can be lost: the next pass finds it again."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from searchaccess.api.constants import ANNOTATION_ADOPT
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import Drift
+from searchaccess.core.cluster import Cluster, ClusterFacts
+from searchaccess.core.ownership import Operator
+from searchaccess.core.report import Failure
+from searchaccess.core.stance import OPEN, Gate
+from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.outbox import Outbox
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.kubernetes import KubernetesPort
+
+CHUNK: Final = 1000
+"""Roles in one bulk write."""
+
+NAMES_LIMIT: Final = 3000
+"""Characters of names in one URL; Elasticsearch takes 4,096 in a request line by default. More: read everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all reconcilers share."""
+
+    operator: Operator
+    inventory: Inventory
+    kubernetes: KubernetesPort
+    outbox: Outbox
+    clock: Clock
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What a reconciler learned about its cluster."""
+
+    facts: ClusterFacts | None = None
+    uuid: str = ""
+    verdict: Gate = OPEN
+    """What the state of the cluster allows."""
+    closed: Failure | None = None
+    """Why nothing may be read or written, as the last check found."""
+    failure: Failure | None = None
+    """What went wrong in the last step."""
+    mapping_settled: bool = False
+    """The role mapping was seen to be right (or is not ours to write) since the last doubt."""
+    mapping_conflict: str = ""
+    mapping_drift: Drift | None = None
+    rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    """By uid: generation and request that Elasticsearch refused, and its message."""
+    ready: set[str] = field(default_factory=set)
+    drifted: set[str] = field(default_factory=set)
+    roles: int = 0
+    foreign: int = 0
+    operations: int = 0
+    """Writes to the security index by us since the last probe."""
+
+    @property
+    def gate(self) -> Gate:
+        """What may be done with SearchAccesses."""
+        if not self.mapping_conflict:
+            return self.verdict
+        message = (
+            f"role mapping {self.mapping_conflict} exists and is not managed by this operator; it is not touched. "
+            f"Delete it, or annotate the SearchCluster with {ANNOTATION_ADOPT}: {self.mapping_conflict}"
+        )
+        return replace(self.verdict, grants=False, reason=Reason.OWNERSHIP_CONFLICT, message=message)
+
+
+@dataclass(slots=True)
+class Session:
+    """One connected cluster."""
+
+    cluster: Cluster
+    port: ElasticsearchPort
+    knowledge: Knowledge

@@ -1,0 +1,145 @@
+"""Runs a reconciler for every SearchCluster, and keeps the inventory complete."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.cluster import Cluster
+from searchaccess.core.report import AccessFacts, Failure
+from searchaccess.core.stance import OPEN, decide
+from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.context import Knowledge, Surroundings
+from searchaccess.engine.reconciler import Connect, Peers, Reconciler
+from searchaccess.engine.telling import Teller
+from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.kubernetes import Plural
+
+LIST_EVERY: Final = 300.0
+"""Seconds between full lists: a deletion while the watch was down leaves no event."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Running:
+    reconciler: Reconciler
+    task: asyncio.Task[None]
+
+
+class Host:
+    """All reconcilers of one process.
+
+    Args:
+        around: what they share.
+        connect: opens a connection to a cluster.
+        list_every: seconds between full lists.
+    """
+
+    def __init__(self, around: Surroundings, connect: Connect, list_every: float = LIST_EVERY) -> None:
+        self._around = around
+        self._connect = connect
+        self._list_every = list_every
+        self._running: dict[str, _Running] = {}
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await self._first_list()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._around.outbox.run())
+                group.create_task(self._list_again())
+                group.create_task(self._supervise(group))
+        finally:
+            self._running.clear()
+
+    async def _first_list(self) -> None:
+        """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._list()
+            except ExternalError as error:
+                log.warning("cannot list", error=error.message)
+                await asyncio.sleep(backoff.next())
+            else:
+                return
+
+    async def _list(self) -> None:
+        inventory, kubernetes = self._around.inventory, self._around.kubernetes
+        clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
+        inventory.replace_clusters(await kubernetes.list_objects(Plural.CLUSTERS), clusters)
+        accesses = frozenset(inventory.accesses)
+        inventory.replace_accesses(await kubernetes.list_objects(Plural.ACCESSES), accesses)
+
+    async def _list_again(self) -> None:
+        while True:
+            await asyncio.sleep(self._list_every)
+            try:
+                await self._list()
+            except ExternalError as error:
+                log.warning("cannot list", error=error.message)
+
+    async def _supervise(self, group: asyncio.TaskGroup) -> None:
+        """Start and stop reconcilers as SearchClusters come and go."""
+        inventory = self._around.inventory
+        while True:
+            inventory.changed.clear()
+            for name in inventory.clusters:
+                if name not in self._running:
+                    reconciler = Reconciler(name, self._around, self._connect, Peers(self._older_with_uuid))
+                    task = group.create_task(self._keep_running(name, reconciler))
+                    self._running[name] = _Running(reconciler, task)
+            for name in [name for name, running in self._running.items() if running.task.done()]:
+                del self._running[name]
+            self._tell_homeless()
+            await inventory.changed.wait()
+
+    async def _keep_running(self, name: str, reconciler: Reconciler) -> None:
+        """Run a reconciler; one that dies of a fault of ours is started again and spoils no other cluster."""
+        backoff = Backoff()
+        while name in self._around.inventory.clusters:
+            try:
+                await reconciler.run()
+            except Exception:  # the last barrier between one cluster and all others
+                log.exception("reconciler failed", cluster=name)
+                await asyncio.sleep(backoff.next())
+        self._around.inventory.changed.set()
+
+    def _older_with_uuid(self, cluster: Cluster, uuid: str) -> str:
+        for name, running in self._running.items():
+            record = self._around.inventory.clusters.get(name)
+            if record is None or name == cluster.name or running.reconciler.knowledge.uuid != uuid:
+                continue
+            if (record.cluster.created_at, name) < (cluster.created_at, cluster.name):
+                return name
+        return ""
+
+    def _tell_homeless(self) -> None:
+        """Tell SearchAccesses whose SearchCluster does not exist."""
+        inventory = self._around.inventory
+        teller = Teller(self._around, Knowledge())
+        for record in list(inventory.accesses.values()):
+            access = record.access
+            if access.cluster in inventory.clusters:
+                continue
+            if access.deleted_at and not record.status.get("elasticsearch"):
+                teller.let_go(access)
+                continue
+            failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
+            teller.tell(AccessFacts(access, decide(access, OPEN), failure=failure))
+
+
+async def run_until_stopped(host: Host, stop: asyncio.Event) -> None:
+    """Run a host until an event is set."""
+    task = asyncio.create_task(host.run())
+    waiter = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if not task.done():
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,245 @@
+"""What was declared: the objects as last seen, and which of them are to be looked at.
+
+Events and lists only put into it; reconcilers only read from it. An event tells that something changed, never what to
+do about it.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from searchaccess.core.access import Access, access_from_object
+from searchaccess.core.canonical import canonical_json
+from searchaccess.core.cluster import Cluster, cluster_from_object
+
+
+@dataclass(slots=True)
+class AccessRecord:
+    """A SearchAccess as last seen."""
+
+    access: Access
+    status_json: str
+    """Canonical JSON of its status: what it has, or is about to get."""
+    confirmed: bool = False
+    """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status."""
+        return json.loads(self.status_json) if self.status_json else {}
+
+
+@dataclass(slots=True)
+class ClusterRecord:
+    """A SearchCluster as last seen."""
+
+    cluster: Cluster
+    status_json: str
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status."""
+        return json.loads(self.status_json) if self.status_json else {}
+
+
+@dataclass(slots=True)
+class Dirty:
+    """What a reconciler is to look at."""
+
+    principals: set[str] = field(default_factory=set)
+    everything: bool = False
+    cluster: bool = False
+    """The SearchCluster itself changed."""
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __bool__(self) -> bool:
+        return self.everything or self.cluster or bool(self.principals)
+
+
+def _version(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _news(access: Access) -> tuple[object, ...]:
+    """Give what makes a pass necessary when it changes. Our own finalizer's arrival is no news, its loss is."""
+    return (access.generation, access.deleted_at, access.adopt, access.reconcile_requested)
+
+
+class Inventory:
+    """All SearchAccesses and SearchClusters."""
+
+    def __init__(self) -> None:
+        self.accesses: dict[str, AccessRecord] = {}
+        self.clusters: dict[str, ClusterRecord] = {}
+        self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._dirty: dict[str, Dirty] = defaultdict(Dirty)
+        self._gone: set[str] = set()
+        self.writing: set[str] = set()
+        """Uids whose status is on its way: what events say of it meanwhile is old."""
+        self.changed = asyncio.Event()
+        """Set when a SearchCluster comes or goes, or an access names an unknown one."""
+
+    # Reading
+
+    def dirty(self, cluster: str) -> Dirty:
+        """Give what is to be looked at on a cluster."""
+        return self._dirty[cluster]
+
+    def take_dirty(self, cluster: str) -> Dirty:
+        """Give what is to be looked at on a cluster and start afresh."""
+        taken = self._dirty[cluster]
+        fresh = Dirty(event=taken.event)
+        fresh.event.clear()
+        self._dirty[cluster] = fresh
+        return taken
+
+    def principals(self, cluster: str) -> list[str]:
+        """Give all principals that SearchAccesses of a cluster name."""
+        return [principal for principal, uids in self._by_principal[cluster].items() if uids]
+
+    def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
+        """Give the SearchAccesses of a principal on a cluster."""
+        return [self.accesses[uid] for uid in self._by_principal[cluster].get(principal, ())]
+
+    def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
+        """Give all SearchAccesses of a cluster."""
+        for uids in list(self._by_principal[cluster].values()):
+            for uid in list(uids):
+                if uid in self.accesses:
+                    yield self.accesses[uid]
+
+    def count(self, cluster: str) -> int:
+        """Say how many SearchAccesses a cluster has."""
+        return sum(len(uids) for uids in self._by_principal[cluster].values())
+
+    # Marking
+
+    def mark(self, cluster: str, principal: str) -> None:
+        """Ask for a look at a principal."""
+        dirty = self._dirty[cluster]
+        dirty.principals.add(principal)
+        dirty.event.set()
+        if cluster not in self.clusters:
+            self.changed.set()
+
+    def mark_uid(self, uid: str) -> None:
+        """Ask for a look at a SearchAccess or SearchCluster, if it still exists."""
+        record = self.accesses.get(uid)
+        if record:
+            self.mark(record.access.cluster, record.access.principal)
+        for name, known in self.clusters.items():
+            if known.cluster.uid == uid:
+                self.mark_cluster(name)
+
+    def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
+        """Ask for a look at a cluster itself."""
+        dirty = self._dirty[cluster]
+        dirty.cluster = True
+        dirty.everything = dirty.everything or everything
+        dirty.event.set()
+
+    # Events and lists
+
+    def see_access(self, raw: Mapping[str, Any]) -> None:
+        """Take in a SearchAccess from an event or a list; an older version than the known one is ignored."""
+        uid = raw["metadata"]["uid"]
+        if uid in self._gone:
+            return
+        known = self.accesses.get(uid)
+        seen_version = str(raw["metadata"].get("resourceVersion", ""))
+        if known and _version(seen_version) <= _version(known.access.resource_version):
+            return
+        access = access_from_object(raw)
+        status_json = canonical_json(raw["status"]) if raw.get("status") else ""
+        if known and uid in self.writing:
+            status_json = known.status_json
+        if known is None:
+            self.accesses[uid] = AccessRecord(access, status_json)
+            self._index(access)
+            self.mark(access.cluster, access.principal)
+            return
+        before = known.access
+        lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
+        news = _news(before) != _news(access) or lost_finalizer or known.status_json != status_json
+        known.access, known.status_json = access, status_json
+        if (before.cluster, before.principal) != (access.cluster, access.principal):
+            self._unindex(before)
+            self._index(access)
+            self.mark(before.cluster, before.principal)
+        if news:
+            self.mark(access.cluster, access.principal)
+
+    def forget_access(self, uid: str) -> None:
+        """Take in that a SearchAccess is gone."""
+        self._gone.add(uid)
+        known = self.accesses.pop(uid, None)
+        if known:
+            self._unindex(known.access)
+            if not known.confirmed:
+                self.mark(known.access.cluster, known.access.principal)
+
+    def see_cluster(self, raw: Mapping[str, Any]) -> None:
+        """Take in a SearchCluster from an event or a list."""
+        cluster = cluster_from_object(raw)
+        known = self.clusters.get(cluster.name)
+        if (
+            known
+            and known.cluster.uid == cluster.uid
+            and _version(cluster.resource_version) <= _version(known.cluster.resource_version)
+        ):
+            return
+        status_json = canonical_json(raw["status"]) if raw.get("status") else ""
+        if known and cluster.uid in self.writing:
+            status_json = known.status_json
+        self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
+        if known is None or known.cluster.uid != cluster.uid:
+            self.changed.set()
+            self.mark_cluster(cluster.name, everything=True)
+            return
+        blank = {"resource_version": "", "finalizers": ()}
+        if replace(known.cluster, **blank) != replace(cluster, **blank):  # type: ignore[arg-type]
+            self.mark_cluster(cluster.name, everything=True)
+        elif known.status_json != status_json:
+            self.mark_cluster(cluster.name)
+
+    def forget_cluster(self, name: str, uid: str) -> None:
+        """Take in that a SearchCluster is gone."""
+        known = self.clusters.get(name)
+        if known and known.cluster.uid == uid:
+            del self.clusters[name]
+            self.changed.set()
+
+    def replace_accesses(self, listed: Iterable[Mapping[str, Any]], known_before: frozenset[str]) -> None:
+        """Take in a full list: what was known before it was asked for and is not in it is gone.
+
+        A deletion while the watch was down leaves no event.
+        """
+        present = set()
+        for raw in listed:
+            present.add(raw["metadata"]["uid"])
+            self.see_access(raw)
+        for uid in known_before - present:
+            self.forget_access(uid)
+        self._gone &= present
+
+    def replace_clusters(self, listed: Iterable[Mapping[str, Any]], known_before: Mapping[str, str]) -> None:
+        """Take in a full list of SearchClusters."""
+        present = set()
+        for raw in listed:
+            present.add(raw["metadata"]["uid"])
+            self.see_cluster(raw)
+        for name, uid in known_before.items():
+            if uid not in present:
+                self.forget_cluster(name, uid)
+
+    def _index(self, access: Access) -> None:
+        self._by_principal[access.cluster][access.principal].add(access.uid)
+
+    def _unindex(self, access: Access) -> None:
+        uids = self._by_principal[access.cluster][access.principal]
+        uids.discard(access.uid)
+        if not uids:
+            del self._by_principal[access.cluster][access.principal]

@@ -1,0 +1,190 @@
+"""Role mappings in a pass: the one with the role template, or one for each principal."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from searchaccess.api.constants import MANAGED_BY
+from searchaccess.core.mapping import (
+    MappingPlan,
+    RoleMapping,
+    build_principal_mapping,
+    build_template_mapping,
+    mapping_of,
+    plan_mapping,
+)
+from searchaccess.core.ownership import Role
+from searchaccess.core.plan import RolePlan
+from searchaccess.core.report import advance_drift
+from searchaccess.core.stance import Do, decide
+from searchaccess.engine.context import Session, Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """A role in a pass, as far as its mapping is concerned."""
+
+    plan: RolePlan
+    observed: Role | None
+    """The role as it was."""
+    enforced: bool
+    """Whether any of its SearchAccesses is enforced."""
+    seen: bool
+    """Whether an earlier pass is known to have left a mapping for it."""
+
+    def after(self) -> Role | None:
+        """Give the role as it is when the pass is over."""
+        return self.plan.write or (None if self.plan.delete else self.observed)
+
+
+class Mappings:
+    """Role mappings in one pass.
+
+    Args:
+        around: what all reconcilers share.
+        session: the connected cluster.
+        per_principal: one mapping for each principal instead of one for all.
+    """
+
+    def __init__(self, around: Surroundings, session: Session, *, per_principal: bool) -> None:
+        self._around = around
+        self._session = session
+        self._per_principal = per_principal
+        self._observed: Mapping[str, RoleMapping] = {}
+        self._all_read = False
+        self._kept: set[str] = set()
+        self.plans: dict[str, MappingPlan] = {}
+        """By name, what was found and done about principals' mappings."""
+
+    @property
+    def _realm(self) -> str:
+        wanted = self._session.cluster.wanted_realm
+        return wanted.name if wanted else ""
+
+    async def observe(self, role_names: list[str] | None) -> None:
+        """Read the mappings that matter: all of them (None), those of some roles, or none when all is settled."""
+        settled = self._session.knowledge.mapping_settled
+        raw: Mapping[str, dict[str, Any]] = {}
+        if role_names is None or (not self._per_principal and not settled):
+            raw = await self._session.port.mappings(None)
+            self._all_read = True
+        elif self._per_principal and role_names:
+            raw = await self._session.port.mappings(role_names)
+        self._observed = {
+            name: mapping_of(name, item) for name, item in raw.items() if self._around.operator.owns_name(name)
+        }
+
+    async def settle(self) -> None:
+        """Make the one mapping as it should be, if all mappings were read and there is to be one."""
+        knowledge, operator = self._session.knowledge, self._around.operator
+        name = operator.mapping_name
+        if self._per_principal:
+            knowledge.mapping_conflict = ""
+            knowledge.mapping_settled = True
+            return
+        self._kept.add(name)
+        if not self._all_read:
+            return
+        enforce = knowledge.verdict.grants and self._anybody_enforced()
+        observed = self._observed.get(name)
+        if observed is None and not enforce:
+            knowledge.mapping_conflict = ""
+            return
+        record = self._around.inventory.clusters.get(self._session.cluster.name)
+        status = record.status if record else {}
+        plan = plan_mapping(
+            operator,
+            name,
+            build_template_mapping(operator, self._realm),
+            observed,
+            enforce=enforce,
+            seen=status.get("mapping") == name and status.get("uuid") == knowledge.uuid,
+            adopt=self._session.cluster.adopt,
+        )
+        await self._apply(plan)
+        knowledge.mapping_conflict = plan.conflict
+        knowledge.mapping_settled = not plan.conflict and not (plan.drift and plan.write is None)
+        now = self._around.clock.now()
+        corrected = plan.write is not None
+        previous = knowledge.mapping_drift
+        knowledge.mapping_drift = advance_drift(
+            plan.drift, plan.drift, previous.to_json() if previous else status.get("drift"), now, corrected=corrected
+        )
+
+    def _anybody_enforced(self) -> bool:
+        gate = self._session.knowledge.verdict
+        return any(
+            decide(record.access, gate).do is Do.ENFORCE
+            for record in self._around.inventory.of_cluster(self._session.cluster.name)
+        )
+
+    async def revoke(self, changes: Iterable[RoleChange]) -> None:
+        """Delete mappings of principals whose role goes, before the role goes."""
+        if not self._per_principal:
+            return
+        for change in changes:
+            if change.plan.delete:
+                await self._apply(
+                    plan_mapping(
+                        self._around.operator,
+                        change.plan.name,
+                        None,
+                        self._observed.get(change.plan.name),
+                        enforce=True,
+                        seen=False,
+                    )
+                )
+
+    async def grant(self, changes: Iterable[RoleChange]) -> None:
+        """Write mappings of principals whose role is there, after the role is there."""
+        if not self._per_principal:
+            return
+        operator = self._around.operator
+        for change in changes:
+            role, name = change.after(), change.plan.name
+            self._kept.add(name)
+            if role is None:
+                continue
+            if not operator.owns(role.metadata):
+                if change.plan.write is not None:
+                    await self._release(name)
+                continue
+            desired = build_principal_mapping(operator, self._realm, name.removeprefix(operator.role_name("")))
+            plan = plan_mapping(
+                operator, name, desired, self._observed.get(name), enforce=change.enforced, seen=change.seen
+            )
+            await self._apply(plan)
+            self.plans[name] = plan
+
+    async def _release(self, name: str) -> None:
+        observed = self._observed.get(name)
+        if observed and self._around.operator.owns(observed.metadata):
+            await self._put(RoleMapping(name, observed.body, {"released_by": MANAGED_BY}))
+
+    async def sweep(self) -> None:
+        """Delete mappings of ours that are of no use: of the other kind, or of roles that are gone."""
+        operator = self._around.operator
+        for name, mapping in self._observed.items():
+            if name not in self._kept and operator.owns(mapping.metadata):
+                await self._delete(name)
+
+    async def remove_all(self) -> None:
+        """Delete every mapping of ours: the SearchCluster goes."""
+        raw = await self._session.port.mappings(None)
+        for name, item in raw.items():
+            if self._around.operator.owns_name(name) and self._around.operator.owns(item.get("metadata") or {}):
+                await self._delete(name)
+
+    async def _apply(self, plan: MappingPlan) -> None:
+        if plan.write is not None:
+            await self._put(plan.write)
+        elif plan.delete:
+            await self._delete(plan.name)
+
+    async def _put(self, mapping: RoleMapping) -> None:
+        await self._session.port.put_mapping(mapping)
+        self._session.knowledge.operations += 1
+
+    async def _delete(self, name: str) -> None:
+        await self._session.port.delete_mapping(name)
+        self._session.knowledge.operations += 1

@@ -1,0 +1,337 @@
+"""One pass over some or all principals of a cluster: observe, plan, apply, report."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from searchaccess.api.constants import FINALIZER
+from searchaccess.api.reasons import Reason
+from searchaccess.api.searchcluster import MappingKind
+from searchaccess.core.access import Access
+from searchaccess.core.canonical import role_from_json
+from searchaccess.core.compose import Member
+from searchaccess.core.mapping import MappingPlan
+from searchaccess.core.ownership import Role
+from searchaccess.core.plan import Finding, RolePlan, plan_role
+from searchaccess.core.report import AccessFacts, Failure, seen_of
+from searchaccess.core.stance import Do, Stance, decide
+from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
+from searchaccess.engine.inventory import AccessRecord
+from searchaccess.engine.mappings import Mappings, RoleChange
+from searchaccess.engine.telling import Teller, ref_of, waits
+from searchaccess.ports.elasticsearch import Written
+from searchaccess.ports.errors import ExternalError, Rejected
+
+CONCURRENT: Final = 32
+"""Finalizers written at once."""
+TOGETHER: Final = 50
+"""Up to so many finalizers are written while roles are being read."""
+BREATH: Final = 100
+"""Principals planned before other tasks may run."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One principal in a pass."""
+
+    principal: str
+    members: list[Member]
+    observed: Role | None
+    plan: RolePlan
+    failure: Failure | None = None
+    applied: bool = False
+
+    mapping: MappingPlan | None = None
+    """What was found and done about its role mapping, where each principal has one."""
+    mapping_seen: bool = False
+    """Whether a status says that it had a role mapping of its own."""
+
+    @property
+    def role_change(self) -> RoleChange:
+        """What its role mapping depends on."""
+        enforced = any(member.stance.do is Do.ENFORCE for member in self.members)
+        return RoleChange(self.plan, self.observed, enforced, self.mapping_seen)
+
+    def finding_of(self, uid: str) -> Finding:
+        """Give what was found about a SearchAccess, in its role and in its role mapping."""
+        finding = self.plan.findings.get(uid, Finding())
+        if self.mapping is None or not (self.mapping.drift or self.mapping.conflict):
+            return finding
+        return replace(
+            finding,
+            drift=(*finding.drift, *self.mapping.drift),
+            differences=(*finding.differences, *self.mapping.drift),
+            conflict=finding.conflict or self.mapping.conflict,
+        )
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass.
+
+    Args:
+        around: what all reconcilers share.
+        session: the connected cluster.
+        principals: whom to look at; None: everybody, and orphans.
+    """
+
+    around: Surroundings
+    session: Session
+    principals: frozenset[str] | None
+    unfinished: set[str] = field(default_factory=set)
+    """Principals that need another look soon."""
+    changed: bool = False
+    """Whether anything was written in Elasticsearch."""
+    held: dict[str, Stance] = field(default_factory=dict)
+    """By uid: who must be left alone in this pass, because our finalizer could not be put in place."""
+
+    async def run(self) -> None:
+        """Do the pass.
+
+        Raises:
+            ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so.
+        """
+        name = self.session.cluster.name
+        mine = set(self.around.inventory.principals(name)) if self.principals is None else set(self.principals)
+        try:
+            raw_roles, mappings = await self._observe(mine)
+        except ExternalError as error:
+            self._tell_failure(mine, error)
+            raise
+        works = await self._plan(mine, raw_roles)
+        for start in range(0, len(works), CHUNK):
+            chunk = works[start : start + CHUNK]
+            try:
+                await self._apply(chunk, mappings)
+            except ExternalError as error:
+                self._tell_failure({work.principal for work in works[start:]}, error)
+                raise
+            await self._report(chunk)
+        if self.principals is None:
+            await mappings.sweep()
+
+    # Observe
+
+    async def _observe(self, principals: set[str]) -> tuple[Mapping[str, dict[str, Any]], Mappings]:
+        """Read what is, and put finalizers in place meanwhile."""
+        everything = self.principals is None
+        names = None if everything else self._names(principals)
+        missing = [
+            record
+            for principal in principals
+            for record in self._records(principal)
+            if self._stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
+        ]
+        if len(missing) > TOGETHER:
+            # Roles are read after it, so that they are fresh when they are written.
+            await self._ensure_finalizers(missing)
+            missing = []
+        spec = self.session.cluster.spec
+        mappings = Mappings(
+            self.around, self.session, per_principal=spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
+        )
+        raw_roles, _, _ = await asyncio.gather(
+            self._read_roles(names), mappings.observe(names), self._ensure_finalizers(missing)
+        )
+        await mappings.settle()
+        return raw_roles, mappings
+
+    def _names(self, principals: set[str]) -> list[str] | None:
+        names = sorted(self.around.operator.role_name(principal) for principal in principals if principal)
+        return names if sum(len(name) + 3 for name in names) <= NAMES_LIMIT else None
+
+    async def _read_roles(self, names: list[str] | None) -> Mapping[str, dict[str, Any]]:
+        return await self.session.port.roles(names) if names is None or names else {}
+
+    async def _ensure_finalizers(self, records: Sequence[AccessRecord]) -> None:
+        """Put our finalizer in place before anything is written elsewhere."""
+        gate = asyncio.Semaphore(CONCURRENT)
+
+        async def ensure(record: AccessRecord) -> None:
+            access = record.access
+            after = (*access.finalizers, FINALIZER)
+            async with gate:
+                try:
+                    await self.around.kubernetes.set_finalizers(ref_of(access), access.finalizers, after)
+                except ExternalError as error:
+                    message = f"the finalizer could not be written: {error.message}"
+                    self.held[access.uid] = Stance(Do.HOLD, Reason.PENDING, message)
+                    self.unfinished.add(access.principal)
+                else:
+                    record.access = replace(record.access, finalizers=after)
+
+        await asyncio.gather(*(ensure(record) for record in records))
+
+    # Plan
+
+    def _records(self, principal: str) -> list[AccessRecord]:
+        return self.around.inventory.of_principal(self.session.cluster.name, principal)
+
+    def _stance(self, access: Access) -> Stance:
+        knowledge = self.session.knowledge
+        if access.uid in self.held:
+            return self.held[access.uid]
+        rejected = knowledge.rejections.get(access.uid)
+        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
+            del knowledge.rejections[access.uid]
+            rejected = None
+        return decide(access, knowledge.gate, rejected[2] if rejected else "")
+
+    async def _plan(self, mine: set[str], raw_roles: Mapping[str, dict[str, Any]]) -> list[Work]:
+        principals = mine | self._orphans(raw_roles) if self.principals is None else mine
+        works = []
+        for number, principal in enumerate(sorted(principals)):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            members = [Member(record.access, self._stance(record.access)) for record in self._records(principal)]
+            name = self.around.operator.role_name(principal)
+            raw = raw_roles.get(name)
+            observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
+            work = Work(principal, members, observed, self.plan_role(principal, members, observed))
+            work.mapping_seen = any(
+                (record.status.get("elasticsearch") or {}).get("mapping") == name for record in self._records(principal)
+            )
+            works.append(work)
+        return works
+
+    def _orphans(self, raw_roles: Mapping[str, dict[str, Any]]) -> set[str]:
+        """Give the principals of all roles that are ours, and count."""
+        operator, knowledge = self.around.operator, self.session.knowledge
+        prefix = operator.role_name("")
+        owned = {
+            name.removeprefix(prefix): operator.owns(raw.get("metadata") or {})
+            for name, raw in raw_roles.items()
+            if name.startswith(prefix)
+        }
+        knowledge.roles = sum(owned.values())
+        knowledge.foreign = len(owned) - knowledge.roles
+        return {principal for principal, ours in owned.items() if ours}
+
+    def plan_role(self, principal: str, members: Sequence[Member], observed: Role | None) -> RolePlan:
+        """Plan one principal's role."""
+        if not principal:
+            return RolePlan("")
+        uuid = self.session.knowledge.uuid
+        seen = {
+            member.access.uid: known
+            for member in members
+            if (record := self.around.inventory.accesses.get(member.access.uid))
+            and (known := seen_of(record.status, uuid))
+        }
+        return plan_role(self.around.operator, principal, members, observed, seen)
+
+    # Apply
+
+    async def _apply(self, works: Sequence[Work], mappings: Mappings) -> None:
+        await mappings.revoke([work.role_change for work in works])
+        by_name = {work.plan.name: work for work in works}
+        written = await self.write([work.plan.write for work in works if work.plan.write is not None])
+        for name, error in written.refused.items():
+            await self._isolate(by_name[name], error)
+        for name in written.changed | written.unchanged:
+            by_name[name].applied = True
+        await self._delete(by_name, [work.plan.name for work in works if work.plan.delete])
+        await mappings.grant([work.role_change for work in works if work.failure is None])
+        for work in works:
+            work.mapping = mappings.plans.get(work.plan.name)
+
+    async def write(self, roles: list[Role]) -> Written:
+        """Write roles in one request."""
+        written = await self.session.port.put_roles(roles) if roles else Written()
+        self._count(written)
+        return written
+
+    async def _delete(self, by_name: Mapping[str, Work], names: list[str]) -> None:
+        if not names:
+            return
+        deleted = await self.session.port.delete_roles(names)
+        self._count(deleted)
+        for name, error in deleted.refused.items():
+            by_name[name].failure = Failure(error.reason, error.message)
+        for name in deleted.changed | deleted.unchanged:
+            by_name[name].applied = True
+
+    def _count(self, written: Written) -> None:
+        self.session.knowledge.operations += len(written.changed)
+        self.changed = self.changed or bool(written.changed)
+
+    async def _isolate(self, work: Work, error: ExternalError) -> None:
+        """Find out whose rights Elasticsearch refuses in a role, so that the others get theirs.
+
+        Each SearchAccess with a change is tried alone on top of what is in the role; who is refused is held at what it
+        had, and its status says why.
+        """
+        enforced = [member for member in work.members if member.stance.do is Do.ENFORCE]
+        suspects = [member for member in enforced if work.plan.findings[member.access.uid].differences] or enforced
+        if not isinstance(error, Rejected) or not suspects:
+            work.failure = Failure(error.reason, error.message)
+            return
+        for suspect in suspects:
+            message = error.message
+            if len(suspects) > 1:
+                others_held = [
+                    replace(member, stance=Stance(Do.HOLD)) if member in suspects and member is not suspect else member
+                    for member in work.members
+                ]
+                alone = self.plan_role(work.principal, others_held, work.observed)
+                answer = await self.write([alone.write] if alone.write else [])
+                if not answer.refused:
+                    work.observed = alone.write or work.observed
+                    work.applied = True
+                    continue
+                message = next(iter(answer.refused.values())).message
+            access = suspect.access
+            self.session.knowledge.rejections[access.uid] = (access.generation, access.reconcile_requested, message)
+        await self._finish_without_refused(work)
+
+    async def _finish_without_refused(self, work: Work) -> None:
+        work.members = [Member(member.access, self._stance(member.access)) for member in work.members]
+        plan = self.plan_role(work.principal, work.members, work.observed)
+        # What was found before the first try is what is reported.
+        work.plan = replace(plan, findings=work.plan.findings)
+        answer = await self.write([plan.write] if plan.write else [])
+        for refusal in answer.refused.values():
+            work.failure = Failure(refusal.reason, refusal.message)
+        work.applied = work.applied or not answer.refused
+
+    # Report
+
+    async def _report(self, works: Sequence[Work]) -> None:
+        teller = Teller(self.around, self.session.knowledge)
+        for number, work in enumerate(works):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            for member in work.members:
+                self._report_one(teller, work, member)
+
+    def _report_one(self, teller: Teller, work: Work, member: Member) -> None:
+        finding = work.finding_of(member.access.uid)
+        if member.access.deleted_at and work.failure is None and not finding.conflict:
+            teller.let_go(member.access)
+            return
+        spec = self.session.cluster.spec
+        per_principal = spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
+        facts = AccessFacts(
+            access=member.access,
+            stance=member.stance,
+            finding=finding,
+            failure=work.failure,
+            applied=self._applied(work, member, finding),
+            role=work.plan.name,
+            mapping=work.plan.name if per_principal else self.around.operator.mapping_name,
+            cluster_uuid=self.session.knowledge.uuid,
+        )
+        teller.tell(facts)
+
+    def _applied(self, work: Work, member: Member, finding: Finding) -> bool:
+        """Say whether something was written in this pass on behalf of a SearchAccess."""
+        written = work.applied or (work.mapping is not None and work.mapping.write is not None)
+        return written and member.stance.do is Do.ENFORCE and bool(finding.differences or finding.adopted)
+
+    def _tell_failure(self, principals: set[str], error: ExternalError) -> None:
+        """Tell those who wait for something that it did not happen; the others stay as they were."""
+        records = [record for principal in principals for record in self._records(principal) if waits(record)]
+        Teller(self.around, self.session.knowledge).tell_failure(
+            [(record, self._stance(record.access)) for record in records], Failure(error.reason, error.message)
+        )

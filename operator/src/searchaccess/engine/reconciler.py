@@ -1,0 +1,344 @@
+"""The loop of one SearchCluster: when to look, how much to look at, and what to do when it does not answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from searchaccess.api.constants import FINALIZER
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import ClusterCounts
+from searchaccess.core.canonical import canonical_json
+from searchaccess.core.cluster import Cluster, judge
+from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.core.report import Failure
+from searchaccess.core.stance import OPEN, decide
+from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.context import Knowledge, Session, Surroundings
+from searchaccess.engine.inventory import Dirty
+from searchaccess.engine.mappings import Mappings
+from searchaccess.engine.passes import Pass
+from searchaccess.engine.schedule import Schedule, seconds
+from searchaccess.engine.telling import Teller, waits
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.errors import ExternalError, WaitingError
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+log = structlog.get_logger(__name__)
+
+Connect = Callable[[Cluster], Awaitable[ElasticsearchPort]]
+"""Opens a connection from what a SearchCluster says."""
+
+CLOSED_RETRY: Final = 5.0
+"""Seconds between checks of a cluster that must not be touched."""
+
+DOUBT_AFTER: Final = 60.0
+"""Seconds without contact after which every SearchAccess is told that its truth is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """What a reconciler asks about other clusters."""
+
+    older_with_uuid: Callable[[Cluster, str], str]
+    """Name of an older SearchCluster with the same uuid; empty: none."""
+
+
+class Reconciler:
+    """Keeps one Elasticsearch cluster as declared.
+
+    Args:
+        name: the SearchCluster's name.
+        around: what all reconcilers share.
+        connect: opens a connection.
+        peers: what is known of other clusters.
+    """
+
+    def __init__(self, name: str, around: Surroundings, connect: Connect, peers: Peers) -> None:
+        self._name = name
+        self._around = around
+        self._connect = connect
+        self._peers = peers
+        self._session: Session | None = None
+        self._schedule = Schedule(around.clock)
+        self._backoff = Backoff()
+        self._failing_since: float | None = None
+        self._doubted = False
+        self._knowledge = Knowledge()
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known of the cluster."""
+        return self._knowledge
+
+    async def run(self) -> None:
+        """Reconcile until cancelled or until the SearchCluster is gone."""
+        try:
+            while self._name in self._around.inventory.clusters:
+                await self.step()
+                await self._rest()
+        finally:
+            await self._disconnect()
+
+    async def step(self) -> None:
+        """Do what is due now. Never raises for trouble outside; that shows in statuses and in the schedule."""
+        record = self._around.inventory.clusters[self._name]
+        cluster = record.cluster
+        dirty = self._around.inventory.take_dirty(self._name)
+        self._knowledge.failure = None
+        self._schedule.begin()
+        try:
+            if cluster.spec is None:
+                self._knowledge.failure = Failure(Reason.INVALID_SPEC, cluster.invalid)
+                self._tell_failure(self._knowledge.failure, dirty)
+                self._schedule.retry_in(DOUBT_AFTER)
+            else:
+                await self._look(cluster, dirty)
+                self._recovered()
+        except ExternalError as error:
+            self._failed(error, dirty)
+        self._tell_cluster()
+
+    # Time
+
+    async def _rest(self) -> None:
+        """Wait until something is due, or something was declared."""
+        event = self._around.inventory.dirty(self._name).event
+        failing = self._failing_since is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._schedule.delay()):
+                await event.wait()
+                if not failing:
+                    await self._settle()
+        if failing:
+            # News does not shorten the back-off; it is told what is wrong, and then waits with everything else.
+            await self._while_failing()
+
+    async def _while_failing(self) -> None:
+        while self._schedule.delay() > 0:
+            dirty = self._around.inventory.dirty(self._name)
+            if dirty.cluster:
+                return
+            if dirty.principals and self._knowledge.failure:
+                self._tell_failure(self._knowledge.failure, dirty)
+            dirty.event.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._schedule.delay()):
+                    await dirty.event.wait()
+
+    async def _settle(self) -> None:
+        """Let a burst of declarations arrive, so that one pass serves them all."""
+        dirty = self._around.inventory.dirty(self._name)
+        if dirty.cluster or dirty.everything:
+            return
+        quiet, longest = self._schedule.settling()
+        end = self._around.clock.monotonic() + longest
+        while self._around.clock.monotonic() < end:
+            before = len(dirty.principals)
+            await asyncio.sleep(min(quiet, end - self._around.clock.monotonic()))
+            if len(dirty.principals) == before:
+                return
+
+    # Looking
+
+    async def _look(self, cluster: Cluster, dirty: Dirty) -> None:
+        session = await self._connected(cluster, dirty)
+        if self._schedule.check_due() or dirty.cluster or self._knowledge.closed or self._failing_since is not None:
+            await self._check(session)
+        if self._knowledge.closed:
+            self._tell_failure(self._knowledge.closed, None)
+            self._schedule.retry_in(CLOSED_RETRY)
+            return
+        if cluster.deleted_at:
+            await self._let_cluster_go(session, dirty)
+            return
+        everything = dirty.everything or self._schedule.sweep_due()
+        probed = None
+        if everything or self._schedule.probe_due():
+            probed = await session.port.probe()
+            everything = self._schedule.probed(probed, self._knowledge.operations) or everything
+            self._knowledge.operations = 0
+        if everything:
+            await self._pass(session, None)
+        elif dirty.principals:
+            await self._pass(session, frozenset(dirty.principals))
+
+    async def _pass(self, session: Session, principals: frozenset[str] | None) -> None:
+        started = self._around.clock.monotonic()
+        one = Pass(self._around, session, principals)
+        try:
+            await one.run()
+        except ExternalError:
+            self._schedule.doubt()
+            raise
+        finally:
+            for principal in one.unfinished:
+                self._around.inventory.mark(self._name, principal)
+        self._schedule.passed(everything=principals is None, started=started, changed=one.changed)
+
+    async def _connected(self, cluster: Cluster, dirty: Dirty) -> Session:
+        await self._ensure_cluster_finalizer(cluster)
+        if self._session is not None and _same_spec(self._session.cluster, cluster):
+            self._session.cluster = cluster
+            if self._failing_since is None:
+                return self._session
+        await self._disconnect()
+        port = await self._connect(cluster)
+        self._session = Session(cluster, port, self._knowledge)
+        spec = cluster.spec
+        if spec is not None:
+            self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
+        dirty.cluster = True
+        return self._session
+
+    async def _disconnect(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.port.close()
+
+    async def _ensure_cluster_finalizer(self, cluster: Cluster) -> None:
+        if cluster.has_finalizer or cluster.deleted_at:
+            return
+        after = (*cluster.finalizers, FINALIZER)
+        await self._around.kubernetes.set_finalizers(_ref(cluster), cluster.finalizers, after)
+        record = self._around.inventory.clusters.get(self._name)
+        if record:
+            record.cluster = replace(record.cluster, finalizers=after)
+
+    async def _check(self, session: Session) -> None:
+        """Learn what the cluster is and what that allows."""
+        wanted = session.cluster.wanted_realm
+        if wanted is None:
+            return
+        facts = await session.port.facts(wanted)
+        knowledge = self._knowledge
+        record = self._around.inventory.clusters.get(self._name)
+        pinned = knowledge.uuid or (record.status.get("uuid", "") if record else "")
+        verdict = judge(facts, pinned, session.cluster.accept_uuid)
+        knowledge.facts = facts
+        knowledge.verdict = verdict.gate
+        knowledge.closed = None
+        if verdict.closed:
+            knowledge.closed = Failure(*verdict.closed)
+        elif older := self._peers.older_with_uuid(session.cluster, facts.uuid):
+            message = f"SearchCluster {older} already manages the Elasticsearch cluster {facts.uuid}"
+            knowledge.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
+        else:
+            knowledge.uuid = facts.uuid
+        if pinned != knowledge.uuid:
+            knowledge.mapping_settled = False
+        self._schedule.checked()
+
+    async def _let_cluster_go(self, session: Session, dirty: Dirty) -> None:
+        """Remove what is ours when a SearchCluster is deleted, once nobody uses it any more."""
+        inventory = self._around.inventory
+        users = inventory.count(self._name)
+        if users:
+            await self._pass(session, None if dirty.everything else frozenset(dirty.principals))
+            users = sum(1 for record in inventory.of_cluster(self._name) if not record.confirmed)
+        if users:
+            self._knowledge.failure = Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster")
+            self._schedule.rest()
+            return
+        await Mappings(self._around, session, per_principal=False).remove_all()
+        cluster = session.cluster
+        after = tuple(item for item in cluster.finalizers if item != FINALIZER)
+        self._around.outbox.put_finalizers(_ref(cluster), cluster.finalizers, after)
+        self._schedule.rest()
+
+    # Trouble
+
+    def _recovered(self) -> None:
+        self._backoff.reset()
+        self._failing_since = None
+        self._doubted = False
+
+    def _failed(self, error: ExternalError, dirty: Dirty) -> None:
+        now = self._around.clock.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+            log.warning("cluster failing", cluster=self._name, reason=error.reason, error=error.message)
+        delay = self._backoff.next()
+        self._schedule.retry_in(delay)
+        failure = Failure(error.reason, error.message)
+        self._knowledge.failure = failure
+        doubt = now - self._failing_since >= DOUBT_AFTER and not self._doubted
+        if doubt and not isinstance(error, WaitingError):
+            self._doubted = True
+        self._tell_failure(failure, None if doubt else dirty)
+        inventory = self._around.inventory
+        for principal in dirty.principals:
+            inventory.mark(self._name, principal)
+        if dirty.everything:
+            inventory.dirty(self._name).everything = True
+
+    def _tell_failure(self, failure: Failure, dirty: Dirty | None) -> None:
+        """Tell SearchAccesses what is wrong with the cluster: all of them (None), or those that wait for something."""
+        inventory, knowledge = self._around.inventory, self._knowledge
+        if dirty is None:
+            records = list(inventory.of_cluster(self._name))
+        elif dirty.everything:
+            records = [record for record in inventory.of_cluster(self._name) if waits(record)]
+        else:
+            records = [
+                record
+                for principal in dirty.principals
+                for record in inventory.of_principal(self._name, principal)
+                if waits(record)
+            ]
+        told = [(record, decide(record.access, OPEN)) for record in records]
+        Teller(self._around, knowledge).tell_failure(told, failure)
+
+    # Telling
+
+    def _tell_cluster(self) -> None:
+        record = self._around.inventory.clusters.get(self._name)
+        if record is None:
+            return
+        knowledge = self._knowledge
+        failure = knowledge.closed or knowledge.failure
+        if failure is None and knowledge.mapping_conflict:
+            gate = knowledge.gate
+            failure = Failure(Reason.OWNERSHIP_CONFLICT, gate.message)
+        report = ClusterReport(
+            cluster=record.cluster,
+            facts=knowledge.facts,
+            failure=failure,
+            licensed=knowledge.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
+            counts=self._counts(),
+            drift=knowledge.mapping_drift,
+            mapping=self._around.operator.mapping_name if knowledge.mapping_drift else "",
+            probe=self._schedule.probe_state,
+            uuid=knowledge.uuid,
+        )
+        previous = record.status
+        status = build_cluster_status(report, previous, self._around.clock.now())
+        text = canonical_json(status)
+        if text == record.status_json:
+            return
+        record.status_json = text
+        notes = build_cluster_notes(previous, status)
+        self._around.outbox.put_status(_ref(record.cluster), status, notes)
+
+    def _counts(self) -> ClusterCounts | None:
+        knowledge = self._knowledge
+        if not knowledge.uuid:
+            return None
+        return ClusterCounts(
+            accesses=self._around.inventory.count(self._name),
+            ready=len(knowledge.ready),
+            drifted=len(knowledge.drifted),
+            roles=knowledge.roles,
+            foreign_roles=knowledge.foreign,
+        )
+
+
+def _same_spec(one: Cluster, other: Cluster) -> bool:
+    return (one.uid, one.generation) == (other.uid, other.generation)
+
+
+def _ref(cluster: Cluster) -> ObjectRef:
+    return ObjectRef(Plural.CLUSTERS, "", cluster.name, cluster.uid)

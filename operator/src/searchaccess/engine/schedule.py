@@ -1,0 +1,127 @@
+"""When a reconciler looks: probe, sweep, check, retry, and how long to let a burst settle."""
+
+import re
+from typing import Final, Literal
+
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.elasticsearch import Probe
+
+CHECK_EVERY: Final = 600.0
+"""Seconds between checks of version, uuid, licence and realm while nothing is wrong."""
+
+QUIET_AT_REST: Final = 0.01
+QUIET_IN_A_BURST: Final = 0.15
+LONGEST_BURST: Final = 1.5
+"""Seconds. A lone declaration is served at once; a burst is gathered, so that it costs few requests."""
+
+BURST_AFTER: Final = 2.0
+"""Seconds since the last pass within which the next declaration counts as part of a burst."""
+
+DUTY: Final = 10.0
+"""After a full read that the probe asked for, rest so many times as long as it took."""
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """Give the seconds of a duration such as ``500ms``, ``2s`` or ``1h30m``."""
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))
+
+
+class Schedule:
+    """What is due when. Times are the clock's monotonic seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._probe_every = 2.0
+        self._sweep_every = 300.0
+        self._next_probe = 0.0
+        self._next_sweep = 0.0
+        self._next_check = 0.0
+        self._retry_at: float | None = None
+        self._last_pass = float("-inf")
+        self._known: Probe | None = None
+        self._doubtful = True
+        self.probe_state: Literal["Active", "Unavailable"] | None = None
+
+    def configure(self, probe_every: float, sweep_every: float) -> None:
+        """Set the intervals, in seconds."""
+        self._probe_every = probe_every
+        self._sweep_every = sweep_every
+        self._next_sweep = min(self._next_sweep, self._clock.monotonic() + sweep_every)
+
+    def delay(self) -> float:
+        """Give the seconds until something is due."""
+        due = self._retry_at if self._retry_at is not None else min(self._next_probe, self._next_sweep)
+        return max(0.0, due - self._clock.monotonic())
+
+    def begin(self) -> None:
+        """A step begins: a retry that was due is being done."""
+        self._retry_at = None
+
+    def retry_in(self, delay: float) -> None:
+        """After trouble: nothing else is due before this."""
+        self._retry_at = self._clock.monotonic() + delay
+
+    def rest(self) -> None:
+        """Nothing to do before the next probe."""
+        self._next_probe = self._clock.monotonic() + self._probe_every
+        self._next_sweep = max(self._next_sweep, self._next_probe)
+
+    def check_due(self) -> bool:
+        """Say whether the cluster is to be checked."""
+        return self._clock.monotonic() >= self._next_check
+
+    def checked(self) -> None:
+        """Note a check."""
+        self._next_check = self._clock.monotonic() + CHECK_EVERY
+
+    def sweep_due(self) -> bool:
+        """Say whether everything is to be read, changed or not."""
+        return self._clock.monotonic() >= self._next_sweep
+
+    def probe_due(self) -> bool:
+        """Say whether the security index's position is to be read."""
+        return self._clock.monotonic() >= self._next_probe
+
+    def probed(self, probe: Probe | None, own_operations: int) -> bool:
+        """Note a probe and say whether somebody else changed something since the last one.
+
+        Args:
+            probe: what was read; None: it cannot be read, then only the sweep notices changes.
+            own_operations: writes of ours since the last probe; each moved the sequence number by one.
+        """
+        now = self._clock.monotonic()
+        self._next_probe = now + self._probe_every
+        known, self._known = self._known, probe
+        if probe is None:
+            self.probe_state = "Unavailable"
+            # Without the probe, what we wrote is read again soon.
+            return own_operations > 0
+        self.probe_state = "Active"
+        if known is not None and known.index_uuid != probe.index_uuid:
+            # Another security index: perhaps another cluster.
+            self._next_check = 0.0
+        expected = known and Probe(known.index_uuid, known.sequence_number + own_operations)
+        return self._doubtful or probe != expected
+
+    def doubt(self) -> None:
+        """A pass broke off: what we wrote is not known for sure."""
+        self._doubtful = True
+
+    def passed(self, *, everything: bool, started: float, changed: bool) -> None:
+        """Note a pass that ended well."""
+        now = self._clock.monotonic()
+        self._last_pass = now
+        if not everything:
+            return
+        self._doubtful = False
+        self._next_sweep = now + self._sweep_every
+        if not changed:
+            # On a cluster where others write security objects all the time, full reads stay a small part of the load.
+            self._next_probe = max(self._next_probe, now + DUTY * (now - started))
+
+    def settling(self) -> tuple[float, float]:
+        """Give how long it must be quiet before a burst counts as over, and how long to wait at most (seconds)."""
+        burst = self._clock.monotonic() - self._last_pass < BURST_AFTER
+        return (QUIET_IN_A_BURST if burst else QUIET_AT_REST), LONGEST_BURST

@@ -1,0 +1,73 @@
+"""Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
+
+from collections.abc import Iterable
+
+from searchaccess.api.constants import FINALIZER
+from searchaccess.core.access import Access
+from searchaccess.core.canonical import canonical_json
+from searchaccess.core.report import AccessFacts, Failure, build_access_status, build_notes, is_drifted, is_ready
+from searchaccess.core.stance import Stance
+from searchaccess.engine.context import Knowledge, Surroundings
+from searchaccess.engine.inventory import AccessRecord
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+
+def ref_of(access: Access) -> ObjectRef:
+    """Name a SearchAccess."""
+    return ObjectRef(Plural.ACCESSES, access.namespace, access.name, access.uid)
+
+
+def waits(record: AccessRecord) -> bool:
+    """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
+    status = record.status
+    return (
+        bool(record.access.deleted_at)
+        or status.get("observedGeneration") != record.access.generation
+        or not is_ready(status)
+    )
+
+
+class Teller:
+    """Writes what became of SearchAccesses.
+
+    Args:
+        around: what all reconcilers share.
+        knowledge: what the reconciler knows of its cluster; keeps who is ready and who is drifted.
+    """
+
+    def __init__(self, around: Surroundings, knowledge: Knowledge) -> None:
+        self._around = around
+        self._knowledge = knowledge
+
+    def tell(self, facts: AccessFacts) -> None:
+        """Compute a SearchAccess's status, and have it written if it is news."""
+        record = self._around.inventory.accesses.get(facts.access.uid)
+        if record is None:
+            return
+        previous = record.status
+        status = build_access_status(facts, previous, self._around.clock.now())
+        knowledge, uid = self._knowledge, facts.access.uid
+        (knowledge.ready.add if is_ready(status) else knowledge.ready.discard)(uid)
+        (knowledge.drifted.add if is_drifted(status) else knowledge.drifted.discard)(uid)
+        text = canonical_json(status)
+        if text == record.status_json:
+            return
+        notes = build_notes(facts, previous, status)
+        record.status_json = text
+        self._around.outbox.put_status(ref_of(facts.access), status, notes)
+
+    def let_go(self, access: Access) -> None:
+        """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        record = self._around.inventory.accesses.get(access.uid)
+        if record:
+            record.confirmed = True
+        self._knowledge.ready.discard(access.uid)
+        self._knowledge.drifted.discard(access.uid)
+        if access.has_finalizer:
+            after = tuple(item for item in access.finalizers if item != FINALIZER)
+            self._around.outbox.put_finalizers(ref_of(access), access.finalizers, after)
+
+    def tell_failure(self, records: Iterable[tuple[AccessRecord, Stance]], failure: Failure) -> None:
+        """Say of SearchAccesses that something did not happen."""
+        for record, stance in records:
+            self.tell(AccessFacts(record.access, stance, failure=failure))

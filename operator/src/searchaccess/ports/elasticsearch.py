@@ -1,0 +1,60 @@
+"""What the loop needs from Elasticsearch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from searchaccess.core.cluster import ClusterFacts
+from searchaccess.core.mapping import RoleMapping
+from searchaccess.core.ownership import Role
+from searchaccess.core.realm import WantedRealm
+from searchaccess.ports.errors import ExternalError
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Where the security index stands. Every change of a security object moves the number."""
+
+    index_uuid: str
+    """Another one: the security index, or the whole cluster, is another."""
+    sequence_number: int
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of a bulk write, object by object: it is not atomic."""
+
+    changed: set[str] = field(default_factory=set)
+    unchanged: set[str] = field(default_factory=set)
+    refused: dict[str, ExternalError] = field(default_factory=dict)
+
+
+class ElasticsearchPort(Protocol):
+    """An Elasticsearch cluster. Every method raises only ``ExternalError``."""
+
+    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+        """Read version, uuid, licence and the realm's settings (three requests)."""
+
+    async def probe(self) -> Probe | None:
+        """Read the position of the security index; None: not permitted, or there is none yet."""
+
+    async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read roles by name, or all of them (one request). Missing ones are left out."""
+
+    async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read role mappings by name, or all of them (one request). Missing ones are left out."""
+
+    async def put_roles(self, roles: Sequence[Role]) -> Written:
+        """Write roles in one request; at most 1,000."""
+
+    async def delete_roles(self, names: Sequence[str]) -> Written:
+        """Delete roles in one request; at most 1,000. A missing one counts as unchanged."""
+
+    async def put_mapping(self, mapping: RoleMapping) -> None:
+        """Write a role mapping. It empties the realm's caches: rarely do this."""
+
+    async def delete_mapping(self, name: str) -> None:
+        """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+
+    async def close(self) -> None:
+        """Close connections."""

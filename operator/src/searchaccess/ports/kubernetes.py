@@ -1,0 +1,58 @@
+"""What the loop needs from Kubernetes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from searchaccess.core.report import Note
+
+
+class Plural(StrEnum):
+    """Our kinds, as URLs name them."""
+
+    ACCESSES = "searchaccesses"
+    CLUSTERS = "searchclusters"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """One object of ours."""
+
+    plural: Plural
+    namespace: str
+    """Empty for a SearchCluster."""
+    name: str
+    uid: str
+
+
+class KubernetesPort(Protocol):
+    """The API server. Every method raises only ``ExternalError``."""
+
+    async def controller_id(self) -> str:
+        """Give the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
+
+    async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
+        """Give all objects of a kind, in all namespaces."""
+
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
+        """Replace an object's status.
+
+        Raises:
+            Conflict: another object has this name now.
+            NotFound: the object is gone.
+        """
+
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
+        """Replace an object's finalizers, if they are still as before.
+
+        Raises:
+            Conflict: they are not, or another object has this name now.
+            NotFound: the object is gone.
+        """
+
+    async def create_event(self, ref: ObjectRef, note: Note) -> None:
+        """Write an event about an object."""
+
+    async def read_secret(self, namespace: str, name: str) -> dict[str, bytes]:
+        """Give a Secret's data, decoded."""
