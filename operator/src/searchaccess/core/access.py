@@ -137,6 +137,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     meta = raw["metadata"]
     annotations = meta.get("annotations") or {}
     given = raw.get("spec") or {}
+    known = given if isinstance(given, Mapping) else {}
     spec: SearchAccessSpec | None = None
     try:
         spec = SearchAccessSpec.model_validate(given)
@@ -149,13 +150,13 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         name=meta["name"],
         generation=int(meta.get("generation", 0)),
         resource_version=str(meta.get("resourceVersion", "")),
-        cluster=spec.cluster if spec else str(given.get("cluster", "")),
-        principal=_principal(given),
+        cluster=spec.cluster if spec else str(known.get("cluster", "")),
+        principal=_principal(known),
         share=build_share(spec) if spec and not invalid else Share(),
         summary=summary_of(spec) if spec else "",
-        mode=spec.mode if spec else Mode.ENFORCE,
-        suspend=spec.suspend if spec else False,
-        deletion_policy=spec.deletion_policy if spec else _policy(given),
+        mode=spec.mode if spec else _mode(known),
+        suspend=spec.suspend if spec else known.get("suspend") is True,
+        deletion_policy=spec.deletion_policy if spec else _policy(known),
         deleted_at=str(meta.get("deletionTimestamp") or ""),
         finalizers=tuple(meta.get("finalizers") or ()),
         adopt=str(annotations.get(ANNOTATION_ADOPT, "")),
@@ -172,6 +173,10 @@ def _principal(given: Mapping[str, Any]) -> str:
 
 def _is_service_account(text: str) -> bool:
     return re.fullmatch(SERVICE_ACCOUNT_PATTERN, text) is not None
+
+
+def _mode(given: Mapping[str, Any]) -> Mode:
+    return Mode.OBSERVE if given.get("mode") == Mode.OBSERVE else Mode.ENFORCE
 
 
 def _policy(given: Mapping[str, Any]) -> DeletionPolicy:

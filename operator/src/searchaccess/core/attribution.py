@@ -1,8 +1,8 @@
 """Which parts of a shared role are due to which SearchAccess.
 
 A role's metadata holds, for each owner, the hashes of its entries. Unchanged entries are found by
-hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index names where
-we know what the missing one looked like, and by its place otherwise. What remains was added by somebody.
+hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index
+names where we know what the missing one looked like, and by its place otherwise. What remains was added by somebody.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from searchaccess.core.canonical import Entry, RoleBody
 from searchaccess.core.ownership import Released, RoleMetadata
 
 RELEASED = ""
-"""Stands for the owner of rights that were released."""
+"""Stands for the owner of rights that were released. No record has this uid."""
 
 
 @dataclass(slots=True)
@@ -90,13 +90,11 @@ def _collect(body: RoleBody, metadata: RoleMetadata, owner_of: Mapping[int, str]
     accounted = set(metadata.released.cluster).union(*(record.cluster for record in metadata.records))
     return Shares(
         by_uid={
-            record.uid: Share(
-                tuple(entries.get(record.uid, ())), tuple(name for name in record.cluster if name in present)
-            )
+            record.uid: Share(tuple(entries.get(record.uid, ())), tuple(sorted(present.intersection(record.cluster))))
             for record in metadata.records
         },
         released=Share(
-            tuple(entries.get(RELEASED, ())), tuple(name for name in metadata.released.cluster if name in present)
+            tuple(entries.get(RELEASED, ())), tuple(sorted(present.intersection(metadata.released.cluster)))
         ),
         extra=Share(tuple(extra), tuple(sorted(present - accounted))),
     )

@@ -18,7 +18,13 @@ HASH_LENGTH: Final = 16
 
 def canonical_json(value: Any) -> str:
     """Give compact JSON with sorted keys; numbers of equal value look equal."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    plain = _plain(value)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Half a character, such as the escape \ud800 in a query, has no bytes.
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return text
 
 
 def _plain(value: Any) -> Any:
@@ -116,12 +122,12 @@ def canonical_query(query: Any) -> str:
     """
     if query is None or query == "":
         return ""
-    if isinstance(query, str):
-        try:
-            query = json.loads(query)
-        except ValueError:
-            return str(query)
-    return canonical_json(query)
+    if not isinstance(query, str):
+        return canonical_json(query)
+    try:
+        return canonical_json(json.loads(query))
+    except (ValueError, RecursionError):
+        return query
 
 
 def _names(values: Iterable[Any] | str | None) -> tuple[str, ...]:

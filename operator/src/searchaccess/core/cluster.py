@@ -1,5 +1,6 @@
 """What the operator learned about an Elasticsearch cluster, and what that allows."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,11 @@ from searchaccess.core.stance import Gate
 
 OLDEST: Final = (8, 15)
 """First version with the bulk role API."""
+
+_NO_UUID: Final = frozenset({"", "_na_"})
+"""What Elasticsearch answers before the cluster has formed."""
+
+_HOST: Final = re.compile(r"https://[^/@?#\s]+(/[^@?#\s]*)?")
 
 _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
 """Licences with document- and field-level security and the JWT realm. https://www.elastic.co/subscriptions"""
@@ -51,6 +57,19 @@ class Cluster:
         return WantedRealm(realm.name, realm.audience, realm.issuer)
 
 
+def _problems(spec: SearchClusterSpec) -> str:
+    """Say what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
+    for url in spec.urls:
+        if not url.startswith("https://"):
+            return "spec.urls: only https:// addresses are allowed"
+        if not _HOST.fullmatch(url):
+            return "spec.urls: write https://host:port, without user, password or query; a login belongs into a Secret"
+    # In the rules of a role mapping * and / have a meaning: any realm would do.
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", spec.identity.jwt_realm.name):
+        return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
+    return ""
+
+
 def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
     """Read a SearchCluster as Kubernetes gives it. Never raises for a bad spec."""
     meta = raw["metadata"]
@@ -61,8 +80,8 @@ def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         invalid = f"{'.'.join(str(part) for part in ('spec', *first['loc']))}: {first['msg']}"
-    if spec and not all(url.startswith("https://") for url in spec.urls):
-        spec, invalid = None, "spec.urls: only https:// addresses are allowed"
+    if spec and (invalid := _problems(spec)):
+        spec = None
     return Cluster(
         uid=meta["uid"],
         name=meta["name"],
@@ -116,6 +135,9 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str) -> Verdict:
         pinned_uuid: the uuid of the cluster that was met first; empty: none yet.
         accepted_uuid: the uuid to which a person agreed; empty: none.
     """
+    if facts.uuid in _NO_UUID:
+        message = "the cluster has no uuid yet: it has not formed, or has no master"
+        return Verdict((Reason.CLUSTER_UNREACHABLE, message), Gate(grants=False))
     if pinned_uuid and facts.uuid not in {pinned_uuid, accepted_uuid}:
         message = (
             f"another cluster answers: uuid {facts.uuid}, not {pinned_uuid}; nothing is written. If this is meant: "

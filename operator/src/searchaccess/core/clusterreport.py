@@ -7,9 +7,9 @@ from typing import Any, Literal
 from searchaccess.api.reasons import ConditionType, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.cluster import Cluster, ClusterFacts
-from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 from searchaccess.core.realm import explain
-from searchaccess.core.report import Failure
+from searchaccess.core.report import EVENT_LIMIT, Failure, Note, stalled_of
 
 _NOT_ABOUT_REACHING = frozenset({
     Reason.CLUSTER_REPLACED,
@@ -60,12 +60,16 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
     if facts:
         _mark_licence(conditions, facts, licensed=report.licensed)
         _mark_realm(conditions, facts)
+    else:
+        conditions.keep(ConditionType.LICENSED)
+        conditions.keep(ConditionType.REALM_VERIFIED)
     problem = failure or _problem(report)
     if problem:
         unknown = problem.reason is Reason.CLUSTER_UNREACHABLE
         conditions.progress(ready=UNKNOWN if unknown else FALSE, reason=problem.reason, message=problem.message)
     else:
-        conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message="reachable, licensed, realm verified")
+        checked = "realm verified" if facts and facts.mismatches is not None else "realm not checked"
+        conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     drift = report.drift
     if drift:
         if drift.open:
@@ -75,6 +79,8 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
             conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
         else:
             conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
+    else:
+        conditions.keep(ConditionType.DRIFTED)
     status = SearchClusterStatus(
         observed_generation=cluster.generation,
         conditions=conditions.build(),
@@ -118,3 +124,19 @@ def _mark_realm(conditions: Conditions, facts: ClusterFacts) -> None:
         conditions.mark(ConditionType.REALM_VERIFIED, FALSE, Reason.REALM_MISMATCH, message)
     else:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
+
+
+def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+    """Give the events that a new status is worth: drift of the role mapping, and what a person must act on."""
+    notes = []
+    before = previous or {}
+    drift, old = status.get("drift") or {}, before.get("drift") or {}
+    if drift.get("detected", 0) > old.get("detected", 0):
+        shown = "; ".join(f"{item['object']} {item['path']}: have {item['have']}" for item in drift["items"])
+        notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
+    if drift.get("corrected", 0) > old.get("corrected", 0):
+        notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message="the role mapping was put right"))
+    stalled, was_stalled = stalled_of(status), stalled_of(before)
+    if stalled and stalled != was_stalled:
+        notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
+    return notes

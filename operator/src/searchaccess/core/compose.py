@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.access import Access, Share
 from searchaccess.core.attribution import Shares, released_of
-from searchaccess.core.canonical import RoleBody
+from searchaccess.core.canonical import RoleBody, canonical_json, digest
 from searchaccess.core.ownership import (
     Operator,
     Record,
@@ -28,6 +28,16 @@ class Member:
     stance: Stance
 
 
+def in_order(members: Sequence[Member]) -> list[Member]:
+    """Give members in the one order in which a role names them."""
+    return sorted(members, key=lambda item: (item.access.namespace, item.access.name, item.access.uid))
+
+
+def spec_hash_of(records: Sequence[Record]) -> str:
+    """Identify all that is declared in a role; what somebody does to its content does not move it."""
+    return digest(canonical_json([record.spec_hash for record in records]))
+
+
 def record_for(access: Access, recorded: Record | None) -> Record:
     """Give the record of a SearchAccess with its declared rights.
 
@@ -46,23 +56,30 @@ class _Parts:
     records: list[Record]
     shares: list[Share]
     released: list[Share]
+    releasing: bool = False
+    """Somebody leaves its rights behind in this very pass."""
     disabled_since: str = ""
     disabled_by: str = ""
 
 
 def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> _Parts:
     parts = _Parts([], [], [shares.released] if metadata.released else [])
-    for member in sorted(members, key=lambda item: (item.access.namespace, item.access.name, item.access.uid)):
+    for member in in_order(members):
         access, recorded = member.access, metadata.record(member.access.uid)
         match member.stance.do:
             case Do.ENFORCE:
                 parts.records.append(record_for(access, recorded))
                 parts.shares.append(access.share)
             case Do.HOLD if recorded:
-                parts.records.append(recorded)
-                parts.shares.append(shares.by_uid[access.uid])
+                share = shares.by_uid[access.uid]
+                # What it has now is what is its own from now on: its entries stay told from added ones.
+                parts.records.append(
+                    replace(recorded, entries=tuple(entry.hash for entry in share.entries), cluster=share.cluster)
+                )
+                parts.shares.append(share)
             case Do.RELEASE if recorded:
                 parts.released.append(shares.by_uid[access.uid])
+                parts.releasing = True
             case Do.DISABLE if recorded:
                 parts.disabled_since, parts.disabled_by = access.deleted_at, access.ref
             case _:
@@ -84,7 +101,7 @@ def compose(
         operator: this operator.
         principal: whose role it is.
         members: the principal's SearchAccesses and what is done about each.
-        observed: the role as Elasticsearch has it; None: there is none, or it is to be replaced.
+        observed: the role as Elasticsearch has it; None: there is none.
         metadata: its metadata, with records of owners that lost theirs.
         shares: the observed role, split by owner.
     """
@@ -93,13 +110,8 @@ def compose(
     if observed is None and not enforced:
         return None
     parts = _collect(members, metadata, shares)
-    if not parts.records and not any(share.entries or share.cluster for share in parts.released):
-        since, by = parts.disabled_since, parts.disabled_by
-        if not since and not parts.released:
-            since, by = metadata.disabled_since, metadata.disabled_by
-        return _empty(operator, name, principal, since, by) if since else None
-    if not parts.records:
-        return _unowned(name, principal, observed)
+    if observed is not None and not parts.records:
+        return _without_owners(operator, principal, observed, metadata, parts, shares.extra)
     # What somebody added goes when somebody enforces; while all are held, it stays.
     extra = Share() if enforced or observed is None else shares.extra
     kept = [*parts.shares, *parts.released, extra]
@@ -114,12 +126,8 @@ def compose(
         description=describe(records, "", ""),
         other="" if enforced or observed is None else observed.body.other,
     )
-    target = _owned(operator, name, body, RoleMetadata(principal, "", records, released))
+    target = Role(name, body, RoleMetadata(principal, spec_hash_of(records), records, released).to_json(operator))
     return target if enforced or observed is None else _least_change(target, observed)
-
-
-def _owned(operator: Operator, name: str, body: RoleBody, metadata: RoleMetadata) -> Role:
-    return Role(name, body, replace(metadata, spec_hash=body.hash).to_json(operator))
 
 
 def _least_change(target: Role, observed: Role) -> Role:
@@ -127,19 +135,29 @@ def _least_change(target: Role, observed: Role) -> Role:
     rights = replace(observed.body, description=target.body.description)
     before, after = metadata_from_json(observed.metadata), metadata_from_json(target.metadata)
     nobody_left = {record.uid for record in before.records} <= {record.uid for record in after.records}
-    keep = nobody_left and before.released == after.released and target.body.same_as(rights)
-    return observed if keep else target
+    return observed if nobody_left and target.body.same_as(rights) else target
 
 
-def _empty(operator: Operator, name: str, principal: str, since: str, by: str) -> Role:
-    body = RoleBody(description=describe((), since, by))
-    return _owned(operator, name, body, RoleMetadata(principal, disabled_since=since, disabled_by=by))
-
-
-def _unowned(name: str, principal: str, observed: Role | None) -> Role | None:
-    if observed is None:
+def _without_owners(
+    operator: Operator, principal: str, observed: Role, metadata: RoleMetadata, parts: _Parts, extra: Share
+) -> Role | None:
+    """Give what is left of a role that no SearchAccess has a part in any more."""
+    # Who leaves its rights behind changes nothing, so what somebody added stays with them; else it goes with the rest.
+    left = [*parts.released, extra] if parts.releasing else parts.released
+    other = observed.body.other if parts.releasing else ""
+    if other or any(share.entries or share.cluster for share in left):
+        body = RoleBody(
+            cluster=tuple(sorted({name for share in left for name in share.cluster})),
+            entries=tuple(entry for share in left for entry in share.entries),
+            description=f"Released by {MANAGED_BY} (deletionPolicy Orphan). Nobody manages this role any more.",
+            other=other,
+        )
+        return Role(observed.name, body, {"released_by": MANAGED_BY, "principal": principal})
+    since, by = parts.disabled_since, parts.disabled_by
+    if not since and not metadata.records:
+        since, by = metadata.disabled_since, metadata.disabled_by
+    if not since:
         return None
-    description = f"Released by {MANAGED_BY} (deletionPolicy Orphan). Nobody manages this role any more."
-    return Role(
-        name, replace(observed.body, description=description), {"released_by": MANAGED_BY, "principal": principal}
-    )
+    body = RoleBody(description=describe((), since, by))
+    noted = RoleMetadata(principal, spec_hash_of(()), disabled_since=since, disabled_by=by)
+    return Role(observed.name, body, noted.to_json(operator))

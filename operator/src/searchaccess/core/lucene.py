@@ -3,14 +3,19 @@
 A role with a broken regular expression is stored without complaint and then breaks its user's other requests (400).
 Of Lucene's syntax (https://www.elastic.co/guide/en/elasticsearch/reference/8.19/regexp-syntax.html) we accept what
 people know from elsewhere: literals, ``.``, classes, groups, ``|``, ``*``, ``+``, ``?``, ``{n,m}`` and
-escapes. Lucene's own operators (``~ & @ # < > "``) are refused unless escaped: by mistake they match more than was meant.
+escapes. Lucene's own operators (``~ & @ # < > "``) are refused unless escaped: they match more than was meant.
 """
 
 from typing import Final
 
 MAX_REPEAT: Final = 100
 MAX_DEPTH: Final = 20
+MAX_SIZE: Final = 10_000
+"""Longest expression when its repetitions are written out; Elasticsearch gives up on much longer ones."""
 _OPERATORS: Final = frozenset('~&@#<>"')
+_ANCHORS: Final = frozenset("^$")
+_CLASSES: Final = frozenset("dDsSwW")
+"""``\\d`` and the like, as Lucene 9 has them."""
 _FORBIDDEN_IN_NAMES: Final = frozenset('\\/"<>|:# ,')
 
 
@@ -26,7 +31,8 @@ class _Regex:
         self._at = 0
 
     def check(self) -> None:
-        self._alternatives(0)
+        if self._alternatives(0) > MAX_SIZE:
+            raise PatternError(f"its repetitions multiply to more than {MAX_SIZE} characters")
         if self._at < len(self._text):
             raise PatternError(f"unexpected {self._text[self._at]!r} at position {self._at}: escape it with \\")
 
@@ -40,37 +46,51 @@ class _Regex:
         self._at += 1
         return char
 
-    def _alternatives(self, depth: int) -> None:
+    def _alternatives(self, depth: int) -> int:
+        """Read alternatives; give their size when repetitions are written out, as all the readers below."""
         if depth > MAX_DEPTH:
             raise PatternError(f"groups are nested more than {MAX_DEPTH} deep")
-        self._sequence(depth)
+        size = self._sequence(depth)
         while self._peek() == "|":
             self._take()
-            self._sequence(depth)
+            size += self._sequence(depth)
+        return size
 
-    def _sequence(self, depth: int) -> None:
-        parts = 0
+    def _sequence(self, depth: int) -> int:
+        size, parts = 0, 0
         while self._peek() and self._peek() not in "|)":
-            self._atom(depth)
-            while self._peek() and self._peek() in "*+?{":
-                self._repeat()
+            size += self._atom(depth) * self._repeat()
             parts += 1
         if not parts:
             raise PatternError("there is an empty alternative or group")
+        return size
 
-    def _atom(self, depth: int) -> None:
+    def _atom(self, depth: int) -> int:
         char = self._take()
         if char == "(":
-            self._alternatives(depth + 1)
+            size = self._alternatives(depth + 1)
             if self._peek() != ")":
                 raise PatternError("a group is not closed with )")
             self._take()
-        elif char == "[":
+            return size
+        if char == "[":
             self._char_class()
         elif char == "\\":
-            self._take()
+            self._escaped()
+        elif char in _ANCHORS:
+            raise PatternError(f"{char} is no anchor here: an expression matches the whole name, leave it out")
         elif char in _OPERATORS or char in "*+?{}]/":
             raise PatternError(f"{char!r} at position {self._at - 1} has no meaning here: escape it with \\")
+        return 1
+
+    def _escaped(self) -> str:
+        """Read what follows a backslash; give the character that it stands for, or nothing when it is a class."""
+        char = self._take()
+        if char in _CLASSES:
+            return ""
+        if char.isalnum():
+            raise PatternError(f"\\{char} has no meaning here: leave the backslash out")
+        return char
 
     def _char_class(self) -> None:
         if self._peek() == "^":
@@ -80,9 +100,11 @@ class _Regex:
             first = self._class_char()
             if self._peek() == "-":
                 self._take()
+                if self._peek() == "]":
+                    raise PatternError("a dash at the end of a character class must be escaped with \\")
                 last = self._class_char()
-                if last < first:
-                    raise PatternError(f"the range {first}-{last} runs backwards")
+                if not first or not last or last < first:
+                    raise PatternError(f"the range {first}-{last} does not run from a character to a later one")
             members += 1
         self._take()
         if not members:
@@ -92,20 +114,28 @@ class _Regex:
         char = self._take()
         if char == "[":
             raise PatternError("[ within a character class must be escaped with \\")
-        return self._take() if char == "\\" else char
+        return self._escaped() if char == "\\" else char
 
-    def _repeat(self) -> None:
-        if self._take() != "{":
-            return
+    def _repeat(self) -> int:
+        """Read a repetition, if there is one; give how often it repeats what stands before."""
+        if not self._peek() or self._peek() not in "*+?{":
+            return 1
+        times = self._times() if self._take() == "{" else 1
+        if self._peek() and self._peek() in "*+?{":
+            raise PatternError("two repetitions follow each other: keep one, or put a group around the first")
+        return times
+
+    def _times(self) -> int:
         body = ""
         while self._peek() != "}":
             body += self._take()
         self._take()
         low, comma, high = body.partition(",")
-        if not low.isdecimal() or (high and not high.isdecimal()):
+        if not body.isascii() or not low.isdecimal() or (high and not high.isdecimal()):
             raise PatternError(f"write a repetition as {{2}}, {{2,}} or {{2,5}}, not {{{body}}}")
-        if int(high or low) > MAX_REPEAT or (comma and high and int(high) < int(low)):
+        if max(int(low), int(high or low)) > MAX_REPEAT or (comma and high and int(high) < int(low)):
             raise PatternError(f"the repetition {{{body}}} is out of range (0 to {MAX_REPEAT}, ascending)")
+        return int(high or low)
 
 
 def check_index_pattern(pattern: str) -> None:
@@ -122,7 +152,7 @@ def check_index_pattern(pattern: str) -> None:
     bad = sorted(_FORBIDDEN_IN_NAMES.intersection(pattern))
     if bad:
         raise PatternError(f"an index name cannot contain {' '.join(map(repr, bad))}")
-    if not pattern or pattern.strip() != pattern or any(ord(char) < ord(" ") for char in pattern):
+    if not pattern or pattern.strip() != pattern or any(char.isspace() or not char.isprintable() for char in pattern):
         raise PatternError("an index name cannot be empty or contain white space")
     if pattern != pattern.lower():
         raise PatternError("index names are lower case")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.core.canonical import MappingBody, canonical_json, mapping_from_json
+from searchaccess.core.canonical import MappingBody, canonical_json, digest, mapping_from_json
 from searchaccess.core.diff import Difference, diff_mapping
 from searchaccess.core.ownership import Operator
 
@@ -31,7 +31,8 @@ def mapping_of(name: str, raw: Mapping[str, Any]) -> RoleMapping:
 
 
 def _sealed(operator: Operator, name: str, body: MappingBody) -> RoleMapping:
-    return RoleMapping(name, body, operator.stamp())
+    spec_hash = digest(canonical_json(body.to_json()))
+    return RoleMapping(name, body, operator.stamp() | {"spec_hash": spec_hash})
 
 
 def build_template_mapping(operator: Operator, realm: str) -> RoleMapping:
@@ -59,6 +60,8 @@ class MappingPlan:
     name: str
     write: RoleMapping | None = None
     delete: bool = False
+    pending: bool = False
+    """The declaration is not applied yet (new, or changed)."""
     conflict: str = ""
     """Name of a foreign mapping that is in the way."""
     drift: tuple[Difference, ...] = ()
@@ -66,7 +69,7 @@ class MappingPlan:
     """What was replaced by adoption, as JSON."""
 
 
-def plan_mapping(
+def plan_mapping(  # noqa: PLR0911 - reads as a table
     operator: Operator,
     name: str,
     desired: RoleMapping | None,
@@ -99,6 +102,10 @@ def plan_mapping(
     if observed is None:
         whole = canonical_json(desired.body.to_json())
         drift = (Difference(target, ".", whole, ""),) if seen else ()
-        return MappingPlan(name, write=desired if enforce else None, drift=drift)
+        return MappingPlan(name, write=desired if enforce else None, pending=not seen, drift=drift)
     differences = diff_mapping(target, desired.body, observed.body)
-    return MappingPlan(name, write=desired if differences and enforce else None, drift=tuple(differences))
+    write = desired if differences and enforce else None
+    if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
+        # Another declaration made it. Its hash alone is not worth a write: each one empties everybody's realm cache.
+        return MappingPlan(name, write=write, pending=bool(differences))
+    return MappingPlan(name, write=write, drift=tuple(differences))

@@ -149,6 +149,19 @@ def _record(raw: Mapping[str, Any]) -> Record:
     )
 
 
+def _records(owners: list[Any]) -> tuple[Record, ...]:
+    found: dict[str, Record] = {}
+    for item in owners:
+        if isinstance(item, dict) and (record := _record(item)).uid:
+            found.setdefault(record.uid, record)
+    return tuple(found.values())
+
+
+def released_by_us(metadata: Mapping[str, Any]) -> bool:
+    """Say whether metadata says that we gave the object up (``deletionPolicy: Orphan``)."""
+    return metadata.get("released_by") == MANAGED_BY
+
+
 def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
     """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is wanted."""
     owners = raw.get("owners")
@@ -159,7 +172,7 @@ def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
     return RoleMetadata(
         principal=_text(raw.get("principal")),
         spec_hash=_text(raw.get("spec_hash")),
-        records=tuple(_record(item) for item in owners if isinstance(item, dict)) if isinstance(owners, list) else (),
+        records=_records(owners) if isinstance(owners, list) else (),
         released=Released(_strings(released.get("entries")), _strings(released.get("cluster"))),
         disabled_since=_text(disabled.get("since")),
         disabled_by=_text(disabled.get("by")),

@@ -3,13 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from searchaccess.core.access import Access, Share
+from searchaccess.core.access import Share
 from searchaccess.core.attribution import Shares, split
-from searchaccess.core.canonical import canonical_json
-from searchaccess.core.compose import Member, compose, record_for
+from searchaccess.core.canonical import RoleBody, canonical_json
+from searchaccess.core.compose import Member, compose, in_order, record_for, spec_hash_of
 from searchaccess.core.diff import Difference, diff_extra, diff_metadata, diff_share
-from searchaccess.core.ownership import Operator, Role, RoleMetadata, metadata_from_json
-from searchaccess.core.stance import Do, Stance
+from searchaccess.core.ownership import (
+    Operator,
+    Role,
+    RoleMetadata,
+    describe,
+    metadata_from_json,
+    released_by_us,
+)
+from searchaccess.core.stance import Do
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +78,17 @@ def plan_role(
         seen: by uid, what statuses say of earlier passes on this same cluster.
     """
     name = operator.role_name(principal)
-    live = {member.access.uid: member.access for member in members}
-    adopted = ""
-    if observed is not None and not operator.owns(observed.metadata):
+    recorded, adopted = RoleMetadata(), ""
+    if observed is not None and operator.owns(observed.metadata):
+        recorded = metadata_from_json(observed.metadata)
+    elif observed is not None:
         if not any(member.stance.do is Do.ENFORCE and member.access.adopt == name for member in members):
-            return RolePlan(name, findings=_conflicts(name, members, seen))
+            return RolePlan(name, findings=_conflicts(observed, members, seen))
         adopted = canonical_json(observed.body.to_json())
-        observed_metadata = RoleMetadata()
-    else:
-        observed_metadata = metadata_from_json(observed.metadata) if observed else RoleMetadata()
-    metadata = observed_metadata if adopted else _with_lost_records(name, observed_metadata, live, seen)
-    shares = _split(observed, metadata, live, adopted=bool(adopted))
-    target = compose(operator, principal, members, None if adopted else observed, metadata, shares)
+    metadata = _with_lost_records(name, recorded, members, seen)
+    declared = {member.access.uid: member.access.share for member in members}
+    shares = split(observed.body if observed else RoleBody(), metadata, declared)
+    target = compose(operator, principal, members, observed, metadata, shares)
     findings = _findings(operator, principal, members, observed, metadata, shares, adopted)
     if target is None:
         return RolePlan(name, delete=observed is not None, findings=findings)
@@ -91,37 +97,38 @@ def plan_role(
     return RolePlan(name, write=target, findings=findings)
 
 
-def _split(observed: Role | None, metadata: RoleMetadata, live: Mapping[str, Access], *, adopted: bool) -> Shares:
-    if observed is None or adopted:
-        return Shares(by_uid={record.uid: Share() for record in metadata.records})
-    return split(observed.body, metadata, {uid: access.share for uid, access in live.items()})
-
-
-def _conflicts(name: str, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:
+def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:
     found = {}
     for member in members:
         access = member.access
-        # A deleted SearchAccess waits for a person only if it ever had rights in this role: else nothing is left of it.
-        had_rights = access.uid in seen and seen[access.uid].role == name
-        concerned = not access.deleted_at or had_rights
-        found[access.uid] = Finding(conflict=name if concerned else "", owned=had_rights)
+        had_rights = access.uid in seen and seen[access.uid].role == observed.name
+        # A deleted SearchAccess waits for a person only if rights of it may be left that are to go: not if it never had
+        # any in this role, if they are to stay, or if we took them out before we released the role.
+        waits = had_rights and member.stance.do is not Do.RELEASE and not released_by_us(observed.metadata)
+        concerned = waits if access.deleted_at else True
+        found[access.uid] = Finding(conflict=observed.name if concerned else "", owned=had_rights)
     return found
 
 
 def _with_lost_records(
-    name: str, metadata: RoleMetadata, live: Mapping[str, Access], seen: Mapping[str, Seen]
+    name: str, metadata: RoleMetadata, members: Sequence[Member], seen: Mapping[str, Seen]
 ) -> RoleMetadata:
-    """Put back the records of owners that somebody took out of the metadata: their statuses still know."""
-    lost = [
-        record_for(access, None)
-        for uid, access in live.items()
-        if metadata.record(uid) is None
-        and uid in seen
-        and seen[uid].role == name
-        and seen[uid].spec_hash == access.share.hash
-        and not access.invalid
-    ]
-    return replace(metadata, records=(*metadata.records, *lost)) if lost else metadata
+    """Put right the records that somebody took out of the metadata or altered: statuses know what was applied."""
+    records = {record.uid: record for record in metadata.records}
+    for member in in_order(members):
+        access, known = member.access, seen.get(member.access.uid)
+        if access.invalid or known != Seen(name, access.share.hash):
+            continue
+        record = records.get(access.uid)
+        if record is None:
+            records[access.uid] = record_for(access, None)
+        else:
+            records[access.uid] = replace(record, spec_hash=access.share.hash)
+    return replace(metadata, records=tuple(records.values()))
+
+
+def _whole(share: Share) -> str:
+    return canonical_json({"indices": [entry.to_json() for entry in share.entries], "cluster": list(share.cluster)})
 
 
 def _findings(
@@ -133,34 +140,26 @@ def _findings(
     shares: Shares,
     adopted: str,
 ) -> dict[str, Finding]:
-    name = operator.role_name(principal)
-    target = f"role/{name}"
-    extra = diff_extra(target, shares.extra, observed.body.other) if observed and not adopted else []
+    target = f"role/{operator.role_name(principal)}"
     pending = {
         member.access.uid: (record := metadata.record(member.access.uid)) is None
         or record.spec_hash != member.access.share.hash
         for member in members
     }
-    uids = {member.access.uid for member in members}
-    settled = (
-        not any(pending.values())
-        and all(record.uid in uids for record in metadata.records)
-        and not any(member.access.deleted_at or (member.stance.do is Do.HOLD and not member.stance.reports)
-                    for member in members)
-    )  # fmt: skip
-    common = [*extra]
-    if settled and observed and not adopted:
-        common += _metadata_drift(operator, principal, members, observed, metadata, shares)
+    common: list[Difference] = []
+    if observed and not adopted:
+        common = diff_extra(target, shares.extra, observed.body.other)
+        if _settled(members, metadata, pending):
+            common += _metadata_drift(operator, principal, members, observed, metadata)
     found = {}
     for member in members:
         access = member.access
-        owned = metadata.record(access.uid) is not None
+        owned = observed is not None and metadata.record(access.uid) is not None
         if access.deleted_at or not member.stance.reports:
             found[access.uid] = Finding(owned=owned)
             continue
         if observed is None and not pending[access.uid]:
-            whole = canonical_json({"indices": [entry.to_json() for entry in access.share.entries]})
-            own = [Difference(target, ".", whole, "")]
+            own = [Difference(target, ".", _whole(access.share), "")]
         else:
             own = diff_share(target, access.share, shares.by_uid.get(access.uid, Share()))
         drift = [*common] if pending[access.uid] else [*own, *common]
@@ -174,25 +173,29 @@ def _findings(
     return found
 
 
+def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
+    """Say whether nobody comes, goes or changes, so that it is known how the metadata should be."""
+    staying = all(member.stance.reports and not member.access.deleted_at for member in members)
+    return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
+
+
 def _metadata_drift(
-    operator: Operator,
-    principal: str,
-    members: Sequence[Member],
-    observed: Role,
-    metadata: RoleMetadata,
-    shares: Shares,
+    operator: Operator, principal: str, members: Sequence[Member], observed: Role, metadata: RoleMetadata
 ) -> list[Difference]:
-    """Give what differs in the metadata and description of a role in which nothing is pending."""
-    everyone = [replace(member, stance=Stance(Do.ENFORCE)) for member in members]
-    ideal = compose(operator, principal, everyone, observed, metadata, shares)
-    if ideal is None:
-        return []
-    target = f"role/{ideal.name}"
-    found = diff_metadata(target, ideal.metadata, observed.metadata)
-    if ideal.body.description != observed.body.description:
-        found.append(
-            Difference(
-                target, "description", canonical_json(ideal.body.description), canonical_json(observed.body.description)
-            )
-        )
+    """Give what differs in the metadata and description of a role in which nothing is pending.
+
+    The record of an access that is held is as it is; that its entries were changed is told of the entries.
+    """
+    records = tuple(
+        record_for(member.access, record) if member.stance.do is Do.ENFORCE else record
+        for member in in_order(members)
+        if (record := metadata.record(member.access.uid)) is not None
+    )
+    ideal = RoleMetadata(principal, spec_hash_of(records), records, metadata.released).to_json(operator)
+    target = f"role/{observed.name}"
+    found = diff_metadata(target, ideal, observed.metadata)
+    description = describe(records, "", "")
+    if description != observed.body.description:
+        want, have = canonical_json(description), canonical_json(observed.body.description)
+        found.append(Difference(target, "description", want, have))
     return found

@@ -98,6 +98,9 @@ def check_realm(nodes: Mapping[str, Mapping[str, Any]], wanted: WantedRealm) -> 
         nodes: the ``nodes`` object of ``GET _nodes/settings``.
         wanted: what the SearchCluster says.
     """
+    if not nodes:
+        # A filtered answer leaves out the nodes that have no realm at all.
+        return [Mismatch("every node", f"xpack.security.authc.realms.jwt.{wanted.name}.order: 1", "no such realm")]
     found = []
     for node in nodes.values():
         found += check_node(str(node.get("name", "?")), node.get("settings") or {}, wanted)

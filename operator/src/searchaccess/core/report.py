@@ -23,6 +23,9 @@ from searchaccess.core.stance import Do, Stance
 VALUE_LIMIT: Final = 256
 EVENT_LIMIT: Final = 1000
 
+_NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
+"""Observe: not Ready, but neither is the operator at work nor does it need anybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -91,21 +94,22 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     return TRUE, Reason.IN_SYNC, f"{access.principal} has {access.summary}"
 
 
-def _items(facts: AccessFacts, previous: Mapping[str, Any], now: str) -> list[DriftItem]:
-    corrected = facts.applied and facts.stance.do is Do.ENFORCE
-    differences = facts.finding.drift if facts.stance.do is Do.ENFORCE else facts.finding.differences
+def _items(
+    differences: tuple[Difference, ...], previous: Mapping[str, Any], now: str, *, corrected: bool
+) -> list[DriftItem]:
     before = {(item["object"], item["path"]): item for item in previous.get("items", [])}
     if not differences:
         # What was put right stays to be seen; what was only reported and is gone is no news any more.
         return [DriftItem.model_validate(item) for item in before.values() if item["action"] == "Corrected"]
     items = []
     for difference in differences[:DRIFT_ITEMS_LIMIT]:
-        old = before.get((difference.object, difference.path))
+        path = shorten(difference.path, VALUE_LIMIT)
+        old = before.get((difference.object, path))
         known = old is not None and old["action"] == "Reported"
         items.append(
             DriftItem(
                 object=difference.object,
-                path=shorten(difference.path, VALUE_LIMIT),
+                path=path,
                 want=shorten(difference.want, VALUE_LIMIT),
                 have=shorten(difference.have, VALUE_LIMIT),
                 first_seen=old["firstSeen"] if old and known else now,
@@ -116,34 +120,52 @@ def _items(facts: AccessFacts, previous: Mapping[str, Any], now: str) -> list[Dr
 
 
 def _new_drift(drift: tuple[Difference, ...], previous: Mapping[str, Any]) -> list[Difference]:
-    standing = {
-        (item["object"], item["path"], item["have"])
-        for item in previous.get("items", [])
-        if item["action"] == "Reported"
-    }
-    return [
+    reported = [item for item in previous.get("items", []) if item["action"] == "Reported"]
+    standing = {(item["object"], item["path"], item["have"]) for item in reported}
+    unlisted = [
         item
         for item in drift
         if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
     ]
+    # Only so many are listed: as many as stood beyond them are no news either.
+    known = max(0, previous.get("open", 0) - len(reported))
+    return unlisted[: max(0, len(unlisted) - known)]
 
 
-def build_drift(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> Drift | None:
-    """Give the drift part of a status."""
+def advance_drift(
+    drift: tuple[Difference, ...],
+    shown: tuple[Difference, ...],
+    previous: Mapping[str, Any] | None,
+    now: str,
+    *,
+    corrected: bool,
+) -> Drift:
+    """Give the drift part of a status after a pass.
+
+    Args:
+        drift: what somebody changed; counted.
+        shown: what is listed; under Observe also what is declared and not applied.
+        previous: the drift part as it was.
+        now: RFC 3339, UTC, whole seconds.
+        corrected: whether the differences were put right in this pass.
+    """
     before = previous or {}
-    corrected = facts.applied and facts.stance.do is Do.ENFORCE
-    found = facts.finding.drift
-    new = _new_drift(found, before)
-    items = _items(facts, before, now)
-    standing = [] if corrected else (found if facts.stance.do is Do.ENFORCE else facts.finding.differences)
+    new = _new_drift(drift, before)
     return Drift(
-        open=len(standing),
-        items=items,
+        open=0 if corrected else len(shown),
+        items=_items(shown, before, now, corrected=corrected),
         detected=before.get("detected", 0) + len(new),
-        corrected=before.get("corrected", 0) + (len(found) if corrected else 0),
+        corrected=before.get("corrected", 0) + (len(drift) if corrected else 0),
         last_detected=now if new else before.get("lastDetected"),
-        last_corrected=now if corrected and found else before.get("lastCorrected"),
+        last_corrected=now if corrected and drift else before.get("lastCorrected"),
     )
+
+
+def build_drift(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> Drift:
+    """Give the drift part of a SearchAccess's status."""
+    enforced = facts.stance.do is Do.ENFORCE
+    shown = facts.finding.drift if enforced else facts.finding.differences
+    return advance_drift(facts.finding.drift, shown, previous, now, corrected=facts.applied and enforced)
 
 
 def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> None:
@@ -158,7 +180,7 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
 
 def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> ElasticsearchObjects | None:
     enforced = facts.stance.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
-    if enforced:
+    if enforced and (facts.applied or not facts.finding.differences):
         return ElasticsearchObjects(
             role=facts.role,
             mapping=facts.mapping,
@@ -167,6 +189,12 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
         )
     known = previous.get("elasticsearch")
     return ElasticsearchObjects.model_validate(known) if known else None
+
+
+def _was_compared(facts: AccessFacts) -> bool:
+    if not facts.stance.reports:
+        return False
+    return bool(facts.finding.differences) or (facts.failure is None and not facts.finding.conflict)
 
 
 def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
@@ -186,8 +214,8 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.stance.message)
         conditions.keep(ConditionType.DRIFTED)
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.stance.message)
-        drift = Drift.model_validate(before["drift"]) if before.get("drift") else None
-    elif facts.failure is not None and not facts.finding.differences:
+        drift: Drift | None = Drift.model_validate(before["drift"]) if before.get("drift") else None
+    elif not _was_compared(facts):
         # Nothing was observed: what was known of drift stays known.
         ready, reason, message = _verdict(facts)
         conditions.progress(ready=ready, reason=reason, message=message)
@@ -196,15 +224,13 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         drift = Drift.model_validate(before["drift"]) if before.get("drift") else None
     else:
         ready, reason, message = _verdict(facts)
-        observing = facts.stance.do is Do.HOLD and facts.stance.reason is None
-        if observing:
+        if reason in _NOT_OURS_TO_CHANGE:
             conditions.mark(ConditionType.READY, ready, reason, message)
         else:
             conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, before.get("drift"), now)
-        if drift:
-            _mark_drifted(conditions, drift, facts)
+        _mark_drifted(conditions, drift, facts)
     objects = _elasticsearch(facts, before)
     first_sync = objects is not None and not before.get("elasticsearch")
     applied = facts.applied and facts.stance.do is Do.ENFORCE
@@ -237,13 +263,14 @@ def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: 
     if facts.finding.adopted and facts.applied:
         text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
         notes.append(Note(warning=False, reason="Adopted", message=shorten(text, EVENT_LIMIT)))
-    stalled, was_stalled = _stalled(status), _stalled(before)
+    stalled, was_stalled = stalled_of(status), stalled_of(before)
     if stalled and stalled != was_stalled:
         notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
     return notes
 
 
-def _stalled(status: Mapping[str, Any]) -> tuple[str, str] | None:
+def stalled_of(status: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Give reason and message of a status that needs a person; None: it does not."""
     for condition in status.get("conditions", []):
         if condition["type"] == ConditionType.STALLED:
             return condition["reason"], condition["message"]
