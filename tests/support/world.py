@@ -1,0 +1,240 @@
+"""A Kubernetes and an Elasticsearch cluster with the operator between them, as a user meets them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.stack.kubernetes import KubernetesServers
+from tests.support.operatorprocess import ROOT, OperatorProcess
+from tests.support.waiting import eventually
+
+SYSTEM = "searchaccess-system"
+CLUSTER = "prod"
+LOGIN = "elasticsearch-login"
+OPERATOR_USER = "searchaccess-operator"
+OPERATOR_PASSWORD = "only-for-tests-and-the-demo"
+OPERATOR_ROLE = {
+    "cluster": ["manage_security", "monitor"],
+    "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
+}
+"""All that the operator's login needs."""
+
+
+def account(name: str) -> str:
+    """Give the e-mail address of a service account."""
+    return f"{name}@acme-shop.iam.gserviceaccount.com"
+
+
+def access(
+    name: str,
+    *grants: dict[str, Any],
+    principal: str | None = None,
+    namespace: str = "shop",
+    cluster: str = CLUSTER,
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> dict[str, Any]:
+    """Give a SearchAccess."""
+    return {
+        "apiVersion": "searchaccess.dev/v1alpha1",
+        "kind": "SearchAccess",
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotations or {}},
+        "spec": {
+            "cluster": cluster,
+            "subject": {"serviceAccount": principal or account(name)},
+            "grants": list(grants),
+            **spec,
+        },
+    }
+
+
+def grant(*indices: str, can: Sequence[str] = ("read",), **more: Any) -> dict[str, Any]:
+    """Give a grant."""
+    return {"indices": list(indices), "can": list(can), **more}
+
+
+class World:
+    """Both sides, and how a user looks at them.
+
+    Args:
+        kubernetes: the API server.
+        elasticsearch: the cluster.
+        folder: for logs.
+        instance: name of the operator's installation; tests that share servers use different ones.
+    """
+
+    def __init__(
+        self, kubernetes: KubernetesServers, elasticsearch: ElasticsearchServer, folder: Path, instance: str = "default"
+    ) -> None:
+        self.kubernetes = kubernetes
+        self.elasticsearch = elasticsearch
+        self.instance = instance
+        self.folder = folder
+        self._admin: httpx.Client | None = None
+
+    # Setting up
+
+    def install(self) -> None:
+        """Install the CRDs, the operator's ServiceAccount and RBAC, and its login in Elasticsearch."""
+        kubectl = self.kubernetes.run_kubectl
+        kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+        kubectl("apply", "-f", str(ROOT / "deploy" / "operator.yaml"))
+        self.namespace("shop")
+        self.admin.put(f"/_security/role/{OPERATOR_USER}", json=OPERATOR_ROLE).raise_for_status()
+        login = {"password": OPERATOR_PASSWORD, "roles": [OPERATOR_USER]}
+        self.admin.put(f"/_security/user/{OPERATOR_USER}", json=login).raise_for_status()
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": LOGIN, "namespace": SYSTEM},
+                "stringData": {"username": OPERATOR_USER, "password": OPERATOR_PASSWORD},
+            }
+        )
+
+    def namespace(self, name: str) -> None:
+        """Create a namespace."""
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def cluster(self, name: str = CLUSTER, **spec: Any) -> dict[str, Any]:
+        """Give a SearchCluster for the Elasticsearch of this world."""
+        server = self.elasticsearch
+        whole: dict[str, Any] = {
+            "urls": [server.url],
+            "ca": {"inline": Path(server.ca_file).read_text()},
+            "login": {"secretRef": {"namespace": SYSTEM, "name": LOGIN}},
+            "identity": {"jwtRealm": {"name": server.realm, "audience": server.audience}},
+            **spec,
+        }
+        return {
+            "apiVersion": "searchaccess.dev/v1alpha1",
+            "kind": "SearchCluster",
+            "metadata": {"name": name},
+            "spec": whole,
+        }
+
+    def operator(self, name: str = "operator", kubeconfig: Path | None = None) -> OperatorProcess:
+        """Give an operator process, not started, under its own ServiceAccount."""
+        kubeconfig = kubeconfig or self.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
+        return OperatorProcess(kubeconfig, self.folder / f"{name}.log", instance=self.instance)
+
+    @contextmanager
+    def running(self) -> Iterator[OperatorProcess]:
+        """Run an operator for a while."""
+        process = self.operator()
+        process.start()
+        try:
+            yield process
+        finally:
+            process.stop()
+
+    # Kubernetes
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """``kubectl apply`` objects."""
+        self.kubernetes.run_kubectl("apply", "-f", "-", input=json_list(objects))
+
+    def delete(self, name: str, namespace: str = "shop", *, wait: bool = True) -> None:
+        """``kubectl delete`` a SearchAccess."""
+        self.kubernetes.run_kubectl(
+            "delete", "searchaccess", name, "-n", namespace, f"--wait={str(wait).lower()}", "--timeout=30s"
+        )
+
+    def patch(self, name: str, change: dict[str, Any], namespace: str = "shop") -> None:
+        """Merge a change into a SearchAccess."""
+        self.kubernetes.run_kubectl(
+            "patch", "searchaccess", name, "-n", namespace, "--type=merge", "-p", json.dumps(change)
+        )
+
+    def annotate(self, name: str, key: str, value: str, namespace: str = "shop") -> None:
+        """Set an annotation of ours on a SearchAccess."""
+        self.kubernetes.run_kubectl(
+            "annotate", "searchaccess", name, "-n", namespace, "--overwrite", f"searchaccess.dev/{key}={value}"
+        )
+
+    def get(self, name: str, namespace: str = "shop") -> dict[str, Any]:
+        """Give a SearchAccess; empty when there is none."""
+        answer = self.kubernetes.run_kubectl(
+            "get", "searchaccess", name, "-n", namespace, "-o", "json", "--ignore-not-found"
+        ).stdout
+        return dict(json.loads(answer)) if answer.strip() else {}
+
+    def get_cluster(self, name: str = CLUSTER) -> dict[str, Any]:
+        """Give a SearchCluster; empty when there is none."""
+        answer = self.kubernetes.run_kubectl("get", "searchcluster", name, "-o", "json", "--ignore-not-found").stdout
+        return dict(json.loads(answer)) if answer.strip() else {}
+
+    def condition(self, name: str, kind: str = "Ready", namespace: str = "shop") -> dict[str, Any]:
+        """Give a condition of a SearchAccess; empty when it has none."""
+        return condition_in(self.get(name, namespace), kind)
+
+    def until_reason(
+        self, name: str, reason: str, *, status: str | None = None, namespace: str = "shop", within: float = 30
+    ) -> dict[str, Any]:
+        """Wait until a SearchAccess's Ready has a reason for its newest generation; give the SearchAccess."""
+
+        def look() -> dict[str, Any]:
+            found = self.get(name, namespace)
+            ready = condition_in(found, "Ready")
+            newest = found.get("metadata", {}).get("generation")
+            right = ready.get("reason") == reason and ready.get("observedGeneration") == newest
+            return found if right and status in {None, ready.get("status")} else {}
+
+        return eventually(look, within=within, every=0.2, what=f"{name} is {reason}: {self.get(name, namespace)}")
+
+    def until_ready(self, *names: str, namespace: str = "shop", within: float = 30) -> None:
+        """Wait until SearchAccesses are in sync."""
+        for name in names:
+            self.until_reason(name, "InSync", status="True", namespace=namespace, within=within)
+
+    def events(self, name: str, namespace: str = "shop") -> list[dict[str, Any]]:
+        """Give the events about an object."""
+        answer = self.kubernetes.run_kubectl("get", "events", "-n", namespace, "-o", "json").stdout
+        return [item for item in json.loads(answer)["items"] if item["involvedObject"]["name"] == name]
+
+    # Elasticsearch
+
+    @property
+    def admin(self) -> httpx.Client:
+        """Speaks to Elasticsearch as the superuser."""
+        if self._admin is None:
+            self._admin = self.elasticsearch.client()
+        return self._admin
+
+    def role_name(self, name: str) -> str:
+        """Give the name of a service account's role."""
+        return f"searchaccess.{self.instance}.{account(name)}"
+
+    def role(self, name: str) -> dict[str, Any]:
+        """Give a service account's role as Elasticsearch has it; empty when there is none."""
+        answer = self.admin.get(f"/_security/role/{self.role_name(name)}")
+        return dict(answer.json().get(self.role_name(name), {})) if answer.status_code == httpx.codes.OK else {}
+
+    def write_role(self, name: str, body: dict[str, Any]) -> None:
+        """Write a service account's role, as somebody who should not."""
+        body = {key: value for key, value in body.items() if key != "transient_metadata"}
+        self.admin.put(f"/_security/role/{self.role_name(name)}", json=body).raise_for_status()
+
+    def caller(self, name: str, **claims: Any) -> httpx.Client:
+        """Speaks to Elasticsearch with an identity token of a service account."""
+        return self.elasticsearch.client_as(self.elasticsearch.issuer.mint(account(name), **claims))
+
+
+def condition_in(found: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Give a condition of an object; empty when it has none."""
+    for item in found.get("status", {}).get("conditions", []):
+        if item["type"] == kind:
+            return dict(item)
+    return {}
+
+
+def json_list(objects: Sequence[dict[str, Any]]) -> str:
+    """Give objects as one manifest."""
+    return yaml.safe_dump_all(objects) if len(objects) > 1 else yaml.safe_dump(objects[0])
