@@ -124,7 +124,6 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Reason", f"{_READY}.reason"),
                 _column("Drift", ".status.drift.open", kind="integer", doc="Differences that stand now."),
                 _column("Principal", ".status.identity.principal", wide=True),
-                _column("Role", ".status.elasticsearch.role", wide=True),
                 _column("Last-Sync", ".status.lastSyncTime", kind="date", wide=True),
                 _AGE,
             ],

@@ -158,7 +158,9 @@ class Grant(ApiModel):
         )
     }
 
-    indices: Annotated[list[IndexPattern], Field(min_length=1, max_length=50)]
+    indices: Annotated[
+        list[IndexPattern], Field(min_length=1, max_length=50, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ]
     """Which indices: names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
     `/orders-[0-9]+/`. Indices that are created later are included."""
 
@@ -197,8 +199,9 @@ class Grant(ApiModel):
 # Elasticsearch merges entries of a role that have the same set of index names: restrictions of one entry are lost when
 # another has none, although that one may be about writing only.
 _ONE_RESTRICTION = (
-    "self.grants.all(g, !(has(g.where) || has(g.fields)) || self.grants.all(h, !sets.equivalent(g.indices, h.indices)"
-    " || (has(g.where) == has(h.where) && has(g.fields) == has(h.fields))))"
+    "self.grants.all(g, !(has(g.where) || has(g.fields)) || self.grants.all(h, "
+    "(has(g.where) == has(h.where) && has(g.fields) == has(h.fields)) "
+    "|| size(g.indices) != size(h.indices) || !g.indices.all(i, i in h.indices)))"
 )
 _ONE_RESTRICTION_MESSAGE = (
     "two grants name the same indices and only one has where or fields: Elasticsearch merges them and drops the "
@@ -225,7 +228,7 @@ class SearchAccessSpec(ApiModel):
     subject: Subject
     """Who gets the access."""
 
-    grants: Annotated[list[Grant], Field(max_length=40)] = []
+    grants: Annotated[list[Grant], Field(max_length=50)] = []
     """What may be done on which indices. What is not granted is refused."""
 
     cluster_can: Annotated[
