@@ -54,8 +54,10 @@ class Knowledge:
     """By uid: generation and request that Elasticsearch refused, and its message."""
     ready: set[str] = field(default_factory=set)
     drifted: set[str] = field(default_factory=set)
-    roles: int = 0
+    roles: set[str] = field(default_factory=set)
+    """Names of our roles in Elasticsearch."""
     foreign: int = 0
+    """How many roles under our names are not ours, as the last full pass counted."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
 

@@ -44,10 +44,13 @@ class Host:
         self._connect = connect
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
+        self.listed = asyncio.Event()
+        """Set when the inventory is complete for the first time."""
 
     async def run(self) -> None:
         """Run until cancelled."""
         await self._first_list()
+        self.listed.set()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._around.outbox.run())

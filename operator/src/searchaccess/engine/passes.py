@@ -204,8 +204,8 @@ class Pass:
             for name, raw in raw_roles.items()
             if name.startswith(prefix)
         }
-        knowledge.roles = sum(owned.values())
-        knowledge.foreign = len(owned) - knowledge.roles
+        knowledge.roles = {operator.role_name(principal) for principal, ours in owned.items() if ours}
+        knowledge.foreign = len(owned) - len(knowledge.roles)
         return {principal for principal, ours in owned.items() if ours}
 
     def plan_role(self, principal: str, members: Sequence[Member], observed: Role | None) -> RolePlan:
@@ -240,6 +240,8 @@ class Pass:
         """Write roles in one request."""
         written = await self.session.port.put_roles(roles) if roles else Written()
         self._count(written)
+        accepted = {role.name for role in roles if self.around.operator.owns(role.metadata)} - set(written.refused)
+        self.session.knowledge.roles |= accepted
         return written
 
     async def _delete(self, by_name: Mapping[str, Work], names: list[str]) -> None:
@@ -247,6 +249,7 @@ class Pass:
             return
         deleted = await self.session.port.delete_roles(names)
         self._count(deleted)
+        self.session.knowledge.roles -= deleted.changed | deleted.unchanged
         for name, error in deleted.refused.items():
             by_name[name].failure = Failure(error.reason, error.message)
         for name in deleted.changed | deleted.unchanged:

@@ -331,7 +331,7 @@ class Reconciler:
             accesses=self._around.inventory.count(self._name),
             ready=len(knowledge.ready),
             drifted=len(knowledge.drifted),
-            roles=knowledge.roles,
+            roles=len(knowledge.roles),
             foreign_roles=knowledge.foreign,
         )
 

@@ -140,6 +140,13 @@ async def _controller_id(kubernetes: KubernetesPort) -> str:
             await asyncio.sleep(backoff.next())
 
 
+async def _first_of(*events: asyncio.Event) -> None:
+    waiters = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
+
+
 async def run_operator(options: Options, stop: asyncio.Event) -> None:
     """Run the operator until an event is set.
 
@@ -162,17 +169,22 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
         operator = Operator(options.instance, await _controller_id(kubernetes))
         around = Surroundings(operator, inventory, kubernetes, Outbox(kubernetes, inventory), SystemClock())
         host = Host(around, connector(kubernetes), options.list_every)
-        events = asyncio.create_task(
-            kopf.operator(
-                registry=registry,
-                settings=settings,
-                standalone=True,
-                clusterwide=True,
-                stop_flag=stop,
-                liveness_endpoint=options.liveness,
-            )
-        )
         loop = asyncio.create_task(run_until_stopped(host, stop))
+
+        async def watch_events() -> None:
+            # kopf looks for the kinds once, when it starts: the first list proves that they are there.
+            await _first_of(host.listed, stop)
+            if not stop.is_set():
+                await kopf.operator(
+                    registry=registry,
+                    settings=settings,
+                    standalone=True,
+                    clusterwide=True,
+                    stop_flag=stop,
+                    liveness_endpoint=options.liveness,
+                )
+
+        events = asyncio.create_task(watch_events())
         log.info("running", instance=options.instance)
         done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
         # Whichever ends first, of a fault or at our request, ends the process: a supervisor starts it again.
