@@ -1,0 +1,123 @@
+# `make` alone lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BUILD := build
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+CACHES := .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+STACK_CACHE := $(or $(SEARCHACCESS_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/searchaccess-stack)
+
+# Arguments for pytest and the bench, as in `make test-unit PYTEST="-k drift"`.
+PYTEST ?=
+BENCH ?=
+
+# uv from PATH, if it works there; else this version, in an environment of its own.
+UV_VERSION := 0.13.9
+OWN_UV := $(BUILD)/uv/bin/uv
+UV = $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),$(OWN_UV))
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+
+export SEARCHACCESS_STACK_CACHE := $(STACK_CACHE)
+
+##@ Look at it
+
+.PHONY: demo
+demo: servers $(INSTALLED) ## Show it on real servers, step by step; KEEP=1 leaves them running to play with
+	@KEEP="$(KEEP)" $(RUN) -m tests.demo
+
+.PHONY: stack
+stack: servers $(INSTALLED) ## Run Kubernetes and Elasticsearch for development, until Ctrl-C
+	@$(RUN) -m tests.stack up
+
+.PHONY: bench
+bench: servers $(INSTALLED) ## Measure how fast it is; BENCH="--size 500" for a quick look
+	@$(RUN) -m tests.bench $(BENCH)
+
+##@ Work on it
+
+.PHONY: install
+install: $(INSTALLED) ## Create .venv with everything that is pinned, and the project itself
+
+.PHONY: fmt
+fmt: $(INSTALLED) ## Format the code and repair what can be repaired
+	$(RUN) -m ruff format
+	$(RUN) -m ruff check --fix
+
+.PHONY: generate
+generate: $(INSTALLED) ## Write the CRDs and reference pages anew from the code
+	$(RUN) -m searchaccess.cli.generate
+
+.PHONY: lock
+lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from pyproject.toml; UPGRADE=1 takes newer versions
+	$(COMPILE) --output-file requirements/runtime.txt
+	$(COMPILE) --group dev --output-file requirements/dev.txt
+
+##@ Check it
+
+.PHONY: test
+test: servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
+	$(RUN) -m pytest $(PYTEST)
+
+.PHONY: test-unit
+test-unit: $(INSTALLED) ## Run the tests that need no servers
+	$(RUN) -m pytest $(wildcard tests/unit tests/component) $(PYTEST)
+
+.PHONY: lint
+lint: fmt-check ## Check style, and that imports point inward
+	$(RUN) -m ruff check
+	$(VENV)/bin/lint-imports
+
+.PHONY: fmt-check
+fmt-check: $(INSTALLED)
+	$(RUN) -m ruff format --check
+
+.PHONY: typecheck
+typecheck: $(INSTALLED) ## Check types
+	$(RUN) -m mypy
+
+.PHONY: verify
+verify: $(INSTALLED) ## Check that generated files are fresh
+	$(RUN) -m searchaccess.cli.generate --check
+
+##@ Tidy up
+
+.PHONY: clean
+clean: ## Remove build outputs, caches and .venv
+	rm -rf $(VENV) $(BUILD) dist .stack $(CACHES)
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: clean-stack
+clean-stack: ## Remove the test servers' builds; the next run takes minutes to make them again
+	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch}-*
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# What each run needs, and how it gets there
+
+.PHONY: python
+python:
+	@.ci/prerequisites "$(PYTHON)" python
+
+.PHONY: servers
+servers:
+	@.ci/prerequisites "$(PYTHON)" python servers
+
+$(INSTALLED): requirements/dev.txt pyproject.toml | python $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV))
+	@test -x $(RUN) || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
+	$(UV) pip sync --quiet --python $(RUN) --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(OWN_UV): | python
+	"$(PYTHON)" -m venv $(BUILD)/uv
+	$(BUILD)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
