@@ -2,7 +2,7 @@
 
 A role's metadata holds, for each owner, the hashes of its entries. Unchanged entries are found by
 hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index
-names where we know what the missing one looked like, and by its place otherwise. What remains was added by somebody.
+names, or by its place when these were changed too. What remains was added by somebody.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.core.access import Share
-from searchaccess.core.canonical import Entry, RoleBody
+from searchaccess.core.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, names_hash
 from searchaccess.core.ownership import Released, RoleMetadata
 
 RELEASED = ""
@@ -35,47 +35,35 @@ def _slots(metadata: RoleMetadata) -> Iterable[tuple[str, str]]:
         yield RELEASED, entry_hash
 
 
-def split(body: RoleBody, metadata: RoleMetadata, declared: Mapping[str, Share]) -> Shares:
+def split(body: RoleBody, metadata: RoleMetadata) -> Shares:
     """Split an observed role into what each owner has.
 
     Args:
         body: the role as Elasticsearch has it.
         metadata: its metadata.
-        declared: by uid, the rights that a SearchAccess declares; they tell how a changed entry looked before.
     """
-    slots = list(_slots(metadata))
     hashes = [entry.hash for entry in body.entries]
+    names = [names_hash(entry.names) for entry in body.entries]
     free = set(range(len(hashes)))
     owner_of: dict[int, str] = {}
-    unfilled: list[tuple[int, str, str]] = []
-    for place, (uid, entry_hash) in enumerate(slots):
-        match = place if place in free and hashes[place] == entry_hash else None
-        if match is None:
-            match = next((index for index in sorted(free) if hashes[index] == entry_hash), None)
-        if match is None:
-            unfilled.append((place, uid, entry_hash))
-            continue
-        free.discard(match)
-        owner_of[match] = uid
-    known = {entry.hash: entry for share in declared.values() for entry in share.entries}
-    still: list[tuple[int, str]] = []
-    for place, uid, entry_hash in unfilled:
-        before = known.get(entry_hash)
-        match = _by_names(body.entries, free, before) if before else None
-        if match is None:
-            still.append((place, uid))
-            continue
-        free.discard(match)
-        owner_of[match] = uid
-    for place, uid in still:
-        if place in free:
-            free.discard(place)
-            owner_of[place] = uid
+    unfilled = list(enumerate(_slots(metadata)))
+    # The surest first: the entry itself, then one with its index names, then one in its place.
+    for candidates in (
+        lambda _, wanted: [index for index in free if hashes[index] == wanted],
+        lambda _, wanted: [index for index in free if names[index] == wanted[:NAMES_HASH_LENGTH]],
+        lambda place, _: free & {place},
+    ):
+        still = []
+        for place, (uid, wanted) in unfilled:
+            found = candidates(place, wanted)
+            if found:
+                match = place if place in found else min(found)
+                free.discard(match)
+                owner_of[match] = uid
+            else:
+                still.append((place, (uid, wanted)))
+        unfilled = still
     return _collect(body, metadata, owner_of)
-
-
-def _by_names(entries: tuple[Entry, ...], free: set[int], before: Entry) -> int | None:
-    return next((index for index in sorted(free) if entries[index].names == before.names), None)
 
 
 def _collect(body: RoleBody, metadata: RoleMetadata, owner_of: Mapping[int, str]) -> Shares:

@@ -14,6 +14,7 @@ _ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", 
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
 _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
+NAMES_HASH_LENGTH: Final = 8
 
 
 def canonical_json(value: Any) -> str:
@@ -74,8 +75,13 @@ class Entry:
 
     @property
     def hash(self) -> str:
-        """Identify the entry's content."""
-        return digest(canonical_json(self.to_json()))
+        """Identify the entry: its index names first, so that it is known again when somebody changed the rest."""
+        return f"{names_hash(self.names)}-{digest(canonical_json(self.to_json()))}"
+
+
+def names_hash(names: tuple[str, ...]) -> str:
+    """Identify the index names of an entry."""
+    return digest(canonical_json(names))[:NAMES_HASH_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from searchaccess.core.ownership import (
     Role,
     RoleMetadata,
     describe,
-    metadata_from_json,
     record_of,
 )
 from searchaccess.core.stance import Do, Stance
@@ -109,6 +108,10 @@ def compose(
     enforced = any(member.stance.do is Do.ENFORCE for member in members)
     if observed is None and not enforced:
         return None
+    held = {member.access.uid for member in members if member.stance.do is Do.HOLD}
+    if not enforced and held and all(record.uid in held for record in metadata.records):
+        # Nobody enforces and nobody leaves: hands off, whatever the role is like.
+        return observed
     parts = _collect(members, metadata, shares)
     if observed is not None and not parts.records:
         return _without_owners(operator, principal, observed, metadata, parts, shares.extra)
@@ -126,16 +129,7 @@ def compose(
         description=describe(records, "", ""),
         other="" if enforced or observed is None else observed.body.other,
     )
-    target = Role(name, body, RoleMetadata(principal, spec_hash_of(records), records, released).to_json(operator))
-    return target if enforced or observed is None else _least_change(target, observed)
-
-
-def _least_change(target: Role, observed: Role) -> Role:
-    """While nobody enforces, a role is only written when rights go; not for its metadata or description alone."""
-    rights = replace(observed.body, description=target.body.description)
-    before, after = metadata_from_json(observed.metadata), metadata_from_json(target.metadata)
-    nobody_left = {record.uid for record in before.records} <= {record.uid for record in after.records}
-    return observed if nobody_left and target.body.same_as(rights) else target
+    return Role(name, body, RoleMetadata(principal, spec_hash_of(records), records, released).to_json(operator))
 
 
 def _without_owners(

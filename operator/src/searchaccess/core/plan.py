@@ -1,7 +1,7 @@
 """Plans one principal's role: the difference, as a change to make and as findings for each SearchAccess."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from searchaccess.core.access import Share
 from searchaccess.core.attribution import Shares, split
@@ -16,15 +16,8 @@ from searchaccess.core.ownership import (
     metadata_from_json,
     released_by_us,
 )
+from searchaccess.core.records import Known, Seen, recollect
 from searchaccess.core.stance import Do
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a SearchAccess's status says of an earlier pass on the same cluster."""
-
-    role: str
-    spec_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +78,12 @@ def plan_role(
         if not any(member.stance.do is Do.ENFORCE and member.access.adopt == name for member in members):
             return RolePlan(name, findings=_conflicts(observed, members, seen))
         adopted = canonical_json(observed.body.to_json())
-    metadata = _with_lost_records(name, recorded, members, seen)
-    declared = {member.access.uid: member.access.share for member in members}
-    shares = split(observed.body if observed else RoleBody(), metadata, declared)
-    target = compose(operator, principal, members, observed, metadata, shares)
-    findings = _findings(operator, principal, members, observed, metadata, shares, adopted)
+    known = recollect(name, recorded, members, seen)
+    shares = split(observed.body if observed else RoleBody(), known.metadata)
+    if not adopted:
+        shares = known.attribute(shares)
+    target = compose(operator, principal, members, observed, known.metadata, shares)
+    findings = _findings(operator, principal, members, observed, known, shares, adopted)
     if target is None:
         return RolePlan(name, delete=observed is not None, findings=findings)
     if not adopted and target.same_as(observed):
@@ -110,23 +104,6 @@ def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, See
     return found
 
 
-def _with_lost_records(
-    name: str, metadata: RoleMetadata, members: Sequence[Member], seen: Mapping[str, Seen]
-) -> RoleMetadata:
-    """Put right the records that somebody took out of the metadata or altered: statuses know what was applied."""
-    records = {record.uid: record for record in metadata.records}
-    for member in in_order(members):
-        access, known = member.access, seen.get(member.access.uid)
-        if access.invalid or known != Seen(name, access.share.hash):
-            continue
-        record = records.get(access.uid)
-        if record is None:
-            records[access.uid] = record_for(access, None)
-        else:
-            records[access.uid] = replace(record, spec_hash=access.share.hash)
-    return replace(metadata, records=tuple(records.values()))
-
-
 def _whole(share: Share) -> str:
     return canonical_json({"indices": [entry.to_json() for entry in share.entries], "cluster": list(share.cluster)})
 
@@ -136,14 +113,16 @@ def _findings(
     principal: str,
     members: Sequence[Member],
     observed: Role | None,
-    metadata: RoleMetadata,
+    known: Known,
     shares: Shares,
     adopted: str,
 ) -> dict[str, Finding]:
+    metadata = known.metadata
     target = f"role/{operator.role_name(principal)}"
     pending = {
         member.access.uid: (record := metadata.record(member.access.uid)) is None
         or record.spec_hash != member.access.share.hash
+        or member.access.uid in known.recreated
         for member in members
     }
     common: list[Difference] = []

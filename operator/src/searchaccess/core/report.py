@@ -17,7 +17,8 @@ from searchaccess.api.status import (
 from searchaccess.core.access import Access
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 from searchaccess.core.diff import Difference
-from searchaccess.core.plan import Finding, Seen
+from searchaccess.core.plan import Finding
+from searchaccess.core.records import Seen
 from searchaccess.core.stance import Do, Stance
 
 VALUE_LIMIT: Final = 256
@@ -90,7 +91,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         reason = Reason.DRIFT_DETECTED if finding.drift else Reason.CHANGES_PENDING
         if stance.do is Do.ENFORCE:
             reason = Reason.PENDING
-        return FALSE, reason, f"{len(finding.differences)} differences, see status.drift.items"
+        return FALSE, reason, f"{_count(len(finding.differences))}, see status.drift.items"
     return TRUE, Reason.IN_SYNC, f"{access.principal} has {access.summary}"
 
 
@@ -247,6 +248,10 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
     return status.to_json()
 
 
+def _count(number: int) -> str:
+    return "1 difference" if number == 1 else f"{number} differences"
+
+
 def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
     """Give the events that a new status is worth: drift, adoption, and what a person must act on."""
     notes = []
@@ -258,7 +263,7 @@ def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: 
         )
         notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
         if facts.applied and facts.stance.do is Do.ENFORCE:
-            text = f"{len(new)} differences in role {facts.role} were put right"
+            text = f"{_count(len(new))} in role {facts.role} put right"
             notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message=text))
     if facts.finding.adopted and facts.applied:
         text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"

@@ -1,0 +1,79 @@
+"""Roles as Elasticsearch keeps them: what was measured of its reading and writing, without a server.
+
+The contract tests prove the same of the real one.
+"""
+
+import json
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+from searchaccess.core.canonical import canonical_json, role_from_json
+from searchaccess.core.compose import Member
+from searchaccess.core.ownership import Role
+from searchaccess.core.plan import RolePlan, plan_role
+from searchaccess.core.records import Seen
+from tests.unit.builders import OPERATOR, PRINCIPAL
+
+
+def as_served(raw: dict[str, Any]) -> dict[str, Any]:
+    """Give a role as a GET returns it after a PUT."""
+    body: dict[str, Any] = json.loads(json.dumps(raw))
+    served: dict[str, Any] = {"cluster": [], "indices": [], "applications": [], "run_as": [], "metadata": {}} | body
+    served["transient_metadata"] = {"enabled": True}
+    for entry in served["indices"]:
+        entry.setdefault("allow_restricted_indices", False)
+        if not entry.get("query"):
+            entry.pop("query", None)
+        elif not isinstance(entry["query"], str):
+            entry["query"] = json.dumps(entry["query"], separators=(",", ":"))
+    if not served.get("description"):
+        served.pop("description", None)
+    return served
+
+
+class World:
+    """One principal's role."""
+
+    def __init__(self, raw: dict[str, Any] | None = None) -> None:
+        self.raw = as_served(raw) if raw is not None else None
+        self.writes = 0
+
+    @property
+    def role(self) -> Role | None:
+        """The role as the operator reads it."""
+        if self.raw is None:
+            return None
+        return Role(OPERATOR.role_name(PRINCIPAL), role_from_json(self.raw), deepcopy(self.raw["metadata"]))
+
+    def put(self, role: Role) -> None:
+        """Write the role."""
+        self.writes += 1
+        self.raw = as_served(role.to_json())
+
+    def plan(self, members: Sequence[Member], seen: dict[str, Seen] | None = None) -> RolePlan:
+        """Plan, and change nothing."""
+        return plan_role(OPERATOR, PRINCIPAL, members, self.role, seen or {})
+
+    def run(self, members: Sequence[Member], seen: dict[str, Seen] | None = None) -> RolePlan:
+        """Plan and apply."""
+        plan = self.plan(members, seen)
+        assert not (plan.write and plan.delete)
+        if plan.write:
+            self.put(plan.write)
+        elif plan.delete:
+            self.writes += 1
+            self.raw = None
+        return plan
+
+    @property
+    def entries(self) -> list[str]:
+        """The entries in canonical form, in one order."""
+        role = self.role
+        return sorted(canonical_json(entry.to_json()) for entry in role.body.entries) if role else []
+
+    @property
+    def names(self) -> set[str]:
+        """All index names that are granted."""
+        role = self.role
+        return {name for entry in role.body.entries for name in entry.names} if role else set()
