@@ -190,24 +190,6 @@ class Grant(ApiModel):
     such as `{term: {region: eu}}`; only documents that it matches are seen. Elasticsearch refuses partial updates by
     such a reader. Needs a Platinum, Enterprise or trial licence."""
 
-    @property
-    def restrictions(self) -> tuple[bool, bool]:
-        """Whether documents and fields are restricted."""
-        return self.where is not None, self.fields is not None
-
-
-# Elasticsearch merges entries of a role that have the same set of index names: restrictions of one entry are lost when
-# another has none, although that one may be about writing only.
-_ONE_RESTRICTION = (
-    "self.grants.all(g, !(has(g.where) || has(g.fields)) || self.grants.all(h, "
-    "(has(g.where) == has(h.where) && has(g.fields) == has(h.fields)) "
-    "|| size(g.indices) != size(h.indices) || !g.indices.all(i, i in h.indices)))"
-)
-_ONE_RESTRICTION_MESSAGE = (
-    "two grants name the same indices and only one has where or fields: Elasticsearch merges them and drops the "
-    "restriction; give both the same where and fields, or put all actions into one grant"
-)
-
 
 class SearchAccessSpec(ApiModel):
     """Which rights there are to be, and how they are kept."""
@@ -218,7 +200,6 @@ class SearchAccessSpec(ApiModel):
                 "size(self.grants) > 0 || size(self.clusterCan) > 0",
                 "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan",
             ),
-            cel(_ONE_RESTRICTION, _ONE_RESTRICTION_MESSAGE),
         )
     }
 
@@ -255,16 +236,12 @@ class SearchAccessSpec(ApiModel):
         for position, grant in enumerate(self.grants):
             if not grant.can and not grant.privileges:
                 raise ValueError(f"grants[{position}] does not say what may be done: add can or privileges")
-            if grant.restrictions != (False, False) and Action.READ not in grant.can and not grant.privileges:
+            if (
+                (grant.where is not None or grant.fields is not None)
+                and Action.READ not in grant.can
+                and not grant.privileges
+            ):
                 raise ValueError(f"grants[{position}]: where and fields limit what can be read: add read to can")
-        return self
-
-    @model_validator(mode="after")
-    def _keeps_restrictions(self) -> "SearchAccessSpec":
-        restrictions: dict[frozenset[str], tuple[bool, bool]] = {}
-        for grant in self.grants:
-            if restrictions.setdefault(frozenset(grant.indices), grant.restrictions) != grant.restrictions:
-                raise ValueError(_ONE_RESTRICTION_MESSAGE)
         return self
 
 

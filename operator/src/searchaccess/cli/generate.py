@@ -101,10 +101,11 @@ def actions_page() -> str:
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
-        "- Elasticsearch merges the grants of one principal that name exactly the same indices; a restriction that "
-        "only one of them has is lost. Within one SearchAccess this is refused. Do not spread grants on the same "
-        "indices over several SearchAccesses of one service account.",
-        "- Two grants that both read overlapping indices add up: the wider one wins.",
+        "- Two grants that both read overlapping indices add up: the wider one wins, also when they stand in two "
+        "SearchAccesses of one service account. A grant that does not read widens nothing.",
+        "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without it "
+        "Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
+        "([why](adr/0011-restrictions-kept-apart.md)).",
         "## On the cluster: `clusterCan`",
         *_table(["Privilege", "Allows"], cluster),
     )

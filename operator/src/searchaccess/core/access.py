@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from searchaccess.api.searchaccess import (
     SearchAccessSpec,
 )
 from searchaccess.core.actions import letters_of, privileges_of
-from searchaccess.core.canonical import Entry, canonical_json, canonical_query, digest
+from searchaccess.core.canonical import NO_INDEX, Entry, canonical_json, canonical_query, digest
 from searchaccess.core.lucene import PatternError, check_index_pattern
 
 LAYOUT: Final = 1
@@ -77,7 +77,7 @@ class Access:
     @property
     def restricts_documents(self) -> bool:
         """Whether it needs document- or field-level security."""
-        return any(entry.query or entry.include != ("*",) or entry.exclude for entry in self.share.entries)
+        return any(restricts(entry) for entry in self.share.entries)
 
 
 def build_share(spec: SearchAccessSpec) -> Share:
@@ -85,16 +85,32 @@ def build_share(spec: SearchAccessSpec) -> Share:
     entries = []
     for grant in spec.grants:
         fields = grant.fields
-        entries.append(
-            Entry(
-                names=tuple(sorted(set(grant.indices))),
-                privileges=privileges_of(tuple(grant.can), tuple(grant.privileges)),
-                include=tuple(sorted(set(fields.include))) if fields else ("*",),
-                exclude=tuple(sorted(set(fields.exclude))) if fields else (),
-                query=canonical_query(grant.where),
-            )
+        entry = Entry(
+            names=tuple(sorted(set(grant.indices))),
+            privileges=privileges_of(tuple(grant.can), tuple(grant.privileges)),
+            include=tuple(sorted(set(fields.include))) if fields else ("*",),
+            exclude=tuple(sorted(set(fields.exclude))) if fields else (),
+            query=canonical_query(grant.where),
         )
+        entries.append(kept_apart(entry))
     return Share(tuple(entries), tuple(sorted(set(spec.cluster_can))))
+
+
+def kept_apart(entry: Entry) -> Entry:
+    """Give a restricted entry a name that no other entry has, so that its restriction cannot get lost.
+
+    Elasticsearch merges all entries of a caller's roles that have the same set of names, and drops a restriction that
+    only one of them has: a reader of some documents who may also delete would see every document (docs/adr/0011).
+    """
+    if not restricts(entry):
+        return entry
+    mark = NO_INDEX + digest(canonical_json([entry.query, entry.include, entry.exclude]))
+    return replace(entry, names=tuple(sorted({*entry.names, mark})))
+
+
+def restricts(entry: Entry) -> bool:
+    """Say whether an entry needs document- or field-level security."""
+    return bool(entry.query or entry.exclude) or entry.include != ("*",)
 
 
 def summary_of(spec: SearchAccessSpec) -> str:

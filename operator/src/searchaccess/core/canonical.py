@@ -14,6 +14,8 @@ _ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", 
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
 _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
+NO_INDEX: Final = "NO-INDEX#"
+"""Begins a name that no index can have; it keeps a restricted entry apart from all others."""
 NAMES_HASH_LENGTH: Final = 8
 
 

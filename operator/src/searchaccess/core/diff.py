@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from searchaccess.core.access import Share
-from searchaccess.core.canonical import Entry, MappingBody, canonical_json
+from searchaccess.core.canonical import NO_INDEX, Entry, MappingBody, canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def _text(value: Any) -> str:
 
 
 def _label(entry: Entry) -> str:
-    return f"indices[{','.join(entry.names)}]"
+    return f"indices[{','.join(name for name in entry.names if not name.startswith(NO_INDEX))}]"
 
 
 def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:

@@ -1,0 +1,202 @@
+"""What is measured. Each scenario leaves the world as the next one expects it."""
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from tests.bench.bare import BareKubernetes, bulk_roles
+from tests.bench.report import Report
+from tests.support.operatorprocess import OperatorProcess
+from tests.support.waiting import eventually
+from tests.support.world import World, access, grant, json_list
+
+SAMPLES = 20
+STEADY_SECONDS = 60
+_SECURITY = "/_nodes/stats/http?filter_path=nodes.*.http.routes"
+
+
+def manifests(count: int, prefix: str) -> list[dict[str, Any]]:
+    """Give SearchAccesses with a principal each."""
+    return [access(f"{prefix}-{i:05d}", grant(f"{prefix}-{i:05d}-*", can=["read", "write"])) for i in range(count)]
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Give the seconds that some work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def roles_of(world: World, prefix: str) -> int:
+    """Count the operator's roles with a prefix."""
+    names = world.admin.get("/_security/role").json()
+    return sum(name.startswith(f"searchaccess.{world.instance}.{prefix}-") for name in names)
+
+
+def ready_count(world: World) -> int:
+    """Count SearchAccesses that are ready, as the SearchCluster's status says."""
+    return int(world.get_cluster().get("status", {}).get("counts", {}).get("ready", 0))
+
+
+def security_requests(world: World) -> int:
+    """Count requests that Elasticsearch has served, apart from this one's kind."""
+    nodes = world.admin.get(_SECURITY).json()["nodes"]
+    total = 0
+    for node in nodes.values():
+        for route, stats in node["http"]["routes"].items():
+            if not route.startswith("/_nodes"):
+                total += int(stats.get("requests", {}).get("count", 0))
+    return total
+
+
+def security_writes(world: World) -> int:
+    """Give the sequence number of the security index: it moves with every write."""
+    shards = world.admin.get("/.security/_stats/docs?level=shards").json()["indices"].values()
+    copies = [copy for index in shards for shard in index["shards"].values() for copy in shard]
+    return max(int(copy["seq_no"]["max_seq_no"]) for copy in copies)
+
+
+def kubectl_apply(world: World, report: Report, count: int) -> None:
+    """Manifests applied by kubectl until every caller may do what was declared."""
+    objects = manifests(count, "apply")
+    callers = [world.caller(f"apply-{i:05d}") for i in (0, count // 2, count - 1)]
+    text = json_list(objects)
+    start = time.perf_counter()
+    world.kubernetes.run_kubectl("apply", "-f", "-", input=text)
+    own = time.perf_counter() - start
+    eventually(lambda: roles_of(world, "apply") == count, within=120, every=0.02)
+    for caller, number in zip(callers, (0, count // 2, count - 1), strict=True):
+        path = f"/apply-{number:05d}-x/_search?ignore_unavailable=true"
+        eventually(lambda c=caller, p=path: c.get(p).status_code == 200, within=10, every=0.01)  # type: ignore[misc]
+    whole = time.perf_counter() - start
+    report.add(
+        f"kubectl apply of {count} until all effective, against kubectl alone",
+        whole / own,
+        "x",
+        1.2,
+        f"{whole:.1f} s, {own:.1f} s",
+    )
+
+
+async def start_with_many(world: World, report: Report, operator: OperatorProcess, count: int) -> None:
+    """Many present, the operator starts: roles there, statuses written; against the floor."""
+    async with BareKubernetes(world.kubernetes) as bare:
+        await bare.create(manifests(count, "many"))
+        start = time.perf_counter()
+        listed = await bare.list()
+        role = {"indices": [{"names": ["x-*"], "privileges": ["read"]}], "metadata": {"managed_by": "bench"}}
+        await bulk_roles(world.elasticsearch, {f"bench-{i}": role for i in range(count)})
+        bare_roles = time.perf_counter() - start
+        mine = [item for item in listed if item["metadata"]["name"].startswith("many-")]
+        start = time.perf_counter()
+        await bare.patch(mine, {"metadata": {"finalizers": ["bench.example/floor"]}})
+        bare_finalizers = time.perf_counter() - start
+        await bare.patch(mine, {"metadata": {"finalizers": None}})
+        condition = {"type": "Ready", "status": "Unknown", "reason": "Pending", "observedGeneration": 1}
+        condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+        start = time.perf_counter()
+        await bare.patch(mine, {"status": {"conditions": [condition]}}, "/status")
+        bare_statuses = time.perf_counter() - start
+        await bare.patch(mine, {"status": None}, "/status")
+    for first in range(0, count, 1000):
+        names = [f"bench-{i}" for i in range(first, min(count, first + 1000))]
+        world.admin.request("DELETE", "/_security/role", json={"names": names}).raise_for_status()
+    start = time.perf_counter()
+    operator.start()
+    await asyncio.to_thread(lambda: eventually(lambda: roles_of(world, "many") == count, within=300, every=0.2))
+    roles = time.perf_counter() - start
+    async with BareKubernetes(world.kubernetes) as bare:
+        # Polling is what a user would do; there is no event to wait for.
+        while not all(item.get("status", {}).get("observedGeneration") for item in await bare.list()):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+    statuses = time.perf_counter() - start
+    floor = bare_roles + bare_finalizers
+    seconds = f"{roles:.1f} s; list + bulk {bare_roles:.1f} s, finalizers {bare_finalizers:.1f} s"
+    report.add("start: all roles, against list + bulk", roles / bare_roles, "x", 2, seconds)
+    report.add("start: all roles, against list + finalizers + bulk", roles / floor, "x", None, seconds)
+    bare_all = floor + bare_statuses
+    report.add(
+        "start: all statuses, against list + finalizers + bulk + statuses",
+        statuses / bare_all,
+        "x",
+        1.5,
+        f"{statuses:.1f} s, {bare_all:.1f} s",
+    )
+
+
+def tamper(world: World, report: Report) -> None:
+    """Somebody adds a privilege to a role; until it is gone."""
+    took = []
+    for number in range(5):
+        name = f"many-{number:05d}"
+        body = world.role(name)
+        body["indices"][0]["privileges"].append("delete")
+        world.write_role(name, body)
+        start = time.perf_counter()
+        eventually(
+            lambda n=name: "delete" not in world.role(n)["indices"][0]["privileges"],  # type: ignore[misc]
+            within=60,
+            every=0.02,
+        )
+        took.append(time.perf_counter() - start)
+    report.add("tampering until healed, worst of 5", max(took), "s", 3, "probe interval 2 s + 1 s")
+
+
+def one_new(world: World, report: Report) -> None:
+    """One new access, from the API server's answer to kubectl until the first allowed request."""
+    took = []
+    for number in range(SAMPLES):
+        name = f"single-{number}"
+        caller = world.caller(name)
+        caller.get("/_security/_authenticate").raise_for_status()
+        text = json_list([access(name, grant(f"{name}-*"))])
+        world.kubernetes.run_kubectl("create", "-f", "-", input=text)
+        start = time.perf_counter()
+        path = f"/{name}-x/_search?ignore_unavailable=true"
+        eventually(lambda c=caller, p=path: c.get(p).status_code == 200, within=30, every=0.005)  # type: ignore[misc]
+        took.append((time.perf_counter() - start) * 1000)
+    report.add("one new access until allowed, p50", statistics.median(took), "ms", 200, f"max {max(took):.0f} ms")
+
+
+def restart(world: World, report: Report, operator: OperatorProcess) -> None:
+    """The operator starts again and nothing is to be done."""
+    operator.stop()
+    writes = security_writes(world)
+    before = world.kubernetes.run_kubectl("get", "--raw", "/apis/searchaccess.dev/v1alpha1/searchaccesses?limit=1")
+    requests = security_requests(world)
+    start = time.perf_counter()
+    operator.start()
+    # Done when the last read of the first pass, all role mappings, was asked for and a probe followed.
+    eventually(lambda: security_requests(world) - requests >= 6, within=60, every=0.05)
+    took = time.perf_counter() - start
+    time.sleep(5)
+    after = world.kubernetes.run_kubectl("get", "--raw", "/apis/searchaccess.dev/v1alpha1/searchaccesses?limit=1")
+    version = _list_version(after.stdout) - _list_version(before.stdout)
+    report.add("restart in sync until everything was read", took, "s", 4)
+    report.add("restart in sync: writes to Elasticsearch", security_writes(world) - writes, "", 0)
+    report.add("restart in sync: writes to SearchAccesses and SearchClusters", version, "", 0)
+
+
+def _list_version(text: str) -> int:
+
+    return int(json.loads(text)["metadata"]["resourceVersion"])
+
+
+def steady(world: World, report: Report, operator: OperatorProcess) -> None:
+    """Nothing happens."""
+    process = psutil.Process(operator.pid)
+    time.sleep(5)
+    used, requests = sum(process.cpu_times()[:2]), security_requests(world)
+    start = time.perf_counter()
+    time.sleep(STEADY_SECONDS)
+    minutes = (time.perf_counter() - start) / 60
+    served = security_requests(world) - requests
+    busy = sum(process.cpu_times()[:2]) - used
+    report.add("at rest: Elasticsearch requests a minute", served / minutes, "", 35)
+    report.add("at rest: share of a core", busy / (minutes * 60) * 100, "%", 1)
+    report.add("memory", process.memory_info().rss / 2**20, "MiB", 150)

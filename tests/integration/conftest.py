@@ -1,0 +1,43 @@
+"""Servers that tests may stop and start, apart from the session's shared ones."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.stack.build_elasticsearch import ensure_elasticsearch_home
+from tests.stack.build_kubernetes import ensure_kubernetes_binaries
+from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.kubernetes import KubernetesServers
+from tests.support.arena import Arena, arena
+
+
+@dataclass(frozen=True)
+class OwnServers:
+    kubernetes: KubernetesServers
+    elasticsearch: LocalElasticsearch
+
+
+@pytest.fixture(scope="session")
+def own_servers(request: pytest.FixtureRequest) -> Iterator[OwnServers]:
+    ensure_kubernetes_binaries()
+    ensure_elasticsearch_home()
+    servers = OwnServers(KubernetesServers(), LocalElasticsearch())
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda start: start(), [servers.kubernetes.start, servers.elasticsearch.start]))
+        yield servers
+    finally:
+        failed = request.session.testsfailed > 0
+        servers.elasticsearch.close(failed=failed)
+        servers.kubernetes.close(failed=failed)
+
+
+@pytest.fixture
+def field(own_servers: OwnServers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Arena]:
+    """An arena for one test, under an instance name of its own."""
+    instance = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-").lower()
+    with arena(own_servers.kubernetes, own_servers.elasticsearch, tmp_path / "arena", instance) as one:
+        yield one

@@ -1,0 +1,181 @@
+"""Requests are behaviour: how many of which kind things cost, counted where they pass."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.support.arena import (
+    PATIENCE,
+    Arena,
+    is_check,
+    is_probe,
+    of_accesses,
+    patches_finalizers,
+    patches_status,
+    reads_mappings,
+    reads_roles,
+    writes_roles,
+)
+from tests.support.proxy import Seen, summary
+from tests.support.waiting import eventually
+from tests.support.world import access, grant
+
+Report = Callable[[str, object], None]
+"""pytest's record_property."""
+
+pytestmark = pytest.mark.timeout(400)
+
+MANY = 300
+BUDGET = 20
+"""Elasticsearch requests for many new accesses, all in all."""
+FEW = 12
+
+
+def declare(field: Arena, count: int, *, first: int = 0) -> None:
+    numbers = range(first, first + count)
+    field.world.apply(*(access(f"svc-{number}", grant(f"orders-{number}-*")) for number in numbers))
+
+
+def is_write(request: Seen) -> bool:
+    return request.writes
+
+
+def work(requests: Sequence[Seen]) -> list[Seen]:
+    """What is neither a probe nor a check."""
+    return [request for request in requests if not is_probe(request) and not is_check(request)]
+
+
+def test_many_new_accesses_cost_few_requests_and_two_patches_each(field: Arena, record_property: Report) -> None:
+    field.world.apply(field.cluster())
+    with field.running():
+        field.until_cluster_ready()
+        field.until_quiet()
+        search, api = field.elasticsearch.mark(), field.api.mark()
+        declare(field, MANY)
+        field.until_in_sync(MANY)
+        requests = field.elasticsearch.since(search)
+        assert len(field.roles()) == MANY
+        for number in (0, MANY - 1):
+            with field.world.caller(f"svc-{number}") as caller:
+                rights = caller.get("/_security/user/_privileges").raise_for_status().json()
+            assert [name for entry in rights["indices"] for name in entry["names"]] == [f"orders-{number}-*"]
+        field.until_quiet()
+    probes = [request for request in requests if is_probe(request)]
+    record_property("requests", summary(requests))
+    assert len(work(requests)) <= BUDGET - 4, summary(requests)
+    # Probes go by the clock: on a slow machine applying takes longer, and more of them fit in.
+    elapsed = requests[-1].at - requests[0].at
+    assert len(probes) <= elapsed / 2 + 2, summary(requests)
+    assert len(requests) - max(0, len(probes) - 4) <= BUDGET, summary(requests)
+
+    told = Counter(request.path for request in field.api.since(api, patches_status) if of_accesses(request))
+    held = Counter(request.path for request in field.api.since(api, patches_finalizers) if of_accesses(request))
+    assert (len(told), set(told.values())) == (MANY, {1})
+    assert (len(held), set(held.values())) == (MANY, {1})
+    others = [request for request in field.api.since(api, is_write) if not of_accesses(request)]
+    record_property("status writes of the SearchCluster", summary(others))
+    assert len(others) <= len([request for request in requests if writes_roles(request)]) + 2, summary(others)
+
+
+def test_a_sweep_in_sync_is_two_reads(field: Arena) -> None:
+    field.world.apply(field.cluster(drift={"probeEvery": "1h", "sweepEvery": "5s"}))
+    declare(field, FEW)
+    with field.running():
+        field.until_in_sync(FEW)
+        # The writes end with a full read; from then on nothing differs.
+        start = field.elasticsearch.mark()
+        eventually(lambda: field.elasticsearch.count(reads_roles, start) >= 4, within=PATIENCE, what="four sweeps")
+        api = field.api.mark()
+        start = field.elasticsearch.mark()
+        eventually(
+            lambda: (
+                field.elasticsearch.count(reads_roles, start) >= 3
+                and field.elasticsearch.count(reads_mappings, start) >= 3
+            ),
+            within=PATIENCE,
+            what="three sweeps",
+        )
+        requests = field.elasticsearch.since(start)
+    assert [request.path for request in work(requests) if reads_roles(request)] == ["/_security/role"] * 3
+    assert [request.path for request in work(requests) if reads_mappings(request)] == ["/_security/role_mapping"] * 3
+    assert len(work(requests)) == 6, summary(requests)
+    assert sum(map(is_probe, requests)) <= 4, summary(requests)
+    assert not [request for request in requests if request.writes]
+    assert not field.api.since(api, is_write)
+
+
+def test_a_restart_in_sync_writes_nothing(field: Arena) -> None:
+    field.world.apply(field.cluster())
+    declare(field, FEW)
+    with field.running():
+        field.until_in_sync(FEW)
+        field.until_quiet()
+    before = {name: found["metadata"]["resourceVersion"] for name, found in field.listed().items()}
+    search, api = field.elasticsearch.mark(), field.api.mark()
+    with field.running():
+        eventually(lambda: field.elasticsearch.count(reads_roles, search) >= 1, within=PATIENCE, what="the first pass")
+        field.until_quiet()
+        eventually(lambda: any(seen.watches for seen in field.api.since(api)), within=PATIENCE, what="watches")
+        field.until_quiet(3)
+    requests = field.elasticsearch.since(search)
+    assert not [request for request in requests if request.writes], summary(requests)
+    assert not field.api.since(api, is_write), summary(field.api.since(api, is_write))
+    assert len(work(requests)) == 2, summary(requests)
+    assert before == {name: found["metadata"]["resourceVersion"] for name, found in field.listed().items()}
+
+
+def test_one_changed_access_costs_three_requests_at_most(field: Arena, record_property: Report) -> None:
+    field.world.apply(field.cluster())
+    declare(field, FEW)
+    with field.running():
+        field.until_in_sync(FEW)
+        field.until_quiet()
+        mark = field.elasticsearch.mark()
+        field.world.patch("svc-3", {"spec": {"grants": [grant("invoices-*", can=["write"])]}})
+        field.until_in_sync(FEW)
+        # What was written by us must not look like somebody else's change at the next probes.
+        eventually(lambda: field.elasticsearch.count(is_probe, mark) >= 4, within=PATIENCE, what="probes")
+        requests = field.elasticsearch.since(mark)
+        assert field.roles()["svc-3"]["indices"][0]["names"] == ["invoices-*"]
+    record_property("requests", summary(requests))
+    assert len(work(requests)) + sum(map(is_check, requests)) <= 3, summary(requests)
+
+
+def test_at_rest_there_is_a_probe_now_and_then_and_nothing_else(field: Arena, record_property: Report) -> None:
+    seconds = 20
+    field.world.apply(field.cluster())
+    declare(field, FEW)
+    with field.running():
+        field.until_in_sync(FEW)
+        field.until_quiet()
+        search, api = field.elasticsearch.mark(), field.api.mark()
+        time.sleep(seconds)
+        requests = field.elasticsearch.since(search)
+        assert not field.api.since(api, is_write)
+    record_property("requests", summary(requests))
+    assert all(map(is_probe, requests)), summary(requests)
+    # On top: a sweep every 5 minutes (probe and two reads) and a check every 10 (three reads).
+    per_minute = len(requests) * 60 / seconds + 3 / 5 + 3 / 10
+    record_property("requests a minute", per_minute)
+    assert 0 < per_minute <= 35
+
+
+def test_a_foreign_change_costs_one_look(field: Arena, record_property: Report) -> None:
+    """Somebody else's role that does not concern us: read once, nothing written."""
+    field.world.apply(field.cluster())
+    declare(field, FEW)
+    with field.running():
+        field.until_in_sync(FEW)
+        field.until_quiet()
+        mark, api = field.elasticsearch.mark(), field.api.mark()
+        field.world.admin.put("/_security/role/somebody", json={"cluster": ["monitor"]}).raise_for_status()
+        eventually(lambda: field.elasticsearch.count(reads_roles, mark) >= 1, within=PATIENCE, what="a look")
+        field.until_quiet(3)
+        requests = field.elasticsearch.since(mark)
+        field.world.admin.delete("/_security/role/somebody")
+    record_property("requests", summary(requests))
+    assert len(work(requests)) == 2, summary(requests)
+    assert not [request for request in requests if request.writes]
+    assert not field.api.since(api, is_write)
