@@ -103,8 +103,8 @@ def actions_page() -> str:
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         "- Two grants that both read overlapping indices add up: the wider one wins, also when they stand in two "
         "SearchAccesses of one service account. A grant that does not read widens nothing.",
-        "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without it "
-        "Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
+        "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
+        "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
         "## On the cluster: `clusterCan`",
         *_table(["Privilege", "Allows"], cluster),
