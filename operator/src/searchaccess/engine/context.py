@@ -46,6 +46,8 @@ class Knowledge:
     """Why nothing may be read or written, as the last check found."""
     failure: Failure | None = None
     """What went wrong in the last step."""
+    trouble: Failure | None = None
+    """What keeps some SearchAccesses from being finished; the others are fine."""
     mapping_settled: bool = False
     """The role mapping was seen to be right (or is not ours to write) since the last doubt."""
     mapping_conflict: str = ""

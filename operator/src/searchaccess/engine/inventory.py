@@ -125,6 +125,10 @@ class Inventory:
         if cluster not in self.clusters:
             self.changed.set()
 
+    def knows(self, uid: str) -> bool:
+        """Say whether a SearchAccess or SearchCluster still exists."""
+        return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
+
     def mark_uid(self, uid: str) -> None:
         """Ask for a look at a SearchAccess or SearchCluster, if it still exists."""
         record = self.accesses.get(uid)

@@ -14,7 +14,7 @@ import structlog
 from searchaccess.core.report import Note
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.inventory import Inventory
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
 
 WORKERS: Final = 24
@@ -121,19 +121,20 @@ class Outbox:
             try:
                 await self._write(entry)
             except NotFound:
-                self._events -= len(entry.notes)
+                self._drop_notes(entry)
                 return
             except Conflict:
                 # Changed meanwhile: let its event arrive, then let the loop look again.
-                self._events -= len(entry.notes)
                 await asyncio.sleep(entry.backoff.next())
-                self._inventory.mark_uid(entry.ref.uid)
-                return
+                if entry.status is None or not self._inventory.knows(entry.ref.uid):
+                    self._drop_notes(entry)
+                    self._inventory.mark_uid(entry.ref.uid)
+                    return
             except Rejected as error:
                 log.error(  # noqa: TRY400 - the traceback would tell nothing more
-                    "status refused", object=entry.ref.name, error=error.message
+                    "write to kubernetes refused", object=entry.ref.name, error=error.message
                 )
-                self._events -= len(entry.notes)
+                self._drop_notes(entry)
                 return
             except ExternalError as error:
                 log.warning("write to kubernetes failed", object=entry.ref.name, error=error.message)
@@ -141,15 +142,26 @@ class Outbox:
             else:
                 return
 
+    def _drop_notes(self, entry: _Entry) -> None:
+        self._events -= len(entry.notes)
+        entry.notes.clear()
+
     async def _write(self, entry: _Entry) -> None:
         if entry.status is not None:
             await self._kubernetes.replace_status(entry.ref, entry.status)
             entry.status = None
-        while entry.notes:
-            await self._kubernetes.create_event(entry.ref, entry.notes[0])
-            entry.notes.pop(0)
-            self._events -= 1
         if entry.finalizers is not None:
             before, after = entry.finalizers
             await self._kubernetes.set_finalizers(entry.ref, before, after)
             entry.finalizers = None
+        try:
+            while entry.notes:
+                await self._kubernetes.create_event(entry.ref, entry.notes[0])
+                entry.notes.pop(0)
+                self._events -= 1
+        except TransientError:
+            raise
+        except ExternalError as error:
+            # Such as in a namespace that is being deleted. The status says the same.
+            log.warning("events cannot be written", object=entry.ref.name, error=error.message)
+            self._drop_notes(entry)

@@ -21,7 +21,7 @@ from searchaccess.engine.inventory import AccessRecord
 from searchaccess.engine.mappings import Mappings, RoleChange
 from searchaccess.engine.telling import Teller, ref_of, waits
 from searchaccess.ports.elasticsearch import Written
-from searchaccess.ports.errors import ExternalError, Rejected
+from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
 CONCURRENT: Final = 32
 """Finalizers written at once."""
@@ -81,6 +81,8 @@ class Pass:
     principals: frozenset[str] | None
     unfinished: set[str] = field(default_factory=set)
     """Principals that need another look soon."""
+    trouble: Failure | None = None
+    """Why some of them could not be finished, when it is for the platform team to mend."""
     changed: bool = False
     """Whether anything was written in Elasticsearch."""
     held: dict[str, Stance] = field(default_factory=dict)
@@ -226,7 +228,7 @@ class Pass:
     async def _apply(self, works: Sequence[Work], mappings: Mappings) -> None:
         await mappings.revoke([work.role_change for work in works])
         by_name = {work.plan.name: work for work in works}
-        written = await self.write([work.plan.write for work in works if work.plan.write is not None])
+        written = await self.write([work.plan for work in works])
         for name, error in written.refused.items():
             await self._isolate(by_name[name], error)
         for name in written.changed | written.unchanged:
@@ -236,22 +238,31 @@ class Pass:
         for work in works:
             work.mapping = mappings.plans.get(work.plan.name)
 
-    async def write(self, roles: list[Role]) -> Written:
-        """Write roles in one request."""
-        written = await self.session.port.put_roles(roles) if roles else Written()
+    async def write(self, plans: Sequence[RolePlan]) -> Written:
+        """Write roles: in one request, and those apart that must be replaced as a whole."""
+        together = [plan.write for plan in plans if plan.write is not None and not plan.whole]
+        whole = [plan.write for plan in plans if plan.write is not None and plan.whole]
+        written = await self.session.port.put_roles(together) if together else Written()
         self._count(written)
-        accepted = {role.name for role in roles if self.around.operator.owns(role.metadata)} - set(written.refused)
-        self.session.knowledge.roles |= accepted
+        if whole:
+            replaced = await self.session.port.replace_roles(whole)
+            self._count(replaced)
+            written.add(replaced)
+        ours = {role.name for role in (*together, *whole) if self.around.operator.owns(role.metadata)}
+        self.session.knowledge.roles |= ours - set(written.refused)
         return written
 
     async def _delete(self, by_name: Mapping[str, Work], names: list[str]) -> None:
         if not names:
             return
-        deleted = await self.session.port.delete_roles(names)
+        try:
+            deleted = await self.session.port.delete_roles(names)
+        except WaitingError as error:
+            deleted = Written(refused=dict.fromkeys(names, error))
         self._count(deleted)
         self.session.knowledge.roles -= deleted.changed | deleted.unchanged
-        for name, error in deleted.refused.items():
-            by_name[name].failure = Failure(error.reason, error.message)
+        for name, refusal in deleted.refused.items():
+            by_name[name].failure = Failure(refusal.reason, refusal.message)
         for name in deleted.changed | deleted.unchanged:
             by_name[name].applied = True
 
@@ -278,7 +289,7 @@ class Pass:
                     for member in work.members
                 ]
                 alone = self.plan_role(work.principal, others_held, work.observed)
-                answer = await self.write([alone.write] if alone.write else [])
+                answer = await self.write([alone])
                 if not answer.refused:
                     work.observed = alone.write or work.observed
                     work.applied = True
@@ -293,7 +304,7 @@ class Pass:
         plan = self.plan_role(work.principal, work.members, work.observed)
         # What was found before the first try is what is reported.
         work.plan = replace(plan, findings=work.plan.findings)
-        answer = await self.write([plan.write] if plan.write else [])
+        answer = await self.write([plan])
         for refusal in answer.refused.values():
             work.failure = Failure(refusal.reason, refusal.message)
         work.applied = work.applied or not answer.refused
@@ -305,6 +316,9 @@ class Pass:
         for number, work in enumerate(works):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
+            if work.failure is not None:
+                self.unfinished.add(work.principal)
+                self.trouble = work.failure
             for member in work.members:
                 self._report_one(teller, work, member)
 

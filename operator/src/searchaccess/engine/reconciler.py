@@ -24,7 +24,7 @@ from searchaccess.engine.passes import Pass
 from searchaccess.engine.schedule import Schedule, seconds
 from searchaccess.engine.telling import Teller, waits
 from searchaccess.ports.elasticsearch import ElasticsearchPort
-from searchaccess.ports.errors import ExternalError, WaitingError
+from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,10 @@ class Reconciler:
         self._session: Session | None = None
         self._schedule = Schedule(around.clock)
         self._backoff = Backoff()
+        self._again = Backoff()
+        """Of principals that a pass could not finish."""
+        self._postponed: set[str] = set()
+        self._postponed_backoff = Backoff()
         self._failing_since: float | None = None
         self._doubted = False
         self._knowledge = Knowledge()
@@ -147,24 +151,31 @@ class Reconciler:
     async def _look(self, cluster: Cluster, dirty: Dirty) -> None:
         session = await self._connected(cluster, dirty)
         if self._schedule.check_due() or dirty.cluster or self._knowledge.closed or self._failing_since is not None:
-            await self._check(session)
+            await self._check(session, dirty)
+        if self._schedule.postponed_due():
+            dirty.principals |= self._postponed
+        everything = dirty.everything or self._schedule.sweep_due()
+        if not self._knowledge.closed and (everything or self._schedule.probe_due()):
+            everything = await self._probe(session) or everything
+            if self._schedule.check_due():
+                await self._check(session, dirty)
         if self._knowledge.closed:
             self._tell_failure(self._knowledge.closed, None)
+            self._look_at_everything_later()
             self._schedule.retry_in(CLOSED_RETRY)
             return
-        if cluster.deleted_at:
-            await self._let_cluster_go(session, dirty)
-            return
-        everything = dirty.everything or self._schedule.sweep_due()
-        probed = None
-        if everything or self._schedule.probe_due():
-            probed = await session.port.probe()
-            everything = self._schedule.probed(probed, self._knowledge.operations) or everything
-            self._knowledge.operations = 0
-        if everything:
+        if everything or dirty.everything:
             await self._pass(session, None)
         elif dirty.principals:
             await self._pass(session, frozenset(dirty.principals))
+        if cluster.deleted_at:
+            await self._let_cluster_go(session)
+
+    async def _probe(self, session: Session) -> bool:
+        """Say whether somebody else changed something since the last probe."""
+        probe = await session.port.probe()
+        operations, self._knowledge.operations = self._knowledge.operations, 0
+        return self._schedule.probed(probe, operations)
 
     async def _pass(self, session: Session, principals: frozenset[str] | None) -> None:
         started = self._around.clock.monotonic()
@@ -174,10 +185,28 @@ class Reconciler:
         except ExternalError:
             self._schedule.doubt()
             raise
-        finally:
-            for principal in one.unfinished:
-                self._around.inventory.mark(self._name, principal)
+        self._postpone(one, principals)
         self._schedule.passed(everything=principals is None, started=started, changed=one.changed)
+
+    def _postpone(self, one: Pass, principals: frozenset[str] | None) -> None:
+        """Remember what a pass could not finish: it is tried again with back-off, and holds up nothing else."""
+        self._postponed = one.unfinished if principals is None else (self._postponed - principals) | one.unfinished
+        if one.unfinished:
+            self._schedule.postpone(self._postponed_backoff.next())
+            self._knowledge.trouble = one.trouble
+        elif not self._postponed:
+            self._schedule.postpone(None)
+            self._postponed_backoff.reset()
+            self._knowledge.trouble = None
+
+    def _look_again_at(self, principals: set[str]) -> None:
+        if not principals:
+            self._again.reset()
+            return
+        loop, inventory = asyncio.get_running_loop(), self._around.inventory
+        delay = self._again.next()
+        for principal in principals:
+            loop.call_later(delay, inventory.mark, self._name, principal)
 
     async def _connected(self, cluster: Cluster, dirty: Dirty) -> Session:
         await self._ensure_cluster_finalizer(cluster)
@@ -208,7 +237,7 @@ class Reconciler:
         if record:
             record.cluster = replace(record.cluster, finalizers=after)
 
-    async def _check(self, session: Session) -> None:
+    async def _check(self, session: Session, dirty: Dirty) -> None:
         """Learn what the cluster is and what that allows."""
         wanted = session.cluster.wanted_realm
         if wanted is None:
@@ -218,6 +247,7 @@ class Reconciler:
         record = self._around.inventory.clusters.get(self._name)
         pinned = knowledge.uuid or (record.status.get("uuid", "") if record else "")
         verdict = judge(facts, pinned, session.cluster.accept_uuid)
+        before = (knowledge.facts is not None, knowledge.verdict, knowledge.closed)
         knowledge.facts = facts
         knowledge.verdict = verdict.gate
         knowledge.closed = None
@@ -230,19 +260,18 @@ class Reconciler:
             knowledge.uuid = facts.uuid
         if pinned != knowledge.uuid:
             knowledge.mapping_settled = False
-        self._schedule.checked()
+        if before != (True, knowledge.verdict, knowledge.closed):
+            dirty.everything = True
+        self._schedule.checked(well=knowledge.closed is None and knowledge.verdict.grants)
 
-    async def _let_cluster_go(self, session: Session, dirty: Dirty) -> None:
+    async def _let_cluster_go(self, session: Session) -> None:
         """Remove what is ours when a SearchCluster is deleted, once nobody uses it any more."""
-        inventory = self._around.inventory
-        users = inventory.count(self._name)
-        if users:
-            await self._pass(session, None if dirty.everything else frozenset(dirty.principals))
-            users = sum(1 for record in inventory.of_cluster(self._name) if not record.confirmed)
+        users = sum(1 for record in self._around.inventory.of_cluster(self._name) if not record.confirmed)
         if users:
             self._knowledge.failure = Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster")
-            self._schedule.rest()
             return
+        # Roles that nobody declares go too: nobody looks for them later.
+        await self._pass(session, None)
         await Mappings(self._around, session, per_principal=False).remove_all()
         cluster = session.cluster
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
@@ -266,14 +295,18 @@ class Reconciler:
         failure = Failure(error.reason, error.message)
         self._knowledge.failure = failure
         doubt = now - self._failing_since >= DOUBT_AFTER and not self._doubted
-        if doubt and not isinstance(error, WaitingError):
+        if doubt:
             self._doubted = True
+            dirty.everything = True
         self._tell_failure(failure, None if doubt else dirty)
-        inventory = self._around.inventory
         for principal in dirty.principals:
-            inventory.mark(self._name, principal)
-        if dirty.everything:
-            inventory.dirty(self._name).everything = True
+            self._around.inventory.mark(self._name, principal)
+        if dirty.everything or doubt:
+            self._look_at_everything_later()
+
+    def _look_at_everything_later(self) -> None:
+        """When it goes on, look at everything: all were told of the trouble, and news was not looked at."""
+        self._around.inventory.dirty(self._name).everything = True
 
     def _tell_failure(self, failure: Failure, dirty: Dirty | None) -> None:
         """Tell SearchAccesses what is wrong with the cluster: all of them (None), or those that wait for something."""
@@ -299,7 +332,7 @@ class Reconciler:
         if record is None:
             return
         knowledge = self._knowledge
-        failure = knowledge.closed or knowledge.failure
+        failure = knowledge.closed or knowledge.failure or knowledge.trouble
         if failure is None and knowledge.mapping_conflict:
             gate = knowledge.gate
             failure = Failure(Reason.OWNERSHIP_CONFLICT, gate.message)

@@ -8,6 +8,8 @@ from searchaccess.ports.elasticsearch import Probe
 
 CHECK_EVERY: Final = 600.0
 """Seconds between checks of version, uuid, licence and realm while nothing is wrong."""
+CHECK_AGAIN: Final = 15.0
+"""The same while something is wrong with them."""
 
 QUIET_AT_REST: Final = 0.01
 QUIET_IN_A_BURST: Final = 0.15
@@ -39,6 +41,7 @@ class Schedule:
         self._next_sweep = 0.0
         self._next_check = 0.0
         self._retry_at: float | None = None
+        self._postponed_at: float | None = None
         self._last_pass = float("-inf")
         self._known: Probe | None = None
         self._doubtful = True
@@ -53,7 +56,17 @@ class Schedule:
     def delay(self) -> float:
         """Give the seconds until something is due."""
         due = self._retry_at if self._retry_at is not None else min(self._next_probe, self._next_sweep)
+        if self._postponed_at is not None and self._retry_at is None:
+            due = min(due, self._postponed_at)
         return max(0.0, due - self._clock.monotonic())
+
+    def postpone(self, delay: float | None) -> None:
+        """Look at what could not be finished after some seconds; None: there is nothing left."""
+        self._postponed_at = None if delay is None else self._clock.monotonic() + delay
+
+    def postponed_due(self) -> bool:
+        """Say whether what could not be finished is to be tried again."""
+        return self._postponed_at is not None and self._clock.monotonic() >= self._postponed_at
 
     def begin(self) -> None:
         """A step begins: a retry that was due is being done."""
@@ -72,9 +85,9 @@ class Schedule:
         """Say whether the cluster is to be checked."""
         return self._clock.monotonic() >= self._next_check
 
-    def checked(self) -> None:
-        """Note a check."""
-        self._next_check = self._clock.monotonic() + CHECK_EVERY
+    def checked(self, *, well: bool) -> None:
+        """Note a check, and whether all was well."""
+        self._next_check = self._clock.monotonic() + (CHECK_EVERY if well else CHECK_AGAIN)
 
     def sweep_due(self) -> bool:
         """Say whether everything is to be read, changed or not."""
@@ -94,14 +107,14 @@ class Schedule:
         now = self._clock.monotonic()
         self._next_probe = now + self._probe_every
         known, self._known = self._known, probe
+        if known is not None and (probe is None or known.index_uuid != probe.index_uuid):
+            # Another security index, or none: perhaps another cluster.
+            self._next_check = now
         if probe is None:
             self.probe_state = "Unavailable"
             # Without the probe, what we wrote is read again soon.
             return own_operations > 0
         self.probe_state = "Active"
-        if known is not None and known.index_uuid != probe.index_uuid:
-            # Another security index: perhaps another cluster.
-            self._next_check = 0.0
         expected = known and Probe(known.index_uuid, known.sequence_number + own_operations)
         return self._doubtful or probe != expected
 
