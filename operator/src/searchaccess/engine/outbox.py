@@ -131,9 +131,7 @@ class Outbox:
                     self._inventory.mark_uid(entry.ref.uid)
                     return
             except Rejected as error:
-                log.error(  # noqa: TRY400 - the traceback would tell nothing more
-                    "write to kubernetes refused", object=entry.ref.name, error=error.message
-                )
+                log.error("finalizers refused", object=entry.ref.name, error=error.message)  # noqa: TRY400 - says it all
                 self._drop_notes(entry)
                 return
             except ExternalError as error:
@@ -148,7 +146,11 @@ class Outbox:
 
     async def _write(self, entry: _Entry) -> None:
         if entry.status is not None:
-            await self._kubernetes.replace_status(entry.ref, entry.status)
+            try:
+                await self._kubernetes.replace_status(entry.ref, entry.status)
+            except Rejected as error:
+                # Such as by a CRD that is older than the operator. What follows matters more.
+                log.error("status refused", object=entry.ref.name, error=error.message)  # noqa: TRY400 - says it all
             entry.status = None
         if entry.finalizers is not None:
             before, after = entry.finalizers

@@ -112,10 +112,9 @@ class ElasticsearchClient:
             if len(roles) < 2:  # noqa: PLR2004 - it cannot be halved
                 return Written(refused={role.name: error for role in roles})
             middle = len(roles) // 2
-            first, second = await self.put_roles(roles[:middle]), await self.put_roles(roles[middle:])
-            return Written(
-                first.changed | second.changed, first.unchanged | second.unchanged, first.refused | second.refused
-            )
+            written = await self.put_roles(roles[:middle])
+            written.add(await self.put_roles(roles[middle:]))
+            return written
         body = answer.body
         return Written(
             changed={*body.get("created", ()), *body.get("updated", ())},
