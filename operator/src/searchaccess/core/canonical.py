@@ -30,6 +30,11 @@ def canonical_json(value: Any) -> str:
     return text
 
 
+def stable_json(value: Any) -> str:
+    """Give compact JSON with sorted keys, of values without fractions: several times faster."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)

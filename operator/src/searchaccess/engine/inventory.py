@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from searchaccess.core.access import Access, access_from_object
-from searchaccess.core.canonical import canonical_json
+from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster, cluster_from_object
 
 
@@ -157,7 +157,7 @@ class Inventory:
         if known and _version(seen_version) <= _version(known.access.resource_version):
             return
         access = access_from_object(raw)
-        status_json = canonical_json(raw["status"]) if raw.get("status") else ""
+        status_json = stable_json(raw["status"]) if raw.get("status") else ""
         if known and uid in self.writing:
             status_json = known.status_json
         if known is None:
@@ -195,7 +195,7 @@ class Inventory:
             and _version(cluster.resource_version) <= _version(known.cluster.resource_version)
         ):
             return
-        status_json = canonical_json(raw["status"]) if raw.get("status") else ""
+        status_json = stable_json(raw["status"]) if raw.get("status") else ""
         if known and cluster.uid in self.writing:
             status_json = known.status_json
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json)

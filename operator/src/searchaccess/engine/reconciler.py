@@ -11,7 +11,7 @@ import structlog
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import ClusterCounts
-from searchaccess.core.canonical import canonical_json
+from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster, judge
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.report import Failure
@@ -349,11 +349,13 @@ class Reconciler:
         )
         previous = record.status
         status = build_cluster_status(report, previous, self._around.clock.now())
-        text = canonical_json(status)
+        notes = build_cluster_notes(previous, status, knowledge.mapping_adopted)
+        knowledge.mapping_adopted = ""
+        text = stable_json(status)
         if text == record.status_json:
+            self._around.outbox.put_notes(_ref(record.cluster), notes)
             return
         record.status_json = text
-        notes = build_cluster_notes(previous, status)
         self._around.outbox.put_status(_ref(record.cluster), status, notes)
 
     def _counts(self) -> ClusterCounts | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.core.access import Access
-from searchaccess.core.canonical import canonical_json
+from searchaccess.core.canonical import stable_json
 from searchaccess.core.report import AccessFacts, Failure, build_access_status, build_notes, is_drifted, is_ready
 from searchaccess.core.stance import Stance
 from searchaccess.engine.context import Knowledge, Surroundings
@@ -49,7 +49,7 @@ class Teller:
         knowledge, uid = self._knowledge, facts.access.uid
         (knowledge.ready.add if is_ready(status) else knowledge.ready.discard)(uid)
         (knowledge.drifted.add if is_drifted(status) else knowledge.drifted.discard)(uid)
-        text = canonical_json(status)
+        text = stable_json(status)
         if text == record.status_json:
             return
         notes = build_notes(facts, previous, status)

@@ -27,6 +27,7 @@ from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.reconciler import Connect
+from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, LoginMissing, NotFound
 from searchaccess.ports.kubernetes import KubernetesPort, Plural
@@ -101,6 +102,8 @@ def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
 
 def configure(settings: kopf.OperatorSettings) -> None:
     """Set kopf so that it costs nothing at rest (measured: docs/adr/0003)."""
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.queueing.worker_limit = None

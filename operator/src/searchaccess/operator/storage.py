@@ -1,0 +1,43 @@
+"""Storages for kopf that store nothing.
+
+kopf keeps its own state in objects' annotations, and for each event works out what it would keep. We only use
+``on.event``, which needs none of it; leaving it out saves half of kopf's work for an event (docs/adr/0003).
+"""
+
+from typing import Any, cast
+
+import kopf
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Knows no last-handled state."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Give an empty essence."""
+        return cast("kopf.BodyEssence", {})
+
+    def fetch(self, **_: Any) -> None:
+        """Give nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
+
+
+class NoProgress(kopf.ProgressStorage):
+    """Knows no handler's progress."""
+
+    def fetch(self, **_: Any) -> None:
+        """Give nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Purge nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Touch nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Give the essence as it is."""
+        return essence
