@@ -10,6 +10,7 @@ from rich.console import Console
 from tests.bench import scenarios
 from tests.bench.report import Report
 from tests.stack.stack import Stack
+from tests.support.operatorprocess import ROOT
 from tests.support.world import World
 
 
@@ -37,8 +38,14 @@ def main() -> None:
             step(f"kubectl apply of {options.apply}")
             scenarios.kubectl_apply(world, report, options.apply)
             operator.stop()
-            step(f"start with {options.size}")
-            asyncio.run(scenarios.start_with_many(world, report, operator, options.size))
+            few = options.size // 5
+            step(f"start with {few}")
+            asyncio.run(scenarios.start_with_many(world, report, operator, few, "few", policy=False))
+            operator.stop()
+            step(f"start with {options.size}, finalizers put in place by the API server")
+            world.kubernetes.run_kubectl("apply", "-f", str(ROOT / "deploy" / "finalizer-policy.yaml"))
+            time.sleep(5)  # The API server takes new policies up within seconds, and tells nobody.
+            asyncio.run(scenarios.start_with_many(world, report, operator, options.size, "many", policy=True))
             step("tampering")
             scenarios.tamper(world, report)
             step("one new access")
