@@ -38,11 +38,6 @@ def roles_of(world: World, prefix: str) -> int:
     return sum(name.startswith(f"searchaccess.{world.instance}.{prefix}-") for name in names)
 
 
-def ready_count(world: World) -> int:
-    """Count SearchAccesses that are ready, as the SearchCluster's status says."""
-    return int(world.get_cluster().get("status", {}).get("counts", {}).get("ready", 0))
-
-
 def security_requests(world: World) -> int:
     """Count requests that Elasticsearch has served, apart from this one's kind."""
     nodes = world.admin.get(_SECURITY).json()["nodes"]
