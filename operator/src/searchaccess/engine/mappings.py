@@ -61,11 +61,14 @@ class Mappings:
         wanted = self._session.cluster.wanted_realm
         return wanted.name if wanted else ""
 
-    async def observe(self, role_names: list[str] | None) -> None:
-        """Read the mappings that matter: all of them (None), those of some roles, or none when all is settled."""
-        settled = self._session.knowledge.mapping_settled
+    async def observe(self, role_names: list[str] | None, *, everything: bool) -> None:
+        """Read the mappings that matter: all of them, those of some roles (None: too many to name), or none.
+
+        The one mapping of all principals is read when everything is, or while it is not settled.
+        """
+        all_matter = role_names is None if self._per_principal else not self._session.knowledge.mapping_settled
         raw: Mapping[str, dict[str, Any]] = {}
-        if role_names is None or (not self._per_principal and not settled):
+        if everything or all_matter:
             raw = await self._session.port.mappings(None)
             self._all_read = True
         elif self._per_principal and role_names:

@@ -134,7 +134,9 @@ class Pass:
             self.around, self.session, per_principal=spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
         )
         raw_roles, _, _ = await asyncio.gather(
-            self._read_roles(names), mappings.observe(names), self._ensure_finalizers(missing)
+            self._read_roles(names),
+            mappings.observe(names, everything=everything),
+            self._ensure_finalizers(missing),
         )
         await mappings.settle()
         return raw_roles, mappings
