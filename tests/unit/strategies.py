@@ -54,12 +54,7 @@ def grants(draw: st.DrawFn, names: st.SearchStrategy[str] = index_names) -> dict
     return grant
 
 
-def _one_restriction(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep the first grant of those with the same indices: a spec with differing restrictions is refused."""
-    return list({frozenset(grant["indices"]): grant for grant in reversed(found)}.values())
-
-
-grant_lists = st.lists(grants(), min_size=1, max_size=3).map(_one_restriction)
+grant_lists = st.lists(grants(), min_size=1, max_size=3)
 
 
 @st.composite

@@ -126,9 +126,18 @@ def _mark_realm(conditions: Conditions, facts: ClusterFacts) -> None:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
 
 
-def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
-    """Give the events that a new status is worth: drift of the role mapping, and what a person must act on."""
+def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any], adopted: str = "") -> list[Note]:
+    """Give the events that a new status is worth: drift and adoption of the role mapping, what a person must act on.
+
+    Args:
+        previous: the status as it is in Kubernetes.
+        status: the new one.
+        adopted: what the role mapping was before it was taken over, as JSON.
+    """
     notes = []
+    if adopted:
+        text = f"role mapping {status.get('mapping')} was taken over; it was {adopted}"
+        notes.append(Note(warning=False, reason="Adopted", message=shorten(text, EVENT_LIMIT)))
     before = previous or {}
     drift, old = status.get("drift") or {}, before.get("drift") or {}
     if drift.get("detected", 0) > old.get("detected", 0):

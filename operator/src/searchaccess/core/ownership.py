@@ -179,6 +179,16 @@ def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
     )
 
 
+def _lacks_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Say whether the first lacks keys of the second, at any depth."""
+    for key, value in theirs.items():
+        if key not in ours:
+            return True
+        if isinstance(value, dict) and isinstance(own := ours[key], dict) and _lacks_keys(own, value):
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """A role: what it grants, and whose it is."""
@@ -194,6 +204,19 @@ class Role:
     def same_as(self, another: "Role | None") -> bool:
         """Say whether writing this over the other would change nothing."""
         return another is not None and self.metadata == another.metadata and self.body.same_as(another.body)
+
+    def sheds(self, another: "Role | None") -> bool:
+        """Say whether parts of the other must go that the bulk API would keep.
+
+        It merges the objects ``metadata`` and ``global`` into what is there, key by key; all else it replaces
+        (measured).
+        """
+        if another is None:
+            return False
+        ours, theirs = (
+            {"metadata": role.metadata, "global": role.body.to_json().get("global", {})} for role in (self, another)
+        )
+        return _lacks_keys(ours, theirs)
 
 
 def describe(records: tuple[Record, ...], disabled_since: str, disabled_by: str) -> str:

@@ -44,6 +44,8 @@ class RolePlan:
 
     name: str
     write: Role | None = None
+    whole: bool = False
+    """The role that is there must be replaced as a whole: merging would keep parts that are to go."""
     delete: bool = False
     findings: Mapping[str, Finding] = field(default_factory=dict)
     """By uid."""
@@ -88,7 +90,7 @@ def plan_role(
         return RolePlan(name, delete=observed is not None, findings=findings)
     if not adopted and target.same_as(observed):
         return RolePlan(name, findings=findings)
-    return RolePlan(name, write=target, findings=findings)
+    return RolePlan(name, write=target, whole=target.sheds(observed), findings=findings)
 
 
 def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:
@@ -134,7 +136,7 @@ def _findings(
     for member in members:
         access = member.access
         owned = observed is not None and metadata.record(access.uid) is not None
-        if access.deleted_at or not member.stance.reports:
+        if not _stays(member) or not member.stance.reports:
             found[access.uid] = Finding(owned=owned)
             continue
         if observed is None and not pending[access.uid]:
@@ -152,9 +154,13 @@ def _findings(
     return found
 
 
+def _stays(member: Member) -> bool:
+    return member.stance.do in {Do.ENFORCE, Do.HOLD}
+
+
 def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
     """Say whether nobody comes, goes or changes, so that it is known how the metadata should be."""
-    staying = all(member.stance.reports and not member.access.deleted_at for member in members)
+    staying = all(member.stance.reports and _stays(member) for member in members)
     return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
 
 
