@@ -44,7 +44,6 @@ RIGHT: dict[str, dict[str, Any]] = {
         "allowed_signature_algorithms": ["ES256", "RS256"],
     },
     "enabled explicitly": {"enabled": "true"},
-    "enabled as a boolean": {"enabled": "true"},
 }
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "disabled": ({"enabled": "false"}, "enabled: true", "false"),

@@ -108,7 +108,7 @@ def test_what_is_accepted_is_a_regular_expression_elsewhere_too(text: str) -> No
     re.compile(text)
 
 
-plain = st.deferred(
+plain: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(["a", "b", "-", r"\.", ".", "[a-z]", "[^0-9_]", r"\d"]),
         st.tuples(plain, plain).map("".join),
