@@ -14,7 +14,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.report import Note
-from searchaccess.ports.errors import Conflict, LoginMissing, Rejected
+from searchaccess.ports.errors import LoginMissing
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 PAGE: Final = 500
@@ -102,7 +102,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        await self._patch(f"{_path(ref)}/status", patch, ref)
+        await self._call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
         """Replace an object's finalizers, if they are still as before."""
@@ -111,16 +111,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
             {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
         ]
-        await self._patch(_path(ref), patch, ref)
-
-    async def _patch(self, path: str, patch: list[dict[str, Any]], ref: ObjectRef) -> None:
-        try:
-            await self._call("PATCH", path, patch, _JSON_PATCH)
-        except Rejected as error:
-            # The API server answers a failed "test" of a JSON patch with 422.
-            if "testing" in error.message or "test failed" in error.message:
-                raise Conflict(f"{ref.name} changed meanwhile") from None
-            raise
+        await self._call("PATCH", _path(ref), patch, _JSON_PATCH)
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""

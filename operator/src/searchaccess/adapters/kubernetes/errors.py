@@ -38,6 +38,9 @@ _BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
     429: Throttled,
 }
 _SERVER_TROUBLE: Final = 500
+_UNPROCESSABLE: Final = 422
+_PATCH_FAILED: Final = "the server rejected our request due to an error in our request"
+"""All that the API server says (measured) when a "test" of a JSON patch fails; of bad content it says what is bad."""
 
 _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
     aiohttp.ClientConnectorCertificateError: TlsNotVerified,
@@ -73,8 +76,10 @@ def _message(body: object) -> str:
 def map_error(error: BaseException) -> ExternalError:
     """Give our error for one that the Kubernetes client raised."""
     if isinstance(error, client_exceptions.ApiException):
-        status = int(error.status or 0)
-        return by_status(status, f"the API server answered {status}: {_message(error.body)}")
+        status, message = int(error.status or 0), _message(error.body)
+        if status == _UNPROCESSABLE and message == _PATCH_FAILED:
+            return Conflict("the object changed meanwhile")
+        return by_status(status, f"the API server answered {status}: {message}")
     for kind, ours in _BY_TYPE.items():
         if isinstance(error, kind):
             return ours(f"the API server: {type(error).__name__}")
