@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from searchaccess.engine.schedule import LONGEST_BURST
 from tests.support.arena import (
     PATIENCE,
     Arena,
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.timeout(400)
 MANY = 300
 BUDGET = 20
 """Elasticsearch requests for many new accesses, all in all."""
+QUIET_SECONDS = 10
+"""Applying them takes less on a quiet machine."""
 FEW = 12
 
 
@@ -62,13 +65,16 @@ def test_many_new_accesses_cost_few_requests_and_two_patches_each(field: Arena, 
                 rights = caller.get("/_security/user/_privileges").raise_for_status().json()
             assert [name for entry in rights["indices"] for name in entry["names"]] == [f"orders-{number}-*"]
         field.until_quiet()
-    probes = [request for request in requests if is_probe(request)]
-    record_property("requests", summary(requests))
-    assert len(work(requests)) <= BUDGET - 4, summary(requests)
-    # Probes go by the clock: on a slow machine applying takes longer, and more of them fit in.
     elapsed = requests[-1].at - requests[0].at
-    assert len(probes) <= elapsed / 2 + 2, summary(requests)
-    assert len(requests) - max(0, len(probes) - 4) <= BUDGET, summary(requests)
+    passes = sum(map(writes_roles, requests))
+    record_property("requests", summary(requests))
+    record_property("of them work", len(work(requests)))
+    record_property("seconds", round(elapsed, 1))
+    # One read and one write a pass; once, the role mapping is read and written.
+    assert len(work(requests)) <= 2 * passes + 2, summary(requests)
+    # A burst that lasts longer because the machine is busy is served in more passes, with more probes in between.
+    budget = BUDGET + max(0.0, elapsed - QUIET_SECONDS) * (2 / LONGEST_BURST + 1 / 2)
+    assert len(requests) <= budget, (elapsed, summary(requests))
 
     told = Counter(request.path for request in field.api.since(api, patches_status) if of_accesses(request))
     held = Counter(request.path for request in field.api.since(api, patches_finalizers) if of_accesses(request))

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import yaml
 
+from searchaccess.api.constants import API_VERSION
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.leaks import leaks
 from tests.support.operatorprocess import OperatorProcess
-from tests.support.proxy import Proxy, Seen
+from tests.support.proxy import Fault, Proxy, Seen
 from tests.support.waiting import eventually
 from tests.support.world import CLUSTER, OPERATOR_PASSWORD, OPERATOR_USER, SYSTEM, World, condition_in
 
@@ -24,7 +25,7 @@ MERGE: Final = ("--type=merge", "-p", '{"metadata": {"finalizers": null}}')
 
 
 def is_probe(request: Seen) -> bool:
-    return request.path == "/.security/_stats"
+    return request.path.startswith("/.security/_stats")
 
 
 def is_check(request: Seen) -> bool:
@@ -159,11 +160,15 @@ class Arena:
     def clear(self) -> None:
         """Remove everything of this installation, also what an operator would have to let go."""
         kubectl = self.world.kubernetes.run_kubectl
-        for plural in OWN_KINDS:
-            kubectl("delete", plural, "--all", "--all-namespaces", "--wait=false")
-            for name, found in self.listed(plural).items():
-                place = found["metadata"].get("namespace", "default")
-                kubectl("patch", plural, name, "-n", place, *MERGE, check=False)
+        kept_by_nobody = {"metadata": {"finalizers": None}}
+        with self.world.kubernetes._admin_client() as client:
+            client.headers["Content-Type"] = "application/merge-patch+json"
+            for plural in OWN_KINDS:
+                kubectl("delete", plural, "--all", "--all-namespaces", "--wait=false")
+                for name, found in self.listed(plural).items():
+                    place = found["metadata"].get("namespace")
+                    path = f"namespaces/{place}/{plural}/{name}" if place else f"{plural}/{name}"
+                    client.patch(f"/apis/{API_VERSION}/{path}", json=kept_by_nobody)
         kubectl("delete", "events", "--all", "--all-namespaces")
         own = f"searchaccess.{self.world.instance}"
         roles = [name for name in self.world.admin.get("/_security/role").json() if name.startswith(own)]
@@ -172,6 +177,11 @@ class Arena:
         for name in self.world.admin.get("/_security/role_mapping").json():
             if name.startswith(own):
                 self.world.admin.delete(f"/_security/role_mapping/{name}").raise_for_status()
+
+
+def until_hit(fault: Fault, times: int = 1) -> None:
+    """Wait until a fault struck."""
+    eventually(lambda: fault.hits >= times, within=PATIENCE, what=f"{fault} strikes")
 
 
 def in_sync(found: dict[str, Any]) -> bool:
