@@ -51,6 +51,8 @@ class Knowledge:
     mapping_settled: bool = False
     """The role mapping was seen to be right (or is not ours to write) since the last doubt."""
     mapping_conflict: str = ""
+    mapping_adopted: str = ""
+    """What the role mapping was before this step took it over, as JSON."""
     mapping_drift: Drift | None = None
     rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     """By uid: generation and request that Elasticsearch refused, and its message."""

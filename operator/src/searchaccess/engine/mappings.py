@@ -106,6 +106,7 @@ class Mappings:
         )
         await self._apply(plan)
         knowledge.mapping_conflict = plan.conflict
+        knowledge.mapping_adopted = plan.adopted or knowledge.mapping_adopted
         knowledge.mapping_settled = not plan.conflict and not (plan.drift and plan.write is None)
         now = self._around.clock.now()
         corrected = plan.write is not None

@@ -241,17 +241,23 @@ class Pass:
             work.mapping = mappings.plans.get(work.plan.name)
 
     async def write(self, plans: Sequence[RolePlan]) -> Written:
-        """Write roles: in one request, and those apart that must be replaced as a whole."""
-        together = [plan.write for plan in plans if plan.write is not None and not plan.whole]
-        whole = [plan.write for plan in plans if plan.write is not None and plan.whole]
-        written = await self.session.port.put_roles(together) if together else Written()
-        self._count(written)
-        if whole:
-            replaced = await self.session.port.replace_roles(whole)
-            self._count(replaced)
-            written.add(replaced)
-        ours = {role.name for role in (*together, *whole) if self.around.operator.owns(role.metadata)}
-        self.session.knowledge.roles |= ours - set(written.refused)
+        """Write roles: in one request, and those apart that must be replaced as a whole.
+
+        A login that may not write them is trouble for these roles alone.
+        """
+        port, written = self.session.port, Written()
+        for put, whole in ((port.put_roles, False), (port.replace_roles, True)):
+            roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
+            if not roles:
+                continue
+            try:
+                answer = await put(roles)
+            except WaitingError as error:
+                answer = Written(refused={role.name: error for role in roles})
+            self._count(answer)
+            accepted = {role.name for role in roles if self.around.operator.owns(role.metadata)} - set(answer.refused)
+            self.session.knowledge.roles |= accepted
+            written.add(answer)
         return written
 
     async def _delete(self, by_name: Mapping[str, Work], names: list[str]) -> None:

@@ -28,6 +28,12 @@ class Written:
     unchanged: set[str] = field(default_factory=set)
     refused: dict[str, ExternalError] = field(default_factory=dict)
 
+    def add(self, more: "Written") -> None:
+        """Add what became of other objects."""
+        self.changed |= more.changed
+        self.unchanged |= more.unchanged
+        self.refused |= more.refused
+
 
 class ElasticsearchPort(Protocol):
     """An Elasticsearch cluster. Every method raises only ``ExternalError``."""
@@ -45,7 +51,10 @@ class ElasticsearchPort(Protocol):
         """Read role mappings by name, or all of them (one request). Missing ones are left out."""
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles in one request; at most 1,000."""
+        """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
+
+    async def replace_roles(self, roles: Sequence[Role]) -> Written:
+        """Write roles, a request each. Nothing stays of what was there."""
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
         """Delete roles in one request; at most 1,000. A missing one counts as unchanged."""
