@@ -19,6 +19,10 @@ LONGEST_BURST: Final = 1.5
 BURST_AFTER: Final = 2.0
 """Seconds since the last pass within which the next declaration counts as part of a burst."""
 
+SEARCHABLE: Final = 2.0
+"""Seconds after which a write of somebody else can be read by a search, as a read of everything is: the index is
+refreshed every second. The sequence number moves before that, so a read at once may still give the old state."""
+
 DUTY: Final = 10.0
 """After a full read that the probe asked for, rest so many times as long as it took."""
 
@@ -45,6 +49,7 @@ class Schedule:
         self._last_pass = float("-inf")
         self._known: Probe | None = None
         self._doubtful = True
+        self._read_again_at: float | None = None
         self.probe_state: Literal["Active", "Unavailable"] | None = None
 
     def configure(self, probe_every: float, sweep_every: float) -> None:
@@ -98,7 +103,9 @@ class Schedule:
         return self._clock.monotonic() >= self._next_probe
 
     def probed(self, probe: Probe | None, own_operations: int) -> bool:
-        """Note a probe and say whether somebody else changed something since the last one.
+        """Note a probe and say whether everything is to be read, because somebody else changed something.
+
+        It is read at once, and again when the change is surely searchable.
 
         Args:
             probe: what was read; None: it cannot be read, then only the sweep notices changes.
@@ -116,7 +123,11 @@ class Schedule:
             return own_operations > 0
         self.probe_state = "Active"
         expected = known and Probe(known.index_uuid, known.sequence_number + own_operations)
-        return self._doubtful or probe != expected
+        if known is not None and probe != expected:
+            self._read_again_at = now + SEARCHABLE
+            self._next_probe = min(self._next_probe, self._read_again_at)
+            return True
+        return self._doubtful or (self._read_again_at is not None and now >= self._read_again_at)
 
     def doubt(self) -> None:
         """A pass broke off: what we wrote is not known for sure."""
@@ -129,6 +140,8 @@ class Schedule:
         if not everything:
             return
         self._doubtful = False
+        if self._read_again_at is not None and started >= self._read_again_at:
+            self._read_again_at = None
         self._next_sweep = now + self._sweep_every
         if not changed:
             # On a cluster where others write security objects all the time, full reads stay a small part of the load.
