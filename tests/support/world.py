@@ -1,7 +1,7 @@
 """A Kubernetes and an Elasticsearch cluster with the operator between them, as a user meets them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ class World:
         self.elasticsearch = elasticsearch
         self.instance = instance
         self.folder = folder
+        self._process: OperatorProcess | None = None
         self._admin: httpx.Client | None = None
 
     # Setting up
@@ -128,12 +129,18 @@ class World:
     @contextmanager
     def running(self) -> Iterator[OperatorProcess]:
         """Run an operator for a while."""
-        process = self.operator()
+        self._process = process = self.operator()
         process.start()
         try:
             yield process
         finally:
             process.stop()
+
+    @property
+    def process(self) -> OperatorProcess:
+        """The operator that `running` runs."""
+        assert self._process is not None
+        return self._process
 
     # Kubernetes
 
@@ -152,6 +159,10 @@ class World:
         self.kubernetes.run_kubectl(
             "patch", "searchaccess", name, "-n", namespace, "--type=merge", "-p", json.dumps(change)
         )
+
+    def patch_cluster(self, name: str, change: dict[str, Any]) -> None:
+        """Merge a change into a SearchCluster."""
+        self.kubernetes.run_kubectl("patch", "searchcluster", name, "--type=merge", "-p", json.dumps(change))
 
     def annotate(self, name: str, key: str, value: str, namespace: str = "shop") -> None:
         """Set an annotation of ours on a SearchAccess."""
@@ -180,14 +191,14 @@ class World:
     ) -> dict[str, Any]:
         """Wait until a SearchAccess's Ready has a reason for its newest generation; give the SearchAccess."""
 
-        def look() -> dict[str, Any]:
-            found = self.get(name, namespace)
-            ready = condition_in(found, "Ready")
-            newest = found.get("metadata", {}).get("generation")
-            right = ready.get("reason") == reason and ready.get("observedGeneration") == newest
-            return found if right and status in {None, ready.get("status")} else {}
+        return until_ready_says(lambda: self.get(name, namespace), name, reason, status, within)
 
-        return eventually(look, within=within, every=0.2, what=f"{name} is {reason}: {self.get(name, namespace)}")
+    def until_cluster_reason(
+        self, name: str, reason: str, *, status: str | None = None, within: float = 30
+    ) -> dict[str, Any]:
+        """Wait until a SearchCluster's Ready has a reason for its newest generation; give the SearchCluster."""
+
+        return until_ready_says(lambda: self.get_cluster(name), name, reason, status, within)
 
     def until_ready(self, *names: str, namespace: str = "shop", within: float = 30) -> None:
         """Wait until SearchAccesses are in sync."""
@@ -198,6 +209,19 @@ class World:
         """Give the events about an object."""
         answer = self.kubernetes.run_kubectl("get", "events", "-n", namespace, "-o", "json").stdout
         return [item for item in json.loads(answer)["items"] if item["involvedObject"]["name"] == name]
+
+    def until_event(
+        self, name: str, reason: str, text: str = "", namespace: str = "shop", within: float = 30
+    ) -> dict[str, Any]:
+        """Wait for an event about an object, with a text in its message; give it."""
+
+        def look() -> dict[str, Any]:
+            for item in self.events(name, namespace):
+                if item["reason"] == reason and text in item["message"]:
+                    return item
+            return {}
+
+        return eventually(look, within=within, every=0.2, what=f"event {reason} of {name}")
 
     # Elasticsearch
 
@@ -222,6 +246,17 @@ class World:
         body = {key: value for key, value in body.items() if key != "transient_metadata"}
         self.admin.put(f"/_security/role/{self.role_name(name)}", json=body).raise_for_status()
 
+    def mapping(self, name: str = "") -> dict[str, Any]:
+        """Give the cluster's role mapping, or a service account's; empty when there is none."""
+        full = self.role_name(name) if name else f"searchaccess.{self.instance}"
+        answer = self.admin.get(f"/_security/role_mapping/{full}")
+        return dict(answer.json().get(full, {})) if answer.status_code == httpx.codes.OK else {}
+
+    def write_mapping(self, body: dict[str, Any], name: str = "") -> None:
+        """Write the cluster's role mapping, or a service account's, as somebody who should not."""
+        full = self.role_name(name) if name else f"searchaccess.{self.instance}"
+        self.admin.put(f"/_security/role_mapping/{full}", json=body).raise_for_status()
+
     def caller(self, name: str, **claims: Any) -> httpx.Client:
         """Speaks to Elasticsearch with an identity token of a service account."""
         return self.elasticsearch.client_as(self.elasticsearch.issuer.mint(account(name), **claims))
@@ -233,6 +268,27 @@ def condition_in(found: dict[str, Any], kind: str) -> dict[str, Any]:
         if item["type"] == kind:
             return dict(item)
     return {}
+
+
+def until_ready_says(
+    get: Callable[[], dict[str, Any]], name: str, reason: str, status: str | None, within: float
+) -> dict[str, Any]:
+    """Wait until an object's Ready has a reason for its newest generation; give the object."""
+    last: dict[str, Any] = {}
+
+    def look() -> bool:
+        last.clear()
+        last.update(get())
+        ready = condition_in(last, "Ready")
+        newest = last.get("metadata", {}).get("generation")
+        right = ready.get("reason") == reason and ready.get("observedGeneration") == newest
+        return right and status in {None, ready.get("status")}
+
+    try:
+        eventually(look, within=within, every=0.2)
+    except AssertionError:
+        raise AssertionError(f"{name} is not {reason} within {within} s: {json.dumps(last, indent=1)}") from None
+    return last
 
 
 def json_list(objects: Sequence[dict[str, Any]]) -> str:

@@ -1,0 +1,99 @@
+"""One operator process under its own ServiceAccount and with a least-privilege login, for all tests of this folder.
+
+Tests share its world: each uses service accounts and indices of its own.
+"""
+
+import json
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.kubernetes import KubectlError
+from tests.stack.stack import Stack
+from tests.support.world import CLUSTER, World
+
+QUICK = {"probeEvery": "500ms"}
+"""Changes are found by the probe; the sweep is minutes away, so that it cannot be what found them."""
+
+LOG_TAIL = 6000
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("e2e")
+
+
+@pytest.fixture(scope="package")
+def world(stack: Stack, folder: Path) -> Iterator[World]:
+    """Kubernetes and Elasticsearch with the operator between them, and the SearchCluster ``prod``."""
+    world = World(stack.kubernetes, stack.elasticsearch, folder)
+    world.install()
+    world.namespace("billing")
+    with world.running():
+        world.apply(world.cluster(drift=QUICK))
+        world.until_cluster_reason(CLUSTER, "InSync", within=60)
+        yield world
+        clear(world)
+
+
+@pytest.fixture(scope="package")
+def another_elasticsearch(stack: Stack) -> Iterator[LocalElasticsearch]:
+    """A second server, which trusts the same issuer."""
+    with LocalElasticsearch(issuer=stack.issuer, heap="512m") as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def _elsewhere(world: World, another_elasticsearch: LocalElasticsearch, folder: Path) -> World:
+    there = World(world.kubernetes, another_elasticsearch, folder)
+    there.install()
+    return there
+
+
+@pytest.fixture
+def elsewhere(_elsewhere: World) -> Iterator[World]:
+    """The same Kubernetes and operator, with the second Elasticsearch and no SearchCluster for it yet.
+
+    Whatever a test declares there goes away after it, so that the next one starts afresh.
+    """
+    yield _elsewhere
+    clear(_elsewhere, keep=CLUSTER)
+    for kind in ("role", "role_mapping"):
+        for name in _elsewhere.admin.get(f"/_security/{kind}").json():
+            if name.startswith("searchaccess."):
+                _elsewhere.admin.delete(f"/_security/{kind}/{name}").raise_for_status()
+
+
+def clear(world: World, keep: str = "") -> None:
+    """Delete what is declared, except for what belongs to one SearchCluster."""
+    kubectl = world.kubernetes.run_kubectl
+    items = json.loads(kubectl("get", "searchaccesses,searchclusters", "-A", "-o", "json").stdout)["items"]
+    found = []
+    for item in items:
+        meta = item["metadata"]
+        cluster = item["spec"]["cluster"] if item["kind"] == "SearchAccess" else meta["name"]
+        if cluster != keep:
+            found.append((f"{item['kind']}/{meta['name']}", f"--namespace={meta.get('namespace', 'default')}"))
+    for name, namespace in found:
+        kubectl("delete", name, namespace, "--wait=false")
+    try:
+        for name, namespace in found:
+            kubectl("wait", "--for=delete", name, namespace, "--timeout=30s")
+    except KubectlError:
+        # The test broke something: the next one shall not meet it.
+        for name, namespace in found:
+            kubectl("patch", name, namespace, "--type=merge", '-p={"metadata":{"finalizers":null}}', check=False)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the operator's log with a failed test."""
+    report = yield
+    world = getattr(item, "funcargs", {}).get("world") or getattr(item, "funcargs", {}).get("elsewhere")
+    if report.failed and isinstance(world, World):
+        log = (world.folder / "operator.log").read_text(errors="replace")
+        report.sections.append(("the operator's log", log[-LOG_TAIL:]))
+    return report
