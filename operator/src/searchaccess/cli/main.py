@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from searchaccess import __version__
+from searchaccess.engine.host import LIST_EVERY
 from searchaccess.operator.app import Options, run_operator
 from searchaccess.ports.errors import ExternalError
 
@@ -77,6 +78,10 @@ def run(
     liveness: Annotated[
         str | None, typer.Option(help="Address of the liveness endpoint, such as http://0.0.0.0:8080/healthz.")
     ] = None,
+    list_every: Annotated[
+        float,
+        typer.Option(min=1.0, help="Seconds between full lists, which notice deletions that left no event."),
+    ] = LIST_EVERY,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -85,7 +90,7 @@ def run(
         raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
     _configure_logging(as_json=log_json, verbose=verbose)
     try:
-        asyncio.run(_run(Options(instance=instance, kubeconfig=kubeconfig, liveness=liveness)))
+        asyncio.run(_run(Options(instance=instance, kubeconfig=kubeconfig, liveness=liveness, list_every=list_every)))
     except ExternalError as error:
         typer.echo(f"searchaccess: {error.message}", err=True)
         raise typer.Exit(1) from None
