@@ -43,6 +43,8 @@ def _configure_logging(*, as_json: bool, verbose: bool) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # It repeats at every try what we say once.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("searchaccess").setLevel(logging.DEBUG if verbose else logging.INFO)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

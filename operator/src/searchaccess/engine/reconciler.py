@@ -281,6 +281,8 @@ class Reconciler:
     # Trouble
 
     def _recovered(self) -> None:
+        if self._failing_since is not None:
+            log.info("cluster answers again", cluster=self._name)
         self._backoff.reset()
         self._failing_since = None
         self._doubted = False
