@@ -13,7 +13,7 @@ from searchaccess.core.mapping import RoleMapping
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import Mismatch, WantedRealm, check_realm
 from searchaccess.ports.elasticsearch import Probe, Written
-from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
+from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
@@ -49,13 +49,14 @@ class ElasticsearchClient:
         """Read version, uuid, licence and the realm's settings."""
         with mapped():
             info = (await self._client.info()).body
-            licence = (await self._client.license.get()).body["license"]
-        return ClusterFacts(
-            version=str(info["version"]["number"]),
-            uuid=str(info["cluster_uuid"]),
-            license=str(licence["type"]) if licence["status"] == "active" else "expired",
-            mismatches=await self._mismatches(realm),
-        )
+            licence = (await self._client.license.get()).body
+        try:
+            version, uuid = str(info["version"]["number"]), str(info["cluster_uuid"])
+            known = licence["license"]
+            licensed = str(known["type"]) if known["status"] == "active" else "expired"
+        except (LookupError, TypeError):
+            raise Unexpected("Elasticsearch: its answer lacks the version, the uuid or the licence") from None
+        return ClusterFacts(version, uuid, licensed, await self._mismatches(realm))
 
     async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
         try:

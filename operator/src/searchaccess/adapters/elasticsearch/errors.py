@@ -43,7 +43,6 @@ _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
     elastic_transport.ConnectionError: Unreachable,
     elastic_transport.SniffingError: Unreachable,
     elastic_transport.SerializationError: Unexpected,
-    elasticsearch.UnsupportedProductError: NotSupported,
     elastic_transport.TransportError: Unreachable,
     helpers.BulkIndexError: Unexpected,
     helpers.ScanError: Unexpected,
@@ -85,6 +84,8 @@ def _reason(body: Any) -> str:
 
 def map_error(error: BaseException) -> ExternalError:
     """Give our error for one that the Elasticsearch client raised."""
+    if isinstance(error, elasticsearch.UnsupportedProductError):
+        return NotSupported("what answers is not Elasticsearch")
     if isinstance(error, elasticsearch.ApiError):
         return by_status(error.meta.status, f"Elasticsearch answered {error.meta.status}: {_reason(error.body)}")
     for kind, ours in _BY_TYPE.items():
@@ -94,6 +95,9 @@ def map_error(error: BaseException) -> ExternalError:
 
 
 def _describe(error: BaseException) -> str:
+    if isinstance(error, elastic_transport.SerializationError):
+        # Its message has the whole answer.
+        return "Elasticsearch: the answer cannot be read"
     message = str(getattr(error, "message", "") or type(error).__name__)
     return f"Elasticsearch: {message}"
 
@@ -109,5 +113,5 @@ def mapped() -> Iterator[None]:
     """Turn errors of the Elasticsearch client into ours."""
     try:
         yield
-    except (elasticsearch.ApiError, elastic_transport.TransportError, elasticsearch.UnsupportedProductError) as error:
+    except (elasticsearch.ApiError, elastic_transport.TransportError) as error:
         raise map_error(error) from None

@@ -10,11 +10,12 @@ from typing import Any, Final
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
 
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.report import Note
-from searchaccess.ports.errors import LoginMissing
+from searchaccess.ports.errors import LoginMissing, Unexpected
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 PAGE: Final = 500
@@ -45,7 +46,8 @@ async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
             load_incluster_config(client_configuration=configuration)
         else:
             await load_kube_config(client_configuration=configuration)
-    except (ConfigException, OSError) as error:
+    except (ConfigException, OSError, YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # The file may have any content, and the client does not check it.
         raise LoginMissing(f"no usable kubeconfig or service account: {map_error(error).message}") from None
     return configuration
 
@@ -67,7 +69,9 @@ class KubernetesClient:
         """Close connections."""
         await self._api.close()
 
-    async def _call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+    async def _call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         with mapped():
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
@@ -78,11 +82,14 @@ class KubernetesClient:
             if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP success
                 text = (response.data or b"").decode(errors="replace")
                 raise ApiException(status=response.status, reason=response.reason, body=text)
-        return await response.response.json(content_type=None)
+            answer = await response.response.json(content_type=None)
+        if not isinstance(answer, dict):
+            raise Unexpected("the API server's answer is no object")
+        return answer
 
     async def controller_id(self) -> str:
         """Give the uid of the namespace kube-system."""
-        return str((await self._call("GET", "/api/v1/namespaces/kube-system"))["metadata"]["uid"])
+        return str(_part(await self._call("GET", "/api/v1/namespaces/kube-system"), "metadata", "uid"))
 
     async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
         """Give all objects of a kind, page by page."""
@@ -90,8 +97,8 @@ class KubernetesClient:
         following = ""
         while True:
             page = await self._call("GET", f"{_GROUP_PATH}/{plural}?limit={PAGE}{following}")
-            found.extend(page["items"])
-            token = page["metadata"].get("continue")
+            found.extend(_part(page, "items"))
+            token = _part(page, "metadata").get("continue")
             if not token:
                 return found
             following = f"&continue={token}"
@@ -140,6 +147,14 @@ class KubernetesClient:
         """Give a Secret's data, decoded."""
         secret = await self._call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
         return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+
+
+def _part(answer: Any, *keys: str) -> Any:
+    for key in keys:
+        if not isinstance(answer, dict) or key not in answer:
+            raise Unexpected(f"the API server's answer lacks {'.'.join(keys)}")
+        answer = answer[key]
+    return answer
 
 
 def _path(ref: ObjectRef) -> str:

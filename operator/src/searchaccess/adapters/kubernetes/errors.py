@@ -97,5 +97,6 @@ def mapped() -> Iterator[None]:
         aiohttp.ClientError,
         TimeoutError,
         OSError,
+        ValueError,
     ) as error:
         raise map_error(error) from None
