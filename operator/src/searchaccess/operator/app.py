@@ -111,6 +111,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = 300
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
+    # kopf's own go up to 21 s: so long it would stay deaf after the API server came back.
+    settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
 
 
 def watch(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
