@@ -1,5 +1,6 @@
 """Servers that tests may stop and start, apart from the session's shared ones."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ def own_servers(request: pytest.FixtureRequest) -> Iterator[OwnServers]:
 @pytest.fixture
 def field(own_servers: OwnServers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Arena]:
     """An arena for one test, under an instance name of its own."""
-    instance = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-").lower()
+    words = re.findall("[a-z0-9]+", request.node.name.removeprefix("test_").lower())
+    instance = "-".join(words)[-40:].strip("-")
     with arena(own_servers.kubernetes, own_servers.elasticsearch, tmp_path / "arena", instance) as one:
         yield one

@@ -324,6 +324,8 @@ def summary(requests: Sequence[Seen]) -> dict[str, int]:
     """Counts by method and path, for messages."""
     found: dict[str, int] = {}
     for request in requests:
-        key = f"{request.method} {request.path}"
+        place, _, names = request.path.rpartition("/")
+        more = names.count(",")
+        key = f"{request.method} {place}/{f'<{more + 1} names>' if more else names}"
         found[key] = found.get(key, 0) + 1
     return found
