@@ -22,12 +22,20 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     needed = {fixture for item in session.items for fixture in getattr(item, "fixturenames", ())}
     with _visible_output(session.config):
         try:
-            if needed & {"kubernetes_servers", "stack"}:
+            if needed & {"kubernetes_servers", "stack", "built_servers"}:
                 ensure_kubernetes_binaries()
-            if needed & {"elasticsearch_server", "stack"} and not ExternalElasticsearch.is_configured():
+            if (
+                needed & {"elasticsearch_server", "stack", "built_servers"}
+                and not ExternalElasticsearch.is_configured()
+            ):
                 ensure_elasticsearch_home()
         except BuildError as error:
             print(f"{error}\nTests that need this server will fail; the others run.")
+
+
+@pytest.fixture(scope="session")
+def built_servers() -> None:
+    """The servers are built; for tests that start them in a process of their own."""
 
 
 @pytest.fixture(scope="session")

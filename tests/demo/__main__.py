@@ -1,0 +1,112 @@
+"""`make demo`: the product on real servers, step by step. `KEEP=1` leaves them running to play with."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from types import FrameType
+
+import httpx
+from rich.text import Text
+
+from tests.demo import declaring, disturbing, keeping, opening
+from tests.demo.screen import Screen, new_console
+from tests.demo.stage import DemoError, Stage
+from tests.stack.build import BuildDisplay, BuildError
+from tests.stack.build_elasticsearch import ensure_elasticsearch_home
+from tests.stack.build_kubernetes import ensure_kubernetes_binaries
+from tests.stack.development import kept_issuer
+from tests.stack.elasticsearch import ExternalElasticsearch
+from tests.stack.kubernetes import KubectlError
+from tests.stack.processes import ServerStartError
+from tests.stack.stack import Stack
+
+STEPS = (
+    opening.start_servers,
+    opening.install,
+    opening.fill,
+    opening.start_operator,
+    declaring.declare,
+    declaring.look,
+    declaring.ask,
+    disturbing.tamper,
+    disturbing.revoke,
+)
+FAILED, INTERRUPTED = 1, 130
+_LONG = 500
+_KNOWN = (DemoError, BuildError, ServerStartError, KubectlError, httpx.HTTPError)
+
+
+def main() -> int:
+    console = new_console()
+    signal.signal(signal.SIGTERM, _interrupt)
+    keep = os.environ.get("KEEP", "") not in {"", "0", "no", "false"}
+    stage = Stage(Screen(console), Stack(kept_issuer() if keep else None))
+    code = 1
+    try:
+        code = show(stage, keep=keep)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # A second Ctrl-C would leave something behind.
+            signal.signal(number, signal.SIG_IGN)
+        stage.close()
+        stage.stack.stop(failed=code == FAILED)
+    return code
+
+
+def show(stage: Stage, *, keep: bool) -> int:
+    """Show all steps; give the exit code. What goes wrong is said in a line."""
+    try:
+        return _show(stage, keep=keep)
+    except KeyboardInterrupt:
+        stage.screen.console.print("\nStopping.")
+        return INTERRUPTED
+    except httpx.HTTPStatusError as error:
+        request, answer = error.request, error.response
+        return _fail(stage, f"{request.method} {request.url}: {answer.status_code} {answer.text[:_LONG]}")
+    except _KNOWN as error:
+        return _fail(stage, str(error))
+    except Exception as error:  # noqa: BLE001 - a person sees one line, and a file has the rest.
+        file = stage.log_folder / "demo.log"
+        file.write_text(traceback.format_exc())
+        return _fail(stage, f"{type(error).__name__}: {error} ({file} has more)")
+
+
+def _show(stage: Stage, *, keep: bool) -> int:
+    started, console = time.monotonic(), stage.screen.console
+    console.print(Text("Real servers, the real operator, no Docker and no cloud.", "bold"))
+    console.print("Only Google is played: tokens are signed with a key that Elasticsearch's realm trusts here.")
+    console.print("Service accounts are those of acme-shop.iam.gserviceaccount.com.")
+    display = BuildDisplay(console)
+    ensure_kubernetes_binaries(display)
+    if not ExternalElasticsearch.is_configured():
+        ensure_elasticsearch_home(display)
+    for step in STEPS:
+        step(stage)
+    checks = stage.checks
+    if checks.failed:
+        return _fail(stage, f"{checks.failed} of {checks.total} expectations did not hold")
+    console.print()
+    console.print(Text(f"✓ All {checks.total} expectations held, in {time.monotonic() - started:.0f} s.", "bold green"))
+    if keep:
+        keeping.keep(stage)
+    else:
+        keeping.suggest(console)
+    return 0
+
+
+def _fail(stage: Stage, message: str) -> int:
+    console = stage.screen.console
+    console.print()
+    console.print(Text(f"✗ {message}", "bold red"))
+    if stage.has_operator:
+        console.print(f"The operator's log: {stage.operator.log}", soft_wrap=True)
+    return FAILED
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What to do next: with the servers left running, commands that work in another terminal."""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from tests.demo.stage import Stage
+from tests.stack.development import ENVIRONMENT_FILE, environment_file
+
+_CURL = "curl -sS --cacert $SEARCHACCESS_ES_CA"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Something to try, as lines for a shell."""
+
+    what: str
+    lines: tuple[str, ...]
+
+
+def suggestions(python: str) -> tuple[Suggestion, ...]:
+    """Commands for a shell in this folder that has read the environment file."""
+    return (
+        Suggestion(
+            "See what is declared, what became of it, and what there is to declare",
+            (
+                "kubectl get searchaccess -A",
+                "kubectl describe searchaccess orders-reader -n shop",
+                "kubectl explain searchaccess.spec.grants",
+            ),
+        ),
+        Suggestion(
+            "Ask Elasticsearch as shop-web",
+            (
+                f"TOKEN=$({python} -m tests.stack token shop-web@acme-shop.iam.gserviceaccount.com)",
+                f'{_CURL} -H "Authorization: Bearer $TOKEN" \\',
+                '  "$SEARCHACCESS_ES_URL/orders-*/_search?pretty"',
+            ),
+        ),
+        Suggestion(
+            "Let the auditors in: what was only observed is put in force",
+            (
+                "kubectl patch searchaccess audit-reader -n shop --type=merge \\",
+                """  -p '{"spec":{"mode":"Enforce"}}'""",
+            ),
+        ),
+        Suggestion(
+            "Delete a role behind the operator's back; seconds later it is there again",
+            (
+                "ROLE=$(kubectl get searchaccess orders-indexer -n shop \\",
+                "  -o jsonpath='{.status.elasticsearch.role}')",
+                f'{_CURL} -u "$SEARCHACCESS_ES_USERNAME:$SEARCHACCESS_ES_PASSWORD" \\',
+                '  -X DELETE "$SEARCHACCESS_ES_URL/_security/role/$ROLE"',
+                "kubectl get events -n shop --sort-by=.lastTimestamp",
+            ),
+        ),
+        Suggestion(
+            "Revoke and grant",
+            ("kubectl delete -f examples/orders.yaml", "kubectl apply -f examples/orders.yaml"),
+        ),
+    )
+
+
+def keep(stage: Stage) -> None:
+    """Leave everything running until Ctrl-C or SIGTERM."""
+    console = stage.screen.console
+    with environment_file(stage.stack) as lines:
+        console.print("\n[bold]Everything keeps running.[/] In another terminal, in this folder:\n")
+        _show_lines(console, (f"source {ENVIRONMENT_FILE}",))
+        console.print(Padding(Text(lines.rstrip(), "dim"), (0, 0, 0, 4)), soft_wrap=True)
+        for suggestion in suggestions(_python()):
+            console.print()
+            console.print(Text(suggestion.what, "cyan"))
+            _show_lines(console, suggestion.lines)
+        console.print()
+        console.print(Text("Read what the operator says", "cyan"))
+        _show_lines(console, (f"tail -f {stage.operator.log}",))
+        console.print("\n[bold]Ctrl-C[/] stops all of it.")
+        with suppress(KeyboardInterrupt):
+            while True:
+                signal.pause()
+        console.print("\nStopping.")
+
+
+def suggest(console: Console) -> None:
+    """Say what to do next when everything is about to stop."""
+    console.print()
+    for what, line in (
+        ("Play with it: the same, left running, with commands to try", "make demo KEEP=1"),
+        ("Read what can be declared", "less docs/api.md docs/actions.md examples/*.yaml"),
+    ):
+        console.print(Text(what, "cyan"))
+        _show_lines(console, (line,))
+
+
+def _show_lines(console: Console, lines: tuple[str, ...]) -> None:
+    for line in lines:
+        console.print(Text(f"    {line}"), soft_wrap=True)
+
+
+def _python() -> str:
+    """The Python that runs this, as it is named from here."""
+    here = Path(sys.executable)
+    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
