@@ -115,7 +115,10 @@ class Host:
     def _older_with_uuid(self, cluster: Cluster, uuid: str) -> str:
         for name, running in self._running.items():
             record = self._around.inventory.clusters.get(name)
-            if record is None or name == cluster.name or running.reconciler.knowledge.uuid != uuid:
+            if record is None or name == cluster.name:
+                continue
+            # After a restart the younger one may be the first to look: then the status knows.
+            if uuid != (running.reconciler.knowledge.uuid or record.status.get("uuid")):
                 continue
             if (record.cluster.created_at, name) < (cluster.created_at, cluster.name):
                 return name
@@ -124,12 +127,15 @@ class Host:
     def _tell_homeless(self) -> None:
         """Tell SearchAccesses whose SearchCluster does not exist."""
         inventory = self._around.inventory
+        uuids = {record.status.get("uuid") for record in inventory.clusters.values()}
         teller = Teller(self._around, Knowledge())
         for record in list(inventory.accesses.values()):
             access = record.access
             if access.cluster in inventory.clusters:
                 continue
-            if access.deleted_at and not record.status.get("elasticsearch"):
+            had = record.status.get("elasticsearch")
+            if access.deleted_at and (not had or had.get("clusterUuid") in uuids):
+                # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
                 teller.let_go(access)
                 continue
             failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
