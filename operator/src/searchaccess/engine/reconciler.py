@@ -161,6 +161,8 @@ class Reconciler:
                 await self._check(session, dirty)
         if self._knowledge.closed:
             self._tell_failure(self._knowledge.closed, None)
+            if self._knowledge.closed.reason is Reason.DUPLICATE_CLUSTER:
+                self._leave_to_older(session)
             self._look_at_everything_later()
             self._schedule.retry_in(CLOSED_RETRY)
             return
@@ -273,10 +275,28 @@ class Reconciler:
         # Roles that nobody declares go too: nobody looks for them later.
         await self._pass(session, None)
         await Mappings(self._around, session, per_principal=False).remove_all()
-        cluster = session.cluster
+        self._drop_finalizer(session.cluster)
+        self._schedule.rest()
+
+    def _leave_to_older(self, session: Session) -> None:
+        """Let go what is deleted here: in this Elasticsearch, the older SearchCluster takes it for orphans."""
+        inventory, facts = self._around.inventory, self._knowledge.facts
+        uuid = facts.uuid if facts else ""
+        leaving = [
+            record
+            for record in inventory.of_cluster(self._name)
+            if record.access.deleted_at and (record.status.get("elasticsearch") or {}).get("clusterUuid", uuid) == uuid
+        ]
+        for record in leaving:
+            Teller(self._around, self._knowledge).let_go(record.access)
+        if any(record.status.get("elasticsearch") for record in leaving):
+            inventory.mark_cluster(self._peers.older_with_uuid(session.cluster, uuid), everything=True)
+        if session.cluster.deleted_at and len(leaving) == inventory.count(self._name):
+            self._drop_finalizer(session.cluster)
+
+    def _drop_finalizer(self, cluster: Cluster) -> None:
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
         self._around.outbox.put_finalizers(_ref(cluster), cluster.finalizers, after)
-        self._schedule.rest()
 
     # Trouble
 
