@@ -40,14 +40,15 @@ _KNOWN = (DemoError, BuildError, ServerStartError, KubectlError, httpx.HTTPError
 
 def main() -> int:
     console = new_console()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     keep = os.environ.get("KEEP", "") not in {"", "0", "no", "false"}
     stage = Stage(Screen(console), Stack(kept_issuer() if keep else None))
     code = 1
     try:
         code = show(stage, keep=keep)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):  # A second Ctrl-C would leave something behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # A second Ctrl-C would leave something behind.
             signal.signal(number, signal.SIG_IGN)
         stage.close()
         stage.stack.stop(failed=code == FAILED)

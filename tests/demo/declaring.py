@@ -53,3 +53,4 @@ def ask(stage: Stage) -> None:
                     request = f"  {call.method} {call.path}"
                     stage.checks.add_row(table, request, call.expected, call.send(client), call.note)
             page.show(table)
+        stage.world.admin.post("/orders-*/_refresh").raise_for_status()  # Later steps count what was written here.

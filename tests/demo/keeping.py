@@ -52,13 +52,13 @@ def suggestions(python: str) -> tuple[Suggestion, ...]:
             ),
         ),
         Suggestion(
-            "Delete a role behind the operator's back; seconds later it is there again",
+            "Delete a role behind the operator's back, and see it come back",
             (
                 "ROLE=$(kubectl get searchaccess orders-indexer -n shop \\",
                 "  -o jsonpath='{.status.elasticsearch.role}')",
                 f'{_CURL} -u "$SEARCHACCESS_ES_USERNAME:$SEARCHACCESS_ES_PASSWORD" \\',
                 '  -X DELETE "$SEARCHACCESS_ES_URL/_security/role/$ROLE"',
-                "kubectl get events -n shop --sort-by=.lastTimestamp",
+                "sleep 3; kubectl get events -n shop --sort-by=.lastTimestamp",
             ),
         ),
         Suggestion(
