@@ -229,10 +229,12 @@ class Histories(RuleBasedStateMachine):
         self, members: list[Member], before: dict[str, list[str]], owners: set[str], seen: dict[str, Seen]
     ) -> None:
         """Check the rights of those of whom the role's metadata or a status knows, after a pass over a role of ours."""
+        lost = [member.access for member in members if member.access.name not in owners]
+        unclear = {access.uid for access in lost if seen.get(access.uid) != Seen(ROLE, access.share.hash)}
         for member in members:
             access = member.access
             tag = self.live[access.name].tag
-            if access.name not in owners and access.uid not in seen:
+            if access.uid in unclear and (access.uid not in seen or len(unclear) > 1):
                 continue
             if member.stance.do in {Do.HOLD, Do.RELEASE}:
                 assert self._own(tag) == before[tag], "held and released entries are as they were"

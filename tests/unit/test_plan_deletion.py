@@ -193,5 +193,17 @@ class TestForeign:
         world = World(a_role().to_json())
         assert world.plan(members_of(gone("reader", "Delete"))).findings["uid-reader"].conflict == ""
 
+    def test_a_released_access_waits_for_nobody_as_nothing_is_to_be_done(self) -> None:
+        world, seen = applied(reader())
+        assert world.raw is not None
+        world.raw["metadata"] = {}
+        assert world.plan(members_of(gone("reader", "Orphan")), seen).findings["uid-reader"].conflict == ""
+
+    def test_who_was_removed_when_the_role_was_released_waits_for_nobody(self) -> None:
+        world, seen = applied(reader("a"), reader("b"))
+        members = members_of(gone("a", "Orphan"), gone("b", "Delete"))
+        world.run(members, seen)
+        assert world.plan(members, seen).findings["uid-b"].conflict == ""
+
     def test_a_foreign_role_without_members_is_left_alone(self) -> None:
         assert not World(a_role().to_json()).plan([]).changes

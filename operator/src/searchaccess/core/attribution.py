@@ -35,12 +35,13 @@ def _slots(metadata: RoleMetadata) -> Iterable[tuple[str, str]]:
         yield RELEASED, entry_hash
 
 
-def split(body: RoleBody, metadata: RoleMetadata) -> Shares:
+def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> Shares:
     """Split an observed role into what each owner has.
 
     Args:
         body: the role as Elasticsearch has it.
         metadata: its metadata.
+        by_place: whether its places can be trusted: not when records were lost.
     """
     hashes = [entry.hash for entry in body.entries]
     names = [names_hash(entry.names) for entry in body.entries]
@@ -51,7 +52,7 @@ def split(body: RoleBody, metadata: RoleMetadata) -> Shares:
     for candidates in (
         lambda _, wanted: [index for index in free if hashes[index] == wanted],
         lambda _, wanted: [index for index in free if names[index] == wanted[:NAMES_HASH_LENGTH]],
-        lambda place, _: free & {place},
+        lambda place, _: free & {place} if by_place else set(),
     ):
         still = []
         for place, (uid, wanted) in unfilled:

@@ -81,9 +81,9 @@ def plan_role(
             return RolePlan(name, findings=_conflicts(observed, members, seen))
         adopted = canonical_json(observed.body.to_json())
     known = recollect(name, recorded, members, seen)
-    shares = split(observed.body if observed else RoleBody(), known.metadata)
+    shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
     if not adopted:
-        shares = known.attribute(shares)
+        shares = known.attribute(shares, members)
     target = compose(operator, principal, members, observed, known.metadata, shares)
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
     if target is None:

@@ -6,11 +6,13 @@ cost a held access its rights, nor leave rights of a deleted one behind.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from searchaccess.core.access import Access, Share
 from searchaccess.core.attribution import Shares
 from searchaccess.core.compose import Member, in_order, record_for
 from searchaccess.core.ownership import Record, RoleMetadata
+from searchaccess.core.stance import Do
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,11 @@ class Seen:
 
     role: str
     spec_hash: str
+
+
+_CLAIM: Final = {Do.REMOVE: 0, Do.DISABLE: 0, Do.HOLD: 1, Do.RELEASE: 1, Do.ENFORCE: 2}
+"""Who comes first where several may have had rights: what may be somebody's who goes, goes; it matters least to those
+who get theirs anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,18 @@ class Known:
     """The uid of an owner of whose rights no more is known than that there were some."""
     recreated: frozenset[str] = frozenset()
     """The uids of those that inherit the record of an earlier SearchAccess of their name."""
+    complete: bool = True
+    """Whether the metadata had all records, so that the places of entries say whose they are."""
 
-    def attribute(self, shares: Shares) -> Shares:
-        """Give what nobody accounts for to the owner of whose rights nothing is known."""
-        if self.claimant:
-            shares.by_uid[self.claimant] = shares.extra
-            shares.extra = Share()
+    def attribute(self, shares: Shares, members: Sequence[Member]) -> Shares:
+        """Give what nobody accounts for, or declares, to the owner of whose rights nothing is known."""
+        if not self.claimant:
+            return shares
+        others = [member.access.share for member in members if member.access.uid != self.claimant]
+        declared = {entry for share in others for entry in share.entries}
+        claimed = tuple(entry for entry in shares.extra.entries if entry not in declared)
+        shares.by_uid[self.claimant] = Share(claimed, shares.extra.cluster)
+        shares.extra = Share(tuple(entry for entry in shares.extra.entries if entry in declared))
         return shares
 
 
@@ -51,8 +64,9 @@ def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen
     live = {member.access.uid for member in members}
     old = {(record.namespace, record.name): record for record in metadata.records if record.uid not in live}
     records = {record.uid: record for record in metadata.records}
-    claimant, recreated = "", set()
-    for access in (member.access for member in in_order(members)):
+    claimants, recreated, complete = [], set(), True
+    for member in in_order(members):
+        access = member.access
         known, record = seen.get(access.uid), records.get(access.uid)
         if record is None and (inherited := old.get((access.namespace, access.name))):
             recreated.add(access.uid)
@@ -63,11 +77,13 @@ def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen
         elif known and known.role == name:
             exact = known.spec_hash == access.share.hash and not access.invalid
             if record is None:
+                complete = False
                 records[access.uid] = record_for(access, None) if exact else _blank(access, known)
-                claimant = claimant or ("" if exact else access.uid)
+                claimants += [] if exact else [member]
             elif exact:
                 records[access.uid] = replace(record, spec_hash=known.spec_hash)
-    return Known(replace(metadata, records=tuple(records.values())), claimant, frozenset(recreated))
+    claimant = min(claimants, key=lambda item: _CLAIM[item.stance.do]).access.uid if claimants else ""
+    return Known(replace(metadata, records=tuple(records.values())), claimant, frozenset(recreated), complete)
 
 
 def _blank(access: Access, known: Seen) -> Record:
