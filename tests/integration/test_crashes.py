@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 NAMES = 30
 PRINCIPALS = 20
 """Some accesses share one, and with it a role."""
-CRASHES = 6
+CRASHES = 7
 
 
 def rip_out(field: Arena, name: str) -> None:
@@ -108,9 +108,10 @@ class Foreign:
             self._admin.delete(path)
 
 
-def nth_write(number: int) -> Callable[[Seen], bool]:
+def nth(number: int, *, writes: bool = True) -> Callable[[Seen], bool]:
+    """The so many-th write, or request of any kind; watches never end and do not count."""
     counter = itertools.count(1)
-    return lambda seen: seen.writes and next(counter) == number
+    return lambda seen: (seen.writes or not writes) and not seen.watches and next(counter) == number
 
 
 def hit_or_in_sync(field: Arena, fault: Fault) -> None:
@@ -119,10 +120,10 @@ def hit_or_in_sync(field: Arena, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_any_write_it_ends_up_with_what_is_declared(
+def test_killed_at_any_moment_it_ends_up_with_what_is_declared(
     field: Arena, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """Each crash strikes at a write drawn by lot, on either side, before or after the write was done."""
+    """Each crash strikes at a request drawn by lot, mostly a write, on either side, before or after it was done."""
     lots = random.Random(seed)  # noqa: S311 - draws lots
     declared, foreign = Declared(field, lots), Foreign(field)
     field.world.apply(field.cluster())
@@ -130,17 +131,17 @@ def test_killed_at_any_write_it_ends_up_with_what_is_declared(
     with Supervisor(field.operator()).running() as supervisor:
         for _ in range(CRASHES):
             side = lots.choice([field.elasticsearch, field.api])
-            before = lots.random() < 0.5
+            before, writes = lots.random() < 0.5, lots.random() < 0.7
             number = lots.randint(1, 3 if side is field.elasticsearch else 12)
             fault = Fault(drop=before, lose_reply=not before, times=1, hook=supervisor.kill)
             exits = supervisor.exits
-            with side.fault(fault, nth_write(number)):
+            with side.fault(fault, nth(number, writes=writes)):
                 declared.change()
                 hit_or_in_sync(field, fault)
             if fault.hits:
-                struck.append(
-                    f"{'es' if side is field.elasticsearch else 'api'} {number} {'before' if before else 'after'}"
-                )
+                name = "Elasticsearch" if side is field.elasticsearch else "Kubernetes"
+                moment = f"{'before' if before else 'after'} {'write' if writes else 'request'} {number} to {name}"
+                struck.append(moment)
                 supervisor.until_restarted(exits)
         declared.change()
         field.until_in_sync(len(declared.grants))
@@ -167,7 +168,7 @@ def test_killed_at_random_moments_while_everything_is_deleted(field: Arena) -> N
         for number in (2, 9):
             exits = supervisor.exits
             fault = Fault(drop=lots.random() < 0.5, lose_reply=True, times=1, hook=supervisor.kill)
-            with field.api.fault(fault, nth_write(number)):
+            with field.api.fault(fault, nth(number)):
                 names = list(declared.grants)[: NAMES // 2]
                 declared.grants = {name: grants for name, grants in declared.grants.items() if name not in names}
                 field.world.kubernetes.run_kubectl("delete", "searchaccess", "-n", "shop", "--wait=false", *names)
