@@ -77,6 +77,7 @@ class Inventory:
         self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
+        self._gone_clusters: set[str] = set()
         self.writing: set[str] = set()
         """Uids whose status is on its way: what events say of it meanwhile is old."""
         self.changed = asyncio.Event()
@@ -188,12 +189,11 @@ class Inventory:
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchCluster from an event or a list."""
         cluster = cluster_from_object(raw)
+        if cluster.uid in self._gone_clusters:
+            return
         known = self.clusters.get(cluster.name)
-        if (
-            known
-            and known.cluster.uid == cluster.uid
-            and _version(cluster.resource_version) <= _version(known.cluster.resource_version)
-        ):
+        # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
+        if known and _version(cluster.resource_version) <= _version(known.cluster.resource_version):
             return
         status_json = stable_json(raw["status"]) if raw.get("status") else ""
         if known and cluster.uid in self.writing:
@@ -211,6 +211,7 @@ class Inventory:
 
     def forget_cluster(self, name: str, uid: str) -> None:
         """Take in that a SearchCluster is gone."""
+        self._gone_clusters.add(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:
             del self.clusters[name]
@@ -238,6 +239,7 @@ class Inventory:
         for name, uid in known_before.items():
             if uid not in present:
                 self.forget_cluster(name, uid)
+        self._gone_clusters &= present
 
     def _index(self, access: Access) -> None:
         self._by_principal[access.cluster][access.principal].add(access.uid)

@@ -88,6 +88,9 @@ class Pass:
     held: dict[str, Stance] = field(default_factory=dict)
     """By uid: who must be left alone in this pass, because our finalizer could not be put in place."""
 
+    late: set[str] = field(default_factory=set)
+    """The uids of those that came too late for this pass."""
+
     async def run(self) -> None:
         """Do the pass.
 
@@ -182,13 +185,21 @@ class Pass:
             rejected = None
         return decide(access, knowledge.gate, rejected[2] if rejected else "")
 
+    def _member(self, access: Access) -> Member:
+        stance = self._stance(access)
+        if stance.do is Do.ENFORCE and not access.has_finalizer:
+            # It came while roles were being read. The next pass serves it: it is marked already.
+            self.late.add(access.uid)
+            stance = Stance(Do.HOLD, Reason.PENDING)
+        return Member(access, stance)
+
     async def _plan(self, mine: set[str], raw_roles: Mapping[str, dict[str, Any]]) -> list[Work]:
         principals = mine | self._orphans(raw_roles) if self.principals is None else mine
         works = []
         for number, principal in enumerate(sorted(principals)):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
-            members = [Member(record.access, self._stance(record.access)) for record in self._records(principal)]
+            members = [self._member(record.access) for record in self._records(principal)]
             name = self.around.operator.role_name(principal)
             raw = raw_roles.get(name)
             observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
@@ -308,7 +319,7 @@ class Pass:
         await self._finish_without_refused(work)
 
     async def _finish_without_refused(self, work: Work) -> None:
-        work.members = [Member(member.access, self._stance(member.access)) for member in work.members]
+        work.members = [self._member(member.access) for member in work.members]
         plan = self.plan_role(work.principal, work.members, work.observed)
         # What was found before the first try is what is reported.
         work.plan = replace(plan, findings=work.plan.findings)
@@ -328,6 +339,8 @@ class Pass:
                 self.unfinished.add(work.principal)
                 self.trouble = work.failure
             for member in work.members:
+                if member.access.uid in self.late:
+                    continue
                 self._report_one(teller, work, member)
 
     def _report_one(self, teller: Teller, work: Work, member: Member) -> None:

@@ -122,8 +122,9 @@ class Schedule:
             # Without the probe, what we wrote is read again soon.
             return own_operations > 0
         self.probe_state = "Active"
-        expected = known and Probe(known.index_uuid, known.sequence_number + own_operations)
-        if known is not None and probe != expected:
+        if known is None:
+            return True
+        if probe != Probe(known.index_uuid, known.sequence_number + own_operations):
             self._read_again_at = now + SEARCHABLE
             self._next_probe = min(self._next_probe, self._read_again_at)
             return True

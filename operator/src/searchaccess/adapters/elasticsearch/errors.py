@@ -86,7 +86,7 @@ def map_error(error: BaseException) -> ExternalError:
     """Give our error for one that the Elasticsearch client raised."""
     if isinstance(error, elasticsearch.UnsupportedProductError):
         return NotSupported("what answers is not Elasticsearch")
-    if isinstance(error, elasticsearch.ApiError):
+    if isinstance(error, elastic_transport.ApiError):
         return by_status(error.meta.status, f"Elasticsearch answered {error.meta.status}: {_reason(error.body)}")
     for kind, ours in _BY_TYPE.items():
         if isinstance(error, kind):
@@ -113,5 +113,10 @@ def mapped() -> Iterator[None]:
     """Turn errors of the Elasticsearch client into ours."""
     try:
         yield
-    except (elasticsearch.ApiError, elastic_transport.TransportError) as error:
+    except (
+        elastic_transport.ApiError,
+        elastic_transport.TransportError,
+        helpers.BulkIndexError,
+        helpers.ScanError,
+    ) as error:
         raise map_error(error) from None

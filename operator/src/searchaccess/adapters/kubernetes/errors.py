@@ -43,8 +43,7 @@ _PATCH_FAILED: Final = "the server rejected our request due to an error in our r
 """All that the API server says (measured) when a "test" of a JSON patch fails; of bad content it says what is bad."""
 
 _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
-    aiohttp.ClientConnectorCertificateError: TlsNotVerified,
-    aiohttp.ClientConnectorSSLError: TlsNotVerified,
+    aiohttp.ClientSSLError: TlsNotVerified,
     aiohttp.ServerFingerprintMismatch: TlsNotVerified,
     ssl.SSLError: TlsNotVerified,
     ConfigException: LoginMissing,
