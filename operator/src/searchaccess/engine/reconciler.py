@@ -280,8 +280,7 @@ class Reconciler:
 
     def _leave_to_older(self, session: Session) -> None:
         """Let go what is deleted here: in this Elasticsearch, the older SearchCluster takes it for orphans."""
-        inventory, facts = self._around.inventory, self._knowledge.facts
-        uuid = facts.uuid if facts else ""
+        inventory, uuid = self._around.inventory, self._knowledge.facts.uuid if self._knowledge.facts else ""
         leaving = [
             record
             for record in inventory.of_cluster(self._name)
@@ -289,7 +288,7 @@ class Reconciler:
         ]
         for record in leaving:
             Teller(self._around, self._knowledge).let_go(record.access)
-        if any(record.status.get("elasticsearch") for record in leaving):
+        if leaving:
             inventory.mark_cluster(self._peers.older_with_uuid(session.cluster, uuid), everything=True)
         if session.cluster.deleted_at and len(leaving) == inventory.count(self._name):
             self._drop_finalizer(session.cluster)
