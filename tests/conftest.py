@@ -1,9 +1,11 @@
 """Real servers as session fixtures: each starts when the first test asks for it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stack.build import BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
@@ -12,6 +14,12 @@ from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
+
+# The same examples in every run: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random looks further.
+_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _ANY_MACHINE, derandomize=True)
+settings.register_profile("random", _ANY_MACHINE)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.hookimpl(tryfirst=True)

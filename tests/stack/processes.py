@@ -58,6 +58,10 @@ class ServerProcess:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.returncode
+
     def wait_until(self, is_ready: Callable[[], bool], timeout: float) -> None:
         """Wait until the check passes; raise with the end of the log if the server ends or time runs out."""
         deadline = time.monotonic() + timeout

@@ -1,10 +1,9 @@
 """The operator as a process of its own, under its own ServiceAccount."""
 
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.stack.processes import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +25,7 @@ class OperatorProcess:
             *extra,
         ]
         self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ServerProcess | None = None
 
     @property
     def pid(self) -> int:
@@ -35,35 +34,25 @@ class OperatorProcess:
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_running
 
     def start(self) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "operator" / "src"), "PYTHONUNBUFFERED": "1"}
-        environment.pop("KUBECONFIG", None)
-        with self.log.open("ab") as stream:
-            self._process = subprocess.Popen(
-                self._command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
+        environment = {"PYTHONPATH": str(ROOT / "operator" / "src"), "PYTHONUNBUFFERED": "1"}
+        self._process = ServerProcess("operator", self._command, self.log, environment)
 
     def stop(self) -> int:
-        """Ask it to stop, as Kubernetes does."""
-        return self._end(signal.SIGTERM)
-
-    def kill(self) -> int:
-        """Kill it at once."""
-        return self._end(signal.SIGKILL)
-
-    def _end(self, number: signal.Signals) -> int:
-        if self._process is None:
-            return 0
+        """Ask it to stop, as Kubernetes does; give its exit code."""
         process, self._process = self._process, None
-        if process.poll() is None:
-            process.send_signal(number)
-        try:
-            return process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
+        if process is None:
+            return 0
+        process.stop()
+        return process.exit_code or 0
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        process, self._process = self._process, None
+        if process is not None:
             process.kill()
-            return process.wait(timeout=5)
 
     def output(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
