@@ -15,7 +15,7 @@ from tests.stack.kubernetes import KubernetesServers
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
 
-# The same examples in every run: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random looks further.
+# Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
 _ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _ANY_MACHINE, derandomize=True)
 settings.register_profile("random", _ANY_MACHINE)
