@@ -1,0 +1,118 @@
+"""Elasticsearch in memory and for real, each with what others can do there."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
+from searchaccess.core.canonical import Entry, RoleBody
+from searchaccess.core.ownership import Role
+from searchaccess.core.realm import WantedRealm
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.support.faults import Faults
+from tests.support.memory_elasticsearch import AUDIENCE, ISSUER, REALM, MemoryElasticsearch
+from tests.support.world import OPERATOR_PASSWORD, OPERATOR_ROLE, OPERATOR_USER
+
+
+class ElasticsearchSide(ABC):
+    """One of the two.
+
+    Args:
+        prefix: of the names of all that a test makes.
+        port: what is tested.
+        realm: what a SearchCluster would say.
+    """
+
+    def __init__(self, prefix: str, port: ElasticsearchPort, realm: WantedRealm) -> None:
+        self.prefix = prefix
+        self.port = port
+        self.realm = realm
+
+    def name(self, name: str) -> str:
+        return self.prefix + name
+
+    def role(self, name: str, *entries: Entry, **more: Any) -> Role:
+        """Give a role to write."""
+        metadata = more.pop("metadata", {"made_by": "contract"})
+        return Role(self.name(name), RoleBody(entries=entries or (an_entry(),), **more), metadata)
+
+    async def position(self) -> int:
+        """Give the sequence number."""
+        probe = await self.port.probe()
+        assert probe is not None
+        return probe.sequence_number
+
+    async def some_roles(self, *names: str) -> Mapping[str, dict[str, Any]]:
+        """Read roles by their short names."""
+        found = await self.port.roles([self.name(name) for name in names])
+        return {name.removeprefix(self.prefix): raw for name, raw in found.items()}
+
+    @abstractmethod
+    def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
+        """Write a role by a single PUT, as somebody else."""
+
+    @abstractmethod
+    def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
+        """Write a role mapping, as somebody else."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Clean up."""
+
+
+def an_entry(*names: str, privileges: Sequence[str] = ("read",), **more: Any) -> Entry:
+    """Give an entry of a role."""
+    return Entry(names or ("logs-*",), tuple(privileges), **more)
+
+
+class MemorySide(ElasticsearchSide):
+    """In memory."""
+
+    def __init__(self, prefix: str) -> None:
+        self.server = MemoryElasticsearch(Faults())
+        super().__init__(prefix, self.server, WantedRealm(REALM, AUDIENCE, ISSUER))
+
+    def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
+        self.server.write_role(self.name(name), raw)
+
+    def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
+        self.server.write_mapping(self.name(name), raw)
+
+    async def close(self) -> None:
+        """Nothing is left."""
+
+
+class RealSide(ElasticsearchSide):
+    """For real, under the operator's least-privilege login."""
+
+    def __init__(self, prefix: str, server: ElasticsearchServer) -> None:
+        ca = Path(server.ca_file).read_text()
+        self._client = ElasticsearchClient([server.url], OPERATOR_USER, OPERATOR_PASSWORD, ca)
+        self._admin = server.client()
+        super().__init__(prefix, self._client, WantedRealm(server.realm, server.audience, ISSUER))
+
+    @staticmethod
+    def install(server: ElasticsearchServer) -> None:
+        """Make the operator's login."""
+        with server.client() as admin:
+            admin.put(f"/_security/role/{OPERATOR_USER}", json=OPERATOR_ROLE).raise_for_status()
+            login = {"password": OPERATOR_PASSWORD, "roles": [OPERATOR_USER]}
+            admin.put(f"/_security/user/{OPERATOR_USER}", json=login).raise_for_status()
+
+    def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
+        self._admin.put(f"/_security/role/{self.name(name)}", json=dict(raw)).raise_for_status()
+
+    def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
+        self._admin.put(f"/_security/role_mapping/{self.name(name)}", json=dict(raw)).raise_for_status()
+
+    async def close(self) -> None:
+        roles = [name for name in self._admin.get("/_security/role").json() if name.startswith(self.prefix)]
+        if roles:
+            self._admin.request("DELETE", "/_security/role", json={"names": roles}).raise_for_status()
+        for name in self._admin.get("/_security/role_mapping").json():
+            if name.startswith(self.prefix):
+                self._admin.delete(f"/_security/role_mapping/{name}").raise_for_status()
+        self._admin.close()
+        await self._client.close()

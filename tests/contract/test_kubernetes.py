@@ -1,0 +1,209 @@
+"""What the loop relies on from Kubernetes: in memory and for real."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from searchaccess.api.constants import FINALIZER
+from searchaccess.core.access import access_from_object
+from searchaccess.core.cluster import cluster_from_object
+from searchaccess.core.clusterreport import ClusterReport, build_cluster_status
+from searchaccess.core.report import AccessFacts, Note, build_access_status
+from searchaccess.core.stance import OPEN, decide
+from searchaccess.ports.errors import Conflict, NotFound, Rejected
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+from tests.contract.kubernetes_sides import KubernetesSide
+from tests.support.memory_kubernetes import ref_to
+from tests.support.stage import search_cluster
+from tests.support.world import SYSTEM, access, grant
+
+NOW = "2026-01-01T10:00:00Z"
+OTHER = "example.com/mine"
+
+Unique = Callable[[str], str]
+
+
+def _access(objects: KubernetesSide, *finalizers: str, name: str = "orders") -> dict[str, Any]:
+    raw = access(name, grant("orders-*"), namespace=objects.namespace)
+    if finalizers:
+        raw["metadata"]["finalizers"] = list(finalizers)
+    return raw
+
+
+def _status_of(raw: dict[str, Any], now: str = NOW) -> dict[str, Any]:
+    one = access_from_object(raw)
+    return build_access_status(AccessFacts(one, decide(one, OPEN)), raw.get("status"), now)
+
+
+async def test_the_controllers_identity_stays_the_same(objects: KubernetesSide) -> None:
+    assert await objects.port.controller_id()
+    assert await objects.port.controller_id() == await objects.port.controller_id()
+
+
+async def test_all_objects_of_a_kind_are_listed_with_what_the_loop_reads(objects: KubernetesSide) -> None:
+    made = [objects.create(_access(objects, name=name)) for name in ("a", "b")]
+    listed = {raw["metadata"]["uid"]: raw for raw in await objects.port.list_objects(Plural.ACCESSES)}
+    for raw in made:
+        found = listed[raw["metadata"]["uid"]]
+        assert found["spec"]["subject"] == raw["spec"]["subject"]
+        assert found["metadata"]["generation"] == 1
+        assert int(found["metadata"]["resourceVersion"]) > 0
+        assert not access_from_object(found).invalid
+
+
+async def test_clusters_are_listed_apart(objects: KubernetesSide, unique: Unique) -> None:
+    raw = objects.create(search_cluster(unique("prod")))
+    listed = {item["metadata"]["name"]: item for item in await objects.port.list_objects(Plural.CLUSTERS)}
+    assert cluster_from_object(listed[raw["metadata"]["name"]]).spec is not None
+
+
+# Status
+
+
+async def test_a_status_is_replaced_as_a_whole_and_moves_no_generation(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    first = _status_of(raw)
+    await objects.port.replace_status(ref_to(raw), first)
+    found = objects.get(raw)
+    assert found["status"] == first
+    assert found["metadata"]["generation"] == 1
+    second = {"conditions": [], "observedGeneration": 1}
+    await objects.port.replace_status(ref_to(raw), second)
+    assert objects.get(raw)["status"] == second
+
+
+async def test_a_status_that_says_the_same_makes_no_new_version(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    await objects.port.replace_status(ref_to(raw), _status_of(raw))
+    before = objects.get(raw)["metadata"]["resourceVersion"]
+    await objects.port.replace_status(ref_to(raw), _status_of(raw))
+    assert objects.get(raw)["metadata"]["resourceVersion"] == before
+
+
+async def test_each_write_makes_a_higher_version(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    await objects.port.replace_status(ref_to(raw), _status_of(raw))
+    assert int(objects.get(raw)["metadata"]["resourceVersion"]) > int(raw["metadata"]["resourceVersion"])
+
+
+async def test_the_status_of_a_cluster_is_replaced(objects: KubernetesSide, unique: Unique) -> None:
+    raw = objects.create(search_cluster(unique("prod")))
+    status = build_cluster_status(ClusterReport(cluster_from_object(raw)), None, NOW)
+    await objects.port.replace_status(ref_to(raw), status)
+    assert objects.get(raw)["status"] == status
+
+
+async def test_a_status_of_another_shape_is_rejected(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    with pytest.raises(Rejected):
+        await objects.port.replace_status(ref_to(raw), {"conditions": "none"})
+
+
+async def test_a_status_of_a_missing_object_is_not_found(objects: KubernetesSide) -> None:
+    missing = ObjectRef(Plural.ACCESSES, objects.namespace, "missing", "uid")
+    with pytest.raises(NotFound):
+        await objects.port.replace_status(missing, {"conditions": []})
+
+
+async def test_a_status_of_another_object_of_the_same_name_is_a_conflict(objects: KubernetesSide) -> None:
+    old = objects.create(_access(objects))
+    objects.delete(old)
+    new = objects.create(_access(objects))
+    with pytest.raises(Conflict):
+        await objects.port.replace_status(ref_to(old), {"conditions": []})
+    assert "status" not in objects.get(new)
+
+
+# Finalizers
+
+
+async def test_a_finalizer_is_put_where_there_was_none(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    await objects.port.set_finalizers(ref_to(raw), (), (FINALIZER,))
+    assert objects.get(raw)["metadata"]["finalizers"] == [FINALIZER]
+    assert objects.get(raw)["metadata"]["generation"] == 1
+
+
+async def test_others_finalizers_are_kept(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects, OTHER))
+    await objects.port.set_finalizers(ref_to(raw), (OTHER,), (OTHER, FINALIZER))
+    await objects.port.set_finalizers(ref_to(raw), (OTHER, FINALIZER), (OTHER,))
+    assert objects.get(raw)["metadata"]["finalizers"] == [OTHER]
+
+
+@pytest.mark.parametrize("before", [(), (FINALIZER,), (OTHER, FINALIZER)], ids=["none", "another", "one more"])
+async def test_finalizers_that_are_not_as_before_are_a_conflict(
+    objects: KubernetesSide, before: tuple[str, ...]
+) -> None:
+    raw = objects.create(_access(objects, OTHER))
+    with pytest.raises(Conflict):
+        await objects.port.set_finalizers(ref_to(raw), before, (*before, "example.com/new"))
+    assert objects.get(raw)["metadata"]["finalizers"] == [OTHER]
+
+
+async def test_finalizers_that_were_expected_and_are_not_there_are_a_conflict(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    with pytest.raises(Conflict):
+        await objects.port.set_finalizers(ref_to(raw), (FINALIZER,), ())
+
+
+async def test_a_finalizer_keeps_a_deleted_object_until_it_is_taken_away(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects, FINALIZER))
+    objects.delete(raw)
+    assert objects.get(raw)["metadata"]["deletionTimestamp"]
+    await objects.port.replace_status(ref_to(raw), _status_of(raw))
+    await objects.port.set_finalizers(ref_to(raw), (FINALIZER,), ())
+    assert objects.get(raw) == {}
+
+
+async def test_a_finalizer_cannot_be_put_on_an_object_that_is_being_deleted(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects, OTHER))
+    objects.delete(raw)
+    with pytest.raises(Rejected):
+        await objects.port.set_finalizers(ref_to(raw), (OTHER,), (OTHER, FINALIZER))
+
+
+async def test_finalizers_of_a_missing_object_are_not_found(objects: KubernetesSide) -> None:
+    missing = ObjectRef(Plural.ACCESSES, objects.namespace, "missing", "uid")
+    with pytest.raises(NotFound):
+        await objects.port.set_finalizers(missing, (), (FINALIZER,))
+
+
+async def test_finalizers_of_another_object_of_the_same_name_are_a_conflict(objects: KubernetesSide) -> None:
+    old = objects.create(_access(objects))
+    objects.delete(old)
+    objects.create(_access(objects))
+    with pytest.raises(Conflict):
+        await objects.port.set_finalizers(ref_to(old), (), (FINALIZER,))
+
+
+async def test_the_finalizer_of_a_cluster(objects: KubernetesSide, unique: Unique) -> None:
+    raw = objects.create(search_cluster(unique("prod")))
+    await objects.port.set_finalizers(ref_to(raw), (), (FINALIZER,))
+    objects.delete(raw)
+    assert objects.get(raw)["metadata"]["deletionTimestamp"]
+    await objects.port.set_finalizers(ref_to(raw), (FINALIZER,), ())
+    assert objects.get(raw) == {}
+
+
+# Events and Secrets
+
+
+async def test_events_about_both_kinds_are_written(objects: KubernetesSide, unique: Unique) -> None:
+    mine = objects.create(_access(objects, name=unique("orders")))
+    cluster = objects.create(search_cluster(unique("prod")))
+    for raw in (mine, cluster):
+        await objects.port.create_event(ref_to(raw), Note(warning=True, reason="DriftDetected", message="it drifted"))
+        assert objects.event_reasons(raw["metadata"]["name"]) == ["DriftDetected"]
+
+
+async def test_a_secret_is_read_decoded(objects: KubernetesSide, unique: Unique) -> None:
+    objects.write_secret(unique("login"), {"username": "operator", "password": "pä ss"})
+    found = await objects.port.read_secret(SYSTEM, unique("login"))
+    assert found == {"username": b"operator", "password": "pä ss".encode()}
+
+
+async def test_a_missing_secret_is_not_found(objects: KubernetesSide) -> None:
+    with pytest.raises(NotFound):
+        await objects.port.read_secret(SYSTEM, "missing")

@@ -1,0 +1,81 @@
+"""Time for tests: set by hand, or virtual, so that nobody waits."""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+EPOCH = datetime(2026, 1, 1, 10, tzinfo=UTC)
+
+
+def rfc3339(seconds: float) -> str:
+    """Give the time so many seconds after the tests' epoch."""
+    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class SettableClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, seconds: float = 1000.0) -> None:
+        self.seconds = seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def now(self) -> str:
+        return rfc3339(self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class LoopClock:
+    """The time of the running event loop: virtual under ``run_virtually``."""
+
+    def now(self) -> str:
+        return rfc3339(self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Does not wait: it moves the time to when the next timer is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if found:
+            return found
+        if timeout is None:
+            raise RuntimeError("nothing is due and nothing will ever happen: a task waits for ever")
+        self.seconds += max(timeout, 0)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in which sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.seconds
+
+
+def virtual_runner() -> asyncio.Runner:
+    """Give a runner whose loop lives on between runs, in virtual time."""
+    return asyncio.Runner(loop_factory=VirtualLoop)
+
+
+def run_virtually(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time."""
+    with virtual_runner() as runner:
+        return runner.run(main)

@@ -1,0 +1,321 @@
+"""Elasticsearch in memory, as far as the operator sees it. The contract tests hold it to the real server."""
+
+import copy
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Final
+
+from searchaccess.core.cluster import ClusterFacts
+from searchaccess.core.mapping import RoleMapping
+from searchaccess.core.ownership import Role
+from searchaccess.core.realm import WantedRealm, check_realm
+from searchaccess.ports.elasticsearch import Probe, Written
+from searchaccess.ports.errors import Rejected
+from tests.support.faults import Call, Faults
+
+SIDE: Final = "elasticsearch"
+UUID: Final = "kQ8aW-cluster-one"
+REALM: Final = "google"
+AUDIENCE: Final = "https://es.example.com"
+ISSUER: Final = "https://accounts.google.com"
+
+_INDEX_PRIVILEGES: Final = frozenset(
+    (  # noqa: SIM905 - shorter to read
+        "all auto_configure create create_doc create_index delete delete_index index maintenance manage manage_ilm "
+        "monitor none read read_cross_cluster view_index_metadata write"
+    ).split()
+)
+_CLUSTER_PRIVILEGES: Final = frozenset(
+    (  # noqa: SIM905 - shorter to read
+        "all monitor manage manage_ilm manage_index_templates manage_ingest_pipelines manage_security none read_ilm "
+        "read_pipeline read_security"
+    ).split()
+)
+_QUERIES: Final = frozenset(
+    (  # noqa: SIM905 - shorter to read
+        "bool exists ids match match_all match_none match_phrase prefix range regexp script template term terms "
+        "wildcard"
+    ).split()
+)
+_ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
+_RESERVED: Final = frozenset({"superuser", "kibana_system"})
+_NAME_LIMIT: Final = 507
+_DESCRIPTION_LIMIT: Final = 1000
+
+
+def _copy(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def served_role(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a role as a GET returns it after a PUT (measured)."""
+    body: dict[str, Any] = _copy(raw)
+    served: dict[str, Any] = {
+        "cluster": [],
+        "indices": [],
+        "applications": [],
+        "run_as": [],
+        "metadata": {},
+        "transient_metadata": {"enabled": True},
+        **body,
+    }
+    for entry in served["indices"]:
+        entry.setdefault("allow_restricted_indices", False)
+        query = entry.pop("query", None)
+        if query:
+            entry["query"] = query if isinstance(query, str) else json.dumps(query, separators=(",", ":"))
+    if not served.get("description"):
+        served.pop("description", None)
+    return served
+
+
+def merged_role(known: Mapping[str, Any] | None, served: dict[str, Any]) -> dict[str, Any]:
+    """Give a role after a bulk write over another: objects are merged key by key, all else is replaced (measured)."""
+    merged = dict(served)
+    for key in ("metadata", "global"):
+        if known and key in known:
+            merged[key] = _merged(known[key], served.get(key, {}))
+    return merged
+
+
+def _merged(known: Any, new: Any) -> Any:
+    if not isinstance(known, dict) or not isinstance(new, dict):
+        return new
+    return known | {key: _merged(known.get(key), value) for key, value in new.items()}
+
+
+def served_mapping(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a role mapping as a GET returns it after a PUT (measured)."""
+    body: dict[str, Any] = _copy(raw)
+    body.setdefault("metadata", {})
+    for template in body.get("role_templates", []):
+        template.setdefault("format", "string")
+        if not isinstance(template["template"], str):
+            template["template"] = json.dumps(template["template"], separators=(",", ":"))
+    return body
+
+
+def role_problem(name: str, raw: Mapping[str, Any]) -> str:  # noqa: PLR0911 - reads as a table
+    """Say why the server refuses a role; empty: it takes it."""
+    if name in _RESERVED:
+        return f"Role [{name}] is reserved and may not be used."
+    if len(name) > _NAME_LIMIT:
+        return f"id [role-{name}] is too long"
+    if any(key.startswith("_") for key in raw.get("metadata", {})):
+        return "role descriptor metadata keys may not start with [_]"
+    if len(raw.get("description", "")) > _DESCRIPTION_LIMIT:
+        return "Role description must be less than 1000 characters."
+    for privilege in raw.get("cluster", []):
+        if privilege not in _CLUSTER_PRIVILEGES and not privilege.startswith("cluster:"):
+            return f"unknown cluster privilege [{privilege}]"
+    for entry in raw.get("indices", []):
+        if problem := _entry_problem(entry):
+            return problem
+    return ""
+
+
+def _entry_problem(entry: Mapping[str, Any]) -> str:  # noqa: PLR0911 - reads as a table
+    unknown = sorted(set(entry) - _ENTRY_KEYS)
+    if unknown:
+        return f"unexpected field [{unknown[0]}]"
+    if not entry["names"]:
+        return "[names] cannot be an empty array"
+    if not entry["privileges"]:
+        return "indices privileges must define at least one privilege"
+    if len(set(entry["privileges"])) < len(entry["privileges"]):
+        return "duplicate element"
+    for privilege in entry["privileges"]:
+        if privilege not in _INDEX_PRIVILEGES and not privilege.startswith("indices:"):
+            return f"unknown index privilege [{privilege}]"
+    fields = entry.get("field_security") or {}
+    if "except" in fields and "grant" not in fields:
+        return "field_security requires grant if except is given"
+    for field in fields.get("except", []):
+        if not any(fnmatchcase(field, granted) for granted in fields["grant"]):
+            return "Exceptions for field permissions must be a subset of the granted fields"
+    return _query_problem(entry.get("query"))
+
+
+def _query_problem(query: Any) -> str:
+    if not query:
+        return ""
+    try:
+        parsed = json.loads(query) if isinstance(query, str) else query
+    except ValueError:
+        return "failed to parse field 'query'"
+    if not isinstance(parsed, Mapping) or len(parsed) != 1:
+        return "failed to parse field 'query'"
+    kind = next(iter(parsed))
+    return "" if kind in _QUERIES else f"unknown query [{kind}]"
+
+
+def _mapping_problem(raw: Mapping[str, Any]) -> str:
+    if not raw.get("roles") and not raw.get("role_templates"):
+        return "missing field [roles]"
+    rules = raw.get("rules") or {}
+    if len(rules) != 1 or next(iter(rules)) not in {"any", "all", "field"}:
+        return "failed to parse rules expression"
+    return ""
+
+
+def realm_settings() -> dict[str, Any]:
+    """Give the settings of a realm that is as the SearchCluster says."""
+    return {
+        "order": "1",
+        "token_type": "id_token",
+        "allowed_issuer": ISSUER,
+        "allowed_audiences": [AUDIENCE],
+        "allowed_signature_algorithms": ["RS256"],
+        "claims": {"principal": "email"},
+    }
+
+
+class MemoryElasticsearch:
+    """One cluster. The port's methods are the operator's; the others are everybody else's."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self.wipe(UUID)
+        self.version = "8.19.0"
+        self.license = "trial"
+        self.realm: dict[str, Any] = realm_settings()
+        self.probe_works = True
+        self.on_role: Callable[[str, Mapping[str, Any]], object] = lambda _name, _raw: None
+        """Called with every role that the operator writes."""
+
+    # Everybody else
+
+    def wipe(self, uuid: str) -> None:
+        """Be another cluster, an empty one."""
+        self.uuid = uuid
+        self.index_uuid = f"security-of-{uuid}"
+        self.sequence = 10
+        self.roles_now: dict[str, dict[str, Any]] = {}
+        self.mappings_now: dict[str, dict[str, Any]] = {}
+
+    def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
+        """Write a role by a single PUT: an identical one moves the sequence number too."""
+        body = {key: value for key, value in raw.items() if key != "transient_metadata"}
+        self.roles_now[name] = served_role(body)
+        self.sequence += 1
+
+    def remove_role(self, name: str) -> None:
+        """Delete a role."""
+        self.roles_now.pop(name, None)
+        self.sequence += 1
+
+    def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
+        """Write a role mapping."""
+        self.mappings_now[name] = served_mapping(raw)
+        self.sequence += 1
+
+    def remove_mapping(self, name: str) -> None:
+        """Delete a role mapping."""
+        self.mappings_now.pop(name, None)
+        self.sequence += 1
+
+    # The port
+
+    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+        return await self._faults.perform(Call(SIDE, "facts"), lambda: self._facts(realm))
+
+    def _facts(self, realm: WantedRealm) -> ClusterFacts:
+        settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm}}}}}}
+        nodes = {"n0": {"name": "node-0", "settings": settings}}
+        return ClusterFacts(self.version, self.uuid, self.license, tuple(check_realm(nodes, realm)))
+
+    async def probe(self) -> Probe | None:
+        def read() -> Probe | None:
+            return Probe(self.index_uuid, self.sequence) if self.probe_works else None
+
+        return await self._faults.perform(Call(SIDE, "probe"), read)
+
+    async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        return await self._faults.perform(Call(SIDE, "roles", tuple(names or ())), lambda: _some(self.roles_now, names))
+
+    async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        return await self._faults.perform(
+            Call(SIDE, "mappings", tuple(names or ())), lambda: _some(self.mappings_now, names)
+        )
+
+    async def put_roles(self, roles: Sequence[Role]) -> Written:
+        call = Call(SIDE, "put_roles", tuple(role.name for role in roles), write=True)
+        return await self._faults.perform(call, lambda: self._put_roles(roles, whole=False))
+
+    async def replace_roles(self, roles: Sequence[Role]) -> Written:
+        written = Written()
+        for role in roles:
+            call = Call(SIDE, "replace_roles", (role.name,), write=True)
+            written.add(await self._faults.perform(call, partial(self._put_roles, [role], whole=True)))
+        return written
+
+    def _put_roles(self, roles: Sequence[Role], *, whole: bool) -> Written:
+        written = Written()
+        for role in roles:
+            raw, known = role.to_json(), self.roles_now.get(role.name)
+            problem = role_problem(role.name, raw)
+            if problem:
+                written.refused[role.name] = Rejected(f"Elasticsearch refused it: {problem}")
+            elif whole:
+                self.write_role(role.name, raw)
+                written.changed.add(role.name)
+            elif known == (served := merged_role(known, served_role(raw))):
+                written.unchanged.add(role.name)
+            else:
+                self.roles_now[role.name] = served
+                self.sequence += 1
+                written.changed.add(role.name)
+            if role.name in written.changed:
+                self.on_role(role.name, self.roles_now[role.name])
+        return written
+
+    async def delete_roles(self, names: Sequence[str]) -> Written:
+        call = Call(SIDE, "delete_roles", tuple(names), write=True)
+        return await self._faults.perform(call, lambda: self._delete_roles(names))
+
+    def _delete_roles(self, names: Sequence[str]) -> Written:
+        written = Written()
+        for name in names:
+            if name in _RESERVED:
+                written.refused[name] = Rejected(f"role [{name}] is reserved and cannot be deleted")
+                continue
+            self.sequence += 1  # Measured: a missing one moves it too.
+            known = self.roles_now.pop(name, None)
+            (written.unchanged if known is None else written.changed).add(name)
+        return written
+
+    async def put_mapping(self, mapping: RoleMapping) -> None:
+        call = Call(SIDE, "put_mapping", (mapping.name,), write=True)
+        await self._faults.perform(call, lambda: self._put_mapping(mapping))
+
+    def _put_mapping(self, mapping: RoleMapping) -> None:
+        raw = mapping.to_json()
+        if problem := _mapping_problem(raw):
+            raise Rejected(f"Elasticsearch answered 400: {problem}")
+        self.write_mapping(mapping.name, raw)
+
+    async def delete_mapping(self, name: str) -> None:
+        call = Call(SIDE, "delete_mapping", (name,), write=True)
+        await self._faults.perform(call, lambda: self.remove_mapping(name))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _some(stored: Mapping[str, dict[str, Any]], names: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    return {name: copy.deepcopy(raw) for name, raw in stored.items() if names is None or name in names}
+
+
+def _merge(known: Any, new: Any) -> Any:
+    if not isinstance(known, dict) or not isinstance(new, dict):
+        return new
+    return known | {key: _merge(known[key], value) if key in known else value for key, value in new.items()}
+
+
+def owner_uids(raw: Mapping[str, Any]) -> set[str]:
+    """Give the uids of the SearchAccesses that a role's metadata names as owners."""
+    owners = raw.get("metadata", {}).get("owners", [])
+    return {owner["uid"] for owner in owners if isinstance(owner, dict) and re.fullmatch(r"\S+", str(owner.get("uid")))}

@@ -1,0 +1,213 @@
+"""An API server in memory, as far as the operator sees it. The contract tests hold it to the real one."""
+
+import copy
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from searchaccess.api.base import ApiModel
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
+from searchaccess.core.report import Note
+from searchaccess.engine.inventory import Inventory
+from searchaccess.ports.errors import Conflict, NotFound, Rejected
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+from tests.support.faults import Call, Faults
+
+SIDE: Final = "kubernetes"
+CONTROLLER: Final = "uid-of-kube-system"
+
+Key = tuple[Plural, str, str]
+Watcher = Callable[[str, Plural, dict[str, Any]], None]
+
+_PLURALS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
+_STATUSES: Final[dict[Plural, type[ApiModel]]] = {
+    Plural.ACCESSES: SearchAccessStatus,
+    Plural.CLUSTERS: SearchClusterStatus,
+}
+
+
+def key_of(raw: Mapping[str, Any]) -> Key:
+    """Give where an object is kept."""
+    return _PLURALS[raw["kind"]], raw["metadata"].get("namespace", ""), raw["metadata"]["name"]
+
+
+def ref_to(raw: Mapping[str, Any]) -> ObjectRef:
+    """Give the port's name of an object."""
+    return ObjectRef(*key_of(raw), raw["metadata"]["uid"])
+
+
+class MemoryKubernetes:
+    """The API server. The port's methods are the operator's; the others are everybody else's."""
+
+    def __init__(self, faults: Faults, now: Callable[[], str]) -> None:
+        self._faults = faults
+        self._now = now
+        self._version = 100
+        self._made = 0
+        self.objects: dict[Key, dict[str, Any]] = {}
+        self.secrets: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.events: list[tuple[ObjectRef, Note]] = []
+        self.watchers: list[Watcher] = []
+        self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
+        """Called with every object whose finalizers the operator is about to replace, and with the new ones."""
+
+    # Everybody else
+
+    def create(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an object."""
+        key = key_of(raw)
+        if key in self.objects:
+            raise Conflict(f"{key} already exists")
+        self._made += 1
+        made: dict[str, Any] = copy.deepcopy(dict(raw))
+        made["metadata"] |= {"uid": f"uid-{self._made}", "generation": 1, "creationTimestamp": self._now()}
+        self.objects[key] = made
+        self._tell("ADDED", key)
+        return made
+
+    def change(self, key: Key, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change an object, as a user does: another spec makes another generation."""
+        before = self.objects[key]
+        after = copy.deepcopy(before)
+        change(after)
+        if after["spec"] != before["spec"]:
+            after["metadata"]["generation"] += 1
+        if after != before:
+            self._store(key, after)
+
+    def delete(self, key: Key) -> None:
+        """Ask for an object to be deleted; finalizers keep it."""
+        raw = self.objects[key]
+        if not raw["metadata"].get("finalizers"):
+            self._remove(key)
+        elif not raw["metadata"].get("deletionTimestamp"):
+            after = copy.deepcopy(raw)
+            after["metadata"]["deletionTimestamp"] = self._now()
+            after["metadata"]["generation"] += 1
+            self._store(key, after)
+
+    def _store(self, key: Key, after: dict[str, Any]) -> None:
+        if after["metadata"].get("deletionTimestamp") and not after["metadata"].get("finalizers"):
+            self.objects[key] = after
+            self._remove(key)
+            return
+        self.objects[key] = after
+        self._tell("MODIFIED", key)
+
+    def _remove(self, key: Key) -> None:
+        self._tell("DELETED", key)
+        del self.objects[key]
+
+    def _tell(self, kind: str, key: Key) -> None:
+        self._version += 1
+        self.objects[key]["metadata"]["resourceVersion"] = str(self._version)
+        for watcher in self.watchers:
+            watcher(kind, key[0], copy.deepcopy(self.objects[key]))
+
+    # The port
+
+    async def controller_id(self) -> str:
+        return await self._faults.perform(Call(SIDE, "controller_id"), lambda: CONTROLLER)
+
+    async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            return [copy.deepcopy(raw) for key, raw in self.objects.items() if key[0] is plural]
+
+        return await self._faults.perform(Call(SIDE, "list_objects", (plural,)), read)
+
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
+        call = Call(SIDE, "replace_status", (ref.name,), write=True)
+        await self._faults.perform(call, lambda: self._replace_status(ref, status))
+
+    def _replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
+        key, after = self._same(ref)
+        try:
+            _STATUSES[ref.plural].model_validate(dict(status))
+        except ValidationError as error:
+            raise Rejected(f"the API server answered 422: {error.error_count()} problems") from None
+        after["status"] = json.loads(json.dumps(status))
+        if after != self.objects[key]:
+            self._store(key, after)
+
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
+        call = Call(SIDE, "set_finalizers", (ref.name, *after), write=True)
+        await self._faults.perform(call, lambda: self._set_finalizers(ref, before, after))
+
+    def _set_finalizers(self, ref: ObjectRef, before: Sequence[str], finalizers: Sequence[str]) -> None:
+        key, after = self._same(ref)
+        known = after["metadata"].get("finalizers", [])
+        if known != list(before):
+            raise Conflict(f"{ref.name} changed meanwhile")
+        if after["metadata"].get("deletionTimestamp") and set(finalizers) - set(known):
+            raise Rejected("the API server answered 422: no new finalizers can be added if the object is being deleted")
+        self.on_finalizers(after, finalizers)
+        after["metadata"]["finalizers"] = list(finalizers)
+        if after != self.objects[key]:
+            self._store(key, after)
+
+    def _same(self, ref: ObjectRef) -> tuple[Key, dict[str, Any]]:
+        key = (ref.plural, ref.namespace, ref.name)
+        if key not in self.objects:
+            raise NotFound(f"the API server answered 404: {ref.name} not found")
+        if self.objects[key]["metadata"]["uid"] != ref.uid:
+            raise Conflict(f"{ref.name} changed meanwhile")
+        return key, copy.deepcopy(self.objects[key])
+
+    async def create_event(self, ref: ObjectRef, note: Note) -> None:
+        call = Call(SIDE, "create_event", (ref.name, note.reason), write=True)
+        await self._faults.perform(call, lambda: self.events.append((ref, note)))
+
+    async def read_secret(self, namespace: str, name: str) -> dict[str, bytes]:
+        def read() -> dict[str, bytes]:
+            if (namespace, name) not in self.secrets:
+                raise NotFound(f"the API server answered 404: secrets {name!r} not found")
+            return dict(self.secrets[namespace, name])
+
+        return await self._faults.perform(Call(SIDE, "read_secret", (namespace, name)), read)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Brings changes to an inventory: late, in any order between objects, some of them twice, as a watch may.
+
+    Args:
+        inventory: where they go.
+        later: calls something after a delay of the watch's choice; by default they arrive at once.
+        twice: says whether the next one is delivered twice.
+    """
+
+    inventory: Inventory
+    later: Callable[[Callable[[], None]], object] = field(default=lambda deliver: deliver())
+    twice: Callable[[], bool] = field(default=lambda: False)
+    down: bool = False
+    """True: changes are missed for good, as while the connection is away."""
+    pending: int = 0
+    _waiting: dict[Key, deque[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
+
+    def __call__(self, kind: str, _: Plural, raw: dict[str, Any]) -> None:
+        """Take in a change from the API server."""
+        if self.down:
+            return
+        queue = self._waiting.setdefault(key_of(raw), deque())
+        for _once in range(2 if self.twice() else 1):
+            queue.append((kind, copy.deepcopy(raw)))
+            self.pending += 1
+            self.later(lambda: self._deliver(queue))
+
+    def _deliver(self, queue: deque[tuple[str, dict[str, Any]]]) -> None:
+        kind, raw = queue.popleft()
+        self.pending -= 1
+        meta, plural = raw["metadata"], key_of(raw)[0]
+        if plural is Plural.ACCESSES:
+            if kind == "DELETED":
+                self.inventory.forget_access(meta["uid"])
+            else:
+                self.inventory.see_access(raw)
+        elif kind == "DELETED":
+            self.inventory.forget_cluster(meta["name"], meta["uid"])
+        else:
+            self.inventory.see_cluster(raw)

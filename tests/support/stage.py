@@ -1,0 +1,338 @@
+"""The operator's loop between two servers in memory, in virtual time; and what must be true when all is quiet."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from structlog.testing import capture_logs
+
+from searchaccess.api.constants import FINALIZER
+from searchaccess.core.access import Access, Share, access_from_object
+from searchaccess.core.canonical import role_from_json
+from searchaccess.core.cluster import Cluster
+from searchaccess.core.mapping import build_template_mapping, mapping_of
+from searchaccess.core.ownership import Operator
+from searchaccess.core.stance import OPEN, Do, decide
+from searchaccess.engine.context import Surroundings
+from searchaccess.engine.host import Host
+from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.outbox import Outbox
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.errors import LoginMissing, NotFound
+from searchaccess.ports.kubernetes import Plural
+from tests.support.clocks import LoopClock, run_virtually
+from tests.support.faults import Call, Faults
+from tests.support.memory_elasticsearch import AUDIENCE, REALM, MemoryElasticsearch, owner_uids
+from tests.support.memory_kubernetes import CONTROLLER, Key, MemoryKubernetes, Watch, key_of
+from tests.support.world import CLUSTER, LOGIN, SYSTEM, condition_in
+
+OPERATOR: Final = Operator("default", CONTROLLER)
+QUIET: Final = 8.0
+"""Seconds without a write after which nothing more is to come: longer than any back-off."""
+NEVER_QUIET: Final = 300.0
+LOOK: Final = 0.5
+
+CLUSTER_KEY: Final[Key] = (Plural.CLUSTERS, "", CLUSTER)
+
+
+def search_cluster(name: str = CLUSTER, url: str = "https://one:9200", **spec: Any) -> dict[str, Any]:
+    """Give a SearchCluster for an Elasticsearch of the stage."""
+    whole = {
+        "urls": [url],
+        "login": {"secretRef": {"namespace": SYSTEM, "name": LOGIN}},
+        "identity": {"jwtRealm": {"name": REALM, "audience": AUDIENCE}},
+        **spec,
+    }
+    return {
+        "apiVersion": "searchaccess.dev/v1alpha1",
+        "kind": "SearchCluster",
+        "metadata": {"name": name, "annotations": {}},
+        "spec": whole,
+    }
+
+
+@dataclass(slots=True)
+class Process:
+    """One life of the operator."""
+
+    inventory: Inventory
+    watch: Watch
+    outbox: Outbox
+    task: asyncio.Task[None]
+
+
+@dataclass(slots=True)
+class Stage:
+    """Both servers, and an operator between them that can crash and be started again."""
+
+    faults: Faults = field(default_factory=Faults)
+    clock: LoopClock = field(default_factory=LoopClock)
+    kubernetes: MemoryKubernetes = field(init=False)
+    servers: dict[str, MemoryElasticsearch] = field(init=False)
+    process: Process | None = None
+    violations: list[str] = field(default_factory=list)
+    logs: list[list[Any]] = field(default_factory=list)
+    """What each life of the operator logged."""
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.kubernetes = MemoryKubernetes(self.faults, self.clock.now)
+        self.kubernetes.secrets[SYSTEM, LOGIN] = {"username": b"operator", "password": b"secret"}
+        self.kubernetes.on_finalizers = self._before_finalizers
+        self.servers = {}
+        self.server("https://one:9200")
+
+    def server(self, url: str) -> MemoryElasticsearch:
+        """Give the Elasticsearch at an address."""
+        if url not in self.servers:
+            self.servers[url] = MemoryElasticsearch(self.faults)
+            self.servers[url].on_role = self._after_role
+        return self.servers[url]
+
+    @property
+    def elasticsearch(self) -> MemoryElasticsearch:
+        """The first one."""
+        return self.servers["https://one:9200"]
+
+    # The operator
+
+    def start(self) -> Process:
+        """Start the operator."""
+        inventory = Inventory()
+        watch = Watch(inventory)
+        self.kubernetes.watchers = [watch]
+        outbox = Outbox(self.kubernetes, inventory)
+        around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock)
+        host = Host(around, self._connect)
+        self.process = Process(inventory, watch, outbox, asyncio.create_task(self._run(host)))
+        return self.process
+
+    async def _run(self, host: Host) -> None:
+        with capture_logs() as logs:
+            self.logs.append(logs)
+            await host.run()
+
+    async def stop(self) -> None:
+        """Kill the operator: nothing of it runs any more."""
+        self.kubernetes.watchers = []
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if self.process is not None:
+            tasks.add(self.process.task)
+        if tasks:
+            await asyncio.wait(tasks)
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                task.exception()
+        self.process = None
+        self.faults.restart()
+
+    async def restart(self) -> None:
+        """Kill it and start it again."""
+        await self.stop()
+        self.restarts += 1
+        self.start()
+
+    async def _connect(self, cluster: Cluster) -> ElasticsearchPort:
+        assert cluster.spec is not None
+        reference = cluster.spec.login.secret_ref
+        try:
+            await self.kubernetes.read_secret(reference.namespace, reference.name)
+        except NotFound:
+            raise LoginMissing(f"Secret {reference.namespace}/{reference.name} does not exist") from None
+        return self.server(cluster.spec.urls[0])
+
+    async def quiet(self) -> None:
+        """Wait until the operator has nothing left to write; start it again whenever it crashed."""
+        loop = asyncio.get_running_loop()
+        begin = since = loop.time()
+        written = len(self.faults.writes)
+        while loop.time() - since < QUIET:
+            await asyncio.sleep(LOOK)
+            if self.faults.dead:
+                await self.restart()
+            assert self.process is not None
+            assert not self.process.task.done(), self.process.task.exception()
+            busy = self.process.outbox.pending or self.process.watch.pending
+            if len(self.faults.writes) != written or busy:
+                written, since = len(self.faults.writes), loop.time()
+            assert loop.time() - begin < NEVER_QUIET, f"never quiet: {self.faults.writes[-6:]}"
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, whatever the operator does."""
+        await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something after a while."""
+        asyncio.get_running_loop().call_later(seconds, action)
+
+    async def look_at_everything(self) -> list[Call]:
+        """Let the operator do one full pass over every cluster; give what it wrote."""
+        assert self.process is not None
+        before = len(self.faults.writes)
+        for name in self.process.inventory.clusters:
+            self.process.inventory.mark_cluster(name, everything=True)
+        await self.quiet()
+        return self.faults.writes[before:]
+
+    # Users
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Create objects, or give existing ones their spec and annotations."""
+        for raw in objects:
+            key = key_of(raw)
+            if key not in self.kubernetes.objects:
+                self.kubernetes.create(raw)
+                continue
+
+            def update(known: dict[str, Any], raw: Mapping[str, Any] = raw) -> None:
+                known["spec"] = copy.deepcopy(raw["spec"])
+                known["metadata"]["annotations"] = dict(raw["metadata"].get("annotations") or {})
+
+            self.kubernetes.change(key, update)
+
+    def amend(self, name: str, **spec: Any) -> None:
+        """Change some of a SearchAccess's spec."""
+        self.kubernetes.change(access_key(name), lambda raw: raw["spec"].update(spec))
+
+    def annotate(self, key: Key, annotation: str, value: str) -> None:
+        """Annotate an object."""
+        self.kubernetes.change(key, lambda raw: raw["metadata"]["annotations"].update({annotation: value}))
+
+    def delete(self, name: str) -> None:
+        """Delete a SearchAccess."""
+        self.kubernetes.delete(access_key(name))
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Give a SearchAccess; empty when there is none."""
+        return self.kubernetes.objects.get(access_key(name), {})
+
+    def cluster(self, name: str = CLUSTER) -> dict[str, Any]:
+        """Give a SearchCluster; empty when there is none."""
+        return self.kubernetes.objects.get((Plural.CLUSTERS, "", name), {})
+
+    def ready(self, name: str) -> tuple[str, str]:
+        """Give status and reason of a SearchAccess's Ready."""
+        found = condition_in(self.get(name), "Ready")
+        return found.get("status", ""), found.get("reason", "")
+
+    def cluster_ready(self, name: str = CLUSTER) -> tuple[str, str]:
+        """Give status and reason of a SearchCluster's Ready."""
+        found = condition_in(self.cluster(name), "Ready")
+        return found.get("status", ""), found.get("reason", "")
+
+    def notes(self, name: str) -> list[str]:
+        """Give the reasons of the events about an object, in order."""
+        return [str(note.reason) for ref, note in self.kubernetes.events if ref.name == name]
+
+    def role(self, principal: str) -> dict[str, Any]:
+        """Give a principal's role as Elasticsearch has it; empty when there is none."""
+        return self.elasticsearch.roles_now.get(OPERATOR.role_name(principal), {})
+
+    # What must always be true
+
+    def _after_role(self, name: str, raw: Mapping[str, Any]) -> None:
+        by_uid = {item["metadata"]["uid"]: item for item in self.kubernetes.objects.values()}
+        for uid in owner_uids(raw):
+            owner = by_uid.get(uid)
+            if owner is None or FINALIZER not in owner["metadata"].get("finalizers", []):
+                self.violations.append(f"{name} was written with rights of {uid}, which nothing holds back")
+
+    def _before_finalizers(self, raw: dict[str, Any], finalizers: Sequence[str]) -> None:
+        if FINALIZER in finalizers or FINALIZER not in raw["metadata"].get("finalizers", []):
+            return
+        uid = raw["metadata"]["uid"]
+        for server in self.servers.values():
+            left = [name for name, role in server.roles_now.items() if uid in owner_uids(role)]
+            if raw["kind"] == "SearchCluster":
+                left = [name for name, item in server.mappings_now.items() if OPERATOR.owns(item["metadata"])]
+            if left:
+                self.violations.append(f"{raw['metadata']['name']} was let go although {left} is there")
+
+    def check_rules(self) -> None:
+        """Check that no rule was ever broken, and that nothing failed inside the operator."""
+        assert not self.violations, self.violations
+        faults = [entry for logs in self.logs for entry in logs if entry["event"] == "reconciler failed"]
+        assert not faults, faults
+
+    # What must be true when all is quiet
+
+    def check(self, frozen: Mapping[str, Share] | None = None) -> None:
+        """Check that both sides agree with what is declared.
+
+        Args:
+            frozen: by uid, what held SearchAccesses have.
+        """
+        self.check_rules()
+        enforced: dict[str, list[Access]] = {}
+        held = frozen or {}
+        for key, raw in self.kubernetes.objects.items():
+            if key[0] is Plural.CLUSTERS:
+                continue
+            access = access_from_object(raw)
+            assert not access.deleted_at, f"{access.ref} is not let go"
+            if access.uid in held or decide(access, OPEN).do is Do.ENFORCE:
+                enforced.setdefault(access.principal, []).append(access)
+            if access.uid not in held and decide(access, OPEN).do is Do.ENFORCE:
+                ready = condition_in(raw, "Ready")
+                assert (ready.get("status"), ready.get("reason")) == ("True", "InSync"), (access.ref, raw.get("status"))
+                assert ready["observedGeneration"] == raw["metadata"]["generation"]
+                assert access.has_finalizer
+        self._check_roles(enforced, held)
+        self._check_mapping(needed=any(one.uid not in held for members in enforced.values() for one in members))
+
+    def _check_roles(self, accesses: Mapping[str, Sequence[Access]], held: Mapping[str, Share]) -> None:
+        ours = {
+            name: raw for name, raw in self.elasticsearch.roles_now.items() if OPERATOR.owns(raw.get("metadata", {}))
+        }
+        wanted = {OPERATOR.role_name(principal): members for principal, members in accesses.items()}
+        wanted = {
+            name: members
+            for name, members in wanted.items()
+            if any(member.uid not in held or held[member.uid] != Share() for member in members)
+        }
+        assert set(ours) == set(wanted)
+        for name, members in wanted.items():
+            shares = [held.get(member.uid, member.share) for member in members]
+            body = role_from_json(ours[name])
+            assert sorted(body.entries) == sorted(entry for share in shares for entry in share.entries), name
+            assert body.cluster == tuple(sorted({item for share in shares for item in share.cluster})), name
+            assert not body.other, name
+            owners = {member.uid for member in members if held.get(member.uid, member.share) != Share()}
+            assert owner_uids(ours[name]) == owners, name
+
+    def _check_mapping(self, *, needed: bool) -> None:
+        name = OPERATOR.mapping_name
+        found = self.elasticsearch.mappings_now.get(name)
+        # While nobody needs it, what others do to it is only reported.
+        if needed:
+            assert found is not None, "there is no role mapping"
+            observed = mapping_of(name, found)
+            assert OPERATOR.owns(observed.metadata)
+            assert observed.body == build_template_mapping(OPERATOR, REALM).body
+
+
+def access_key(name: str) -> Key:
+    """Give where a SearchAccess is kept."""
+    return Plural.ACCESSES, "shop", name
+
+
+def on_stage(play: Callable[[Stage], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Make a test of a play: the operator runs, in virtual time, and no rule may be broken."""
+
+    async def perform() -> None:
+        stage = Stage()
+        stage.start()
+        await play(stage)
+        await stage.stop()
+        stage.check_rules()
+
+    def test() -> None:
+        run_virtually(perform())
+
+    test.__name__, test.__doc__ = play.__name__, play.__doc__
+    return test
