@@ -13,6 +13,7 @@ from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.arena import Arena, arena
+from tests.support.world import World
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class OwnServers:
 
 
 @pytest.fixture(scope="session")
-def own_servers(request: pytest.FixtureRequest) -> Iterator[OwnServers]:
+def own_servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServers]:
+    """Servers with the CRDs, the operator's ServiceAccount and its login."""
     ensure_kubernetes_binaries()
     ensure_elasticsearch_home()
     servers = OwnServers(KubernetesServers(), LocalElasticsearch())
     try:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda start: start(), [servers.kubernetes.start, servers.elasticsearch.start]))
+        World(servers.kubernetes, servers.elasticsearch, tmp_path_factory.mktemp("own")).install()
         yield servers
     finally:
         failed = request.session.testsfailed > 0

@@ -179,6 +179,24 @@ def test_requests_and_replies_that_get_lost(field: Arena, how: str) -> None:
         assert not field.api.since(mark, lambda seen: seen.writes)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_api_server_asks_to_come_later(field: Arena, status: int) -> None:
+    refusal = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status, "message": "not now"}
+    field.world.apply(field.cluster())
+    declare(field, "calm")
+    with field.running() as process:
+        field.until_in_sync(1)
+        with field.api.fault(Fault(answer=(status, refusal)), of_accesses) as fault:
+            declare(field, "eager")
+            field.world.delete("calm", wait=False)
+            until_hit(fault, 4)
+            # Nothing is granted before the finalizer is in place.
+            assert "eager" not in field.roles()
+        field.until_in_sync(1)
+        assert set(field.roles()) == set(field.listed()) == {"eager"}
+        assert process.running
+
+
 def test_a_cluster_that_never_answers_delays_no_other(field: Arena) -> None:
     server = field.world.elasticsearch
     with (

@@ -193,10 +193,9 @@ def in_sync(found: dict[str, Any]) -> bool:
 def arena(
     kubernetes: KubernetesServers, elasticsearch: LocalElasticsearch, folder: Path, instance: str
 ) -> Iterator[Arena]:
-    """Give an arena on servers that others use before and after, but not meanwhile."""
+    """Give an arena on servers that others use before and after, but not meanwhile; see `World.install`."""
     folder.mkdir(parents=True, exist_ok=True)
     world = World(kubernetes, elasticsearch, folder, instance)
-    world.install()
     with (
         Proxy(elasticsearch.url, elasticsearch.ca_file, folder / "es-pki") as search,
         Proxy(kubernetes.url, kubernetes.ca_file, folder / "api-pki") as api,
