@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import structlog
+
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import MappingKind
@@ -22,6 +24,8 @@ from searchaccess.engine.mappings import Mappings, RoleChange
 from searchaccess.engine.telling import Teller, ref_of, waits
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
+
+log = structlog.get_logger(__name__)
 
 CONCURRENT: Final = 32
 """Finalizers written at once."""
@@ -188,8 +192,9 @@ class Pass:
     def _member(self, access: Access) -> Member:
         stance = self._stance(access)
         if stance.do is Do.ENFORCE and not access.has_finalizer:
-            # It came while roles were being read. The next pass serves it: it is marked already.
+            # It came while roles were being read, or might be served only since this pass settled the role mapping.
             self.late.add(access.uid)
+            self.around.inventory.mark(access.cluster, access.principal)
             stance = Stance(Do.HOLD, Reason.PENDING)
         return Member(access, stance)
 
@@ -199,16 +204,29 @@ class Pass:
         for number, principal in enumerate(sorted(principals)):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
-            members = [self._member(record.access) for record in self._records(principal)]
-            name = self.around.operator.role_name(principal)
-            raw = raw_roles.get(name)
-            observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
-            work = Work(principal, members, observed, self.plan_role(principal, members, observed))
-            work.mapping_seen = any(
-                (record.status.get("elasticsearch") or {}).get("mapping") == name for record in self._records(principal)
-            )
-            works.append(work)
+            try:
+                works.append(self._plan_one(principal, raw_roles))
+            except Exception as error:  # one principal that we cannot think through spoils no other
+                log.exception("cannot plan", principal=principal)
+                works.append(self._unplanned(principal, error))
         return works
+
+    def _plan_one(self, principal: str, raw_roles: Mapping[str, dict[str, Any]]) -> Work:
+        members = [self._member(record.access) for record in self._records(principal)]
+        name = self.around.operator.role_name(principal)
+        raw = raw_roles.get(name)
+        observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
+        work = Work(principal, members, observed, self.plan_role(principal, members, observed))
+        work.mapping_seen = any(
+            (record.status.get("elasticsearch") or {}).get("mapping") == name for record in self._records(principal)
+        )
+        return work
+
+    def _unplanned(self, principal: str, error: Exception) -> Work:
+        members = [self._member(record.access) for record in self._records(principal)]
+        work = Work(principal, members, None, RolePlan(self.around.operator.role_name(principal)))
+        work.failure = Failure(Reason.INTERNAL_ERROR, f"the role could not be planned: {type(error).__name__}")
+        return work
 
     def _orphans(self, raw_roles: Mapping[str, dict[str, Any]]) -> set[str]:
         """Give the principals of all roles that are ours, and count."""
@@ -239,6 +257,7 @@ class Pass:
     # Apply
 
     async def _apply(self, works: Sequence[Work], mappings: Mappings) -> None:
+        mappings.keep(work.plan.name for work in works)
         await mappings.revoke([work.role_change for work in works])
         by_name = {work.plan.name: work for work in works}
         written = await self.write([work.plan for work in works])
