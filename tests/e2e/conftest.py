@@ -33,7 +33,7 @@ def world(stack: Stack, folder: Path) -> Iterator[World]:
     world.namespace("billing")
     with world.running():
         world.apply(world.cluster(drift=QUICK))
-        world.until_cluster_reason(CLUSTER, "InSync", within=60)
+        world.until_cluster_reason(CLUSTER, "InSync", within=120)
         yield world
         clear(world)
 
@@ -80,7 +80,7 @@ def clear(world: World, keep: str = "") -> None:
         kubectl("delete", name, namespace, "--wait=false")
     try:
         for name, namespace in found:
-            kubectl("wait", "--for=delete", name, namespace, "--timeout=30s")
+            kubectl("wait", "--for=delete", name, namespace, "--timeout=60s")
     except KubectlError:
         # The test broke something: the next one shall not meet it.
         for name, namespace in found:

@@ -151,7 +151,7 @@ class World:
     def delete(self, name: str, namespace: str = "shop", *, wait: bool = True) -> None:
         """``kubectl delete`` a SearchAccess."""
         self.kubernetes.run_kubectl(
-            "delete", "searchaccess", name, "-n", namespace, f"--wait={str(wait).lower()}", "--timeout=30s"
+            "delete", "searchaccess", name, "-n", namespace, f"--wait={str(wait).lower()}", "--timeout=60s"
         )
 
     def patch(self, name: str, change: dict[str, Any], namespace: str = "shop") -> None:
@@ -187,20 +187,20 @@ class World:
         return condition_in(self.get(name, namespace), kind)
 
     def until_reason(
-        self, name: str, reason: str, *, status: str | None = None, namespace: str = "shop", within: float = 30
+        self, name: str, reason: str, *, status: str | None = None, namespace: str = "shop", within: float = 60
     ) -> dict[str, Any]:
         """Wait until a SearchAccess's Ready has a reason for its newest generation; give the SearchAccess."""
 
         return until_ready_says(lambda: self.get(name, namespace), name, reason, status, within)
 
     def until_cluster_reason(
-        self, name: str, reason: str, *, status: str | None = None, within: float = 30
+        self, name: str, reason: str, *, status: str | None = None, within: float = 60
     ) -> dict[str, Any]:
         """Wait until a SearchCluster's Ready has a reason for its newest generation; give the SearchCluster."""
 
         return until_ready_says(lambda: self.get_cluster(name), name, reason, status, within)
 
-    def until_ready(self, *names: str, namespace: str = "shop", within: float = 30) -> None:
+    def until_ready(self, *names: str, namespace: str = "shop", within: float = 60) -> None:
         """Wait until SearchAccesses are in sync."""
         for name in names:
             self.until_reason(name, "InSync", status="True", namespace=namespace, within=within)
@@ -211,7 +211,7 @@ class World:
         return [item for item in json.loads(answer)["items"] if item["involvedObject"]["name"] == name]
 
     def until_event(
-        self, name: str, reason: str, text: str = "", namespace: str = "shop", within: float = 30
+        self, name: str, reason: str, text: str = "", namespace: str = "shop", within: float = 60
     ) -> dict[str, Any]:
         """Wait for an event about an object, with a text in its message; give it."""
 
