@@ -107,7 +107,7 @@ class Mappings:
         await self._apply(plan)
         knowledge.mapping_conflict = plan.conflict
         knowledge.mapping_adopted = plan.adopted or knowledge.mapping_adopted
-        knowledge.mapping_settled = not plan.conflict and not (plan.drift and plan.write is None)
+        knowledge.mapping_settled = not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending))
         now = self._around.clock.now()
         corrected = plan.write is not None
         previous = knowledge.mapping_drift
@@ -121,6 +121,11 @@ class Mappings:
             decide(record.access, gate).do is Do.ENFORCE
             for record in self._around.inventory.of_cluster(self._session.cluster.name)
         )
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Say whose mappings are not to be swept away: all that were planned, whether it could be finished or not."""
+        if self._per_principal:
+            self._kept.update(names)
 
     async def revoke(self, changes: Iterable[RoleChange]) -> None:
         """Delete mappings of principals whose role goes, before the role goes."""
@@ -146,7 +151,6 @@ class Mappings:
         operator = self._around.operator
         for change in changes:
             role, name = change.after(), change.plan.name
-            self._kept.add(name)
             if role is None:
                 continue
             if not operator.owns(role.metadata):
