@@ -274,3 +274,14 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
     ),
 }
+
+ADOPTED = "Adopted"
+"""Reason of the event about an object that was taken over."""
+
+EVENT_DOCS: dict[str, tuple[str, str]] = {
+    Reason.DRIFT_DETECTED.value: ("Warning", "Somebody changed a role or role mapping: which field, want and have."),
+    Reason.DRIFT_CORRECTED.value: ("Normal", "It was put right."),
+    ADOPTED: ("Normal", "A foreign role or role mapping was taken over, as an annotation asked: what it was before."),
+    "any terminal reason": ("Warning", "The object became `Stalled`: a person must act."),
+}
+"""Events that are written: reason, type and when."""

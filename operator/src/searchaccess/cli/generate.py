@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.reasons import CONDITION_DOCS, ConditionType, Reason
+from searchaccess.api.reasons import CONDITION_DOCS, EVENT_DOCS, ConditionType, Reason
 from searchaccess.core.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
 
 _COMMAND: Final = "make generate"
@@ -60,6 +60,7 @@ def reasons_page() -> str:
         [f"`{reason.value}`", reason.doc.meaning, reason.doc.next_step, reason.doc.who.value, _yes(reason.doc.terminal)]
         for reason in Reason
     ]
+    events = [[name if " " in name else f"`{name}`", kind, when] for name, (kind, when) in EVENT_DOCS.items()]
     return _page(
         "Conditions and reasons",
         "What a status says, what to do next, and who does it. Every condition carries the `observedGeneration` that "
@@ -70,6 +71,10 @@ def reasons_page() -> str:
         "A *terminal* reason makes the object `Stalled`: trying again does not help. After the others the operator "
         "goes on by itself.",
         *_table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
+        "## Events",
+        "Events are few: what changes all the time stands in the status. At most 200 wait to be written at a time; "
+        "after a mass change the statuses still tell all of it.",
+        *_table(["Reason", "Type", "When"], events),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.cluster import Cluster, ClusterFacts
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
@@ -137,7 +137,7 @@ def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str,
     notes = []
     if adopted:
         text = f"role mapping {status.get('mapping')} was taken over; it was {adopted}"
-        notes.append(Note(warning=False, reason="Adopted", message=shorten(text, EVENT_LIMIT)))
+        notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
     before = previous or {}
     drift, old = status.get("drift") or {}, before.get("drift") or {}
     if drift.get("detected", 0) > old.get("detected", 0):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
 from searchaccess.api.status import (
     DRIFT_ITEMS_LIMIT,
     Drift,
@@ -101,7 +101,7 @@ def _items(
     before = {(item["object"], item["path"]): item for item in previous.get("items", [])}
     if not differences:
         # What was put right stays to be seen; what was only reported and is gone is no news any more.
-        return [DriftItem.model_validate(item) for item in before.values() if item["action"] == "Corrected"]
+        return [DriftItem.model_validate(item) for item in previous.get("items", []) if item["action"] == "Corrected"]
     items = []
     for difference in differences[:DRIFT_ITEMS_LIMIT]:
         path = shorten(difference.path, VALUE_LIMIT)
@@ -267,7 +267,7 @@ def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: 
             notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message=text))
     if facts.finding.adopted and facts.applied:
         text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
-        notes.append(Note(warning=False, reason="Adopted", message=shorten(text, EVENT_LIMIT)))
+        notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
     stalled, was_stalled = stalled_of(status), stalled_of(before)
     if stalled and stalled != was_stalled:
         notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
