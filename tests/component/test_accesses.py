@@ -258,3 +258,29 @@ async def test_a_role_of_another_kubernetes_cluster_is_left_alone(stage: Stage) 
     stage.elasticsearch.write_role(name, {"metadata": stamp})
     await begin(stage, access("orders", grant("orders-*")))
     assert name in stage.elasticsearch.roles_now
+
+
+@on_stage
+async def test_our_own_writes_are_no_reason_to_read_everything(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    before = len(stage.faults.calls)
+    stage.apply(access("billing", grant("billing-*")))
+    stage.amend("orders", grants=[grant("orders-new")])
+    await stage.quiet()
+    stage.delete("billing")
+    await stage.quiet()
+    stage.check()
+    calls = stage.faults.calls[before:]
+    assert [call for call in calls if call.method == "roles" and not call.names] == []
+    assert [call for call in calls if call.method == "mappings"] == []
+
+
+@on_stage
+async def test_several_differences_at_one_place_stay_listed(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*"), clusterCan=["monitor"]))
+    stage.elasticsearch.write_role(ROLE, stage.role(ORDERS) | {"cluster": ["all"]})
+    await stage.quiet()
+    stage.check()
+    assert drift(stage) == {"open": 0, "detected": 2, "corrected": 2}
+    assert [item["have"] for item in stage.get("orders")["status"]["drift"]["items"]] == ["", '["all"]']
+    assert await stage.look_at_everything() == []
