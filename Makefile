@@ -72,7 +72,7 @@ test-unit: $(INSTALLED) ## Run the tests that need no servers
 .PHONY: lint
 lint: fmt-check ## Check style, and that imports point inward
 	$(RUN) -m ruff check
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 
 .PHONY: fmt-check
 fmt-check: $(INSTALLED)
