@@ -1,6 +1,7 @@
 """`make demo`: the product on real servers, step by step. `KEEP=1` leaves them running to play with."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -35,7 +36,7 @@ STEPS = (
 )
 FAILED, INTERRUPTED = 1, 130
 _LONG = 500
-_KNOWN = (DemoError, BuildError, ServerStartError, KubectlError, httpx.HTTPError)
+_KNOWN = (DemoError, BuildError, KubectlError, httpx.HTTPError)
 
 
 def main() -> int:
@@ -65,6 +66,8 @@ def show(stage: Stage, *, keep: bool) -> int:
     except httpx.HTTPStatusError as error:
         request, answer = error.request, error.response
         return _fail(stage, f"{request.method} {request.url}: {answer.status_code} {answer.text[:_LONG]}")
+    except ServerStartError as error:
+        return _fail(stage, _in_short(str(error)))
     except _KNOWN as error:
         return _fail(stage, str(error))
     except Exception as error:  # noqa: BLE001 - a person sees one line, and a file has the rest.
@@ -103,6 +106,13 @@ def _fail(stage: Stage, message: str) -> int:
     if stage.has_operator:
         console.print(f"The operator's log: {stage.operator.log}", soft_wrap=True)
     return FAILED
+
+
+def _in_short(message: str) -> str:
+    """Leave of a message with the end of a log its first line, and the first line of the log that tells of trouble."""
+    first, *rest = message.splitlines()
+    trouble = next((line for line in rest if re.search(r"exception:|error:|fatal", line, re.IGNORECASE)), "")
+    return f"{first} {trouble}".strip()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

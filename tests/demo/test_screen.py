@@ -10,6 +10,7 @@ from tests.demo import __main__ as demo
 from tests.demo.calls import Call
 from tests.demo.screen import Screen, fold_columns
 from tests.demo.stage import DemoError, Stage
+from tests.stack.processes import ServerStartError
 from tests.stack.stack import Stack
 
 LISTING = [
@@ -84,3 +85,14 @@ def test_what_stops_the_demo_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) 
     assert "so far" in output
     assert "✗ the operator is gone" in output
     assert "Traceback" not in output
+
+
+def test_a_server_that_does_not_start_is_told_without_its_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(_: Stage) -> None:
+        log = ["The end of es.log:", "up", "org.BindException: Address already in use", "  at java.base/sun.nio"]
+        raise ServerStartError("\n".join(["elasticsearch ended with 1.", *log]))
+
+    code, output = shown(step, monkeypatch=monkeypatch)
+    assert code == 1
+    assert "✗ elasticsearch ended with 1. org.BindException: Address already in use\n" in output
+    assert "at java" not in output

@@ -1,6 +1,7 @@
 """Server processes that never outlive the tests."""
 
 import atexit
+import fcntl
 import os
 import queue
 import random
@@ -8,12 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 _EXEC_WRAPPER = Path(__file__).with_name("dies_with_parent.py")
 _LOG_TAIL_LINES = 30
@@ -28,12 +31,27 @@ class ServerStartError(RuntimeError):
 
 
 def free_port() -> int:
+    """A port that nobody listens on, and that no other launcher of this user is about to give to a server."""
     for _ in range(100):
         port = random.choice(_PORTS)  # noqa: S311 - not a secret.
-        with socket.socket() as probe, suppress(OSError):
+        with suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            _reserve(port)
             return port
     raise ServerStartError("No free loopback port was found.")
+
+
+def _reserve(port: int) -> None:
+    """Hold a lock as long as this process lives: a server binds its port seconds after it was chosen."""
+    folder = Path(tempfile.gettempdir()) / f"searchaccess-stack-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handle = (folder / str(port)).open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise
+    _RESERVED.append(handle)
 
 
 class ServerProcess:
@@ -172,6 +190,7 @@ class _Spawner:
             self._requests.get()()
 
 
+_RESERVED: list[IO[str]] = []
 _SPAWNER = _Spawner()
 _RUNNING: set[ServerProcess] = set()
 
