@@ -165,7 +165,9 @@ def advance_drift(
 def build_drift(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> Drift:
     """Give the drift part of a SearchAccess's status."""
     enforced = facts.stance.do is Do.ENFORCE
-    shown = facts.finding.drift if enforced else facts.finding.differences
+    # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
+    observes = not enforced and facts.stance.reason is None
+    shown = facts.finding.differences if observes else facts.finding.drift
     return advance_drift(facts.finding.drift, shown, previous, now, corrected=facts.applied and enforced)
 
 
