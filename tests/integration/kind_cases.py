@@ -216,7 +216,6 @@ def accepted() -> list[Case]:
     for privilege in ("read", "view_index_metadata", "indices:data/read/search*", "indices:data/write/bulk[s]"):
         cases.grant(f"the privilege {privilege} alone", {"can": [], "privileges": [privilege]})
     cases.grant("every action", {"can": ["read", "append", "write", "delete", "monitor", "manage"]})
-    cases.grant("can as null", {"can": None, "privileges": ["read"]})
     cases.grant("fields and where for a reader", _FIELDS | _WHERE)
     cases.grant("fields and where with raw privileges", _FIELDS | _WHERE | {"can": [], "privileges": ["read"]})
     deep = {

@@ -31,10 +31,12 @@ def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     return schema
 
 
-def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list: bool = False) -> dict[str, Any]:
     """Turn a pydantic JSON schema into a structural one.
 
     A ``pattern`` is not kept, as its message would show the expression: each has a CEL rule that says what to write.
+    Within lists no defaults are kept: ``kubectl apply`` and GitOps tools compare lists as a whole, and would see a
+    difference in every object at every look.
 
     https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
     """
@@ -42,15 +44,19 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     if "const" in schema:
         schema = schema | {"enum": [schema["const"]]}
     result = {key: schema[key] for key in _KEYWORDS if schema.get(key) is not None}
+    if in_list:
+        result.pop("default", None)
     result |= {key: value for key, value in schema.items() if key.startswith("x-kubernetes-")}
     if "pattern" in schema and "x-kubernetes-validations" not in result:
         raise ValueError(f"a pattern without a CEL rule: {schema}")
     if "description" in result:
         result["description"] = " ".join(result["description"].split())
     if "properties" in schema:
-        result["properties"] = {name: _structural(part, definitions) for name, part in schema["properties"].items()}
+        result["properties"] = {
+            name: _structural(part, definitions, in_list=in_list) for name, part in schema["properties"].items()
+        }
     if isinstance(schema.get("items"), dict):
-        result["items"] = _structural(schema["items"], definitions)
+        result["items"] = _structural(schema["items"], definitions, in_list=True)
     return result
 
 

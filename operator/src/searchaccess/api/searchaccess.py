@@ -131,10 +131,15 @@ class FieldRules(ApiModel):
     """Which fields of a document may be read."""
 
     include: Annotated[list[FieldName], Field(min_length=1, max_length=200)] = ["*"]
-    """Fields that may be read; wildcards allowed, such as `customer.*`."""
+    """Fields that may be read; wildcards allowed, such as `customer.*`. All fields when absent."""
 
     exclude: Annotated[list[FieldName], Field(max_length=200)] = []
     """Fields that may not be read, although `include` has them; wildcards allowed."""
+
+
+_HAS_CAN = "(has(self.can) && size(self.can) > 0)"
+_HAS_PRIVILEGES = "(has(self.privileges) && size(self.privileges) > 0)"
+_READS = "(has(self.can) && self.can.exists(a, a == 'read'))"
 
 
 class Grant(ApiModel):
@@ -143,16 +148,16 @@ class Grant(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
-                "size(self.can) > 0 || size(self.privileges) > 0",
+                f"{_HAS_CAN} || {_HAS_PRIVILEGES}",
                 "say what may be done: add can: [read] (read, append, write, delete, monitor, manage), "
                 "or privileges: [...] with Elasticsearch's own names",
             ),
             cel(
-                "!has(self.fields) || self.can.exists(a, a == 'read') || size(self.privileges) > 0",
+                f"!has(self.fields) || {_READS} || {_HAS_PRIVILEGES}",
                 "fields limits what can be read: add read to can, or remove fields",
             ),
             cel(
-                "!has(self.where) || self.can.exists(a, a == 'read') || size(self.privileges) > 0",
+                f"!has(self.where) || {_READS} || {_HAS_PRIVILEGES}",
                 "where limits what can be read, not what can be written: add read to can, or remove where",
             ),
         )
