@@ -1,5 +1,6 @@
 """Status of both kinds: what is true, what is different, and who must act. Never a secret value."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -159,7 +160,7 @@ class SearchClusterStatus(ApiModel):
     """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
 
 
-def condition_of(status: dict[str, Any] | None, kind: ConditionType) -> dict[str, Any] | None:
+def condition_of(status: Mapping[str, Any] | None, kind: ConditionType) -> dict[str, Any] | None:
     """Give the condition of a type from a status as Kubernetes stores it, or None."""
     for condition in (status or {}).get("conditions", []):
         if condition.get("type") == kind:

@@ -13,6 +13,7 @@ from searchaccess.api.status import (
     Identity,
     SearchAccessStatus,
     Truth,
+    condition_of,
 )
 from searchaccess.core.access import Access
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
@@ -286,12 +287,9 @@ def stalled_of(status: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def is_ready(status: Mapping[str, Any] | None) -> bool:
     """Say whether a status says Ready."""
-    return any(
-        condition["type"] == ConditionType.READY and condition["status"] == TRUE
-        for condition in (status or {}).get("conditions", [])
-    )
+    return (condition_of(status, ConditionType.READY) or {}).get("status") == TRUE
 
 
 def is_drifted(status: Mapping[str, Any] | None) -> bool:
-    """Say whether a status says that differences stand."""
-    return bool(((status or {}).get("drift") or {}).get("open"))
+    """Say whether a status says that somebody's change stands."""
+    return (condition_of(status, ConditionType.DRIFTED) or {}).get("status") == TRUE
