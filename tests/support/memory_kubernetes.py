@@ -119,11 +119,11 @@ class MemoryKubernetes:
 
         return await self._faults.perform(Call(SIDE, "list_objects", (plural,)), read)
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         call = Call(SIDE, "replace_status", (ref.name,), write=True)
-        await self._faults.perform(call, lambda: self._replace_status(ref, status))
+        return await self._faults.perform(call, lambda: self._replace_status(ref, status))
 
-    def _replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
+    def _replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         key, after = self._same(ref)
         try:
             _STATUSES[ref.plural].model_validate(dict(status))
@@ -132,12 +132,13 @@ class MemoryKubernetes:
         after["status"] = json.loads(json.dumps(status))
         if after != self.objects[key]:
             self._store(key, after)
+        return str(after["metadata"]["resourceVersion"])
 
-    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         call = Call(SIDE, "set_finalizers", (ref.name, *after), write=True)
-        await self._faults.perform(call, lambda: self._set_finalizers(ref, before, after))
+        return await self._faults.perform(call, lambda: self._set_finalizers(ref, before, after))
 
-    def _set_finalizers(self, ref: ObjectRef, before: Sequence[str], finalizers: Sequence[str]) -> None:
+    def _set_finalizers(self, ref: ObjectRef, before: Sequence[str], finalizers: Sequence[str]) -> str:
         key, after = self._same(ref)
         known = after["metadata"].get("finalizers", [])
         if known != list(before):
@@ -148,6 +149,7 @@ class MemoryKubernetes:
         after["metadata"]["finalizers"] = list(finalizers)
         if after != self.objects[key]:
             self._store(key, after)
+        return str(after["metadata"]["resourceVersion"])
 
     def _same(self, ref: ObjectRef) -> tuple[Key, dict[str, Any]]:
         key = (ref.plural, ref.namespace, ref.name)

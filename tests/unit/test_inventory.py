@@ -254,3 +254,26 @@ def test_a_uid_marks_its_access_or_cluster_and_nothing_when_it_is_gone(inventory
 def test_an_access_of_an_unknown_cluster_wakes_the_host(inventory: Inventory) -> None:
     inventory.see_access(_access(name="homeless", cluster="nowhere"))
     assert inventory.changed.is_set()
+
+
+def test_a_late_event_from_before_our_own_write_says_nothing_of_status_and_finalizers(inventory: Inventory) -> None:
+    uid = _access()["metadata"]["uid"]
+    record = inventory.accesses[uid]
+    record.status_json = '{"access":"r orders-*"}'
+    inventory.wrote(uid, "105")
+    late = _access(103)
+    late["metadata"]["finalizers"] = []
+    late.pop("status", None)
+    inventory.see_access(late)
+    assert inventory.accesses[uid].status_json == '{"access":"r orders-*"}'
+    assert not inventory.dirty("prod").principals
+
+
+def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(inventory: Inventory) -> None:
+    uid = _access()["metadata"]["uid"]
+    inventory.wrote(uid, "105")
+    late = _access(103)
+    late["metadata"]["generation"] = 99
+    inventory.see_access(late)
+    assert inventory.accesses[uid].access.generation == 99
+    assert inventory.dirty("prod").principals == {PRINCIPAL}

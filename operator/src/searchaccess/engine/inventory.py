@@ -80,6 +80,8 @@ class Inventory:
         self._gone_clusters: set[str] = set()
         self.writing: set[str] = set()
         """Uids whose status is on its way: what events say of it meanwhile is old."""
+        self._written: dict[str, int] = {}
+        """By uid, the resource version that our last write made."""
         self.changed = asyncio.Event()
         """Set when a SearchCluster comes or goes, or an access names an unknown one."""
 
@@ -159,7 +161,8 @@ class Inventory:
             return
         access = access_from_object(raw)
         status_json = stable_json(raw["status"]) if raw.get("status") else ""
-        if known and uid in self.writing:
+        if known and self._older_than_ours(uid, seen_version):
+            access = replace(access, finalizers=known.access.finalizers)
             status_json = known.status_json
         if known is None:
             self.accesses[uid] = AccessRecord(access, status_json)
@@ -177,9 +180,18 @@ class Inventory:
         if news:
             self.mark(access.cluster, access.principal)
 
+    def wrote(self, uid: str, version: str) -> None:
+        """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
+        if uid not in self._gone:
+            self._written[uid] = max(_version(version), self._written.get(uid, 0))
+
+    def _older_than_ours(self, uid: str, version: str) -> bool:
+        return uid in self.writing or _version(version) < self._written.get(uid, 0)
+
     def forget_access(self, uid: str) -> None:
         """Take in that a SearchAccess is gone."""
         self._gone.add(uid)
+        self._written.pop(uid, None)
         known = self.accesses.pop(uid, None)
         if known:
             self._unindex(known.access)
@@ -196,7 +208,8 @@ class Inventory:
         if known and _version(cluster.resource_version) <= _version(known.cluster.resource_version):
             return
         status_json = stable_json(raw["status"]) if raw.get("status") else ""
-        if known and cluster.uid in self.writing:
+        if known and self._older_than_ours(cluster.uid, cluster.resource_version):
+            cluster = replace(cluster, finalizers=known.cluster.finalizers)
             status_json = known.status_json
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
         if known is None or known.cluster.uid != cluster.uid:

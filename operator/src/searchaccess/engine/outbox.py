@@ -147,14 +147,16 @@ class Outbox:
     async def _write(self, entry: _Entry) -> None:
         if entry.status is not None:
             try:
-                await self._kubernetes.replace_status(entry.ref, entry.status)
+                version = await self._kubernetes.replace_status(entry.ref, entry.status)
+                self._inventory.wrote(entry.ref.uid, version)
             except Rejected as error:
                 # Such as by a CRD that is older than the operator. What follows matters more.
                 log.error("status refused", object=entry.ref.name, error=error.message)  # noqa: TRY400 - says it all
             entry.status = None
         if entry.finalizers is not None:
             before, after = entry.finalizers
-            await self._kubernetes.set_finalizers(entry.ref, before, after)
+            version = await self._kubernetes.set_finalizers(entry.ref, before, after)
+            self._inventory.wrote(entry.ref.uid, version)
             entry.finalizers = None
         try:
             while entry.notes:

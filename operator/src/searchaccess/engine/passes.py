@@ -164,12 +164,13 @@ class Pass:
             after = (*access.finalizers, FINALIZER)
             async with gate:
                 try:
-                    await self.around.kubernetes.set_finalizers(ref_of(access), access.finalizers, after)
+                    version = await self.around.kubernetes.set_finalizers(ref_of(access), access.finalizers, after)
                 except ExternalError as error:
                     message = f"the finalizer could not be written: {error.message}"
                     self.held[access.uid] = Stance(Do.HOLD, Reason.PENDING, message)
                     self.unfinished.add(access.principal)
                 else:
+                    self.around.inventory.wrote(access.uid, version)
                     record.access = replace(record.access, finalizers=after)
 
         await asyncio.gather(*(ensure(record) for record in records))

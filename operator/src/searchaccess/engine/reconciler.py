@@ -234,7 +234,8 @@ class Reconciler:
         if cluster.has_finalizer or cluster.deleted_at:
             return
         after = (*cluster.finalizers, FINALIZER)
-        await self._around.kubernetes.set_finalizers(_ref(cluster), cluster.finalizers, after)
+        version = await self._around.kubernetes.set_finalizers(_ref(cluster), cluster.finalizers, after)
+        self._around.inventory.wrote(cluster.uid, version)
         record = self._around.inventory.clusters.get(self._name)
         if record:
             record.cluster = replace(record.cluster, finalizers=after)

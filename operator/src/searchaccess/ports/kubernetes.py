@@ -35,16 +35,16 @@ class KubernetesPort(Protocol):
     async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
         """Give all objects of a kind, in all namespaces."""
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
-        """Replace an object's status.
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+        """Replace an object's status; give the object's resource version then.
 
         Raises:
             Conflict: another object has this name now.
             NotFound: the object is gone.
         """
 
-    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
-        """Replace an object's finalizers, if they are still as before.
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
+        """Replace an object's finalizers, if they are still as before; give its resource version then.
 
         Raises:
             Conflict: they are not, or another object has this name now.

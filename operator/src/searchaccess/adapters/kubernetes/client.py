@@ -103,22 +103,22 @@ class KubernetesClient:
                 return found
             following = f"&continue={token}"
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> None:
-        """Replace an object's status, if it is still the same object."""
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+        """Replace an object's status, if it is still the same object; give its resource version."""
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        await self._call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH)
+        return _version(await self._call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
 
-    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> None:
-        """Replace an object's finalizers, if they are still as before."""
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
+        """Replace an object's finalizers, if they are still as before; give its resource version."""
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
             {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
         ]
-        await self._call("PATCH", _path(ref), patch, _JSON_PATCH)
+        return _version(await self._call("PATCH", _path(ref), patch, _JSON_PATCH))
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
@@ -155,6 +155,10 @@ def _part(answer: Any, *keys: str) -> Any:
             raise Unexpected(f"the API server's answer lacks {'.'.join(keys)}")
         answer = answer[key]
     return answer
+
+
+def _version(body: Mapping[str, Any]) -> str:
+    return str(body.get("metadata", {}).get("resourceVersion", ""))
 
 
 def _path(ref: ObjectRef) -> str:
