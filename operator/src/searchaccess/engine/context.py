@@ -56,6 +56,10 @@ class Knowledge:
     mapping_drift: Drift | None = None
     rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     """By uid: generation and request that Elasticsearch refused, and its message."""
+    settled: dict[str, int] = field(default_factory=dict)
+    """By principal, fingerprint of its role as it was when nothing was to be done or told about it."""
+    settled_gate: Gate = OPEN
+    """The gate for which that was so."""
     ready: set[str] = field(default_factory=set)
     drifted: set[str] = field(default_factory=set)
     roles: set[str] = field(default_factory=set)

@@ -13,15 +13,15 @@ from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.access import Access
 from searchaccess.core.canonical import role_from_json
 from searchaccess.core.compose import Member
-from searchaccess.core.mapping import MappingPlan
 from searchaccess.core.ownership import Role
 from searchaccess.core.plan import Finding, RolePlan, plan_role
 from searchaccess.core.report import AccessFacts, Failure, seen_of
 from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
 from searchaccess.engine.inventory import AccessRecord
-from searchaccess.engine.mappings import Mappings, RoleChange
+from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.telling import Teller, ref_of, waits
+from searchaccess.engine.work import Work, fingerprint
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
@@ -36,41 +36,6 @@ BREATH: Final = 100
 
 
 @dataclass(slots=True)
-class Work:
-    """One principal in a pass."""
-
-    principal: str
-    members: list[Member]
-    observed: Role | None
-    plan: RolePlan
-    failure: Failure | None = None
-    applied: bool = False
-
-    mapping: MappingPlan | None = None
-    """What was found and done about its role mapping, where each principal has one."""
-    mapping_seen: bool = False
-    """Whether a status says that it had a role mapping of its own."""
-
-    @property
-    def role_change(self) -> RoleChange:
-        """What its role mapping depends on."""
-        enforced = any(member.stance.do is Do.ENFORCE for member in self.members)
-        return RoleChange(self.plan, self.observed, enforced, self.mapping_seen)
-
-    def finding_of(self, uid: str) -> Finding:
-        """Give what was found about a SearchAccess, in its role and in its role mapping."""
-        finding = self.plan.findings.get(uid, Finding())
-        if self.mapping is None or not (self.mapping.drift or self.mapping.conflict):
-            return finding
-        return replace(
-            finding,
-            drift=(*finding.drift, *self.mapping.drift),
-            differences=(*finding.differences, *self.mapping.drift),
-            conflict=finding.conflict or self.mapping.conflict,
-        )
-
-
-@dataclass(slots=True)
 class Pass:
     """One pass.
 
@@ -78,11 +43,13 @@ class Pass:
         around: what all reconcilers share.
         session: the connected cluster.
         principals: whom to look at; None: everybody, and orphans.
+        dirty: of everybody, about whom there is news.
     """
 
     around: Surroundings
     session: Session
     principals: frozenset[str] | None
+    dirty: frozenset[str] = frozenset()
     unfinished: set[str] = field(default_factory=set)
     """Principals that need another look soon."""
     trouble: Failure | None = None
@@ -108,15 +75,15 @@ class Pass:
         except ExternalError as error:
             self._tell_failure(mine, error)
             raise
-        works = await self._plan(mine, raw_roles)
-        for start in range(0, len(works), CHUNK):
-            chunk = works[start : start + CHUNK]
+        principals = sorted(mine | self._orphans(raw_roles) if self.principals is None else mine)
+        for start in range(0, len(principals), CHUNK):
+            works = await self._plan(principals[start : start + CHUNK], raw_roles)
             try:
-                await self._apply(chunk, mappings)
+                await self._apply(works, mappings)
             except ExternalError as error:
-                self._tell_failure({work.principal for work in works[start:]}, error)
+                self._tell_failure(set(principals[start:]), error)
                 raise
-            await self._report(chunk)
+            await self._report(works)
         if self.principals is None:
             await mappings.sweep()
 
@@ -136,10 +103,7 @@ class Pass:
             # Roles are read after it, so that they are fresh when they are written.
             await self._ensure_finalizers(missing)
             missing = []
-        spec = self.session.cluster.spec
-        mappings = Mappings(
-            self.around, self.session, per_principal=spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
-        )
+        mappings = Mappings(self.around, self.session, per_principal=self._per_principal())
         raw_roles, _, _ = await asyncio.gather(
             self._read_roles(names),
             mappings.observe(names, everything=everything),
@@ -147,6 +111,10 @@ class Pass:
         )
         await mappings.settle()
         return raw_roles, mappings
+
+    def _per_principal(self) -> bool:
+        spec = self.session.cluster.spec
+        return spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
 
     def _names(self, principals: set[str]) -> list[str] | None:
         names = sorted(self.around.operator.role_name(principal) for principal in principals if principal)
@@ -199,12 +167,16 @@ class Pass:
             stance = Stance(Do.HOLD, Reason.PENDING)
         return Member(access, stance)
 
-    async def _plan(self, mine: set[str], raw_roles: Mapping[str, dict[str, Any]]) -> list[Work]:
-        principals = mine | self._orphans(raw_roles) if self.principals is None else mine
+    async def _plan(self, principals: Sequence[str], raw_roles: Mapping[str, dict[str, Any]]) -> list[Work]:
         works = []
-        for number, principal in enumerate(sorted(principals)):
+        settled = self._settled()
+        for number, principal in enumerate(principals):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
+            raw = raw_roles.get(self.around.operator.role_name(principal))
+            if principal not in self.dirty and raw and settled.get(principal) == fingerprint(raw):
+                # Nobody declared anything new and the role is as it was when all was well: so it still is.
+                continue
             try:
                 works.append(self._plan_one(principal, raw_roles))
             except Exception as error:  # one principal that we cannot think through spoils no other
@@ -212,12 +184,20 @@ class Pass:
                 works.append(self._unplanned(principal, error))
         return works
 
+    def _settled(self) -> dict[str, int]:
+        knowledge = self.session.knowledge
+        if knowledge.settled_gate != knowledge.gate:
+            knowledge.settled.clear()
+            knowledge.settled_gate = knowledge.gate
+        return knowledge.settled if self.principals is None else {}
+
     def _plan_one(self, principal: str, raw_roles: Mapping[str, dict[str, Any]]) -> Work:
         members = [self._member(record.access) for record in self._records(principal)]
         name = self.around.operator.role_name(principal)
         raw = raw_roles.get(name)
         observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
         work = Work(principal, members, observed, self.plan_role(principal, members, observed))
+        work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
             (record.status.get("elasticsearch") or {}).get("mapping") == name for record in self._records(principal)
         )
@@ -351,13 +331,17 @@ class Pass:
     # Report
 
     async def _report(self, works: Sequence[Work]) -> None:
-        teller = Teller(self.around, self.session.knowledge)
+        teller, settled = Teller(self.around, self.session.knowledge), self.session.knowledge.settled
+        per_principal = self._per_principal()
         for number, work in enumerate(works):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             if work.failure is not None:
                 self.unfinished.add(work.principal)
                 self.trouble = work.failure
+            settled.pop(work.principal, None)
+            if work.fingerprint is not None and work.uneventful and not per_principal:
+                settled[work.principal] = work.fingerprint
             for member in work.members:
                 if member.access.uid in self.late:
                     continue
@@ -368,8 +352,7 @@ class Pass:
         if member.access.deleted_at and work.failure is None and not finding.conflict:
             teller.let_go(member.access)
             return
-        spec = self.session.cluster.spec
-        per_principal = spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
+        per_principal = self._per_principal()
         facts = AccessFacts(
             access=member.access,
             stance=member.stance,

@@ -10,10 +10,7 @@ import structlog
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import ClusterCounts
-from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster, judge
-from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
@@ -22,10 +19,9 @@ from searchaccess.engine.inventory import Dirty
 from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.passes import Pass
 from searchaccess.engine.schedule import Schedule, seconds
-from searchaccess.engine.telling import Teller, waits
+from searchaccess.engine.telling import Teller, cluster_ref, tell_cluster, waits
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError
-from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +100,7 @@ class Reconciler:
                 self._recovered()
         except ExternalError as error:
             self._failed(error, dirty)
-        self._tell_cluster()
+        tell_cluster(self._around, self._knowledge, self._name, self._schedule.probe_state)
 
     # Time
 
@@ -167,7 +163,7 @@ class Reconciler:
             self._schedule.retry_in(CLOSED_RETRY)
             return
         if everything or dirty.everything:
-            await self._pass(session, None)
+            await self._pass(session, None, dirty)
         elif dirty.principals:
             await self._pass(session, frozenset(dirty.principals))
         if cluster.deleted_at:
@@ -179,9 +175,11 @@ class Reconciler:
         operations, self._knowledge.operations = self._knowledge.operations, 0
         return self._schedule.probed(probe, operations)
 
-    async def _pass(self, session: Session, principals: frozenset[str] | None) -> None:
+    async def _pass(self, session: Session, principals: frozenset[str] | None, dirty: Dirty | None = None) -> None:
         started = self._around.clock.monotonic()
-        one = Pass(self._around, session, principals)
+        if dirty and dirty.everything:
+            self._knowledge.settled.clear()
+        one = Pass(self._around, session, principals, frozenset(dirty.principals) if dirty else frozenset())
         try:
             await one.run()
         except ExternalError:
@@ -234,7 +232,7 @@ class Reconciler:
         if cluster.has_finalizer or cluster.deleted_at:
             return
         after = (*cluster.finalizers, FINALIZER)
-        version = await self._around.kubernetes.set_finalizers(_ref(cluster), cluster.finalizers, after)
+        version = await self._around.kubernetes.set_finalizers(cluster_ref(cluster), cluster.finalizers, after)
         self._around.inventory.wrote(cluster.uid, version)
         record = self._around.inventory.clusters.get(self._name)
         if record:
@@ -296,7 +294,7 @@ class Reconciler:
 
     def _drop_finalizer(self, cluster: Cluster) -> None:
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
-        self._around.outbox.put_finalizers(_ref(cluster), cluster.finalizers, after)
+        self._around.outbox.put_finalizers(cluster_ref(cluster), cluster.finalizers, after)
 
     # Trouble
 
@@ -347,55 +345,6 @@ class Reconciler:
         told = [(record, decide(record.access, OPEN)) for record in records]
         Teller(self._around, knowledge).tell_failure(told, failure)
 
-    # Telling
-
-    def _tell_cluster(self) -> None:
-        record = self._around.inventory.clusters.get(self._name)
-        if record is None:
-            return
-        knowledge = self._knowledge
-        failure = knowledge.closed or knowledge.failure or knowledge.trouble
-        if failure is None and knowledge.mapping_conflict:
-            gate = knowledge.gate
-            failure = Failure(Reason.OWNERSHIP_CONFLICT, gate.message)
-        report = ClusterReport(
-            cluster=record.cluster,
-            facts=knowledge.facts,
-            failure=failure,
-            licensed=knowledge.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
-            counts=self._counts(),
-            drift=knowledge.mapping_drift,
-            mapping=self._around.operator.mapping_name if knowledge.mapping_drift else "",
-            probe=self._schedule.probe_state,
-            uuid=knowledge.uuid,
-        )
-        previous = record.status
-        status = build_cluster_status(report, previous, self._around.clock.now())
-        notes = build_cluster_notes(previous, status, knowledge.mapping_adopted)
-        knowledge.mapping_adopted = ""
-        text = stable_json(status)
-        if text == record.status_json:
-            self._around.outbox.put_notes(_ref(record.cluster), notes)
-            return
-        record.status_json = text
-        self._around.outbox.put_status(_ref(record.cluster), status, notes)
-
-    def _counts(self) -> ClusterCounts | None:
-        knowledge = self._knowledge
-        if not knowledge.uuid:
-            return None
-        return ClusterCounts(
-            accesses=self._around.inventory.count(self._name),
-            ready=len(knowledge.ready),
-            drifted=len(knowledge.drifted),
-            roles=len(knowledge.roles),
-            foreign_roles=knowledge.foreign,
-        )
-
 
 def _same_spec(one: Cluster, other: Cluster) -> bool:
     return (one.uid, one.generation) == (other.uid, other.generation)
-
-
-def _ref(cluster: Cluster) -> ObjectRef:
-    return ObjectRef(Plural.CLUSTERS, "", cluster.name, cluster.uid)

@@ -23,8 +23,10 @@ SEARCHABLE: Final = 2.0
 """Seconds after which a write of somebody else can be read by a search, as a read of everything is: the index is
 refreshed every second. The sequence number moves before that, so a read at once may still give the old state."""
 
-DUTY: Final = 10.0
-"""After a full read that the probe asked for, rest so many times as long as it took."""
+DUTY: Final = 5.0
+"""After a full read that found nothing to do, rest so many times as long as it took."""
+LONGEST_REST: Final = 10.0
+"""Seconds of such a rest at most."""
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -146,7 +148,7 @@ class Schedule:
         self._next_sweep = now + self._sweep_every
         if not changed:
             # On a cluster where others write security objects all the time, full reads stay a small part of the load.
-            self._next_probe = max(self._next_probe, now + DUTY * (now - started))
+            self._next_probe = max(self._next_probe, now + min(LONGEST_REST, DUTY * (now - started)))
 
     def settling(self) -> tuple[float, float]:
         """Give how long it must be quiet before a burst counts as over, and how long to wait at most (seconds)."""

@@ -1,15 +1,22 @@
 """Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
 
 from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
 from searchaccess.api.constants import FINALIZER
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import ClusterCounts
 from searchaccess.core.access import Access
 from searchaccess.core.canonical import stable_json
+from searchaccess.core.cluster import Cluster
+from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.report import AccessFacts, Failure, build_access_status, build_notes, is_drifted, is_ready
 from searchaccess.core.stance import Stance
 from searchaccess.engine.context import Knowledge, Surroundings
 from searchaccess.engine.inventory import AccessRecord
 from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+ProbeState: TypeAlias = Literal["Active", "Unavailable"]
 
 
 def ref_of(access: Access) -> ObjectRef:
@@ -71,3 +78,56 @@ class Teller:
         """Say of SearchAccesses that something did not happen."""
         for record, stance in records:
             self.tell(AccessFacts(record.access, stance, failure=failure))
+
+
+def cluster_ref(cluster: Cluster) -> ObjectRef:
+    """Name a SearchCluster."""
+    return ObjectRef(Plural.CLUSTERS, "", cluster.name, cluster.uid)
+
+
+def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: ProbeState | None) -> None:
+    """Compute a SearchCluster's status, and have it written if it is news.
+
+    Args:
+        around: what all reconcilers share.
+        knowledge: what its reconciler knows.
+        name: the SearchCluster's name.
+        probe: whether changes are noticed by the probe; None: not known yet.
+    """
+    record = around.inventory.clusters.get(name)
+    if record is None:
+        return
+    failure = knowledge.closed or knowledge.failure or knowledge.trouble
+    if failure is None and knowledge.mapping_conflict:
+        failure = Failure(Reason.OWNERSHIP_CONFLICT, knowledge.gate.message)
+    report = ClusterReport(
+        cluster=record.cluster,
+        facts=knowledge.facts,
+        failure=failure,
+        licensed=knowledge.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
+        counts=_counts(around, knowledge, name) if knowledge.uuid else None,
+        drift=knowledge.mapping_drift,
+        mapping=around.operator.mapping_name if knowledge.mapping_drift else "",
+        probe=probe,
+        uuid=knowledge.uuid,
+    )
+    previous = record.status
+    status = build_cluster_status(report, previous, around.clock.now())
+    notes = build_cluster_notes(previous, status, knowledge.mapping_adopted)
+    knowledge.mapping_adopted = ""
+    text = stable_json(status)
+    if text == record.status_json:
+        around.outbox.put_notes(cluster_ref(record.cluster), notes)
+        return
+    record.status_json = text
+    around.outbox.put_status(cluster_ref(record.cluster), status, notes)
+
+
+def _counts(around: Surroundings, knowledge: Knowledge, name: str) -> ClusterCounts:
+    return ClusterCounts(
+        accesses=around.inventory.count(name),
+        ready=len(knowledge.ready),
+        drifted=len(knowledge.drifted),
+        roles=len(knowledge.roles),
+        foreign_roles=knowledge.foreign,
+    )
