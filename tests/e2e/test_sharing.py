@@ -130,11 +130,14 @@ def test_observing_one_reports_its_drift_and_the_others_is_put_right(world: Worl
     world.until_ready("watched", namespace="billing")
 
     edit(world, "watched", "two", "read")
+    observed = world.until_reason("watched", "DriftDetected", status="False", namespace="billing", within=WITHIN)
+    assert [item["path"] for item in observed["status"]["drift"]["items"]] == ["indices[watched-two].privileges"]
+
+    # Not before the first was told: a role has no version to compare, so what comes between the operator's read and its
+    # write is overwritten unseen.
     edit(world, "watched", "one", "all")
     expected = {"watched-one": READ, "watched-two": {"read"}}
     eventually(lambda: entries(world, "watched") == expected, within=WITHIN, what="only the enforced entry is healed")
-    observed = world.until_reason("watched", "DriftDetected", status="False", namespace="billing", within=WITHIN)
-    assert [item["path"] for item in observed["status"]["drift"]["items"]] == ["indices[watched-two].privileges"]
     world.until_ready("watched")
     told = eventually(lambda: world.get("watched")["status"]["drift"]["items"], within=WITHIN)
     assert [item["path"] for item in told] == ["indices[watched-one].privileges"]
