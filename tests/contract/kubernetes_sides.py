@@ -11,7 +11,7 @@ from searchaccess.ports.kubernetes import KubernetesPort, Plural
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.clocks import SettableClock
 from tests.support.faults import Faults
-from tests.support.memory_kubernetes import MemoryKubernetes, key_of
+from tests.support.memory_kubernetes import PAGE, MemoryKubernetes, key_of
 from tests.support.operatorprocess import ROOT
 from tests.support.world import SYSTEM
 
@@ -101,7 +101,7 @@ class RealObjects(KubernetesSide):
         namespace = f"contract-{secrets.token_hex(3)}"
         servers.run_kubectl("create", "namespace", namespace)
         kubeconfig = servers.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
-        return cls(KubernetesClient(await load_configuration(kubeconfig)), servers, namespace)
+        return cls(KubernetesClient(await load_configuration(kubeconfig), page=PAGE), servers, namespace)
 
     def create(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         self._made.append(raw)

@@ -154,7 +154,7 @@ async def _objects(kubeconfig: Path) -> AsyncIterator[KubernetesClient]:
 
 async def test_a_wrong_token_is_a_login_refused(installed: KubernetesServers, tmp_path: Path) -> None:
     async with _objects(_kubeconfig(tmp_path, installed.url, Path(installed.ca_file))) as port:
-        assert type(await _error_of(port.list_objects(Plural.ACCESSES))) is LoginRefused
+        assert type(await _error_of(port.list_page(Plural.ACCESSES))) is LoginRefused
         assert type(await _error_of(port.controller_id())) is LoginRefused
 
 
@@ -167,13 +167,13 @@ async def test_secrets_of_other_namespaces_are_denied(installed: KubernetesServe
 async def test_an_api_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
     async with _objects(_kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}", ca)) as port:
-        assert type(await _error_of(port.list_objects(Plural.CLUSTERS))) is Unreachable
+        assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is Unreachable
 
 
 async def test_an_api_server_of_another_authority_is_not_verified(installed: KubernetesServers, tmp_path: Path) -> None:
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
     async with _objects(_kubeconfig(tmp_path, installed.url, ca)) as port:
-        assert type(await _error_of(port.list_objects(Plural.CLUSTERS))) is TlsNotVerified
+        assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is TlsNotVerified
 
 
 ODD_OBJECTS: list[tuple[str, bytes, type[ExternalError]]] = [
@@ -194,7 +194,7 @@ async def test_odd_answers_instead_of_kubernetes(tmp_path: Path, reply: bytes, k
     async with odd_server(tmp_path / "pki", reply) as (url, ca):
         (tmp_path / "ca.pem").write_text(ca)
         async with _objects(_kubeconfig(tmp_path, url, tmp_path / "ca.pem")) as port:
-            assert type(await _error_of(port.list_objects(Plural.CLUSTERS))) is kind
+            assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is kind
 
 
 @pytest.mark.parametrize(

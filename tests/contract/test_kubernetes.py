@@ -14,7 +14,7 @@ from searchaccess.core.stance import OPEN, decide
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 from tests.contract.kubernetes_sides import KubernetesSide
-from tests.support.memory_kubernetes import ref_to
+from tests.support.memory_kubernetes import PAGE, ref_to
 from tests.support.stage import search_cluster
 from tests.support.world import SYSTEM, access, grant
 
@@ -36,6 +36,11 @@ def _status_of(raw: dict[str, Any], now: str = NOW) -> dict[str, Any]:
     return build_access_status(AccessFacts(one, decide(one, OPEN)), raw.get("status"), now)
 
 
+async def _all(objects: KubernetesSide, plural: Plural, following: str = "") -> list[dict[str, Any]]:
+    page = await objects.port.list_page(plural, following)
+    return [*page.items, *(await _all(objects, plural, page.following) if page.following else [])]
+
+
 async def test_the_controllers_identity_stays_the_same(objects: KubernetesSide) -> None:
     assert await objects.port.controller_id()
     assert await objects.port.controller_id() == await objects.port.controller_id()
@@ -43,7 +48,7 @@ async def test_the_controllers_identity_stays_the_same(objects: KubernetesSide) 
 
 async def test_all_objects_of_a_kind_are_listed_with_what_the_loop_reads(objects: KubernetesSide) -> None:
     made = [objects.create(_access(objects, name=name)) for name in ("a", "b")]
-    listed = {raw["metadata"]["uid"]: raw for raw in await objects.port.list_objects(Plural.ACCESSES)}
+    listed = {raw["metadata"]["uid"]: raw for raw in await _all(objects, Plural.ACCESSES)}
     for raw in made:
         found = listed[raw["metadata"]["uid"]]
         assert found["spec"]["subject"] == raw["spec"]["subject"]
@@ -52,9 +57,21 @@ async def test_all_objects_of_a_kind_are_listed_with_what_the_loop_reads(objects
         assert not access_from_object(found).invalid
 
 
+async def test_pages_of_a_list_show_one_moment(objects: KubernetesSide) -> None:
+    made = [objects.create(_access(objects, name=f"paged-{number}")) for number in range(PAGE + 1)]
+    first = await objects.port.list_page(Plural.ACCESSES)
+    assert len(first.items) == PAGE
+    assert first.following
+    late = objects.create(_access(objects, name="late"))
+    rest = await _all(objects, Plural.ACCESSES, first.following)
+    uids = {raw["metadata"]["uid"] for raw in (*first.items, *rest)}
+    assert uids >= {raw["metadata"]["uid"] for raw in made}
+    assert late["metadata"]["uid"] not in uids
+
+
 async def test_clusters_are_listed_apart(objects: KubernetesSide, unique: Unique) -> None:
     raw = objects.create(search_cluster(unique("prod")))
-    listed = {item["metadata"]["name"]: item for item in await objects.port.list_objects(Plural.CLUSTERS)}
+    listed = {item["metadata"]["name"]: item for item in await _all(objects, Plural.CLUSTERS)}
     assert cluster_from_object(listed[raw["metadata"]["name"]]).spec is not None
 
 

@@ -14,11 +14,13 @@ from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.report import Note
 from searchaccess.engine.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
-from searchaccess.ports.kubernetes import ObjectRef, Plural
+from searchaccess.ports.kubernetes import ObjectRef, Page, Plural
 from tests.support.faults import Call, Faults
 
 SIDE: Final = "kubernetes"
 CONTROLLER: Final = "uid-of-kube-system"
+PAGE: Final = 3
+"""Objects in one page of a list."""
 
 Key = tuple[Plural, str, str]
 Watcher = Callable[[str, Plural, dict[str, Any]], None]
@@ -49,6 +51,8 @@ class MemoryKubernetes:
         self._version = 100
         self._made = 0
         self.objects: dict[Key, dict[str, Any]] = {}
+        self._lists: dict[str, list[dict[str, Any]]] = {}
+        """What is left of lists that somebody is reading, by the token that goes on with it."""
         self.secrets: dict[tuple[str, str], dict[str, bytes]] = {}
         self.events: list[tuple[ObjectRef, Note]] = []
         self.watchers: list[Watcher] = []
@@ -113,11 +117,18 @@ class MemoryKubernetes:
     async def controller_id(self) -> str:
         return await self._faults.perform(Call(SIDE, "controller_id"), lambda: CONTROLLER)
 
-    async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
-        def read() -> list[dict[str, Any]]:
-            return [copy.deepcopy(raw) for key, raw in self.objects.items() if key[0] is plural]
+    async def list_page(self, plural: Plural, following: str = "") -> Page:
+        def read() -> Page:
+            snapshot = self._lists.pop(following, None)
+            if snapshot is None:
+                snapshot = [copy.deepcopy(raw) for key, raw in self.objects.items() if key[0] is plural]
+            page, rest = snapshot[:PAGE], snapshot[PAGE:]
+            token = f"page-{len(self._lists)}-{self._version}-{len(rest)}" if rest else ""
+            if rest:
+                self._lists[token] = rest
+            return Page(page, token)
 
-        return await self._faults.perform(Call(SIDE, "list_objects", (plural,)), read)
+        return await self._faults.perform(Call(SIDE, "list_page", (plural,)), read)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         call = Call(SIDE, "replace_status", (ref.name,), write=True)

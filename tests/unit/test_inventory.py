@@ -163,7 +163,7 @@ def test_what_a_list_lacks_is_gone(inventory: Inventory) -> None:
     inventory.see_access(_access(name="kept"))
     known = frozenset(inventory.accesses)
     inventory.take_dirty("prod")
-    inventory.replace_accesses([_access(name="kept")], known)
+    inventory.keep_accesses({"uid-kept"}, known)
     assert set(inventory.accesses) == {"uid-kept"}
     assert inventory.dirty("prod").principals == {PRINCIPAL}
 
@@ -171,19 +171,21 @@ def test_what_a_list_lacks_is_gone(inventory: Inventory) -> None:
 def test_what_came_after_the_list_was_asked_for_is_kept(inventory: Inventory) -> None:
     known = frozenset(inventory.accesses)
     inventory.see_access(_access(name="newer"))
-    inventory.replace_accesses([_access()], known)
+    inventory.see_access(_access())
+    inventory.keep_accesses({"uid-orders"}, known)
     assert set(inventory.accesses) == {"uid-orders", "uid-newer"}
 
 
 def test_what_went_after_the_list_was_asked_for_stays_away(inventory: Inventory) -> None:
     known = frozenset(inventory.accesses)
     inventory.forget_access("uid-orders")
-    inventory.replace_accesses([_access()], known)
+    inventory.see_access(_access())
+    inventory.keep_accesses({"uid-orders"}, known)
     assert not inventory.accesses
 
 
 def test_a_cluster_that_a_list_lacks_is_gone(inventory: Inventory) -> None:
-    inventory.replace_clusters([], {"prod": "uid-prod"})
+    inventory.keep_clusters(set(), {"prod": "uid-prod"})
     assert not inventory.clusters
     assert inventory.changed.is_set()
 
@@ -232,7 +234,8 @@ def test_late_news_of_an_earlier_cluster_of_the_name_is_ignored(inventory: Inven
 
 def test_a_cluster_that_went_after_the_list_was_asked_for_stays_away(inventory: Inventory) -> None:
     inventory.forget_cluster("prod", "uid-prod")
-    inventory.replace_clusters([_cluster()], {"prod": "uid-prod"})
+    inventory.see_cluster(_cluster())
+    inventory.keep_clusters({"uid-prod"}, {"prod": "uid-prod"})
     assert not inventory.clusters
 
 

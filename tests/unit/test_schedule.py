@@ -6,7 +6,9 @@ from searchaccess.engine.schedule import (
     CHECK_AGAIN,
     CHECK_EVERY,
     DUTY,
+    IN_VAIN,
     LONGEST_BURST,
+    LONGEST_REST,
     QUIET_AT_REST,
     QUIET_IN_A_BURST,
     SEARCHABLE,
@@ -155,11 +157,29 @@ def test_a_probe_that_comes_back_is_news_once(settled: Schedule) -> None:
 
 
 def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule, clock: SettableClock) -> None:
-    began = clock.monotonic()
-    settled.probed(_at(11), 0)
-    clock.advance(1.0)
-    settled.passed(everything=True, started=began, changed=False)
-    assert settled.delay() == DUTY * 1.0
+    delays = []
+    for number in range(IN_VAIN + 3):
+        began = clock.monotonic()
+        assert settled.probed(_at(11 + number), 0)
+        clock.advance(1.0)
+        settled.passed(everything=True, started=began, changed=False)
+        delays.append(settled.delay())
+        clock.advance(delays[-1])
+    usual = PROBE - 1.0
+    # The first was that of `settled`.
+    assert delays == [usual] * (IN_VAIN - 1) + [DUTY * 1.0] * 4
+
+
+@pytest.mark.parametrize("changed", [True, False], ids=["something was put right", "it was long ago"])
+def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClock, *, changed: bool) -> None:
+    for number in range(4 * IN_VAIN):
+        if number % IN_VAIN == 0 and not changed:
+            clock.advance(2 * LONGEST_REST + 1)
+        began = clock.monotonic()
+        settled.probed(_at(11 + number), 0)
+        clock.advance(1.0)
+        settled.passed(everything=True, started=began, changed=changed and number % IN_VAIN == 0)
+        assert settled.delay() == PROBE - 1.0
 
 
 def test_a_full_pass_that_corrected_something_is_followed_by_the_usual_probe(

@@ -1,9 +1,10 @@
 """Runs a reconciler for every SearchCluster, and keeps the inventory complete."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -50,14 +51,21 @@ class Host:
     async def run(self) -> None:
         """Run until cancelled."""
         await self._first_list()
-        self.listed.set()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._around.outbox.run())
                 group.create_task(self._list_again())
+                self._start_missing(group)
+                self.listed.set()
                 group.create_task(self._supervise(group))
         finally:
             self._running.clear()
+
+    async def first_looks(self) -> None:
+        """Wait until every cluster that was listed was looked at once, whatever came of it."""
+        await self.listed.wait()
+        for running in list(self._running.values()):
+            await running.reconciler.looked.wait()
 
     async def _first_list(self) -> None:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
@@ -72,11 +80,24 @@ class Host:
                 return
 
     async def _list(self) -> None:
-        inventory, kubernetes = self._around.inventory, self._around.kubernetes
+        inventory = self._around.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
-        inventory.replace_clusters(await kubernetes.list_objects(Plural.CLUSTERS), clusters)
+        inventory.keep_clusters(await self._see_all(Plural.CLUSTERS, inventory.see_cluster), clusters)
         accesses = frozenset(inventory.accesses)
-        inventory.replace_accesses(await kubernetes.list_objects(Plural.ACCESSES), accesses)
+        inventory.keep_accesses(await self._see_all(Plural.ACCESSES, inventory.see_access), accesses)
+
+    async def _see_all(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
+        """Take in a list page by page, so that it is never in memory as a whole; give the uids in it."""
+        present: set[str] = set()
+        following = ""
+        while True:
+            page = await self._around.kubernetes.list_page(plural, following)
+            for raw in page.items:
+                present.add(raw["metadata"]["uid"])
+                see(raw)
+            following = page.following
+            if not following:
+                return present
 
     async def _list_again(self) -> None:
         while True:
@@ -91,15 +112,18 @@ class Host:
         inventory = self._around.inventory
         while True:
             inventory.changed.clear()
-            for name in inventory.clusters:
-                if name not in self._running:
-                    reconciler = Reconciler(name, self._around, self._connect, Peers(self._older_with_uuid))
-                    task = group.create_task(self._keep_running(name, reconciler))
-                    self._running[name] = _Running(reconciler, task)
+            self._start_missing(group)
             for name in [name for name, running in self._running.items() if running.task.done()]:
                 del self._running[name]
             self._tell_homeless()
             await inventory.changed.wait()
+
+    def _start_missing(self, group: asyncio.TaskGroup) -> None:
+        for name in self._around.inventory.clusters:
+            if name not in self._running:
+                reconciler = Reconciler(name, self._around, self._connect, Peers(self._older_with_uuid))
+                task = group.create_task(self._keep_running(name, reconciler))
+                self._running[name] = _Running(reconciler, task)
 
     async def _keep_running(self, name: str, reconciler: Reconciler) -> None:
         """Run a reconciler; one that dies of a fault of ours is started again and spoils no other cluster."""

@@ -7,10 +7,11 @@ do about it.
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
 from searchaccess.core.access import Access, access_from_object
 from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster, cluster_from_object
@@ -150,6 +151,29 @@ class Inventory:
 
     # Events and lists
 
+    def is_news(self, raw: Mapping[str, Any]) -> bool:
+        """Say whether a SearchAccess, as an event has it, may be other than it is known here.
+
+        It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
+        it since: what such an event says of it is old, or our own.
+        """
+        meta = raw["metadata"]
+        known = self.accesses.get(meta["uid"])
+        if known is None:
+            return True
+        access, version = known.access, _version(str(meta.get("resourceVersion", "")))
+        if version <= _version(access.resource_version):
+            return False
+        annotations = meta.get("annotations") or {}
+        return (
+            not (access.uid in self.writing or version <= self._written.get(access.uid, 0))
+            or meta.get("generation") != access.generation
+            or bool(meta.get("deletionTimestamp")) != bool(access.deleted_at)
+            or tuple(meta.get("finalizers") or ()) != access.finalizers
+            or annotations.get(ANNOTATION_ADOPT, "") != access.adopt
+            or annotations.get(ANNOTATION_RECONCILE, "") != access.reconcile_requested
+        )
+
     def see_access(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchAccess from an event or a list; an older version than the known one is ignored."""
         uid = raw["metadata"]["uid"]
@@ -230,25 +254,26 @@ class Inventory:
             del self.clusters[name]
             self.changed.set()
 
-    def replace_accesses(self, listed: Iterable[Mapping[str, Any]], known_before: frozenset[str]) -> None:
-        """Take in a full list: what was known before it was asked for and is not in it is gone.
+    def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
+        """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
 
         A deletion while the watch was down leaves no event.
+
+        Args:
+            present: the uids that are in the list.
+            known_before: the uids that were known when it was asked for.
         """
-        present = set()
-        for raw in listed:
-            present.add(raw["metadata"]["uid"])
-            self.see_access(raw)
         for uid in known_before - present:
             self.forget_access(uid)
         self._gone &= present
 
-    def replace_clusters(self, listed: Iterable[Mapping[str, Any]], known_before: Mapping[str, str]) -> None:
-        """Take in a full list of SearchClusters."""
-        present = set()
-        for raw in listed:
-            present.add(raw["metadata"]["uid"])
-            self.see_cluster(raw)
+    def keep_clusters(self, present: set[str], known_before: Mapping[str, str]) -> None:
+        """Take in the end of a full list of SearchClusters.
+
+        Args:
+            present: the uids that are in the list.
+            known_before: by name, the uids that were known when it was asked for.
+        """
         for name, uid in known_before.items():
             if uid not in present:
                 self.forget_cluster(name, uid)

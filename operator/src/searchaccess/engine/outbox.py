@@ -5,9 +5,9 @@ again with back-off until it succeeds or the object is gone.
 """
 
 import asyncio
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 @dataclass(slots=True)
 class _Entry:
     ref: ObjectRef
-    status: Mapping[str, Any] | None = None
+    status: str | None = None
+    """JSON: the same text that the inventory has."""
     finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Before and after."""
     notes: list[Note] = field(default_factory=list)
@@ -47,8 +48,8 @@ class Outbox:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def put_status(self, ref: ObjectRef, status: Mapping[str, Any], notes: list[Note]) -> None:
-        """Ask for a status, and events about it, to be written."""
+    def put_status(self, ref: ObjectRef, status: str, notes: list[Note]) -> None:
+        """Ask for a status (JSON), and events about it, to be written."""
         entry = self._entry(ref)
         entry.status = status
         self._inventory.writing.add(ref.uid)
@@ -147,7 +148,7 @@ class Outbox:
     async def _write(self, entry: _Entry) -> None:
         if entry.status is not None:
             try:
-                version = await self._kubernetes.replace_status(entry.ref, entry.status)
+                version = await self._kubernetes.replace_status(entry.ref, json.loads(entry.status))
                 self._inventory.wrote(entry.ref.uid, version)
             except Rejected as error:
                 # Such as by a CRD that is older than the operator. What follows matters more.

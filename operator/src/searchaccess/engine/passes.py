@@ -76,14 +76,19 @@ class Pass:
             self._tell_failure(mine, error)
             raise
         principals = sorted(mine | self._orphans(raw_roles) if self.principals is None else mine)
-        for start in range(0, len(principals), CHUNK):
-            works = await self._plan(principals[start : start + CHUNK], raw_roles)
-            try:
-                await self._apply(works, mappings)
-            except ExternalError as error:
-                self._tell_failure(set(principals[start:]), error)
-                raise
-            await self._report(works)
+        done: list[AccessFacts] = []
+        try:
+            # Rights first: telling of them costs more than they do.
+            for start in range(0, len(principals), CHUNK):
+                works = await self._plan(principals[start : start + CHUNK], raw_roles)
+                try:
+                    await self._apply(works, mappings)
+                except ExternalError as error:
+                    self._tell_failure(set(principals[start:]), error)
+                    raise
+                done += self._conclude(works)
+        finally:
+            await self._report(done)
         if self.principals is None:
             await mappings.sweep()
 
@@ -330,40 +335,42 @@ class Pass:
 
     # Report
 
-    async def _report(self, works: Sequence[Work]) -> None:
-        teller, settled = Teller(self.around, self.session.knowledge), self.session.knowledge.settled
+    def _conclude(self, works: Sequence[Work]) -> list[AccessFacts]:
+        """Note what became of principals; give what is to be told of their SearchAccesses."""
+        facts, settled = [], self.session.knowledge.settled
         per_principal = self._per_principal()
-        for number, work in enumerate(works):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        for work in works:
             if work.failure is not None:
                 self.unfinished.add(work.principal)
                 self.trouble = work.failure
             settled.pop(work.principal, None)
             if work.fingerprint is not None and work.uneventful and not per_principal:
                 settled[work.principal] = work.fingerprint
-            for member in work.members:
-                if member.access.uid in self.late:
-                    continue
-                self._report_one(teller, work, member)
+            facts += [self._facts(work, member) for member in work.members if member.access.uid not in self.late]
+        return facts
 
-    def _report_one(self, teller: Teller, work: Work, member: Member) -> None:
+    async def _report(self, facts: Sequence[AccessFacts]) -> None:
+        teller = Teller(self.around, self.session.knowledge)
+        for number, one in enumerate(facts):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            if one.access.deleted_at and one.failure is None and not one.finding.conflict:
+                teller.let_go(one.access)
+            else:
+                teller.tell(one)
+
+    def _facts(self, work: Work, member: Member) -> AccessFacts:
         finding = work.finding_of(member.access.uid)
-        if member.access.deleted_at and work.failure is None and not finding.conflict:
-            teller.let_go(member.access)
-            return
-        per_principal = self._per_principal()
-        facts = AccessFacts(
+        return AccessFacts(
             access=member.access,
             stance=member.stance,
             finding=finding,
             failure=work.failure,
             applied=self._applied(work, member, finding),
             role=work.plan.name,
-            mapping=work.plan.name if per_principal else self.around.operator.mapping_name,
+            mapping=work.plan.name if self._per_principal() else self.around.operator.mapping_name,
             cluster_uuid=self.session.knowledge.uuid,
         )
-        teller.tell(facts)
 
     def _applied(self, work: Work, member: Member, finding: Finding) -> bool:
         """Say whether something was written in this pass on behalf of a SearchAccess."""

@@ -68,6 +68,8 @@ class Reconciler:
         self._failing_since: float | None = None
         self._doubted = False
         self._knowledge = Knowledge()
+        self.looked = asyncio.Event()
+        """Set after the first step, whatever came of it."""
 
     @property
     def knowledge(self) -> Knowledge:
@@ -79,8 +81,10 @@ class Reconciler:
         try:
             while self._name in self._around.inventory.clusters:
                 await self.step()
+                self.looked.set()
                 await self._rest()
         finally:
+            self.looked.set()
             await self._disconnect()
 
     async def step(self) -> None:

@@ -23,10 +23,13 @@ SEARCHABLE: Final = 2.0
 """Seconds after which a write of somebody else can be read by a search, as a read of everything is: the index is
 refreshed every second. The sequence number moves before that, so a read at once may still give the old state."""
 
+IN_VAIN: Final = 3
+"""Full reads in a row that found nothing to do after which others are taken to write all the time. One alone is no sign
+of that: each change is read twice."""
 DUTY: Final = 5.0
-"""After a full read that found nothing to do, rest so many times as long as it took."""
+"""Then rest after each so many times as long as it took."""
 LONGEST_REST: Final = 10.0
-"""Seconds of such a rest at most."""
+"""Seconds of such a rest at most; a read that comes later than twice that is not in a row with the last."""
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -49,6 +52,8 @@ class Schedule:
         self._retry_at: float | None = None
         self._postponed_at: float | None = None
         self._last_pass = float("-inf")
+        self._last_read = float("-inf")
+        self._in_vain = 0
         self._known: Probe | None = None
         self._doubtful = True
         self._read_again_at: float | None = None
@@ -146,7 +151,10 @@ class Schedule:
         if self._read_again_at is not None and started >= self._read_again_at:
             self._read_again_at = None
         self._next_sweep = now + self._sweep_every
-        if not changed:
+        in_a_row = now - self._last_read <= 2 * LONGEST_REST
+        self._in_vain = 0 if changed else (self._in_vain if in_a_row else 0) + 1
+        self._last_read = now
+        if self._in_vain > IN_VAIN:
             # On a cluster where others write security objects all the time, full reads stay a small part of the load.
             self._next_probe = max(self._next_probe, now + min(LONGEST_REST, DUTY * (now - started)))
 

@@ -61,7 +61,7 @@ class Teller:
             return
         notes = build_notes(facts, previous, status)
         record.status_json = text
-        self._around.outbox.put_status(ref_of(facts.access), status, notes)
+        self._around.outbox.put_status(ref_of(facts.access), text, notes)
 
     def let_go(self, access: Access) -> None:
         """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
@@ -120,7 +120,7 @@ def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: P
         around.outbox.put_notes(cluster_ref(record.cluster), notes)
         return
     record.status_json = text
-    around.outbox.put_status(cluster_ref(record.cluster), status, notes)
+    around.outbox.put_status(cluster_ref(record.cluster), text, notes)
 
 
 def _counts(around: Surroundings, knowledge: Knowledge, name: str) -> ClusterCounts:

@@ -1,24 +1,17 @@
-"""Wires the loop to the outside and runs it under kopf.
-
-kopf is the event source and nothing else: ``on.event`` handlers put what they see into the inventory. There are no kopf
-timers, daemons, indexes or change handlers, which would write annotations to every object (docs/adr/0003).
-"""
+"""Wires the loop to the outside and to its event source."""
 
 import asyncio
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import kopf
 import structlog
-from kubernetes.aio.client import Configuration
 
 from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
-from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.core.cluster import Cluster
 from searchaccess.core.ownership import Operator
 from searchaccess.engine.backoff import Backoff
@@ -27,13 +20,12 @@ from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.reconciler import Connect
-from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, LoginMissing, NotFound
-from searchaccess.ports.kubernetes import KubernetesPort, Plural
+from searchaccess.ports.kubernetes import KubernetesPort
 
-LOGIN_LIFETIME: Final = dt.timedelta(minutes=10)
-"""kopf logs in again after this: a pod's token file is renewed by the kubelet about every hour."""
+LONGEST_DEAF: Final = 5.0
+"""Seconds after the first list within which we listen to events in any case."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,56 +77,6 @@ def connector(kubernetes: KubernetesPort) -> Connect:
     return connect
 
 
-def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
-    """Give the connection in kopf's form."""
-    scheme, _, token = str(configuration.api_key.get("BearerToken", "")).partition(" ")
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        scheme=scheme.capitalize() if token else None,
-        token=token or None,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        expiration=dt.datetime.now(dt.UTC) + LOGIN_LIFETIME,
-    )
-
-
-def configure(settings: kopf.OperatorSettings) -> None:
-    """Set kopf so that it costs nothing at rest (measured: docs/adr/0003)."""
-    settings.persistence.diffbase_storage = NoDiffBase()
-    settings.persistence.progress_storage = NoProgress()
-    settings.posting.enabled = False
-    settings.scanning.disabled = True
-    settings.queueing.worker_limit = None
-    settings.queueing.idle_timeout = 0.05
-    settings.watching.server_timeout = 300
-    settings.watching.connect_timeout = 10
-    settings.networking.request_timeout = 30
-    # kopf's own go up to 21 s: so long it would stay deaf after the API server came back.
-    settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
-
-
-def watch(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
-    """Put every event of our kinds into the inventory."""
-
-    @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry)
-    async def _access(event: Mapping[str, Any], **_: Any) -> None:
-        raw = event["object"]
-        if event["type"] == "DELETED":
-            inventory.forget_access(raw["metadata"]["uid"])
-        else:
-            inventory.see_access(raw)
-
-    @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
-    async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
-        raw = event["object"]
-        if event["type"] == "DELETED":
-            inventory.forget_cluster(raw["metadata"]["name"], raw["metadata"]["uid"])
-        else:
-            inventory.see_cluster(raw)
-
-
 async def _controller_id(kubernetes: KubernetesPort) -> str:
     backoff = Backoff()
     while True:
@@ -145,11 +87,13 @@ async def _controller_id(kubernetes: KubernetesPort) -> str:
             await asyncio.sleep(backoff.next())
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    waiters = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waiters:
-        waiter.cancel()
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    waiters = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
 
 
 async def run_operator(options: Options, stop: asyncio.Event) -> None:
@@ -161,15 +105,6 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     configuration = await load_configuration(options.kubeconfig)
     kubernetes = KubernetesClient(configuration)
     inventory = Inventory()
-    registry = kopf.OperatorRegistry()
-    settings = kopf.OperatorSettings()
-    configure(settings)
-    watch(registry, inventory)
-
-    @kopf.on.login(registry=registry)
-    async def _login(**_: Any) -> kopf.ConnectionInfo:
-        return connection_info(await load_configuration(options.kubeconfig))
-
     try:
         operator = Operator(options.instance, await _controller_id(kubernetes))
         around = Surroundings(operator, inventory, kubernetes, Outbox(kubernetes, inventory), SystemClock())
@@ -177,17 +112,16 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
         loop = asyncio.create_task(run_until_stopped(host, stop))
 
         async def watch_events() -> None:
-            # kopf looks for the kinds once, when it starts: the first list proves that they are there.
-            await _first_of(host.listed, stop)
+            # kopf looks for the kinds once, when it starts: the first list proves that they are there. It lists all
+            # anew, so nothing is missed; what was declared long ago is served before it takes its share of the time.
+            await _first_of(host.listed.wait(), stop.wait())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_DEAF):
+                    await _first_of(host.first_looks(), stop.wait())
             if not stop.is_set():
-                await kopf.operator(
-                    registry=registry,
-                    settings=settings,
-                    standalone=True,
-                    clusterwide=True,
-                    stop_flag=stop,
-                    liveness_endpoint=options.liveness,
-                )
+                from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
+
+                await watch(inventory, options.kubeconfig, options.liveness, stop)
 
         events = asyncio.create_task(watch_events())
         log.info("running", instance=options.instance)

@@ -26,14 +26,28 @@ class ObjectRef:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list."""
+
+    items: list[dict[str, Any]]
+    following: str = ""
+    """Where the next page begins; empty: this is the last one."""
+
+
 class KubernetesPort(Protocol):
     """The API server. Every method raises only ``ExternalError``."""
 
     async def controller_id(self) -> str:
         """Give the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
 
-    async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
-        """Give all objects of a kind, in all namespaces."""
+    async def list_page(self, plural: Plural, following: str = "") -> Page:
+        """Give some objects of a kind, of all namespaces; together, pages show one moment.
+
+        Args:
+            plural: the kind.
+            following: what the page before says; empty: begin.
+        """
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         """Replace an object's status; give the object's resource version then.

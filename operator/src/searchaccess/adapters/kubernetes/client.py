@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import getproxies_environment
 
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
@@ -16,7 +17,7 @@ from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.report import Note
 from searchaccess.ports.errors import LoginMissing, Unexpected
-from searchaccess.ports.kubernetes import ObjectRef, Plural
+from searchaccess.ports.kubernetes import ObjectRef, Page, Plural
 
 PAGE: Final = 500
 """Objects in one page of a list."""
@@ -39,6 +40,8 @@ async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
     """
     configuration = Configuration()
     configuration.connection_pool_maxsize = CONNECTIONS
+    # Else aiohttp looks for proxies and a .netrc anew at every request, in a thread.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     try:
         if kubeconfig is not None:
             await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
@@ -58,12 +61,14 @@ class KubernetesClient:
     Args:
         configuration: how to connect, see ``load_configuration``.
         component: shown as the source of events.
+        page: how many objects a page of a list has.
     """
 
-    def __init__(self, configuration: Configuration, component: str = "searchaccess") -> None:
+    def __init__(self, configuration: Configuration, component: str = "searchaccess", page: int = PAGE) -> None:
         self._api = ApiClient(configuration)
         self._host = configuration.host
         self._component = component
+        self._page = page
 
     async def close(self) -> None:
         """Close connections."""
@@ -91,17 +96,11 @@ class KubernetesClient:
         """Give the uid of the namespace kube-system."""
         return str(_part(await self._call("GET", "/api/v1/namespaces/kube-system"), "metadata", "uid"))
 
-    async def list_objects(self, plural: Plural) -> list[dict[str, Any]]:
-        """Give all objects of a kind, page by page."""
-        found: list[dict[str, Any]] = []
-        following = ""
-        while True:
-            page = await self._call("GET", f"{_GROUP_PATH}/{plural}?limit={PAGE}{following}")
-            found.extend(_part(page, "items"))
-            token = _part(page, "metadata").get("continue")
-            if not token:
-                return found
-            following = f"&continue={token}"
+    async def list_page(self, plural: Plural, following: str = "") -> Page:
+        """Give some objects of a kind."""
+        rest = f"&continue={following}" if following else ""
+        page = await self._call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
+        return Page(_part(page, "items"), str(_part(page, "metadata").get("continue") or ""))
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         """Replace an object's status, if it is still the same object; give its resource version."""

@@ -1,0 +1,108 @@
+"""Events of our kinds, by kopf.
+
+kopf is the event source and nothing else: ``on.event`` handlers put what they see into the inventory. There are no kopf
+timers, daemons, indexes or change handlers, which would write annotations to every object (docs/adr/0003).
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from searchaccess.adapters.kubernetes.client import PAGE, load_configuration
+from searchaccess.api.constants import GROUP, VERSION
+from searchaccess.engine.inventory import Inventory
+from searchaccess.operator.storage import NoDiffBase, NoProgress
+from searchaccess.ports.kubernetes import Plural
+
+LOGIN_LIFETIME: Final = dt.timedelta(minutes=10)
+"""kopf logs in again after this: a pod's token file is renewed by the kubelet about every hour."""
+
+
+def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
+    """Give the connection in kopf's form."""
+    scheme, _, token = str(configuration.api_key.get("BearerToken", "")).partition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        scheme=scheme.capitalize() if token else None,
+        token=token or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        expiration=dt.datetime.now(dt.UTC) + LOGIN_LIFETIME,
+    )
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Set kopf so that it costs nothing at rest (measured: docs/adr/0003)."""
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.worker_limit = None
+    settings.queueing.idle_timeout = 0.05
+    settings.watching.server_timeout = 300
+    settings.watching.chunk_size = PAGE
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    # kopf's own go up to 21 s: so long it would stay deaf after the API server came back.
+    settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
+
+
+def register(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
+    """Put every event of our kinds into the inventory."""
+
+    def is_news(event: Mapping[str, Any], **_: Any) -> bool:
+        # Most events are of our own writes: to leave them out here saves most of kopf's work for them.
+        return event["type"] == "DELETED" or inventory.is_news(event["object"])
+
+    @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=is_news)
+    async def _access(event: Mapping[str, Any], **_: Any) -> None:
+        raw = event["object"]
+        if event["type"] == "DELETED":
+            inventory.forget_access(raw["metadata"]["uid"])
+        else:
+            inventory.see_access(raw)
+
+    @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
+    async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
+        raw = event["object"]
+        if event["type"] == "DELETED":
+            inventory.forget_cluster(raw["metadata"]["name"], raw["metadata"]["uid"])
+        else:
+            inventory.see_cluster(raw)
+
+
+async def watch(inventory: Inventory, kubeconfig: Path | None, liveness: str | None, stop: asyncio.Event) -> None:
+    """Put every event into an inventory until told to stop.
+
+    Args:
+        inventory: what is declared.
+        kubeconfig: file to use instead of the pod's service account.
+        liveness: address of the liveness endpoint, such as ``http://0.0.0.0:8080/healthz``.
+        stop: set to end it.
+
+    Raises:
+        LoginMissing: there is no way to connect to Kubernetes any more.
+    """
+    registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
+    configure(settings)
+    register(registry, inventory)
+
+    @kopf.on.login(registry=registry)
+    async def _login(**_: Any) -> kopf.ConnectionInfo:
+        return connection_info(await load_configuration(kubeconfig))
+
+    await kopf.operator(
+        registry=registry,
+        settings=settings,
+        standalone=True,
+        clusterwide=True,
+        stop_flag=stop,
+        liveness_endpoint=liveness,
+    )
