@@ -78,15 +78,17 @@ class Pass:
         principals = sorted(mine | self._orphans(raw_roles) if self.principals is None else mine)
         done: list[AccessFacts] = []
         try:
-            # Rights first: telling of them costs more than they do.
+            # Rights first: telling of them costs more than they do. While some are written, the next are planned.
+            works = await self._plan(principals[:CHUNK], raw_roles)
             for start in range(0, len(principals), CHUNK):
-                works = await self._plan(principals[start : start + CHUNK], raw_roles)
+                following = principals[start + CHUNK : start + 2 * CHUNK]
                 try:
-                    await self._apply(works, mappings)
+                    _, planned = await asyncio.gather(self._apply(works, mappings), self._plan(following, raw_roles))
                 except ExternalError as error:
                     self._tell_failure(set(principals[start:]), error)
                     raise
                 done += self._conclude(works)
+                works = planned
         finally:
             await self._report(done)
         if self.principals is None:

@@ -5,12 +5,11 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from searchaccess.adapters.clock import SystemClock
-from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.core.cluster import Cluster
 from searchaccess.core.ownership import Operator
@@ -23,6 +22,9 @@ from searchaccess.engine.reconciler import Connect
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, LoginMissing, NotFound
 from searchaccess.ports.kubernetes import KubernetesPort
+
+if TYPE_CHECKING:
+    from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 
 LONGEST_DEAF: Final = 5.0
 """Seconds after the first list within which we listen to events in any case."""
@@ -47,8 +49,19 @@ class Options:
     list_every: float = LIST_EVERY
 
 
-def connector(kubernetes: KubernetesPort) -> Connect:
-    """Give the function that opens connections to Elasticsearch."""
+def _load_client() -> type["ElasticsearchClient"]:
+    from searchaccess.adapters.elasticsearch.client import ElasticsearchClient  # noqa: PLC0415 - see where it is used
+
+    return ElasticsearchClient
+
+
+def connector(kubernetes: KubernetesPort, loading: asyncio.Task[type["ElasticsearchClient"]]) -> Connect:
+    """Give the function that opens connections to Elasticsearch.
+
+    Args:
+        kubernetes: has the logins.
+        loading: gives the client.
+    """
 
     async def connect(cluster: Cluster) -> ElasticsearchPort:
         spec = cluster.spec
@@ -63,8 +76,9 @@ def connector(kubernetes: KubernetesPort) -> Connect:
         missing = [key for key in ("username", "password") if not secret.get(key)]
         if missing:
             raise LoginMissing(f"{where} lacks {' and '.join(missing)}")
+        client = await loading
         try:
-            return ElasticsearchClient(
+            return client(
                 spec.urls,
                 secret["username"].decode().strip(),
                 secret["password"].decode().strip(),
@@ -102,13 +116,15 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     Raises:
         LoginMissing: there is no way to connect to Kubernetes.
     """
+    # Elasticsearch's client is a third of all that is to be imported: that is done while objects are listed.
+    loading = asyncio.create_task(asyncio.to_thread(_load_client))
     configuration = await load_configuration(options.kubeconfig)
     kubernetes = KubernetesClient(configuration)
     inventory = Inventory()
     try:
         operator = Operator(options.instance, await _controller_id(kubernetes))
         around = Surroundings(operator, inventory, kubernetes, Outbox(kubernetes, inventory), SystemClock())
-        host = Host(around, connector(kubernetes), options.list_every)
+        host = Host(around, connector(kubernetes, loading), options.list_every)
         loop = asyncio.create_task(run_until_stopped(host, stop))
 
         async def watch_events() -> None:
