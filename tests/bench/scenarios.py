@@ -3,20 +3,26 @@
 import asyncio
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import psutil
 
-from tests.bench.bare import BareKubernetes, bulk_roles
+from tests.bench.bare import CHUNK, BareKubernetes
 from tests.bench.report import Report
-from tests.support.operatorprocess import OperatorProcess
+from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
 from tests.support.world import World, access, grant, json_list
 
 SAMPLES = 20
 STEADY_SECONDS = 60
+TRIES = 2
+"""The better one counts, on both sides in turn: a machine that others use too is slower at times."""
+SAMPLE = "apply-00000"
+"""What the operator wrote for this one is what the floor writes for all."""
 _SECURITY = "/_nodes/stats/http?filter_path=nodes.*.http.routes"
 
 
@@ -79,6 +85,15 @@ def kubectl_apply(world: World, report: Report, count: int) -> None:
     )
 
 
+def bare(world: World) -> BareKubernetes:
+    """Connect to the API server without an operator."""
+    return BareKubernetes(*_kubernetes(world))
+
+
+def _kubernetes(world: World) -> tuple[str, str, str]:
+    return world.kubernetes.url, str(world.kubernetes.ca_file), world.kubernetes.admin_token
+
+
 async def start_with_many(
     world: World, report: Report, operator: OperatorProcess, count: int, prefix: str, *, policy: bool
 ) -> None:
@@ -87,44 +102,85 @@ async def start_with_many(
     With the finalizer policy the API server has put finalizers in place already; without it the operator has to, before
     it writes a role, and the floor does the same.
     """
-    async with BareKubernetes(world.kubernetes) as bare:
-        await bare.create(manifests(count, prefix))
-        start = time.perf_counter()
-        listed = await bare.list()
-        mine = [item for item in listed if item["metadata"]["name"].startswith(f"{prefix}-")]
-        if not policy:
-            await bare.patch(mine, {"metadata": {"finalizers": ["bench.example/floor"]}})
-        role = {"indices": [{"names": ["x-*"], "privileges": ["read"]}], "metadata": {"managed_by": "bench"}}
-        await bulk_roles(world.elasticsearch, {f"bench-{i}": role for i in range(count)})
-        bare_roles = time.perf_counter() - start
-        condition = {"type": "Ready", "status": "Unknown", "reason": "Pending", "observedGeneration": 1}
-        condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
-        start = time.perf_counter()
-        await bare.patch(mine, {"status": {"conditions": [condition]}}, "/status")
-        bare_statuses = time.perf_counter() - start
-        await bare.patch(mine, {"status": None}, "/status")
-        if not policy:
-            await bare.patch(mine, {"metadata": {"finalizers": None}})
-    for first in range(0, count, 1000):
-        names = [f"bench-{i}" for i in range(first, min(count, first + 1000))]
-        world.admin.request("DELETE", "/_security/role", json={"names": names}).raise_for_status()
-    start = time.perf_counter()
-    operator.start()
-    up = await asyncio.to_thread(lambda: _until_up(operator, start))
-    await asyncio.to_thread(lambda: eventually(lambda: roles_of(world, prefix) == count, within=300, every=0.2))
-    roles = time.perf_counter() - start
-    async with BareKubernetes(world.kubernetes) as bare:
-        # Polling is what a user would do; there is no event to wait for.
-        while not all(item.get("status", {}).get("observedGeneration") for item in await bare.list()):  # noqa: ASYNC110
-            await asyncio.sleep(0.5)
-    statuses = time.perf_counter() - start
+    async with bare(world) as client:
+        await client.create(manifests(count, prefix))
+    told = _what_was_written(world, SAMPLE) | {"prefix": prefix, "set_finalizers": not policy}
+    floors, starts = [], []
+    for _ in range(TRIES):
+        operator.stop()
+        await _undo(world, prefix, finalizers=not policy)
+        floors.append(await asyncio.to_thread(_floor, told))
+        await _undo(world, prefix, finalizers=not policy)
+        starts.append(await _start_of_operator(world, operator, count, prefix))
+    bare_roles, bare_statuses = map(min, zip(*floors, strict=True))
+    roles, statuses, up = map(min, zip(*starts, strict=True))
     what = f"start with {count}{'' if policy else ', no finalizer policy'}"
     work = "list + bulk" if policy else "list + finalizers + bulk"
     note = f"{roles:.1f} s, of which {up:.1f} s until Python runs; floor {bare_roles:.1f} s"
     report.add(f"{what}: all roles, against {work}", roles / bare_roles, "x", 2, note)
-    floor = bare_roles + bare_statuses
-    note = f"{statuses:.1f} s; floor {floor:.1f} s"
-    report.add(f"{what}: all statuses, against {work} + statuses", statuses / floor, "x", 1.5, note)
+    note = f"{statuses:.1f} s; floor {bare_statuses:.1f} s"
+    report.add(f"{what}: all statuses, against {work} + statuses", statuses / bare_statuses, "x", 1.5, note)
+
+
+async def _start_of_operator(
+    world: World, operator: OperatorProcess, count: int, prefix: str
+) -> tuple[float, float, float]:
+    """Start it; give the seconds until all roles are there, until all statuses are written, and until Python runs."""
+    async with bare(world) as client:
+        watching = asyncio.Event()
+        told = asyncio.create_task(client.until(prefix, lambda item: "status" in item, watching))
+        await watching.wait()
+        before = security_writes(world)
+        start = time.perf_counter()
+        operator.start()
+        up = await asyncio.to_thread(_until_up, operator, start)
+        # Cheap to ask; each role is one write, and nobody else writes. Only then they are counted.
+        await asyncio.to_thread(eventually, lambda: security_writes(world) - before >= count, within=300, every=0.2)
+        await asyncio.to_thread(eventually, lambda: roles_of(world, prefix) == count, within=300, every=0.2)
+        roles = time.perf_counter() - start
+        await asyncio.wait_for(told, timeout=300)
+        return roles, time.perf_counter() - start, up
+
+
+def _what_was_written(world: World, sample: str) -> dict[str, Any]:
+    role, found = world.role(sample), world.get(sample)
+    role.pop("transient_metadata", None)
+    server = world.elasticsearch
+    return {
+        "sample": sample,
+        "role": json.dumps(role),
+        "role_name": world.role_name(sample),
+        "status": json.dumps(found["status"]),
+        "finalizers": found["metadata"]["finalizers"],
+        "kubernetes": _kubernetes(world),
+        "elasticsearch": (server.url, str(server.ca_file), server.username, server.password),
+    }
+
+
+async def _undo(world: World, prefix: str, *, finalizers: bool) -> None:
+    """Take away what was written for objects with a prefix."""
+    async with bare(world) as client:
+        mine = [item for item in await client.list() if item["metadata"]["name"].startswith(f"{prefix}-")]
+        await client.patch(mine, lambda _: {"status": None}, "/status")
+        if finalizers:
+            await client.patch(mine, lambda _: {"metadata": {"finalizers": None}})
+    names = [world.role_name(item["metadata"]["name"]) for item in mine]
+    for first in range(0, len(names), CHUNK):
+        chunk = {"names": names[first : first + CHUNK]}
+        world.admin.request("DELETE", "/_security/role", json=chunk).raise_for_status()
+
+
+def _floor(told: dict[str, Any]) -> tuple[float, float]:
+    """Run the floor; give the seconds from its start until all roles are there, and until all statuses are."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "tests.bench.floor"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(told))
+        process.stdin.close()
+        took = {line.strip(): time.perf_counter() - start for line in process.stdout}
+    return took["roles"], took["statuses"]
 
 
 def _until_up(operator: OperatorProcess, start: float) -> float:
@@ -180,17 +236,20 @@ def versions(world: World) -> dict[str, str]:
 
 def restart(world: World, report: Report, operator: OperatorProcess) -> None:
     """The operator starts again and nothing is to be done."""
-    operator.stop()
-    writes, before, requests = security_writes(world), versions(world), security_requests(world)
-    start = time.perf_counter()
-    operator.start()
-    # Two requests to check the cluster (its nodes are not counted), a probe, all roles, all role mappings.
-    eventually(lambda: security_requests(world) - requests >= 5, within=60, every=0.05)
-    took = time.perf_counter() - start
-    time.sleep(5)
+    writes, before = security_writes(world), versions(world)
+    took = []
+    for _ in range(TRIES):
+        operator.stop()
+        requests = security_requests(world)
+        start = time.perf_counter()
+        operator.start()
+        # Two requests to check the cluster (its nodes are not counted), a probe, all roles, all role mappings.
+        eventually(lambda r=requests: security_requests(world) - r >= 5, within=60, every=0.05)  # type: ignore[misc]
+        took.append(time.perf_counter() - start)
+        time.sleep(5)
     after = versions(world)
     changed = sum(after.get(uid) != version for uid, version in before.items())
-    report.add("restart in sync until everything was read", took, "s", 4)
+    report.add("restart in sync until everything was read", min(took), "s", 4)
     report.add("restart in sync: writes to Elasticsearch", security_writes(world) - writes, "", 0)
     report.add("restart in sync: objects written in Kubernetes", changed, "", 0)
 
