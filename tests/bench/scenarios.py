@@ -134,10 +134,10 @@ async def _start_of_operator(
         start = time.perf_counter()
         operator.start()
         up = await asyncio.to_thread(_until_up, operator, start)
-        # Cheap to ask; each role is one write, and nobody else writes. Only then they are counted.
-        await asyncio.to_thread(eventually, lambda: security_writes(world) - before >= count, within=300, every=0.2)
-        await asyncio.to_thread(eventually, lambda: roles_of(world, prefix) == count, within=300, every=0.2)
+        # Cheap to ask; each role is one write, and nobody else writes. They are counted when the clock has stopped.
+        await asyncio.to_thread(eventually, lambda: security_writes(world) - before >= count, within=300, every=0.1)
         roles = time.perf_counter() - start
+        await asyncio.to_thread(eventually, lambda: roles_of(world, prefix) == count, within=10, every=0.5)
         await asyncio.wait_for(told, timeout=300)
         return roles, time.perf_counter() - start, up
 

@@ -3,9 +3,12 @@
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, FINALIZER
+from searchaccess.engine import passes
+from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, begin, drift, granted
+from tests.support.faults import Call
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
+from tests.support.world import CLUSTER, access, account, condition_in, grant
 
 
 @on_stage
@@ -25,6 +28,45 @@ async def test_a_hundred_new_accesses_cost_one_bulk_write(stage: Stage) -> None:
     await stage.quiet()
     stage.check()
     assert len([call for call in stage.faults.writes if call.method == "put_roles"]) == 1
+
+
+def test_rights_come_before_statuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "CHUNK", 2)
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage)
+        stage.apply(*[access(f"a{number}", grant("x-*")) for number in range(5)])
+        await stage.quiet()
+        stage.check()
+        methods = [call.method for call in stage.faults.writes if call.names and call.names[0] != CLUSTER]
+        assert methods[-8:] == ["put_roles"] * 3 + ["replace_status"] * 5
+
+    play()
+
+
+def test_what_was_written_before_the_cluster_broke_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "CHUNK", 2)
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage)
+
+        def break_off(call: Call) -> None:
+            if call.method == "put_roles":
+                stage.faults.fail("elasticsearch", Unreachable("gone"))
+
+        stage.faults.on_call = break_off
+        stage.apply(*[access(f"a{number}", grant("x-*")) for number in range(5)])
+        await stage.sleep(3)
+        told = [stage.ready(f"a{number}") for number in range(5)]
+        assert told == [("True", "InSync")] * 2 + [("Unknown", "ClusterUnreachable")] * 3
+        stage.faults.on_call = lambda _: None
+        stage.faults.heal("elasticsearch")
+        await stage.quiet()
+        stage.check()
+
+    play()
 
 
 @on_stage

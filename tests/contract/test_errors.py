@@ -1,5 +1,6 @@
 """Errors of real servers, and of odd ones, come out as the port's own."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -205,3 +206,16 @@ async def test_an_unusable_kubeconfig_is_a_login_missing(tmp_path: Path, content
     path.write_text(content)
     assert type(await _error_of(load_configuration(path))) is LoginMissing
     assert type(await _error_of(load_configuration(tmp_path / "missing"))) is LoginMissing
+
+
+@pytest.mark.parametrize(("proxies", "asked"), [({}, False), ({"https_proxy": "http://proxy.example.com"}, True)])
+async def test_the_environment_is_asked_for_a_proxy_only_if_it_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str], *, asked: bool
+) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+    ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
+    configuration = await load_configuration(_kubeconfig(tmp_path, "https://127.0.0.1:1", ca))
+    assert configuration.client_session_kwargs == {"trust_env": asked}

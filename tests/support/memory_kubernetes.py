@@ -218,7 +218,7 @@ class Watch:
         if plural is Plural.ACCESSES:
             if kind == "DELETED":
                 self.inventory.forget_access(meta["uid"])
-            else:
+            elif self.inventory.is_news(raw):
                 self.inventory.see_access(raw)
         elif kind == "DELETED":
             self.inventory.forget_cluster(meta["name"], meta["uid"])

@@ -90,6 +90,37 @@ def test_the_arrival_of_our_own_finalizer_is_no_news() -> None:
     assert inventory.accesses["uid-orders"].access.has_finalizer
 
 
+@pytest.mark.parametrize(
+    ("version", "written", "writing", "news"),
+    [
+        pytest.param(101, 0, False, True, id="somebody's change"),
+        pytest.param(101, 101, False, False, id="our own last write"),
+        pytest.param(101, 102, False, False, id="older than our last write"),
+        pytest.param(103, 102, False, True, id="somebody's after ours"),
+        pytest.param(101, 0, True, False, id="ours that is on its way"),
+        pytest.param(100, 0, False, False, id="known already"),
+        pytest.param(99, 0, False, False, id="older than known"),
+    ],
+)
+def test_events_of_our_own_writes_can_be_left_out(
+    inventory: Inventory, version: int, written: int, *, writing: bool, news: bool
+) -> None:
+    inventory.wrote("uid-orders", str(written))
+    if writing:
+        inventory.writing.add("uid-orders")
+    event = _access(version, status={"access": "r"})
+    assert inventory.is_news(event) is news
+    # What else may have changed before is no less news for that.
+    if version > 100:
+        for change in ({"generation": 2}, {"annotations": {ANNOTATION_ADOPT: "x"}}, {"finalizers": ()}):
+            assert inventory.is_news(_access(version, **change))
+        assert inventory.is_news(_access(version, deleted_at="2026-01-01T00:00:00Z"))
+
+
+def test_an_unknown_access_is_news(inventory: Inventory) -> None:
+    assert inventory.is_news(_access(name="new"))
+
+
 def test_our_own_status_is_no_news(inventory: Inventory) -> None:
     inventory.accesses["uid-orders"].status_json = '{"access":"r"}'
     inventory.see_access(_access(101, status={"access": "r"}))
