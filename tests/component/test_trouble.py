@@ -220,6 +220,22 @@ async def test_a_deletion_that_the_watch_missed_is_found_by_the_next_full_list(s
     assert not stage.elasticsearch.roles_now
 
 
+@on_stage
+async def test_a_deletion_before_the_watch_began_is_found_when_it_has_begun(stage: Stage) -> None:
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.quiet()
+    assert stage.process is not None
+    stage.process.watch.down = True
+    stage.kubernetes.change(access_key("orders"), lambda raw: raw["metadata"].update(finalizers=[]))
+    stage.delete("orders")
+    await stage.sleep(20)
+    assert stage.elasticsearch.roles_now
+    stage.process.watch.down = False
+    stage.process.host.watch_began()
+    await stage.quiet()
+    assert not stage.elasticsearch.roles_now
+
+
 @pytest.mark.parametrize(
     "error",
     [Unreachable("503"), Throttled("429"), PermissionDenied("403"), Conflict("409"), Unexpected("odd")],

@@ -61,6 +61,7 @@ class Process:
     inventory: Inventory
     watch: Watch
     outbox: Outbox
+    host: Host
     task: asyncio.Task[None]
 
 
@@ -107,7 +108,7 @@ class Stage:
         outbox = Outbox(self.kubernetes, inventory)
         around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock)
         host = Host(around, self._connect)
-        self.process = Process(inventory, watch, outbox, asyncio.create_task(self._run(host)))
+        self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
 
     async def _run(self, host: Host) -> None:

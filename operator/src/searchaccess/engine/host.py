@@ -21,6 +21,8 @@ from searchaccess.ports.kubernetes import Plural
 
 LIST_EVERY: Final = 300.0
 """Seconds between full lists: a deletion while the watch was down leaves no event."""
+RELIST_AFTER: Final = 2.0
+"""Seconds after the event source began anew until we list too, and at least between two such lists."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ class Host:
         self._connect = connect
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
+        self._relist = asyncio.Event()
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
 
@@ -66,6 +69,13 @@ class Host:
         await self.listed.wait()
         for running in list(self._running.values()):
             await running.reconciler.looked.wait()
+
+    def watch_began(self) -> None:
+        """Take in that the event source begins to watch, or does so anew: list soon.
+
+        Nobody told us of what was deleted between our last list and its own.
+        """
+        self._relist.set()
 
     async def _first_list(self) -> None:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
@@ -101,7 +111,11 @@ class Host:
 
     async def _list_again(self) -> None:
         while True:
-            await asyncio.sleep(self._list_every)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._list_every):
+                    await self._relist.wait()
+                    await asyncio.sleep(RELIST_AFTER)
+            self._relist.clear()
             try:
                 await self._list()
             except ExternalError as error:

@@ -137,7 +137,7 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
             if not stop.is_set():
                 from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
-                await watch(inventory, options.kubeconfig, options.liveness, stop)
+                await watch(inventory, host.watch_began, options.kubeconfig, options.liveness, stop)
 
         events = asyncio.create_task(watch_events())
         log.info("running", instance=options.instance)

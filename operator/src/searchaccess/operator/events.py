@@ -6,7 +6,7 @@ timers, daemons, indexes or change handlers, which would write annotations to ev
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,10 @@ from searchaccess.engine.inventory import Inventory
 from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.ports.kubernetes import Plural
 
+ONE_LIST: Final = 30.0
+"""Seconds within which two objects that kopf listed are taken to be of the same list."""
+LISTS_WITHIN: Final = 10.0
+"""Seconds after its start within which kopf has listed, if the API server answers at all."""
 LOGIN_LIFETIME: Final = dt.timedelta(minutes=10)
 """kopf logs in again after this: a pod's token file is renewed by the kubelet about every hour."""
 
@@ -54,10 +58,38 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
 
 
-def register(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
+class Beginnings:
+    """Notices when kopf has listed a kind and begins to watch it: at its start, and anew after trouble.
+
+    kopf gives what it listed as events without a type, and does not say when it listed nothing.
+
+    Args:
+        began: called each time.
+    """
+
+    def __init__(self, began: Callable[[], None]) -> None:
+        self._began = began
+        self._last = float("-inf")
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Look at an event."""
+        if event["type"] is None:
+            now = asyncio.get_running_loop().time()
+            if now - self._last > ONE_LIST:
+                self._began()
+            self._last = now
+
+    def presume(self) -> None:
+        """Take it that kopf has listed by now, if nothing was seen of it."""
+        if self._last == float("-inf"):
+            self._began()
+
+
+def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Beginnings, clusters: Beginnings) -> None:
     """Put every event of our kinds into the inventory."""
 
     def is_news(event: Mapping[str, Any], **_: Any) -> bool:
+        accesses.see(event)
         # Most events are of our own writes: to leave them out here saves most of kopf's work for them.
         return event["type"] == "DELETED" or inventory.is_news(event["object"])
 
@@ -71,6 +103,7 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
     async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
+        clusters.see(event)
         raw = event["object"]
         if event["type"] == "DELETED":
             inventory.forget_cluster(raw["metadata"]["name"], raw["metadata"]["uid"])
@@ -78,11 +111,18 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
             inventory.see_cluster(raw)
 
 
-async def watch(inventory: Inventory, kubeconfig: Path | None, liveness: str | None, stop: asyncio.Event) -> None:
+async def watch(
+    inventory: Inventory,
+    began: Callable[[], None],
+    kubeconfig: Path | None,
+    liveness: str | None,
+    stop: asyncio.Event,
+) -> None:
     """Put every event into an inventory until told to stop.
 
     Args:
         inventory: what is declared.
+        began: called when watching begins, and when it begins anew.
         kubeconfig: file to use instead of the pod's service account.
         liveness: address of the liveness endpoint, such as ``http://0.0.0.0:8080/healthz``.
         stop: set to end it.
@@ -92,7 +132,10 @@ async def watch(inventory: Inventory, kubeconfig: Path | None, liveness: str | N
     """
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
-    register(registry, inventory)
+    accesses, clusters = Beginnings(began), Beginnings(began)
+    register(registry, inventory, accesses, clusters)
+    for beginnings in (accesses, clusters):
+        asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
 
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.ConnectionInfo:
