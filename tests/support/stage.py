@@ -10,9 +10,10 @@ from typing import Any, Final
 from structlog.testing import capture_logs
 
 from searchaccess.api.constants import FINALIZER
+from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.access import Access, Share, access_from_object
 from searchaccess.core.canonical import role_from_json
-from searchaccess.core.cluster import Cluster
+from searchaccess.core.connection import Connection
 from searchaccess.core.mapping import build_template_mapping, mapping_of
 from searchaccess.core.ownership import Operator
 from searchaccess.core.stance import OPEN, Do, decide
@@ -20,8 +21,8 @@ from searchaccess.engine.context import Surroundings
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.operator.connecting import find_connection
 from searchaccess.ports.elasticsearch import ElasticsearchPort
-from searchaccess.ports.errors import LoginMissing, NotFound
 from searchaccess.ports.kubernetes import Plural
 from tests.support.clocks import LoopClock, run_virtually
 from tests.support.faults import Call, Faults
@@ -107,7 +108,7 @@ class Stage:
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
         around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock)
-        host = Host(around, self._connect)
+        host = Host(around, self)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
 
@@ -138,14 +139,13 @@ class Stage:
         self.restarts += 1
         self.start()
 
-    async def _connect(self, cluster: Cluster) -> ElasticsearchPort:
-        assert cluster.spec is not None
-        reference = cluster.spec.login.secret_ref
-        try:
-            await self.kubernetes.read_secret(reference.namespace, reference.name)
-        except NotFound:
-            raise LoginMissing(f"Secret {reference.namespace}/{reference.name} does not exist") from None
-        return self.server(cluster.spec.urls[0])
+    async def find(self, spec: SearchClusterSpec) -> Connection:
+        """Read what is needed to connect: the stage is its own connector."""
+        return await find_connection(self.kubernetes, spec)
+
+    async def open(self, connection: Connection) -> ElasticsearchPort:
+        """Give the server at an address."""
+        return self.server(connection.urls[0])
 
     async def quiet(self) -> None:
         """Wait until the operator has nothing left to write; start it again whenever it crashed."""

@@ -140,7 +140,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             short="scl",
             scope="Cluster",
             columns=[
-                _column("URL", ".spec.urls[0]"),
+                _column("URL", ".status.url"),
                 _column("Version", ".status.version"),
                 _column("License", ".status.license"),
                 _column("Ready", f"{_READY}.status"),

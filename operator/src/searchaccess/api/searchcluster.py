@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
@@ -49,11 +49,47 @@ class MappingKind(StrEnum):
     PER_PRINCIPAL = "PerPrincipal"
 
 
+class SecretReference(ApiModel):
+    """Names a Secret."""
+
+    namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    """Namespace of the Secret."""
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the Secret."""
+
+
+class SecretKey(SecretReference):
+    """Names a key of a Secret."""
+
+    key: Annotated[str, Field(min_length=1, max_length=253)] = "ca.crt"
+    """Key in the Secret."""
+
+
+class ConfigMapKey(ApiModel):
+    """Names a key of a ConfigMap."""
+
+    namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    """Namespace of the ConfigMap."""
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the ConfigMap."""
+    key: Annotated[str, Field(min_length=1, max_length=253)] = "ca.crt"
+    """Key in the ConfigMap."""
+
+
+_ONE_CA = "say where the certificates are: exactly one of inline, secretRef and configMapRef"
+
+
 class Certificates(ApiModel):
     """Certificate authorities."""
 
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel("[has(self.inline), has(self.secretRef), has(self.configMapRef)].filter(x, x).size() == 1", _ONE_CA)
+        )
+    }
+
     inline: Annotated[
-        str,
+        str | None,
         Field(
             max_length=65536,
             json_schema_extra=rules(
@@ -66,25 +102,38 @@ class Certificates(ApiModel):
                 ),
             ),
         ),
-    ]
+    ] = None
     """Certificates in PEM form, one after the other. They are public; no private key."""
 
+    secret_ref: SecretKey | None = None
+    """A key of a Secret that has them."""
 
-class SecretReference(ApiModel):
-    """Names a Secret."""
+    config_map_ref: ConfigMapKey | None = None
+    """A key of a ConfigMap that has them."""
 
-    namespace: Annotated[str, Field(min_length=1, max_length=63)]
-    """Namespace of the Secret."""
-    name: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the Secret."""
+    @model_validator(mode="after")
+    def _in_one_place(self) -> "Certificates":
+        if sum(place is not None for place in (self.inline, self.secret_ref, self.config_map_ref)) != 1:
+            raise ValueError(_ONE_CA)
+        return self
 
 
 class Login(ApiModel):
     """How the operator logs in."""
 
     secret_ref: SecretReference
-    """A Secret with the keys `username` and `password`, of a user with the cluster privileges manage_security and
-    monitor."""
+    """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token` (of
+    an Elasticsearch service account). It needs the cluster privileges manage_security and monitor. Another content is
+    taken up without a restart."""
+
+
+class EckReference(ApiModel):
+    """Names an Elasticsearch of Elastic Cloud on Kubernetes (ECK)."""
+
+    namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    """Namespace of the Elasticsearch resource."""
+    name: Annotated[str, Field(min_length=1, max_length=36)]
+    """Name of the Elasticsearch resource."""
 
 
 class JwtRealm(ApiModel):
@@ -129,18 +178,49 @@ class DriftSettings(ApiModel):
     """How often to read everything, changed or not."""
 
 
+_NO_ADDRESS = "say where the cluster is: urls, cloudId or eck"
+_TWO_ADDRESSES = "cloudId is the address already: remove urls and eck, or cloudId"
+_NO_LOGIN = "say how the operator logs in: login.secretRef (only eck brings a user of its own)"
+
+
 class SearchClusterSpec(ApiModel):
     """How to reach the cluster, and how it checks callers' identity."""
 
-    urls: Annotated[list[Url], Field(min_length=1, max_length=10)]
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel("has(self.urls) || has(self.cloudId) || has(self.eck)", _NO_ADDRESS),
+            cel("!has(self.cloudId) || !(has(self.urls) || has(self.eck))", _TWO_ADDRESSES),
+            cel("has(self.login) || has(self.eck)", _NO_LOGIN),
+        )
+    }
+
+    urls: Annotated[list[Url], Field(min_length=1, max_length=10)] | None = None
     """Addresses of the cluster's nodes or of a load balancer, such as `https://elasticsearch.example.com:9200`.
-    https only."""
+    https only. When one does not answer, the next is tried."""
+
+    cloud_id: Annotated[
+        str | None,
+        Field(
+            max_length=1000,
+            json_schema_extra=rules(
+                cel(
+                    matches("^[^:]*:[A-Za-z0-9+/_-]+=*$"),
+                    "write the Cloud ID as the deployment's page has it: a name, a colon and a long word",
+                )
+            ),
+        ),
+    ] = None
+    """Cloud ID of a deployment of Elastic Cloud, in place of `urls`."""
+
+    eck: EckReference | None = None
+    """An Elasticsearch of ECK in the same Kubernetes cluster. Address, certificate authority and login are those that ECK
+    keeps in its own objects; `urls`, `ca` and `login` go before them."""
 
     ca: Certificates | None = None
     """Certificate authorities to trust; the system's when absent."""
 
-    login: Login
-    """The operator's own login."""
+    login: Login | None = None
+    """The operator's own login. Required except with `eck`."""
 
     identity: ClusterIdentity
     """How callers' identity is checked."""
@@ -151,6 +231,16 @@ class SearchClusterSpec(ApiModel):
 
     drift: DriftSettings = DriftSettings()
     """How often to look for changes that somebody else made."""
+
+    @model_validator(mode="after")
+    def _has_address_and_login(self) -> "SearchClusterSpec":
+        if not (self.urls or self.cloud_id or self.eck):
+            raise ValueError(_NO_ADDRESS)
+        if self.cloud_id and (self.urls or self.eck):
+            raise ValueError(_TWO_ADDRESSES)
+        if not (self.login or self.eck):
+            raise ValueError(_NO_LOGIN)
+        return self
 
 
 class SearchCluster(ApiModel):

@@ -142,6 +142,8 @@ class SearchClusterStatus(ApiModel):
     conditions: Annotated[list[Condition], CONDITIONS]
     """What holds and what does not: `Ready`, `Reachable`, `Licensed`, `RealmVerified`, `Drifted`, and
     `Reconciling` or `Stalled` while true."""
+    url: str | None = None
+    """Address of Elasticsearch; the first one, if there are several."""
     version: str | None = None
     """Version of Elasticsearch."""
     uuid: str | None = None

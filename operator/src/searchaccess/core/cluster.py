@@ -59,7 +59,7 @@ class Cluster:
 
 def _problems(spec: SearchClusterSpec) -> str:
     """Say what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
-    for url in spec.urls:
+    for url in spec.urls or ():
         if not url.startswith("https://"):
             return "spec.urls: only https:// addresses are allowed"
         if not _HOST.fullmatch(url):

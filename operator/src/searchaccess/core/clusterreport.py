@@ -40,6 +40,8 @@ class ClusterReport:
     probe: Literal["Active", "Unavailable"] | None = None
     uuid: str = ""
     """The pinned uuid."""
+    url: str = ""
+    """First of its addresses."""
 
 
 def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
     status = SearchClusterStatus(
         observed_generation=cluster.generation,
         conditions=conditions.build(),
+        url=report.url or before.get("url"),
         version=facts.version if facts else before.get("version"),
         uuid=report.uuid or before.get("uuid"),
         license=facts.license if facts else before.get("license"),

@@ -7,6 +7,7 @@ from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import Drift
 from searchaccess.core.cluster import Cluster, ClusterFacts
+from searchaccess.core.connection import Connection
 from searchaccess.core.ownership import Operator
 from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, Gate
@@ -40,6 +41,8 @@ class Knowledge:
 
     facts: ClusterFacts | None = None
     uuid: str = ""
+    url: str = ""
+    """First of the addresses."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
     closed: Failure | None = None
@@ -86,5 +89,6 @@ class Session:
     """One connected cluster."""
 
     cluster: Cluster
+    connection: Connection
     port: ElasticsearchPort
     knowledge: Knowledge

@@ -14,8 +14,9 @@ from searchaccess.core.report import AccessFacts, Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Surroundings
-from searchaccess.engine.reconciler import Connect, Peers, Reconciler
+from searchaccess.engine.reconciler import Peers, Reconciler
 from searchaccess.engine.telling import Teller
+from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
 
@@ -38,13 +39,13 @@ class Host:
 
     Args:
         around: what they share.
-        connect: opens a connection to a cluster.
+        connector: opens connections to clusters.
         list_every: seconds between full lists.
     """
 
-    def __init__(self, around: Surroundings, connect: Connect, list_every: float = LIST_EVERY) -> None:
+    def __init__(self, around: Surroundings, connector: Connector, list_every: float = LIST_EVERY) -> None:
         self._around = around
-        self._connect = connect
+        self._connector = connector
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
         self._relist = asyncio.Event()
@@ -135,7 +136,7 @@ class Host:
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
         for name in self._around.inventory.clusters:
             if name not in self._running:
-                reconciler = Reconciler(name, self._around, self._connect, Peers(self._older_with_uuid))
+                reconciler = Reconciler(name, self._around, self._connector, Peers(self._older_with_uuid))
                 task = group.create_task(self._keep_running(name, reconciler))
                 self._running[name] = _Running(reconciler, task)
 

@@ -1,7 +1,7 @@
 """The loop of one SearchCluster: when to look, how much to look at, and what to do when it does not answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,6 +10,7 @@ import structlog
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
+from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.cluster import Cluster, judge
 from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, decide
@@ -20,13 +21,10 @@ from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.passes import Pass
 from searchaccess.engine.schedule import Schedule, seconds
 from searchaccess.engine.telling import Teller, cluster_ref, tell_cluster, waits
-from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError
 
 log = structlog.get_logger(__name__)
-
-Connect = Callable[[Cluster], Awaitable[ElasticsearchPort]]
-"""Opens a connection from what a SearchCluster says."""
 
 CLOSED_RETRY: Final = 5.0
 """Seconds between checks of a cluster that must not be touched."""
@@ -49,14 +47,14 @@ class Reconciler:
     Args:
         name: the SearchCluster's name.
         around: what all reconcilers share.
-        connect: opens a connection.
+        connector: opens connections.
         peers: what is known of other clusters.
     """
 
-    def __init__(self, name: str, around: Surroundings, connect: Connect, peers: Peers) -> None:
+    def __init__(self, name: str, around: Surroundings, connector: Connector, peers: Peers) -> None:
         self._name = name
         self._around = around
-        self._connect = connect
+        self._connector = connector
         self._peers = peers
         self._session: Session | None = None
         self._schedule = Schedule(around.clock)
@@ -100,7 +98,7 @@ class Reconciler:
                 self._tell_failure(self._knowledge.failure, dirty)
                 self._schedule.retry_in(DOUBT_AFTER)
             else:
-                await self._look(cluster, dirty)
+                await self._look(cluster, cluster.spec, dirty)
                 self._recovered()
         except ExternalError as error:
             self._failed(error, dirty)
@@ -148,8 +146,8 @@ class Reconciler:
 
     # Looking
 
-    async def _look(self, cluster: Cluster, dirty: Dirty) -> None:
-        session = await self._connected(cluster, dirty)
+    async def _look(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> None:
+        session = await self._connected(cluster, spec, dirty)
         if self._schedule.check_due() or dirty.cluster or self._knowledge.closed or self._failing_since is not None:
             await self._check(session, dirty)
         if self._schedule.postponed_due():
@@ -212,18 +210,23 @@ class Reconciler:
         for principal in principals:
             loop.call_later(delay, inventory.mark, self._name, principal)
 
-    async def _connected(self, cluster: Cluster, dirty: Dirty) -> Session:
+    async def _connected(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
+        """Connect, or connect anew: where the SearchCluster or what its Secrets have is another, and after trouble."""
         await self._ensure_cluster_finalizer(cluster)
-        if self._session is not None and _same_spec(self._session.cluster, cluster):
-            self._session.cluster = cluster
-            if self._failing_since is None:
-                return self._session
+        session, well = self._session, self._failing_since is None
+        same = session is not None and _same_spec(session.cluster, cluster)
+        if session and same and well and not self._schedule.check_due():
+            session.cluster = cluster
+            return session
+        connection = await self._connector.find(spec)
+        if session and same and well and connection == session.connection:
+            session.cluster = cluster
+            return session
         await self._disconnect()
-        port = await self._connect(cluster)
-        self._session = Session(cluster, port, self._knowledge)
-        spec = cluster.spec
-        if spec is not None:
-            self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
+        port = await self._connector.open(connection)
+        self._session = Session(cluster, connection, port, self._knowledge)
+        self._knowledge.url = connection.urls[0]
+        self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
         dirty.cluster = True
         return self._session
 

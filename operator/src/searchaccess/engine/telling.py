@@ -110,6 +110,7 @@ def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: P
         mapping=around.operator.mapping_name if knowledge.mapping_drift else "",
         probe=probe,
         uuid=knowledge.uuid,
+        url=knowledge.url,
     )
     previous = record.status
     status = build_cluster_status(report, previous, around.clock.now())

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.cluster import ClusterFacts
+from searchaccess.core.connection import Connection
 from searchaccess.core.mapping import RoleMapping
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import WantedRealm
@@ -67,3 +69,22 @@ class ElasticsearchPort(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+
+
+class Connector(Protocol):
+    """Opens connections to clusters."""
+
+    async def find(self, spec: SearchClusterSpec) -> Connection:
+        """Read what is needed to connect.
+
+        Raises:
+            LoginMissing: some of it is missing or cannot be used.
+            ExternalError: it could not be read.
+        """
+
+    async def open(self, connection: Connection) -> ElasticsearchPort:
+        """Open a connection. Nothing is asked of the cluster yet.
+
+        Raises:
+            LoginMissing: the certificates cannot be used.
+        """

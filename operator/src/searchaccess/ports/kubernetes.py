@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from searchaccess.core.connection import Source
 from searchaccess.core.report import Note
 
 
@@ -68,5 +69,9 @@ class KubernetesPort(Protocol):
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
 
-    async def read_secret(self, namespace: str, name: str) -> dict[str, bytes]:
-        """Give a Secret's data, decoded."""
+    async def read_source(self, source: Source) -> dict[str, bytes]:
+        """Give the data of a Secret or ConfigMap, decoded.
+
+        Raises:
+            NotFound: there is no such object.
+        """

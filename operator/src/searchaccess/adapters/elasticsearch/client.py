@@ -9,6 +9,7 @@ from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import map_item, mapped
 from searchaccess.core.cluster import ClusterFacts
+from searchaccess.core.connection import Connection
 from searchaccess.core.mapping import RoleMapping
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import Mismatch, WantedRealm, check_realm
@@ -27,20 +28,23 @@ class ElasticsearchClient:
     """One cluster.
 
     Args:
-        urls: https addresses; the next one is tried when one does not answer.
-        username: the operator's login.
-        password: its password.
-        ca: certificates to trust, in PEM form; empty: the system's.
+        connection: how to reach it and log in.
+
+    Raises:
+        ValueError: the certificates cannot be read.
     """
 
-    def __init__(self, urls: Sequence[str], username: str, password: str, ca: str = "") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._client = AsyncElasticsearch(
-            list(urls),
-            basic_auth=(username, password),
-            ssl_context=ssl.create_default_context(cadata=ca or None),
+            list(connection.urls),
+            basic_auth=(connection.username, connection.password) if connection.username else None,
+            api_key=connection.api_key or None,
+            bearer_auth=connection.token or None,
+            ssl_context=ssl.create_default_context(cadata=connection.ca or None),
             request_timeout=REQUEST_TIMEOUT,
             connections_per_node=_CONNECTIONS,
-            max_retries=len(urls) - 1,
+            # The next address is tried at once when one does not answer.
+            max_retries=len(connection.urls) - 1,
             retry_on_status=(),
             http_compress=True,
         )

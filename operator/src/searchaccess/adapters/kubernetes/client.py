@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
+from searchaccess.core.connection import Source
 from searchaccess.core.report import Note
 from searchaccess.ports.errors import LoginMissing, Unexpected
 from searchaccess.ports.kubernetes import ObjectRef, Page, Plural
@@ -142,10 +143,13 @@ class KubernetesClient:
         }
         await self._call("POST", f"/api/v1/namespaces/{namespace}/events", body)
 
-    async def read_secret(self, namespace: str, name: str) -> dict[str, bytes]:
-        """Give a Secret's data, decoded."""
-        secret = await self._call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
-        return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+    async def read_source(self, source: Source) -> dict[str, bytes]:
+        """Give the data of a Secret or ConfigMap, decoded."""
+        found = await self._call("GET", f"/api/v1/namespaces/{source.namespace}/{source.kind.lower()}s/{source.name}")
+        data = found.get("data") or {}
+        if source.kind == "Secret":
+            return {key: base64.b64decode(value) for key, value in data.items()}
+        return {key: value.encode() for key, value in data.items()}
 
 
 def _part(answer: Any, *keys: str) -> Any:

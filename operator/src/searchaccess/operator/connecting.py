@@ -1,0 +1,64 @@
+"""Opens connections to Elasticsearch from what SearchClusters and their Secrets say."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.core.connection import Connection, Incomplete, Source, build_connection, sources_of
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.errors import LoginMissing, NotFound
+from searchaccess.ports.kubernetes import KubernetesPort
+
+if TYPE_CHECKING:
+    from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
+
+
+def _load_client() -> type["ElasticsearchClient"]:
+    from searchaccess.adapters.elasticsearch.client import ElasticsearchClient  # noqa: PLC0415 - see Connections
+
+    return ElasticsearchClient
+
+
+async def find_connection(kubernetes: KubernetesPort, spec: SearchClusterSpec) -> Connection:
+    """Read what is needed to connect.
+
+    Raises:
+        LoginMissing: some of it is missing or cannot be used.
+        ExternalError: it could not be read.
+    """
+    read: dict[Source, dict[str, bytes] | None] = {}
+    for source in sources_of(spec):
+        try:
+            read[source] = await kubernetes.read_source(source)
+        except NotFound:
+            read[source] = None
+    try:
+        return build_connection(spec, read)
+    except Incomplete as error:
+        raise LoginMissing(str(error)) from None
+
+
+class Connections:
+    """Connections to Elasticsearch, by the official client.
+
+    Args:
+        kubernetes: has the Secrets.
+    """
+
+    def __init__(self, kubernetes: KubernetesPort) -> None:
+        self._kubernetes = kubernetes
+        # A third of all that is to be imported: that is done while objects are listed.
+        self._loading = asyncio.create_task(asyncio.to_thread(_load_client))
+
+    async def find(self, spec: SearchClusterSpec) -> Connection:
+        """Read what is needed to connect."""
+        return await find_connection(self._kubernetes, spec)
+
+    async def open(self, connection: Connection) -> ElasticsearchPort:
+        """Open a connection."""
+        client = await self._loading
+        try:
+            return client(connection)
+        except ValueError as error:
+            # ssl.SSLError is one; it does not show the content here.
+            raise LoginMissing(f"the certificates to trust cannot be used: {type(error).__name__}") from None
