@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from searchaccess.core.connection import Connection
+from searchaccess.engine.schedule import CHECK_EVERY
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -17,8 +19,8 @@ from searchaccess.ports.errors import (
 )
 from tests.support import memory_elasticsearch, memory_kubernetes
 from tests.support.faults import Call, Fault
-from tests.support.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
-from tests.support.world import LOGIN, SYSTEM, access, account, condition_in, grant
+from tests.support.stage import LOGIN_SECRET, OPERATOR, Stage, access_key, on_stage, search_cluster
+from tests.support.world import access, account, condition_in, grant
 
 ELASTICSEARCH = memory_elasticsearch.SIDE
 KUBERNETES = memory_kubernetes.SIDE
@@ -134,13 +136,39 @@ async def test_an_elasticsearch_that_is_too_old_is_not_touched(stage: Stage) -> 
 
 @on_stage
 async def test_a_missing_login_is_told_and_used_when_it_comes(stage: Stage) -> None:
-    login = stage.kubernetes.secrets.pop((SYSTEM, LOGIN))
+    login = stage.kubernetes.sources.pop(LOGIN_SECRET)
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     assert stage.cluster_ready() == ("False", "LoginMissing")
     assert stage.ready("orders") == ("False", "LoginMissing")
-    stage.kubernetes.secrets[SYSTEM, LOGIN] = login
+    stage.kubernetes.sources[LOGIN_SECRET] = login
     await stage.quiet()
+    stage.check()
+
+
+@on_stage
+async def test_another_login_is_taken_from_the_secret_before_the_old_one_ends(stage: Stage) -> None:
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.quiet()
+    assert stage.connections == [Connection(("https://one:9200",), "", "operator", "secret")]
+    stage.kubernetes.sources[LOGIN_SECRET] = {"apiKey": b"a2V5"}
+    await stage.sleep(CHECK_EVERY + 10)
+    assert stage.connections[1:] == [Connection(("https://one:9200",), api_key="a2V5")]
+    assert stage.cluster_ready() == ("True", "InSync")
+    stage.check()
+
+
+@on_stage
+async def test_a_login_that_is_taken_away_changes_nothing_in_elasticsearch(stage: Stage) -> None:
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.quiet()
+    login, role = stage.kubernetes.sources.pop(LOGIN_SECRET), stage.role(ORDERS)
+    await stage.sleep(CHECK_EVERY + 10)
+    assert stage.cluster_ready() == ("False", "LoginMissing")
+    assert stage.role(ORDERS) == role
+    stage.kubernetes.sources[LOGIN_SECRET] = login
+    await stage.quiet()
+    assert stage.cluster_ready() == ("True", "InSync")
     stage.check()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.core.canonical import Entry, RoleBody
+from searchaccess.core.connection import Connection
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import WantedRealm
 from searchaccess.ports.elasticsearch import ElasticsearchPort
@@ -89,7 +90,7 @@ class RealSide(ElasticsearchSide):
 
     def __init__(self, prefix: str, server: ElasticsearchServer) -> None:
         ca = Path(server.ca_file).read_text()
-        self._client = ElasticsearchClient([server.url], OPERATOR_USER, OPERATOR_PASSWORD, ca)
+        self._client = ElasticsearchClient(Connection((server.url,), ca, OPERATOR_USER, OPERATOR_PASSWORD))
         self._admin = server.client()
         super().__init__(prefix, self._client, WantedRealm(server.realm, server.audience, ISSUER))
 

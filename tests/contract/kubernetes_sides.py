@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
+from searchaccess.core.connection import Source
 from searchaccess.ports.kubernetes import KubernetesPort, Plural
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.clocks import SettableClock
@@ -41,8 +42,8 @@ class KubernetesSide(ABC):
         """Ask for an object to be deleted."""
 
     @abstractmethod
-    def write_secret(self, name: str, data: Mapping[str, str]) -> None:
-        """Create a Secret in the operator's namespace."""
+    def write_source(self, source: Source, data: Mapping[str, str]) -> None:
+        """Create a Secret or ConfigMap."""
 
     @abstractmethod
     def event_reasons(self, name: str) -> list[str]:
@@ -69,8 +70,8 @@ class MemoryObjects(KubernetesSide):
     def delete(self, raw: Mapping[str, Any]) -> None:
         self._server.delete(key_of(raw))
 
-    def write_secret(self, name: str, data: Mapping[str, str]) -> None:
-        self._server.secrets[SYSTEM, name] = {key: value.encode() for key, value in data.items()}
+    def write_source(self, source: Source, data: Mapping[str, str]) -> None:
+        self._server.sources[source] = {key: value.encode() for key, value in data.items()}
 
     def event_reasons(self, name: str) -> list[str]:
         return [str(note.reason) for ref, note in self._server.events if ref.name == name]
@@ -115,13 +116,13 @@ class RealObjects(KubernetesSide):
     def delete(self, raw: Mapping[str, Any]) -> None:
         self._servers.run_kubectl("delete", *_named(raw), "--wait=false")
 
-    def write_secret(self, name: str, data: Mapping[str, str]) -> None:
+    def write_source(self, source: Source, data: Mapping[str, str]) -> None:
         self.create(
             {
                 "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name, "namespace": SYSTEM},
-                "stringData": dict(data),
+                "kind": source.kind,
+                "metadata": {"name": source.name, "namespace": source.namespace},
+                "stringData" if source.kind == "Secret" else "data": dict(data),
             }
         )
 
@@ -140,7 +141,12 @@ class RealObjects(KubernetesSide):
         await self._client.close()
 
 
-_PLURALS = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS, "Secret": "secrets"}
+_PLURALS = {
+    "SearchAccess": Plural.ACCESSES,
+    "SearchCluster": Plural.CLUSTERS,
+    "Secret": "secrets",
+    "ConfigMap": "configmaps",
+}
 
 
 def _named(raw: Mapping[str, Any]) -> list[str]:

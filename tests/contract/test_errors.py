@@ -13,6 +13,7 @@ import yaml
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.core.canonical import RoleBody
+from searchaccess.core.connection import Connection, Source
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import WantedRealm
 from searchaccess.ports.errors import (
@@ -52,7 +53,7 @@ METHODS: dict[str, Method] = {
 
 @asynccontextmanager
 async def _search(url: str, ca: str, user: str = OPERATOR_USER, password: str = PASSWORD) -> AsyncIterator[Any]:
-    client = ElasticsearchClient([url], user, password, ca)
+    client = ElasticsearchClient(Connection((url,), ca, user, password))
     try:
         yield client
     finally:
@@ -162,7 +163,7 @@ async def test_a_wrong_token_is_a_login_refused(installed: KubernetesServers, tm
 async def test_secrets_of_other_namespaces_are_denied(installed: KubernetesServers) -> None:
     kubeconfig = installed.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
     async with _objects(kubeconfig) as port:
-        assert type(await _error_of(port.read_secret("default", "anything"))) is PermissionDenied
+        assert type(await _error_of(port.read_source(Source("Secret", "default", "anything")))) is PermissionDenied
 
 
 async def test_an_api_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:

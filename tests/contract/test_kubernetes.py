@@ -1,7 +1,7 @@
 """What the loop relies on from Kubernetes: in memory and for real."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
@@ -9,6 +9,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.core.access import access_from_object
 from searchaccess.core.cluster import cluster_from_object
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_status
+from searchaccess.core.connection import Source
 from searchaccess.core.report import AccessFacts, Note, build_access_status
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
@@ -21,6 +22,7 @@ from tests.support.world import SYSTEM, access, grant
 NOW = "2026-01-01T10:00:00Z"
 OTHER = "example.com/mine"
 
+Kind: TypeAlias = Literal["Secret", "ConfigMap"]
 Unique = Callable[[str], str]
 
 
@@ -215,12 +217,15 @@ async def test_events_about_both_kinds_are_written(objects: KubernetesSide, uniq
         assert objects.event_reasons(raw["metadata"]["name"]) == ["DriftDetected"]
 
 
-async def test_a_secret_is_read_decoded(objects: KubernetesSide, unique: Unique) -> None:
-    objects.write_secret(unique("login"), {"username": "operator", "password": "pä ss"})
-    found = await objects.port.read_secret(SYSTEM, unique("login"))
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+async def test_a_secret_or_config_map_is_read_decoded(objects: KubernetesSide, unique: Unique, kind: Kind) -> None:
+    source = Source(kind, SYSTEM, unique("login"))
+    objects.write_source(source, {"username": "operator", "password": "pä ss"})
+    found = await objects.port.read_source(source)
     assert found == {"username": b"operator", "password": "pä ss".encode()}
 
 
-async def test_a_missing_secret_is_not_found(objects: KubernetesSide) -> None:
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+async def test_a_missing_secret_or_config_map_is_not_found(objects: KubernetesSide, kind: Kind) -> None:
     with pytest.raises(NotFound):
-        await objects.port.read_secret(SYSTEM, "missing")
+        await objects.port.read_source(Source(kind, SYSTEM, "missing"))

@@ -1,17 +1,21 @@
 """What is wrong with a SearchCluster is told there and on its accesses; nothing is granted; what it was recovers."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.processes import free_port
+from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
 from tests.support.world import (
     CLUSTER,
     LOGIN,
     OPERATOR_PASSWORD,
+    OPERATOR_ROLE,
     OPERATOR_USER,
     SYSTEM,
     World,
@@ -127,6 +131,89 @@ def test_a_password_that_changes_later_is_taken_from_the_secret(elsewhere: World
     world.patch("rotated", {"spec": {"grants": [grant("invoices-*")]}})
     world.until_ready("rotated", within=WITHIN)
     assert world.role("rotated")["indices"][0]["names"] == ["invoices-*"]
+
+
+def api_key(world: World) -> str:
+    """Make an API key with the operator's rights and no more."""
+    body = {"name": "searchaccess-operator", "role_descriptors": {"operator": OPERATOR_ROLE}}
+    return str(world.admin.post("/_security/api_key", json=body).raise_for_status().json()["encoded"])
+
+
+def bearer_token(world: World) -> str:
+    """Log in as the operator's user; give the token."""
+    body = {"grant_type": "password", "username": OPERATOR_USER, "password": OPERATOR_PASSWORD}
+    return str(world.admin.post("/_security/oauth2/token", json=body).raise_for_status().json()["access_token"])
+
+
+@pytest.mark.parametrize(("key", "make"), [("apiKey", api_key), ("token", bearer_token)], ids=["API key", "token"])
+def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[World], str]) -> None:
+    world, name = elsewhere, f"login-{key.lower()}"
+    secret = make(world)
+    write_login(world, name, **{key: secret})
+    world.apply(with_login(world, name), access(name, grant("orders-*"), cluster=name))
+    world.until_ready(name, within=WITHIN)
+    assert world.get_cluster(name)["status"]["probe"] == "Active"
+    assert world.get_cluster(name)["status"]["url"] == world.elasticsearch.url
+
+    role = world.role(name)
+    world.write_role(name, role | {"cluster": ["all"]})
+    eventually(lambda: world.role(name)["cluster"] == [], within=WITHIN, what="drift is put right")
+    world.delete(name)
+    assert not world.role(name)
+    assert secret not in (world.folder / "operator.log").read_text()
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_certificates_are_read_from_a(elsewhere: World, kind: str) -> None:
+    world, name = elsewhere, f"ca-{kind.lower()}"
+    reference = {"namespace": SYSTEM, "name": name, "key": "authority.pem"}
+    place = {"Secret": "secretRef", "ConfigMap": "configMapRef"}[kind]
+    world.apply(world.cluster(name, ca={place: reference}, drift=QUICK), access(name, grant("x"), cluster=name))
+    seen = world.until_cluster_reason(name, "LoginMissing", status="False", within=WITHIN)
+    assert f"{kind} {SYSTEM}/{name} does not exist" in condition_in(seen, "Ready")["message"]
+
+    data = "stringData" if kind == "Secret" else "data"
+    authority = Path(world.elasticsearch.ca_file).read_text()
+    metadata = {"name": name, "namespace": SYSTEM}
+    world.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, data: {"authority.pem": authority}})
+    world.until_ready(name, within=WITHIN)
+
+
+def test_another_address_is_used_when_the_first_does_not_answer(elsewhere: World) -> None:
+    world = elsewhere
+    dead = f"https://127.0.0.1:{free_port()}"
+    urls = [dead, world.elasticsearch.url]
+    world.apply(world.cluster("two", urls=urls, drift=QUICK), access("two", grant("orders-*"), cluster="two"))
+    world.until_ready("two", within=WITHIN)
+    world.patch("two", {"spec": {"grants": [grant("invoices-*")]}})
+    world.until_ready("two", within=WITHIN)
+    assert world.role("two")["indices"][0]["names"] == ["invoices-*"]
+
+
+def test_an_elasticsearch_of_eck_needs_only_its_name(elsewhere: World) -> None:
+    """Its Secrets are as ECK makes them. There is no DNS of a cluster here, so the address is given."""
+    world = elsewhere
+    world.namespace("logging")
+    allow_secrets(world, "logging")
+    server = world.elasticsearch
+    for name, data in (
+        ("quickstart-es-http-certs-public", {"ca.crt": Path(server.ca_file).read_text(), "tls.crt": "x"}),
+        ("quickstart-es-elastic-user", {server.username: server.password}),
+    ):
+        metadata = {"name": name, "namespace": "logging"}
+        world.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
+    spec = world.cluster("eck", eck={"namespace": "logging", "name": "quickstart"}, drift=QUICK)
+    del spec["spec"]["ca"], spec["spec"]["login"]
+    world.apply(spec, access("eck", grant("orders-*"), cluster="eck"))
+    world.until_ready("eck", within=WITHIN)
+    assert world.role("eck")
+
+
+def allow_secrets(world: World, namespace: str) -> None:
+    """Let the operator read what ECK keeps, as docs/clusters.md says."""
+    text = (ROOT / "docs" / "clusters.md").read_text()
+    manifest = text[text.index("apiVersion: rbac") : text.index("```", text.index("apiVersion: rbac"))]
+    world.kubernetes.run_kubectl("apply", "-n", namespace, "-f", "-", input=manifest)
 
 
 def test_a_login_without_rights_is_told(elsewhere: World) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from searchaccess.api.constants import API_VERSION
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
+ECK = {"namespace": "logging", "name": "quickstart"}
+KEY = {"namespace": "searchaccess-system", "name": "authority"}
 READER = {"indices": ["orders-*"], "can": ["read"]}
 
 _SPECS: dict[str, dict[str, Any]] = {
@@ -157,10 +160,33 @@ def _reject_grants(cases: _Cases) -> None:
     cases.grant("where as a text", {"where": '{"term": {}}'}, "must be of type object")
 
 
+def _reject_connections(cases: _Cases) -> None:
+    cases.cluster("no address at all", {"urls": None}, "say where the cluster is: urls, cloudId or eck")
+    cases.cluster("no login", {"login": None}, "say how the operator logs in: login.secretRef")
+    two = "cloudId is the address already: remove urls and eck, or cloudId"
+    cases.cluster("an address and a Cloud ID", {"cloudId": CLOUD_ID}, two)
+    cases.cluster("a Cloud ID and ECK", {"urls": None, "cloudId": CLOUD_ID, "eck": ECK}, two)
+    for bad in ("", "prod", "prod:", "prod:a b", "a:b:Yw=="):
+        cases.cluster(f"the Cloud ID {bad!r}", {"urls": None, "cloudId": bad}, "write the Cloud ID as the deployment's")
+    long = {"urls": None, "cloudId": "prod:".ljust(1001, "a")}
+    cases.cluster("a Cloud ID of 1001 characters", long, "may not be more than 1000")
+    for field, most in (("namespace", 63), ("name", 36)):
+        cases.cluster(f"ECK with an empty {field}", {"eck": ECK | {field: ""}}, "should be at least 1 chars long")
+        cases.cluster(f"ECK with too long a {field}", {"eck": ECK | {field: "a" * (most + 1)}}, f"more than {most}")
+    one = "exactly one of inline, secretRef and configMapRef"
+    cases.cluster("an empty ca", {"ca": {}}, one)
+    cases.cluster("certificates in two places", {"ca": {"inline": CERTIFICATE, "secretRef": KEY}}, one)
+    for place in ("secretRef", "configMapRef"):
+        for field, most in (("namespace", 63), ("name", 253), ("key", 253)):
+            for text, says in (("", "should be at least 1 chars long"), ("a" * (most + 1), f"more than {most}")):
+                case = f"certificates in a {place} with a {field} of {len(text)} characters"
+                cases.cluster(case, {"ca": {place: KEY | {field: text}}}, says)
+
+
 def _reject_clusters(cases: _Cases) -> None:
+    _reject_connections(cases)
     cases.cluster("a name of 64 characters", {}, "give it a name of at most 63 characters", name="a" * 64)
-    for field in ("urls", "login", "identity"):
-        cases.cluster(f"{field} must be there", {field: None}, f"spec.{field}: Required value")
+    cases.cluster("identity must be there", {"identity": None}, "spec.identity: Required value")
     cases.cluster("no address", {"urls": []}, "should have at least 1 items")
     cases.cluster("eleven addresses", {"urls": [f"https://es{n}:9200" for n in range(11)]}, "at most 10 items")
     cases.cluster("an address of 501 characters", {"urls": ["https://".ljust(501, "a")]}, "may not be more than 500")
@@ -168,7 +194,6 @@ def _reject_clusters(cases: _Cases) -> None:
         cases.cluster(f"the address {url}", {"urls": [url]}, _PLAIN_URL)
     for url in ("https://", "https://:9200", "https://u:p@es:9200", "https://es?x=y", "https://es#x", "https://e s"):
         cases.cluster(f"the address {url}", {"urls": [url]}, _BAD_URL)
-    cases.cluster("an empty ca", {"ca": {}}, "spec.ca.inline: Required value")
     cases.cluster("a file name as ca", {"ca": {"inline": "/etc/ca.crt"}}, "write certificates in PEM form")
     key = f"{CERTIFICATE}-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
     cases.cluster("a private key in ca", {"ca": {"inline": key}}, "a private key does not belong here")
@@ -243,6 +268,13 @@ def accepted() -> list[Case]:
     for url in ("https://es", "https://es:9200", "https://10.0.0.1:9200/path", "https://[::1]:9200"):
         cases.cluster(f"the address {url}", {"urls": [url]})
     cases.cluster("two certificates as ca", {"ca": {"inline": CERTIFICATE * 2}})
+    for place in ("secretRef", "configMapRef"):
+        cases.cluster(f"certificates in a {place}", {"ca": {place: KEY}})
+    cases.cluster("certificates under another key", {"ca": {"secretRef": KEY | {"key": "a" * 253}}})
+    cases.cluster("a Cloud ID", {"urls": None, "cloudId": CLOUD_ID})
+    cases.cluster("a Cloud ID without a name", {"urls": None, "cloudId": f":{'a' * 999}"})
+    cases.cluster("ECK alone", {"urls": None, "login": None, "eck": ECK})
+    cases.cluster("ECK with another address and login", {"eck": {"namespace": "a" * 63, "name": "a" * 36}})
     cases.cluster("one role mapping for each principal", {"mapping": "PerPrincipal"})
     for least, most in (("500ms", "5s"), ("1h", "24h"), ("1.5s", "1h30m"), ("3600s", "1440m")):
         drift = {"probeEvery": least, "sweepEvery": most}

@@ -228,8 +228,8 @@ def stored(server: Server) -> None:
     }})  # fmt: skip
     counts = {"accesses": 7, "ready": 5, "drifted": 3, "roles": 6, "foreignRoles": 1}
     patch(server, "searchcluster", "prod", {"status": {
-        "conditions": [READY], "version": "8.19.0", "license": "platinum", "uuid": "abc", "probe": "Active",
-        "counts": counts,
+        "conditions": [READY], "url": "https://es", "version": "8.19.0", "license": "platinum", "uuid": "abc",
+        "probe": "Active", "counts": counts,
     }})  # fmt: skip
 
 

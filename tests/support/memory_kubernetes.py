@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
+from searchaccess.core.connection import Source
 from searchaccess.core.report import Note
 from searchaccess.engine.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
@@ -53,7 +54,8 @@ class MemoryKubernetes:
         self.objects: dict[Key, dict[str, Any]] = {}
         self._lists: dict[str, list[dict[str, Any]]] = {}
         """What is left of lists that somebody is reading, by the token that goes on with it."""
-        self.secrets: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.sources: dict[Source, dict[str, bytes]] = {}
+        """Secrets and ConfigMaps."""
         self.events: list[tuple[ObjectRef, Note]] = []
         self.watchers: list[Watcher] = []
         self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
@@ -174,13 +176,13 @@ class MemoryKubernetes:
         call = Call(SIDE, "create_event", (ref.name, note.reason), write=True)
         await self._faults.perform(call, lambda: self.events.append((ref, note)))
 
-    async def read_secret(self, namespace: str, name: str) -> dict[str, bytes]:
+    async def read_source(self, source: Source) -> dict[str, bytes]:
         def read() -> dict[str, bytes]:
-            if (namespace, name) not in self.secrets:
-                raise NotFound(f"the API server answered 404: secrets {name!r} not found")
-            return dict(self.secrets[namespace, name])
+            if source not in self.sources:
+                raise NotFound(f"the API server answered 404: {source.kind.lower()}s {source.name!r} not found")
+            return dict(self.sources[source])
 
-        return await self._faults.perform(Call(SIDE, "read_secret", (namespace, name)), read)
+        return await self._faults.perform(Call(SIDE, "read_source", (str(source),)), read)
 
 
 @dataclass(slots=True)

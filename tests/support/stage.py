@@ -13,7 +13,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.access import Access, Share, access_from_object
 from searchaccess.core.canonical import role_from_json
-from searchaccess.core.connection import Connection
+from searchaccess.core.connection import Connection, Source
 from searchaccess.core.mapping import build_template_mapping, mapping_of
 from searchaccess.core.ownership import Operator
 from searchaccess.core.stance import OPEN, Do, decide
@@ -36,6 +36,7 @@ QUIET: Final = 8.0
 NEVER_QUIET: Final = 300.0
 LOOK: Final = 0.5
 
+LOGIN_SECRET: Final = Source("Secret", SYSTEM, LOGIN)
 CLUSTER_KEY: Final[Key] = (Plural.CLUSTERS, "", CLUSTER)
 
 
@@ -79,10 +80,12 @@ class Stage:
     logs: list[list[Any]] = field(default_factory=list)
     """What each life of the operator logged."""
     restarts: int = 0
+    connections: list[Connection] = field(default_factory=list)
+    """All that were opened."""
 
     def __post_init__(self) -> None:
         self.kubernetes = MemoryKubernetes(self.faults, self.clock.now)
-        self.kubernetes.secrets[SYSTEM, LOGIN] = {"username": b"operator", "password": b"secret"}
+        self.kubernetes.sources[LOGIN_SECRET] = {"username": b"operator", "password": b"secret"}
         self.kubernetes.on_finalizers = self._before_finalizers
         self.servers = {}
         self.server("https://one:9200")
@@ -145,6 +148,7 @@ class Stage:
 
     async def open(self, connection: Connection) -> ElasticsearchPort:
         """Give the server at an address."""
+        self.connections.append(connection)
         return self.server(connection.urls[0])
 
     async def quiet(self) -> None:

@@ -122,9 +122,9 @@ class Login(ApiModel):
     """How the operator logs in."""
 
     secret_ref: SecretReference
-    """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token` (of
-    an Elasticsearch service account). It needs the cluster privileges manage_security and monitor. Another content is
-    taken up without a restart."""
+    """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token`
+    (sent as a bearer token). It needs the cluster privileges manage_security and monitor. Another content
+    is taken up without a restart."""
 
 
 class EckReference(ApiModel):
@@ -213,8 +213,8 @@ class SearchClusterSpec(ApiModel):
     """Cloud ID of a deployment of Elastic Cloud, in place of `urls`."""
 
     eck: EckReference | None = None
-    """An Elasticsearch of ECK in the same Kubernetes cluster. Address, certificate authority and login are those that ECK
-    keeps in its own objects; `urls`, `ca` and `login` go before them."""
+    """An Elasticsearch of ECK in the same Kubernetes cluster. Address, certificate authority and login are those that
+    ECK keeps in its own objects; `urls`, `ca` and `login` go before them."""
 
     ca: Certificates | None = None
     """Certificate authorities to trust; the system's when absent."""

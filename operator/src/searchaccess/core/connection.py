@@ -42,7 +42,7 @@ class Connection:
     api_key: str = field(default="", repr=False)
     """Encoded, as the ``Authorization`` header has it."""
     token: str = field(default="", repr=False)
-    """Of an Elasticsearch service account."""
+    """A bearer token."""
 
 
 # https://www.elastic.co/guide/en/cloud-on-k8s/current/k8s-accessing-elastic-services.html
@@ -94,11 +94,8 @@ def build_connection(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str,
     Raises:
         Incomplete: something is missing or cannot be used.
     """
-    if spec.urls:
-        urls = tuple(spec.urls)
-    else:
-        urls = (cloud_url(spec.cloud_id) if spec.cloud_id else _eck_url(spec),)
-    return Connection(urls, _ca(spec, read), **_login(spec, read))
+    other = cloud_url(spec.cloud_id) if spec.cloud_id else _eck_url(spec)
+    return Connection(tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read))
 
 
 def _value(source: Source, key: str, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
@@ -167,12 +164,11 @@ def cloud_url(cloud_id: str) -> str:
     """
     _, _, word = cloud_id.rpartition(":")
     try:
-        host, deployment, *_ = base64.b64decode(word, validate=True).decode("ascii").split("$")
+        host, name, *_ = base64.b64decode(word, validate=True).decode("ascii").split("$")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise Incomplete("spec.cloudId is no Cloud ID: copy it from the deployment's page") from None
     domain, _, port = host.partition(":")
-    name, _, own_port = deployment.partition(":")
-    address = f"{name}.{domain}:{own_port or port or _CLOUD_PORT}"
+    address = f"{name}.{domain}:{port or _CLOUD_PORT}"
     if not name or not domain or not _HOST.fullmatch(address):
         raise Incomplete("spec.cloudId is no Cloud ID: copy it from the deployment's page")
     return f"https://{address}"
