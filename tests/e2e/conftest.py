@@ -12,7 +12,8 @@ import pytest
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubectlError
 from tests.stack.stack import Stack
-from tests.support.world import CLUSTER, World
+from tests.support.metadata import MetadataServer
+from tests.support.world import CLUSTER, World, account
 
 QUICK = {"probeEvery": "500ms"}
 """Changes are found by the probe; the sweep is minutes away, so that it cannot be what found them."""
@@ -26,9 +27,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def world(stack: Stack, folder: Path) -> Iterator[World]:
+def metadata(stack: Stack) -> Iterator[MetadataServer]:
+    """The metadata server that the operator has."""
+    with MetadataServer(stack.issuer, account("searchaccess-operator")) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def world(stack: Stack, folder: Path, metadata: MetadataServer) -> Iterator[World]:
     """Kubernetes and Elasticsearch with the operator between them, and the SearchCluster ``prod``."""
     world = World(stack.kubernetes, stack.elasticsearch, folder)
+    world.environment = metadata.environment
     world.install()
     world.namespace("billing")
     with world.running():

@@ -1,6 +1,7 @@
 """What is wrong with a SearchCluster is told there and on its accesses; nothing is granted; what it was recovers."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.processes import free_port
+from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
 from tests.support.world import (
@@ -26,6 +28,7 @@ from tests.support.world import (
 
 WITHIN = 90
 QUICK = {"probeEvery": "500ms"}
+EXAMPLE_ACCOUNT = "searchaccess@acme-platform.iam.gserviceaccount.com"
 
 
 def write_login(world: World, name: str, **data: str) -> None:
@@ -161,6 +164,48 @@ def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[W
     world.delete(name)
     assert not world.role(name)
     assert secret not in (world.folder / "operator.log").read_text()
+
+
+@pytest.fixture
+def operators_role(elsewhere: World, metadata: MetadataServer) -> Iterator[None]:
+    """The operator's service account has the operator's role, as docs/clusters.md says."""
+    text = (ROOT / "docs" / "clusters.md").read_text()
+    start = text.index('{\n  "roles"')
+    mapping = json.loads(text[start : text.index("```", start)].replace(EXAMPLE_ACCOUNT, metadata.email))
+    elsewhere.admin.put("/_security/role_mapping/operators", json=mapping).raise_for_status()
+    yield
+    elsewhere.admin.delete("/_security/role_mapping/operators").raise_for_status()
+    metadata.away, metadata.lifetime = False, 3600
+
+
+@pytest.mark.usefixtures("operators_role")
+def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
+    elsewhere: World, metadata: MetadataServer
+) -> None:
+    world = elsewhere
+    metadata.lifetime = RENEWED_BEFORE + 2
+    world.apply(world.cluster("keyless", login={"googleIdentity": {}}, drift=QUICK))
+    world.apply(access("keyless", grant("orders-*"), cluster="keyless"))
+    world.until_ready("keyless", within=WITHIN)
+    asked = len(metadata.audiences)
+    eventually(lambda: len(metadata.audiences) >= asked + 3, within=WITHIN, what="tokens are renewed before they end")
+    assert set(metadata.audiences) == {world.elasticsearch.audience}
+    role = world.role("keyless")
+    world.write_role("keyless", role | {"cluster": ["all"]})
+    eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is put right")
+
+    metadata.away = True
+    seen = world.until_cluster_reason("keyless", "LoginMissing", status="False", within=WITHIN)
+    assert "Workload Identity" in condition_in(seen, "Ready")["message"]
+    assert world.role("keyless") == role
+    metadata.away = False
+    world.until_cluster_reason("keyless", "InSync", status="True", within=WITHIN)
+    assert "eyJ" not in (world.folder / "operator.log").read_text(), "no token is logged"
+
+
+def test_an_identity_without_a_role_is_told(elsewhere: World) -> None:
+    elsewhere.apply(elsewhere.cluster("roleless", login={"googleIdentity": {}}, drift=QUICK))
+    elsewhere.until_cluster_reason("roleless", "PermissionDenied", status="False", within=WITHIN)
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])

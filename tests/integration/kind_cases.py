@@ -162,7 +162,7 @@ def _reject_grants(cases: _Cases) -> None:
 
 def _reject_connections(cases: _Cases) -> None:
     cases.cluster("no address at all", {"urls": None}, "say where the cluster is: urls, cloudId or eck")
-    cases.cluster("no login", {"login": None}, "say how the operator logs in: login.secretRef")
+    cases.cluster("no login", {"login": None}, "say how the operator logs in: login.secretRef or login.googleIdentity")
     two = "cloudId is the address already: remove urls and eck, or cloudId"
     cases.cluster("an address and a Cloud ID", {"cloudId": CLOUD_ID}, two)
     cases.cluster("a Cloud ID and ECK", {"urls": None, "cloudId": CLOUD_ID, "eck": ECK}, two)
@@ -199,7 +199,12 @@ def _reject_clusters(cases: _Cases) -> None:
     cases.cluster("a private key in ca", {"ca": {"inline": key}}, "a private key does not belong here")
     big = {"ca": {"inline": CERTIFICATE.ljust(65537, "\n")}}
     cases.cluster("a ca of more than 64 KiB", big, "may not be more than 65536")
-    cases.cluster("a login without a Secret", {"login": {}}, "spec.login.secretRef: Required value")
+    one = "exactly one of secretRef and googleIdentity"
+    cases.cluster("a login by no way", {"login": {}}, one)
+    cases.cluster("a login by two ways", {"login": _login("a", "b")["login"] | {"googleIdentity": {}}}, one)
+    for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
+        identity = {"login": {"googleIdentity": {"audience": text}}}
+        cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
     cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
     cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
     cases.cluster("an empty namespace of the Secret", _login("", "a"), "should be at least 1 chars long")
@@ -273,6 +278,8 @@ def accepted() -> list[Case]:
     cases.cluster("certificates under another key", {"ca": {"secretRef": KEY | {"key": "a" * 253}}})
     cases.cluster("a Cloud ID", {"urls": None, "cloudId": CLOUD_ID})
     cases.cluster("a Cloud ID without a name", {"urls": None, "cloudId": f":{'a' * 999}"})
+    cases.cluster("the operator's own identity", {"login": {"googleIdentity": {}}})
+    cases.cluster("the same for an audience", {"login": {"googleIdentity": {"audience": "a" * 500}}})
     cases.cluster("ECK alone", {"urls": None, "login": None, "eck": ECK})
     cases.cluster("ECK with another address and login", {"eck": {"namespace": "a" * 63, "name": "a" * 36}})
     cases.cluster("one role mapping for each principal", {"mapping": "PerPrincipal"})

@@ -11,7 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 class OperatorProcess:
     """One operator process; it can be stopped, killed and started again."""
 
-    def __init__(self, kubeconfig: Path, log: Path, *, instance: str = "default", extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        log: Path,
+        *,
+        instance: str = "default",
+        extra: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self._command = [
             sys.executable,
             "-m",
@@ -25,6 +33,7 @@ class OperatorProcess:
             *extra,
         ]
         self.log = log
+        self._environment = environment or {}
         self._process: ServerProcess | None = None
 
     @property
@@ -37,7 +46,7 @@ class OperatorProcess:
         return self._process is not None and self._process.is_running
 
     def start(self) -> None:
-        environment = {"PYTHONPATH": str(ROOT / "operator" / "src"), "PYTHONUNBUFFERED": "1"}
+        environment = {"PYTHONPATH": str(ROOT / "operator" / "src"), "PYTHONUNBUFFERED": "1"} | self._environment
         self._process = ServerProcess("operator", self._command, self.log, environment)
 
     def stop(self) -> int:

@@ -76,6 +76,8 @@ class World:
         self.elasticsearch = elasticsearch
         self.instance = instance
         self.folder = folder
+        self.environment: dict[str, str] = {}
+        """For the operator's process."""
         self._process: OperatorProcess | None = None
         self._admin: httpx.Client | None = None
 
@@ -124,7 +126,8 @@ class World:
     def operator(self, name: str = "operator", kubeconfig: Path | None = None) -> OperatorProcess:
         """Give an operator process, not started, under its own ServiceAccount."""
         kubeconfig = kubeconfig or self.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
-        return OperatorProcess(kubeconfig, self.folder / f"{name}.log", instance=self.instance)
+        log = self.folder / f"{name}.log"
+        return OperatorProcess(kubeconfig, log, instance=self.instance, environment=self.environment)
 
     @contextmanager
     def running(self) -> Iterator[OperatorProcess]:

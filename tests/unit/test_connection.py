@@ -12,6 +12,7 @@ from searchaccess.core.connection import Connection, Incomplete, Source, build_c
 from tests.unit.builders import a_search_cluster
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+AUDIENCE = "https://search.example.com"
 URL = "https://elasticsearch.example.com:9200"
 LOGIN = Source("Secret", "search", "operator")
 USER = {"username": b"operator", "password": b"geheim"}
@@ -44,6 +45,13 @@ CONNECTIONS: list[tuple[str, dict[str, Any], Read, Connection]] = [
     ),
     ("an API key", {}, {LOGIN: {"apiKey": b"aWQ6a2V5\n"}}, Connection((URL,), api_key="aWQ6a2V5")),
     ("a service token", {}, {LOGIN: {"token": b"AAEAAWVs"}}, Connection((URL,), token="AAEAAWVs")),
+    ("its own identity", {"login": {"googleIdentity": {}}}, {}, Connection((URL,), google_audience=AUDIENCE)),
+    (
+        "its own identity for another audience",
+        {"login": {"googleIdentity": {"audience": "https://operators.example.com"}}},
+        {},
+        Connection((URL,), google_audience="https://operators.example.com"),
+    ),
     (
         "several addresses",
         {"urls": [URL, "https://other.example.com:9200"]},

@@ -118,13 +118,37 @@ class Certificates(ApiModel):
         return self
 
 
+class GoogleIdentity(ApiModel):
+    """The operator's own Google service account."""
+
+    audience: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    """Audience of the operator's token; that of `identity.jwtRealm` when absent."""
+
+
+_ONE_LOGIN = "say how the operator logs in: exactly one of secretRef and googleIdentity"
+
+
 class Login(ApiModel):
     """How the operator logs in."""
 
-    secret_ref: SecretReference
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(cel("has(self.secretRef) != has(self.googleIdentity)", _ONE_LOGIN))
+    }
+
+    secret_ref: SecretReference | None = None
     """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token`
     (sent as a bearer token). It needs the cluster privileges manage_security and monitor. Another content
     is taken up without a restart."""
+
+    google_identity: GoogleIdentity | None = None
+    """By identity tokens of the service account that the operator runs as, through the same JWT realm as everybody's:
+    nothing is stored. A role mapping of yours gives it the role; docs/clusters.md has it."""
+
+    @model_validator(mode="after")
+    def _by_one_way(self) -> "Login":
+        if (self.secret_ref is None) == (self.google_identity is None):
+            raise ValueError(_ONE_LOGIN)
+        return self
 
 
 class EckReference(ApiModel):
@@ -180,7 +204,7 @@ class DriftSettings(ApiModel):
 
 _NO_ADDRESS = "say where the cluster is: urls, cloudId or eck"
 _TWO_ADDRESSES = "cloudId is the address already: remove urls and eck, or cloudId"
-_NO_LOGIN = "say how the operator logs in: login.secretRef (only eck brings a user of its own)"
+_NO_LOGIN = "say how the operator logs in: login.secretRef or login.googleIdentity (only eck brings a user of its own)"
 
 
 class SearchClusterSpec(ApiModel):

@@ -43,6 +43,8 @@ class Connection:
     """Encoded, as the ``Authorization`` header has it."""
     token: str = field(default="", repr=False)
     """A bearer token."""
+    google_audience: str = ""
+    """Audience of the operator's own identity tokens, which are got anew all the time."""
 
 
 # https://www.elastic.co/guide/en/cloud-on-k8s/current/k8s-accessing-elastic-services.html
@@ -70,9 +72,10 @@ def _ca_source(ca: Certificates) -> tuple[Source, str] | None:
 
 
 def _login_source(spec: SearchClusterSpec) -> Source | None:
-    if spec.login:
-        return Source("Secret", spec.login.secret_ref.namespace, spec.login.secret_ref.name)
-    return _eck_user(spec)
+    if spec.login is None:
+        return _eck_user(spec)
+    reference = spec.login.secret_ref
+    return Source("Secret", reference.namespace, reference.name) if reference else None
 
 
 def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
@@ -127,6 +130,8 @@ def _ca(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | Non
 
 
 def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, str]:
+    if spec.login and spec.login.google_identity:
+        return {"google_audience": spec.login.google_identity.audience or spec.identity.jwt_realm.audience}
     source = _login_source(spec)
     if source is None:
         raise Incomplete("spec.login: say how the operator logs in")

@@ -1,6 +1,7 @@
 """Opens connections to Elasticsearch from what SearchClusters and their Secrets say."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from searchaccess.api.searchcluster import SearchClusterSpec
@@ -17,6 +18,12 @@ def _load_client() -> type["ElasticsearchClient"]:
     from searchaccess.adapters.elasticsearch.client import ElasticsearchClient  # noqa: PLC0415 - see Connections
 
     return ElasticsearchClient
+
+
+def _tokens(audience: str) -> Callable[[], Awaitable[str]]:
+    from searchaccess.adapters.google import IdentityTokens  # noqa: PLC0415 - few need it, and it takes its time
+
+    return IdentityTokens(audience).get
 
 
 async def find_connection(kubernetes: KubernetesPort, spec: SearchClusterSpec) -> Connection:
@@ -57,8 +64,9 @@ class Connections:
     async def open(self, connection: Connection) -> ElasticsearchPort:
         """Open a connection."""
         client = await self._loading
+        token = await asyncio.to_thread(_tokens, connection.google_audience) if connection.google_audience else None
         try:
-            return client(connection)
+            return client(connection, token)
         except ValueError as error:
             # ssl.SSLError is one; it does not show the content here.
             raise LoginMissing(f"the certificates to trust cannot be used: {type(error).__name__}") from None

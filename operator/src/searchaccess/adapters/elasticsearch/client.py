@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch
@@ -29,12 +29,14 @@ class ElasticsearchClient:
 
     Args:
         connection: how to reach it and log in.
+        token: gives a bearer token for each request, in place of a login in the connection.
 
     Raises:
         ValueError: the certificates cannot be read.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, token: Callable[[], Awaitable[str]] | None = None) -> None:
+        self._token = token
         self._client = AsyncElasticsearch(
             list(connection.urls),
             basic_auth=(connection.username, connection.password) if connection.username else None,
@@ -49,11 +51,18 @@ class ElasticsearchClient:
             http_compress=True,
         )
 
+    async def _api(self) -> AsyncElasticsearch:
+        """Give the client with a login that is good now."""
+        if self._token is None:
+            return self._client
+        return self._client.options(bearer_auth=await self._token())
+
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, licence and the realm's settings."""
         with mapped():
-            info = (await self._client.info()).body
-            licence = (await self._client.license.get()).body
+            api = await self._api()
+            info = (await api.info()).body
+            licence = (await api.license.get()).body
         try:
             version, uuid = str(info["version"]["number"]), str(info["cluster_uuid"])
             known = licence["license"]
@@ -65,7 +74,8 @@ class ElasticsearchClient:
     async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
         try:
             with mapped():
-                answer = await self._client.nodes.info(metric="settings", filter_path=_REALMS)
+                api = await self._api()
+                answer = await api.nodes.info(metric="settings", filter_path=_REALMS)
         except PermissionDenied:
             return None
         return tuple(check_realm(answer.body.get("nodes", {}), realm))
@@ -74,7 +84,8 @@ class ElasticsearchClient:
         """Read the position of the security index."""
         try:
             with mapped():
-                answer = await self._client.indices.stats(
+                api = await self._api()
+                answer = await api.indices.stats(
                     index=".security", metric="docs", level="shards", filter_path=_SEQUENCE
                 )
         except (PermissionDenied, NotFound):
@@ -90,7 +101,8 @@ class ElasticsearchClient:
         """Read roles by name, or all of them."""
         try:
             with mapped():
-                answer = await self._client.security.get_role(name=list(names) if names is not None else None)
+                api = await self._api()
+                answer = await api.security.get_role(name=list(names) if names is not None else None)
         except NotFound:
             return {}
         return dict(answer.body)
@@ -99,7 +111,8 @@ class ElasticsearchClient:
         """Read role mappings by name, or all of them."""
         try:
             with mapped():
-                answer = await self._client.security.get_role_mapping(name=list(names) if names is not None else None)
+                api = await self._api()
+                answer = await api.security.get_role_mapping(name=list(names) if names is not None else None)
         except NotFound:
             return {}
         return dict(answer.body)
@@ -112,7 +125,8 @@ class ElasticsearchClient:
         """
         try:
             with mapped():
-                answer = await self._client.security.bulk_put_role(roles={role.name: role.to_json() for role in roles})
+                api = await self._api()
+                answer = await api.security.bulk_put_role(roles={role.name: role.to_json() for role in roles})
         except Rejected as error:
             if len(roles) < 2:  # noqa: PLR2004 - it cannot be halved
                 return Written(refused={role.name: error for role in roles})
@@ -136,7 +150,8 @@ class ElasticsearchClient:
             async with gate:
                 try:
                     with mapped():
-                        await self._client.security.put_role(name=role.name, body=role.to_json())
+                        api = await self._api()
+                        await api.security.put_role(name=role.name, body=role.to_json())
                 except Rejected as error:
                     written.refused[role.name] = error
                 else:
@@ -148,7 +163,8 @@ class ElasticsearchClient:
     async def delete_roles(self, names: Sequence[str]) -> Written:
         """Delete roles in one request."""
         with mapped():
-            answer = await self._client.security.bulk_delete_role(names=list(names))
+            api = await self._api()
+            answer = await api.security.bulk_delete_role(names=list(names))
         body = answer.body
         return Written(
             changed=set(body.get("deleted", ())), unchanged=set(body.get("not_found", ())), refused=_refused(body)
@@ -158,7 +174,8 @@ class ElasticsearchClient:
         """Write a role mapping, with the default refresh: without it, a revoked caller keeps its role (measured)."""
         body = mapping.to_json()
         with mapped():
-            await self._client.security.put_role_mapping(
+            api = await self._api()
+            await api.security.put_role_mapping(
                 name=mapping.name,
                 enabled=body["enabled"],
                 rules=body["rules"],
@@ -171,7 +188,8 @@ class ElasticsearchClient:
         """Delete a role mapping; a missing one is fine."""
         try:
             with mapped():
-                await self._client.security.delete_role_mapping(name=name)
+                api = await self._api()
+                await api.security.delete_role_mapping(name=name)
         except NotFound:
             return
 

@@ -1,0 +1,51 @@
+"""The operator's own Google identity, by Google's auth library."""
+
+import asyncio
+
+from google.auth.credentials import Credentials
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import Request
+from google.oauth2.id_token import fetch_id_token_credentials
+
+from searchaccess.ports.errors import LoginMissing
+
+
+class IdentityTokens:
+    """Identity tokens of the workload that the operator runs as, renewed minutes before they end.
+
+    From the metadata server (Workload Identity on GKE, Cloud Run), or from what ``GOOGLE_APPLICATION_CREDENTIALS``
+    names.
+    https://cloud.google.com/docs/authentication/get-id-token
+
+    Args:
+        audience: for whom the tokens are.
+    """
+
+    def __init__(self, audience: str) -> None:
+        self._audience = audience
+        self._credentials: Credentials | None = None
+        self._renewing = asyncio.Lock()
+
+    async def get(self) -> str:
+        """Give a token that is good for some minutes at least.
+
+        Raises:
+            LoginMissing: Google gives none.
+        """
+        async with self._renewing:
+            if self._credentials is None or not self._credentials.valid:
+                self._credentials = await asyncio.to_thread(self._renew, self._credentials)
+            return str(self._credentials.token)
+
+    def _renew(self, known: Credentials | None) -> Credentials:
+        request = Request()
+        try:
+            credentials: Credentials = known or fetch_id_token_credentials(self._audience, request=request)
+            credentials.refresh(request)
+        except (GoogleAuthError, ValueError) as error:
+            # Its message may have the answer of whatever stands in for the metadata server.
+            raise LoginMissing(
+                f"there is no identity token of the operator's own: {type(error).__name__}; it must run with Workload "
+                "Identity on GKE, on Cloud Run, or with GOOGLE_APPLICATION_CREDENTIALS"
+            ) from None
+        return credentials
