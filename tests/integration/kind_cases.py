@@ -171,12 +171,17 @@ def _reject_connections(cases: _Cases) -> None:
     long = {"urls": None, "cloudId": "prod:".ljust(1001, "a")}
     cases.cluster("a Cloud ID of 1001 characters", long, "may not be more than 1000")
     for field, most in (("namespace", 63), ("name", 36)):
+        rest = {key: value for key, value in ECK.items() if key != field}
+        cases.cluster(f"ECK without a {field}", {"eck": rest}, f"spec.eck.{field}: Required value")
         cases.cluster(f"ECK with an empty {field}", {"eck": ECK | {field: ""}}, "should be at least 1 chars long")
         cases.cluster(f"ECK with too long a {field}", {"eck": ECK | {field: "a" * (most + 1)}}, f"more than {most}")
     one = "exactly one of inline, secretRef and configMapRef"
     cases.cluster("an empty ca", {"ca": {}}, one)
     cases.cluster("certificates in two places", {"ca": {"inline": CERTIFICATE, "secretRef": KEY}}, one)
     for place in ("secretRef", "configMapRef"):
+        for field in ("namespace", "name"):
+            rest = {key: value for key, value in KEY.items() if key != field}
+            cases.cluster(f"certificates in a {place} without a {field}", {"ca": {place: rest}}, "Required value")
         for field, most in (("namespace", 63), ("name", 253), ("key", 253)):
             for text, says in (("", "should be at least 1 chars long"), ("a" * (most + 1), f"more than {most}")):
                 case = f"certificates in a {place} with a {field} of {len(text)} characters"
