@@ -166,19 +166,14 @@ def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[W
     assert secret not in (world.folder / "operator.log").read_text()
 
 
-@pytest.fixture
-def operators_role(elsewhere: World, metadata: MetadataServer) -> Iterator[None]:
-    """The operator's service account has the operator's role, as docs/clusters.md says."""
+def map_operator(world: World, email: str) -> None:
+    """Give the operator's service account the operator's role, as docs/clusters.md says."""
     text = (ROOT / "docs" / "clusters.md").read_text()
     start = text.index('{\n  "roles"')
-    mapping = json.loads(text[start : text.index("```", start)].replace(EXAMPLE_ACCOUNT, metadata.email))
-    elsewhere.admin.put("/_security/role_mapping/operators", json=mapping).raise_for_status()
-    yield
-    elsewhere.admin.delete("/_security/role_mapping/operators").raise_for_status()
-    metadata.away, metadata.lifetime = False, 3600
+    mapping = json.loads(text[start : text.index("```", start)].replace(EXAMPLE_ACCOUNT, email))
+    world.admin.put("/_security/role_mapping/operators", json=mapping).raise_for_status()
 
 
-@pytest.mark.usefixtures("operators_role")
 def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
     elsewhere: World, metadata: MetadataServer
 ) -> None:
@@ -186,6 +181,8 @@ def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
     metadata.lifetime = RENEWED_BEFORE + 2
     world.apply(world.cluster("keyless", login={"googleIdentity": {}}, drift=QUICK))
     world.apply(access("keyless", grant("orders-*"), cluster="keyless"))
+    world.until_cluster_reason("keyless", "PermissionDenied", status="False", within=WITHIN)
+    map_operator(world, metadata.email)
     world.until_ready("keyless", within=WITHIN)
     asked = len(metadata.audiences)
     eventually(lambda: len(metadata.audiences) >= asked + 3, within=WITHIN, what="tokens are renewed before they end")
@@ -201,11 +198,7 @@ def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
     metadata.away = False
     world.until_cluster_reason("keyless", "InSync", status="True", within=WITHIN)
     assert "eyJ" not in (world.folder / "operator.log").read_text(), "no token is logged"
-
-
-def test_an_identity_without_a_role_is_told(elsewhere: World) -> None:
-    elsewhere.apply(elsewhere.cluster("roleless", login={"googleIdentity": {}}, drift=QUICK))
-    elsewhere.until_cluster_reason("roleless", "PermissionDenied", status="False", within=WITHIN)
+    metadata.lifetime = 3600
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])

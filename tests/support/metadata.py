@@ -3,6 +3,7 @@
 https://cloud.google.com/compute/docs/metadata/overview, https://cloud.google.com/run/docs/securing/service-identity
 """
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -11,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.stack.tokens import TokenIssuer
 
-_IDENTITY = "/computeMetadata/v1/instance/service-accounts/default/identity"
+_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default/"
+_IDENTITY = f"{_ACCOUNT}identity"
 RENEWED_BEFORE = 225
 """Seconds before a token's end at which Google's library gets another one."""
 
@@ -69,13 +71,16 @@ class MetadataServer:
                     self._answer(403, "Missing Metadata-Flavor:Google header.")
                 elif url.path == _IDENTITY:
                     self._answer(200, owner._identity(url.query))
+                elif url.path == _ACCOUNT and url.query == "recursive=true":
+                    about = {"aliases": ["default"], "email": owner.email, "scopes": []}
+                    self._answer(200, json.dumps(about), "application/json")
                 else:
                     self._answer(200 if url.path == "/" else 404, "")
 
-            def _answer(self, status: int, text: str) -> None:
+            def _answer(self, status: int, text: str, kind: str = "text/html") -> None:
                 self.send_response(status)
                 self.send_header("Metadata-Flavor", "Google")
-                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
