@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from searchaccess.core.connection import Connection
+from searchaccess.engine.host import RELIST_AFTER
 from searchaccess.engine.schedule import CHECK_EVERY
 from searchaccess.ports.errors import (
     Conflict,
@@ -260,6 +261,7 @@ async def test_a_deletion_before_the_watch_began_is_found_when_it_has_begun(stag
     assert stage.elasticsearch.roles_now
     stage.process.watch.down = False
     stage.process.host.watch_began()
+    await stage.sleep(RELIST_AFTER)
     await stage.quiet()
     assert not stage.elasticsearch.roles_now
 

@@ -1,6 +1,8 @@
 """When kopf's lists are taken to have begun."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +55,8 @@ def test_a_list_of_nothing_is_presumed(changes: int) -> None:
         assert calls == ["began"]
 
     run_virtually(play())
+
+
+def test_the_kubernetes_client_does_not_bring_googles_library_along() -> None:
+    code = "import sys, searchaccess.cli.main; assert 'google.auth' not in sys.modules; import google.auth"
+    subprocess.run([sys.executable, "-c", code], check=True)

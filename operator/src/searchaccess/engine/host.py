@@ -22,8 +22,8 @@ from searchaccess.ports.kubernetes import Plural
 
 LIST_EVERY: Final = 300.0
 """Seconds between full lists: a deletion while the watch was down leaves no event."""
-RELIST_AFTER: Final = 2.0
-"""Seconds after the event source began anew until we list too, and at least between two such lists."""
+RELIST_AFTER: Final = 10.0
+"""Seconds after the event source began to watch until we list too: when it has worked off what it listed itself."""
 
 log = structlog.get_logger(__name__)
 
