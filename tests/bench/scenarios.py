@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from searchaccess.engine.host import RELIST_AFTER
 from tests.bench.bare import CHUNK, BareKubernetes
 from tests.bench.report import Report
 from tests.support.operatorprocess import ROOT, OperatorProcess
@@ -255,9 +256,9 @@ def restart(world: World, report: Report, operator: OperatorProcess) -> None:
 
 
 def steady(world: World, report: Report, operator: OperatorProcess) -> None:
-    """Nothing happens."""
+    """Nothing happens, and the start is over."""
     process = psutil.Process(operator.pid)
-    time.sleep(5)
+    time.sleep(RELIST_AFTER + 10)
     used, requests = sum(process.cpu_times()[:2]), security_requests(world)
     start = time.perf_counter()
     time.sleep(STEADY_SECONDS)
