@@ -20,7 +20,7 @@ from searchaccess.ports.errors import (
 )
 from tests.support import memory_elasticsearch, memory_kubernetes
 from tests.support.faults import Call, Fault
-from tests.support.stage import LOGIN_SECRET, OPERATOR, Stage, access_key, on_stage, search_cluster
+from tests.support.stage import LOGIN_SECRET, OPERATOR, Process, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
 ELASTICSEARCH = memory_elasticsearch.SIDE
@@ -235,14 +235,20 @@ async def test_an_access_that_arrives_while_roles_are_read_is_not_written_before
     assert stage.get("late")
 
 
-@on_stage
-async def test_a_deletion_that_the_watch_missed_is_found_by_the_next_full_list(stage: Stage) -> None:
+async def miss_a_deletion(stage: Stage) -> Process:
+    """Delete an access for good while nothing tells the operator; give the operator, whose watch is down."""
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     assert stage.process is not None
     stage.process.watch.down = True
     stage.kubernetes.change(access_key("orders"), lambda raw: raw["metadata"].update(finalizers=[]))
     stage.delete("orders")
+    return stage.process
+
+
+@on_stage
+async def test_a_deletion_that_the_watch_missed_is_found_by_the_next_full_list(stage: Stage) -> None:
+    await miss_a_deletion(stage)
     end = stage.clock.monotonic() + 310
     while stage.clock.monotonic() < end:
         await stage.quiet()
@@ -251,16 +257,11 @@ async def test_a_deletion_that_the_watch_missed_is_found_by_the_next_full_list(s
 
 @on_stage
 async def test_a_deletion_before_the_watch_began_is_found_when_it_has_begun(stage: Stage) -> None:
-    stage.apply(search_cluster(), access("orders", grant("orders-*")))
-    await stage.quiet()
-    assert stage.process is not None
-    stage.process.watch.down = True
-    stage.kubernetes.change(access_key("orders"), lambda raw: raw["metadata"].update(finalizers=[]))
-    stage.delete("orders")
+    process = await miss_a_deletion(stage)
     await stage.sleep(20)
     assert stage.elasticsearch.roles_now
-    stage.process.watch.down = False
-    stage.process.host.watch_began()
+    process.watch.down = False
+    process.host.watch_began()
     await stage.sleep(RELIST_AFTER)
     await stage.quiet()
     assert not stage.elasticsearch.roles_now

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from searchaccess.api.searchcluster import Certificates, SearchClusterSpec
+from searchaccess.api.searchcluster import SearchClusterSpec
 
 _CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _CLOUD_PORT: Final = 443
@@ -52,10 +52,6 @@ def _eck_url(spec: SearchClusterSpec) -> str:
     return f"https://{spec.eck.name}-es-http.{spec.eck.namespace}.svc:9200" if spec.eck else ""
 
 
-def _eck_ca(spec: SearchClusterSpec) -> Source | None:
-    return Source("Secret", spec.eck.namespace, f"{spec.eck.name}-es-http-certs-public") if spec.eck else None
-
-
 def _eck_user(spec: SearchClusterSpec) -> Source | None:
     return Source("Secret", spec.eck.namespace, f"{spec.eck.name}-es-elastic-user") if spec.eck else None
 
@@ -63,11 +59,15 @@ def _eck_user(spec: SearchClusterSpec) -> Source | None:
 _ECK_USER: Final = "elastic"
 
 
-def _ca_source(ca: Certificates) -> tuple[Source, str] | None:
-    if ca.secret_ref:
+def _ca_place(spec: SearchClusterSpec) -> tuple[Source, str] | None:
+    """Say in which key of which object the certificates are; None: in none."""
+    ca = spec.ca
+    if ca and ca.secret_ref:
         return Source("Secret", ca.secret_ref.namespace, ca.secret_ref.name), ca.secret_ref.key
-    if ca.config_map_ref:
+    if ca and ca.config_map_ref:
         return Source("ConfigMap", ca.config_map_ref.namespace, ca.config_map_ref.name), ca.config_map_ref.key
+    if ca is None and spec.eck:
+        return Source("Secret", spec.eck.namespace, f"{spec.eck.name}-es-http-certs-public"), "ca.crt"
     return None
 
 
@@ -80,11 +80,8 @@ def _login_source(spec: SearchClusterSpec) -> Source | None:
 
 def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
     """Name all that must be read before a connection can be built."""
-    ca: Source | None = _eck_ca(spec)
-    if spec.ca:
-        place = _ca_source(spec.ca)
-        ca = place[0] if place else None
-    return tuple(source for source in (_login_source(spec), ca) if source is not None)
+    login, ca = _login_source(spec), _ca_place(spec)
+    return (*([login] if login else []), *([ca[0]] if ca else []))
 
 
 def build_connection(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> Connection:
@@ -114,15 +111,9 @@ def _value(source: Source, key: str, read: Mapping[Source, Mapping[str, bytes] |
 
 
 def _ca(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
-    place: tuple[Source, str] | None = None
-    if spec.ca and spec.ca.inline:
-        return spec.ca.inline
-    if spec.ca:
-        place = _ca_source(spec.ca)
-    elif source := _eck_ca(spec):
-        place = (source, "ca.crt")
+    place = _ca_place(spec)
     if place is None:
-        return ""
+        return (spec.ca.inline if spec.ca else None) or ""
     text = _value(*place, read)
     if _CERTIFICATE not in text:
         raise Incomplete(f"{place[0]}: {place[1]} has no certificate in PEM form")

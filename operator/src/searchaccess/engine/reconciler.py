@@ -59,10 +59,9 @@ class Reconciler:
         self._session: Session | None = None
         self._schedule = Schedule(around.clock)
         self._backoff = Backoff()
-        self._again = Backoff()
-        """Of principals that a pass could not finish."""
         self._postponed: set[str] = set()
         self._postponed_backoff = Backoff()
+        """Of principals that a pass could not finish."""
         self._failing_since: float | None = None
         self._doubted = False
         self._knowledge = Knowledge()
@@ -201,25 +200,17 @@ class Reconciler:
             self._postponed_backoff.reset()
             self._knowledge.trouble = None
 
-    def _look_again_at(self, principals: set[str]) -> None:
-        if not principals:
-            self._again.reset()
-            return
-        loop, inventory = asyncio.get_running_loop(), self._around.inventory
-        delay = self._again.next()
-        for principal in principals:
-            loop.call_later(delay, inventory.mark, self._name, principal)
-
     async def _connected(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         """Connect, or connect anew: where the SearchCluster or what its Secrets have is another, and after trouble."""
         await self._ensure_cluster_finalizer(cluster)
-        session, well = self._session, self._failing_since is None
-        same = session is not None and _same_spec(session.cluster, cluster)
-        if session and same and well and not self._schedule.check_due():
-            session.cluster = cluster
-            return session
-        connection = await self._connector.find(spec)
-        if session and same and well and connection == session.connection:
+        session = self._session
+        if session is not None and (self._failing_since is not None or not _same_spec(session.cluster, cluster)):
+            session = None
+        if session is None or self._schedule.check_due():
+            connection = await self._connector.find(spec)
+        else:
+            connection = session.connection
+        if session is not None and connection == session.connection:
             session.cluster = cluster
             return session
         await self._disconnect()
