@@ -1,0 +1,110 @@
+"""The workload's Google identity token, kept fresh."""
+
+import contextlib
+import threading
+import time
+from typing import Final
+
+from elasticsearch import TransportError
+from google.auth.credentials import Credentials, TokenState
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.transport.requests import Request
+from google.oauth2.id_token import fetch_id_token_credentials
+
+PAUSE: Final = 15.0
+"""Seconds between two tries to renew a token that is still good, or that Elasticsearch refuses."""
+
+
+class IdentityTokenMissing(TransportError):
+    """Google gives no identity token, so nothing was sent to Elasticsearch."""
+
+
+class IdentityTokens:
+    """Identity tokens for one audience: from the metadata server, or by ``GOOGLE_APPLICATION_CREDENTIALS``.
+
+    A token lives for an hour at most, and the metadata server hands it out again until about four minutes before its
+    end. So Google's library calls it stale 3 min 45 s before the end, and then it is renewed aside: nobody waits, and
+    while that fails the old one is used. Any number of threads may share this; one fetches at a time, and those who
+    wait for it share what comes out.
+    https://cloud.google.com/docs/authentication/get-id-token
+
+    Args:
+        audience: for whom the tokens are: one of the ``allowed_audiences`` of Elasticsearch's JWT realm.
+    """
+
+    def __init__(self, audience: str) -> None:
+        self._audience = audience
+        self._credentials: Credentials | None = None
+        self._fetching = threading.Lock()
+        self._tries = 0
+        self._failure = ""
+        self._stale_rest = 0.0
+        self._refused_rest = 0.0
+
+    def at_hand(self) -> str | None:
+        """Give the token if it is still good, without waiting for anything."""
+        credentials = self._credentials
+        if credentials is None or credentials.token_state is TokenState.INVALID:
+            return None
+        if credentials.token_state is TokenState.STALE and time.monotonic() >= self._stale_rest:
+            self._stale_rest = time.monotonic() + PAUSE
+            threading.Thread(target=self._renew_aside, args=(self._tries,), daemon=True).start()
+        return str(credentials.token)
+
+    def get(self) -> str:
+        """Give a token that is good; blocks while one is fetched.
+
+        Raises:
+            IdentityTokenMissing: there is none.
+        """
+        tries = self._tries
+        return self.at_hand() or self._renew(tries)
+
+    def another(self, refused: str) -> str | None:
+        """Give a token to try once more with, after Elasticsearch refused one; blocks while it is fetched.
+
+        Args:
+            refused: the token that was answered with 401.
+
+        Returns:
+            None when there is none, or when this was tried a moment ago: then the answer stands.
+        """
+        with self._fetching:
+            if self._credentials is None:
+                return None
+            if self._credentials.token == refused:
+                if time.monotonic() < self._refused_rest:
+                    return None
+                self._refused_rest = time.monotonic() + PAUSE
+                self._fetch()
+            return None if self._failure else str(self._credentials.token)
+
+    def _renew_aside(self, tries: int) -> None:
+        with contextlib.suppress(IdentityTokenMissing):  # The old one is still good.
+            self._renew(tries)
+
+    def _renew(self, tries: int) -> str:
+        """Fetch a token, unless another thread has tried since `tries`: then its outcome is ours."""
+        with self._fetching:
+            if self._tries == tries:
+                self._fetch()
+            if self._failure or self._credentials is None:
+                raise IdentityTokenMissing(f"no identity token for {self._audience}: {self._failure}")
+            return str(self._credentials.token)
+
+    def _fetch(self) -> None:
+        request = Request()
+        # Messages of these errors have what the metadata server, or whatever stands in for it, answered: left out.
+        try:
+            credentials: Credentials = self._credentials or fetch_id_token_credentials(self._audience, request=request)
+            credentials.refresh(request)
+        except DefaultCredentialsError:
+            self._failure = (
+                "no metadata server answers, and GOOGLE_APPLICATION_CREDENTIALS names no key of a service account; "
+                "run this on Cloud Run, GCE or GKE with Workload Identity"
+            )
+        except (GoogleAuthError, ValueError) as error:
+            self._failure = f"the metadata server gives none ({type(error).__name__}); it is tried again at every call"
+        else:
+            self._credentials, self._failure = credentials, ""
+        self._tries += 1

@@ -1,0 +1,154 @@
+"""Puts the workload's identity on every request, below all API methods of the Elasticsearch clients.
+
+A transport is shared by a client, by what its ``options()`` gives, and by its namespaces (``client.indices``).
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from elastic_transport import AsyncTransport, HttpHeaders, NodeConfig, Transport, TransportApiResponse
+from elastic_transport.client_utils import DEFAULT, DefaultType
+
+from searchaccess.client.tokens import IdentityTokens
+
+_NAMES = (
+    ("K_SERVICE", "K_REVISION"),
+    ("CLOUD_RUN_JOB", "CLOUD_RUN_EXECUTION"),
+    ("CLOUD_RUN_WORKER_POOL", "CLOUD_RUN_WORKER_POOL_REVISION"),
+)
+"""What Cloud Run sets for services, jobs and worker pools: https://cloud.google.com/run/docs/container-contract"""
+
+Headers = Mapping[str, Any] | DefaultType
+
+
+def opaque_id(environment: Mapping[str, str]) -> str:
+    """Give what tells this revision or execution from others; empty outside of Cloud Run."""
+    for names in _NAMES:
+        if environment.get(names[0]):
+            return "/".join(environment[name] for name in names if environment.get(name))
+    return ""
+
+
+class Caller:
+    """Who calls: what of its requests' headers stays the same, and its tokens.
+
+    Args:
+        audience: for whom the tokens are.
+        client_secret: the secret that the realm shares with its clients, if it has one.
+    """
+
+    def __init__(self, audience: str, client_secret: str | None) -> None:
+        self.tokens = IdentityTokens(audience)
+        self._opaque_id = opaque_id(os.environ)
+        self._client_secret = client_secret
+
+    def headers(self, given: Headers) -> HttpHeaders:
+        """Complete a request's headers, apart from the token."""
+        headers = HttpHeaders() if isinstance(given, DefaultType) else HttpHeaders(given)
+        if self._opaque_id:
+            headers.setdefault("x-opaque-id", self._opaque_id)
+        if self._client_secret:
+            headers["es-client-authentication"] = f"SharedSecret {self._client_secret}"
+        return headers
+
+
+def bearing(headers: HttpHeaders, token: str) -> HttpHeaders:
+    """Give the headers with the token."""
+    complete = headers.copy()
+    complete["authorization"] = f"Bearer {token}"
+    return complete
+
+
+def repeatable(body: Any) -> Any:
+    """Give a body that can be sent twice: an iterator would be used up."""
+    return list(body) if isinstance(body, Iterator) else body
+
+
+def require_verified_tls(nodes: Sequence[NodeConfig]) -> None:
+    """Refuse to show tokens to whoever listens.
+
+    Raises:
+        ValueError: a node is reached without TLS, or without verifying its certificate.
+    """
+    for node in nodes:
+        if node.scheme != "https":
+            raise ValueError(f"{node.host}:{node.port} must be reached by https: identity tokens are bearer tokens")
+        context: ssl.SSLContext | None = node.ssl_context
+        lax = context and not (context.check_hostname and context.verify_mode is ssl.CERT_REQUIRED)
+        if lax or not node.verify_certs or node.ssl_assert_hostname is False:
+            raise ValueError(f"the certificate of {node.host}:{node.port} must be verified: give ca_certs instead")
+
+
+class IdentityTransport(Transport):
+    """A transport whose requests carry the workload's token.
+
+    Args:
+        caller: whose requests they are.
+        node_configs: where Elasticsearch is.
+        options: as the base class takes them.
+    """
+
+    def __init__(self, caller: Caller, node_configs: list[NodeConfig], **options: Any) -> None:
+        require_verified_tls(node_configs)
+        self._caller = caller
+        super().__init__(node_configs, **options)
+
+    def perform_request(
+        self, method: str, target: str, *, body: Any = None, headers: Headers = DEFAULT, **options: Any
+    ) -> TransportApiResponse:
+        """Send a request with the token; after a 401, once more with another one."""
+        complete = self._caller.headers(headers)
+        if "authorization" in complete:  # As client.options(api_key=...) asks for.
+            return super().perform_request(method, target, body=body, headers=complete, **options)
+        body = repeatable(body)
+        token = self._caller.tokens.get()
+        response = super().perform_request(method, target, body=body, headers=bearing(complete, token), **options)
+        if response.meta.status == HTTPStatus.UNAUTHORIZED and (token := self._caller.tokens.another(token) or ""):
+            response = super().perform_request(method, target, body=body, headers=bearing(complete, token), **options)
+        return response
+
+
+class AsyncIdentityTransport(AsyncTransport):
+    """The same for asyncio; tokens are fetched in a thread.
+
+    Args:
+        caller: whose requests they are.
+        node_configs: where Elasticsearch is.
+        options: as the base class takes them.
+    """
+
+    def __init__(self, caller: Caller, node_configs: list[NodeConfig], **options: Any) -> None:
+        require_verified_tls(node_configs)
+        self._caller = caller
+        self._waiting = asyncio.Lock()  # However many tasks wait for a token, they take up one thread.
+        super().__init__(node_configs, **options)
+
+    async def perform_request(  # type: ignore[override] # The base class is one of the synchronous transport.
+        self, method: str, target: str, *, body: Any = None, headers: Headers = DEFAULT, **options: Any
+    ) -> TransportApiResponse:
+        """Send a request with the token; after a 401, once more with another one."""
+        complete = self._caller.headers(headers)
+        if "authorization" in complete:
+            return await super().perform_request(method, target, body=body, headers=complete, **options)
+        body = repeatable(body)
+        token = await self._token()
+        response = await super().perform_request(method, target, body=body, headers=bearing(complete, token), **options)
+        if response.meta.status == HTTPStatus.UNAUTHORIZED and (token := await self._another(token) or ""):
+            response = await super().perform_request(
+                method, target, body=body, headers=bearing(complete, token), **options
+            )
+        return response
+
+    async def _token(self) -> str:
+        if token := self._caller.tokens.at_hand():
+            return token
+        async with self._waiting:
+            return await asyncio.to_thread(self._caller.tokens.get)
+
+    async def _another(self, refused: str) -> str | None:
+        async with self._waiting:
+            return await asyncio.to_thread(self._caller.tokens.another, refused)
