@@ -32,10 +32,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         try:
             if needed & {"kubernetes_servers", "stack", "built_servers"}:
                 ensure_kubernetes_binaries()
-            if (
-                needed & {"elasticsearch_server", "stack", "built_servers"}
-                and not ExternalElasticsearch.is_configured()
-            ):
+            own = set() if ExternalElasticsearch.is_configured() else {"elasticsearch_server", "stack", "built_servers"}
+            if needed & (own | {"built_elasticsearch"}):
                 ensure_elasticsearch_home()
         except BuildError as error:
             print(f"{error}\nTests that need this server will fail; the others run.")
@@ -44,6 +42,11 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def built_servers() -> None:
     """The servers are built; for tests that start them in a process of their own."""
+
+
+@pytest.fixture(scope="session")
+def built_elasticsearch() -> None:
+    """Elasticsearch is built; for tests that need one of their own, with settings of their own."""
 
 
 @pytest.fixture(scope="session")

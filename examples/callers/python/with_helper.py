@@ -1,0 +1,14 @@
+import os
+import sys
+
+from searchaccess.client import Elasticsearch
+
+client = Elasticsearch(
+    os.environ["ELASTICSEARCH_URL"],
+    audience=os.environ["ELASTICSEARCH_AUDIENCE"],
+    ca_certs=os.environ.get("ELASTICSEARCH_CA"),
+    client_secret=os.environ.get("ELASTICSEARCH_CLIENT_SECRET"),
+)
+
+for index in sys.argv[1:]:
+    print(client.search(index=index, size=10).body)

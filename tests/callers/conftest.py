@@ -1,0 +1,116 @@
+"""A workload on Cloud Run, as far as it sees: its metadata server, its environment, and a real Elasticsearch.
+
+This Elasticsearch writes an audit log and allows no clock skew, so that a token ends when it says.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from google.auth._exponential_backoff import ExponentialBackoff
+from google.auth.compute_engine import _metadata
+
+from searchaccess.client import AsyncElasticsearch, Elasticsearch, tokens
+from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.tokens import TokenIssuer
+from tests.support.metadata import MetadataServer
+from tests.support.waiting import eventually
+from tests.support.world import account
+
+PRINCIPAL = account("orders-caller")
+SERVICE = {"K_SERVICE": "orders", "K_REVISION": "orders-00042-abc"}
+
+_NAMES = (
+    "K_SERVICE",
+    "K_REVISION",
+    "CLOUD_RUN_JOB",
+    "CLOUD_RUN_EXECUTION",
+    "CLOUD_RUN_WORKER_POOL",
+    "CLOUD_RUN_WORKER_POOL_REVISION",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+)
+
+
+@pytest.fixture(scope="package")
+def elasticsearch(built_elasticsearch: None) -> Iterator[LocalElasticsearch]:  # noqa: ARG001 - built before any test.
+    skew = f"xpack.security.authc.realms.jwt.{LocalElasticsearch.realm}.allowed_clock_skew"
+    with LocalElasticsearch(settings={skew: "0s"}, audit=True, heap="512m") as server:
+        with server.client() as admin:
+            rights = {"names": ["orders-*"], "privileges": ["read", "write", "view_index_metadata", "create_index"]}
+            rules = {"field": {"username": PRINCIPAL}}
+            for path, body in (
+                ("/_security/role/orders-caller", {"indices": [rights]}),
+                ("/_security/role_mapping/caller", {"roles": ["orders-caller"], "enabled": True, "rules": rules}),
+                ("/orders-eu/_doc/1?refresh=true", {"total": 12}),
+                ("/invoices-eu/_doc/1?refresh=true", {"total": 12}),
+            ):
+                admin.put(path, json=body).raise_for_status()
+        yield server
+
+
+@pytest.fixture
+def metadata(elasticsearch: LocalElasticsearch) -> Iterator[MetadataServer]:
+    with MetadataServer(elasticsearch.issuer, PRINCIPAL) as server:
+        yield server
+
+
+@pytest.fixture
+def on_cloud_run(metadata: MetadataServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a revision of a Cloud Run service, in this process."""
+    for name in _NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (metadata.environment | SERVICE).items():
+        monkeypatch.setenv(name, value)
+    # Google's library reads the address once for all, and waits up to 15 s for a server that is away.
+    monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", metadata.environment["GCE_METADATA_HOST"])
+    quick = functools.partial(ExponentialBackoff, initial_wait_seconds=0.001)
+    monkeypatch.setattr(_metadata, "ExponentialBackoff", quick)
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a renewal be tried at each call."""
+    monkeypatch.setattr(tokens, "PAUSE", 0.0)
+
+
+@pytest.fixture
+def client(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Iterator[Elasticsearch]:  # noqa: ARG001
+    with Elasticsearch(elasticsearch.url, **_options(elasticsearch)) as client:
+        yield client
+
+
+@pytest.fixture
+def make_async(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Callable[[], AsyncElasticsearch]:  # noqa: ARG001
+    """Give a client in the test's own event loop."""
+    return lambda: AsyncElasticsearch(elasticsearch.url, **_options(elasticsearch))
+
+
+def _options(server: LocalElasticsearch) -> dict[str, Any]:
+    return {"audience": server.audience, "ca_certs": str(server.ca_file)}
+
+
+def audited(server: LocalElasticsearch, **wanted: str) -> list[dict[str, Any]]:
+    """Give the audit log's events of the workload that have these values, once there are any."""
+
+    def look() -> list[dict[str, Any]]:
+        events = [json.loads(line) for line in server.audit_file.read_text().splitlines() if line.endswith("}")]
+        return [event for event in events if event.items() >= ({"user.name": PRINCIPAL} | wanted).items()]
+
+    return eventually(look, what=f"in the audit log: {wanted}")
+
+
+class InTurn(TokenIssuer):
+    """Signs by one issuer after the other, and by the last one for ever.
+
+    Args:
+        issuers: who signs.
+    """
+
+    def __init__(self, *issuers: TokenIssuer) -> None:
+        self._issuers = list(issuers)
+
+    def mint(self, email: str, **options: Any) -> str:
+        issuer = self._issuers.pop(0) if len(self._issuers) > 1 else self._issuers[0]
+        return issuer.mint(email, **options)

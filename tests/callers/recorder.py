@@ -1,0 +1,75 @@
+"""A TLS server in Elasticsearch's place that remembers the headers of each request, and answers as it is told."""
+
+import json
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.stack.certificates import write_server_certificate
+
+_EMPTY = {"took": 1, "timed_out": False, "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}
+
+
+class Recorder:
+    """What was sent.
+
+    Args:
+        url: where the server is.
+        ca_file: whom to trust.
+    """
+
+    def __init__(self, url: str, ca_file: Path) -> None:
+        self.url = url
+        self.ca_file = ca_file
+        self.requests: list[Mapping[str, str]] = []
+        """Headers, with names in small letters."""
+        self.bodies: list[str] = []
+        self.statuses: list[int] = []
+        """What the next requests are answered with; 200 when there is none."""
+
+
+@contextmanager
+def recording(folder: Path, statuses: Iterable[int] = ()) -> Iterator[Recorder]:
+    """Serve until the end of the block."""
+    certificate = write_server_certificate(folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate_file, certificate.key_file)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    recorder = Recorder(f"https://127.0.0.1:{server.server_port}", certificate.ca_file)
+    recorder.statuses += statuses
+    server.RequestHandlerClass = _handler(recorder)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield recorder
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
+            recorder.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
+            status = recorder.statuses.pop(0) if recorder.statuses else 200
+            body: dict[str, Any] = _EMPTY if status == 200 else {"error": {"type": "as told"}, "status": status}
+            answer = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("X-Elastic-Product", "Elasticsearch")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST = do_PUT = _serve  # noqa: N815 - as the base class calls them.
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it.
+            """Say nothing."""
+
+    return Handler
