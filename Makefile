@@ -62,7 +62,7 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from py
 ##@ Check it
 
 .PHONY: test
-test: servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
+test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(PYTEST)
 
 .PHONY: test-unit
@@ -111,6 +111,10 @@ python:
 .PHONY: servers
 servers:
 	@.ci/prerequisites "$(PYTHON)" python servers
+
+.PHONY: runtimes
+runtimes:
+	@.ci/prerequisites "$(PYTHON)" runtimes
 
 $(INSTALLED): requirements/dev.txt pyproject.toml | python $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV))
 	@test -x $(RUN) || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)

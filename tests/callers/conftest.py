@@ -6,6 +6,7 @@ This Elasticsearch writes an audit log and allows no clock skew, so that a token
 import functools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Iterator[Elasticsearch]:  # noqa: ARG001
-    with Elasticsearch(elasticsearch.url, **_options(elasticsearch)) as client:
+    with closing(Elasticsearch(elasticsearch.url, **_options(elasticsearch))) as client:
         yield client
 
 

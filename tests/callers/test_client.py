@@ -195,7 +195,7 @@ def test_where_there_is_none_the_error_says_so_and_nothing_is_sent(
     client: Elasticsearch, metadata: MetadataServer
 ) -> None:
     metadata.away = True
-    with pytest.raises(IdentityTokenMissing, match="no metadata server answers.*Cloud Run") as caught:
+    with pytest.raises(IdentityTokenMissing, match=r"no metadata server answers.*Cloud Run") as caught:
         client.search(index="orders-eu")
     assert isinstance(caught.value, TransportError)
     assert client._verified_elasticsearch is False, "nothing came back from Elasticsearch"
@@ -273,7 +273,7 @@ def test_a_body_that_can_be_read_once_is_sent_whole_after_a_401(
 ) -> None:
     metadata.issuer = InTurn(TokenIssuer(), elasticsearch.issuer)
     lines: list[dict[str, Any]] = [{"index": {"_index": "orders-once"}}, {"total": 1}] * 3
-    answer = client.bulk(operations=iter(lines))
+    answer = client.bulk(operations=iter(lines))  # type: ignore[arg-type]
     assert len(answer["items"]) == 3
 
 

@@ -36,7 +36,8 @@ public class Call {
 
     Call() throws GeneralSecurityException, IOException {
         var builder = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10));
-        if (ENVIRONMENT.get("ELASTICSEARCH_CA") instanceof String file) {
+        var file = ENVIRONMENT.get("ELASTICSEARCH_CA");
+        if (file != null) {
             builder.sslContext(trust(Path.of(file)));
         }
         elasticsearch = builder.build();
@@ -48,7 +49,8 @@ public class Call {
             .timeout(Duration.ofSeconds(30))
             .header("Authorization", "Bearer " + identityToken())
             .header("X-Opaque-Id", opaqueId());
-        if (ENVIRONMENT.get("ELASTICSEARCH_CLIENT_SECRET") instanceof String secret) {
+        var secret = ENVIRONMENT.get("ELASTICSEARCH_CLIENT_SECRET");
+        if (secret != null) {
             request.header("ES-Client-Authentication", "SharedSecret " + secret);
         }
         return elasticsearch.send(request.build(), BodyHandlers.ofString());

@@ -18,7 +18,7 @@ def opaque_id() -> str:
 
 # Puts a token on every request, gets another one minutes before it ends, and after a 401.
 session = AuthorizedSession(fetch_id_token_credentials(os.environ["ELASTICSEARCH_AUDIENCE"]))
-session.verify = os.environ.get("ELASTICSEARCH_CA", True)
+session.verify = os.environ.get("ELASTICSEARCH_CA") or True
 session.headers["X-Opaque-Id"] = opaque_id()
 if secret := os.environ.get("ELASTICSEARCH_CLIENT_SECRET"):
     session.headers["ES-Client-Authentication"] = f"SharedSecret {secret}"

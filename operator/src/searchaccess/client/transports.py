@@ -4,7 +4,9 @@ A transport is shared by a client, by what its ``options()`` gives, and by its n
 """
 
 import asyncio
+import logging
 import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -22,7 +24,20 @@ _NAMES = (
 )
 """What Cloud Run sets for services, jobs and worker pools: https://cloud.google.com/run/docs/container-contract"""
 
+_SHOWN_SECRET = re.compile(r"(es-client-authentication: \w+ ).*", re.IGNORECASE)
+
 Headers = Mapping[str, Any] | DefaultType
+
+
+class _HiddenSecret(logging.Filter):
+    """Elastic's library logs headers at level DEBUG and hides ``Authorization`` only."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = _SHOWN_SECRET.sub(r"\1<hidden>", str(record.msg))
+        return True
+
+
+_HIDDEN_SECRET = _HiddenSecret()
 
 
 def opaque_id(environment: Mapping[str, str]) -> str:
@@ -45,6 +60,8 @@ class Caller:
         self.tokens = IdentityTokens(audience)
         self._opaque_id = opaque_id(os.environ)
         self._client_secret = client_secret
+        if client_secret:
+            logging.getLogger("elastic_transport.node").addFilter(_HIDDEN_SECRET)
 
     def headers(self, given: Headers) -> HttpHeaders:
         """Complete a request's headers, apart from the token."""

@@ -1,0 +1,160 @@
+"""What the client for workloads sends and refuses, seen by a server that records it; and what importing it needs."""
+
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import AuthenticationException
+
+from searchaccess.client import AsyncElasticsearch, Elasticsearch
+from searchaccess.client.transports import opaque_id
+from tests.callers.recorder import Recorder, recording
+from tests.support.leaks import leaks
+from tests.support.metadata import MetadataServer
+
+AUDIENCE = "https://es.example.com"
+SECRET = "kept in secret manager, 100% of it"
+
+
+@pytest.fixture
+def server(tmp_path: Path, on_cloud_run: None) -> Iterator[Recorder]:  # noqa: ARG001
+    with recording(tmp_path) as recorder:
+        yield recorder
+
+
+def client_of(server: Recorder, **options: Any) -> Elasticsearch:
+    return Elasticsearch(server.url, audience=AUDIENCE, ca_certs=str(server.ca_file), **options)
+
+
+def test_the_shared_client_secret_goes_with_each_request(server: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"), client_of(server, client_secret=SECRET) as client:
+        client.search(index="orders")
+        client.options(request_timeout=5).indices.get_alias()
+    assert [sent["es-client-authentication"] for sent in server.requests] == [f"SharedSecret {SECRET}"] * 2
+    assert "Es-Client-Authentication: SharedSecret <hidden>" in caplog.text
+    assert not leaks({"log": caplog.text, "client": f"{client!r} {client.transport!r}"}, [SECRET])
+
+
+async def test_the_shared_client_secret_goes_with_each_request_with_asyncio_too(server: Recorder) -> None:
+    async with AsyncElasticsearch(
+        server.url, audience=AUDIENCE, ca_certs=str(server.ca_file), client_secret=SECRET
+    ) as client:
+        await client.search(index="orders")
+    assert server.requests[0]["es-client-authentication"] == f"SharedSecret {SECRET}"
+
+
+def test_without_a_secret_there_is_no_such_header(server: Recorder) -> None:
+    with client_of(server) as client:
+        client.search(index="orders")
+    assert "es-client-authentication" not in server.requests[0]
+    assert server.requests[0]["authorization"].startswith("Bearer ey")
+    assert server.requests[0]["x-opaque-id"] == "orders/orders-00042-abc"
+
+
+def test_an_opaque_id_given_to_the_client_wins(server: Recorder) -> None:
+    with client_of(server, opaque_id="nightly") as client:
+        client.search(index="orders")
+    assert server.requests[0]["x-opaque-id"] == "nightly"
+
+
+def test_a_login_that_one_request_asks_for_is_left_alone(server: Recorder, metadata: MetadataServer) -> None:
+    server.statuses += [401]
+    with client_of(server) as client, pytest.raises(AuthenticationException):
+        client.options(api_key="a2V5").search(index="orders")
+    assert [sent["authorization"] for sent in server.requests] == ["ApiKey a2V5"]
+    assert metadata.audiences == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 409])
+def test_no_other_answer_makes_a_request_go_out_again(server: Recorder, status: int) -> None:
+    server.statuses += [status]
+    with client_of(server) as client:
+        assert client.options(ignore_status=status).search(index="orders").meta.status == status
+    assert len(server.requests) == 1
+
+
+def test_a_request_that_stays_refused_goes_out_twice_and_no_more(server: Recorder, metadata: MetadataServer) -> None:
+    server.statuses += [401] * 10
+    with client_of(server, max_retries=5, retry_on_timeout=True) as client, pytest.raises(AuthenticationException):
+        client.search(index="orders", query={"match_all": {}})
+    assert len(server.requests) == 2
+    assert len(set(server.bodies)) == 1
+    assert len(metadata.audiences) == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"K_SERVICE": "shop", "K_REVISION": "shop-7", "K_CONFIGURATION": "shop"}, "shop/shop-7"),
+        ({"CLOUD_RUN_JOB": "nightly", "CLOUD_RUN_EXECUTION": "nightly-x7"}, "nightly/nightly-x7"),
+        ({"CLOUD_RUN_WORKER_POOL": "pool", "CLOUD_RUN_WORKER_POOL_REVISION": "pool-3"}, "pool/pool-3"),
+        ({"K_SERVICE": "shop"}, "shop"),
+        ({"HOSTNAME": "laptop"}, ""),
+    ],
+)
+def test_services_jobs_and_worker_pools_are_told_by_what_cloud_run_sets(
+    environment: Mapping[str, str], expected: str
+) -> None:
+    assert opaque_id(environment) == expected
+
+
+def test_outside_of_cloud_run_there_is_no_opaque_id(server: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("K_SERVICE")
+    with client_of(server) as client:
+        client.search(index="orders")
+    assert "x-opaque-id" not in server.requests[0]
+
+
+def lax() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    return context
+
+
+@pytest.mark.parametrize("kind", [Elasticsearch, AsyncElasticsearch])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hosts": "http://es.example.com:9200"}, "es.example.com:9200 must be reached by https"),
+        ({"hosts": ["https://a:9200", "http://b:9200"]}, "b:9200 must be reached by https"),
+        ({"verify_certs": False, "ssl_show_warn": False}, "must be verified"),
+        ({"ssl_assert_hostname": False}, "must be verified"),
+        ({"ssl_context": lax()}, "must be verified"),
+        ({"audience": ""}, "audience is needed"),
+        ({"api_key": "a2V5"}, "api_key: this client logs in with the workload's identity token alone"),
+        ({"basic_auth": ("elastic", "changeme")}, "basic_auth: this client"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else next(iter(value)),
+)
+def test_what_would_give_the_token_away_is_refused(kind: type, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(**{"hosts": "https://es.example.com:9200", "audience": AUDIENCE} | options)
+
+
+_IMPORT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent!r}:
+            raise ModuleNotFoundError(f"{{name}} is not installed", name=name)
+
+sys.meta_path.insert(0, Absent())
+import searchaccess.client
+searchaccess.client.Elasticsearch("https://es.example.com:9200", audience="a")
+print(*sorted(name for name in sys.modules if name.startswith("searchaccess")))
+"""
+_ABSENT = {"aiohttp", "kopf", "kubernetes", "pydantic", "rich", "structlog", "typer", "yaml"}
+"""All that the project depends on, apart from elasticsearch and google-auth."""
+
+
+def test_importing_it_needs_elasticsearch_and_google_auth_only() -> None:
+    script = _IMPORT.format(absent=_ABSENT)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    client = [f"searchaccess.client{part}" for part in ("", ".clients", ".tokens", ".transports")]
+    assert done.stdout.split() == ["searchaccess", *client]
