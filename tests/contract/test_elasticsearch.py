@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.searchcluster import ClientAuthentication
 from searchaccess.core.canonical import MappingBody, RoleBody, canonical_json, role_from_json
 from searchaccess.core.mapping import RoleMapping, build_template_mapping, mapping_of
 from searchaccess.core.ownership import Operator, Role
@@ -28,15 +29,23 @@ async def test_facts_of_a_cluster_whose_realm_is_right(search: ElasticsearchSide
     [
         ({"audience": "https://else.example.com"}, "allowed_audiences: [https://else.example.com]"),
         ({"issuer": "https://else.example.com"}, "allowed_issuer: https://else.example.com"),
-        ({"name": "unheard-of"}, "order: 1"),
+        ({"clients": ClientAuthentication.SHARED_SECRET}, "client_authentication.type: shared_secret"),
     ],
-    ids=["audience", "issuer", "name"],
+    ids=["audience", "issuer", "client secret"],
 )
-async def test_facts_name_the_line_that_is_wrong(search: ElasticsearchSide, wrong: dict[str, str], line: str) -> None:
+async def test_facts_name_the_line_that_is_wrong(search: ElasticsearchSide, wrong: dict[str, Any], line: str) -> None:
     realm = replace(search.realm, **wrong)
     mismatches = (await search.port.facts(realm)).mismatches
     assert mismatches is not None
     assert [mismatch.line for mismatch in mismatches] == [f"xpack.security.authc.realms.jwt.{realm.name}.{line}"]
+
+
+async def test_facts_name_every_line_of_a_realm_that_is_not_there(search: ElasticsearchSide) -> None:
+    mismatches = (await search.port.facts(replace(search.realm, name="unheard-of"))).mismatches
+    assert mismatches is not None
+    assert {mismatch.have for mismatch in mismatches} == {"no such realm"}
+    assert mismatches[0].line == "xpack.security.authc.realms.jwt.unheard-of.order: 1"
+    assert len(mismatches) == 7
 
 
 # Reading

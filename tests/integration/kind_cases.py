@@ -10,6 +10,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
 ECK = {"namespace": "logging", "name": "quickstart"}
 KEY = {"namespace": "searchaccess-system", "name": "authority"}
+REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
 READER = {"indices": ["orders-*"], "can": ["read"]}
 
 _SPECS: dict[str, dict[str, Any]] = {
@@ -188,6 +189,26 @@ def _reject_connections(cases: _Cases) -> None:
                 cases.cluster(case, {"ca": {place: KEY | {field: text}}}, says)
 
 
+def _reject_logins(cases: _Cases) -> None:
+    one = "exactly one of secretRef and googleIdentity"
+    cases.cluster("a login by no way", {"login": {}}, one)
+    cases.cluster("a login by two ways", {"login": _login("a", "b")["login"] | {"googleIdentity": {}}}, one)
+    for field, most in (("namespace", 63), ("name", 253)):
+        for text, says in ((None, "Required value"), ("", "at least 1 chars"), ("a" * (most + 1), f"more than {most}")):
+            reference = {key: value for key, value in {**REALM_SECRET, field: text}.items() if value is not None}
+            identity = {"login": {"googleIdentity": {"clientSecretRef": reference}}}
+            cases.cluster(f"a client secret with a {field} of {len(text or '')} characters", identity, says)
+    for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
+        identity = {"login": {"googleIdentity": {"audience": text}}}
+        cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
+    cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
+    cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
+    cases.cluster("an empty namespace of the Secret", _login("", "a"), "should be at least 1 chars long")
+    cases.cluster("an empty name of the Secret", _login("a", ""), "should be at least 1 chars long")
+    cases.cluster("a namespace of 64 characters", _login("a" * 64, "a"), "may not be more than 63")
+    cases.cluster("a Secret's name of 254 characters", _login("a", "a" * 254), "may not be more than 253")
+
+
 def _reject_clusters(cases: _Cases) -> None:
     _reject_connections(cases)
     cases.cluster("a name of 64 characters", {}, "give it a name of at most 63 characters", name="a" * 64)
@@ -204,24 +225,14 @@ def _reject_clusters(cases: _Cases) -> None:
     cases.cluster("a private key in ca", {"ca": {"inline": key}}, "a private key does not belong here")
     big = {"ca": {"inline": CERTIFICATE.ljust(65537, "\n")}}
     cases.cluster("a ca of more than 64 KiB", big, "may not be more than 65536")
-    one = "exactly one of secretRef and googleIdentity"
-    cases.cluster("a login by no way", {"login": {}}, one)
-    cases.cluster("a login by two ways", {"login": _login("a", "b")["login"] | {"googleIdentity": {}}}, one)
-    for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
-        identity = {"login": {"googleIdentity": {"audience": text}}}
-        cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
-    cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
-    cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
-    cases.cluster("an empty namespace of the Secret", _login("", "a"), "should be at least 1 chars long")
-    cases.cluster("an empty name of the Secret", _login("a", ""), "should be at least 1 chars long")
-    cases.cluster("a namespace of 64 characters", _login("a" * 64, "a"), "may not be more than 63")
-    cases.cluster("a Secret's name of 254 characters", _login("a", "a" * 254), "may not be more than 253")
+    _reject_logins(cases)
     cases.cluster("no way to check identity", {"identity": {}}, "spec.identity.jwtRealm: Required value")
     cases.cluster("a realm without a name", {"identity": {"jwtRealm": {"audience": "a"}}}, "name: Required value")
     cases.cluster("a realm without audience", {"identity": {"jwtRealm": {"name": "a"}}}, "audience: Required value")
     for name in ("", "xpack.security.authc.realms.jwt.google", "goo gle"):
         cases.cluster(f"the realm {name!r}", _realm(name=name), _REALM_NAME)
     cases.cluster("a realm of 101 characters", _realm(name="a" * 101), "may not be more than 100")
+    cases.cluster("an unknown client authentication", _realm(clientAuthentication="shared_secret"), "Unsupported value")
     for field in ("audience", "issuer"):
         cases.cluster(f"an empty {field}", _realm(**{field: ""}), "should be at least 1 chars long")
         cases.cluster(f"{field} of 501 characters", _realm(**{field: "a" * 501}), "may not be more than 500")
@@ -284,6 +295,10 @@ def accepted() -> list[Case]:
     cases.cluster("a Cloud ID", {"urls": None, "cloudId": CLOUD_ID})
     cases.cluster("a Cloud ID without a name", {"urls": None, "cloudId": f":{'a' * 999}"})
     cases.cluster("the operator's own identity", {"login": {"googleIdentity": {}}})
+    cases.cluster(
+        "a realm with a shared client secret",
+        _realm(clientAuthentication="SharedSecret") | {"login": {"googleIdentity": {"clientSecretRef": REALM_SECRET}}},
+    )
     cases.cluster("the same for an audience", {"login": {"googleIdentity": {"audience": "a" * 500}}})
     cases.cluster("ECK alone", {"urls": None, "login": None, "eck": ECK})
     cases.cluster("ECK with another address and login", {"eck": {"namespace": "a" * 63, "name": "a" * 36}})

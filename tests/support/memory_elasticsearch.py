@@ -170,6 +170,7 @@ def realm_settings() -> dict[str, Any]:
         "allowed_audiences": [AUDIENCE],
         "allowed_signature_algorithms": ["RS256"],
         "claims": {"principal": "email"},
+        "client_authentication": {"type": "none"},
     }
 
 

@@ -1,11 +1,14 @@
 """What the state of a cluster and of its realm allows, and what a SearchCluster's status says."""
 
 import copy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from searchaccess.api.reasons import Reason
+from searchaccess.api.searchcluster import ClientAuthentication
 from searchaccess.api.status import ClusterCounts, Drift, condition_of
 from searchaccess.core.cluster import ClusterFacts, judge, version_of
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
@@ -29,6 +32,7 @@ def settings(**realm: Any) -> dict[str, Any]:
         "allowed_audiences": [WANTED.audience],
         "allowed_signature_algorithms": ["RS256"],
         "claims": {"principal": "email"},
+        "client_authentication": {"type": "none"},
     }
     both = {key: value for key, value in (right | realm).items() if value is not None}
     return {"xpack": {"security": {"authc": {"realms": {"jwt": {"google": both}}}}}}
@@ -69,6 +73,16 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "another claim": ({"claims": {"principal": "sub"}}, "claims.principal: email", "sub"),
     "no claim": ({"claims": None}, "claims.principal: email", "absent"),
+    "a shared client secret": (
+        {"client_authentication": {"type": "shared_secret"}},
+        "client_authentication.type: none",
+        "shared_secret",
+    ),
+    "the default, a shared client secret": (
+        {"client_authentication": None},
+        "client_authentication.type: none",
+        "absent",
+    ),
     "a pattern": ({"claim_patterns": {"principal": "(.*)@"}}, "(no claim_patterns.principal)", "a pattern"),
 }
 
@@ -85,7 +99,39 @@ def test_a_wrong_realm_is_named_with_its_line(realm: dict[str, Any], line: str, 
 
 @pytest.mark.parametrize("found", [{}, {"xpack": "?"}, {"xpack": {"security": {"authc": {"realms": {"jwt": {}}}}}}])
 def test_a_missing_realm_is_named(found: dict[str, Any]) -> None:
-    assert check_node("node-1", found, WANTED) == [Mismatch("node-1", f"{PREFIX}order: 1", "no such realm")]
+    mismatches = check_node("node-1", found, WANTED)
+    assert {item.have for item in mismatches} == {"no such realm"}
+    assert [item.line.removeprefix(PREFIX) for item in mismatches] == [
+        "order: 1",
+        "client_authentication.type: none",
+        "allowed_issuer: https://accounts.google.com",
+        "allowed_audiences: [https://search.example.com]",
+        "claims.principal: email",
+        "allowed_signature_algorithms: [RS256]",
+        "pkc_jwkset_path: https://www.googleapis.com/oauth2/v3/certs",
+    ]
+
+
+def test_the_lines_of_a_missing_realm_are_one_block_for_the_place_where_settings_are() -> None:
+    found = check_node("node-1", {}, WANTED)
+    lines = "; ".join(item.line for item in found)
+    assert explain(found) == f"elasticsearch.yml needs {lines} (on node-1; found: no such realm)"
+    assert explain(found, "logging/quickstart").startswith(
+        f"spec.nodeSets[].config of Elasticsearch logging/quickstart needs {PREFIX}order: 1; "
+    )
+
+
+SECRET_REALM = replace(WANTED, clients=ClientAuthentication.SHARED_SECRET)
+
+
+@pytest.mark.parametrize("clients", [None, {"type": "shared_secret"}])
+def test_a_realm_with_a_shared_client_secret_is_right_where_it_is_declared(clients: dict[str, str] | None) -> None:
+    assert check_node("node-1", settings(client_authentication=clients), SECRET_REALM) == []
+
+
+def test_a_realm_without_the_declared_client_secret_is_named() -> None:
+    line = f"{PREFIX}client_authentication.type: shared_secret"
+    assert check_node("node-1", settings(), SECRET_REALM) == [Mismatch("node-1", line, "none")]
 
 
 def test_an_answer_without_nodes_proves_nothing() -> None:
@@ -319,3 +365,10 @@ def test_mappings_are_for_their_realm_and_service_accounts_only() -> None:
     own = build_principal_mapping(OPERATOR, "google", PRINCIPAL).to_json()
     assert own["rules"]["all"][1] == {"field": {"username": PRINCIPAL}}
     assert own["roles"] == [ROLE]
+
+
+def test_the_documented_lines_are_those_that_the_check_asks_for() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text()
+    realm = WantedRealm("google", "https://search.acme.example", "https://accounts.google.com")
+    lines = "\n".join(mismatch.line for mismatch in check_node("node-1", {}, realm))
+    assert f"```yaml\n{lines}\n```" in page

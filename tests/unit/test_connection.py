@@ -19,6 +19,7 @@ USER = {"username": b"operator", "password": b"geheim"}
 ECK = {"namespace": "logging", "name": "quickstart"}
 ECK_CA = Source("Secret", "logging", "quickstart-es-http-certs-public")
 ECK_USER = Source("Secret", "logging", "quickstart-es-elastic-user")
+REALM_SECRET = Source("Secret", "search", "realm")
 AUTHORITY = Source("Secret", "search", "authority")
 
 Read = Mapping[Source, Mapping[str, bytes] | None]
@@ -35,6 +36,7 @@ def cloud_id(text: str, name: str = "prod") -> str:
 
 
 IN_A_SECRET = {"ca": {"secretRef": {"namespace": "search", "name": "authority"}}}
+OWN_SECRET = {"login": {"googleIdentity": {"clientSecretRef": {"namespace": "search", "name": "realm"}}}}
 CONNECTIONS: list[tuple[str, dict[str, Any], Read, Connection]] = [
     ("user and password", {}, {LOGIN: USER}, Connection((URL,), "", "operator", "geheim")),
     (
@@ -51,6 +53,12 @@ CONNECTIONS: list[tuple[str, dict[str, Any], Read, Connection]] = [
         {"login": {"googleIdentity": {"audience": "https://operators.example.com"}}},
         {},
         Connection((URL,), google_audience="https://operators.example.com"),
+    ),
+    (
+        "its own identity and the realm's client secret",
+        OWN_SECRET,
+        {REALM_SECRET: {"clientSecret": b"geheim\n"}},
+        Connection((URL,), google_audience=AUDIENCE, client_secret="geheim"),
     ),
     (
         "several addresses",
@@ -133,6 +141,22 @@ INCOMPLETE: list[tuple[str, dict[str, Any], Read, str]] = [
         "Secret search/authority: ca.crt has no certificate in PEM form",
     ),
     (
+        "a realm with a client secret that the operator does not have",
+        {
+            "login": {"googleIdentity": {}},
+            "identity": {"jwtRealm": {"name": "google", "audience": AUDIENCE, "clientAuthentication": "SharedSecret"}},
+        },
+        {},
+        "spec.login.googleIdentity.clientSecretRef: the realm asks for its shared client secret",
+    ),
+    (
+        "a client secret with a line's end inside",
+        OWN_SECRET,
+        {REALM_SECRET: {"clientSecret": b"geheim\nX: y"}},
+        "clientSecret has characters that no clientSecret has",
+    ),
+    ("no client secret", OWN_SECRET, {REALM_SECRET: {}}, "Secret search/realm lacks clientSecret"),
+    (
         "ECK is not there",
         {"urls": None, "login": None, "eck": ECK},
         {ECK_CA: None, ECK_USER: None},
@@ -150,7 +174,7 @@ def test_what_is_missing_is_named_and_nothing_secret_is_shown(changes: dict[str,
 
 
 def test_a_connection_does_not_show_its_secrets() -> None:
-    text = repr(Connection((URL,), "", "operator", "geheim-1", "geheim-2", "geheim-3"))
+    text = repr(Connection((URL,), "", "operator", "geheim-1", "geheim-2", "geheim-3", "", "geheim-4"))
     assert "operator" in text
     assert "geheim" not in text
 

@@ -49,6 +49,13 @@ class MappingKind(StrEnum):
     PER_PRINCIPAL = "PerPrincipal"
 
 
+class ClientAuthentication(StrEnum):
+    """What the realm asks of clients beside a token."""
+
+    NONE = "None"
+    SHARED_SECRET = "SharedSecret"  # noqa: S105 - the name of a way, no secret.
+
+
 class SecretReference(ApiModel):
     """Names a Secret."""
 
@@ -124,6 +131,10 @@ class GoogleIdentity(ApiModel):
     audience: Annotated[str | None, Field(min_length=1, max_length=500)] = None
     """Audience of the operator's token; that of `identity.jwtRealm` when absent."""
 
+    client_secret_ref: SecretReference | None = None
+    """A Secret with the key `clientSecret`: the realm's shared client secret. Required with
+    `identity.jwtRealm.clientAuthentication: SharedSecret`."""
+
 
 _ONE_LOGIN = "say how the operator logs in: exactly one of secretRef and googleIdentity"
 
@@ -182,6 +193,10 @@ class JwtRealm(ApiModel):
 
     issuer: Annotated[str, Field(min_length=1, max_length=500)] = GOOGLE_ISSUER
     """Issuer of the tokens; the realm's `allowed_issuer`."""
+
+    client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    """What the realm asks of callers beside a token; its `client_authentication.type`. `SharedSecret`: every request
+    needs the header `ES-Client-Authentication`, see docs/callers.md."""
 
 
 class ClusterIdentity(ApiModel):

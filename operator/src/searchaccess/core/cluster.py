@@ -54,7 +54,13 @@ class Cluster:
         if self.spec is None:
             return None
         realm = self.spec.identity.jwt_realm
-        return WantedRealm(realm.name, realm.audience, realm.issuer)
+        return WantedRealm(realm.name, realm.audience, realm.issuer, realm.client_authentication)
+
+    @property
+    def eck(self) -> str:
+        """``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK."""
+        eck = self.spec.eck if self.spec else None
+        return f"{eck.namespace}/{eck.name}" if eck else ""
 
 
 def _problems(spec: SearchClusterSpec) -> str:
@@ -127,13 +133,14 @@ def version_of(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str) -> Verdict:
+def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = "") -> Verdict:
     """Decide what the state of a cluster allows.
 
     Args:
         facts: what the check found.
         pinned_uuid: the uuid of the cluster that was met first; empty: none yet.
         accepted_uuid: the uuid to which a person agreed; empty: none.
+        eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK.
     """
     if facts.uuid in _NO_UUID:
         message = "the cluster has no uuid yet: it has not formed, or has no master"
@@ -159,6 +166,6 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str) -> Verdict:
         )
         return Verdict(None, gate)
     if facts.mismatches:
-        message = explain(list(facts.mismatches))
+        message = explain(facts.mismatches, eck)
         return Verdict(None, Gate(grants=False, reason=Reason.REALM_MISMATCH, message=message, license=facts.license))
     return Verdict(None, Gate(license=facts.license))

@@ -61,7 +61,7 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
         conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers over verified TLS")
     if facts:
         _mark_licence(conditions, facts, licensed=report.licensed)
-        _mark_realm(conditions, facts)
+        _mark_realm(conditions, facts, cluster.eck)
     else:
         conditions.keep(ConditionType.LICENSED)
         conditions.keep(ConditionType.REALM_VERIFIED)
@@ -106,7 +106,7 @@ def _problem(report: ClusterReport) -> Failure | None:
     if not report.licensed:
         return Failure(Reason.LICENSE_INSUFFICIENT, f"the JWT realm is not part of the licence {facts.license}")
     if facts.mismatches:
-        return Failure(Reason.REALM_MISMATCH, explain(list(facts.mismatches)))
+        return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
     return None
 
 
@@ -118,12 +118,12 @@ def _mark_licence(conditions: Conditions, facts: ClusterFacts, *, licensed: bool
         conditions.mark(ConditionType.LICENSED, FALSE, Reason.LICENSE_INSUFFICIENT, message)
 
 
-def _mark_realm(conditions: Conditions, facts: ClusterFacts) -> None:
+def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
     if facts.mismatches is None:
         message = "the login may not read the nodes' settings (cluster privilege monitor)"
         conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNKNOWN, message)
     elif facts.mismatches:
-        message = explain(list(facts.mismatches))
+        message = explain(facts.mismatches, eck)
         conditions.mark(ConditionType.REALM_VERIFIED, FALSE, Reason.REALM_MISMATCH, message)
     else:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)

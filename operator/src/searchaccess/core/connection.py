@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.api.searchcluster import ClientAuthentication, SearchClusterSpec
 
 _CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _CLOUD_PORT: Final = 443
@@ -45,6 +45,8 @@ class Connection:
     """A bearer token."""
     google_audience: str = ""
     """Audience of the operator's own identity tokens, which are got anew all the time."""
+    client_secret: str = field(default="", repr=False)
+    """The realm's shared client secret, which goes with a token."""
 
 
 # https://www.elastic.co/guide/en/cloud-on-k8s/current/k8s-accessing-elastic-services.html
@@ -78,10 +80,16 @@ def _login_source(spec: SearchClusterSpec) -> Source | None:
     return Source("Secret", reference.namespace, reference.name) if reference else None
 
 
+def _client_secret_source(spec: SearchClusterSpec) -> Source | None:
+    identity = spec.login.google_identity if spec.login else None
+    reference = identity.client_secret_ref if identity else None
+    return Source("Secret", reference.namespace, reference.name) if reference else None
+
+
 def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
     """Name all that must be read before a connection can be built."""
-    login, ca = _login_source(spec), _ca_place(spec)
-    return (*([login] if login else []), *([ca[0]] if ca else []))
+    login, ca, secret = _login_source(spec), _ca_place(spec), _client_secret_source(spec)
+    return (*([login] if login else []), *([ca[0]] if ca else []), *([secret] if secret else []))
 
 
 def build_connection(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> Connection:
@@ -122,7 +130,7 @@ def _ca(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | Non
 
 def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, str]:
     if spec.login and spec.login.google_identity:
-        return {"google_audience": spec.login.google_identity.audience or spec.identity.jwt_realm.audience}
+        return _google_login(spec, read)
     source = _login_source(spec)
     if source is None:
         raise Incomplete("spec.login: say how the operator logs in")
@@ -140,9 +148,24 @@ def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | 
     return {key: _value(source, key, read) for key in ("username", "password")}
 
 
+def _google_login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, str]:
+    realm, source = spec.identity.jwt_realm, _client_secret_source(spec)
+    given = spec.login.google_identity if spec.login else None
+    login = {"google_audience": (given.audience if given else None) or realm.audience}
+    if source:
+        login["client_secret"] = _printable(source, "clientSecret", read)
+    elif realm.client_authentication is ClientAuthentication.SHARED_SECRET:
+        raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm asks for its shared client secret")
+    return login
+
+
 def _only(source: Source, key: str, given: set[str], read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
     if len(given) > 1:
         raise Incomplete(f"{source} has {' and '.join(sorted(given))}: keep one login")
+    return _printable(source, key, read)
+
+
+def _printable(source: Source, key: str, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
     text = _value(source, key, read)
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         # Else it could not be sent as a header.

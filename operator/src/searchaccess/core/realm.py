@@ -4,14 +4,21 @@ Realm settings are static node settings: the operator cannot set them. What it c
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-settings.html#ref-jwt-settings
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from searchaccess.api.searchcluster import ClientAuthentication
 
 ALGORITHM: Final = "RS256"
 """Google signs identity tokens with RS256."""
 PRINCIPAL_CLAIM: Final = "email"
+KEYS: Final = "https://www.googleapis.com/oauth2/v3/certs"
+"""Where Google's keys are, as a JSON Web Key Set. https://accounts.google.com/.well-known/openid-configuration"""
 NODES_NAMED: Final = 3
+
+_CLIENTS: Final = {ClientAuthentication.NONE: "none", ClientAuthentication.SHARED_SECRET: "shared_secret"}
+_NO_REALM: Final = "no such realm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,7 @@ class WantedRealm:
     name: str
     audience: str
     issuer: str
+    clients: ClientAuthentication = ClientAuthentication.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,39 @@ def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> l
     prefix = f"xpack.security.authc.realms.jwt.{wanted.name}"
     realm = _dig(settings, prefix)
     if not isinstance(realm, Mapping):
-        return [Mismatch(node, f"{prefix}.order: 1", "no such realm")]
+        return [Mismatch(node, f"{prefix}.{line}", _NO_REALM) for line in lines_of(wanted)]
+    return [
+        Mismatch(node, f"{prefix}.{line}", "absent" if have is None else str(have))
+        for right, line, have in _checks(realm, wanted)
+        if not right
+    ]
+
+
+def lines_of(wanted: WantedRealm) -> list[str]:
+    """Give all settings that a realm of this kind needs, as elasticsearch.yml has them below the realm's prefix."""
+    return [
+        "order: 1",
+        *(line for right, line, _ in _checks({"client_authentication": {"type": "absent"}}, wanted) if not right),
+        f"allowed_signature_algorithms: [{ALGORITHM}]",
+        f"pkc_jwkset_path: {KEYS}",
+    ]
+
+
+def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, str, Any]]:
+    """Give for each setting whether it is right, the line that is needed, and what is there."""
     algorithms = _list(_dig(realm, "allowed_signature_algorithms")) or [ALGORITHM]
-    checks = [
+    claim = _dig(realm, "claims.principal")
+    # Elasticsearch's own default is the shared secret.
+    clients = _dig(realm, "client_authentication.type") or _CLIENTS[ClientAuthentication.SHARED_SECRET]
+    wanted_clients = _CLIENTS[wanted.clients]
+    return [
         (str(realm.get("enabled", "true")) == "true", "enabled: true", realm.get("enabled")),
         (realm.get("token_type", "id_token") == "id_token", "token_type: id_token", realm.get("token_type")),
+        (
+            clients == wanted_clients,
+            f"client_authentication.type: {wanted_clients}",
+            _dig(realm, "client_authentication.type"),
+        ),
         (realm.get("allowed_issuer") == wanted.issuer, f"allowed_issuer: {wanted.issuer}", realm.get("allowed_issuer")),
         (
             wanted.audience in _list(realm.get("allowed_audiences")),
@@ -76,18 +112,9 @@ def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> l
             f"allowed_signature_algorithms: [{ALGORITHM}]",
             realm.get("allowed_signature_algorithms"),
         ),
-        (
-            _dig(realm, "claims.principal") == PRINCIPAL_CLAIM,
-            f"claims.principal: {PRINCIPAL_CLAIM}",
-            _dig(realm, "claims.principal"),
-        ),
+        (claim == PRINCIPAL_CLAIM, f"claims.principal: {PRINCIPAL_CLAIM}", claim),
         # A pattern takes a part of the claim, so two callers could get one principal.
         (_dig(realm, "claim_patterns.principal") is None, "(no claim_patterns.principal)", "a pattern"),
-    ]
-    return [
-        Mismatch(node, f"{prefix}.{line}", "absent" if have is None else str(have))
-        for right, line, have in checks
-        if not right
     ]
 
 
@@ -100,21 +127,31 @@ def check_realm(nodes: Mapping[str, Mapping[str, Any]], wanted: WantedRealm) -> 
     """
     if not nodes:
         # A filtered answer leaves out the nodes that have no realm at all.
-        return [Mismatch("every node", f"xpack.security.authc.realms.jwt.{wanted.name}.order: 1", "no such realm")]
+        return check_node("every node", {}, wanted)
     found = []
     for node in nodes.values():
         found += check_node(str(node.get("name", "?")), node.get("settings") or {}, wanted)
     return found
 
 
-def explain(mismatches: list[Mismatch]) -> str:
-    """Give one message that names each line and the nodes that need it."""
-    by_line: dict[tuple[str, str], list[str]] = {}
+def explain(mismatches: Sequence[Mismatch], eck: str = "") -> str:
+    """Give one message that names each line, where it goes, and the nodes that need it.
+
+    Args:
+        mismatches: what is wrong; at least one.
+        eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: not by ECK.
+    """
+    nodes_of: dict[tuple[str, str], list[str]] = {}
     for mismatch in mismatches:
-        by_line.setdefault((mismatch.line, mismatch.have), []).append(mismatch.node)
+        nodes_of.setdefault((mismatch.line, mismatch.have), []).append(mismatch.node)
+    # Lines that the same nodes lack altogether are one block to paste.
+    lines_of_block: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (line, have), nodes in nodes_of.items():
+        lines_of_block.setdefault((tuple(sorted(nodes)), have), []).append(line)
     parts = []
-    for (line, have), nodes in by_line.items():
-        named = ", ".join(sorted(nodes)[:NODES_NAMED])
-        more = len(nodes) - NODES_NAMED
-        parts.append(f"{line} (on {named}{f' and {more} more' if more > 0 else ''}; found: {have})")
-    return "elasticsearch.yml needs " + "; ".join(parts)
+    for (names, have), lines in lines_of_block.items():
+        more = len(names) - NODES_NAMED
+        on = f"on {', '.join(names[:NODES_NAMED])}{f' and {more} more' if more > 0 else ''}"
+        parts.append(f"{'; '.join(lines)} ({on}; found: {have})")
+    place = f"spec.nodeSets[].config of Elasticsearch {eck}" if eck else "elasticsearch.yml"
+    return f"{place} needs " + "; ".join(parts)

@@ -245,7 +245,7 @@ class Reconciler:
         knowledge = self._knowledge
         record = self._around.inventory.clusters.get(self._name)
         pinned = knowledge.uuid or (record.status.get("uuid", "") if record else "")
-        verdict = judge(facts, pinned, session.cluster.accept_uuid)
+        verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
         before = (knowledge.facts is not None, knowledge.verdict, knowledge.closed)
         knowledge.facts = facts
         knowledge.verdict = verdict.gate

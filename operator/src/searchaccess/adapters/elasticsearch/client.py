@@ -49,6 +49,9 @@ class ElasticsearchClient:
             max_retries=len(connection.urls) - 1,
             retry_on_status=(),
             http_compress=True,
+            headers={"ES-Client-Authentication": f"SharedSecret {connection.client_secret}"}
+            if connection.client_secret
+            else {},
         )
 
     async def _api(self) -> AsyncElasticsearch:
