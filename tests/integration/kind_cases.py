@@ -199,7 +199,8 @@ def _reject_logins(cases: _Cases) -> None:
             identity = {"login": {"googleIdentity": {"clientSecretRef": reference}}}
             cases.cluster(f"a client secret with a {field} of {len(text or '')} characters", identity, says)
     for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
-        identity = {"login": {"googleIdentity": {"audience": text}}}
+            given: dict[str, str | None] = {**REALM_SECRET, field: text}
+            reference = {key: value for key, value in given.items() if value is not None}
         cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
     cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
     cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
