@@ -195,12 +195,12 @@ def _reject_logins(cases: _Cases) -> None:
     cases.cluster("a login by two ways", {"login": _login("a", "b")["login"] | {"googleIdentity": {}}}, one)
     for field, most in (("namespace", 63), ("name", 253)):
         for text, says in ((None, "Required value"), ("", "at least 1 chars"), ("a" * (most + 1), f"more than {most}")):
-            reference = {key: value for key, value in {**REALM_SECRET, field: text}.items() if value is not None}
-            identity = {"login": {"googleIdentity": {"clientSecretRef": reference}}}
-            cases.cluster(f"a client secret with a {field} of {len(text or '')} characters", identity, says)
-    for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
             given: dict[str, str | None] = {**REALM_SECRET, field: text}
             reference = {key: value for key, value in given.items() if value is not None}
+            own = {"login": {"googleIdentity": {"clientSecretRef": reference}}}
+            cases.cluster(f"a client secret with a {field} of {len(text or '')} characters", own, says)
+    for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
+        identity = {"login": {"googleIdentity": {"audience": text}}}
         cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
     cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
     cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
