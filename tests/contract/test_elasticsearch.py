@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.searchcluster import ClientAuthentication
+from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 from searchaccess.core.canonical import MappingBody, RoleBody, canonical_json, role_from_json
 from searchaccess.core.mapping import RoleMapping, build_template_mapping, mapping_of
 from searchaccess.core.ownership import Operator, Role
@@ -190,7 +190,7 @@ def _mapping(search: ElasticsearchSide, name: str, *, enabled: bool = True) -> R
 
 async def test_a_mapping_is_read_as_it_was_written(search: ElasticsearchSide) -> None:
     operator = Operator(search.name("instance"), "controller")
-    template = build_template_mapping(operator, "google")
+    template = build_template_mapping(operator, "google", PrincipalClaim.EMAIL)
     template = replace(template, name=search.name("template"))
     for mapping in (_mapping(search, "m"), _mapping(search, "m", enabled=False), template):
         await search.port.put_mapping(mapping)

@@ -10,7 +10,8 @@ from searchaccess.core.access import access_from_object
 from searchaccess.core.cluster import cluster_from_object
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_status
 from searchaccess.core.connection import Source
-from searchaccess.core.report import AccessFacts, Note, build_access_status
+from searchaccess.core.notes import Note
+from searchaccess.core.report import AccessFacts, build_access_status
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import ObjectRef, Plural

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubectlError
 from tests.stack.stack import Stack
+from tests.support.googleserver import GoogleServer
+from tests.support.googlestate import GoogleState
 from tests.support.metadata import MetadataServer
 from tests.support.world import CLUSTER, World, account
 
@@ -34,10 +37,17 @@ def metadata(stack: Stack) -> Iterator[MetadataServer]:
 
 
 @pytest.fixture(scope="package")
-def world(stack: Stack, folder: Path, metadata: MetadataServer) -> Iterator[World]:
+def google(folder: Path) -> Iterator[GoogleServer]:
+    """Google's APIs, as the operator has them."""
+    with GoogleServer(GoogleState(), write_server_certificate(folder / "google")) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def world(stack: Stack, folder: Path, metadata: MetadataServer, google: GoogleServer) -> Iterator[World]:
     """Kubernetes and Elasticsearch with the operator between them, and the SearchCluster ``prod``."""
     world = World(stack.kubernetes, stack.elasticsearch, folder)
-    world.environment = metadata.environment
+    world.environment = metadata.environment | google.environment
     world.install()
     world.namespace("billing")
     with world.running():

@@ -10,6 +10,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
 ECK = {"namespace": "logging", "name": "quickstart"}
 KEY = {"namespace": "searchaccess-system", "name": "authority"}
+WORKLOAD = {"project": "acme-shop", "location": "europe-west1", "name": "orders"}
 REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
 READER = {"indices": ["orders-*"], "can": ["read"]}
 
@@ -96,12 +97,37 @@ def rejected() -> list[Case]:
     return cases
 
 
+def _workload(**changes: str | None) -> dict[str, Any]:
+    return {key: value for key, value in {**WORKLOAD, **changes}.items() if value is not None}
+
+
+def _reject_subjects(cases: _Cases) -> None:
+    one = "exactly one of cloudRunService, cloudRunJob, cloudRunWorkerPool and serviceAccount"
+    cases.access("an empty subject", {"subject": {}}, one)
+    cases.access("two subjects", {"subject": {"cloudRunService": WORKLOAD, "cloudRunJob": WORKLOAD}}, one)
+    wrong = {
+        "project": (("123456789012", "Acme", "acme", ""), "write the project's ID (not its number or title)", 100),
+        "location": (("europe-west1-b", "europe", "EU", ""), "write the region's name, such as europe-west1", 63),
+        "name": (("Orders", "services/orders", "orders-", ""), "write the name alone, as in the Cloud Run console", 63),
+    }
+    for kind in ("cloudRunService", "cloudRunJob", "cloudRunWorkerPool"):
+        for field, (texts, says, most) in wrong.items():
+            cases.access(
+                f"a {kind} without a {field}", {"subject": {kind: _workload(**{field: None})}}, "Required value"
+            )
+            long = {"subject": {kind: _workload(**{field: "a" * (most + 1)})}}
+            cases.access(f"a {kind} with too long a {field}", long, f"may not be more than {most}")
+            for text in texts:
+                subject = {"subject": {kind: _workload(**{field: text})}}
+                cases.access(f"a {kind} with the {field} {text!r}", subject, says)
+
+
 def _reject_accesses(cases: _Cases) -> None:
     for field in ("cluster", "subject"):
         cases.access(f"{field} must be there", {field: None}, f"spec.{field}: Required value")
     cases.access("an empty cluster name", {"cluster": ""}, "should be at least 1 chars long")
     cases.access("a cluster name of 64 characters", {"cluster": "a" * 64}, "may not be more than 63")
-    cases.access("an empty subject", {"subject": {}}, "spec.subject.serviceAccount: Required value")
+    _reject_subjects(cases)
     for account in (
         "", "orders", "Orders@acme-shop.iam.gserviceaccount.com", "jane@example.com", "*@a.iam.gserviceaccount.com",
         "a@gserviceaccount.com", "a@b.iam.gserviceaccount.com.evil.com", "a@b.iam.gserviceaccountXcom",
@@ -210,6 +236,22 @@ def _reject_logins(cases: _Cases) -> None:
     cases.cluster("a Secret's name of 254 characters", _login("a", "a" * 254), "may not be more than 253")
 
 
+def _reject_identities(cases: _Cases) -> None:
+    cases.cluster("an unknown claim as principal", _realm(principal="azp"), 'supported values: "email", "sub"')
+    for field, text in (("refreshEvery", "29s"), ("refreshEvery", "25h"), ("gracePeriod", "721h")):
+        identity = _realm()["identity"] | {"cloudRun": {field: text}}
+        says = (
+            "write a duration between 30s and 24h"
+            if field == "refreshEvery"
+            else "write a duration between 0s and 720h"
+        )
+        cases.cluster(f"{field} of {text}", {"identity": identity}, says)
+    for field in ("refreshEvery", "gracePeriod"):
+        for text, says in (("soon", "write a duration between"), ("1s" * 11, "may not be more than 20")):
+            identity = _realm()["identity"] | {"cloudRun": {field: text}}
+            cases.cluster(f"{field} of {text}", {"identity": identity}, says)
+
+
 def _reject_clusters(cases: _Cases) -> None:
     _reject_connections(cases)
     cases.cluster("a name of 64 characters", {}, "give it a name of at most 63 characters", name="a" * 64)
@@ -234,6 +276,7 @@ def _reject_clusters(cases: _Cases) -> None:
         cases.cluster(f"the realm {name!r}", _realm(name=name), _REALM_NAME)
     cases.cluster("a realm of 101 characters", _realm(name="a" * 101), "may not be more than 100")
     cases.cluster("an unknown client authentication", _realm(clientAuthentication="shared_secret"), "Unsupported value")
+    _reject_identities(cases)
     for field in ("audience", "issuer"):
         cases.cluster(f"an empty {field}", _realm(**{field: ""}), "should be at least 1 chars long")
         cases.cluster(f"{field} of 501 characters", _realm(**{field: "a" * 501}), "may not be more than 500")
@@ -296,6 +339,10 @@ def accepted() -> list[Case]:
     cases.cluster("a Cloud ID", {"urls": None, "cloudId": CLOUD_ID})
     cases.cluster("a Cloud ID without a name", {"urls": None, "cloudId": f":{'a' * 999}"})
     cases.cluster("the operator's own identity", {"login": {"googleIdentity": {}}})
+    cases.cluster(
+        "principals by sub, followed closely",
+        {"identity": _realm(principal="sub")["identity"] | {"cloudRun": {"refreshEvery": "30s", "gracePeriod": "0s"}}},
+    )
     cases.cluster(
         "a realm with a shared client secret",
         _realm(clientAuthentication="SharedSecret") | {"login": {"googleIdentity": {"clientSecretRef": REALM_SECRET}}},

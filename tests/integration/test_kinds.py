@@ -223,6 +223,7 @@ def stored(server: Server) -> None:
     drift = {"open": 2, "items": []}
     patch(server, "searchaccess", "orders", {"status": {
         "observedGeneration": 1, "conditions": [READY], "access": "rw orders-* +1", "drift": drift, "lastSyncTime": NOW,
+        "subject": "orders@acme-shop.iam.gserviceaccount.com",
         "identity": {"principal": "orders@acme-shop.iam.gserviceaccount.com"},
         "elasticsearch": {"role": "searchaccess.default.orders", "mapping": "m", "specHash": "h", "clusterUuid": "u"},
     }})  # fmt: skip

@@ -74,6 +74,11 @@ class MetadataServer:
                 elif url.path == _ACCOUNT and url.query == "recursive=true":
                     about = {"aliases": ["default"], "email": owner.email, "scopes": []}
                     self._answer(200, json.dumps(about), "application/json")
+                elif url.path == f"{_ACCOUNT}token" or (url.path.endswith("/token") and owner.email in url.path):
+                    token = {"access_token": "an-access-token", "expires_in": 3600, "token_type": "Bearer"}
+                    self._answer(200, json.dumps(token), "application/json")
+                elif url.path == "/computeMetadata/v1/project/project-id":
+                    self._answer(200, "acme-platform")
                 else:
                     self._answer(200 if url.path == "/" else 404, "")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from structlog.testing import capture_logs
 
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.api.searchcluster import PrincipalClaim, SearchClusterSpec
 from searchaccess.core.access import Access, Share, access_from_object
 from searchaccess.core.canonical import role_from_json
 from searchaccess.core.connection import Connection, Source
@@ -27,6 +27,7 @@ from searchaccess.ports.kubernetes import Plural
 from tests.support.clocks import LoopClock, run_virtually
 from tests.support.faults import Call, Faults
 from tests.support.memory_elasticsearch import AUDIENCE, REALM, MemoryElasticsearch, owner_uids
+from tests.support.memory_google import MemoryGoogle
 from tests.support.memory_kubernetes import CONTROLLER, Key, MemoryKubernetes, Watch, key_of
 from tests.support.world import CLUSTER, LOGIN, SYSTEM, condition_in
 
@@ -75,6 +76,7 @@ class Stage:
     clock: LoopClock = field(default_factory=LoopClock)
     kubernetes: MemoryKubernetes = field(init=False)
     servers: dict[str, MemoryElasticsearch] = field(init=False)
+    google: MemoryGoogle = field(init=False)
     process: Process | None = None
     violations: list[str] = field(default_factory=list)
     logs: list[list[Any]] = field(default_factory=list)
@@ -88,6 +90,7 @@ class Stage:
         self.kubernetes.sources[LOGIN_SECRET] = {"username": b"operator", "password": b"secret"}
         self.kubernetes.on_finalizers = self._before_finalizers
         self.servers = {}
+        self.google = MemoryGoogle(self.faults)
         self.server("https://one:9200")
 
     def server(self, url: str) -> MemoryElasticsearch:
@@ -110,7 +113,7 @@ class Stage:
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
-        around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock)
+        around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google)
         host = Host(around, self)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
@@ -318,7 +321,7 @@ class Stage:
             assert found is not None, "there is no role mapping"
             observed = mapping_of(name, found)
             assert OPERATOR.owns(observed.metadata)
-            assert observed.body == build_template_mapping(OPERATOR, REALM).body
+            assert observed.body == build_template_mapping(OPERATOR, REALM, PrincipalClaim.EMAIL).body
 
 
 def access_key(name: str) -> Key:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.reasons import Reason
-from searchaccess.api.searchcluster import ClientAuthentication
+from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 from searchaccess.api.status import ClusterCounts, Drift, condition_of
 from searchaccess.core.cluster import ClusterFacts, judge, version_of
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
@@ -302,7 +302,7 @@ def test_drift_of_the_mapping_is_told_once() -> None:
     assert again == status
 
 
-MAPPING = build_template_mapping(OPERATOR, "google")
+MAPPING = build_template_mapping(OPERATOR, "google", PrincipalClaim.EMAIL)
 
 
 def served(**more: Any) -> dict[str, Any]:
@@ -332,7 +332,7 @@ def test_a_mapping_as_served_needs_no_write() -> None:
 
 
 def test_a_changed_declaration_is_written_and_is_no_drift() -> None:
-    desired = build_template_mapping(OPERATOR, "another")
+    desired = build_template_mapping(OPERATOR, "another", PrincipalClaim.EMAIL)
     observed = mapping_of(MAPPING.name, served())
     plan = plan_mapping(OPERATOR, MAPPING.name, desired, observed, enforce=True, seen=True)
     assert (plan.write, plan.drift, plan.pending) == (desired, (), True)
@@ -362,7 +362,7 @@ def test_mappings_are_for_their_realm_and_service_accounts_only() -> None:
     assert MAPPING.to_json()["rules"] == {
         "all": [{"field": {"realm.name": "google"}}, {"field": {"username": "*@*.gserviceaccount.com"}}]
     }
-    own = build_principal_mapping(OPERATOR, "google", PRINCIPAL).to_json()
+    own = build_principal_mapping(OPERATOR, "google", PRINCIPAL, PrincipalClaim.EMAIL).to_json()
     assert own["rules"]["all"][1] == {"field": {"username": PRINCIPAL}}
     assert own["roles"] == [ROLE]
 

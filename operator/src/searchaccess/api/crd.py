@@ -124,7 +124,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             scope="Namespaced",
             columns=[
                 _column("Cluster", ".spec.cluster"),
-                _column("Service", ".spec.subject.serviceAccount", doc="The workload's service account."),
+                _column("Service", ".status.subject", doc="The workload, or its service account."),
                 _column("Access", ".status.access", doc="r read, a append, w write, d delete, m monitor, M manage."),
                 _column("Ready", f"{_READY}.status"),
                 _column("Reason", f"{_READY}.reason"),

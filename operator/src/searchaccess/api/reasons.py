@@ -13,6 +13,7 @@ class ConditionType(StrEnum):
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    IDENTITY_RESOLVED = "IdentityResolved"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
     REACHABLE = "Reachable"
@@ -45,6 +46,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator goes on trying by itself."),
     ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and trying again does not help: a person must act."),
+    ConditionType.IDENTITY_RESOLVED: ConditionDoc(
+        _ACCESS,
+        "The service account behind the subject is known; the reason tells what is worth knowing of it. Absent where "
+        "the subject is a service account and Elasticsearch knows it by its e-mail address.",
+        "Cloud Run has no such workload.",
+        "Google does not answer, or does not let the operator read it. What was known last stays in force.",
+    ),
     ConditionType.SYNCED: ConditionDoc(
         _ACCESS,
         "Elasticsearch has exactly what is declared.",
@@ -126,6 +134,13 @@ class Reason(StrEnum):
     REALM_UNKNOWN = "RealmUnknown"
     REACHABLE = "Reachable"
     IN_USE = "InUse"
+    IDENTITY_RESOLVED = "IdentityResolved"
+    IDENTITY_UNKNOWN = "IdentityUnknown"
+    SERVICE_NOT_FOUND = "ServiceNotFound"
+    SERVICE_ACCOUNT_CHANGED = "ServiceAccountChanged"
+    SERVICE_ACCOUNT_RECREATED = "ServiceAccountRecreated"
+    DEFAULT_SERVICE_ACCOUNT = "DefaultServiceAccount"
+    SHARED_IDENTITY = "SharedIdentity"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
 
@@ -263,6 +278,43 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Delete them first, or move them to another SearchCluster.",
         Who.PLATFORM,
     ),
+    Reason.IDENTITY_RESOLVED: ReasonDoc("The service account behind the subject is known.", _NOTHING, Who.NOBODY),
+    Reason.IDENTITY_UNKNOWN: ReasonDoc(
+        "Google does not say which service account is behind the subject: its API does not answer, or refuses the "
+        "operator. The account that was known last keeps its rights; without one, nothing is granted.",
+        "Read the message. Give the operator's own account `roles/run.viewer` and, where the message asks for it, "
+        "`roles/iam.serviceAccountViewer` on the project.",
+        Who.PLATFORM,
+    ),
+    Reason.SERVICE_NOT_FOUND: ReasonDoc(
+        "Cloud Run has no workload of this name in this project and region. Its rights go when "
+        "`identity.cloudRun.gracePeriod` of the SearchCluster is over, and come back with it.",
+        "Correct the subject, deploy the workload, or delete the SearchAccess.",
+        Who.TEAM,
+    ),
+    Reason.SERVICE_ACCOUNT_CHANGED: ReasonDoc(
+        "The workload runs as another service account. That one has the rights; the one before keeps them only as "
+        "long as revisions that serve, or executions that run, still use it.",
+        "Nothing to do if the change was meant.",
+        Who.SECURITY,
+    ),
+    Reason.SERVICE_ACCOUNT_RECREATED: ReasonDoc(
+        "The service account was deleted and made anew under the same name. With `principal: sub` the new one has the "
+        "rights and the old one has lost them; with `principal: email` Elasticsearch cannot tell them apart.",
+        "Find out who made it anew, and whether that was meant.",
+        Who.SECURITY,
+    ),
+    Reason.DEFAULT_SERVICE_ACCOUNT: ReasonDoc(
+        "The workload runs as its project's default compute service account. So may every other workload there, and "
+        "all of them have this access.",
+        "Give the workload a service account of its own: `gcloud run services update NAME --service-account=…`.",
+        Who.TEAM,
+    ),
+    Reason.SHARED_IDENTITY: ReasonDoc(
+        "Other workloads run as the same service account, so they have this access too: `status.identity.sharedWith`.",
+        "Give the workload a service account of its own, or accept it.",
+        Who.TEAM,
+    ),
     Reason.THROTTLED: ReasonDoc(
         "The server asked to slow down (429).",
         "Wait. The operator tries again by itself.",
@@ -281,6 +333,8 @@ ADOPTED = "Adopted"
 EVENT_DOCS: dict[str, tuple[str, str]] = {
     Reason.DRIFT_DETECTED.value: ("Warning", "Somebody changed a role or role mapping: which field, want and have."),
     Reason.DRIFT_CORRECTED.value: ("Normal", "It was put right."),
+    Reason.SERVICE_ACCOUNT_CHANGED.value: ("Normal", "A workload runs as another service account: before and after."),
+    Reason.SERVICE_ACCOUNT_RECREATED.value: ("Warning", "A service account was made anew under the same name."),
     ADOPTED: ("Normal", "A foreign role or role mapping was taken over, as an annotation asked: what it was before."),
     "any terminal reason": ("Warning", "The object became `Stalled`: a person must act."),
 }

@@ -107,11 +107,73 @@ PrivilegeName = Annotated[
 FieldName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
+# https://cloud.google.com/resource-manager/docs/creating-managing-projects (project IDs, some with a domain before)
+PROJECT_PATTERN = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
+LOCATION_PATTERN = r"^[a-z]+(-[a-z]+)+[0-9]+$"
+WORKLOAD_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
+
+
+class WorkloadReference(ApiModel):
+    """Names a Cloud Run workload."""
+
+    project: Annotated[
+        str,
+        Field(
+            max_length=100,
+            json_schema_extra=rules(
+                cel(matches(PROJECT_PATTERN), "write the project's ID (not its number or title), such as acme-shop")
+            ),
+        ),
+    ]
+    """ID of the Google Cloud project."""
+    location: Annotated[
+        str,
+        Field(
+            max_length=63,
+            json_schema_extra=rules(
+                cel(matches(LOCATION_PATTERN), "write the region's name, such as europe-west1 (no zone)")
+            ),
+        ),
+    ]
+    """Region, such as europe-west1."""
+    name: Annotated[
+        str,
+        Field(
+            max_length=63,
+            json_schema_extra=rules(
+                cel(matches(WORKLOAD_PATTERN), "write the name alone, as in the Cloud Run console, such as orders")
+            ),
+        ),
+    ]
+    """Name of the workload."""
+
+
+_ONE_SUBJECT = (
+    "say who gets the access: exactly one of cloudRunService, cloudRunJob, cloudRunWorkerPool and serviceAccount"
+)
+_SUBJECTS = ("cloudRunService", "cloudRunJob", "cloudRunWorkerPool", "serviceAccount")
+
+
 class Subject(ApiModel):
-    """A workload, known by its service account."""
+    """A workload, by its name or by its service account."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel(f"[{', '.join(f'has(self.{name})' for name in _SUBJECTS)}].filter(x, x).size() == 1", _ONE_SUBJECT)
+        )
+    }
+
+    cloud_run_service: WorkloadReference | None = None
+    """A Cloud Run service. The operator finds the service account that it runs as, and follows when that is changed."""
+
+    cloud_run_job: WorkloadReference | None = None
+    """A Cloud Run job."""
+
+    cloud_run_worker_pool: WorkloadReference | None = None
+    """A Cloud Run worker pool."""
 
     service_account: Annotated[
-        str,
+        str | None,
         Field(
             max_length=254,
             json_schema_extra=rules(
@@ -122,9 +184,16 @@ class Subject(ApiModel):
                 )
             ),
         ),
-    ]
+    ] = None
     """E-mail address of the Google service account that the workload runs as, such as
     orders@acme-shop.iam.gserviceaccount.com. Every workload that runs as it gets the access."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Subject":
+        given = (self.cloud_run_service, self.cloud_run_job, self.cloud_run_worker_pool, self.service_account)
+        if sum(item is not None for item in given) != 1:
+            raise ValueError(_ONE_SUBJECT)
+        return self
 
 
 class FieldRules(ApiModel):

@@ -49,6 +49,13 @@ class MappingKind(StrEnum):
     PER_PRINCIPAL = "PerPrincipal"
 
 
+class PrincipalClaim(StrEnum):
+    """By which claim of their tokens callers are known."""
+
+    EMAIL = "email"
+    SUB = "sub"
+
+
 class ClientAuthentication(StrEnum):
     """What the realm asks of clients beside a token."""
 
@@ -194,9 +201,25 @@ class JwtRealm(ApiModel):
     issuer: Annotated[str, Field(min_length=1, max_length=500)] = GOOGLE_ISSUER
     """Issuer of the tokens; the realm's `allowed_issuer`."""
 
+    principal: PrincipalClaim = PrincipalClaim.EMAIL
+    """By which claim of their tokens callers are known. `email`: the service account's e-mail address. `sub`: its
+    unique id, which an account that is made anew under the same name does not have; the operator asks Google's IAM for
+    it."""
+
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
     """What the realm asks of callers beside a token; its `client_authentication.type`. `SharedSecret`: every request
     needs the header `ES-Client-Authentication`, see docs/callers.md."""
+
+
+class CloudRunSettings(ApiModel):
+    """How Cloud Run workloads are followed."""
+
+    refresh_every: Annotated[Duration, Field(json_schema_extra=_between("30s", "24h", "5m"))] = "5m"
+    """How often to ask Google which service account is behind each subject. The annotation
+    `searchaccess.dev/reconcile-requested-at` on a SearchAccess asks at once."""
+
+    grace_period: Annotated[Duration, Field(json_schema_extra=_between("0s", "720h", "15m"))] = "15m"
+    """How long rights stay when a workload does not exist any more."""
 
 
 class ClusterIdentity(ApiModel):
@@ -204,6 +227,9 @@ class ClusterIdentity(ApiModel):
 
     jwt_realm: JwtRealm
     """The JWT realm that checks callers' identity tokens. The operator compares it with the settings of every node."""
+
+    cloud_run: CloudRunSettings = CloudRunSettings()
+    """How Cloud Run workloads are followed."""
 
 
 class DriftSettings(ApiModel):

@@ -15,6 +15,8 @@ Truth = Literal["True", "False", "Unknown"]
 
 MESSAGE_LIMIT = 2048
 DRIFT_ITEMS_LIMIT = 10
+REVISIONS_LIMIT = 10
+SHARED_LIMIT = 10
 
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
@@ -44,11 +46,61 @@ CONDITIONS: Any = Field(
 )
 
 
-class Identity(ApiModel):
-    """The subject, as Elasticsearch knows it."""
+class AccountStatus(ApiModel):
+    """A Google service account."""
 
-    principal: str
-    """Name under which Elasticsearch knows the subject: the token's e-mail address."""
+    service_account: str
+    """Its e-mail address."""
+    unique_id: str | None = None
+    """The `sub` of its tokens; another one when the account was made anew."""
+
+
+class RevisionStatus(ApiModel):
+    """A revision that serves."""
+
+    name: str
+    """Name of the revision."""
+    percent: int
+    """Share of the traffic, or of the instances of a worker pool."""
+    tag: str | None = None
+    """Tag by which it is reached directly."""
+
+
+class AccountChange(ApiModel):
+    """The account before the last change."""
+
+    service_account: str
+    """Its e-mail address."""
+    unique_id: str | None = None
+    """The `sub` of its tokens."""
+    at: DateTime
+    """When the change was seen."""
+
+
+class Identity(ApiModel):
+    """The subject, as Google and Elasticsearch know it."""
+
+    principal: str | None = None
+    """Name under which Elasticsearch knows the subject: the token's e-mail address, or its `sub`."""
+    workload: str | None = None
+    """Resource name of the Cloud Run workload."""
+    service_account: str | None = None
+    """E-mail address of the service account that the workload runs as."""
+    unique_id: str | None = None
+    """The `sub` of that account's tokens; another one when the account was made anew."""
+    latest_ready_revision: str | None = None
+    """Newest revision that is ready."""
+    revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS_LIMIT)] | None = None
+    """Revisions that serve, the busiest first, at most 10."""
+    outgoing: Annotated[list[AccountStatus], Field(max_length=REVISIONS_LIMIT)] | None = None
+    """Other accounts that have the access still: those of revisions that serve, or of executions that run, from before
+    the account was changed."""
+    shared_with: Annotated[list[str], Field(max_length=SHARED_LIMIT)] | None = None
+    """Other workloads that run as the same account, so have this access too; at most 10 of those that are known."""
+    changed: AccountChange | None = None
+    """The account before the last change, and when that was seen."""
+    missing_since: DateTime | None = None
+    """The workload does not exist; when that was first seen."""
 
 
 class ElasticsearchObjects(ApiModel):
@@ -104,11 +156,14 @@ class SearchAccessStatus(ApiModel):
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], CONDITIONS]
-    """What holds and what does not: `Ready`, `Synced`, `Drifted`, and `Reconciling` or `Stalled` while true."""
+    """What holds and what does not: `Ready`, `IdentityResolved`, `Synced`, `Drifted`, and `Reconciling` or `Stalled`
+    while true."""
+    subject: str | None = None
+    """Who has the access, in short: `service/`, `job/` or `workerpool/` and its name, or the service account."""
     access: str | None = None
     """The rights in short, such as `rw orders-* +1`."""
     identity: Identity | None = None
-    """The subject, as Elasticsearch knows it."""
+    """The subject, as Google and Elasticsearch know it."""
     elasticsearch: ElasticsearchObjects | None = None
     """Names of what this object has in Elasticsearch."""
     drift: Drift | None = None

@@ -84,6 +84,17 @@ def run(
         float,
         typer.Option(min=1.0, help="Seconds between full lists, which notice deletions that left no event."),
     ] = LIST_EVERY,
+    run_endpoint: Annotated[
+        str,
+        typer.Option(
+            envvar="SEARCHACCESS_RUN_ENDPOINT",
+            help="Host of the Cloud Run Admin API, such as one of Private Service Connect; Google's by default.",
+        ),
+    ] = "",
+    iam_endpoint: Annotated[
+        str,
+        typer.Option(envvar="SEARCHACCESS_IAM_ENDPOINT", help="The same for the IAM API."),
+    ] = "",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -92,7 +103,8 @@ def run(
         raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
     _configure_logging(as_json=log_json, verbose=verbose)
     try:
-        asyncio.run(_run(Options(instance=instance, kubeconfig=kubeconfig, liveness=liveness, list_every=list_every)))
+        options = Options(instance, kubeconfig, liveness, list_every, run_endpoint, iam_endpoint)
+        asyncio.run(_run(options))
     except ExternalError as error:
         typer.echo(f"searchaccess: {error.message}", err=True)
         raise typer.Exit(1) from None

@@ -3,21 +3,26 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.searchaccess import (
+    LOCATION_PATTERN,
     PRIVILEGE_PATTERNS,
-    SERVICE_ACCOUNT_PATTERN,
+    PROJECT_PATTERN,
+    WORKLOAD_PATTERN,
     DeletionPolicy,
     Mode,
     SearchAccessSpec,
 )
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.actions import letters_of, privileges_of
 from searchaccess.core.canonical import NO_INDEX, Entry, canonical_json, canonical_query, digest
+from searchaccess.core.identity import Identity, State
 from searchaccess.core.lucene import PatternError, check_index_pattern
+from searchaccess.core.workload import Place, Workload, WorkloadKind, is_service_account
 
 LAYOUT: Final = 1
 """Version of the way in which rights are written down. A change makes every role pending, not drifted."""
@@ -40,6 +45,17 @@ class Share:
         return digest(canonical_json([LAYOUT, [entry.to_json() for entry in sorted(self.entries)], list(self.cluster)]))
 
 
+Subject: TypeAlias = Workload | str
+"""A workload, or the e-mail address of a service account."""
+
+_WORKLOADS: Final = {
+    "cloudRunService": WorkloadKind.SERVICE,
+    "cloudRunJob": WorkloadKind.JOB,
+    "cloudRunWorkerPool": WorkloadKind.WORKER_POOL,
+}
+_SHOWN: Final = {WorkloadKind.SERVICE: "service", WorkloadKind.JOB: "job", WorkloadKind.WORKER_POOL: "workerpool"}
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What one SearchAccess declares, and what the loop needs to know about it."""
@@ -50,7 +66,10 @@ class Access:
     generation: int
     resource_version: str
     cluster: str
-    principal: str
+    subject: Subject | None
+    """Who is to have the rights; None: the spec does not say it in a way that can be read."""
+    principals: tuple[str, ...]
+    """The names under which Elasticsearch knows the subject, that which it has from now on first; empty: not known."""
     share: Share
     summary: str
     mode: Mode
@@ -63,6 +82,23 @@ class Access:
     reconcile_requested: str
     invalid: str
     """Why the spec cannot be applied; empty: it can."""
+    identity: Identity | None = None
+    """What is known of the subject; None: nothing needs to be."""
+
+    @property
+    def principal(self) -> str:
+        """The first of its principals; empty: none is known."""
+        return self.principals[0] if self.principals else ""
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it is sure who the principals are: declared, or said by Google in this life of the operator."""
+        return self.identity is None or self.identity.confirmed
+
+    @property
+    def has_nobody(self) -> bool:
+        """Whether it is sure that nobody is to have the rights: the workload does not exist, and its time is over."""
+        return self.identity is not None and self.identity.state is State.MISSING and not self.principals
 
     @property
     def ref(self) -> str:
@@ -78,6 +114,24 @@ class Access:
     def restricts_documents(self) -> bool:
         """Whether it needs document- or field-level security."""
         return any(restricts(entry) for entry in self.share.entries)
+
+
+def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
+    """Give the subject of whom Google must be asked; None: what is declared is enough.
+
+    Args:
+        access: the SearchAccess.
+        claim: by which claim of their tokens its cluster knows callers.
+    """
+    return access.subject if isinstance(access.subject, Workload) or claim is PrincipalClaim.SUB else None
+
+
+def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
+    """Give a SearchAccess with the principals that follow from what is known of its subject."""
+    if identity is None:
+        account = (access.subject,) if isinstance(access.subject, str) else ()
+        return replace(access, identity=None, principals=account)
+    return replace(access, identity=identity, principals=identity.principals(claim))
 
 
 def build_share(spec: SearchAccessSpec) -> Share:
@@ -125,8 +179,8 @@ def summary_of(spec: SearchAccessSpec) -> str:
 
 def _problems(spec: SearchAccessSpec) -> str:
     """Say what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
-    if not _is_service_account(spec.subject.service_account):
-        return "spec.subject.serviceAccount: not the e-mail address of a Google service account in lower case"
+    if problem := _subject_problem(spec):
+        return problem
     for position, grant in enumerate(spec.grants):
         for pattern in grant.indices:
             try:
@@ -136,6 +190,18 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
+    return ""
+
+
+def _subject_problem(spec: SearchAccessSpec) -> str:
+    subject = spec.subject
+    if subject.service_account is not None:
+        right = is_service_account(subject.service_account)
+        return "" if right else "spec.subject.serviceAccount: not the e-mail address of a Google service account"
+    reference = subject.cloud_run_service or subject.cloud_run_job or subject.cloud_run_worker_pool
+    for field, pattern in (("project", PROJECT_PATTERN), ("location", LOCATION_PATTERN), ("name", WORKLOAD_PATTERN)):
+        if not re.fullmatch(pattern, getattr(reference, field)):
+            return f"spec.subject: {field}: not the {field} of a Cloud Run workload"
     return ""
 
 
@@ -160,6 +226,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         invalid = _problems(spec)
     except ValidationError as error:
         invalid = _validation_message(error)
+    subject = _subject(known)
     return Access(
         uid=meta["uid"],
         namespace=meta["namespace"],
@@ -167,7 +234,8 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         generation=int(meta.get("generation", 0)),
         resource_version=str(meta.get("resourceVersion", "")),
         cluster=spec.cluster if spec else str(known.get("cluster", "")),
-        principal=_principal(known),
+        subject=subject,
+        principals=(subject,) if isinstance(subject, str) else (),
         share=build_share(spec) if spec and not invalid else Share(),
         summary=summary_of(spec) if spec else "",
         mode=spec.mode if spec else _mode(known),
@@ -181,14 +249,25 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     )
 
 
-def _principal(given: Mapping[str, Any]) -> str:
+def _subject(given: Mapping[str, Any]) -> Subject | None:
+    """Read who is to have the rights, also from a spec that is wrong elsewhere: such a one keeps what it has."""
     subject = given.get("subject")
-    account = subject.get("serviceAccount") if isinstance(subject, Mapping) else None
-    return account if isinstance(account, str) and _is_service_account(account) else ""
+    if not isinstance(subject, Mapping):
+        return None
+    for field, kind in _WORKLOADS.items():
+        reference = subject.get(field)
+        if isinstance(reference, Mapping):
+            parts = [reference.get(part) for part in ("project", "location", "name")]
+            if all(isinstance(part, str) and part for part in parts):
+                project, location, name = (str(part) for part in parts)
+                return Workload(Place(project, location, kind), name)
+    account = subject.get("serviceAccount")
+    return account if isinstance(account, str) and is_service_account(account) else None
 
 
-def _is_service_account(text: str) -> bool:
-    return re.fullmatch(SERVICE_ACCOUNT_PATTERN, text) is not None
+def subject_summary(subject: Subject | None) -> str:
+    """Give a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
+    return f"{_SHOWN[subject.place.kind]}/{subject.name}" if isinstance(subject, Workload) else subject or ""
 
 
 def _mode(given: Mapping[str, Any]) -> Mode:

@@ -54,7 +54,7 @@ class Cluster:
         if self.spec is None:
             return None
         realm = self.spec.identity.jwt_realm
-        return WantedRealm(realm.name, realm.audience, realm.issuer, realm.client_authentication)
+        return WantedRealm(realm.name, realm.audience, realm.issuer, realm.principal, realm.client_authentication)
 
     @property
     def eck(self) -> str:

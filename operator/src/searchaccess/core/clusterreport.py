@@ -8,8 +8,9 @@ from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.cluster import Cluster, ClusterFacts
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+from searchaccess.core.notes import Note
 from searchaccess.core.realm import explain
-from searchaccess.core.report import EVENT_LIMIT, Failure, Note, stalled_of
+from searchaccess.core.report import EVENT_LIMIT, Failure, stalled_of
 
 _NOT_ABOUT_REACHING = frozenset({
     Reason.CLUSTER_REPLACED,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.canonical import MappingBody, canonical_json, digest, mapping_from_json
 from searchaccess.core.diff import Difference, diff_mapping
 from searchaccess.core.ownership import Operator
@@ -35,20 +36,34 @@ def _sealed(operator: Operator, name: str, body: MappingBody) -> RoleMapping:
     return RoleMapping(name, body, operator.stamp() | {"spec_hash": spec_hash})
 
 
-def build_template_mapping(operator: Operator, realm: str) -> RoleMapping:
+_SUB: Final = "metadata.jwt_claim_sub"
+"""Where a user has the claim ``sub`` of its token, whatever claim its name is from."""
+
+
+def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim) -> RoleMapping:
     """Give the one mapping that makes each caller's role name from its principal.
 
+    People have a ``sub`` like service accounts; no role is named after theirs.
     https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-role-mapping.html (role templates)
+
+    Args:
+        operator: this operator.
+        realm: name of the realm.
+        claim: by which claim of their tokens callers are known.
     """
-    rules = {"all": [{"field": {"realm.name": realm}}, {"field": {"username": SERVICE_ACCOUNTS}}]}
-    template = {"format": "string", "template": {"source": operator.role_name("{{username}}")}}
+    by_sub = claim is PrincipalClaim.SUB
+    who = {_SUB: "*"} if by_sub else {"username": SERVICE_ACCOUNTS}
+    rules = {"all": [{"field": {"realm.name": realm}}, {"field": who}]}
+    principal = f"{{{{{_SUB}}}}}" if by_sub else "{{username}}"
+    template = {"format": "string", "template": {"source": operator.role_name(principal)}}
     body = MappingBody(enabled=True, rules=canonical_json(rules), templates=canonical_json([template]))
     return _sealed(operator, operator.mapping_name, body)
 
 
-def build_principal_mapping(operator: Operator, realm: str, principal: str) -> RoleMapping:
+def build_principal_mapping(operator: Operator, realm: str, principal: str, claim: PrincipalClaim) -> RoleMapping:
     """Give the mapping of one principal, for clusters where templates are not allowed."""
-    rules = {"all": [{"field": {"realm.name": realm}}, {"field": {"username": principal}}]}
+    field = _SUB if claim is PrincipalClaim.SUB else "username"
+    rules = {"all": [{"field": {"realm.name": realm}}, {"field": {field: principal}}]}
     name = operator.role_name(principal)
     return _sealed(operator, name, MappingBody(enabled=True, rules=canonical_json(rules), roles=(name,)))
 

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.api.searchcluster import ClientAuthentication
+from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 
 ALGORITHM: Final = "RS256"
 """Google signs identity tokens with RS256."""
-PRINCIPAL_CLAIM: Final = "email"
 KEYS: Final = "https://www.googleapis.com/oauth2/v3/certs"
 """Where Google's keys are, as a JSON Web Key Set. https://accounts.google.com/.well-known/openid-configuration"""
 NODES_NAMED: Final = 3
@@ -28,6 +27,7 @@ class WantedRealm:
     name: str
     audience: str
     issuer: str
+    principal: PrincipalClaim = PrincipalClaim.EMAIL
     clients: ClientAuthentication = ClientAuthentication.NONE
 
 
@@ -90,6 +90,8 @@ def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, s
     """Give for each setting whether it is right, the line that is needed, and what is there."""
     algorithms = _list(_dig(realm, "allowed_signature_algorithms")) or [ALGORITHM]
     claim = _dig(realm, "claims.principal")
+    by_sub = wanted.principal is PrincipalClaim.SUB
+    metadata = str(realm.get("populate_user_metadata", "true"))
     # Elasticsearch's own default is the shared secret.
     clients = _dig(realm, "client_authentication.type") or _CLIENTS[ClientAuthentication.SHARED_SECRET]
     wanted_clients = _CLIENTS[wanted.clients]
@@ -112,7 +114,13 @@ def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, s
             f"allowed_signature_algorithms: [{ALGORITHM}]",
             realm.get("allowed_signature_algorithms"),
         ),
-        (claim == PRINCIPAL_CLAIM, f"claims.principal: {PRINCIPAL_CLAIM}", claim),
+        # By sub, the role template reads the metadata, so the name may as well be the address that people can read.
+        (
+            claim == wanted.principal or (by_sub and claim == PrincipalClaim.EMAIL),
+            f"claims.principal: {wanted.principal}",
+            claim,
+        ),
+        (not by_sub or metadata == "true", "populate_user_metadata: true", metadata),
         # A pattern takes a part of the claim, so two callers could get one principal.
         (_dig(realm, "claim_patterns.principal") is None, "(no claim_patterns.principal)", "a pattern"),
     ]

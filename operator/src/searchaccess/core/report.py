@@ -1,7 +1,7 @@
 """Computes a SearchAccess's status once, at the end of a pass, from facts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
@@ -10,14 +10,15 @@ from searchaccess.api.status import (
     Drift,
     DriftItem,
     ElasticsearchObjects,
-    Identity,
     SearchAccessStatus,
     Truth,
     condition_of,
 )
-from searchaccess.core.access import Access
+from searchaccess.core.access import Access, subject_summary
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 from searchaccess.core.diff import Difference
+from searchaccess.core.identityreport import build_identity, identity_notes, mark_identity
+from searchaccess.core.notes import Note
 from searchaccess.core.plan import Finding
 from searchaccess.core.records import Seen
 from searchaccess.core.stance import Do, Stance
@@ -29,20 +30,14 @@ _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DET
 """Observe: not Ready, but neither is the operator at work nor does it need anybody."""
 
 
+_NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why something could not be done."""
 
     reason: Reason
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An event to write."""
-
-    warning: bool
-    reason: str
     message: str
 
 
@@ -59,6 +54,29 @@ class AccessFacts:
     role: str = ""
     mapping: str = ""
     cluster_uuid: str = ""
+
+
+def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
+    """Give the facts of a SearchAccess that has rights in several roles, as one."""
+    if len(facts) == 1:
+        return facts[0]
+    findings = [item.finding for item in facts]
+    finding = Finding(
+        pending=any(item.pending for item in findings),
+        drift=tuple(difference for item in findings for difference in item.drift),
+        differences=tuple(difference for item in findings for difference in item.differences),
+        conflict=next((item.conflict for item in findings if item.conflict), ""),
+        adopted=next((item.adopted for item in findings if item.adopted), ""),
+        owned=any(item.owned for item in findings),
+    )
+    held = next((item for item in facts if item.stance.reason), facts[0])
+    return replace(
+        facts[0],
+        stance=held.stance,
+        finding=finding,
+        failure=next((item.failure for item in facts if item.failure), None),
+        applied=any(item.applied for item in facts),
+    )
 
 
 def seen_of(status: Mapping[str, Any] | None, cluster_uuid: str) -> Seen | None:
@@ -86,7 +104,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
             return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
         return FALSE, failure.reason, f"rights are not confirmed gone: {failure.message}"
     if failure is not None:
-        status: Truth = UNKNOWN if failure.reason is Reason.CLUSTER_UNREACHABLE else FALSE
+        status: Truth = UNKNOWN if failure.reason in _NOT_KNOWN else FALSE
         return status, failure.reason, failure.message
     if finding.differences and not facts.applied:
         reason = Reason.DRIFT_DETECTED if finding.drift else Reason.CHANGES_PENDING
@@ -191,6 +209,9 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
+    if facts.access.has_nobody:
+        # Its rights were taken away: to have them again is no drift.
+        return None
     known = previous.get("elasticsearch")
     return ElasticsearchObjects.model_validate(known) if known else None
 
@@ -235,14 +256,17 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, before.get("drift"), now)
         _mark_drifted(conditions, drift, facts)
+    identity = build_identity(access, before.get("identity"), now)
+    mark_identity(conditions, access, identity, now)
     objects = _elasticsearch(facts, before)
     first_sync = objects is not None and not before.get("elasticsearch")
     applied = facts.applied and facts.stance.do is Do.ENFORCE
     status = SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
+        subject=subject_summary(access.subject) or None,
         access=access.summary or before.get("access"),
-        identity=Identity(principal=access.principal) if access.principal else None,
+        identity=identity,
         elasticsearch=objects,
         drift=drift,
         last_sync_time=now if applied or first_sync else before.get("lastSyncTime"),
@@ -271,6 +295,7 @@ def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: 
     if facts.finding.adopted and facts.applied:
         text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
         notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
+    notes += identity_notes(before, status)
     stalled, was_stalled = stalled_of(status), stalled_of(before)
     if stalled and stalled != was_stalled:
         notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))

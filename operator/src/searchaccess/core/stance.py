@@ -6,6 +6,7 @@ from enum import Enum, auto
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.access import Access
+from searchaccess.core.identity import State
 
 
 class Do(Enum):
@@ -60,6 +61,20 @@ _AT_DELETION = {
 }
 
 
+_NOT_YET = "Google was not asked yet which service account is behind the subject"
+
+
+def unresolved(access: Access) -> "Stance":
+    """Hold a SearchAccess of whose subject no account is known."""
+    state = access.identity.state if access.identity else State.RESOLVED
+    if state is State.MISSING:
+        return Stance(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
+    if state is State.RECALLED:
+        return Stance(Do.HOLD, Reason.PENDING, _NOT_YET)
+    why = access.identity.message if access.identity else ""
+    return Stance(Do.HOLD, Reason.IDENTITY_UNKNOWN, why)
+
+
 def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: PLR0911 - reads as a table
     """Decide what may be done about a SearchAccess.
 
@@ -75,6 +90,8 @@ def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: 
         return Stance(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
     if access.suspend:
         return Stance(Do.HOLD, Reason.SUSPENDED, "spec.suspend is true: rights in Elasticsearch stay as they are")
+    if not access.principals:
+        return unresolved(access)
     if access.restricts_documents and not gate.field_security:
         message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {gate.license}"
         return Stance(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)

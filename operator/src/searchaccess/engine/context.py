@@ -15,6 +15,7 @@ from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
 
 CHUNK: Final = 1000
@@ -33,6 +34,7 @@ class Surroundings:
     kubernetes: KubernetesPort
     outbox: Outbox
     clock: Clock
+    google: GooglePort
 
 
 @dataclass(slots=True)

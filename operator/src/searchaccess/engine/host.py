@@ -14,6 +14,7 @@ from searchaccess.core.report import AccessFacts, Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Surroundings
+from searchaccess.engine.identities import Identities
 from searchaccess.engine.reconciler import Peers, Reconciler
 from searchaccess.engine.telling import Teller
 from searchaccess.ports.elasticsearch import Connector
@@ -59,6 +60,7 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._around.outbox.run())
                 group.create_task(self._list_again())
+                group.create_task(Identities(self._around.inventory, self._around.google, self._around.clock).run())
                 self._start_missing(group)
                 self.listed.set()
                 group.create_task(self._supervise(group))

@@ -6,15 +6,18 @@ do about it.
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
-from searchaccess.core.access import Access, access_from_object
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.access import Access, Subject, access_from_object, identified
 from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster, cluster_from_object
+from searchaccess.core.identity import Identity
+from searchaccess.engine.subjects import Subjects
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class Inventory:
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
         self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._counts: Counter[str] = Counter()
+        self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
         self._gone_clusters: set[str] = set()
@@ -110,14 +115,21 @@ class Inventory:
 
     def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
         """Give all SearchAccesses of a cluster."""
-        for uids in list(self._by_principal[cluster].values()):
+        for principal, uids in list(self._by_principal[cluster].items()):
             for uid in list(uids):
-                if uid in self.accesses:
+                # One with several principals is given with its first.
+                if uid in self.accesses and self.accesses[uid].access.principal == principal:
                     yield self.accesses[uid]
 
     def count(self, cluster: str) -> int:
         """Say how many SearchAccesses a cluster has."""
-        return sum(len(uids) for uids in self._by_principal[cluster].values())
+        return self._counts[cluster]
+
+    def claim(self, cluster: str) -> PrincipalClaim:
+        """Say by which claim of their tokens a cluster knows callers."""
+        record = self.clusters.get(cluster)
+        wanted = record.cluster.wanted_realm if record else None
+        return wanted.principal if wanted else PrincipalClaim.EMAIL
 
     # Marking
 
@@ -137,10 +149,14 @@ class Inventory:
         """Ask for a look at a SearchAccess or SearchCluster, if it still exists."""
         record = self.accesses.get(uid)
         if record:
-            self.mark(record.access.cluster, record.access.principal)
+            self._mark_access(record.access)
         for name, known in self.clusters.items():
             if known.cluster.uid == uid:
                 self.mark_cluster(name)
+
+    def _mark_access(self, access: Access) -> None:
+        for principal in access.principals or ("",):
+            self.mark(access.cluster, principal)
 
     def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
         """Ask for a look at a cluster itself."""
@@ -188,21 +204,54 @@ class Inventory:
         if known and self._older_than_ours(uid, seen_version):
             access = replace(access, finalizers=known.access.finalizers)
             status_json = known.status_json
+        access = self.subjects.see(access, self.claim(access.cluster), status_json)
         if known is None:
             self.accesses[uid] = AccessRecord(access, status_json)
             self._index(access)
-            self.mark(access.cluster, access.principal)
+            self._mark_access(access)
             return
         before = known.access
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
         news = _news(before) != _news(access) or lost_finalizer or known.status_json != status_json
-        known.access, known.status_json = access, status_json
-        if (before.cluster, before.principal) != (access.cluster, access.principal):
+        known.status_json = status_json
+        self._replace(known, access)
+        asked = before.reconcile_requested != access.reconcile_requested
+        if asked and self.subjects.ask(access, self.claim(access.cluster)):
+            # It is looked at when Google has answered.
+            return
+        if news:
+            self._mark_access(access)
+
+    def _replace(self, known: AccessRecord, access: Access) -> None:
+        before, known.access = known.access, access
+        if (before.cluster, before.principals) != (access.cluster, access.principals):
             self._unindex(before)
             self._index(access)
-            self.mark(before.cluster, before.principal)
-        if news:
-            self.mark(access.cluster, access.principal)
+            self._mark_access(before)
+            self._mark_access(access)
+            if not before.principals and known.status.get("elasticsearch"):
+                # It kept rights wherever it had them: nobody knows where, before all roles are read.
+                self.mark_cluster(access.cluster, everything=True)
+
+    def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
+        """Take in what Google says of a subject.
+
+        Args:
+            subject: the subject.
+            identity: what is known of it now.
+            look: look at whoever names it in any case, not only if it makes a difference.
+        """
+        for uid in self.subjects.learn(subject, identity):
+            known = self.accesses[uid]
+            access = identified(known.access, identity, self.claim(known.access.cluster))
+            if look or access != known.access:
+                self._replace(known, access)
+                self._mark_access(access)
+
+    def _reidentify(self, cluster: str) -> None:
+        """Work out everybody's principals anew: the cluster knows callers by another claim."""
+        for record in list(self.of_cluster(cluster)):
+            self._replace(record, self.subjects.see(record.access, self.claim(cluster), record.status_json))
 
     def wrote(self, uid: str, version: str) -> None:
         """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
@@ -219,8 +268,9 @@ class Inventory:
         known = self.accesses.pop(uid, None)
         if known:
             self._unindex(known.access)
+            self.subjects.forget(uid)
             if not known.confirmed:
-                self.mark(known.access.cluster, known.access.principal)
+                self._mark_access(known.access)
 
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchCluster from an event or a list."""
@@ -235,7 +285,10 @@ class Inventory:
         if known and self._older_than_ours(cluster.uid, cluster.resource_version):
             cluster = replace(cluster, finalizers=known.cluster.finalizers)
             status_json = known.status_json
+        claim = self.claim(cluster.name)
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
+        if claim is not self.claim(cluster.name):
+            self._reidentify(cluster.name)
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
             self.mark_cluster(cluster.name, everything=True)
@@ -280,10 +333,14 @@ class Inventory:
         self._gone_clusters &= present
 
     def _index(self, access: Access) -> None:
-        self._by_principal[access.cluster][access.principal].add(access.uid)
+        self._counts[access.cluster] += 1
+        for principal in access.principals or ("",):
+            self._by_principal[access.cluster][principal].add(access.uid)
 
     def _unindex(self, access: Access) -> None:
-        uids = self._by_principal[access.cluster][access.principal]
-        uids.discard(access.uid)
-        if not uids:
-            del self._by_principal[access.cluster][access.principal]
+        self._counts[access.cluster] -= 1
+        for principal in access.principals or ("",):
+            uids = self._by_principal[access.cluster][principal]
+            uids.discard(access.uid)
+            if not uids:
+                del self._by_principal[access.cluster][principal]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from searchaccess.api.constants import MANAGED_BY
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.access import Access
 from searchaccess.core.mapping import (
     MappingPlan,
     RoleMapping,
@@ -18,6 +20,7 @@ from searchaccess.core.plan import RolePlan
 from searchaccess.core.report import advance_drift
 from searchaccess.core.stance import Do, decide
 from searchaccess.engine.context import Session, Surroundings
+from searchaccess.engine.inventory import AccessRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Mappings:
         self._observed: Mapping[str, RoleMapping] = {}
         self._all_read = False
         self._kept: set[str] = set()
+        self._switch: MappingPlan | None = None
         self.plans: dict[str, MappingPlan] = {}
         """By name, what was found and done about principals' mappings."""
 
@@ -60,6 +64,11 @@ class Mappings:
     def _realm(self) -> str:
         wanted = self._session.cluster.wanted_realm
         return wanted.name if wanted else ""
+
+    @property
+    def _claim(self) -> PrincipalClaim:
+        wanted = self._session.cluster.wanted_realm
+        return wanted.principal if wanted else PrincipalClaim.EMAIL
 
     async def observe(self, role_names: list[str] | None, *, everything: bool) -> None:
         """Read the mappings that matter: all of them, those of some roles (None: too many to name), or none.
@@ -98,13 +107,48 @@ class Mappings:
         plan = plan_mapping(
             operator,
             name,
-            build_template_mapping(operator, self._realm),
+            build_template_mapping(operator, self._realm, self._claim),
             observed,
             enforce=enforce,
             seen=status.get("mapping") == name and status.get("uuid") == knowledge.uuid,
             adopt=self._session.cluster.adopt,
         )
+        if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
+            # Until the roles are there under their new names, callers need the old ones.
+            self._switch = plan
+            return
+        await self._conclude(plan)
+
+    def _same_names(self, observed: RoleMapping) -> bool:
+        wanted = build_template_mapping(self._around.operator, self._realm, self._claim)
+        return observed.body.templates == wanted.body.templates
+
+    async def switch(self) -> bool:
+        """Write the one mapping that gives callers roles of other names, when these roles are there.
+
+        Returns:
+            False: some of them are not there yet, because Google has not said what they are named after. So callers
+            need the old ones.
+        """
+        if self._switch is None:
+            return True
+        if any(self._waits(record.access) for record in self._records()):
+            return False
+        await self._conclude(self._switch)
+        return True
+
+    def _records(self) -> Iterable[AccessRecord]:
+        return self._around.inventory.of_cluster(self._session.cluster.name)
+
+    def _waits(self, access: Access) -> bool:
+        """Say whether a SearchAccess may have rights under a name that is not known yet."""
+        return not (access.principals or access.has_nobody or access.invalid or access.deleted_at)
+
+    async def _conclude(self, plan: MappingPlan) -> None:
         await self._apply(plan)
+        knowledge = self._session.knowledge
+        record = self._around.inventory.clusters.get(self._session.cluster.name)
+        status = record.status if record else {}
         knowledge.mapping_conflict = plan.conflict
         knowledge.mapping_adopted = plan.adopted or knowledge.mapping_adopted
         knowledge.mapping_settled = not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending))
@@ -117,10 +161,7 @@ class Mappings:
 
     def _anybody_enforced(self) -> bool:
         gate = self._session.knowledge.verdict
-        return any(
-            decide(record.access, gate).do is Do.ENFORCE
-            for record in self._around.inventory.of_cluster(self._session.cluster.name)
-        )
+        return any(decide(record.access, gate).do is Do.ENFORCE for record in self._records())
 
     def keep(self, names: Iterable[str]) -> None:
         """Say whose mappings are not to be swept away: all that were planned, whether it could be finished or not."""
@@ -157,7 +198,8 @@ class Mappings:
                 if change.plan.write is not None:
                     await self._release(name)
                 continue
-            desired = build_principal_mapping(operator, self._realm, name.removeprefix(operator.role_name("")))
+            principal = name.removeprefix(operator.role_name(""))
+            desired = build_principal_mapping(operator, self._realm, principal, self._claim)
             plan = plan_mapping(
                 operator, name, desired, self._observed.get(name), enforce=change.enforced, seen=change.seen
             )

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from searchaccess.core.report import Note
+from searchaccess.core.notes import Note
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.inventory import Inventory
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, TransientError

@@ -14,14 +14,14 @@ from searchaccess.core.access import Access
 from searchaccess.core.canonical import role_from_json
 from searchaccess.core.compose import Member
 from searchaccess.core.ownership import Role
-from searchaccess.core.plan import Finding, RolePlan, plan_role
+from searchaccess.core.plan import RolePlan, plan_role
 from searchaccess.core.report import AccessFacts, Failure, seen_of
 from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
 from searchaccess.engine.inventory import AccessRecord
 from searchaccess.engine.mappings import Mappings
-from searchaccess.engine.telling import Teller, ref_of, waits
-from searchaccess.engine.work import Work, fingerprint
+from searchaccess.engine.telling import BREATH, Teller, ref_of, waits
+from searchaccess.engine.work import Work, fingerprint, is_lodger, is_told, owners_of
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
@@ -31,8 +31,11 @@ CONCURRENT: Final = 32
 """Finalizers written at once."""
 TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
-BREATH: Final = 100
-"""Principals planned before other tasks may run."""
+NOT_CONFIRMED: Final = "Google was not asked yet whether this is still its service account"
+
+
+def _chunks(principals: Sequence[str]) -> list[Sequence[str] | None]:
+    return [principals[start : start + CHUNK] for start in range(0, len(principals), CHUNK)]
 
 
 @dataclass(slots=True)
@@ -59,6 +62,9 @@ class Pass:
     held: dict[str, Stance] = field(default_factory=dict)
     """By uid: who must be left alone in this pass, because our finalizer could not be put in place."""
 
+    stuck: set[str] = field(default_factory=set)
+    """The uids of those that have rights in a role that could not be written."""
+
     late: set[str] = field(default_factory=set)
     """The uids of those that came too late for this pass."""
 
@@ -69,30 +75,51 @@ class Pass:
             ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so.
         """
         name = self.session.cluster.name
-        mine = set(self.around.inventory.principals(name)) if self.principals is None else set(self.principals)
+        mine = set(self.around.inventory.principals(name)) if self.principals is None else self._together()
         try:
             raw_roles, mappings = await self._observe(mine)
         except ExternalError as error:
             self._tell_failure(mine, error)
             raise
-        principals = sorted(mine | self._orphans(raw_roles) if self.principals is None else mine)
+        everybody = mine | self._orphans(raw_roles) if self.principals is None else mine
+        # Whose rights go comes last: whoever has them under another name from now on has them there first.
+        leaving = {principal for principal in everybody if not self._records(principal)}
+        chunks = [*_chunks(sorted(everybody - leaving)), None, *_chunks(sorted(leaving))]
         done: list[AccessFacts] = []
+        todo = set(everybody)
         try:
             # Rights first: telling of them costs more than they do. While some are written, the next are planned.
-            works = await self._plan(principals[:CHUNK], raw_roles)
-            for start in range(0, len(principals), CHUNK):
-                following = principals[start + CHUNK : start + 2 * CHUNK]
+            works = await self._plan(chunks[0] or (), raw_roles)
+            for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
                 try:
-                    _, planned = await asyncio.gather(self._apply(works, mappings), self._plan(following, raw_roles))
+                    if chunk is None and not await mappings.switch():
+                        # Callers still get the roles of old names.
+                        break
+                    _, planned = await asyncio.gather(
+                        self._apply(works, mappings), self._plan(following or (), raw_roles)
+                    )
                 except ExternalError as error:
-                    self._tell_failure(set(principals[start:]), error)
+                    self._tell_failure(todo, error)
                     raise
                 done += self._conclude(works)
+                todo.difference_update(chunk or ())
                 works = planned
         finally:
-            await self._report(done)
+            await Teller(self.around, self.session.knowledge).report(done, todo, self.stuck, self.trouble)
         if self.principals is None:
             await mappings.sweep()
+
+    def _together(self) -> set[str]:
+        """Give whom to look at, with the other principals of the same SearchAccesses: these are told of as a whole."""
+        found: set[str] = set()
+        todo = list(self.principals or ())
+        while todo:
+            principal = todo.pop()
+            if principal not in found:
+                found.add(principal)
+                if principal:
+                    todo += [name for record in self._records(principal) for name in record.access.principals]
+        return found
 
     # Observe
 
@@ -199,16 +226,34 @@ class Pass:
         return knowledge.settled if self.principals is None else {}
 
     def _plan_one(self, principal: str, raw_roles: Mapping[str, dict[str, Any]]) -> Work:
-        members = [self._member(record.access) for record in self._records(principal)]
         name = self.around.operator.role_name(principal)
         raw = raw_roles.get(name)
         observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
+        members = self._members(principal, observed)
         work = Work(principal, members, observed, self.plan_role(principal, members, observed))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
             (record.status.get("elasticsearch") or {}).get("mapping") == name for record in self._records(principal)
         )
         return work
+
+    def _members(self, principal: str, observed: Role | None) -> list[Member]:
+        """Give the SearchAccesses of a principal, and those that may be its own and are not known yet."""
+        # Where all subjects are declared accounts, this costs nothing.
+        owners = owners_of(self.around.operator, observed) if self.around.inventory.subjects else set()
+        members = []
+        for record in self._records(principal):
+            member = self._member(record.access)
+            if member.stance.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
+                # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
+                member = replace(member, stance=Stance(Do.HOLD, Reason.PENDING, NOT_CONFIRMED))
+            members.append(member)
+        present = {member.access.uid for member in members}
+        for uid in owners - present:
+            known = self.around.inventory.accesses.get(uid)
+            if known and is_lodger(known.access, self.session.cluster.name):
+                members.append(Member(known.access, Stance(Do.HOLD, Reason.PENDING, NOT_CONFIRMED)))
+        return members
 
     def _unplanned(self, principal: str, error: Exception) -> Work:
         members = [self._member(record.access) for record in self._records(principal)]
@@ -345,39 +390,16 @@ class Pass:
             if work.failure is not None:
                 self.unfinished.add(work.principal)
                 self.trouble = work.failure
+                self.stuck |= owners_of(self.around.operator, work.observed)
             settled.pop(work.principal, None)
             if work.fingerprint is not None and work.uneventful and not per_principal:
                 settled[work.principal] = work.fingerprint
-            facts += [self._facts(work, member) for member in work.members if member.access.uid not in self.late]
+            facts += [
+                work.facts_of(member, self.around.operator, self.session.knowledge.uuid, per_principal=per_principal)
+                for member in work.members
+                if member.access.uid not in self.late and is_told(member.access, work.principal)
+            ]
         return facts
-
-    async def _report(self, facts: Sequence[AccessFacts]) -> None:
-        teller = Teller(self.around, self.session.knowledge)
-        for number, one in enumerate(facts):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
-            if one.access.deleted_at and one.failure is None and not one.finding.conflict:
-                teller.let_go(one.access)
-            else:
-                teller.tell(one)
-
-    def _facts(self, work: Work, member: Member) -> AccessFacts:
-        finding = work.finding_of(member.access.uid)
-        return AccessFacts(
-            access=member.access,
-            stance=member.stance,
-            finding=finding,
-            failure=work.failure,
-            applied=self._applied(work, member, finding),
-            role=work.plan.name,
-            mapping=work.plan.name if self._per_principal() else self.around.operator.mapping_name,
-            cluster_uuid=self.session.knowledge.uuid,
-        )
-
-    def _applied(self, work: Work, member: Member, finding: Finding) -> bool:
-        """Say whether something was written in this pass on behalf of a SearchAccess."""
-        written = work.applied or (work.mapping is not None and work.mapping.write is not None)
-        return written and member.stance.do is Do.ENFORCE and bool(finding.differences or finding.adopted)
 
     def _tell_failure(self, principals: set[str], error: ExternalError) -> None:
         """Tell those who wait for something that it did not happen; the others stay as they were."""

@@ -1,7 +1,9 @@
 """Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
 
+import asyncio
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
@@ -10,11 +12,22 @@ from searchaccess.core.access import Access
 from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_notes, build_cluster_status
-from searchaccess.core.report import AccessFacts, Failure, build_access_status, build_notes, is_drifted, is_ready
+from searchaccess.core.report import (
+    AccessFacts,
+    Failure,
+    build_access_status,
+    build_notes,
+    is_drifted,
+    is_ready,
+    merged,
+)
 from searchaccess.core.stance import Stance
 from searchaccess.engine.context import Knowledge, Surroundings
 from searchaccess.engine.inventory import AccessRecord
 from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+BREATH: Final = 100
+"""Principals planned, or SearchAccesses told of, before other tasks may run."""
 
 ProbeState: TypeAlias = Literal["Active", "Unavailable"]
 
@@ -73,6 +86,34 @@ class Teller:
         if access.has_finalizer:
             after = tuple(item for item in access.finalizers if item != FINALIZER)
             self._around.outbox.put_finalizers(ref_of(access), access.finalizers, after)
+
+    async def report(
+        self, facts: Iterable[AccessFacts], todo: set[str], stuck: set[str], trouble: Failure | None
+    ) -> None:
+        """Tell what became of SearchAccesses in a pass.
+
+        Args:
+            facts: of each SearchAccess, one for each of its principals.
+            todo: principals with whom the pass did not come to an end: whoever has one of them is not told.
+            stuck: the uids of those that have rights in a role that could not be written.
+            trouble: why it could not.
+        """
+        by_uid: dict[str, list[AccessFacts]] = {}
+        for one in facts:
+            by_uid.setdefault(one.access.uid, []).append(one)
+        for number, parts in enumerate(by_uid.values()):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            one = merged(parts)
+            access = one.access
+            if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
+                continue
+            if access.deleted_at and access.uid in stuck and one.failure is None:
+                one = replace(one, failure=trouble)
+            if access.deleted_at and one.failure is None and not one.finding.conflict:
+                self.let_go(access)
+            else:
+                self.tell(one)
 
     def tell_failure(self, records: Iterable[tuple[AccessRecord, Stance]], failure: Failure) -> None:
         """Say of SearchAccesses that something did not happen."""

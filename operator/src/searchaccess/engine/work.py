@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from searchaccess.core.access import Access
 from searchaccess.core.canonical import stable_json
 from searchaccess.core.compose import Member
+from searchaccess.core.identity import State
 from searchaccess.core.mapping import MappingPlan
-from searchaccess.core.ownership import Role
+from searchaccess.core.ownership import Operator, Role, metadata_from_json
 from searchaccess.core.plan import Finding, RolePlan
-from searchaccess.core.report import Failure
+from searchaccess.core.report import AccessFacts, Failure
 from searchaccess.core.stance import Do
 from searchaccess.engine.mappings import RoleChange
 
@@ -17,6 +19,27 @@ from searchaccess.engine.mappings import RoleChange
 def fingerprint(raw: Mapping[str, Any]) -> int:
     """Identify a role as the role API gives it."""
     return hash(stable_json(raw))
+
+
+def owners_of(operator: Operator, observed: Role | None) -> set[str]:
+    """Give the uids of the SearchAccesses that have rights in a role, as its metadata says."""
+    if observed is None or not operator.owns(observed.metadata):
+        return set()
+    return {record.uid for record in metadata_from_json(observed.metadata).records}
+
+
+def is_lodger(access: Access, cluster: str) -> bool:
+    """Say whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
+    known = access.principals or access.has_nobody or access.subject is None
+    return access.cluster == cluster and not known and not access.deleted_at
+
+
+def is_told(access: Access, principal: str) -> bool:
+    """Say whether a pass over a principal tells of a SearchAccess: not while Google's first answer is on its way."""
+    if principal != access.principal and principal not in access.principals:
+        return False
+    waits = access.identity is not None and not access.principals and access.identity.state is State.RECALLED
+    return bool(access.deleted_at) or not waits
 
 
 @dataclass(slots=True)
@@ -50,6 +73,30 @@ class Work:
         """What its role mapping depends on."""
         enforced = any(member.stance.do is Do.ENFORCE for member in self.members)
         return RoleChange(self.plan, self.observed, enforced, self.mapping_seen)
+
+    def facts_of(self, member: Member, operator: Operator, cluster_uuid: str, *, per_principal: bool) -> AccessFacts:
+        """Give all that a pass learned about a SearchAccess here.
+
+        Args:
+            member: the SearchAccess.
+            operator: this operator.
+            cluster_uuid: of the Elasticsearch cluster.
+            per_principal: whether each principal has a role mapping of its own.
+        """
+        finding, first = self.finding_of(member.access.uid), member.access.principal
+        role = operator.role_name(first) if first else ""
+        written = self.applied or (self.mapping is not None and self.mapping.write is not None)
+        enforced = member.stance.do is Do.ENFORCE
+        return AccessFacts(
+            access=member.access,
+            stance=member.stance,
+            finding=finding,
+            failure=self.failure,
+            applied=written and enforced and bool(finding.differences or finding.adopted),
+            role=role,
+            mapping=role if per_principal else operator.mapping_name,
+            cluster_uuid=cluster_uuid,
+        )
 
     def finding_of(self, uid: str) -> Finding:
         """Give what was found about a SearchAccess, in its role and in its role mapping."""

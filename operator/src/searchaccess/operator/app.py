@@ -18,6 +18,7 @@ from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.operator.connecting import Connections
+from searchaccess.operator.google import GoogleWhenNeeded
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort
 
@@ -36,12 +37,16 @@ class Options:
         kubeconfig: file to use instead of the pod's service account.
         liveness: address of the liveness endpoint, such as ``http://0.0.0.0:8080/healthz``.
         list_every: seconds between full lists.
+        run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
+        iam_endpoint: address of the IAM API; Google's when empty.
     """
 
     instance: str = "default"
     kubeconfig: Path | None = None
     liveness: str | None = None
     list_every: float = LIST_EVERY
+    run_endpoint: str = ""
+    iam_endpoint: str = ""
 
 
 async def _controller_id(kubernetes: KubernetesPort) -> str:
@@ -72,10 +77,11 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     configuration = await load_configuration(options.kubeconfig)
     kubernetes = KubernetesClient(configuration)
     connections = Connections(kubernetes)
+    google = GoogleWhenNeeded(options.run_endpoint, options.iam_endpoint)
     inventory = Inventory()
     try:
         operator = Operator(options.instance, await _controller_id(kubernetes))
-        around = Surroundings(operator, inventory, kubernetes, Outbox(kubernetes, inventory), SystemClock())
+        around = Surroundings(operator, inventory, kubernetes, Outbox(kubernetes, inventory), SystemClock(), google)
         host = Host(around, connections, options.list_every)
         loop = asyncio.create_task(run_until_stopped(host, stop))
 
@@ -100,4 +106,5 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
         for task in done:
             task.result()
     finally:
+        await google.close()
         await kubernetes.close()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from searchaccess.core.connection import Source
-from searchaccess.core.report import Note
+from searchaccess.core.notes import Note
 
 
 class Plural(StrEnum):

@@ -16,7 +16,7 @@ from yaml import YAMLError
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.connection import Source
-from searchaccess.core.report import Note
+from searchaccess.core.notes import Note
 from searchaccess.ports.errors import LoginMissing, Unexpected
 from searchaccess.ports.kubernetes import ObjectRef, Page, Plural
 

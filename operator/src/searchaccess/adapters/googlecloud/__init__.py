@@ -1,0 +1,1 @@
+"""Google Cloud's APIs, by the official asynchronous clients."""

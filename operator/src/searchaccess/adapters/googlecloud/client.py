@@ -1,0 +1,139 @@
+"""The Google port, by the official asynchronous clients."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import google.auth
+from google.api_core.client_options import ClientOptions
+from google.cloud.iam_admin_v1 import IAMAsyncClient
+from google.cloud.run_v2 import (
+    ExecutionsAsyncClient,
+    JobsAsyncClient,
+    RevisionsAsyncClient,
+    ServicesAsyncClient,
+    WorkerPoolsAsyncClient,
+)
+
+from searchaccess.adapters.googlecloud.convert import job_found, service_found, worker_pool_found
+from searchaccess.adapters.googlecloud.errors import mapped
+from searchaccess.core.workload import Account, Found, Place, Workload, WorkloadKind
+from searchaccess.ports.google import Accounts, Executions, Workloads
+
+PAGE: Final = 100
+TIMEOUT: Final = 10.0
+"""Seconds."""
+_SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    client: Callable[..., Any]
+    singular: str
+    plural: str
+    read: Callable[[Place, Any], Found]
+
+
+_APIS: Final = {
+    WorkloadKind.SERVICE: _Api(ServicesAsyncClient, "service", "services", service_found),
+    WorkloadKind.JOB: _Api(JobsAsyncClient, "job", "jobs", job_found),
+    WorkloadKind.WORKER_POOL: _Api(WorkerPoolsAsyncClient, "worker_pool", "worker_pools", worker_pool_found),
+}
+# The caller paces, counts and tries again.
+_ONCE: Final[dict[str, Any]] = {"retry": None, "timeout": TIMEOUT}
+
+
+class GoogleClient:
+    """Cloud Run's Admin API v2 and IAM, as the account that the operator runs as.
+
+    Args:
+        run_endpoint: in place of ``run.googleapis.com``, such as one of Private Service Connect.
+        iam_endpoint: in place of ``iam.googleapis.com``.
+    """
+
+    def __init__(self, run_endpoint: str = "", iam_endpoint: str = "") -> None:
+        self._run_endpoint = run_endpoint
+        self._iam_endpoint = iam_endpoint
+        self._credentials: Any = None
+        self._clients: dict[Callable[..., Any], Any] = {}
+        self._opening = asyncio.Lock()
+
+    async def _client(self, kind: Callable[..., Any]) -> Any:
+        async with self._opening:
+            if self._credentials is None:
+                self._credentials, _ = await asyncio.to_thread(google.auth.default, scopes=[_SCOPE])
+            if kind not in self._clients:
+                endpoint = self._iam_endpoint if kind is IAMAsyncClient else self._run_endpoint
+                options = ClientOptions(api_endpoint=endpoint or None)
+                self._clients[kind] = kind(credentials=self._credentials, client_options=options)
+            return self._clients[kind]
+
+    async def close(self) -> None:
+        """Close connections."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.transport.close()
+
+    async def list_workloads(self, place: Place, following: str = "") -> Workloads:
+        """Give some workloads of a kind in a location."""
+        api = _APIS[place.kind]
+        with mapped(f"Cloud Run, {place.parent}"):
+            request = {"parent": place.parent, "page_size": PAGE, "page_token": following}
+            client = await self._client(api.client)
+            page = await _first_page(getattr(client, f"list_{api.plural}"), request)
+        items = tuple(api.read(place, item) for item in getattr(page, api.plural))
+        return Workloads(items, page.next_page_token)
+
+    async def get_workload(self, workload: Workload) -> Found:
+        """Give one workload."""
+        api = _APIS[workload.place.kind]
+        with mapped(f"Cloud Run, {workload.path}"):
+            client = await self._client(api.client)
+            raw = await getattr(client, f"get_{api.singular}")(name=workload.path, **_ONCE)
+        return api.read(workload.place, raw)
+
+    async def revision_account(self, workload: Workload, revision: str) -> str:
+        """Give the service account that a revision runs as."""
+        name = f"{workload.path}/revisions/{revision}"
+        with mapped(f"Cloud Run, {name}"):
+            client = await self._client(RevisionsAsyncClient)
+            return str((await client.get_revision(name=name, **_ONCE)).service_account)
+
+    async def running_executions(self, job: Workload, following: str = "") -> Executions:
+        """Give some executions of a job that are not completed."""
+        with mapped(f"Cloud Run, {job.path}/executions"):
+            client = await self._client(ExecutionsAsyncClient)
+            request = {"parent": job.path, "page_size": PAGE, "page_token": following}
+            page = await _first_page(client.list_executions, request)
+        running = {
+            item.name.rpartition("/")[2]: item.template.service_account
+            for item in page.executions
+            if not item.completion_time
+        }
+        return Executions(running, page.next_page_token)
+
+    async def list_accounts(self, project: str, following: str = "") -> Accounts:
+        """Give some service accounts of a project, with their unique ids."""
+        with mapped(f"IAM, projects/{project}/serviceAccounts"):
+            client = await self._client(IAMAsyncClient)
+            request = {"name": f"projects/{project}", "page_size": PAGE, "page_token": following}
+            page = await _first_page(client.list_service_accounts, request)
+        return Accounts(tuple(Account(item.email, item.unique_id) for item in page.accounts), page.next_page_token)
+
+    async def get_account(self, email: str) -> Account:
+        """Give one service account of any project, with its unique id."""
+        _, _, domain = email.partition("@")
+        project = (
+            domain.removesuffix(".iam.gserviceaccount.com") if domain.endswith(".iam.gserviceaccount.com") else "-"
+        )
+        with mapped(f"IAM, serviceAccounts/{email}"):
+            client = await self._client(IAMAsyncClient)
+            found = await client.get_service_account(name=f"projects/{project}/serviceAccounts/{email}", **_ONCE)
+        return Account(found.email, found.unique_id)
+
+
+async def _first_page(method: Callable[..., Awaitable[Any]], request: dict[str, Any]) -> Any:
+    """Make one request of a list: the library's pager would go on by itself."""
+    pager = await method(request=request, **_ONCE)
+    return await anext(aiter(pager.pages))

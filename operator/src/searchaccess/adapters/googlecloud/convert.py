@@ -1,0 +1,69 @@
+"""Reads what the Cloud Run Admin API v2 says.
+
+https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from google.cloud.run_v2 import Job, Service, WorkerPool
+from google.cloud.run_v2.types import InstanceSplitAllocationType, TrafficTargetAllocationType
+
+from searchaccess.core.workload import Found, Place, Serving, Workload
+
+_LATEST: Final = frozenset({
+    TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST,
+    InstanceSplitAllocationType.INSTANCE_SPLIT_ALLOCATION_TYPE_LATEST,
+})  # fmt: skip
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _serving(targets: Iterable[tuple[str, int, str]]) -> tuple[Serving, ...]:
+    found: dict[str, Serving] = {}
+    for revision, percent, tag in targets:
+        if revision and (percent or tag):
+            before = found.get(revision, Serving(revision))
+            found[revision] = Serving(revision, before.percent + percent, before.tag or tag)
+    return tuple(found.values())
+
+
+def service_found(place: Place, raw: Service) -> Found:
+    """Read a service."""
+    ready = _short(raw.latest_ready_revision)
+    return Found(
+        workload=Workload(place, _short(raw.name)),
+        uid=raw.uid,
+        service_account=raw.template.service_account,
+        latest_created=_short(raw.latest_created_revision),
+        latest_ready=ready,
+        serving=_serving(
+            (ready if item.type_ in _LATEST else _short(item.revision), item.percent, item.tag)
+            for item in raw.traffic_statuses
+        ),
+        reconciling=raw.reconciling or raw.observed_generation != raw.generation,
+    )
+
+
+def worker_pool_found(place: Place, raw: WorkerPool) -> Found:
+    """Read a worker pool."""
+    ready = _short(raw.latest_ready_revision)
+    return Found(
+        workload=Workload(place, _short(raw.name)),
+        uid=raw.uid,
+        service_account=raw.template.service_account,
+        latest_created=_short(raw.latest_created_revision),
+        latest_ready=ready,
+        serving=_serving(
+            (ready if item.type_ in _LATEST else _short(item.revision), item.percent, "")
+            for item in raw.instance_split_statuses
+        ),
+        reconciling=raw.reconciling or raw.observed_generation != raw.generation,
+    )
+
+
+def job_found(place: Place, raw: Job) -> Found:
+    """Read a job."""
+    return Found(Workload(place, _short(raw.name)), raw.uid, raw.template.template.service_account)

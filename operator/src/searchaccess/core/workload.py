@@ -1,0 +1,110 @@
+"""Cloud Run workloads and the service accounts behind them, as Google says they are."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from searchaccess.api.searchaccess import SERVICE_ACCOUNT_PATTERN
+
+DEFAULT_COMPUTE_SUFFIX: Final = "-compute@developer.gserviceaccount.com"
+"""A project's default compute service account: ``<project number>-compute@developer.gserviceaccount.com``.
+
+https://cloud.google.com/iam/docs/service-account-types#default
+"""
+
+
+_UNIQUE_ID: Final = re.compile(r"[0-9]{15,30}")
+
+
+def is_service_account(text: str) -> bool:
+    """Say whether a text is the e-mail address of a Google service account, as tokens carry it."""
+    return re.fullmatch(SERVICE_ACCOUNT_PATTERN, text) is not None
+
+
+def is_unique_id(text: str) -> bool:
+    """Say whether a text is the unique id of a service account, as the claim ``sub`` has it.
+
+    https://cloud.google.com/iam/docs/service-account-overview (21 digits today)
+    """
+    return _UNIQUE_ID.fullmatch(text) is not None
+
+
+class WorkloadKind(StrEnum):
+    """Kinds of Cloud Run workloads, as resource names of the Admin API v2 have them."""
+
+    SERVICE = "services"
+    JOB = "jobs"
+    WORKER_POOL = "workerPools"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where one request lists all workloads of a kind."""
+
+    project: str
+    location: str
+    kind: WorkloadKind
+
+    @property
+    def parent(self) -> str:
+        """Resource name of the location."""
+        return f"projects/{self.project}/locations/{self.location}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Workload:
+    """A Cloud Run service, job or worker pool."""
+
+    place: Place
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Resource name: ``projects/<project>/locations/<location>/services/<name>``, or ``jobs``, ``workerPools``."""
+        return f"{self.place.parent}/{self.place.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A revision that is reached by requests, or has instances (worker pools)."""
+
+    revision: str
+    """Its name alone."""
+    percent: int = 0
+    """Share of the traffic, or of the instances."""
+    tag: str = ""
+    """It is reached by an address of its own; empty: it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Cloud Run says of a workload."""
+
+    workload: Workload
+    uid: str
+    """Another one: a workload that was made anew under the name."""
+    service_account: str
+    """E-mail address in its template; empty: the project's default compute service account."""
+    latest_created: str = ""
+    """Name of the newest revision; empty for jobs."""
+    latest_ready: str = ""
+    """Name of the newest revision that is ready; empty for jobs."""
+    serving: tuple[Serving, ...] = ()
+    """Revisions that serve now; empty for jobs."""
+    reconciling: bool = False
+    """The template is newer than the newest revision."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Account:
+    """A Google service account."""
+
+    email: str
+    unique_id: str = ""
+    """The ``sub`` of its tokens: another one when the account is made anew. Empty: not known."""
+
+    @property
+    def is_default_compute(self) -> bool:
+        """Whether it is a project's default compute service account."""
+        return self.email.endswith(DEFAULT_COMPUTE_SUFFIX)

@@ -1,0 +1,65 @@
+"""Google Cloud, for those who need it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from searchaccess.core.workload import Account, Found, Place, Workload
+from searchaccess.ports.google import Accounts, Executions, Workloads
+
+if TYPE_CHECKING:
+    from searchaccess.adapters.googlecloud.client import GoogleClient
+
+
+def _load_client() -> type["GoogleClient"]:
+    from searchaccess.adapters.googlecloud.client import GoogleClient  # noqa: PLC0415 - see GoogleWhenNeeded
+
+    return GoogleClient
+
+
+class GoogleWhenNeeded:
+    """Imports Google's libraries at the first request: they take a second and tens of MiB, and many do without them.
+
+    Args:
+        run_endpoint: as ``GoogleClient`` takes it.
+        iam_endpoint: as ``GoogleClient`` takes it.
+    """
+
+    def __init__(self, run_endpoint: str = "", iam_endpoint: str = "") -> None:
+        self._endpoints = run_endpoint, iam_endpoint
+        self._client: GoogleClient | None = None
+        self._loading = asyncio.Lock()
+
+    async def _google(self) -> "GoogleClient":
+        async with self._loading:
+            if self._client is None:
+                self._client = (await asyncio.to_thread(_load_client))(*self._endpoints)
+            return self._client
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def list_workloads(self, place: Place, following: str = "") -> Workloads:
+        """Give some workloads of a kind in a location."""
+        return await (await self._google()).list_workloads(place, following)
+
+    async def get_workload(self, workload: Workload) -> Found:
+        """Give one workload."""
+        return await (await self._google()).get_workload(workload)
+
+    async def revision_account(self, workload: Workload, revision: str) -> str:
+        """Give the service account that a revision runs as."""
+        return await (await self._google()).revision_account(workload, revision)
+
+    async def running_executions(self, job: Workload, following: str = "") -> Executions:
+        """Give some executions of a job that are not completed."""
+        return await (await self._google()).running_executions(job, following)
+
+    async def list_accounts(self, project: str, following: str = "") -> Accounts:
+        """Give some service accounts of a project."""
+        return await (await self._google()).list_accounts(project, following)
+
+    async def get_account(self, email: str) -> Account:
+        """Give one service account."""
+        return await (await self._google()).get_account(email)

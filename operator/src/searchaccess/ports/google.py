@@ -1,0 +1,75 @@
+"""What the loop needs from Google Cloud: workloads, and the service accounts behind them.
+
+Each method makes one request, so that whoever calls it can count and pace them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from searchaccess.core.workload import Account, Found, Place, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Workloads:
+    """A page of a list of workloads."""
+
+    items: tuple[Found, ...]
+    following: str = ""
+    """Where the next page begins; empty: this is the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """A page of a list of a job's executions."""
+
+    running: Mapping[str, str]
+    """By the name of each execution that is not completed, the e-mail address of its service account; empty: the
+    project's default one."""
+    following: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """A page of a list of service accounts."""
+
+    items: tuple[Account, ...]
+    following: str = ""
+
+
+class GooglePort(Protocol):
+    """Google Cloud. Every method makes one request and raises only ``ExternalError``.
+
+    ``Unreachable``: no answer, or trouble there. ``Throttled``: a quota is used up. ``PermissionDenied``: the
+    operator's own account may not do it, or the API is off. ``LoginMissing``, ``LoginRefused``: it has no usable one.
+    """
+
+    async def list_workloads(self, place: Place, following: str = "") -> Workloads:
+        """Give some workloads of a kind in a location."""
+
+    async def get_workload(self, workload: Workload) -> Found:
+        """Give one workload.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+    async def revision_account(self, workload: Workload, revision: str) -> str:
+        """Give the service account that a revision of a service or worker pool runs as; empty: the project's default.
+
+        Raises:
+            NotFound: there is no such revision.
+        """
+
+    async def running_executions(self, job: Workload, following: str = "") -> Executions:
+        """Give some executions of a job that are not completed."""
+
+    async def list_accounts(self, project: str, following: str = "") -> Accounts:
+        """Give some service accounts of a project, with their unique ids."""
+
+    async def get_account(self, email: str) -> Account:
+        """Give one service account of any project, with its unique id.
+
+        Raises:
+            NotFound: there is none.
+        """

@@ -1,0 +1,176 @@
+"""Google's own libraries against Google's own messages, and the port in memory: both say the same."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+from google.oauth2.credentials import Credentials
+
+from searchaccess.adapters.googlecloud.client import GoogleClient
+from searchaccess.core.workload import Account, Serving, Workload, WorkloadKind
+from searchaccess.ports.errors import (
+    ExternalError,
+    LoginRefused,
+    NotFound,
+    PermissionDenied,
+    Throttled,
+    Unexpected,
+    Unreachable,
+)
+from searchaccess.ports.google import GooglePort
+from tests.stack.certificates import ServerCertificate, write_server_certificate
+from tests.support.faults import Faults
+from tests.support.googleserver import GoogleServer
+from tests.support.googlestate import DEFAULT_ACCOUNT, PROJECT, GoogleState, a_workload
+from tests.support.memory_google import MemoryGoogle
+from tests.support.world import account
+
+SERVICE, POOL, JOB = (
+    a_workload("orders", kind) for kind in (WorkloadKind.SERVICE, WorkloadKind.WORKER_POOL, WorkloadKind.JOB)
+)
+ORDERS, OTHER = account("orders"), account("other")
+
+
+@pytest.fixture
+def state() -> GoogleState:
+    return GoogleState()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
+    """One for all servers: gRPC reads once in a process whom to trust."""
+    made = write_server_certificate(tmp_path_factory.mktemp("google"))
+    os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(made.ca_file)
+    return made
+
+
+@pytest.fixture
+def server(
+    state: GoogleState, certificate: ServerCertificate, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[GoogleServer]:
+    with GoogleServer(state, certificate, page=2) as running:
+        monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("the-token"), PROJECT))
+        yield running
+
+
+@pytest.fixture(params=["real", "memory"])
+async def google(request: pytest.FixtureRequest, state: GoogleState) -> AsyncIterator[GooglePort]:
+    if request.param == "memory":
+        memory = MemoryGoogle(Faults(), page=2)
+        memory.state = state
+        yield memory
+        return
+    server: GoogleServer = request.getfixturevalue("server")
+    client = GoogleClient(server.address, server.address)
+    yield client
+    await client.close()
+
+
+@pytest.mark.parametrize("workload", [SERVICE, POOL, JOB], ids=str)
+async def test_a_workload_as_deployed(google: GooglePort, state: GoogleState, workload: Workload) -> None:
+    state.deploy(workload, ORDERS)
+    assert await google.get_workload(workload) == state.workloads[workload]
+
+
+@pytest.mark.parametrize("workload", [SERVICE, POOL], ids=str)
+async def test_shares_tags_and_what_is_under_way(google: GooglePort, state: GoogleState, workload: Workload) -> None:
+    old, new = state.deploy(workload, ORDERS), state.deploy(workload, OTHER, ready=False)
+    tag = "canary" if workload is SERVICE else ""
+    serving = (Serving(old, 100), Serving(new, 0 if tag else 5, tag))
+    state.workloads[workload] = replace(state.workloads[workload], serving=serving, reconciling=True)
+    found = await google.get_workload(workload)
+    assert found == state.workloads[workload]
+    assert (await google.revision_account(workload, old), await google.revision_account(workload, new)) == (
+        ORDERS,
+        OTHER,
+    )
+
+
+@pytest.mark.parametrize("kind", WorkloadKind)
+async def test_lists_come_by_pages(google: GooglePort, state: GoogleState, kind: WorkloadKind) -> None:
+    workloads = [a_workload(name, kind) for name in ("a", "b", "c")]
+    for workload in (*workloads, a_workload("elsewhere", kind, location="us-east1")):
+        state.deploy(workload)
+    first = await google.list_workloads(workloads[0].place)
+    assert [found.workload for found in first.items] == workloads[:2]
+    second = await google.list_workloads(workloads[0].place, first.following)
+    assert ([found.workload for found in second.items], second.following) == (workloads[2:], "")
+
+
+async def test_executions_that_run(google: GooglePort, state: GoogleState) -> None:
+    state.deploy(JOB, ORDERS)
+    first, second = state.execute(JOB), state.execute(JOB)
+    state.complete(JOB, first)
+    assert (await google.running_executions(JOB)).running == {second: ORDERS}
+
+
+async def test_accounts_and_their_ids(google: GooglePort, state: GoogleState) -> None:
+    for email in (ORDERS, OTHER, DEFAULT_ACCOUNT):
+        state.add_account(email)
+    assert await google.get_account(ORDERS) == Account(ORDERS, state.accounts[ORDERS])
+    first = await google.list_accounts(PROJECT)
+    second = await google.list_accounts(PROJECT, first.following)
+    assert {item.email for item in first.items + second.items} == {ORDERS, OTHER, DEFAULT_ACCOUNT}
+    before = state.accounts[ORDERS]
+    state.add_account(ORDERS)
+    assert (await google.get_account(ORDERS)).unique_id != before
+
+
+async def test_what_is_not_there(google: GooglePort) -> None:
+    for asked in (
+        google.get_workload(SERVICE),
+        google.get_workload(JOB),
+        google.revision_account(SERVICE, "x"),
+        google.get_account(ORDERS),
+    ):
+        with pytest.raises(NotFound):
+            await asked
+
+
+STATUSES: list[tuple[grpc.StatusCode, type[ExternalError]]] = [
+    (grpc.StatusCode.UNAVAILABLE, Unreachable),
+    (grpc.StatusCode.DEADLINE_EXCEEDED, Unreachable),
+    (grpc.StatusCode.INTERNAL, Unreachable),
+    (grpc.StatusCode.RESOURCE_EXHAUSTED, Throttled),
+    (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
+    (grpc.StatusCode.UNAUTHENTICATED, LoginRefused),
+    (grpc.StatusCode.NOT_FOUND, NotFound),
+    (grpc.StatusCode.INVALID_ARGUMENT, Unexpected),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES, ids=str)
+async def test_an_error_is_named_and_asked_for_once(
+    server: GoogleServer, status: grpc.StatusCode, kind: type[ExternalError]
+) -> None:
+    server.failing["*"] = status
+    client = GoogleClient(server.address, server.address)
+    for asked in (client.get_workload(SERVICE), client.list_workloads(JOB.place), client.get_account(ORDERS)):
+        with pytest.raises(kind) as caught:
+            await asked
+        assert "secret-in-a-message" not in caught.value.message
+    await client.close()
+    assert [method for method, _ in server.calls] == ["GetService", "ListJobs", "GetServiceAccount"]
+    assert server.tokens == {"Bearer the-token"}
+
+
+async def test_a_server_that_is_not_trusted_gets_no_token(
+    server: GoogleServer, state: GoogleState, tmp_path: Path
+) -> None:
+    with GoogleServer(state, write_server_certificate(tmp_path)) as stranger:
+        client = GoogleClient(stranger.address, stranger.address)
+        with pytest.raises(Unreachable):
+            await client.get_workload(SERVICE)
+        await client.close()
+        assert stranger.calls == []
+    assert server.calls == []
+
+
+def test_the_operator_starts_without_googles_libraries() -> None:
+    code = "import sys, searchaccess.operator.app; sys.exit(any(m in sys.modules for m in ('grpc', 'google.cloud')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,223 @@
+"""Cloud Run's Admin API v2 and IAM, by gRPC over TLS on Google's own messages; next to the tests, as there is no other.
+
+It knows what the operator asks: get and list of services, jobs, worker pools, revisions, executions and accounts, with
+paging, etags and errors on demand.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final, Self
+
+import grpc
+from google.cloud import iam_admin_v1, run_v2
+from google.cloud.run_v2 import types
+
+from searchaccess.core.workload import Found, Place, Workload, WorkloadKind
+from tests.stack.certificates import ServerCertificate
+from tests.support.googlestate import GoogleState
+
+PROJECT_NUMBER: Final = "123456789012"
+_RUN: Final = "google.cloud.run.v2"
+_IAM: Final = "google.iam.admin.v1.IAM"
+
+
+class GoogleServer:
+    """The APIs, on a free loopback port.
+
+    Args:
+        state: what there is.
+        certificate: what it shows.
+        page: how many items a page has at most.
+    """
+
+    def __init__(self, state: GoogleState, certificate: ServerCertificate, page: int = 1000) -> None:
+        self.state = state
+        self.calls: list[tuple[str, str]] = []
+        """Method and name of what was asked for."""
+        self.tokens: set[str] = set()
+        self.failing: dict[str, grpc.StatusCode] = {}
+        """By method, or ``*``: with what it is answered."""
+        self._page = page
+        self.ca_file = certificate.ca_file
+        self._server = grpc.server(ThreadPoolExecutor(4))
+        self._server.add_generic_rpc_handlers(
+            [self._service(name, methods) for name, methods in self._methods().items()]
+        )
+        credentials = grpc.ssl_server_credentials(
+            [(certificate.key_file.read_bytes(), certificate.certificate_file.read_bytes())]
+        )
+        self.address = f"127.0.0.1:{self._server.add_secure_port('127.0.0.1:0', credentials)}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the operator's process needs to find it and to trust it."""
+        return {
+            "SEARCHACCESS_RUN_ENDPOINT": self.address,
+            "SEARCHACCESS_IAM_ENDPOINT": self.address,
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(self.ca_file),
+        }
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop(grace=0).wait()
+
+    # The services
+
+    def _methods(self) -> dict[str, dict[str, tuple[Any, Any, Callable[[Any], Any]]]]:
+        kinds = WorkloadKind
+        return {
+            f"{_RUN}.Services": {
+                "GetService": (types.GetServiceRequest, types.Service, self._get),
+                "ListServices": (types.ListServicesRequest, types.ListServicesResponse, self._list(kinds.SERVICE)),
+            },
+            f"{_RUN}.Jobs": {
+                "GetJob": (types.GetJobRequest, types.Job, self._get),
+                "ListJobs": (types.ListJobsRequest, types.ListJobsResponse, self._list(kinds.JOB)),
+            },
+            f"{_RUN}.WorkerPools": {
+                "GetWorkerPool": (types.GetWorkerPoolRequest, types.WorkerPool, self._get),
+                "ListWorkerPools": (
+                    types.ListWorkerPoolsRequest,
+                    types.ListWorkerPoolsResponse,
+                    self._list(kinds.WORKER_POOL),
+                ),
+            },
+            f"{_RUN}.Revisions": {"GetRevision": (types.GetRevisionRequest, types.Revision, self._revision)},
+            f"{_RUN}.Executions": {
+                "ListExecutions": (types.ListExecutionsRequest, types.ListExecutionsResponse, self._executions)
+            },
+            _IAM: {
+                "GetServiceAccount": (
+                    iam_admin_v1.GetServiceAccountRequest,
+                    iam_admin_v1.ServiceAccount,
+                    lambda request: self._account(request.name.rpartition("/")[2]),
+                ),
+                "ListServiceAccounts": (
+                    iam_admin_v1.ListServiceAccountsRequest,
+                    iam_admin_v1.ListServiceAccountsResponse,
+                    self._accounts,
+                ),
+            },
+        }
+
+    def _service(self, name: str, methods: dict[str, tuple[Any, Any, Callable[[Any], Any]]]) -> grpc.GenericRpcHandler:
+        handlers = {
+            method: grpc.unary_unary_rpc_method_handler(
+                self._answer(method, action),
+                request_deserializer=request.deserialize,
+                response_serializer=response.serialize,
+            )
+            for method, (request, response, action) in methods.items()
+        }
+        return grpc.method_handlers_generic_handler(name, handlers)
+
+    def _answer(self, method: str, action: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:
+            self.calls.append((method, str(getattr(request, "parent", "") or request.name)))
+            token = dict(context.invocation_metadata()).get("authorization", "")
+            self.tokens.add(str(token))
+            if not str(token).startswith("Bearer "):
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
+            status = self.failing.get(method) or self.failing.get("*")
+            if status:
+                context.abort(status, "as told: secret-in-a-message")
+            try:
+                return action(request)
+            except KeyError:
+                return context.abort(grpc.StatusCode.NOT_FOUND, "Resource not found.")
+
+        return answer
+
+    def _cut(self, items: list[Any], request: Any) -> tuple[list[Any], str]:
+        start, size = int(request.page_token or 0), min(self._page, request.page_size or self._page)
+        rest = str(start + size) if start + size < len(items) else ""
+        return items[start : start + size], rest
+
+    # Cloud Run
+
+    def _get(self, request: Any) -> Any:
+        _, project, _, location, kind, name = request.name.split("/")
+        return as_message(self.state.workloads[Workload(Place(project, location, WorkloadKind(kind)), name)])
+
+    def _list(self, kind: WorkloadKind) -> Callable[[Any], Any]:
+        response, plural = {
+            WorkloadKind.SERVICE: (types.ListServicesResponse, "services"),
+            WorkloadKind.JOB: (types.ListJobsResponse, "jobs"),
+            WorkloadKind.WORKER_POOL: (types.ListWorkerPoolsResponse, "worker_pools"),
+        }[kind]
+
+        def action(request: Any) -> Any:
+            _, project, _, location = request.parent.split("/")
+            place = Place(project, location, kind)
+            mine = [
+                as_message(found) for workload, found in sorted(self.state.workloads.items()) if workload.place == place
+            ]
+            items, rest = self._cut(mine, request)
+            return response(**{plural: items, "next_page_token": rest})
+
+        return action
+
+    def _revision(self, request: Any) -> Any:
+        path, _, revision = request.name.rpartition("/revisions/")
+        for (workload, name), account in self.state.revisions.items():
+            if (workload.path, name) == (path, revision):
+                return run_v2.Revision(name=request.name, service_account=account)
+        raise KeyError(request.name)
+
+    def _executions(self, request: Any) -> Any:
+        [mine] = [found for job, found in self.state.executions.items() if job.path == request.parent] or [{}]
+        items, rest = self._cut(sorted(mine.items()), request)
+        executions = []
+        for name, (account, runs) in items:
+            execution = run_v2.Execution(name=f"{request.parent}/executions/{name}")
+            execution.template.service_account = account
+            if not runs:
+                execution.completion_time = {"seconds": 1}
+            executions.append(execution)
+        return types.ListExecutionsResponse(executions=executions, next_page_token=rest)
+
+    # IAM
+
+    def _account(self, email: str) -> Any:
+        return iam_admin_v1.ServiceAccount(email=email, unique_id=self.state.accounts[email])
+
+    def _accounts(self, request: Any) -> Any:
+        ends = (f"@{request.name.rpartition('/')[2]}.iam.gserviceaccount.com", "@developer.gserviceaccount.com")
+        items, rest = self._cut([email for email in sorted(self.state.accounts) if email.endswith(ends)], request)
+        accounts = [self._account(email) for email in items]
+        return iam_admin_v1.ListServiceAccountsResponse(accounts=accounts, next_page_token=rest)
+
+
+def as_message(found: Found) -> Any:
+    """Give a workload as the API gives it: with project numbers in names of revisions, as there."""
+    workload = found.workload
+    about: dict[str, Any] = {"name": workload.path, "uid": found.uid, "etag": f"etag-{found.latest_created}"}
+    if workload.place.kind is WorkloadKind.JOB:
+        return run_v2.Job(**about, template={"template": {"service_account": found.service_account}})
+    base = workload.path.replace(workload.place.project, PROJECT_NUMBER, 1)
+    about |= {
+        "template": {"service_account": found.service_account},
+        "generation": 2,
+        "observed_generation": 1 if found.reconciling else 2,
+        "reconciling": found.reconciling,
+        "latest_created_revision": f"{base}/revisions/{found.latest_created}",
+        "latest_ready_revision": f"{base}/revisions/{found.latest_ready}" if found.latest_ready else "",
+    }
+    shares = [(item.revision, item.percent, item.tag) for item in found.serving]
+    if workload.place.kind is WorkloadKind.WORKER_POOL:
+        splits = [{"type_": 2, "revision": revision, "percent": percent} for revision, percent, _ in shares]
+        return run_v2.WorkerPool(**about, instance_split_statuses=splits)
+    # What goes to the latest revision has no name there.
+    targets = [
+        {"type_": 1, "percent": percent, "tag": tag}
+        if revision == found.latest_ready
+        else {"type_": 2, "revision": revision, "percent": percent, "tag": tag}
+        for revision, percent, tag in shares
+    ]
+    return run_v2.Service(**about, traffic_statuses=targets)
