@@ -3,15 +3,12 @@
 This Elasticsearch writes an audit log and allows no clock skew, so that a token ends when it says.
 """
 
-import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
-from google.auth._exponential_backoff import ExponentialBackoff
-from google.auth.compute_engine import _metadata
 
 from searchaccess.client import AsyncElasticsearch, Elasticsearch, tokens
 from tests.stack.elasticsearch import LocalElasticsearch
@@ -30,7 +27,6 @@ _NAMES = (
     "CLOUD_RUN_EXECUTION",
     "CLOUD_RUN_WORKER_POOL",
     "CLOUD_RUN_WORKER_POOL_REVISION",
-    "GOOGLE_APPLICATION_CREDENTIALS",
 )
 
 
@@ -62,12 +58,9 @@ def on_cloud_run(metadata: MetadataServer, monkeypatch: pytest.MonkeyPatch) -> N
     """Be a revision of a Cloud Run service, in this process."""
     for name in _NAMES:
         monkeypatch.delenv(name, raising=False)
-    for name, value in (metadata.environment | SERVICE).items():
+    for name, value in SERVICE.items():
         monkeypatch.setenv(name, value)
-    # Google's library reads the address once for all, and waits up to 15 s for a server that is away.
-    monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", metadata.environment["GCE_METADATA_HOST"])
-    quick = functools.partial(ExponentialBackoff, initial_wait_seconds=0.001)
-    monkeypatch.setattr(_metadata, "ExponentialBackoff", quick)
+    metadata.show_to(monkeypatch)
 
 
 @pytest.fixture

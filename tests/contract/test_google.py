@@ -1,39 +1,49 @@
 """Google's own libraries against Google's own messages, and the port in memory: both say the same."""
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import google.auth
 import grpc
 import pytest
+from google.cloud import run_v2
 from google.oauth2.credentials import Credentials
 
 from searchaccess.adapters.googlecloud.client import GoogleClient
+from searchaccess.adapters.googlecloud.convert import service_found
 from searchaccess.core.workload import Account, Serving, Workload, WorkloadKind
 from searchaccess.ports.errors import (
     ExternalError,
+    LoginMissing,
     LoginRefused,
     NotFound,
     PermissionDenied,
     Throttled,
+    TlsNotVerified,
     Unexpected,
     Unreachable,
 )
 from searchaccess.ports.google import GooglePort
 from tests.stack.certificates import ServerCertificate, write_server_certificate
+from tests.stack.tokens import TokenIssuer
 from tests.support.faults import Faults
 from tests.support.googleserver import GoogleServer
 from tests.support.googlestate import DEFAULT_ACCOUNT, PROJECT, GoogleState, a_workload
 from tests.support.memory_google import MemoryGoogle
+from tests.support.metadata import MetadataServer
+from tests.support.waiting import eventually
 from tests.support.world import account
 
 SERVICE, POOL, JOB = (
     a_workload("orders", kind) for kind in (WorkloadKind.SERVICE, WorkloadKind.WORKER_POOL, WorkloadKind.JOB)
 )
 ORDERS, OTHER = account("orders"), account("other")
+_APPLICATION_DEFAULT = google.auth.default
 
 
 @pytest.fixture
@@ -136,12 +146,25 @@ STATUSES: list[tuple[grpc.StatusCode, type[ExternalError]]] = [
     (grpc.StatusCode.UNAVAILABLE, Unreachable),
     (grpc.StatusCode.DEADLINE_EXCEEDED, Unreachable),
     (grpc.StatusCode.INTERNAL, Unreachable),
+    (grpc.StatusCode.UNKNOWN, Unreachable),
+    (grpc.StatusCode.ABORTED, Unreachable),
+    (grpc.StatusCode.CANCELLED, Unreachable),
     (grpc.StatusCode.RESOURCE_EXHAUSTED, Throttled),
     (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
     (grpc.StatusCode.UNAUTHENTICATED, LoginRefused),
     (grpc.StatusCode.NOT_FOUND, NotFound),
     (grpc.StatusCode.INVALID_ARGUMENT, Unexpected),
+    (grpc.StatusCode.UNIMPLEMENTED, Unexpected),
+    (grpc.StatusCode.DATA_LOSS, Unexpected),
 ]
+REQUESTS: dict[str, Callable[[GooglePort], Awaitable[object]]] = {
+    "GetService": lambda google: google.get_workload(SERVICE),
+    "ListJobs": lambda google: google.list_workloads(JOB.place),
+    "GetRevision": lambda google: google.revision_account(SERVICE, "orders-00001"),
+    "ListExecutions": lambda google: google.running_executions(JOB),
+    "ListServiceAccounts": lambda google: google.list_accounts(PROJECT),
+    "GetServiceAccount": lambda google: google.get_account(ORDERS),
+}
 
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES, ids=str)
@@ -150,12 +173,13 @@ async def test_an_error_is_named_and_asked_for_once(
 ) -> None:
     server.failing["*"] = status
     client = GoogleClient(server.address, server.address)
-    for asked in (client.get_workload(SERVICE), client.list_workloads(JOB.place), client.get_account(ORDERS)):
+    for ask in REQUESTS.values():
         with pytest.raises(kind) as caught:
-            await asked
+            await ask(client)
+        assert type(caught.value) is kind
         assert "secret-in-a-message" not in caught.value.message
     await client.close()
-    assert [method for method, _ in server.calls] == ["GetService", "ListJobs", "GetServiceAccount"]
+    assert [method for method, _ in server.calls] == list(REQUESTS)
     assert server.tokens == {"Bearer the-token"}
 
 
@@ -164,11 +188,95 @@ async def test_a_server_that_is_not_trusted_gets_no_token(
 ) -> None:
     with GoogleServer(state, write_server_certificate(tmp_path)) as stranger:
         client = GoogleClient(stranger.address, stranger.address)
-        with pytest.raises(Unreachable):
-            await client.get_workload(SERVICE)
+        for ask in REQUESTS.values():
+            with pytest.raises(TlsNotVerified):
+                await ask(client)
         await client.close()
         assert stranger.calls == []
     assert server.calls == []
+
+
+@pytest.mark.usefixtures("server")
+async def test_nobody_there() -> None:
+    client = GoogleClient("127.0.0.1:1", "127.0.0.1:1")
+    for ask in REQUESTS.values():
+        with pytest.raises(Unreachable):
+            await ask(client)
+    await client.close()
+
+
+async def test_a_connection_that_is_closed_meanwhile(server: GoogleServer, state: GoogleState) -> None:
+    state.deploy(SERVICE, ORDERS)
+    client = GoogleClient(server.address, server.address)
+    await client.get_workload(SERVICE)
+    for raw in client._clients.values():  # As if the operator ended between the look-up of a client and its use.
+        await raw.transport.close()
+    with pytest.raises(Unreachable):
+        await client.get_workload(SERVICE)
+
+
+async def test_a_request_can_be_called_off(server: GoogleServer, state: GoogleState) -> None:
+    state.deploy(SERVICE, ORDERS)
+    server.delay = 5
+    client = GoogleClient(server.address, server.address)
+    asking = asyncio.create_task(client.get_workload(SERVICE))
+    await asyncio.to_thread(eventually, lambda: server.calls)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await client.close()
+
+
+@pytest.fixture
+def metadata(server: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataServer]:  # noqa: ARG001
+    monkeypatch.setattr("google.auth.default", _APPLICATION_DEFAULT)
+    with MetadataServer(TokenIssuer(), account("searchaccess-operator")) as running:
+        running.show_to(monkeypatch)
+        yield running
+
+
+async def test_a_token_from_the_metadata_server(
+    server: GoogleServer, state: GoogleState, metadata: MetadataServer
+) -> None:
+    state.deploy(SERVICE, ORDERS)
+    client = GoogleClient(server.address, server.address)
+    metadata.without_account = True
+    with pytest.raises(LoginMissing):
+        await client.get_workload(SERVICE)
+    metadata.without_account = False
+    metadata.away = True
+    with pytest.raises(Unreachable):
+        await client.get_workload(SERVICE)
+    metadata.away = False
+    assert server.calls == []
+    assert (await client.get_workload(SERVICE)).service_account == ORDERS
+    await client.close()
+    assert server.tokens == {"Bearer an-access-token"}
+
+
+def test_what_goes_to_the_latest_revision_has_no_name() -> None:
+    raw = run_v2.Service(
+        name=SERVICE.path,
+        latest_ready_revision=f"{SERVICE.path}/revisions/orders-2",
+        traffic_statuses=[
+            {"type_": 1, "percent": 60},
+            {"type_": 2, "revision": "orders-2", "tag": "now"},
+            {"type_": 2, "revision": "orders-1", "percent": 10},
+            {"type_": 2, "revision": "orders-1", "percent": 30, "tag": "old"},
+            {"type_": 2, "revision": "orders-0"},
+        ],
+        generation=3,
+        observed_generation=3,
+    )
+    found = service_found(SERVICE.place, raw)
+    assert found.serving == (Serving("orders-2", 60, "now"), Serving("orders-1", 40, "old"))
+    assert not found.reconciling
+    assert service_found(SERVICE.place, run_v2.Service(generation=3, observed_generation=2)).reconciling
+
+
+def test_no_revision_is_ready_yet() -> None:
+    raw = run_v2.Service(name=SERVICE.path, traffic_statuses=[{"type_": 1, "percent": 100}])
+    assert service_found(SERVICE.place, raw).serving == ()
 
 
 def test_the_operator_starts_without_googles_libraries() -> None:

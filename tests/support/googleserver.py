@@ -1,9 +1,10 @@
 """Cloud Run's Admin API v2 and IAM, by gRPC over TLS on Google's own messages; next to the tests, as there is no other.
 
 It knows what the operator asks: get and list of services, jobs, worker pools, revisions, executions and accounts, with
-paging, etags and errors on demand.
+paging and errors on demand.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -38,6 +39,8 @@ class GoogleServer:
         self.tokens: set[str] = set()
         self.failing: dict[str, grpc.StatusCode] = {}
         """By method, or ``*``: with what it is answered."""
+        self.delay = 0.0
+        """Seconds until it answers."""
         self._page = page
         self.ca_file = certificate.ca_file
         self._server = grpc.server(ThreadPoolExecutor(4))
@@ -122,6 +125,7 @@ class GoogleServer:
             self.calls.append((method, str(getattr(request, "parent", "") or request.name)))
             token = dict(context.invocation_metadata()).get("authorization", "")
             self.tokens.add(str(token))
+            time.sleep(self.delay)
             if not str(token).startswith("Bearer "):
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
             status = self.failing.get(method) or self.failing.get("*")

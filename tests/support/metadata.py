@@ -3,17 +3,24 @@
 https://cloud.google.com/compute/docs/metadata/overview, https://cloud.google.com/run/docs/securing/service-identity
 """
 
+import functools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+import pytest
+from google.auth._exponential_backoff import ExponentialBackoff
+from google.auth.compute_engine import _metadata
 
 from tests.stack.tokens import TokenIssuer
 
-_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default/"
+_ACCOUNTS = "/computeMetadata/v1/instance/service-accounts/"
+_ACCOUNT = f"{_ACCOUNTS}default/"
 _IDENTITY = f"{_ACCOUNT}identity"
+_TEXT, _JSON = "text/html", "application/json"
 RENEWED_BEFORE = 225
 """Seconds before a token's end at which Google's library gets another one."""
 
@@ -32,6 +39,7 @@ class MetadataServer:
         self.lifetime = 3600
         """Seconds for which tokens are good."""
         self.away = False
+        self.without_account = False
         self.audiences: list[str] = []
         """For whom tokens were asked for, one after the other."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -42,6 +50,17 @@ class MetadataServer:
         """What a process needs in its environment to find it."""
         address = f"127.0.0.1:{self._server.server_port}"
         return {"GCE_METADATA_HOST": address, "GCE_METADATA_IP": address}
+
+    def show_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let this process find it, and no other account."""
+        monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+        monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        # Google's library reads the address once for all, and waits up to 15 s for a server that is away.
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", self.environment["GCE_METADATA_HOST"])
+        quick = functools.partial(ExponentialBackoff, initial_wait_seconds=0.001)
+        monkeypatch.setattr(_metadata, "ExponentialBackoff", quick)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -59,30 +78,35 @@ class MetadataServer:
         email: dict[str, Any] = {} if asked.get("format") == ["full"] else {"email": None, "email_verified": None}
         return self.issuer.mint(self.email, audience=asked["audience"][0], lifetime=self.lifetime, **email)
 
+    def _find(self, url: SplitResult) -> tuple[int, str, str]:
+        """Give status, text and its type."""
+        if url.path == "/":
+            return 200, "", _TEXT
+        if url.path == "/computeMetadata/v1/project/project-id":
+            return 200, "acme-platform", _TEXT
+        if not self.without_account:
+            if url.path == _IDENTITY:
+                return 200, self._identity(url.query), _TEXT
+            if url.path == _ACCOUNT and url.query == "recursive=true":
+                return 200, json.dumps({"aliases": ["default"], "email": self.email, "scopes": []}), _JSON
+            if url.path in (f"{_ACCOUNT}token", f"{_ACCOUNTS}{self.email}/token"):
+                token = {"access_token": "an-access-token", "expires_in": 3600, "token_type": "Bearer"}
+                return 200, json.dumps(token), _JSON
+        return 404, "", _TEXT
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                url = urlsplit(self.path)
                 if owner.away:
                     self._answer(503, "away")
                 elif self.headers.get("Metadata-Flavor") != "Google":
                     self._answer(403, "Missing Metadata-Flavor:Google header.")
-                elif url.path == _IDENTITY:
-                    self._answer(200, owner._identity(url.query))
-                elif url.path == _ACCOUNT and url.query == "recursive=true":
-                    about = {"aliases": ["default"], "email": owner.email, "scopes": []}
-                    self._answer(200, json.dumps(about), "application/json")
-                elif url.path == f"{_ACCOUNT}token" or (url.path.endswith("/token") and owner.email in url.path):
-                    token = {"access_token": "an-access-token", "expires_in": 3600, "token_type": "Bearer"}
-                    self._answer(200, json.dumps(token), "application/json")
-                elif url.path == "/computeMetadata/v1/project/project-id":
-                    self._answer(200, "acme-platform")
                 else:
-                    self._answer(200 if url.path == "/" else 404, "")
+                    self._answer(*owner._find(urlsplit(self.path)))
 
-            def _answer(self, status: int, text: str, kind: str = "text/html") -> None:
+            def _answer(self, status: int, text: str, kind: str = _TEXT) -> None:
                 self.send_response(status)
                 self.send_header("Metadata-Flavor", "Google")
                 self.send_header("Content-Type", kind)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import google.auth
 from google.api_core.client_options import ClientOptions
+from google.auth.transport.requests import Request
 from google.cloud.iam_admin_v1 import IAMAsyncClient
 from google.cloud.run_v2 import (
     ExecutionsAsyncClient,
@@ -63,6 +64,9 @@ class GoogleClient:
         async with self._opening:
             if self._credentials is None:
                 self._credentials, _ = await asyncio.to_thread(google.auth.default, scopes=[_SCOPE])
+            # gRPC would do it too, but what goes wrong in its plugin looks as if Google did not answer.
+            if not self._credentials.valid:
+                await asyncio.to_thread(self._credentials.refresh, Request())
             if kind not in self._clients:
                 endpoint = self._iam_endpoint if kind is IAMAsyncClient else self._run_endpoint
                 options = ClientOptions(api_endpoint=endpoint or None)

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from google.api_core import exceptions
-from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from grpc import RpcError
+from grpc.aio import BaseError
 
 from searchaccess.ports.errors import (
     ExternalError,
@@ -15,33 +16,55 @@ from searchaccess.ports.errors import (
     NotFound,
     PermissionDenied,
     Throttled,
+    TlsNotVerified,
     Unexpected,
     Unreachable,
 )
 
+_TEMPORARY: Final = (Unreachable, "the operator's own account cannot be asked for")
 # https://cloud.google.com/apis/design/errors
 _BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = (
     (exceptions.NotFound, NotFound, "there is no such thing"),
     (exceptions.Unauthenticated, LoginRefused, "the operator's own account is refused"),
     (exceptions.Forbidden, PermissionDenied, "the operator's own account may not read it, or the API is not enabled"),
     (exceptions.TooManyRequests, Throttled, "a quota is used up"),
+    (exceptions.MethodNotImplemented, Unexpected, "it does not know the request"),
+    (exceptions.DataLoss, Unexpected, "its answer is not complete"),
     (exceptions.ServerError, Unreachable, "it does not answer"),
     (exceptions.RetryError, Unreachable, "it does not answer"),
     (exceptions.Aborted, Unreachable, "it broke off"),
     (exceptions.Cancelled, Unreachable, "it broke off"),
     (exceptions.GoogleAPIError, Unexpected, "its answer is not understood"),
-    (TransportError, Unreachable, "the operator's own account cannot be asked for"),
+    (TransportError, *_TEMPORARY),
     (GoogleAuthError, LoginMissing, "the operator has no account of its own: run it with Workload Identity"),
     (RpcError, Unreachable, "it does not answer"),
+    (BaseError, Unreachable, "the connection is closed"),
 )
+# gRPC tells it in words only, as the reason of UNAVAILABLE.
+_NOT_TRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification Check failed")
 
 
 def map_error(what: str, error: Exception) -> ExternalError:
     """Give the port's error. The library's message may have the request in it, so it is left out."""
+    ours, text = _classify(error)
+    return ours(f"{what}: {text}")
+
+
+def _classify(error: Exception) -> tuple[type[ExternalError], str]:
+    if isinstance(error, exceptions.ServiceUnavailable) and any(sign in str(error) for sign in _NOT_TRUSTED):
+        return TlsNotVerified, "its certificate is not trusted"
+    if isinstance(error, RefreshError) and _may_pass(error):
+        return _TEMPORARY
     for kind, ours, text in _BY_KIND:
         if isinstance(error, kind):
-            return ours(f"{what}: {text}")
-    return Unexpected(f"{what}: {type(error).__name__}")
+            return ours, text
+    return Unexpected, type(error).__name__
+
+
+def _may_pass(error: RefreshError) -> bool:
+    """Tell trouble on the way to a token from a refusal: the library keeps the answer, if there was one."""
+    cause = error.__cause__
+    return error.retryable or (isinstance(cause, TransportError) and len(cause.args) == 1)
 
 
 @contextmanager
@@ -53,5 +76,5 @@ def mapped(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (exceptions.GoogleAPIError, GoogleAuthError, RpcError) as error:
+    except (exceptions.GoogleAPIError, GoogleAuthError, RpcError, BaseError) as error:
         raise map_error(what, error) from None
