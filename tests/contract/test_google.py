@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import google.auth
 import grpc
 import pytest
+from google.auth import default as application_default
 from google.cloud import run_v2
 from google.oauth2.credentials import Credentials
 
@@ -43,7 +43,6 @@ SERVICE, POOL, JOB = (
     a_workload("orders", kind) for kind in (WorkloadKind.SERVICE, WorkloadKind.WORKER_POOL, WorkloadKind.JOB)
 )
 ORDERS, OTHER = account("orders"), account("other")
-_APPLICATION_DEFAULT = google.auth.default
 
 
 @pytest.fixture
@@ -229,7 +228,7 @@ async def test_a_request_can_be_called_off(server: GoogleServer, state: GoogleSt
 
 @pytest.fixture
 def metadata(server: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataServer]:  # noqa: ARG001
-    monkeypatch.setattr("google.auth.default", _APPLICATION_DEFAULT)
+    monkeypatch.setattr("google.auth.default", application_default)
     with MetadataServer(TokenIssuer(), account("searchaccess-operator")) as running:
         running.show_to(monkeypatch)
         yield running
