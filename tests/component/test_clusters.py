@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.engine.schedule import CHECK_EVERY
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import MAPPING, ROLE, begin, drift, granted
+from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, condition_in, grant
 
@@ -241,3 +243,61 @@ async def test_nothing_is_written_while_all_is_in_sync(stage: Stage) -> None:
         await stage.quiet()
     assert stage.faults.writes[before:] == []
     assert len([call for call in stage.faults.calls if call.method == "roles"]) <= 6
+
+
+def _private(stage: Stage) -> tuple[str, str]:
+    found = condition_in(stage.cluster(), "Private")
+    return found.get("status", ""), found.get("reason", "")
+
+
+@on_stage
+async def test_a_private_address_is_told_to_be_private(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    assert _private(stage) == ("True", "Private")
+
+
+@on_stage
+async def test_a_public_address_gets_no_login_until_it_is_allowed_by_name(stage: Stage) -> None:
+    stage.addresses["one"] = ("10.0.0.1", "34.76.1.1")
+    await begin(stage, access("orders", grant("orders-*")))
+    assert not stage.connections
+    assert _private(stage) == stage.cluster_ready() == stage.ready("orders") == ("False", "NotPrivate")
+    assert condition_in(stage.cluster(), "Stalled")["status"] == "True"
+    text = condition_in(stage.cluster(), "Private")["message"]
+    assert "one (34.76.1.1) is a public address" in text
+    assert "allowExposure: [PublicAddress]" in text
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(allowExposure=["PublicAddress"]))
+    await stage.quiet()
+    stage.check()
+    assert _private(stage) == ("False", "ExposureAllowed")
+    assert stage.cluster_ready() == ("True", "InSync")
+
+
+@on_stage
+async def test_an_address_that_becomes_public_is_left_alone_and_nothing_is_revoked(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.addresses["one"] = ("34.76.1.1",)
+    await stage.sleep(CHECK_EVERY)
+    await stage.quiet()
+    assert _private(stage) == ("False", "NotPrivate")
+    assert condition_in(stage.cluster(), "Reachable")["reason"] == "NotPrivate"
+    asked = [call for call in stage.faults.calls if call.side == ELASTICSEARCH]
+    await stage.sleep(CHECK_EVERY)
+    assert [call for call in stage.faults.calls if call.side == ELASTICSEARCH] == asked
+    assert granted(stage) == {"orders-*"}
+    stage.addresses["one"] = ("10.0.0.1",)
+    await stage.sleep(CHECK_EVERY)
+    await stage.quiet()
+    stage.check()
+    assert _private(stage) == ("True", "Private")
+
+
+@on_stage
+async def test_of_a_name_that_stands_for_nothing_nothing_is_told(stage: Stage) -> None:
+    stage.addresses["one"] = ()
+    await begin(stage, access("orders", grant("orders-*")))
+    assert _private(stage) == ("", "")
+    stage.addresses["one"] = ("34.76.1.1",)
+    await stage.sleep(CHECK_EVERY)
+    await stage.quiet()
+    assert _private(stage) == ("False", "NotPrivate")

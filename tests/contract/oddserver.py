@@ -24,8 +24,8 @@ def _text(path: Path) -> str:
 
 
 @asynccontextmanager
-async def odd_server(folder: Path, reply: bytes) -> AsyncIterator[tuple[str, str]]:
-    """Serve over TLS; gives the address and the certificate authority."""
+async def odd_server(folder: Path, reply: bytes, *, tls: bool = True) -> AsyncIterator[tuple[str, str]]:
+    """Serve, over TLS or without it; gives the address and the certificate authority."""
     certificate = write_server_certificate(folder)
     authority = _text(certificate.ca_file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -36,7 +36,7 @@ async def odd_server(folder: Path, reply: bytes) -> AsyncIterator[tuple[str, str
         writer.write(reply)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context if tls else None)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        yield f"https://127.0.0.1:{port}", authority
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}", authority

@@ -104,6 +104,20 @@ async def test_a_certificate_of_another_authority_is_not_verified(login: Elastic
         assert type(await _error_of(port.probe())) is TlsNotVerified
 
 
+async def test_a_certificate_that_nobody_wants_to_be_verified(login: ElasticsearchServer) -> None:
+    client = ElasticsearchClient(Connection((login.url,), "", OPERATOR_USER, OPERATOR_PASSWORD, verify=False))
+    assert (await client.facts(REALM)).version
+    await client.close()
+
+
+async def test_plain_http_beside_https(tmp_path: Path) -> None:
+    refused = f"https://127.0.0.1:{free_port()}"
+    async with odd_server(tmp_path, answer("200 OK", '{"a": {}}'), tls=False) as (url, ca):
+        client = ElasticsearchClient(Connection((refused, url), ca, OPERATOR_USER, PASSWORD))
+        assert await client.roles(None) == {"a": {}}
+        await client.close()
+
+
 ODD_SEARCH: list[tuple[str, bytes, type[ExternalError]]] = [
     ("500", answer("500 Oops"), Unreachable),
     ("503", answer("503 Busy", '{"error": {"type": "x", "reason": "no master"}}'), Unreachable),

@@ -13,7 +13,8 @@ from searchaccess.api.crd import CATEGORY, custom_resource_definitions
 from searchaccess.api.reasons import ConditionType, Reason
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchcluster import SearchClusterSpec
-from tests.integration.kind_cases import Case, accepted, rejected
+from tests.integration.cases import Case
+from tests.integration.kind_cases import accepted, rejected
 from tests.stack.kubernetes import KubectlError, KubernetesServers
 
 ROOT = Path(__file__).parents[2]

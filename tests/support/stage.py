@@ -32,6 +32,7 @@ from tests.support.memory_kubernetes import CONTROLLER, Key, MemoryKubernetes, W
 from tests.support.world import CLUSTER, LOGIN, SYSTEM, condition_in
 
 OPERATOR: Final = Operator("default", CONTROLLER)
+PRIVATE_ADDRESS: Final = "10.0.0.1"
 QUIET: Final = 8.0
 """Seconds without a write after which nothing more is to come: longer than any back-off."""
 NEVER_QUIET: Final = 300.0
@@ -84,6 +85,8 @@ class Stage:
     restarts: int = 0
     connections: list[Connection] = field(default_factory=list)
     """All that were opened."""
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By host name, what it resolves to; a private address when it is not here."""
 
     def __post_init__(self) -> None:
         self.kubernetes = MemoryKubernetes(self.faults, self.clock.now)
@@ -148,6 +151,10 @@ class Stage:
     async def find(self, spec: SearchClusterSpec) -> Connection:
         """Read what is needed to connect: the stage is its own connector."""
         return await find_connection(self.kubernetes, spec)
+
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """Look a host name up."""
+        return self.addresses.get(host, (PRIVATE_ADDRESS,))
 
     async def open(self, connection: Connection) -> ElasticsearchPort:
         """Give the server at an address."""

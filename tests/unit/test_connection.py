@@ -47,6 +47,18 @@ CONNECTIONS: list[tuple[str, dict[str, Any], Read, Connection]] = [
     ),
     ("an API key", {}, {LOGIN: {"apiKey": b"aWQ6a2V5\n"}}, Connection((URL,), api_key="aWQ6a2V5")),
     ("a service token", {}, {LOGIN: {"token": b"AAEAAWVs"}}, Connection((URL,), token="AAEAAWVs")),
+    (
+        "whoever answers",
+        {"allowExposure": ["InsecureSkipVerify"]},
+        {LOGIN: USER},
+        Connection((URL,), "", "operator", "geheim", verify=False),
+    ),
+    (
+        "whoever answers, with ECK",
+        {"allowExposure": ["InsecureSkipVerify"], "eck": ECK},
+        {LOGIN: USER},
+        Connection((URL,), "", "operator", "geheim", verify=False),
+    ),
     ("its own identity", {"login": {"googleIdentity": {}}}, {}, Connection((URL,), google_audience=AUDIENCE)),
     (
         "its own identity for another audience",

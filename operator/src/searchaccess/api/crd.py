@@ -57,6 +57,8 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
         }
     if isinstance(schema.get("items"), dict):
         result["items"] = _structural(schema["items"], definitions, in_list=True)
+    if isinstance(schema.get("additionalProperties"), dict):
+        result["additionalProperties"] = _structural(schema["additionalProperties"], definitions, in_list=True)
     return result
 
 

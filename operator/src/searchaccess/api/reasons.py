@@ -16,6 +16,7 @@ class ConditionType(StrEnum):
     IDENTITY_RESOLVED = "IdentityResolved"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
+    PRIVATE = "Private"
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
@@ -64,9 +65,14 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "Somebody changed in Elasticsearch what this object declares, and it still stands: see `status.drift.items`.",
         "Nobody did, or it was put right.",
     ),
+    ConditionType.PRIVATE: ConditionDoc(
+        _CLUSTER,
+        "Every address is https, is verified, and is one that the internet cannot reach.",
+        "It is not. Either `spec.allowExposure` allows it, or the operator refuses to connect; the reason says which.",
+    ),
     ConditionType.REACHABLE: ConditionDoc(
         _CLUSTER,
-        "Elasticsearch answers over verified TLS and takes the operator's login.",
+        "Elasticsearch answers and takes the operator's login.",
         "It does not; the reason says where it ends.",
     ),
     ConditionType.LICENSED: ConditionDoc(
@@ -125,6 +131,10 @@ class Reason(StrEnum):
     CLUSTER_REPLACED = "ClusterReplaced"
     DUPLICATE_CLUSTER = "DuplicateCluster"
     VERSION_UNSUPPORTED = "VersionUnsupported"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    PRIVATE = "Private"
+    EXPOSURE_ALLOWED = "ExposureAllowed"
+    NOT_PRIVATE = "NotPrivate"
     TLS_NOT_VERIFIED = "TlsNotVerified"
     LOGIN_MISSING = "LoginMissing"
     LOGIN_REFUSED = "LoginRefused"
@@ -239,6 +249,26 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
         terminal=True,
     ),
+    Reason.NAMESPACE_NOT_ALLOWED: ReasonDoc(
+        "`allowedNamespaces` of the SearchCluster does not have this namespace. The rights are taken away, whatever "
+        "the object says (`suspend`, `Observe` and `deletionPolicy` too), and come back when it is allowed.",
+        "Ask whoever owns the SearchCluster, or use another one.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.PRIVATE: ReasonDoc("Nobody outside can reach it or listen.", _NOTHING, Who.NOBODY),
+    Reason.EXPOSURE_ALLOWED: ReasonDoc(
+        "The connection is not private, and `allowExposure` (or `cloudId`) of the SearchCluster allows that.",
+        "Nothing to do if that is meant.",
+        Who.SECURITY,
+    ),
+    Reason.NOT_PRIVATE: ReasonDoc(
+        "An address is public, is plain http, or is not verified, and the SearchCluster does not allow that. The login "
+        "was not sent; what was granted stays.",
+        "Use a private address with https, or say in `spec.allowExposure` what is meant.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
     Reason.TLS_NOT_VERIFIED: ReasonDoc(
         "The server's certificate could not be verified.",
         "Put the certificate authority into the SearchCluster's `ca`, or correct the certificate.",
@@ -272,7 +302,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Give it the cluster privilege `monitor`.",
         Who.PLATFORM,
     ),
-    Reason.REACHABLE: ReasonDoc("Elasticsearch answers over verified TLS.", _NOTHING, Who.NOBODY),
+    Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", _NOTHING, Who.NOBODY),
     Reason.IN_USE: ReasonDoc(
         "The SearchCluster is being deleted, but SearchAccesses still use it.",
         "Delete them first, or move them to another SearchCluster.",

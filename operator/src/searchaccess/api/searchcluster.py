@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
+from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.status import SearchClusterStatus
 
 GOOGLE_ISSUER = "https://accounts.google.com"
@@ -32,14 +33,21 @@ Url = Annotated[
     Field(
         max_length=500,
         json_schema_extra=rules(
-            cel("self.startsWith('https://')", "use https://: over plain http everybody on the way can read the token"),
             cel(
-                f"isURL(self) && url(self).getHostname() != '' && !{matches('[@?#]')}",
+                f"self.matches('^https?://') && isURL(self) && url(self).getHostname() != '' && !{matches('[@?#]')}",
                 "write https://host:port, without user, password or query; the login belongs into a Secret",
             ),
         ),
     ),
 ]
+
+
+class Exposure(StrEnum):
+    """A way in which a connection is not private."""
+
+    PUBLIC_ADDRESS = "PublicAddress"
+    PLAIN_HTTP = "PlainHttp"
+    INSECURE_SKIP_VERIFY = "InsecureSkipVerify"
 
 
 class MappingKind(StrEnum):
@@ -245,7 +253,16 @@ class DriftSettings(ApiModel):
 
 _NO_ADDRESS = "say where the cluster is: urls, cloudId or eck"
 _TWO_ADDRESSES = "cloudId is the address already: remove urls and eck, or cloudId"
+_PLAIN_HTTP = (
+    "use https://: over plain http everybody on the way can read the token "
+    "(where nobody can: allowExposure: [PlainHttp])"
+)
+_NOTHING_TO_VERIFY = "with allowExposure: [InsecureSkipVerify] nothing is verified: remove ca, or better that"
 _NO_LOGIN = "say how the operator logs in: login.secretRef or login.googleIdentity (only eck brings a user of its own)"
+
+
+def _allows(exposure: Exposure) -> str:
+    return f"(has(self.allowExposure) && '{exposure}' in self.allowExposure)"
 
 
 class SearchClusterSpec(ApiModel):
@@ -256,12 +273,17 @@ class SearchClusterSpec(ApiModel):
             cel("has(self.urls) || has(self.cloudId) || has(self.eck)", _NO_ADDRESS),
             cel("!has(self.cloudId) || !(has(self.urls) || has(self.eck))", _TWO_ADDRESSES),
             cel("has(self.login) || has(self.eck)", _NO_LOGIN),
+            cel(
+                f"!has(self.urls) || {_allows(Exposure.PLAIN_HTTP)} || self.urls.all(u, u.startsWith('https://'))",
+                _PLAIN_HTTP,
+            ),
+            cel(f"!has(self.ca) || !{_allows(Exposure.INSECURE_SKIP_VERIFY)}", _NOTHING_TO_VERIFY),
         )
     }
 
     urls: Annotated[list[Url], Field(min_length=1, max_length=10)] | None = None
     """Addresses of the cluster's nodes or of a load balancer, such as `https://elasticsearch.example.com:9200`.
-    https only. When one does not answer, the next is tried."""
+    https, and not public, unless `allowExposure` says otherwise. When one does not answer, the next is tried."""
 
     cloud_id: Annotated[
         str | None,
@@ -284,11 +306,22 @@ class SearchClusterSpec(ApiModel):
     ca: Certificates | None = None
     """Certificate authorities to trust; the system's when absent."""
 
+    allow_exposure: Annotated[
+        list[Exposure], Field(max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ] = []
+    """What is allowed although it is not private; anything else is refused before the login is sent. `PublicAddress`:
+    addresses that the whole internet can reach (`cloudId` implies it). `PlainHttp`: `http://`, so that everybody on the
+    way can read the login. `InsecureSkipVerify`: any certificate, so that whoever answers gets the login."""
+
     login: Login | None = None
     """The operator's own login. Required except with `eck`."""
 
     identity: ClusterIdentity
     """How callers' identity is checked."""
+
+    allowed_namespaces: AllowedNamespaces | None = None
+    """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
+    rights, and loses what it had."""
 
     mapping: MappingKind = MappingKind.ROLE_TEMPLATE
     """`RoleTemplate`: one role mapping, written once, makes each caller's role name from its principal.
@@ -305,6 +338,12 @@ class SearchClusterSpec(ApiModel):
             raise ValueError(_TWO_ADDRESSES)
         if not (self.login or self.eck):
             raise ValueError(_NO_LOGIN)
+        if Exposure.PLAIN_HTTP not in self.allow_exposure and not all(
+            url.startswith("https://") for url in self.urls or ()
+        ):
+            raise ValueError(_PLAIN_HTTP)
+        if self.ca and Exposure.INSECURE_SKIP_VERIFY in self.allow_exposure:
+            raise ValueError(_NOTHING_TO_VERIFY)
         return self
 
 

@@ -19,7 +19,7 @@ OLDEST: Final = (8, 15)
 _NO_UUID: Final = frozenset({"", "_na_"})
 """What Elasticsearch answers before the cluster has formed."""
 
-_HOST: Final = re.compile(r"https://[^/@?#\s]+(/[^@?#\s]*)?")
+_HOST: Final = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
 """Licences with document- and field-level security and the JWT realm. https://www.elastic.co/subscriptions"""
@@ -66,8 +66,6 @@ class Cluster:
 def _problems(spec: SearchClusterSpec) -> str:
     """Say what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
     for url in spec.urls or ():
-        if not url.startswith("https://"):
-            return "spec.urls: only https:// addresses are allowed"
         if not _HOST.fullmatch(url):
             return "spec.urls: write https://host:port, without user, password or query; a login belongs into a Secret"
     # In the rules of a role mapping * and / have a meaning: any realm would do.

@@ -8,6 +8,7 @@ from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.cluster import Cluster, ClusterFacts
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+from searchaccess.core.exposure import Exposed, describe_exposures
 from searchaccess.core.notes import Note
 from searchaccess.core.realm import explain
 from searchaccess.core.report import EVENT_LIMIT, Failure, stalled_of
@@ -43,6 +44,8 @@ class ClusterReport:
     """The pinned uuid."""
     url: str = ""
     """First of its addresses."""
+    exposed: tuple[Exposed, ...] | None = None
+    """How the connection is not private; None: not looked at yet."""
 
 
 def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
@@ -56,10 +59,11 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
     before = previous or {}
     cluster, facts, failure = report.cluster, report.facts, report.failure
     conditions = Conditions(previous, cluster.generation, now)
+    _mark_private(conditions, report)
     if failure and failure.reason not in _NOT_ABOUT_REACHING:
         conditions.mark(ConditionType.REACHABLE, FALSE, failure.reason, failure.message)
     elif facts:
-        conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers over verified TLS")
+        conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers")
     if facts:
         _mark_licence(conditions, facts, licensed=report.licensed)
         _mark_realm(conditions, facts, cluster.eck)
@@ -109,6 +113,18 @@ def _problem(report: ClusterReport) -> Failure | None:
     if facts.mismatches:
         return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
     return None
+
+
+def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
+    if report.failure and report.failure.reason is Reason.NOT_PRIVATE:
+        conditions.mark(ConditionType.PRIVATE, FALSE, Reason.NOT_PRIVATE, report.failure.message)
+    elif report.exposed is None:
+        conditions.keep(ConditionType.PRIVATE)
+    elif report.exposed:
+        text = describe_exposures(report.exposed)
+        conditions.mark(ConditionType.PRIVATE, FALSE, Reason.EXPOSURE_ALLOWED, text)
+    else:
+        conditions.mark(ConditionType.PRIVATE, TRUE, Reason.PRIVATE, "https, verified, no public address")
 
 
 def _mark_licence(conditions: Conditions, facts: ClusterFacts, *, licensed: bool) -> None:

@@ -5,9 +5,9 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from searchaccess.api.searchcluster import ClientAuthentication, SearchClusterSpec
+from searchaccess.api.searchcluster import ClientAuthentication, Exposure, SearchClusterSpec
 
 _CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _CLOUD_PORT: Final = 443
@@ -47,6 +47,8 @@ class Connection:
     """Audience of the operator's own identity tokens, which are got anew all the time."""
     client_secret: str = field(default="", repr=False)
     """The realm's shared client secret, which goes with a token."""
+    verify: bool = True
+    """Whether the server's certificate is verified."""
 
 
 # https://www.elastic.co/guide/en/cloud-on-k8s/current/k8s-accessing-elastic-services.html
@@ -64,6 +66,8 @@ _ECK_USER: Final = "elastic"
 def _ca_place(spec: SearchClusterSpec) -> tuple[Source, str] | None:
     """Say in which key of which object the certificates are; None: in none."""
     ca = spec.ca
+    if Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure:
+        return None
     if ca and ca.secret_ref:
         return Source("Secret", ca.secret_ref.namespace, ca.secret_ref.name), ca.secret_ref.key
     if ca and ca.config_map_ref:
@@ -103,7 +107,8 @@ def build_connection(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str,
         Incomplete: something is missing or cannot be used.
     """
     other = cloud_url(spec.cloud_id) if spec.cloud_id else _eck_url(spec)
-    return Connection(tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read))
+    skips = Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure
+    return Connection(tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read), verify=not skips)
 
 
 def _value(source: Source, key: str, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
@@ -128,7 +133,7 @@ def _ca(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | Non
     return text
 
 
-def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, str]:
+def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, Any]:
     if spec.login and spec.login.google_identity:
         return _google_login(spec, read)
     source = _login_source(spec)

@@ -8,6 +8,7 @@ from searchaccess.api.reasons import Reason
 from searchaccess.api.status import Drift
 from searchaccess.core.cluster import Cluster, ClusterFacts
 from searchaccess.core.connection import Connection
+from searchaccess.core.exposure import Exposed
 from searchaccess.core.ownership import Operator
 from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, Gate
@@ -45,6 +46,8 @@ class Knowledge:
     uuid: str = ""
     url: str = ""
     """First of the addresses."""
+    exposed: tuple[Exposed, ...] | None = None
+    """How the connection is not private; None: not looked at yet."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
     closed: Failure | None = None

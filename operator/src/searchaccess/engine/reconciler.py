@@ -12,6 +12,8 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.cluster import Cluster, judge
+from searchaccess.core.connection import Connection
+from searchaccess.core.exposure import allowed_exposures, find_exposures, hosts_of, refusal
 from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
@@ -22,7 +24,7 @@ from searchaccess.engine.passes import Pass
 from searchaccess.engine.schedule import Schedule, seconds
 from searchaccess.engine.telling import Teller, cluster_ref, tell_cluster, waits
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, NotPrivate
 
 log = structlog.get_logger(__name__)
 
@@ -208,6 +210,7 @@ class Reconciler:
             session = None
         if session is None or self._schedule.check_due():
             connection = await self._connector.find(spec)
+            await self._expect_private(spec, connection)
         else:
             connection = session.connection
         if session is not None and connection == session.connection:
@@ -216,10 +219,25 @@ class Reconciler:
         await self._disconnect()
         port = await self._connector.open(connection)
         self._session = Session(cluster, connection, port, self._knowledge)
-        self._knowledge.url = connection.urls[0]
         self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
         dirty.cluster = True
         return self._session
+
+    async def _expect_private(self, spec: SearchClusterSpec, connection: Connection) -> None:
+        """Look whether others could listen, before the login is sent.
+
+        Raises:
+            NotPrivate: they could, and nobody allowed that.
+        """
+        hosts = hosts_of(connection)
+        found = await asyncio.gather(*(self._connector.resolve(host) for host in hosts))
+        exposed = find_exposures(connection, dict(zip(hosts, found, strict=True)))
+        self._knowledge.url = connection.urls[0]
+        # What cannot be looked up now cannot be connected to either, but it is not known to be private.
+        self._knowledge.exposed = exposed if exposed or all(found) else None
+        if refused := refusal(exposed, allowed_exposures(spec)):
+            await self._disconnect()
+            raise NotPrivate(refused)
 
     async def _disconnect(self) -> None:
         if self._session is not None:

@@ -152,6 +152,7 @@ def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: P
         probe=probe,
         uuid=knowledge.uuid,
         url=knowledge.url,
+        exposed=knowledge.exposed,
     )
     previous = record.status
     status = build_cluster_status(report, previous, around.clock.now())

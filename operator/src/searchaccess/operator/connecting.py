@@ -1,6 +1,7 @@
 """Opens connections to Elasticsearch from what SearchClusters and their Secrets say."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,15 @@ class Connections:
     async def find(self, spec: SearchClusterSpec) -> Connection:
         """Read what is needed to connect."""
         return await find_connection(self._kubernetes, spec)
+
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """Look a host name up, as the client will."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return ()
+        # An IPv6 address may have a zone (%eth0), which is of this machine only.
+        return tuple(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
 
     async def open(self, connection: Connection) -> ElasticsearchPort:
         """Open a connection."""

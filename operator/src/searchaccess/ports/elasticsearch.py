@@ -82,6 +82,9 @@ class Connector(Protocol):
             ExternalError: it could not be read.
         """
 
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """Give the addresses (IPv4, IPv6) that a host name stands for; none: it stands for none now."""
+
     async def open(self, connection: Connection) -> ElasticsearchPort:
         """Open a connection. Nothing is asked of the cluster yet.
 

@@ -14,7 +14,8 @@ ExternalError
  │    ├── NotSupported         not Elasticsearch, or too old
  │    └── NotFound             404
  └── TerminalError             the same request will never succeed
-      └── Rejected             400, 413, 422
+      ├── Rejected             400, 413, 422
+      └── NotPrivate           others could listen, and nobody allowed that
 """
 
 from typing import ClassVar
@@ -106,3 +107,9 @@ class Rejected(TerminalError):
     """The server refused the content of a request."""
 
     reason = Reason.REJECTED
+
+
+class NotPrivate(TerminalError):
+    """A connection is not private, and that is not allowed."""
+
+    reason = Reason.NOT_PRIVATE

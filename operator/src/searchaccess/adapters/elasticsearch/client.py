@@ -5,6 +5,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from elastic_transport import NodeConfig
+from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import map_item, mapped
@@ -38,11 +40,10 @@ class ElasticsearchClient:
     def __init__(self, connection: Connection, token: Callable[[], Awaitable[str]] | None = None) -> None:
         self._token = token
         self._client = AsyncElasticsearch(
-            list(connection.urls),
+            _nodes(connection),
             basic_auth=(connection.username, connection.password) if connection.username else None,
             api_key=connection.api_key or None,
             bearer_auth=connection.token or None,
-            ssl_context=ssl.create_default_context(cadata=connection.ca or None),
             request_timeout=REQUEST_TIMEOUT,
             connections_per_node=_CONNECTIONS,
             # The next address is tried at once when one does not answer.
@@ -199,6 +200,16 @@ class ElasticsearchClient:
     async def close(self) -> None:
         """Close connections."""
         await self._client.close()
+
+
+def _nodes(connection: Connection) -> list[NodeConfig]:
+    """Give the addresses, each with its way of TLS: it cannot be said for all if one of them is plain http."""
+    context = ssl.create_default_context(cadata=connection.ca or None)
+    if not connection.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    nodes = (url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls)
+    return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
 
 
 def _refused(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,229 @@
+"""What the API server takes and refuses of a SearchCluster, as sentences."""
+
+from typing import Any
+
+from tests.integration.cases import Cases, numbered
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
+ECK = {"namespace": "logging", "name": "quickstart"}
+KEY = {"namespace": "searchaccess-system", "name": "authority"}
+REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
+
+_PLAIN_URL = "use https://: over plain http everybody on the way can read the token"
+_BAD_URL = "write https://host:port, without user, password or query"
+_PROBE = "write a duration between 500ms and 1h, such as 2s"
+_SWEEP = "write a duration between 5s and 24h, such as 5m"
+_REALM_NAME = "write the realm's name alone: google for xpack.security.authc.realms.jwt.google"
+
+
+def _realm(**changes: str) -> dict[str, Any]:
+    return {"identity": {"jwtRealm": {"name": "google", "audience": "https://es.example.com"} | changes}}
+
+
+def _login(namespace: str, name: str) -> dict[str, Any]:
+    return {"login": {"secretRef": {"namespace": namespace, "name": name}}}
+
+
+def _reject_connections(cases: Cases) -> None:
+    cases.cluster("no address at all", {"urls": None}, "say where the cluster is: urls, cloudId or eck")
+    cases.cluster("no login", {"login": None}, "say how the operator logs in: login.secretRef or login.googleIdentity")
+    two = "cloudId is the address already: remove urls and eck, or cloudId"
+    cases.cluster("an address and a Cloud ID", {"cloudId": CLOUD_ID}, two)
+    cases.cluster("a Cloud ID and ECK", {"urls": None, "cloudId": CLOUD_ID, "eck": ECK}, two)
+    for bad in ("", "prod", "prod:", "prod:a b", "a:b:Yw=="):
+        cases.cluster(f"the Cloud ID {bad!r}", {"urls": None, "cloudId": bad}, "write the Cloud ID as the deployment's")
+    long = {"urls": None, "cloudId": "prod:".ljust(1001, "a")}
+    cases.cluster("a Cloud ID of 1001 characters", long, "may not be more than 1000")
+    for field, most in (("namespace", 63), ("name", 36)):
+        rest = {key: value for key, value in ECK.items() if key != field}
+        cases.cluster(f"ECK without a {field}", {"eck": rest}, f"spec.eck.{field}: Required value")
+        cases.cluster(f"ECK with an empty {field}", {"eck": ECK | {field: ""}}, "should be at least 1 chars long")
+        cases.cluster(f"ECK with too long a {field}", {"eck": ECK | {field: "a" * (most + 1)}}, f"more than {most}")
+    one = "exactly one of inline, secretRef and configMapRef"
+    cases.cluster("an empty ca", {"ca": {}}, one)
+    cases.cluster("certificates in two places", {"ca": {"inline": CERTIFICATE, "secretRef": KEY}}, one)
+    for place in ("secretRef", "configMapRef"):
+        for field in ("namespace", "name"):
+            rest = {key: value for key, value in KEY.items() if key != field}
+            cases.cluster(f"certificates in a {place} without a {field}", {"ca": {place: rest}}, "Required value")
+        for field, most in (("namespace", 63), ("name", 253), ("key", 253)):
+            for text, says in (("", "should be at least 1 chars long"), ("a" * (most + 1), f"more than {most}")):
+                case = f"certificates in a {place} with a {field} of {len(text)} characters"
+                cases.cluster(case, {"ca": {place: KEY | {field: text}}}, says)
+
+
+def _reject_logins(cases: Cases) -> None:
+    one = "exactly one of secretRef and googleIdentity"
+    cases.cluster("a login by no way", {"login": {}}, one)
+    cases.cluster("a login by two ways", {"login": _login("a", "b")["login"] | {"googleIdentity": {}}}, one)
+    for field, most in (("namespace", 63), ("name", 253)):
+        for text, says in ((None, "Required value"), ("", "at least 1 chars"), ("a" * (most + 1), f"more than {most}")):
+            given: dict[str, str | None] = {**REALM_SECRET, field: text}
+            reference = {key: value for key, value in given.items() if value is not None}
+            own = {"login": {"googleIdentity": {"clientSecretRef": reference}}}
+            cases.cluster(f"a client secret with a {field} of {len(text or '')} characters", own, says)
+    for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
+        identity = {"login": {"googleIdentity": {"audience": text}}}
+        cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
+    cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
+    cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
+    cases.cluster("an empty namespace of the Secret", _login("", "a"), "should be at least 1 chars long")
+    cases.cluster("an empty name of the Secret", _login("a", ""), "should be at least 1 chars long")
+    cases.cluster("a namespace of 64 characters", _login("a" * 64, "a"), "may not be more than 63")
+    cases.cluster("a Secret's name of 254 characters", _login("a", "a" * 254), "may not be more than 253")
+
+
+def _namespaces(**changes: Any) -> dict[str, Any]:
+    return {"allowedNamespaces": changes}
+
+
+def _labels(**changes: Any) -> dict[str, Any]:
+    requirement = {"key": "team", "operator": "In", "values": ["shop"]} | changes
+    return _namespaces(
+        selector={"matchExpressions": [{key: value for key, value in requirement.items() if value is not None}]}
+    )
+
+
+def _reject_namespaces(cases: Cases) -> None:
+    cases.cluster("allowed namespaces that name none", _namespaces(), "say which namespaces: names, selector or both")
+    cases.cluster("no namespace", _namespaces(names=[]), "should have at least 1 items")
+    cases.cluster("201 namespaces", _namespaces(names=numbered(201)), "must have at most 200 items")
+    cases.cluster("a namespace twice", _namespaces(names=["shop", "shop"]), "Duplicate value")
+    for text, says in (("", "should be at least 1 chars long"), ("a" * 64, "may not be more than 63")):
+        cases.cluster(f"a namespace of {len(text)} characters", _namespaces(names=[text]), says)
+    empty: tuple[dict[str, Any], ...] = ({}, {"matchLabels": {}}, {"matchExpressions": []})
+    for selector in empty:
+        cases.cluster(f"the selector {selector}", _namespaces(selector=selector), "an empty selector would allow every")
+    labels = dict.fromkeys(numbered(21), "x")
+    cases.cluster("21 labels", _namespaces(selector={"matchLabels": labels}), "must have at most 20 items")
+    long = {"matchLabels": {"team": "a" * 64}}
+    cases.cluster("a label of 64 characters", _namespaces(selector=long), "may not be more than 63")
+    many = {"matchExpressions": [{"key": name, "operator": "Exists"} for name in numbered(21)]}
+    cases.cluster("21 requirements", _namespaces(selector=many), "must have at most 20 items")
+    for field in ("key", "operator"):
+        cases.cluster(f"a requirement without {field}", _labels(**{field: None}), f"{field}: Required value")
+    for text, says in (("", "should be at least 1 chars long"), ("a" * 318, "may not be more than 317")):
+        cases.cluster(f"a label's key of {len(text)} characters", _labels(key=text), says)
+    cases.cluster("an unknown operator", _labels(operator="Equals"), "Unsupported value")
+    needs = "In and NotIn need values; Exists and DoesNotExist have none"
+    for changes in ({"values": None}, {"operator": "NotIn", "values": []}, {"operator": "Exists"},
+                    {"operator": "DoesNotExist"}):  # fmt: skip
+        cases.cluster(f"the requirement {changes}", _labels(**changes), needs)
+    cases.cluster("51 values", _labels(values=numbered(51)), "must have at most 50 items")
+    cases.cluster("a value of 64 characters", _labels(values=["a" * 64]), "may not be more than 63")
+
+
+def _reject_identities(cases: Cases) -> None:
+    cases.cluster("an unknown claim as principal", _realm(principal="azp"), 'supported values: "email", "sub"')
+    for field, text in (("refreshEvery", "29s"), ("refreshEvery", "25h"), ("gracePeriod", "721h")):
+        identity = _realm()["identity"] | {"cloudRun": {field: text}}
+        says = (
+            "write a duration between 30s and 24h"
+            if field == "refreshEvery"
+            else "write a duration between 0s and 720h"
+        )
+        cases.cluster(f"{field} of {text}", {"identity": identity}, says)
+    for field in ("refreshEvery", "gracePeriod"):
+        for text, says in (("soon", "write a duration between"), ("1s" * 11, "may not be more than 20")):
+            identity = _realm()["identity"] | {"cloudRun": {field: text}}
+            cases.cluster(f"{field} of {text}", {"identity": identity}, says)
+
+
+def reject_clusters(cases: Cases) -> None:
+    """Add every CEL rule and every limit of the schema, broken."""
+    _reject_connections(cases)
+    cases.cluster("a name of 64 characters", {}, "give it a name of at most 63 characters", name="a" * 64)
+    cases.cluster("identity must be there", {"identity": None}, "spec.identity: Required value")
+    cases.cluster("no address", {"urls": []}, "should have at least 1 items")
+    cases.cluster("eleven addresses", {"urls": [f"https://es{n}:9200" for n in range(11)]}, "at most 10 items")
+    cases.cluster("an address of 501 characters", {"urls": ["https://".ljust(501, "a")]}, "may not be more than 500")
+    cases.cluster("plain http", {"urls": ["https://es:9200", "http://es:9200"]}, _PLAIN_URL)
+    other = {"urls": ["http://es:9200"], "allowExposure": ["PublicAddress", "InsecureSkipVerify"]}
+    cases.cluster("plain http where something else is allowed", other, _PLAIN_URL)
+    both = {"ca": {"inline": CERTIFICATE}, "allowExposure": ["InsecureSkipVerify"]}
+    cases.cluster("certificates that are not looked at", both, "InsecureSkipVerify] nothing is verified: remove ca")
+    cases.cluster("an unknown exposure", {"allowExposure": ["Everything"]}, "Unsupported value")
+    cases.cluster("an exposure twice", {"allowExposure": ["PlainHttp"] * 2}, "Duplicate value")
+    cases.cluster("four exposures", {"allowExposure": ["PlainHttp"] * 4}, "at most 3 items")
+    for url in (
+        "es:9200",
+        "HTTPS://es:9200",
+        "ftp://es",
+        "http://",
+        "https://",
+        "https://:9200",
+        "https://u:p@es:9200",
+        "https://es?x=y",
+        "https://es#x",
+        "https://e s",
+    ):
+        cases.cluster(f"the address {url}", {"urls": [url]}, _BAD_URL)
+    cases.cluster("a file name as ca", {"ca": {"inline": "/etc/ca.crt"}}, "write certificates in PEM form")
+    key = f"{CERTIFICATE}-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
+    cases.cluster("a private key in ca", {"ca": {"inline": key}}, "a private key does not belong here")
+    big = {"ca": {"inline": CERTIFICATE.ljust(65537, "\n")}}
+    cases.cluster("a ca of more than 64 KiB", big, "may not be more than 65536")
+    _reject_logins(cases)
+    cases.cluster("no way to check identity", {"identity": {}}, "spec.identity.jwtRealm: Required value")
+    cases.cluster("a realm without a name", {"identity": {"jwtRealm": {"audience": "a"}}}, "name: Required value")
+    cases.cluster("a realm without audience", {"identity": {"jwtRealm": {"name": "a"}}}, "audience: Required value")
+    for name in ("", "xpack.security.authc.realms.jwt.google", "goo gle"):
+        cases.cluster(f"the realm {name!r}", _realm(name=name), _REALM_NAME)
+    cases.cluster("a realm of 101 characters", _realm(name="a" * 101), "may not be more than 100")
+    cases.cluster("an unknown client authentication", _realm(clientAuthentication="shared_secret"), "Unsupported value")
+    _reject_identities(cases)
+    _reject_namespaces(cases)
+    for field in ("audience", "issuer"):
+        cases.cluster(f"an empty {field}", _realm(**{field: ""}), "should be at least 1 chars long")
+        cases.cluster(f"{field} of 501 characters", _realm(**{field: "a" * 501}), "may not be more than 500")
+    cases.cluster("an unknown mapping", {"mapping": "Template"}, 'supported values: "RoleTemplate", "PerPrincipal"')
+    for duration in ("", "2", "1d", "-2s", "2 s", "499ms", "0s", "61m", "1h1ms", "9999999h", "s"):
+        cases.cluster(f"probeEvery {duration!r}", {"drift": {"probeEvery": duration}}, _PROBE)
+    for duration in ("", "5", "7d", "4s", "4999ms", "24h1s", "9999999h"):
+        cases.cluster(f"sweepEvery {duration!r}", {"drift": {"sweepEvery": duration}}, _SWEEP)
+    for field in ("probeEvery", "sweepEvery"):
+        cases.cluster(f"{field} of 21 characters", {"drift": {field: f"{'1s' * 10}1"}}, "may not be more than 20")
+
+
+def accept_clusters(cases: Cases) -> None:
+    """Add what must be taken: the usual, and everything at its limit."""
+    for url in ("https://es", "https://es:9200", "https://10.0.0.1:9200/path", "https://[::1]:9200"):
+        cases.cluster(f"the address {url}", {"urls": [url]})
+    every = {"urls": ["http://es", "https://es"], "allowExposure": ["PublicAddress", "PlainHttp", "InsecureSkipVerify"]}
+    cases.cluster("every exposure allowed", every)
+    cases.cluster("two certificates as ca", {"ca": {"inline": CERTIFICATE * 2}})
+    for place in ("secretRef", "configMapRef"):
+        cases.cluster(f"certificates in a {place}", {"ca": {place: KEY}})
+    cases.cluster("certificates under another key", {"ca": {"secretRef": KEY | {"key": "a" * 253}}})
+    cases.cluster("a Cloud ID", {"urls": None, "cloudId": CLOUD_ID})
+    cases.cluster("a Cloud ID without a name", {"urls": None, "cloudId": f":{'a' * 999}"})
+    cases.cluster("the operator's own identity", {"login": {"googleIdentity": {}}})
+    cases.cluster(
+        "principals by sub, followed closely",
+        {"identity": _realm(principal="sub")["identity"] | {"cloudRun": {"refreshEvery": "30s", "gracePeriod": "0s"}}},
+    )
+    cases.cluster(
+        "a realm with a shared client secret",
+        _realm(clientAuthentication="SharedSecret") | {"login": {"googleIdentity": {"clientSecretRef": REALM_SECRET}}},
+    )
+    cases.cluster("the same for an audience", {"login": {"googleIdentity": {"audience": "a" * 500}}})
+    cases.cluster("ECK alone", {"urls": None, "login": None, "eck": ECK})
+    cases.cluster("ECK with another address and login", {"eck": {"namespace": "a" * 63, "name": "a" * 36}})
+    cases.cluster("200 namespaces by name", _namespaces(names=numbered(200, 63)))
+    names = [{"key": name.ljust(317, "x"), "operator": "NotIn", "values": numbered(50, 63)} for name in numbered(19)]
+    selector = {
+        "matchLabels": dict.fromkeys(numbered(20), "x" * 63),
+        "matchExpressions": [*names, {"key": "team", "operator": "Exists"}],
+    }
+    cases.cluster("namespaces by many labels", _namespaces(selector=selector))
+    cases.cluster("namespaces by name and label", _namespaces(names=["shop"], selector={"matchLabels": {"team": ""}}))
+    cases.cluster("one role mapping for each principal", {"mapping": "PerPrincipal"})
+    for least, most in (("500ms", "5s"), ("1h", "24h"), ("1.5s", "1h30m"), ("3600s", "1440m")):
+        drift = {"probeEvery": least, "sweepEvery": most}
+        cases.cluster(f"probeEvery {least} and sweepEvery {most}", {"drift": drift})
+    cases.cluster("another issuer", _realm(issuer="https://issuer.example.com", name="Goo_gle-1"))
+    cases.cluster("a name of 63 characters", {}, name="a" * 63)
+    urls = [f"https://es{number}".ljust(500, "a") for number in range(10)]
+    cases.cluster("ten addresses of 500 characters and a ca of 64 KiB",
+                  {"urls": urls, "ca": {"inline": CERTIFICATE.ljust(65536, "\n")}})  # fmt: skip
