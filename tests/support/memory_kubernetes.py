@@ -15,7 +15,7 @@ from searchaccess.core.connection import Source
 from searchaccess.core.notes import Note
 from searchaccess.engine.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
-from searchaccess.ports.kubernetes import ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 from tests.support.faults import Call, Faults
 
 SIDE: Final = "kubernetes"
@@ -58,6 +58,8 @@ class MemoryKubernetes:
         """Secrets and ConfigMaps."""
         self.events: list[tuple[ObjectRef, Note]] = []
         self.watchers: list[Watcher] = []
+        self.namespaces: dict[str, dict[str, str]] = {"shop": {}, "billing": {}}
+        """By name, their labels."""
         self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
         """Called with every object whose finalizers the operator is about to replace, and with the new ones."""
 
@@ -131,6 +133,15 @@ class MemoryKubernetes:
             return Page(page, token)
 
         return await self._faults.perform(Call(SIDE, "list_page", (plural,)), read)
+
+    async def list_namespaces(self, following: str = "") -> NamespacePage:
+        def read() -> NamespacePage:
+            names = sorted(self.namespaces)
+            start = int(following or 0)
+            part = {name: dict(self.namespaces[name]) for name in names[start : start + PAGE]}
+            return NamespacePage(part, str(start + PAGE) if start + PAGE < len(names) else "")
+
+        return await self._faults.perform(Call(SIDE, "list_namespaces"), read)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         call = Call(SIDE, "replace_status", (ref.name,), write=True)

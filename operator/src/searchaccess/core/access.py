@@ -19,6 +19,7 @@ from searchaccess.api.searchaccess import (
 )
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.actions import letters_of, privileges_of
+from searchaccess.core.admission import Admission
 from searchaccess.core.canonical import NO_INDEX, Entry, canonical_json, canonical_query, digest
 from searchaccess.core.identity import Identity, State
 from searchaccess.core.lucene import PatternError, check_index_pattern
@@ -84,6 +85,8 @@ class Access:
     """Why the spec cannot be applied; empty: it can."""
     identity: Identity | None = None
     """What is known of the subject; None: nothing needs to be."""
+    admission: Admission = Admission.ALLOWED
+    """Whether its SearchCluster takes SearchAccesses of its namespace."""
 
     @property
     def principal(self) -> str:

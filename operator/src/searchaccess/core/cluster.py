@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.realm import Mismatch, WantedRealm, explain
@@ -55,6 +56,11 @@ class Cluster:
             return None
         realm = self.spec.identity.jwt_realm
         return WantedRealm(realm.name, realm.audience, realm.issuer, realm.principal, realm.client_authentication)
+
+    @property
+    def allowed_namespaces(self) -> AllowedNamespaces | None:
+        """Namespaces whose SearchAccesses may refer to it; None: all."""
+        return self.spec.allowed_namespaces if self.spec else None
 
     @property
     def eck(self) -> str:

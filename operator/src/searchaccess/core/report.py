@@ -91,7 +91,9 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     """Give Ready's status, reason and message."""
     access, stance, finding = facts.access, facts.stance, facts.finding
     failure = facts.failure
-    if stance.reason is not None:
+    if stance.do is Do.REMOVE and failure and not access.deleted_at:
+        failure = Failure(failure.reason, f"{stance.message}; its rights are not confirmed gone: {failure.message}")
+    elif stance.reason is not None:
         failure = Failure(stance.reason, stance.message)
     elif finding.conflict:
         text = (
@@ -209,7 +211,7 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
-    if facts.access.has_nobody:
+    if facts.access.has_nobody or (facts.stance.do is Do.REMOVE and facts.failure is None):
         # Its rights were taken away: to have them again is no drift.
         return None
     known = previous.get("elasticsearch")

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.access import Access
+from searchaccess.core.admission import Admission
 from searchaccess.core.identity import State
 
 
@@ -75,7 +76,15 @@ def unresolved(access: Access) -> "Stance":
     return Stance(Do.HOLD, Reason.IDENTITY_UNKNOWN, why)
 
 
-def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: PLR0911 - reads as a table
+def refused(access: Access) -> Stance:
+    """Take the rights of a SearchAccess away whose namespace is not allowed, whatever it says itself."""
+    if access.deleted_at:
+        return Stance(Do.REMOVE)
+    message = f"SearchCluster {access.cluster} does not allow the namespace {access.namespace}"
+    return Stance(Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED, message)
+
+
+def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: C901, PLR0911 - reads as a table
     """Decide what may be done about a SearchAccess.
 
     Args:
@@ -83,9 +92,13 @@ def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: 
         gate: what the state of its cluster allows.
         rejection: why Elasticsearch refused this very generation; empty: it did not.
     """
+    if access.admission is Admission.REFUSED:
+        return refused(access)
     if access.deleted_at:
         # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
         return Stance(Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy])
+    if access.admission is Admission.UNKNOWN:
+        return Stance(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
     if access.invalid:
         return Stance(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
     if access.suspend:

@@ -15,6 +15,7 @@ from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Surroundings
 from searchaccess.engine.identities import Identities
+from searchaccess.engine.namespaces import NamespaceLabels
 from searchaccess.engine.reconciler import Peers, Reconciler
 from searchaccess.engine.telling import Teller
 from searchaccess.ports.elasticsearch import Connector
@@ -50,6 +51,7 @@ class Host:
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
         self._relist = asyncio.Event()
+        self._labels = NamespaceLabels(around.inventory, around.kubernetes)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
 
@@ -60,6 +62,7 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._around.outbox.run())
                 group.create_task(self._list_again())
+                group.create_task(self._labels.run())
                 group.create_task(Identities(self._around.inventory, self._around.google, self._around.clock).run())
                 self._start_missing(group)
                 self.listed.set()
@@ -90,7 +93,12 @@ class Host:
                 log.warning("cannot list", error=error.message)
                 await asyncio.sleep(backoff.next())
             else:
-                return
+                break
+        try:
+            await self._labels.look()
+        except ExternalError as error:
+            # Whoever depends on them is held until they are known.
+            log.warning("cannot list namespaces", error=error.message)
 
     async def _list(self) -> None:
         inventory = self._around.inventory

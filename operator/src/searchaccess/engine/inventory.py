@@ -14,6 +14,7 @@ from typing import Any
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.access import Access, Subject, access_from_object, identified
+from searchaccess.core.admission import Admission, admit, needs_labels
 from searchaccess.core.canonical import stable_json
 from searchaccess.core.cluster import Cluster, cluster_from_object
 from searchaccess.core.identity import Identity
@@ -90,6 +91,10 @@ class Inventory:
         """By uid, the resource version that our last write made."""
         self.changed = asyncio.Event()
         """Set when a SearchCluster comes or goes, or an access names an unknown one."""
+        self._labels: Mapping[str, Mapping[str, str]] = {}
+        """By namespace, as listed last."""
+        self.labels_wanted = asyncio.Event()
+        """Set when labels of a namespace are asked for that are not known."""
 
     # Reading
 
@@ -130,6 +135,38 @@ class Inventory:
         record = self.clusters.get(cluster)
         wanted = record.cluster.wanted_realm if record else None
         return wanted.principal if wanted else PrincipalClaim.EMAIL
+
+    # Namespaces
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether labels of namespaces must be known."""
+        return any(needs_labels(record.cluster.allowed_namespaces) for record in self.clusters.values())
+
+    def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Take in a full list of namespaces: by name, their labels."""
+        before, self._labels = self._labels, labels
+        if before == labels:
+            return
+        for name, record in self.clusters.items():
+            if needs_labels(record.cluster.allowed_namespaces):
+                self._readmit(name)
+
+    def _admitted(self, access: Access) -> Access:
+        record = self.clusters.get(access.cluster)
+        allowed = record.cluster.allowed_namespaces if record else None
+        admission = admit(allowed, access.namespace, self._labels.get(access.namespace))
+        if admission is Admission.UNKNOWN:
+            self.labels_wanted.set()
+        return access if admission is access.admission else replace(access, admission=admission)
+
+    def _readmit(self, cluster: str) -> None:
+        """Decide anew whose namespaces are allowed."""
+        for record in list(self.of_cluster(cluster)):
+            access = self._admitted(record.access)
+            if access is not record.access:
+                record.access = access
+                self._mark_access(access)
 
     # Marking
 
@@ -204,7 +241,7 @@ class Inventory:
         if known and self._older_than_ours(uid, seen_version):
             access = replace(access, finalizers=known.access.finalizers)
             status_json = known.status_json
-        access = self.subjects.see(access, self.claim(access.cluster), status_json)
+        access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
         if known is None:
             self.accesses[uid] = AccessRecord(access, status_json)
             self._index(access)
@@ -289,6 +326,8 @@ class Inventory:
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
         if claim is not self.claim(cluster.name):
             self._reidentify(cluster.name)
+        if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
+            self._readmit(cluster.name)
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
             self.mark_cluster(cluster.name, everything=True)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import structlog
 
-from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.access import Access
@@ -18,20 +17,21 @@ from searchaccess.core.plan import RolePlan, plan_role
 from searchaccess.core.report import AccessFacts, Failure, seen_of
 from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
+from searchaccess.engine.finalizers import ensure_finalizers
 from searchaccess.engine.inventory import AccessRecord
 from searchaccess.engine.mappings import Mappings
-from searchaccess.engine.telling import BREATH, Teller, ref_of, waits
+from searchaccess.engine.telling import BREATH, Teller, waits
 from searchaccess.engine.work import Work, fingerprint, is_lodger, is_told, owners_of
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
 log = structlog.get_logger(__name__)
 
-CONCURRENT: Final = 32
-"""Finalizers written at once."""
 TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
-NOT_CONFIRMED: Final = "Google was not asked yet whether this is still its service account"
+NOT_CONFIRMED: Final = Stance(
+    Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
+)
 
 
 def _chunks(principals: Sequence[str]) -> list[Sequence[str] | None]:
@@ -158,24 +158,9 @@ class Pass:
         return await self.session.port.roles(names) if names is None or names else {}
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord]) -> None:
-        """Put our finalizer in place before anything is written elsewhere."""
-        gate = asyncio.Semaphore(CONCURRENT)
-
-        async def ensure(record: AccessRecord) -> None:
-            access = record.access
-            after = (*access.finalizers, FINALIZER)
-            async with gate:
-                try:
-                    version = await self.around.kubernetes.set_finalizers(ref_of(access), access.finalizers, after)
-                except ExternalError as error:
-                    message = f"the finalizer could not be written: {error.message}"
-                    self.held[access.uid] = Stance(Do.HOLD, Reason.PENDING, message)
-                    self.unfinished.add(access.principal)
-                else:
-                    self.around.inventory.wrote(access.uid, version)
-                    record.access = replace(record.access, finalizers=after)
-
-        await asyncio.gather(*(ensure(record) for record in records))
+        held = await ensure_finalizers(self.around, records)
+        self.held |= held
+        self.unfinished |= {record.access.principal for record in records if record.access.uid in held}
 
     # Plan
 
@@ -246,13 +231,15 @@ class Pass:
             member = self._member(record.access)
             if member.stance.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
                 # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
-                member = replace(member, stance=Stance(Do.HOLD, Reason.PENDING, NOT_CONFIRMED))
+                member = replace(member, stance=NOT_CONFIRMED)
             members.append(member)
         present = {member.access.uid for member in members}
         for uid in owners - present:
             known = self.around.inventory.accesses.get(uid)
             if known and is_lodger(known.access, self.session.cluster.name):
-                members.append(Member(known.access, Stance(Do.HOLD, Reason.PENDING, NOT_CONFIRMED)))
+                member = self._member(known.access)
+                leaves = member.stance.do is Do.REMOVE
+                members.append(member if leaves else replace(member, stance=NOT_CONFIRMED))
         return members
 
     def _unplanned(self, principal: str, error: Exception) -> Work:

@@ -36,6 +36,15 @@ class Page:
     """Where the next page begins; empty: this is the last one."""
 
 
+@dataclass(frozen=True, slots=True)
+class NamespacePage:
+    """A part of the list of namespaces."""
+
+    labels: dict[str, dict[str, str]]
+    """By name of the namespace."""
+    following: str = ""
+
+
 class KubernetesPort(Protocol):
     """The API server. Every method raises only ``ExternalError``."""
 
@@ -47,6 +56,13 @@ class KubernetesPort(Protocol):
 
         Args:
             plural: the kind.
+            following: what the page before says; empty: begin.
+        """
+
+    async def list_namespaces(self, following: str = "") -> NamespacePage:
+        """Give some namespaces with their labels.
+
+        Args:
             following: what the page before says; empty: begin.
         """
 

@@ -18,7 +18,7 @@ from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.connection import Source
 from searchaccess.core.notes import Note
 from searchaccess.ports.errors import LoginMissing, Unexpected
-from searchaccess.ports.kubernetes import ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 
 PAGE: Final = 500
 """Objects in one page of a list."""
@@ -27,6 +27,8 @@ REQUEST_TIMEOUT: Final = 30.0
 CONNECTIONS: Final = 48
 
 _GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 _JSON_PATCH: Final = "application/json-patch+json"
 _KINDS: Final = {Plural.ACCESSES: "SearchAccess", Plural.CLUSTERS: "SearchCluster"}
 _CLUSTER_EVENTS: Final = "default"
@@ -76,9 +78,14 @@ class KubernetesClient:
         await self._api.close()
 
     async def _call(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         with mapped():
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
             response = await self._api.call_api(
@@ -102,6 +109,14 @@ class KubernetesClient:
         rest = f"&continue={following}" if following else ""
         page = await self._call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
         return Page(_part(page, "items"), str(_part(page, "metadata").get("continue") or ""))
+
+    async def list_namespaces(self, following: str = "") -> NamespacePage:
+        """Give some namespaces with their labels, and nothing else of them."""
+        rest = f"&continue={following}" if following else ""
+        page = await self._call("GET", f"/api/v1/namespaces?limit={self._page}{rest}", accept=_METADATA_ONLY)
+        metadata = [_part(item, "metadata") for item in _part(page, "items")]
+        labels = {str(item["name"]): dict(item.get("labels") or {}) for item in metadata}
+        return NamespacePage(labels, str(_part(page, "metadata").get("continue") or ""))
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         """Replace an object's status, if it is still the same object; give its resource version."""
