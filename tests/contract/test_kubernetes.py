@@ -230,3 +230,17 @@ async def test_a_secret_or_config_map_is_read_decoded(objects: KubernetesSide, u
 async def test_a_missing_secret_or_config_map_is_not_found(objects: KubernetesSide, kind: Kind) -> None:
     with pytest.raises(NotFound):
         await objects.port.read_source(Source(kind, SYSTEM, "missing"))
+
+
+async def test_namespaces_are_listed_with_their_labels(objects: KubernetesSide) -> None:
+    found: dict[str, dict[str, str]] = {}
+    following = ""
+    while True:
+        page = await objects.port.list_namespaces(following)
+        found |= page.labels
+        following = page.following
+        if not following:
+            break
+    assert objects.namespace in found
+    # Every API server labels namespaces with their names; the one in memory does not.
+    assert found[objects.namespace] in ({}, {"kubernetes.io/metadata.name": objects.namespace})

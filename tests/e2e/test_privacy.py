@@ -1,4 +1,4 @@
-"""What the operator connects to, and what it refuses to send its login to."""
+"""What the operator connects to, what it refuses to send its login to, and whose SearchAccesses it takes."""
 
 from tests.e2e.conftest import QUICK
 from tests.support.world import World, access, condition_in, grant
@@ -39,3 +39,23 @@ def test_a_certificate_need_not_be_verified_where_that_is_said_and_then_it_shows
     world.until_cluster_reason("bold", "TlsNotVerified", status="False", within=WITHIN)
     world.apply(world.cluster("bold", drift=QUICK))
     world.until_ready("bold", within=WITHIN)
+
+
+def test_a_namespace_is_taken_by_its_labels_and_left_when_they_change(elsewhere: World) -> None:
+    world = elsewhere
+    kubectl = world.kubernetes.run_kubectl
+    kubectl("label", "namespace", "billing", "search=yes", "--overwrite")
+    selective = {"selector": {"matchLabels": {"search": "yes"}}}
+    world.apply(
+        world.cluster("some", allowedNamespaces=selective, drift=QUICK),
+        access("taken", grant("orders-*"), cluster="some", namespace="billing"),
+        access("left", grant("orders-*"), cluster="some"),
+    )
+    world.until_ready("taken", namespace="billing", within=WITHIN)
+    world.until_reason("left", "NamespaceNotAllowed", status="False", within=WITHIN)
+    assert world.role("taken")
+    assert not world.role("left")
+
+    kubectl("label", "namespace", "billing", "search-")
+    world.until_reason("taken", "NamespaceNotAllowed", status="False", namespace="billing", within=WITHIN)
+    assert not world.role("taken")
