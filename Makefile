@@ -64,6 +64,11 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from py
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(PYTEST)
+	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
+		echo "Once more on Elasticsearch $$release, what depends on it:"; \
+		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \
+			{ code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }; \
+	done # 5: PYTEST chose none of them.
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Run the tests that need no servers

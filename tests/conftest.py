@@ -12,6 +12,7 @@ from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
+from tests.stack.releases import chosen_release
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
 
@@ -20,6 +21,23 @@ _ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_sl
 settings.register_profile("repeatable", _ANY_MACHINE, derandomize=True)
 settings.register_profile("random", _ANY_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+_NEED_ELASTICSEARCH = {"elasticsearch_server", "stack", "built_servers", "built_elasticsearch"}
+
+
+def pytest_report_header() -> str:
+    """Say which Elasticsearch tests run on."""
+    external = ExternalElasticsearch.is_configured()
+    return f"Elasticsearch: {'one that is not ours' if external else chosen_release().version}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what depends on Elasticsearch: that runs on each of its releases."""
+    for item in items:
+        if _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
+            item.add_marker("elasticsearch")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -32,8 +50,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         try:
             if needed & {"kubernetes_servers", "stack", "built_servers"}:
                 ensure_kubernetes_binaries()
-            own = set() if ExternalElasticsearch.is_configured() else {"elasticsearch_server", "stack", "built_servers"}
-            if needed & (own | {"built_elasticsearch"}):
+            shared = {"built_elasticsearch"} if ExternalElasticsearch.is_configured() else _NEED_ELASTICSEARCH
+            if needed & shared:
                 ensure_elasticsearch_home()
         except BuildError as error:
             print(f"{error}\nTests that need this server will fail; the others run.")

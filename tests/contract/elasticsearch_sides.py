@@ -50,6 +50,11 @@ class ElasticsearchSide(ABC):
         found = await self.port.roles([self.name(name) for name in names])
         return {name.removeprefix(self.prefix): raw for name, raw in found.items()}
 
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The server's, as everybody sees it."""
+
     @abstractmethod
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         """Write a role by a single PUT, as somebody else."""
@@ -74,6 +79,10 @@ class MemorySide(ElasticsearchSide):
     def __init__(self, prefix: str) -> None:
         self.server = MemoryElasticsearch(Faults())
         super().__init__(prefix, self.server, WantedRealm(REALM, AUDIENCE, ISSUER))
+
+    @property
+    def version(self) -> str:
+        return self.server.version
 
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         self.server.write_role(self.name(name), raw)
@@ -101,6 +110,10 @@ class RealSide(ElasticsearchSide):
             admin.put(f"/_security/role/{OPERATOR_USER}", json=OPERATOR_ROLE).raise_for_status()
             login = {"password": OPERATOR_PASSWORD, "roles": [OPERATOR_USER]}
             admin.put(f"/_security/user/{OPERATOR_USER}", json=login).raise_for_status()
+
+    @property
+    def version(self) -> str:
+        return str(self._admin.get("/").json()["version"]["number"])
 
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         self._admin.put(f"/_security/role/{self.name(name)}", json=dict(raw)).raise_for_status()

@@ -84,7 +84,7 @@ def _show(stage: Stage, *, keep: bool) -> int:
     display = BuildDisplay(console)
     ensure_kubernetes_binaries(display)
     if not ExternalElasticsearch.is_configured():
-        ensure_elasticsearch_home(display)
+        ensure_elasticsearch_home(display=display)
     for step in STEPS:
         step(stage)
     checks = stage.checks

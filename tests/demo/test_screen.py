@@ -46,7 +46,7 @@ def shown(*steps: object, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     """Show steps; give the exit code and what was printed."""
     monkeypatch.setattr(demo, "STEPS", steps)
     monkeypatch.setattr(demo, "ensure_kubernetes_binaries", lambda _: Path())
-    monkeypatch.setattr(demo, "ensure_elasticsearch_home", lambda _: Path())
+    monkeypatch.setattr(demo, "ensure_elasticsearch_home", lambda **_: Path())
     output = io.StringIO()
     code = demo.show(Stage(Screen(Console(file=output, width=100)), Stack()), keep=False)
     return code, output.getvalue()

@@ -1,24 +1,17 @@
 """What is wrong with a SearchCluster is told there and on its accesses; nothing is granted; what it was recovers."""
 
-import base64
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import QUICK
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.processes import free_port
-from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
 from tests.support.world import (
     CLUSTER,
-    LOGIN,
-    OPERATOR_PASSWORD,
-    OPERATOR_ROLE,
-    OPERATOR_USER,
     SYSTEM,
     World,
     access,
@@ -27,22 +20,6 @@ from tests.support.world import (
 )
 
 WITHIN = 90
-QUICK = {"probeEvery": "500ms"}
-EXAMPLE_ACCOUNT = "searchaccess@acme-platform.iam.gserviceaccount.com"
-
-
-def write_login(world: World, name: str, **data: str) -> None:
-    """Write a login Secret; it has these keys and no others."""
-    world.apply({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": SYSTEM},
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
-    })  # fmt: skip
-
-
-def with_login(world: World, name: str) -> dict[str, Any]:
-    return world.cluster(name, login={"secretRef": {"namespace": SYSTEM, "name": name}}, drift=QUICK)
 
 
 def delete_cluster(world: World, name: str) -> None:
@@ -90,115 +67,6 @@ def test_a_realm_that_does_not_exist_is_named(elsewhere: World) -> None:
     elsewhere.apply(elsewhere.cluster("absent", identity={"jwtRealm": {"name": "absent", "audience": "x"}}))
     seen = elsewhere.until_cluster_reason("absent", "RealmMismatch", status="False", within=WITHIN)
     assert "xpack.security.authc.realms.jwt.absent.order: 1" in condition_in(seen, "RealmVerified")["message"]
-
-
-def test_a_missing_incomplete_or_wrong_login_is_told_and_recovers_when_it_is_corrected(elsewhere: World) -> None:
-    world = elsewhere
-    world.kubernetes.run_kubectl("delete", "secret", "late", "-n", SYSTEM, "--ignore-not-found")
-    world.apply(with_login(world, "late"), access("late", grant("orders-*"), cluster="late"))
-    seen = world.until_cluster_reason("late", "LoginMissing", status="False", within=WITHIN)
-    assert f"Secret {SYSTEM}/late does not exist" in condition_in(seen, "Ready")["message"]
-    assert condition_in(seen, "Reachable")["status"] == "False"
-    world.until_reason("late", "LoginMissing", status="False", within=WITHIN)
-
-    write_login(world, "late", username=OPERATOR_USER)
-
-    def says(text: str) -> bool:
-        return text in condition_in(world.get_cluster("late"), "Ready")["message"]
-
-    eventually(lambda: says(f"Secret {SYSTEM}/late lacks password"), within=WITHIN)
-    write_login(world, "late", username=OPERATOR_USER, password="wrong")
-    world.until_cluster_reason("late", "LoginRefused", status="False", within=WITHIN)
-    world.until_reason("late", "LoginRefused", status="False", within=WITHIN)
-    assert not world.role("late")
-
-    write_login(world, "late", username=OPERATOR_USER, password=OPERATOR_PASSWORD)
-    world.until_cluster_reason("late", "InSync", status="True", within=WITHIN)
-    world.until_ready("late", within=WITHIN)
-    assert condition_in(world.get_cluster("late"), "Reachable")["status"] == "True"
-
-
-def test_a_password_that_changes_later_is_taken_from_the_secret(elsewhere: World) -> None:
-    world = elsewhere
-    user = {"password": OPERATOR_PASSWORD, "roles": [OPERATOR_USER]}
-    world.admin.put("/_security/user/rotated", json=user).raise_for_status()
-    write_login(world, "rotated", username="rotated", password=OPERATOR_PASSWORD)
-    world.apply(with_login(world, "rotated"), access("rotated", grant("orders-*"), cluster="rotated"))
-    world.until_ready("rotated", within=WITHIN)
-
-    world.admin.post("/_security/user/rotated/_password", json={"password": "the-next-one"}).raise_for_status()
-    world.until_cluster_reason("rotated", "LoginRefused", within=WITHIN)
-    assert world.role("rotated")
-    write_login(world, "rotated", username="rotated", password="the-next-one")
-    world.until_cluster_reason("rotated", "InSync", status="True", within=WITHIN)
-    world.patch("rotated", {"spec": {"grants": [grant("invoices-*")]}})
-    world.until_ready("rotated", within=WITHIN)
-    assert world.role("rotated")["indices"][0]["names"] == ["invoices-*"]
-
-
-def api_key(world: World) -> str:
-    """Make an API key with the operator's rights and no more."""
-    body = {"name": "searchaccess-operator", "role_descriptors": {"operator": OPERATOR_ROLE}}
-    return str(world.admin.post("/_security/api_key", json=body).raise_for_status().json()["encoded"])
-
-
-def bearer_token(world: World) -> str:
-    """Log in as the operator's user; give the token."""
-    body = {"grant_type": "password", "username": OPERATOR_USER, "password": OPERATOR_PASSWORD}
-    return str(world.admin.post("/_security/oauth2/token", json=body).raise_for_status().json()["access_token"])
-
-
-@pytest.mark.parametrize(("key", "make"), [("apiKey", api_key), ("token", bearer_token)], ids=["API key", "token"])
-def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[World], str]) -> None:
-    world, name = elsewhere, f"login-{key.lower()}"
-    secret = make(world)
-    write_login(world, name, **{key: secret})
-    world.apply(with_login(world, name), access(name, grant("orders-*"), cluster=name))
-    world.until_ready(name, within=WITHIN)
-    assert world.get_cluster(name)["status"]["probe"] == "Active"
-    assert world.get_cluster(name)["status"]["url"] == world.elasticsearch.url
-
-    role = world.role(name)
-    world.write_role(name, role | {"cluster": ["all"]})
-    eventually(lambda: world.role(name)["cluster"] == [], within=WITHIN, what="drift is put right")
-    world.delete(name)
-    assert not world.role(name)
-    assert secret not in (world.folder / "operator.log").read_text()
-
-
-def map_operator(world: World, email: str) -> None:
-    """Give the operator's service account the operator's role, as docs/clusters.md says."""
-    text = (ROOT / "docs" / "clusters.md").read_text()
-    start = text.index('{\n  "roles"')
-    mapping = json.loads(text[start : text.index("```", start)].replace(EXAMPLE_ACCOUNT, email))
-    world.admin.put("/_security/role_mapping/operators", json=mapping).raise_for_status()
-
-
-def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
-    elsewhere: World, metadata: MetadataServer
-) -> None:
-    world = elsewhere
-    metadata.lifetime = RENEWED_BEFORE + 2
-    world.apply(world.cluster("keyless", login={"googleIdentity": {}}, drift=QUICK))
-    world.apply(access("keyless", grant("orders-*"), cluster="keyless"))
-    world.until_cluster_reason("keyless", "PermissionDenied", status="False", within=WITHIN)
-    map_operator(world, metadata.email)
-    world.until_ready("keyless", within=WITHIN)
-    asked = len(metadata.audiences)
-    eventually(lambda: len(metadata.audiences) >= asked + 3, within=WITHIN, what="tokens are renewed before they end")
-    assert set(metadata.audiences) == {world.elasticsearch.audience}
-    role = world.role("keyless")
-    world.write_role("keyless", role | {"cluster": ["all"]})
-    eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is put right")
-
-    metadata.away = True
-    seen = world.until_cluster_reason("keyless", "LoginMissing", status="False", within=WITHIN)
-    assert "Workload Identity" in condition_in(seen, "Ready")["message"]
-    assert world.role("keyless") == role
-    metadata.away = False
-    world.until_cluster_reason("keyless", "InSync", status="True", within=WITHIN)
-    assert "eyJ" not in (world.folder / "operator.log").read_text(), "no token is logged"
-    metadata.lifetime = 3600
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
@@ -252,24 +120,6 @@ def allow_secrets(world: World, namespace: str) -> None:
     text = (ROOT / "docs" / "clusters.md").read_text()
     manifest = text[text.index("apiVersion: rbac") : text.index("```", text.index("apiVersion: rbac"))]
     world.kubernetes.run_kubectl("apply", "-n", namespace, "-f", "-", input=manifest)
-
-
-def test_a_login_without_rights_is_told(elsewhere: World) -> None:
-    world = elsewhere
-    role = {"cluster": ["monitor", "read_security"]}
-    world.admin.put("/_security/role/read-only", json=role).raise_for_status()
-    user = {"password": OPERATOR_PASSWORD, "roles": ["read-only"]}
-    world.admin.put("/_security/user/read-only", json=user).raise_for_status()
-    write_login(world, "powerless", username="read-only", password=OPERATOR_PASSWORD)
-    world.apply(with_login(world, "powerless"), access("powerless", grant("orders-*"), cluster="powerless"))
-    world.until_reason("powerless", "PermissionDenied", status="False", within=WITHIN)
-    world.until_cluster_reason("powerless", "PermissionDenied", status="False", within=WITHIN)
-    assert not world.role("powerless")
-
-    world.admin.put("/_security/role/read-only", json={"cluster": ["monitor", "manage_security"]}).raise_for_status()
-    world.until_ready("powerless", within=WITHIN)
-    seen = world.until_cluster_reason("powerless", "InSync", status="True", within=WITHIN)
-    assert seen["status"]["probe"] == "Unavailable", "without monitor on .security there is only the sweep"
 
 
 def test_a_certificate_of_another_authority_is_not_trusted(elsewhere: World) -> None:
@@ -392,10 +242,3 @@ def test_a_basic_licence_is_told_before_anything_is_written(world: World) -> Non
         for name in ("plain", "where", "fields"):
             there.delete(f"basic-{name}")
         delete_cluster(there, "basic")
-
-
-def test_the_login_secret_may_be_shared_by_clusters(elsewhere: World) -> None:
-    assert elsewhere.cluster("any")["spec"]["login"]["secretRef"]["name"] == LOGIN
-    elsewhere.apply(elsewhere.cluster("sharing"), access("sharing", grant("orders-*"), cluster="sharing"))
-    elsewhere.until_ready("sharing", within=WITHIN)
-    assert condition_in(elsewhere.get_cluster(CLUSTER), "Ready")["status"] == "True"

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.build_elasticsearch import ensure_elasticsearch_home
-from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.arena import Arena, arena
@@ -23,10 +21,12 @@ class OwnServers:
 
 
 @pytest.fixture(scope="session")
-def own_servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServers]:
+def own_servers(
+    built_servers: None,  # noqa: ARG001 - built before any test.
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[OwnServers]:
     """Servers with the CRDs, the operator's ServiceAccount and its login."""
-    ensure_kubernetes_binaries()
-    ensure_elasticsearch_home()
     servers = OwnServers(KubernetesServers(), LocalElasticsearch())
     try:
         with ThreadPoolExecutor() as pool:

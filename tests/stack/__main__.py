@@ -10,7 +10,9 @@ from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.development import ENVIRONMENT_FILE, environment_file, kept_issuer
+from tests.stack.elasticsearch import ExternalElasticsearch
 from tests.stack.processes import ServerStartError
+from tests.stack.releases import RELEASES, chosen_release, find_jdk
 from tests.stack.stack import Stack
 from tests.stack.tokens import DEFAULT_AUDIENCE
 
@@ -23,6 +25,8 @@ def main() -> int:
                 build()
             case "up":
                 up()
+            case "releases":
+                print(*other_releases())
             case "token":
                 print(kept_issuer().mint(arguments.email, audience=arguments.audience))
     except (BuildError, ServerStartError) as error:
@@ -37,7 +41,22 @@ def build() -> None:
     """Build everything into the cache."""
     display = BuildDisplay()
     print(f"Kubernetes: {ensure_kubernetes_binaries(display)}")
-    print(f"Elasticsearch: {ensure_elasticsearch_home(display)}")
+    print(f"Elasticsearch: {ensure_elasticsearch_home(display=display)}")
+
+
+def other_releases() -> list[str]:
+    """The releases of Elasticsearch besides the chosen one that run here; why one does not, on stderr."""
+    if ExternalElasticsearch.is_configured():
+        return []
+    found = []
+    for release in RELEASES:
+        try:
+            find_jdk(release, compiler=True)
+        except BuildError as error:
+            print(f"not tested: {error}", file=sys.stderr)
+        else:
+            found.append(release.version)
+    return [version for version in found if version != chosen_release().version]
 
 
 def up() -> None:
@@ -68,6 +87,7 @@ def _parse_arguments() -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build everything into the cache")
+    commands.add_parser("releases", help="print the other releases of Elasticsearch that can be tested here")
     commands.add_parser("up", help="run the servers until Ctrl-C, and print how to reach them")
     token = commands.add_parser("token", help="mint an identity token for the running servers")
     token.add_argument("email")

@@ -6,15 +6,13 @@ Everything runs on the class path. Small parts of our own stand for modules that
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
-from xml.etree import ElementTree as ET
 from zipfile import ZipFile
 
-from tests.stack.build import BuildDisplay, BuildError, require_tool, require_version, run_tool
+from tests.stack.build import BuildDisplay, require_tool, run_tool
 from tests.stack.cache import BuildInputs, ensure_entry, files_under
+from tests.stack.releases import Release, chosen_release, find_jdk
 
 _SOURCES = Path(__file__).parent / "es"
-_JAVA_RELEASE = "17"
-_JDK_PURPOSE = "compiles and runs Elasticsearch for tests (a JDK, 17 or newer)"
 _MAVEN_PURPOSE = "downloads the jars of Elasticsearch for tests"
 
 # Which jars belong to which module; the rest is the server's own and stays in lib/.
@@ -58,42 +56,38 @@ _OWN_MODULES = {
 }
 
 
-def elasticsearch_inputs() -> BuildInputs:
+def elasticsearch_inputs(release: Release) -> BuildInputs:
     compiled = [path for path in files_under(_SOURCES) if path.parent.name != "config"]
-    return BuildInputs("elasticsearch", elasticsearch_version(), (*compiled, Path(__file__)))
+    return BuildInputs("elasticsearch", release.version, (*compiled, Path(__file__)), facts=(str(release.java),))
 
 
-def elasticsearch_version() -> str:
-    """The version that pom.xml pins: the one place that knows it."""
-    namespace = {"m": "http://maven.apache.org/POM/4.0.0"}
-    pom = ET.parse(_SOURCES / "pom.xml")  # noqa: S314 - our own file.
-    version = pom.findtext("m:properties/m:elasticsearch.version", namespaces=namespace)
-    if version is None:
-        raise BuildError(f"{_SOURCES / 'pom.xml'} has no property elasticsearch.version.")
-    return version
+def ensure_elasticsearch_home(release: Release | None = None, display: BuildDisplay | None = None) -> Path:
+    """The read-only home that every node of a release shares: `lib/`, `modules/` and `launcher/`.
 
-
-def ensure_elasticsearch_home(display: BuildDisplay | None = None) -> Path:
-    """The read-only home that every node shares: `lib/`, `modules/` and `launcher/`."""
-    inputs = elasticsearch_inputs()
+    Args:
+        release: which one; the chosen one by default.
+        display: where progress shows.
+    """
+    wanted = release or chosen_release()
 
     def build(target: Path) -> None:
-        javac = require_tool("javac", _JDK_PURPOSE)
+        javac = find_jdk(wanted, compiler=True).javac
+        assert javac is not None
         maven = require_tool("mvn", _MAVEN_PURPOSE)
-        require_version([javac, "-version"], r"javac (\d+)", (17,), _JDK_PURPOSE)
         show = display or BuildDisplay()
-        with show.step(f"Downloading Elasticsearch {inputs.version} (once)"):
-            _download_jars(maven, target)
+        with show.step(f"Downloading Elasticsearch {wanted.version} (once)"):
+            _download_jars(maven, target, wanted)
         with show.step("Compiling the launcher and modules of Elasticsearch"):
             _lay_out_modules(target)
-            _compile_own_parts(javac, target, inputs.version)
+            _compile_own_parts(javac, target, wanted)
 
-    return ensure_entry(inputs, build)
+    return ensure_entry(elasticsearch_inputs(wanted), build)
 
 
-def _download_jars(maven: str, home: Path) -> None:
+def _download_jars(maven: str, home: Path, release: Release) -> None:
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={home / 'lib'}", "-DincludeScope=runtime"]
-    run_tool([maven, "--batch-mode", "--quiet", "--file", str(_SOURCES / "pom.xml"), *goal], cwd=home)
+    version = f"-Delasticsearch.version={release.version}"
+    run_tool([maven, "--batch-mode", "--quiet", "--file", str(_SOURCES / "pom.xml"), version, *goal], cwd=home)
 
 
 def _lay_out_modules(home: Path) -> None:
@@ -120,31 +114,32 @@ def _extract_descriptor(folder: Path, module: str) -> None:
     (folder / "plugin-descriptor.properties").write_text("\n".join(lines) + "\n")
 
 
-def _compile_own_parts(javac: str, home: Path, version: str) -> None:
-    _compile(javac, _SOURCES / "saml-stubs", home / "modules" / "x-pack-security" / "saml-stubs.jar", home)
+def _compile_own_parts(javac: str, home: Path, release: Release) -> None:
+    _compile(javac, release, _SOURCES / "saml-stubs", home / "modules" / "x-pack-security" / "saml-stubs.jar")
     for module, plugin_class in _OWN_MODULES.items():
         folder = home / "modules" / module
         folder.mkdir(exist_ok=True)
-        _compile(javac, _SOURCES / "modules" / module, folder / f"{module}.jar", home)
+        _compile(javac, release, _SOURCES / "modules" / module, folder / f"{module}.jar")
         descriptor = {
             "name": module,
             "description": f"stands for Elasticsearch's own module in tests: {plugin_class}",
-            "version": version,
-            "elasticsearch.version": version,
-            "java.version": _JAVA_RELEASE,
+            "version": release.version,
+            "elasticsearch.version": release.version,
+            "java.version": release.java,
             "classname": plugin_class,
         }
         lines = [f"{key}={value}\n" for key, value in descriptor.items()]
         (folder / "plugin-descriptor.properties").write_text("".join(lines))
-    _compile(javac, _SOURCES / "launcher", home / "launcher" / "launcher.jar", home)
+    _compile(javac, release, _SOURCES / "launcher", home / "launcher" / "launcher.jar")
 
 
-def _compile(javac: str, sources: Path, jar: Path, home: Path) -> None:
+def _compile(javac: str, release: Release, sources: Path, jar: Path) -> None:
     classes = jar.with_suffix(".classes")
     classes.mkdir(parents=True)
+    home = next(folder for folder in jar.parents if (folder / "lib").is_dir())
     class_path = f"{home / 'lib'}/*:{jar.parent}/*"
     files = [str(path) for path in files_under(sources)]
-    options = ["--release", _JAVA_RELEASE, "-nowarn", "-proc:none", "-cp", class_path, "-d", str(classes)]
+    options = ["--release", str(release.java), "-nowarn", "-proc:none", "-cp", class_path, "-d", str(classes)]
     run_tool([javac, *options, *files], cwd=home)
     with ZipFile(jar, "w") as archive:
         for compiled in files_under(classes):

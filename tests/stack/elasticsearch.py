@@ -12,10 +12,10 @@ from typing import Any, Literal, Self
 import httpx
 import yaml
 
-from tests.stack.build import require_tool
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.certificates import write_server_certificate
 from tests.stack.processes import ProcessGroup, free_port
+from tests.stack.releases import Release, chosen_release, find_jdk
 from tests.stack.tokens import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenIssuer
 from tests.stack.workspace import Workspace
 
@@ -82,9 +82,11 @@ class LocalElasticsearch(ElasticsearchServer):
     Args:
         issuer: whose tokens the realm accepts; a new one by default.
         settings: flat settings that replace or extend ours; a value of None removes one.
+        secure_settings: what the node's keystore holds besides the bootstrap password.
         license: `basic` has neither the JWT realm nor document- and field-level security.
         audit: write audit events to `audit_file`.
         heap: the size of the Java heap.
+        release: which Elasticsearch; the chosen one by default.
     """
 
     def __init__(
@@ -92,10 +94,13 @@ class LocalElasticsearch(ElasticsearchServer):
         *,
         issuer: TokenIssuer | None = None,
         settings: dict[str, Any] | None = None,
+        secure_settings: dict[str, str] | None = None,
         license: License = "trial",  # noqa: A002 - the name of the setting.
         audit: bool = False,
         heap: str = "768m",
+        release: Release | None = None,
     ) -> None:
+        self.release = release or chosen_release()
         self._workspace = Workspace()
         self._folder = self._workspace.path
         self._heap = heap
@@ -104,6 +109,7 @@ class LocalElasticsearch(ElasticsearchServer):
         self.url = f"https://127.0.0.1:{self._port}"
         self.username = "elastic"
         self.password = secrets.token_urlsafe(18)
+        self._secure_settings = {"bootstrap.password": self.password, **(secure_settings or {})}
         self.issuer = issuer or TokenIssuer()
         self._certificate = write_server_certificate(self._folder / "config" / "pki")
         self.ca_file = self._certificate.ca_file
@@ -119,8 +125,9 @@ class LocalElasticsearch(ElasticsearchServer):
         return self.log_folder / f"{_CLUSTER_NAME}_audit.json"
 
     def start(self) -> None:
-        home = ensure_elasticsearch_home()
-        self._processes.start("elasticsearch", self._command(home), {"ELASTICSEARCH_BOOTSTRAP_PASSWORD": self.password})
+        home = ensure_elasticsearch_home(self.release)
+        lines = "\n".join(f"{name}={value}" for name, value in self._secure_settings.items())
+        self._processes.start("elasticsearch", self._command(home), {"ELASTICSEARCH_SECURE_SETTINGS": lines})
         try:
             self.wait_ready()
         except BaseException:
@@ -148,11 +155,11 @@ class LocalElasticsearch(ElasticsearchServer):
         self._workspace.close(failed=failed)
 
     def _command(self, home: Path) -> list[str]:
-        java = require_tool("java", "runs Elasticsearch for tests (17 or newer)")
         temporary = self._folder / "tmp"
         temporary.mkdir(exist_ok=True)
         return [
-            java,
+            find_jdk(self.release).java,
+            *self.release.flags,
             f"-Xms{self._heap}",
             f"-Xmx{self._heap}",
             "-XX:+UseSerialGC",

@@ -13,10 +13,12 @@ import httpx
 import psutil
 import pytest
 
+from tests.stack.build import BuildError
 from tests.stack.cache import CACHE_VARIABLE, BuildInputs, ensure_entry
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, LocalElasticsearch, NotOursError
 from tests.stack.kubernetes import KubernetesServers
 from tests.stack.processes import ServerProcess, ServerStartError
+from tests.stack.releases import JAVA_VARIABLE, RELEASES, VERSION_VARIABLE, Release, chosen_release, find_jdk
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer, subject_of
 
@@ -36,6 +38,44 @@ class TestTokens:
         issuer.save(tmp_path / "issuer.pem")
         assert TokenIssuer.from_file(tmp_path / "issuer.pem").jwks() == issuer.jwks()
         assert (tmp_path / "issuer.pem").stat().st_mode & 0o777 == 0o600
+
+
+def fake_jdk(home: Path, release: int, *, compiler: bool = True) -> Path:
+    """A folder that answers as a JDK does."""
+    (home / "bin").mkdir(parents=True)
+    for program in ("java", "javac") if compiler else ("java",):
+        path = home / "bin" / program
+        path.write_text(f"#!/bin/sh\necho '    java.specification.version = {release}' >&2\n")
+        path.chmod(0o755)
+    return home
+
+
+class TestReleases:
+    def test_the_first_is_taken_unless_another_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv(VERSION_VARIABLE, raising=False)
+        assert chosen_release() is RELEASES[0]
+        for release in RELEASES:
+            monkeypatch.setenv(VERSION_VARIABLE, release.version)
+            assert chosen_release() is release
+        monkeypatch.setenv(VERSION_VARIABLE, "7.17.0")
+        with pytest.raises(BuildError, match=r"7\.17\.0: the test stack knows 8\.19\.0, 9\.1\.0"):
+            chosen_release()
+
+    def test_the_first_jdk_that_is_new_enough_and_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        runtime = fake_jdk(tmp_path / "runtime", 99, compiler=False)
+        monkeypatch.setenv(JAVA_VARIABLE, str(fake_jdk(tmp_path / "old", 11)))
+        monkeypatch.setenv("JAVA_HOME", str(runtime))
+        newest = Release("99.0.0", java=99)
+        assert find_jdk(newest).java == str(runtime / "bin" / "java")
+        with pytest.raises(BuildError, match=r"99\.0\.0 needs a JDK, 99 or newer"):
+            find_jdk(newest, compiler=True)
+        monkeypatch.setenv("JAVA_HOME", str(fake_jdk(tmp_path / "whole", 100)))
+        assert find_jdk(newest, compiler=True).release == 100
+
+    def test_the_server_is_of_the_chosen_release(self, elasticsearch_server: ElasticsearchServer) -> None:
+        if isinstance(elasticsearch_server, LocalElasticsearch):
+            with elasticsearch_server.client() as admin:
+                assert admin.get("/").json()["version"]["number"] == chosen_release().version
 
 
 class TestCache:

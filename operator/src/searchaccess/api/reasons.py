@@ -286,7 +286,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.PERMISSION_DENIED: ReasonDoc(
         "The operator's login may not do what is needed (403).",
-        "Give it the cluster privileges `manage_security` and `monitor`.",
+        "Give it the role that docs/clusters.md has: the message names what is missing.",
         Who.PLATFORM,
     ),
     Reason.REALM_MISMATCH: ReasonDoc(

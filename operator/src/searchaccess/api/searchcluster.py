@@ -163,8 +163,8 @@ class Login(ApiModel):
 
     secret_ref: SecretReference | None = None
     """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token`
-    (sent as a bearer token). It needs the cluster privileges manage_security and monitor. Another content
-    is taken up without a restart."""
+    (sent as a bearer token). Which role it needs is in docs/clusters.md. Another content is taken up without a
+    restart."""
 
     google_identity: GoogleIdentity | None = None
     """By identity tokens of the service account that the operator runs as, through the same JWT realm as everybody's:

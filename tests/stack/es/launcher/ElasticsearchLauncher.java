@@ -13,11 +13,12 @@ import org.elasticsearch.plugins.PluginsLoader;
  * Starts one Elasticsearch node without the distribution's bootstrap, whose native and entitlement parts are not on Maven
  * Central.
  *
- * <p>Arguments: the home (lib and modules, read-only, shared) and the configuration directory (one per node). The password of
- * the user elastic comes in the environment, so that it does not show in the list of processes.
+ * <p>Arguments: the home (lib and modules, read-only, shared) and the configuration directory (one per node). Settings for the
+ * keystore, such as the password of the user elastic, come in the environment, a line {@code name=value} each, so that they do
+ * not show in the list of processes.
  */
 public final class ElasticsearchLauncher {
-    private static final String PASSWORD_VARIABLE = "ELASTICSEARCH_BOOTSTRAP_PASSWORD";
+    private static final String SECURE_SETTINGS_VARIABLE = "ELASTICSEARCH_SECURE_SETTINGS";
 
     private ElasticsearchLauncher() {}
 
@@ -37,7 +38,10 @@ public final class ElasticsearchLauncher {
 
     private static Environment prepareEnvironment(Path home, Path config) throws Exception {
         KeyStoreWrapper keystore = KeyStoreWrapper.create();
-        keystore.setString("bootstrap.password", System.getenv(PASSWORD_VARIABLE).toCharArray());
+        for (String line : System.getenv(SECURE_SETTINGS_VARIABLE).split("\n")) {
+            int end = line.indexOf('=');
+            keystore.setString(line.substring(0, end), line.substring(end + 1).toCharArray());
+        }
         Settings settings = Settings.builder().put("path.home", home).setSecureSettings(keystore).build();
         return InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), config, () -> "node-0");
     }

@@ -7,8 +7,6 @@ import org.apache.lucene.analysis.email.UAX29URLEmailTokenizer;
 import org.apache.lucene.analysis.miscellaneous.RemoveDuplicatesTokenFilter;
 import org.apache.lucene.analysis.pattern.PatternCaptureGroupTokenFilter;
 import org.elasticsearch.common.settings.Settings;
-import org.elasticsearch.index.analysis.AbstractTokenFilterFactory;
-import org.elasticsearch.index.analysis.AbstractTokenizerFactory;
 import org.elasticsearch.index.analysis.TokenFilterFactory;
 import org.elasticsearch.index.analysis.TokenizerFactory;
 import org.elasticsearch.indices.analysis.AnalysisModule.AnalysisProvider;
@@ -17,7 +15,8 @@ import org.elasticsearch.plugins.Plugin;
 
 /**
  * The two token filters and the tokenizer that the mapping of the security index needs. They live in the module
- * analysis-common, which is not on Maven Central; Lucene has the implementations.
+ * analysis-common, which is not on Maven Central; Lucene has the implementations. They implement the interfaces, because the
+ * constructors of the abstract classes differ between releases.
  */
 public final class SecurityIndexAnalysisPlugin extends Plugin implements AnalysisPlugin {
     @Override
@@ -26,13 +25,18 @@ public final class SecurityIndexAnalysisPlugin extends Plugin implements Analysi
                 "pattern_capture",
                 (indexSettings, environment, name, settings) -> patternCapture(name, settings),
                 "unique",
-                (indexSettings, environment, name, settings) -> filter(name, settings, RemoveDuplicatesTokenFilter::new));
+                (indexSettings, environment, name, settings) -> filter(name, RemoveDuplicatesTokenFilter::new));
     }
 
     @Override
     public Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() {
         return Map.of("uax_url_email", (indexSettings, environment, name, settings) ->
-                new AbstractTokenizerFactory(indexSettings, settings, name) {
+                new TokenizerFactory() {
+                    @Override
+                    public String name() {
+                        return name;
+                    }
+
                     @Override
                     public Tokenizer create() {
                         return new UAX29URLEmailTokenizer();
@@ -44,11 +48,16 @@ public final class SecurityIndexAnalysisPlugin extends Plugin implements Analysi
         Pattern[] patterns =
                 settings.getAsList("patterns").stream().map(Pattern::compile).toArray(Pattern[]::new);
         boolean preserveOriginal = settings.getAsBoolean("preserve_original", true);
-        return filter(name, settings, tokens -> new PatternCaptureGroupTokenFilter(tokens, preserveOriginal, patterns));
+        return filter(name, tokens -> new PatternCaptureGroupTokenFilter(tokens, preserveOriginal, patterns));
     }
 
-    private static TokenFilterFactory filter(String name, Settings settings, Function<TokenStream, TokenStream> wrap) {
-        return new AbstractTokenFilterFactory(name, settings) {
+    private static TokenFilterFactory filter(String name, Function<TokenStream, TokenStream> wrap) {
+        return new TokenFilterFactory() {
+            @Override
+            public String name() {
+                return name;
+            }
+
             @Override
             public TokenStream create(TokenStream tokens) {
                 return wrap.apply(tokens);
