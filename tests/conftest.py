@@ -32,9 +32,11 @@ def pytest_report_header() -> str:
     return f"Elasticsearch: {'one that is not ours' if external else chosen_release().version}"
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what depends on Elasticsearch: that runs on each of its releases."""
+    """Mark what depends on Elasticsearch: that runs on each of its releases.
+
+    Folders' own conftest.py come first and may say what their items need; `-m` comes after.
+    """
     for item in items:
         if _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")

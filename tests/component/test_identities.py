@@ -5,57 +5,27 @@ from typing import Any
 import pytest
 
 from searchaccess.api.reasons import Reason
-from searchaccess.core.workload import Serving, Workload, WorkloadKind
+from searchaccess.core.workload import Serving, WorkloadKind
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Throttled, Unreachable
 from tests.component.common import begin
+from tests.component.identities import (
+    GRACE,
+    JOB,
+    NEW,
+    OLD,
+    REFRESH,
+    SERVICE,
+    asked,
+    declared,
+    have_roles,
+    identity,
+    refreshed,
+    resolved,
+)
 from tests.support.googlestate import DEFAULT_ACCOUNT, LOCATION, PROJECT, a_workload
 from tests.support.memory_google import SIDE
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, account, condition_in, grant
-
-OLD, NEW = account("orders-old"), account("orders-new")
-SERVICE = a_workload("orders")
-JOB = a_workload("orders", WorkloadKind.JOB)
-REFRESH = 300
-GRACE = 900
-_FIELDS = {
-    WorkloadKind.SERVICE: "cloudRunService",
-    WorkloadKind.JOB: "cloudRunJob",
-    WorkloadKind.WORKER_POOL: "cloudRunWorkerPool",
-}
-
-
-def subject(workload: Workload = SERVICE) -> dict[str, Any]:
-    place = workload.place
-    reference = {"project": place.project, "location": place.location, "name": workload.name}
-    return {_FIELDS[place.kind]: reference}
-
-
-def declared(name: str = "orders", workload: Workload = SERVICE, **more: Any) -> dict[str, Any]:
-    return access(name, grant(f"{name}-*"), subject=subject(workload), **more)
-
-
-def resolved(stage: Stage, name: str = "orders") -> tuple[str, str]:
-    found = condition_in(stage.get(name), "IdentityResolved")
-    return found.get("status", ""), found.get("reason", "")
-
-
-def identity(stage: Stage, name: str = "orders") -> dict[str, Any]:
-    return dict(stage.get(name)["status"]["identity"])
-
-
-def have_roles(stage: Stage) -> set[str]:
-    prefix = OPERATOR.role_name("")
-    return {name.removeprefix(prefix) for name in stage.elasticsearch.roles_now if name.startswith(prefix)}
-
-
-def asked(stage: Stage) -> list[str]:
-    return [call.method for call in stage.faults.calls if call.side == SIDE]
-
-
-async def refreshed(stage: Stage) -> None:
-    await stage.sleep(REFRESH * 1.2)
-    await stage.quiet()
+from tests.support.stage import OPERATOR, Stage, access_key, on_stage
+from tests.support.world import access, condition_in, grant
 
 
 @pytest.mark.parametrize("kind", WorkloadKind)
@@ -291,77 +261,6 @@ async def test_an_account_that_was_made_anew_is_told(stage: Stage) -> None:
     assert stage.notes("orders") == ["ServiceAccountRecreated"]
     assert identity(stage)["changed"]["uniqueId"] == old
     assert have_roles(stage) == {OLD}
-
-
-def by_sub(**cloud_run: str) -> dict[str, Any]:
-    realm = search_cluster()["spec"]["identity"]["jwtRealm"] | {"principal": "sub"}
-    return search_cluster(identity={"jwtRealm": realm, "cloudRun": cloud_run})
-
-
-@on_stage
-async def test_by_sub_an_account_that_was_made_anew_has_the_rights_and_the_old_one_has_not(stage: Stage) -> None:
-    stage.google.state.deploy(SERVICE, OLD)
-    old = stage.google.state.accounts[OLD]
-    stage.apply(by_sub(), declared())
-    await stage.quiet()
-    assert have_roles(stage) == {old}
-    assert identity(stage)["principal"] == old
-    new = stage.google.state.add_account(OLD)
-    await refreshed(stage)
-    await refreshed(stage)
-    assert have_roles(stage) == {new}
-    assert resolved(stage)[0] == "True"
-    assert stage.notes("orders") == ["ServiceAccountRecreated"]
-
-
-@on_stage
-async def test_by_sub_a_declared_account_is_looked_up(stage: Stage) -> None:
-    unique_id = stage.google.state.add_account(OLD)
-    stage.apply(by_sub(), access("orders", grant("orders-*"), principal=OLD), access("gone", grant("x")))
-    await stage.quiet()
-    assert have_roles(stage) == {unique_id}
-    assert stage.ready("gone") == ("False", "ServiceNotFound")
-    [mapping] = stage.elasticsearch.mappings_now.values()
-    assert "{{metadata.jwt_claim_sub}}" in str(mapping["role_templates"])
-
-
-@on_stage
-async def test_from_email_to_sub_roles_come_first_then_the_mapping_then_old_roles_go(stage: Stage) -> None:
-    unique_id = stage.google.state.add_account(OLD)
-    await begin(stage, access("orders", grant("orders-*"), principal=OLD))
-    before = len(stage.faults.writes)
-    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=by_sub()["spec"]))
-    await stage.quiet()
-    assert have_roles(stage) == {unique_id}
-    methods = [call.method for call in stage.faults.writes[before:] if call.side == "elasticsearch"]
-    assert methods[-3:] == ["put_roles", "put_mapping", "delete_roles"]
-    assert stage.ready("orders") == ("True", "InSync")
-
-
-@on_stage
-async def test_from_email_to_sub_nobody_loses_a_role_while_the_id_of_one_is_not_known(stage: Stage) -> None:
-    other = account("billing")
-    ids = {email: stage.google.state.add_account(email) for email in (OLD, other)}
-    await begin(stage, access("orders", grant("orders-*"), principal=OLD), access("billing", grant("billing-*")))
-    healthy = stage.google.get_account
-
-    async def forbidden(email: str) -> Any:
-        if email == other:
-            raise PermissionDenied("403")
-        return await healthy(email)
-
-    stage.google.get_account = forbidden  # type: ignore[method-assign]
-    stage.faults.fail(SIDE, PermissionDenied("403"), "list_accounts")
-    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=by_sub()["spec"]))
-    await stage.quiet()
-    await stage.look_at_everything()
-    assert have_roles(stage) == {OLD, other, ids[OLD]}
-    assert "username" in str(stage.elasticsearch.mappings_now[OPERATOR.mapping_name]["role_templates"])
-
-    stage.google.get_account = healthy  # type: ignore[method-assign]
-    await refreshed(stage)
-    assert have_roles(stage) == set(ids.values())
-    assert "jwt_claim_sub" in str(stage.elasticsearch.mappings_now[OPERATOR.mapping_name]["role_templates"])
 
 
 @on_stage

@@ -62,6 +62,8 @@ class Knowledge:
     mapping_adopted: str = ""
     """What the role mapping was before this step took it over, as JSON."""
     mapping_drift: Drift | None = None
+    mapping_late: str = ""
+    """Why the role mapping does not give callers their roles' new names yet; empty: it gives the right ones."""
     rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     """By uid: generation and request that Elasticsearch refused, and its message."""
     settled: dict[str, int] = field(default_factory=dict)

@@ -202,6 +202,12 @@ class Inventory:
         dirty.everything = dirty.everything or everything
         dirty.event.set()
 
+    def mark_everything(self, cluster: str) -> None:
+        """Ask for a look at all that a cluster has."""
+        dirty = self._dirty[cluster]
+        dirty.everything = True
+        dirty.event.set()
+
     # Events and lists
 
     def is_news(self, raw: Mapping[str, Any]) -> bool:

@@ -54,6 +54,7 @@ class Mappings:
         self._session = session
         self._per_principal = per_principal
         self._observed: Mapping[str, RoleMapping] = {}
+        self._everything = False
         self._all_read = False
         self._kept: set[str] = set()
         self._switch: MappingPlan | None = None
@@ -75,6 +76,7 @@ class Mappings:
 
         The one mapping of all principals is read when everything is, or while it is not settled.
         """
+        self._everything = everything
         all_matter = role_names is None if self._per_principal else not self._session.knowledge.mapping_settled
         raw: Mapping[str, dict[str, Any]] = {}
         if everything or all_matter:
@@ -91,12 +93,13 @@ class Mappings:
         knowledge, operator = self._session.knowledge, self._around.operator
         name = operator.mapping_name
         if self._per_principal:
-            knowledge.mapping_conflict = ""
+            knowledge.mapping_conflict = knowledge.mapping_late = ""
             knowledge.mapping_settled = True
             return
         self._kept.add(name)
         if not self._all_read:
             return
+        knowledge.mapping_late = ""
         enforce = knowledge.verdict.grants and self._anybody_enforced()
         observed = self._observed.get(name)
         if observed is None and not enforce:
@@ -115,13 +118,31 @@ class Mappings:
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
             # Until the roles are there under their new names, callers need the old ones.
-            self._switch = plan
+            self._switch_later(plan)
             return
         await self._conclude(plan)
 
     def _same_names(self, observed: RoleMapping) -> bool:
         wanted = build_template_mapping(self._around.operator, self._realm, self._claim)
         return observed.body.templates == wanted.body.templates
+
+    def _switch_later(self, plan: MappingPlan) -> None:
+        """Prepare to write the one mapping that gives callers roles of other names, and say that it is to come."""
+        knowledge, cluster = self._session.knowledge, self._session.cluster.name
+        waiting = sorted(
+            f"{record.access.namespace}/{record.access.name}"
+            for record in self._records()
+            if self._waits(record.access)
+        )
+        knowledge.mapping_late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
+        if waiting:
+            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+            knowledge.mapping_late += f" until all principals are known: that of {waiting[0]}{more} is not"
+        elif self._everything:
+            self._switch = plan
+        else:
+            # Only a pass over all roles knows that all are there.
+            self._around.inventory.mark_everything(cluster)
 
     async def switch(self) -> bool:
         """Write the one mapping that gives callers roles of other names, when these roles are there.
@@ -130,12 +151,10 @@ class Mappings:
             False: some of them are not there yet, because Google has not said what they are named after. So callers
             need the old ones.
         """
-        if self._switch is None:
-            return True
-        if any(self._waits(record.access) for record in self._records()):
-            return False
-        await self._conclude(self._switch)
-        return True
+        if self._switch is not None:
+            await self._conclude(self._switch)
+            self._session.knowledge.mapping_late = ""
+        return not self._session.knowledge.mapping_late
 
     def _records(self) -> Iterable[AccessRecord]:
         return self._around.inventory.of_cluster(self._session.cluster.name)

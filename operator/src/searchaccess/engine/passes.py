@@ -372,14 +372,14 @@ class Pass:
     def _conclude(self, works: Sequence[Work]) -> list[AccessFacts]:
         """Note what became of principals; give what is to be told of their SearchAccesses."""
         facts, settled = [], self.session.knowledge.settled
-        per_principal = self._per_principal()
+        per_principal, late = self._per_principal(), self.session.knowledge.mapping_late
         for work in works:
             if work.failure is not None:
                 self.unfinished.add(work.principal)
                 self.trouble = work.failure
                 self.stuck |= owners_of(self.around.operator, work.observed)
             settled.pop(work.principal, None)
-            if work.fingerprint is not None and work.uneventful and not per_principal:
+            if work.fingerprint is not None and work.uneventful and not per_principal and not late:
                 settled[work.principal] = work.fingerprint
             facts += [
                 work.facts_of(member, self.around.operator, self.session.knowledge.uuid, per_principal=per_principal)

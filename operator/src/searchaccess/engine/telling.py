@@ -21,7 +21,7 @@ from searchaccess.core.report import (
     is_ready,
     merged,
 )
-from searchaccess.core.stance import Stance
+from searchaccess.core.stance import Do, Stance
 from searchaccess.engine.context import Knowledge, Surroundings
 from searchaccess.engine.inventory import AccessRecord
 from searchaccess.ports.kubernetes import ObjectRef, Plural
@@ -104,7 +104,7 @@ class Teller:
         for number, parts in enumerate(by_uid.values()):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
-            one = merged(parts)
+            one = self._if_late(merged(parts))
             access = one.access
             if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
                 continue
@@ -114,6 +114,12 @@ class Teller:
                 self.let_go(access)
             else:
                 self.tell(one)
+
+    def _if_late(self, facts: AccessFacts) -> AccessFacts:
+        """Say of what was written that it is not in force, while callers do not get the role."""
+        late = self._knowledge.mapping_late
+        concerned = late and facts.stance.do is Do.ENFORCE and facts.failure is None
+        return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
     def tell_failure(self, records: Iterable[tuple[AccessRecord, Stance]], failure: Failure) -> None:
         """Say of SearchAccesses that something did not happen."""
@@ -141,6 +147,8 @@ def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: P
     failure = knowledge.closed or knowledge.failure or knowledge.trouble
     if failure is None and knowledge.mapping_conflict:
         failure = Failure(Reason.OWNERSHIP_CONFLICT, knowledge.gate.message)
+    if failure is None and knowledge.mapping_late:
+        failure = Failure(Reason.IDENTITY_UNKNOWN, knowledge.mapping_late)
     report = ClusterReport(
         cluster=record.cluster,
         facts=knowledge.facts,
