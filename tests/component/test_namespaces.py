@@ -9,7 +9,7 @@ from searchaccess.engine.namespaces import LOOK_EVERY
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import granted
-from tests.component.test_identities import SERVICE, declared
+from tests.component.identities import SERVICE, declared
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
