@@ -12,7 +12,8 @@ from tests.support import memory_elasticsearch, memory_google, memory_kubernetes
 from tests.support.clocks import virtual_runner
 from tests.support.faults import Fault
 from tests.support.googlestate import a_workload
-from tests.support.stage import Stage, access_key, owner_uids, search_cluster
+from tests.support.memory_elasticsearch import owner_uids
+from tests.support.stage import Stage, access_key, search_cluster
 from tests.support.world import access, account, grant
 
 NAMES = ("a", "b", "c")
