@@ -15,8 +15,9 @@ from searchaccess.core.realm import WantedRealm, check_realm
 from searchaccess.ports.elasticsearch import Probe, Written
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults
+from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
 
-SIDE: Final = "elasticsearch"
+SIDE: Final = ELASTICSEARCH
 UUID: Final = "kQ8aW-cluster-one"
 REALM: Final = "google"
 AUDIENCE: Final = "https://es.example.com"
@@ -174,11 +175,11 @@ def realm_settings() -> dict[str, Any]:
     }
 
 
-class MemoryElasticsearch:
+class MemoryElasticsearch(MemoryKeys):
     """One cluster. The port's methods are the operator's; the others are everybody else's."""
 
     def __init__(self, faults: Faults) -> None:
-        self._faults = faults
+        super().__init__(faults, served_role)
         self.wipe(UUID)
         self.version = "8.19.0"
         self.license = "trial"
@@ -196,6 +197,7 @@ class MemoryElasticsearch:
         self.sequence = 10
         self.roles_now: dict[str, dict[str, Any]] = {}
         self.mappings_now: dict[str, dict[str, Any]] = {}
+        self.keys_now: dict[str, dict[str, Any]] = {}
 
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         """Write a role by a single PUT: an identical one moves the sequence number too."""

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.core.canonical import RoleBody
 from searchaccess.core.cluster import ClusterFacts
 from searchaccess.core.connection import Connection
+from searchaccess.core.keys import Login
 from searchaccess.core.mapping import RoleMapping
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import WantedRealm
+from searchaccess.core.sealed import Sealed
 from searchaccess.ports.errors import ExternalError
 
 
@@ -35,6 +38,14 @@ class Written:
         self.changed |= more.changed
         self.unchanged |= more.unchanged
         self.refused |= more.refused
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """An API key that was just made: the only time that its secret part is seen."""
+
+    id: str
+    secret: Sealed
 
 
 class ElasticsearchPort(Protocol):
@@ -66,6 +77,38 @@ class ElasticsearchPort(Protocol):
 
     async def delete_mapping(self, name: str) -> None:
         """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+
+    async def login(self) -> Login:
+        """Say who the operator is (one request)."""
+
+    async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
+        """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
+
+    async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
+        """Make an API key with these rights, and no others.
+
+        Args:
+            name: what the audit log shows.
+            lifetime: seconds that it works.
+            rights: what it may do; at most what the operator's own login may.
+            metadata: whose it is.
+
+        Raises:
+            Rejected: the rights are refused, or the login can make no keys.
+        """
+
+    async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
+        """Give API keys other rights, in one request. One that is not there, or is not the login's own, is refused."""
+
+    async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
+        """Replace an API key's metadata.
+
+        Raises:
+            NotFound: it does not work any more, or is not the login's own.
+        """
+
+    async def revoke_keys(self, ids: Sequence[str]) -> None:
+        """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
 
     async def close(self) -> None:
         """Close connections."""

@@ -1,6 +1,7 @@
 """The Elasticsearch port, by the official asynchronous client."""
 
 import asyncio
+import math
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -10,12 +11,16 @@ from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import map_item, mapped
+from searchaccess.core.canonical import RoleBody
 from searchaccess.core.cluster import ClusterFacts
 from searchaccess.core.connection import Connection
+from searchaccess.core.credential import DESCRIPTOR
+from searchaccess.core.keys import Login
 from searchaccess.core.mapping import RoleMapping
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import Mismatch, WantedRealm, check_realm
-from searchaccess.ports.elasticsearch import Probe, Written
+from searchaccess.core.sealed import Sealed
+from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
@@ -196,6 +201,67 @@ class ElasticsearchClient:
                 await api.security.delete_role_mapping(name=name)
         except NotFound:
             return
+
+    async def login(self) -> Login:
+        """Say who the operator is."""
+        with mapped():
+            api = await self._api()
+            body = (await api.security.authenticate()).body
+        try:
+            realm = str(body["authentication_realm"]["name"])
+            return Login(str(body["username"]), realm, body.get("authentication_type") == "api_key")
+        except (LookupError, TypeError):
+            raise Unexpected("Elasticsearch: its answer lacks the user's name and realm") from None
+
+    async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
+        """Read all API keys that still work and whose names match a pattern."""
+        with mapped():
+            api = await self._api()
+            answer = await api.security.get_api_key(name=pattern, active_only=True)
+        return list(answer.body.get("api_keys") or [])
+
+    async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
+        """Make an API key. It is there for all reads when this returns."""
+        with mapped():
+            api = await self._api()
+            answer = await api.security.create_api_key(
+                name=name,
+                expiration=f"{math.ceil(lifetime)}s",
+                # Never empty: without a descriptor it would have all rights of the operator's login.
+                role_descriptors={DESCRIPTOR: rights.to_json()},
+                metadata=dict(metadata),
+            )
+        try:
+            return MadeKey(str(answer.body["id"]), Sealed(answer.body["api_key"]))
+        except (LookupError, TypeError):
+            raise Unexpected("Elasticsearch: its answer lacks the key that it made") from None
+
+    async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
+        """Give API keys other rights, in one request."""
+        with mapped():
+            api = await self._api()
+            answer = await api.security.bulk_update_api_keys(
+                ids=list(ids), role_descriptors={DESCRIPTOR: rights.to_json()}
+            )
+        body = answer.body
+        return Written(set(body.get("updated", ())), set(body.get("noops", ())), _refused(body))
+
+    async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
+        """Replace an API key's metadata."""
+        with mapped():
+            api = await self._api()
+            await api.security.update_api_key(id=key_id, metadata=dict(metadata))
+
+    async def revoke_keys(self, ids: Sequence[str]) -> None:
+        """Invalidate API keys, in one request."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.invalidate_api_key(ids=list(ids))
+        except NotFound:
+            return
+        if answer.body.get("error_count"):
+            raise Unexpected("Elasticsearch: not all keys could be invalidated")
 
     async def close(self) -> None:
         """Close connections."""

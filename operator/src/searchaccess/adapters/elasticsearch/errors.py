@@ -54,6 +54,7 @@ _ITEM_ERRORS: Final[dict[str, Callable[[str], ExternalError]]] = {
     "version_conflict_engine_exception": Conflict,
     "unavailable_shards_exception": Unreachable,
     "cluster_block_exception": Unreachable,
+    "resource_not_found_exception": NotFound,
 }
 
 

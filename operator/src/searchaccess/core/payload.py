@@ -1,0 +1,68 @@
+"""What a secret holds: the form in which consumers read an API key."""
+
+import base64
+import binascii
+import json
+from enum import StrEnum
+from typing import Any, Final
+
+from searchaccess.core.sealed import Sealed
+
+_LONGEST: Final = 65536
+"""Bytes that a version of a secret may have. https://cloud.google.com/secret-manager/quotas"""
+
+
+class PayloadFormat(StrEnum):
+    """The form of what a secret holds."""
+
+    JSON = "Json"
+    """A JSON object with ``id``, ``api_key``, ``encoded``, ``url`` and ``expires`` (RFC 3339)."""
+    ENCODED = "Encoded"
+    """``id:api_key`` in base64 alone, as clients and the header ``Authorization: ApiKey …`` take it."""
+
+
+def build_payload(form: PayloadFormat, key_id: str, secret: Sealed, url: str, expires: str) -> Sealed:
+    """Give what to store.
+
+    Args:
+        form: how consumers want it.
+        key_id: the key's id.
+        secret: the key's secret part, as Elasticsearch gave it.
+        url: where to use it.
+        expires: when it ends (RFC 3339).
+    """
+    encoded = base64.b64encode(f"{key_id}:{secret.reveal()}".encode()).decode()
+    if form is PayloadFormat.ENCODED:
+        return Sealed(encoded)
+    body = {"id": key_id, "api_key": secret.reveal(), "encoded": encoded, "url": url, "expires": expires}
+    return Sealed(json.dumps(body))
+
+
+def held_key(content: bytes | str) -> str:
+    """Give the id of the key that a payload of either form has; empty: it is something else.
+
+    Never raises, and never shows the content.
+    """
+    if len(content) > _LONGEST:
+        return ""
+    try:
+        text = content.decode() if isinstance(content, bytes) else content
+    except UnicodeDecodeError:
+        return ""
+    try:
+        body: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict):
+        key_id, encoded = body.get("id"), body.get("encoded")
+        whole = isinstance(key_id, str) and isinstance(encoded, str) and _id_in(encoded) == key_id
+        return key_id if whole and isinstance(key_id, str) else ""
+    return _id_in(text)
+
+
+def _id_in(encoded: str) -> str:
+    try:
+        key_id, colon, _ = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (ValueError, binascii.Error, UnicodeDecodeError):
+        return ""
+    return key_id if colon else ""

@@ -1,0 +1,254 @@
+"""Decides what to do next about a credential, from what is seen and nothing else.
+
+    issue key n+1 → store it as a version → note where → overlap → invalidate key n → disable its version → destroy it
+
+Any step may be cut off anywhere, its reply may be lost, and people may do what they like meanwhile: the next decision
+begins with what there is then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is of
+no use to anybody, and goes before another is made.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from searchaccess.core.credential import NOWHERE, Key, Seen, Slot, State, Version, Wish
+
+MOST_LIVE: Final = 2
+LEAST_MARGIN: Final = 86400.0
+"""Seconds that a key lives at least beyond its rotation and overlap: so long the operator or a store may be away."""
+JITTER: Final = 0.1
+"""Part of the rotation period by which rotations are spread, ahead of time."""
+
+
+class Phase(StrEnum):
+    """Where a credential is."""
+
+    MISSING = "Missing"
+    """Nobody can read a key that works."""
+    ACTIVE = "Active"
+    OVERLAP = "Overlap"
+    """Two keys work: the one in the newest version, and the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Make a key, and store it as the newest version."""
+
+    sequence: int
+    lifetime: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Find out which key a version holds."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write into a key's metadata where its value is stored."""
+
+    key: Key
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Invalidate keys."""
+
+    keys: tuple[Key, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Give keys the declared rights, in place."""
+
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    """Make versions unreadable."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Destroy what versions hold."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSecret:
+    """Delete the secret."""
+
+
+Step: TypeAlias = Issue | Read | Note | Revoke | Update | Disable | Destroy | RemoveSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now; when that is done, look again."""
+
+    steps: tuple[Step, ...] = ()
+    phase: Phase = Phase.MISSING
+    current: Key | None = None
+    """The key that consumers read."""
+    due: float | None = None
+    """When there is something to do next, if nothing else happens; None: never."""
+    next_rotation: float | None = None
+    conflict: bool = False
+    """Another has a secret of this name: nothing is touched."""
+    waits: str = ""
+    """Why a rotation that is due does not happen yet."""
+
+
+def lifetime(wish: Wish) -> float:
+    """Give how long a key works: it ends by itself when nobody is left to invalidate it."""
+    return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
+
+
+def rotate_at(wish: Wish, key: Key) -> float:
+    """Give when a key is to be replaced: spread, and the same at each look."""
+    digest = hashlib.sha256(f"{wish.owner}/{key.sequence}".encode()).digest()
+    part = int.from_bytes(digest[:4], "big") / 2**32
+    return key.created + wish.rotate_every * (1 - JITTER * part)
+
+
+def decide(wish: Wish, seen: Seen, now: float) -> Decision:
+    """Decide what to do about a credential that is to be.
+
+    Args:
+        wish: what is declared.
+        seen: what there is.
+        now: seconds since the epoch.
+    """
+    if seen.secret is not None and seen.secret.owner != wish.owner:
+        return Decision(conflict=True)
+    live = seen.live(now)
+    if unplaced := [key for key in live if key.slot == NOWHERE]:
+        return Decision(_place(unplaced, live, seen))
+    if wrong := [key for key in live if key.ours and not key.rights.same_as(wish.rights)]:
+        return Decision((Update(tuple(wrong)),))
+    newest = seen.secret.newest if seen.secret else None
+    current = _current(live, seen, newest)
+    if current is None:
+        return _replace_lost(wish, seen, live)
+    return _keep(wish, seen, live, current, now)
+
+
+def _place(unplaced: Sequence[Key], live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
+    """Find where keys are stored whose storing was cut off; those that are nowhere go."""
+    known = {key.slot for key in live}
+    versions = seen.secret.versions if seen.secret else ()
+    open_ones = [
+        version.number
+        for version in versions
+        if version.state is State.ENABLED and seen.secret and seen.secret.slot(version.number) not in known
+    ]
+    if unread := [number for number in open_ones if number not in seen.holds]:
+        # The newest first: it is most likely there.
+        return (Read(max(unread)),)
+    found = {seen.holds[number]: number for number in sorted(open_ones)}
+    steps: list[Step] = [
+        Note(key, seen.secret.slot(found[key.id])) for key in unplaced if seen.secret and key.id in found
+    ]
+    if lost := tuple(key for key in unplaced if key.id not in found):
+        steps.append(Revoke(lost, "its value was not stored"))
+    return tuple(steps)
+
+
+def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | None:
+    """Give the live key in the version that consumers read."""
+    if seen.secret is None or newest is None or newest.state is not State.ENABLED:
+        return None
+    holders = [key for key in live if key.slot == seen.secret.slot(newest.number)]
+    # Where it was read, its content decides: somebody may have replaced that.
+    return holders[-1] if holders and seen.holds.get(newest.number, holders[-1].id) == holders[-1].id else None
+
+
+def _next_sequence(seen: Seen) -> int:
+    numbers = [version.number for version in seen.secret.versions] if seen.secret else []
+    return max([0, *numbers, *(key.sequence for key in seen.keys)]) + 1
+
+
+def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
+    """Make a key for consumers that cannot read one now; those that still hold an older one keep it for the overlap."""
+    if len(live) >= MOST_LIVE:
+        return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "a newer one is to be made"),))
+    why = "what consumers read is no key that works" if seen.secret and seen.secret.versions else "there is none"
+    return Decision((Issue(_next_sequence(seen), lifetime(wish), why),))
+
+
+def _reason_to_rotate(wish: Wish, current: Key, now: float) -> str:
+    if wish.requested and wish.requested != current.requested:
+        return "requested"
+    if not current.ours:
+        return "another login of the operator made it"
+    if now >= rotate_at(wish, current):
+        return "its time is over"
+    if current.expires is None or now >= current.expires - wish.overlap:
+        return "it expires" if current.expires else "it would never expire"
+    return ""
+
+
+def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
+    """Rotate in time, end the overlap, and clear up behind."""
+    others = tuple(key for key in live if key is not current)
+    over = current.created + wish.overlap
+    phase = Phase.OVERLAP if others else Phase.ACTIVE
+    next_rotation = rotate_at(wish, current)
+    due = next_rotation
+    waits = ""
+    steps: list[Step] = []
+    reason = _reason_to_rotate(wish, current, now)
+    if others and now >= over:
+        steps.append(Revoke(others, "the overlap is over"))
+    elif others:
+        due = min(due, over) if now < due else over
+        waits = "two keys are live: the next is made when the overlap is over" if reason else ""
+    elif reason:
+        steps.append(Issue(_next_sequence(seen), lifetime(wish), reason))
+    else:
+        steps, at = _clear_up(seen, live, over + wish.grace, now)
+        due = min(due, at) if at is not None else due
+    return Decision(tuple(steps), phase, current, due, next_rotation, waits=waits)
+
+
+def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) -> tuple[list[Step], float | None]:
+    """Disable versions whose key is gone; destroy them later."""
+    secret = seen.secret
+    if secret is None:
+        return [], None
+    used = {key.slot for key in live}
+    stale = [version for version in secret.versions if secret.slot(version.number) not in used]
+    enabled = tuple(version.number for version in stale if version.state is State.ENABLED)
+    if enabled:
+        return [Disable(enabled)], None
+    disabled = tuple(version.number for version in stale if version.state is State.DISABLED)
+    if disabled and now >= destroy_at:
+        return [Destroy(disabled)], None
+    return [], destroy_at if disabled else None
+
+
+def withdraw(owner: str, seen: Seen, now: float) -> Decision:
+    """Decide what to do about a credential that is to go: the rights first, then what holds them.
+
+    Args:
+        owner: uid of the SearchAccess.
+        seen: what there is.
+        now: seconds since the epoch.
+    """
+    live = seen.live(now)
+    if live:
+        return Decision((Revoke(tuple(live), "its SearchAccess is gone"),))
+    if seen.secret is not None and seen.secret.owner == owner:
+        return Decision((RemoveSecret(),))
+    return Decision()

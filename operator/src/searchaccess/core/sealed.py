@@ -1,0 +1,36 @@
+"""Secret values in memory: they cannot be printed, logged, compared, copied or serialised by accident."""
+
+from typing import NoReturn
+
+
+class Sealed:
+    """A secret value between its creation and its store.
+
+    Args:
+        value: the secret.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Give the value to whom it is meant for: the store's client."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Sealed(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not serialised")
+
+    def __eq__(self, another: object) -> NoReturn:
+        raise TypeError("secrets are not compared")
+
+    __hash__ = None  # type: ignore[assignment]

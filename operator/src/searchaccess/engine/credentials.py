@@ -1,0 +1,206 @@
+"""Carries out what is decided about credentials, one after the other step, each from what is there then."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from searchaccess.core.access import Access
+from searchaccess.core.credential import Key, Seen, Wish
+from searchaccess.core.keys import key_metadata, key_name
+from searchaccess.core.ownership import Operator
+from searchaccess.core.payload import PayloadFormat, build_payload
+from searchaccess.core.rotation import (
+    Decision,
+    Destroy,
+    Disable,
+    Issue,
+    Note,
+    Read,
+    RemoveSecret,
+    Revoke,
+    Step,
+    Update,
+    decide,
+    withdraw,
+)
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.errors import ExternalError, NotFound, TerminalError, WaitingError
+from searchaccess.ports.stores import Owner, Place, SecretStore
+
+MOST_STEPS: Final = 20
+"""Decisions in one go. Far fewer are needed; what is left over is done by the next look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The credential of one SearchAccess."""
+
+    access: Access
+    wish: Wish
+    form: PayloadFormat
+    place: Place
+    store: SecretStore
+    url: str
+    """Where consumers use the key."""
+
+    @property
+    def owner(self) -> Owner:
+        """Whom the secret is for."""
+        return Owner(self.access.uid, self.access.namespace, self.access.name)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a credential."""
+
+    decision: Decision
+    seen: Seen
+    done: list[Step] = field(default_factory=list)
+    """What was done, in this order."""
+
+
+def rfc3339(seconds: float) -> str:
+    """Give a time as RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Credentials:
+    """Credentials of one Elasticsearch cluster.
+
+    Args:
+        operator: this operator.
+        port: the cluster.
+        now: gives seconds since the epoch.
+    """
+
+    def __init__(self, operator: Operator, port: ElasticsearchPort, now: Callable[[], float]) -> None:
+        self._operator = operator
+        self._port = port
+        self._now = now
+
+    async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
+        """Make a credential as it is wished.
+
+        Args:
+            job: the credential.
+            keys: its keys that work, as Elasticsearch says.
+
+        Raises:
+            ExternalError: a step could not be done, or it is not known whether it was. The next look goes on there.
+        """
+        return await self._run(job, keys, lambda seen: decide(job.wish, seen, self._now()))
+
+    async def withdraw(self, job: Job, keys: Sequence[Key]) -> Outcome:
+        """Take a credential away: the keys, then the secret.
+
+        Raises:
+            ExternalError: as above.
+        """
+        return await self._run(job, keys, lambda seen: withdraw(job.access.uid, seen, self._now()))
+
+    async def look(self, job: Job, keys: Sequence[Key]) -> Outcome:
+        """Say what would be done next, and do nothing.
+
+        Raises:
+            ExternalError: it cannot be looked at.
+        """
+        seen = await self._see(job, Seen(tuple(keys)))
+        return Outcome(decide(job.wish, seen, self._now()), seen)
+
+    async def _run(self, job: Job, keys: Sequence[Key], decision_of: Callable[[Seen], Decision]) -> Outcome:
+        seen = await self._see(job, Seen(tuple(keys)))
+        done: list[Step] = []
+        for _ in range(MOST_STEPS):
+            decision = decision_of(seen)
+            for step in decision.steps:
+                seen = await self._perform(job, step, seen)
+                done.append(step)
+            if not decision.steps:
+                break
+        return Outcome(decision, seen, done)
+
+    async def _see(self, job: Job, seen: Seen) -> Seen:
+        found = await job.store.look(job.place)
+        if found is None:
+            return replace(seen, secret=None, holds={})
+        same = seen.secret is not None and seen.secret.identity == found.secret.identity
+        return replace(seen, secret=found.secret, holds={**(seen.holds if same else {}), **found.holds})
+
+    async def _perform(self, job: Job, step: Step, seen: Seen) -> Seen:
+        match step:
+            case Issue():
+                return await self._issue(job, step, seen)
+            case Read(number):
+                return replace(seen, holds={**seen.holds, number: await job.store.read(job.place, number)})
+            case Note(key):
+                return await self._note(job, step, _without(seen, (key,)))
+            case Revoke(keys):
+                await self._port.revoke_keys([key.id for key in keys])
+                return _without(seen, keys)
+            case Update(keys):
+                return await self._update(job, keys, seen)
+            case Disable(numbers) if seen.secret:
+                await job.store.disable(job.place, seen.secret, numbers)
+            case Destroy(numbers) if seen.secret:
+                await job.store.destroy(job.place, seen.secret, numbers)
+            case RemoveSecret() if seen.secret:
+                await job.store.remove(job.place, seen.secret)
+            case _:
+                pass
+        return await self._see(job, seen)
+
+    async def _issue(self, job: Job, step: Issue, seen: Seen) -> Seen:
+        access, requested = job.access, job.wish.requested
+        now = self._now()
+        metadata = key_metadata(self._operator, access, step.sequence, requested)
+        name = key_name(self._operator, access.namespace, access.name, step.sequence)
+        made = await self._port.create_key(name, step.lifetime, job.wish.rights, metadata)
+        expires = now + step.lifetime
+        value = build_payload(job.form, made.id, made.secret, job.url, rfc3339(expires))
+        key = Key(made.id, access.uid, step.sequence, now, expires, job.wish.rights, requested=requested)
+        try:
+            slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
+        except (TerminalError, WaitingError):
+            # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
+            # stored: then consumers read it already, and the next look finds out.
+            await self._discard(key)
+            raise
+        return await self._note(job, Note(key, slot), await self._see(job, seen))
+
+    async def _discard(self, key: Key) -> None:
+        try:
+            await self._port.revoke_keys([key.id])
+        except ExternalError:
+            return  # The next look finds a key that is stored nowhere.
+
+    async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
+        key = replace(step.key, slot=step.slot)
+        if not key.ours:
+            # What another login made cannot be changed: it is found out anew at each look.
+            return replace(others, keys=(*others.keys, key))
+        metadata = key_metadata(self._operator, job.access, key.sequence, key.requested, key.slot)
+        try:
+            await self._port.note_key(key.id, metadata)
+        except NotFound:
+            # Somebody invalidated it meanwhile.
+            return others
+        return replace(others, keys=(*others.keys, key))
+
+    async def _update(self, job: Job, keys: Sequence[Key], seen: Seen) -> Seen:
+        written = await self._port.update_keys([key.id for key in keys], job.wish.rights)
+        refused = next(iter(written.refused.values()), None)
+        if isinstance(refused, TerminalError | WaitingError) and not isinstance(refused, NotFound):
+            raise refused
+        others = _without(seen, keys)
+        changed = tuple(
+            # One that cannot be found is another login's, or gone: it is replaced, not changed.
+            replace(key, ours=False) if key.id in written.refused else replace(key, rights=job.wish.rights)
+            for key in keys
+        )
+        return replace(others, keys=(*others.keys, *changed))
+
+
+def _without(seen: Seen, keys: Sequence[Key]) -> Seen:
+    ids = {key.id for key in keys}
+    return replace(seen, keys=tuple(key for key in seen.keys if key.id not in ids))

@@ -1,0 +1,72 @@
+"""What the loop needs from a store of secrets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from searchaccess.core.credential import Secret, Slot
+from searchaccess.core.sealed import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A secret in a store, by name."""
+
+    namespace: str
+    """Of the SearchAccess; stores outside of Kubernetes do without."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The SearchAccess that a secret is for."""
+
+    uid: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A secret, and what was read of its content on the way."""
+
+    secret: Secret
+    holds: Mapping[int, str] = field(default_factory=dict)
+    """By version: id of the key in it; empty: something else. Of other versions nothing is known yet."""
+
+
+class SecretStore(Protocol):
+    """A store of secrets. Every method raises only ``ExternalError``; no error shows a value."""
+
+    async def look(self, place: Place) -> Found | None:
+        """Give a secret without its values; None: there is none."""
+
+    async def read(self, place: Place, number: int) -> str:
+        """Give the id of the key that a version holds; empty: something else."""
+
+    async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
+        """Store a value as the newest version; give where it is then.
+
+        Args:
+            place: the secret.
+            owner: the SearchAccess that it is for.
+            known: the secret as it was looked at; None: there was none.
+            number: a number that is higher than all before, for stores that do not count versions themselves.
+            value: what to store.
+
+        Raises:
+            Conflict: it is not as it was looked at any more.
+        """
+
+    async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
+        """Make versions unreadable. Those that are so already are fine."""
+
+    async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
+        """Destroy what versions hold. Those that are destroyed already are fine."""
+
+    async def remove(self, place: Place, known: Secret) -> None:
+        """Delete a secret with all versions. A missing one is fine.
+
+        Raises:
+            Conflict: it is another one than was looked at.
+        """

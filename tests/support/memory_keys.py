@@ -1,0 +1,117 @@
+"""API keys of an Elasticsearch in memory."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from searchaccess.core.canonical import RoleBody
+from searchaccess.core.credential import DESCRIPTOR
+from searchaccess.core.keys import Login
+from searchaccess.core.sealed import Sealed
+from searchaccess.ports.elasticsearch import MadeKey, Written
+from searchaccess.ports.errors import NotFound, Rejected
+from tests.support.faults import Call, Faults
+
+ELASTICSEARCH: Final = "elasticsearch"
+
+
+class MemoryKeys:
+    """The part of the cluster that has API keys.
+
+    Args:
+        faults: what goes wrong.
+        served: gives a role as Elasticsearch shows it.
+    """
+
+    def __init__(self, faults: Faults, served: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+        self._faults = faults
+        self._served = served
+        self.sequence = 0
+        self.keys_now: dict[str, dict[str, Any]] = {}
+        self.me = Login("searchaccess-operator", "native", by_api_key=False)
+        """The operator's login."""
+        self.now: Callable[[], float] = lambda: 0.0
+        """Gives seconds since the epoch."""
+        self.on_key: Callable[[str], object] = lambda _id: None
+        """Called with the id of every key that the operator makes."""
+
+    async def login(self) -> Login:
+        return await self._faults.perform(Call(ELASTICSEARCH, "login"), lambda: self.me)
+
+    async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            return [copy.deepcopy(raw) for raw in self.live_keys() if fnmatchcase(raw["name"], pattern)]
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "keys", (pattern,)), read)
+
+    def live_keys(self) -> list[dict[str, Any]]:
+        """Give the API keys that work."""
+        now = self.now()
+        return [raw for raw in self.keys_now.values() if not raw["invalidated"] and now < raw["expiration"] / 1000]
+
+    async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
+        call = Call(ELASTICSEARCH, "create_key", (name,), write=True)
+        return await self._faults.perform(call, lambda: self._create_key(name, lifetime, rights, metadata))
+
+    def _create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
+        if self.me.by_api_key:
+            text = "creating derived api keys requires an explicit role descriptor that is empty (has no privileges)"
+            raise Rejected(f"Elasticsearch answered 400: {text}")
+        key_id, created = f"key-{len(self.keys_now) + 1}", int(self.now() * 1000)
+        self.keys_now[key_id] = {
+            "id": key_id,
+            "name": name,
+            "creation": created,
+            "expiration": created + int(lifetime * 1000),
+            "invalidated": False,
+            "username": self.me.username,
+            "realm": self.me.realm,
+            "metadata": copy.deepcopy(dict(metadata)),
+            "role_descriptors": {DESCRIPTOR: self._served(rights.to_json())},
+        }
+        self.sequence += 1
+        self.on_key(key_id)
+        return MadeKey(key_id, Sealed(f"secret-of-{key_id}"))
+
+    async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
+        call = Call(ELASTICSEARCH, "update_keys", tuple(ids), write=True)
+        return await self._faults.perform(call, lambda: self._update_keys(ids, rights))
+
+    def _update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
+        written = Written()
+        for key_id in ids:
+            if self._own_key(key_id) is None:
+                written.refused[key_id] = NotFound("Elasticsearch refused it: no API key owned by requesting user")
+            else:
+                self.keys_now[key_id]["role_descriptors"] = {DESCRIPTOR: self._served(rights.to_json())}
+                self.sequence += 1
+                written.changed.add(key_id)
+        return written
+
+    def _own_key(self, key_id: str) -> dict[str, Any] | None:
+        raw = next((raw for raw in self.live_keys() if raw["id"] == key_id), None)
+        mine = raw is not None and (raw["username"], raw["realm"]) == (self.me.username, self.me.realm)
+        return raw if mine else None
+
+    async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
+        call = Call(ELASTICSEARCH, "note_key", (key_id,), write=True)
+        await self._faults.perform(call, lambda: self._note_key(key_id, metadata))
+
+    def _note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
+        raw = self._own_key(key_id)
+        if raw is None:
+            raise NotFound("Elasticsearch answered 404: no API key owned by requesting user")
+        raw["metadata"] = copy.deepcopy(dict(metadata))
+        self.sequence += 1
+
+    async def revoke_keys(self, ids: Sequence[str]) -> None:
+        call = Call(ELASTICSEARCH, "revoke_keys", tuple(ids), write=True)
+        await self._faults.perform(call, lambda: self.invalidate_keys(ids))
+
+    def invalidate_keys(self, ids: Sequence[str]) -> None:
+        """Invalidate API keys."""
+        for key_id in ids:
+            if key_id in self.keys_now and not self.keys_now[key_id]["invalidated"]:
+                self.keys_now[key_id]["invalidated"] = True
+                self.sequence += 1

@@ -1,0 +1,114 @@
+"""Stores of secrets in memory: one that counts versions as Google's does, one that has the newest alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from searchaccess.core.credential import Secret, Slot, State, Version
+from searchaccess.core.payload import held_key
+from searchaccess.core.sealed import Sealed
+from searchaccess.ports.errors import Conflict
+from searchaccess.ports.stores import Found, Owner, Place
+from tests.support.faults import Call, Faults
+
+SIDE = "store"
+
+
+@dataclass(slots=True)
+class _Kept:
+    secret: Secret
+    values: dict[int, str] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """A store.
+
+    Args:
+        faults: what goes wrong.
+        versions: whether older versions stay.
+    """
+
+    def __init__(self, faults: Faults, *, versions: bool = True) -> None:
+        self._faults = faults
+        self._versions = versions
+        self._identities = count(1)
+        self.kept: dict[Place, _Kept] = {}
+
+    # Everybody else
+
+    def put(self, place: Place, value: str, owner: str = "") -> None:
+        """Add a version by hand; of a secret that is not there, make it."""
+        kept = self.kept.get(place) or _Kept(Secret(f"secret-{next(self._identities)}", owner))
+        newest = kept.secret.newest
+        self._add(place, kept, (newest.number if newest else 0) + 1, value)
+
+    def newest(self, place: Place) -> str | None:
+        """Give what a consumer reads; None: it cannot."""
+        kept = self.kept.get(place)
+        version = kept.secret.newest if kept else None
+        return kept.values[version.number] if kept and version and version.state is State.ENABLED else None
+
+    def set_state(self, place: Place, numbers: Sequence[int], state: State) -> None:
+        """Disable or destroy versions; what is destroyed stays so."""
+        kept = self.kept[place]
+        changed = tuple(
+            replace(version, state=state if version.number in numbers else version.state)
+            if version.state is not State.DESTROYED
+            else version
+            for version in kept.secret.versions
+        )
+        self.kept[place] = replace(kept, secret=replace(kept.secret, versions=changed))
+
+    # The port
+
+    async def look(self, place: Place) -> Found | None:
+        def action() -> Found | None:
+            kept = self.kept.get(place)
+            if kept is None:
+                return None
+            newest = kept.secret.newest
+            seen = {} if self._versions or newest is None else {newest.number: held_key(kept.values[newest.number])}
+            return Found(kept.secret, seen)
+
+        return await self._faults.perform(Call(SIDE, "look", (place.name,)), action)
+
+    async def read(self, place: Place, number: int) -> str:
+        return await self._faults.perform(
+            Call(SIDE, "read", (place.name, str(number))), lambda: held_key(self.kept[place].values[number])
+        )
+
+    async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
+        def action() -> Slot:
+            kept = self.kept.get(place)
+            if (kept.secret if kept else None) != known:
+                raise Conflict("it changed meanwhile")
+            kept = kept or _Kept(Secret(f"secret-{next(self._identities)}", owner.uid))
+            newest = kept.secret.newest
+            following = ((newest.number if newest else 0) + 1) if self._versions else number
+            self._add(place, kept, following, value.reveal())
+            return kept.secret.slot(following)
+
+        return await self._faults.perform(Call(SIDE, "add", (place.name,), write=True), action)
+
+    def _add(self, place: Place, kept: _Kept, number: int, value: str) -> None:
+        older = kept.secret.versions if self._versions else ()
+        values = kept.values if self._versions else {}
+        secret = replace(kept.secret, versions=(*older, Version(number)))
+        self.kept[place] = _Kept(secret, {**values, number: value})
+
+    async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
+        call = Call(SIDE, "disable", (place.name, *map(str, numbers)), write=True)
+        await self._faults.perform(call, lambda: self.set_state(place, numbers, State.DISABLED))
+
+    async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
+        call = Call(SIDE, "destroy", (place.name, *map(str, numbers)), write=True)
+        await self._faults.perform(call, lambda: self.set_state(place, numbers, State.DESTROYED))
+
+    async def remove(self, place: Place, known: Secret) -> None:
+        def action() -> None:
+            kept = self.kept.get(place)
+            if kept and kept.secret.identity != known.identity:
+                raise Conflict("it is another one")
+            self.kept.pop(place, None)
+
+        await self._faults.perform(Call(SIDE, "remove", (place.name,), write=True), action)
