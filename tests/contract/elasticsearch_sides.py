@@ -26,6 +26,8 @@ class ElasticsearchSide(ABC):
         realm: what a SearchCluster would say.
     """
 
+    is_real = False
+
     def __init__(self, prefix: str, port: ElasticsearchPort, realm: WantedRealm) -> None:
         self.prefix = prefix
         self.port = port
@@ -96,6 +98,8 @@ class MemorySide(ElasticsearchSide):
 
 class RealSide(ElasticsearchSide):
     """For real, under the operator's least-privilege login."""
+
+    is_real = True
 
     def __init__(self, prefix: str, server: ElasticsearchServer) -> None:
         ca = Path(server.ca_file).read_text()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from searchaccess.core.canonical import RoleBody
+from searchaccess.core.canonical import NO_INDEX, RoleBody
 from searchaccess.core.credential import DESCRIPTOR
 from searchaccess.core.keys import Login
 from searchaccess.core.sealed import Sealed
@@ -31,6 +31,8 @@ class MemoryKeys:
         self.keys_now: dict[str, dict[str, Any]] = {}
         self.me = Login("searchaccess-operator", "native", by_api_key=False)
         """The operator's login."""
+        self.out_of_reach: set[str] = set()
+        """Index patterns that the operator's login may not read itself."""
         self.now: Callable[[], float] = lambda: 0.0
         """Gives seconds since the epoch."""
         self.on_key: Callable[[str], object] = lambda _id: None
@@ -38,6 +40,13 @@ class MemoryKeys:
 
     async def login(self) -> Login:
         return await self._faults.perform(Call(ELASTICSEARCH, "login"), lambda: self.me)
+
+    async def lacks(self, rights: RoleBody) -> Sequence[str]:
+        def read() -> list[str]:
+            names = {name for entry in rights.entries for name in entry.names if not name.startswith(NO_INDEX)}
+            return [f"read on {name}" for name in sorted(names) if name in self.out_of_reach]
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "lacks"), read)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
@@ -81,28 +90,28 @@ class MemoryKeys:
     def _update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         written = Written()
         for key_id in ids:
-            if self._own_key(key_id) is None:
-                written.refused[key_id] = NotFound("Elasticsearch refused it: no API key owned by requesting user")
+            if problem := self._problem(key_id):
+                written.refused[key_id] = problem
             else:
                 self.keys_now[key_id]["role_descriptors"] = {DESCRIPTOR: self._served(rights.to_json())}
                 self.sequence += 1
                 written.changed.add(key_id)
         return written
 
-    def _own_key(self, key_id: str) -> dict[str, Any] | None:
-        raw = next((raw for raw in self.live_keys() if raw["id"] == key_id), None)
-        mine = raw is not None and (raw["username"], raw["realm"]) == (self.me.username, self.me.realm)
-        return raw if mine else None
+    def _problem(self, key_id: str) -> NotFound | Rejected | None:
+        raw = self.keys_now.get(key_id)
+        if raw is None or (raw["username"], raw["realm"]) != (self.me.username, self.me.realm):
+            return NotFound("no API key owned by requesting user found")
+        return None if raw in self.live_keys() else Rejected("cannot update invalidated API key")
 
     async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
         call = Call(ELASTICSEARCH, "note_key", (key_id,), write=True)
         await self._faults.perform(call, lambda: self._note_key(key_id, metadata))
 
     def _note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
-        raw = self._own_key(key_id)
-        if raw is None:
-            raise NotFound("Elasticsearch answered 404: no API key owned by requesting user")
-        raw["metadata"] = copy.deepcopy(dict(metadata))
+        if problem := self._problem(key_id):
+            raise problem
+        self.keys_now[key_id]["metadata"] = copy.deepcopy(dict(metadata))
         self.sequence += 1
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:

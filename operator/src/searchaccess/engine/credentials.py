@@ -25,11 +25,21 @@ from searchaccess.core.rotation import (
     withdraw,
 )
 from searchaccess.ports.elasticsearch import ElasticsearchPort
-from searchaccess.ports.errors import ExternalError, NotFound, TerminalError, WaitingError
+from searchaccess.ports.errors import (
+    Conflict,
+    ExternalError,
+    NotFound,
+    PermissionDenied,
+    Rejected,
+    TerminalError,
+    WaitingError,
+)
 from searchaccess.ports.stores import Owner, Place, SecretStore
 
 MOST_STEPS: Final = 20
 """Decisions in one go. Far fewer are needed; what is left over is done by the next look."""
+
+_CHANGED: Final = "a key was invalidated while it was being changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ class Credentials:
 
     async def _issue(self, job: Job, step: Issue, seen: Seen) -> Seen:
         access, requested = job.access, job.wish.requested
+        await self._expect_rights(job)
         now = self._now()
         metadata = key_metadata(self._operator, access, step.sequence, requested)
         name = key_name(self._operator, access.namespace, access.name, step.sequence)
@@ -168,6 +179,15 @@ class Credentials:
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
 
+    async def _expect_rights(self, job: Job) -> None:
+        """Make sure that a key would have its rights: it has at most those of the login that makes it.
+
+        Raises:
+            PermissionDenied: it would not.
+        """
+        if lacking := await self._port.lacks(job.wish.rights):
+            raise PermissionDenied(f"the operator's login lacks {'; '.join(lacking)}: a key has at most its rights")
+
     async def _discard(self, key: Key) -> None:
         try:
             await self._port.revoke_keys([key.id])
@@ -182,23 +202,18 @@ class Credentials:
         metadata = key_metadata(self._operator, job.access, key.sequence, key.requested, key.slot)
         try:
             await self._port.note_key(key.id, metadata)
-        except NotFound:
-            # Somebody invalidated it meanwhile.
-            return others
+        except (NotFound, Rejected):
+            raise Conflict(_CHANGED) from None
         return replace(others, keys=(*others.keys, key))
 
     async def _update(self, job: Job, keys: Sequence[Key], seen: Seen) -> Seen:
+        await self._expect_rights(job)
         written = await self._port.update_keys([key.id for key in keys], job.wish.rights)
         refused = next(iter(written.refused.values()), None)
-        if isinstance(refused, TerminalError | WaitingError) and not isinstance(refused, NotFound):
-            raise refused
-        others = _without(seen, keys)
-        changed = tuple(
-            # One that cannot be found is another login's, or gone: it is replaced, not changed.
-            replace(key, ours=False) if key.id in written.refused else replace(key, rights=job.wish.rights)
-            for key in keys
-        )
-        return replace(others, keys=(*others.keys, *changed))
+        if refused is not None:
+            raise Conflict(_CHANGED) if isinstance(refused, NotFound) else refused
+        changed = tuple(replace(key, rights=job.wish.rights) for key in keys)
+        return replace(seen, keys=(*_without(seen, keys).keys, *changed))
 
 
 def _without(seen: Seen, keys: Sequence[Key]) -> Seen:

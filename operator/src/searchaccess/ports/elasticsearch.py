@@ -81,6 +81,9 @@ class ElasticsearchPort(Protocol):
     async def login(self) -> Login:
         """Say who the operator is (one request)."""
 
+    async def lacks(self, rights: RoleBody) -> Sequence[str]:
+        """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
+
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
 

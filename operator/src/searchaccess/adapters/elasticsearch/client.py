@@ -11,7 +11,7 @@ from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import map_item, mapped
-from searchaccess.core.canonical import RoleBody
+from searchaccess.core.canonical import NO_INDEX, Entry, RoleBody
 from searchaccess.core.cluster import ClusterFacts
 from searchaccess.core.connection import Connection
 from searchaccess.core.credential import DESCRIPTOR
@@ -213,6 +213,19 @@ class ElasticsearchClient:
         except (LookupError, TypeError):
             raise Unexpected("Elasticsearch: its answer lacks the user's name and realm") from None
 
+    async def lacks(self, rights: RoleBody) -> Sequence[str]:
+        """Say which of some rights the login has not itself."""
+        with mapped():
+            api = await self._api()
+            answer = await api.security.has_privileges(
+                cluster=list(rights.cluster),
+                index=[{"names": _real_names(entry), "privileges": list(entry.privileges)} for entry in rights.entries],
+            )
+        body = answer.body
+        if body.get("has_all_requested"):
+            return ()
+        return _missing(body)
+
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern."""
         with mapped():
@@ -276,6 +289,20 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         context.verify_mode = ssl.CERT_NONE
     nodes = (url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls)
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
+
+
+def _real_names(entry: Entry) -> list[str]:
+    return [name for name in entry.names if not name.startswith(NO_INDEX)]
+
+
+def _missing(body: Mapping[str, Any]) -> list[str]:
+    """Give what an answer about privileges says that is missing."""
+    found = sorted(name for name, has in (body.get("cluster") or {}).items() if not has)
+    for index, privileges in sorted((body.get("index") or {}).items()):
+        lacking = sorted(name for name, has in privileges.items() if not has)
+        if lacking:
+            found.append(f"{', '.join(lacking)} on {index}")
+    return found
 
 
 def _refused(body: Mapping[str, Any]) -> dict[str, Any]:
