@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from searchaccess.api.credentials import PayloadFormat
 from searchaccess.core.access import access_from_object
 from searchaccess.core.canonical import RoleBody
 from searchaccess.core.credential import State, Wish
 from searchaccess.core.keys import key_from_json, names_of_keys
-from searchaccess.core.payload import PayloadFormat, held_key
+from searchaccess.core.payload import held_key
 from searchaccess.core.rotation import MOST_LIVE
 from searchaccess.engine.credentials import Credentials, Job
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
@@ -73,7 +74,7 @@ class Histories(RuleBasedStateMachine):
     @property
     def job(self) -> Job:
         declared = replace(declare("orders-*"), uid=UID)
-        return Job(declared, self.wish, PayloadFormat.JSON, PLACE, self.store, "https://es.example.com")
+        return Job(declared, self.wish, PayloadFormat.JSON, PLACE, self.store, "main", "https://es.example.com")
 
     async def _pass(self, *, withdraw: bool = False) -> None:
         credentials = Credentials(OPERATOR, self.elasticsearch, lambda: self.time)

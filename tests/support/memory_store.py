@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.core.credential import Secret, Slot, State, Version
 from searchaccess.core.payload import held_key
 from searchaccess.core.sealed import Sealed
@@ -112,3 +113,21 @@ class MemoryStore:
             self.kept.pop(place, None)
 
         await self._faults.perform(Call(SIDE, "remove", (place.name,), write=True), action)
+
+
+class MemoryStores:
+    """Stores by name; each has the newest value alone, unless a test says otherwise.
+
+    Args:
+        faults: what goes wrong.
+    """
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self.by_name: dict[str, MemoryStore] = {}
+
+    def open(self, spec: SecretStoreSpec) -> MemoryStore:
+        """Give the store of a name."""
+        if spec.name not in self.by_name:
+            self.by_name[spec.name] = MemoryStore(self._faults, versions=False)
+        return self.by_name[spec.name]

@@ -24,11 +24,12 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.operator.connecting import find_connection
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.kubernetes import Plural
-from tests.support.clocks import LoopClock, run_virtually
+from tests.support.clocks import EPOCH, LoopClock, run_virtually
 from tests.support.faults import Call, Faults
 from tests.support.memory_elasticsearch import AUDIENCE, REALM, MemoryElasticsearch, owner_uids
 from tests.support.memory_google import MemoryGoogle
 from tests.support.memory_kubernetes import CONTROLLER, Key, MemoryKubernetes, Watch, key_of
+from tests.support.memory_store import MemoryStores
 from tests.support.world import CLUSTER, LOGIN, SYSTEM, condition_in
 
 OPERATOR: Final = Operator("default", CONTROLLER)
@@ -78,6 +79,7 @@ class Stage:
     kubernetes: MemoryKubernetes = field(init=False)
     servers: dict[str, MemoryElasticsearch] = field(init=False)
     google: MemoryGoogle = field(init=False)
+    stores: MemoryStores = field(init=False)
     process: Process | None = None
     violations: list[str] = field(default_factory=list)
     logs: list[list[Any]] = field(default_factory=list)
@@ -94,6 +96,7 @@ class Stage:
         self.kubernetes.on_finalizers = self._before_finalizers
         self.servers = {}
         self.google = MemoryGoogle(self.faults)
+        self.stores = MemoryStores(self.faults)
         self.server("https://one:9200")
 
     def server(self, url: str) -> MemoryElasticsearch:
@@ -101,6 +104,7 @@ class Stage:
         if url not in self.servers:
             self.servers[url] = MemoryElasticsearch(self.faults)
             self.servers[url].on_role = self._after_role
+            self.servers[url].now = lambda: EPOCH.timestamp() + self.clock.monotonic()
         return self.servers[url]
 
     @property
@@ -116,7 +120,7 @@ class Stage:
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
-        around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google)
+        around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
         host = Host(around, self)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process

@@ -2,6 +2,7 @@
 
 import pytest
 
+from searchaccess.api.durations import seconds
 from searchaccess.engine.schedule import (
     CHECK_AGAIN,
     CHECK_EVERY,
@@ -13,7 +14,6 @@ from searchaccess.engine.schedule import (
     QUIET_IN_A_BURST,
     SEARCHABLE,
     Schedule,
-    seconds,
 )
 from searchaccess.ports.elasticsearch import Probe
 from tests.support.clocks import SettableClock

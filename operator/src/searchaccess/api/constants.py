@@ -12,6 +12,9 @@ FINALIZER: Final = f"{GROUP}/revoke"
 ANNOTATION_RECONCILE: Final = f"{GROUP}/reconcile-requested-at"
 """Any new value asks for a pass now; echoed in ``status.lastHandledReconcileAt``."""
 
+ANNOTATION_ROTATE: Final = f"{GROUP}/rotate-requested-at"
+"""Any new value asks for another API key now; echoed in ``status.credential.rotationRequest``."""
+
 ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
 """Name of the foreign Elasticsearch object (role or role mapping) that may be taken over."""
 

@@ -14,6 +14,7 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     IDENTITY_RESOLVED = "IdentityResolved"
+    CREDENTIAL_READY = "CredentialReady"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
     PRIVATE = "Private"
@@ -53,6 +54,12 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "the subject is a service account and Elasticsearch knows it by its e-mail address.",
         "Cloud Run has no such workload.",
         "Google does not answer, or does not let the operator read it. What was known last stays in force.",
+    ),
+    ConditionType.CREDENTIAL_READY: ConditionDoc(
+        _ACCESS,
+        "Who reads the secret gets an API key that works. Absent with `auth: IdentityToken`.",
+        "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
+        "It could not be looked at. Keys that work go on working.",
     ),
     ConditionType.SYNCED: ConditionDoc(
         _ACCESS,
@@ -151,6 +158,12 @@ class Reason(StrEnum):
     SERVICE_ACCOUNT_RECREATED = "ServiceAccountRecreated"
     DEFAULT_SERVICE_ACCOUNT = "DefaultServiceAccount"
     SHARED_IDENTITY = "SharedIdentity"
+    CREDENTIAL_ACTIVE = "CredentialActive"
+    CREDENTIAL_OVERLAP = "CredentialOverlap"
+    CREDENTIAL_ISSUED = "CredentialIssued"
+    STORE_NOT_FOUND = "StoreNotFound"
+    STORE_UNAVAILABLE = "StoreUnavailable"
+    LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
 
@@ -344,6 +357,30 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Other workloads run as the same service account, so they have this access too: `status.identity.sharedWith`.",
         "Give the workload a service account of its own, or accept it.",
         Who.TEAM,
+    ),
+    Reason.CREDENTIAL_ACTIVE: ReasonDoc("One API key works: the one that the secret holds.", _NOTHING, Who.NOBODY),
+    Reason.CREDENTIAL_OVERLAP: ReasonDoc(
+        "The API key was replaced; the one before works until the overlap is over.",
+        "Let every consumer read the secret again within `credential.overlap`.",
+        Who.TEAM,
+    ),
+    Reason.CREDENTIAL_ISSUED: ReasonDoc("Another API key was made and stored (an event).", _NOTHING, Who.NOBODY),
+    Reason.STORE_NOT_FOUND: ReasonDoc(
+        "The SearchCluster has no secret store of this name.",
+        "Correct `credential.store`, or add the store to `spec.secretStores` of the SearchCluster.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.STORE_UNAVAILABLE: ReasonDoc(
+        "The store of secrets does not answer or refuses the operator. Keys that work go on working; the rotation goes "
+        "on where it was.",
+        "Read the message: it has what the store says. docs/credentials.md has the rights that the operator needs.",
+        Who.PLATFORM,
+    ),
+    Reason.LOGIN_CANNOT_ISSUE: ReasonDoc(
+        "The operator logs in by an API key, and Elasticsearch lets no API key make others that have rights.",
+        "Give it another login for this SearchCluster: a user, a token or `googleIdentity`.",
+        Who.PLATFORM,
     ),
     Reason.THROTTLED: ReasonDoc(
         "The server asked to slow down (429).",

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
+from searchaccess.api.credentials import Auth, CredentialSpec
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -265,6 +266,10 @@ class Grant(ApiModel):
     such a reader. Needs a Platinum, Enterprise or trial licence."""
 
 
+_CREDENTIAL = "auth: ApiKey and credential belong together: write both, or neither"
+_NO_ORPHANS = "a key that nobody rotates or revokes must not stay: with auth: ApiKey use deletionPolicy: Delete"
+
+
 class SearchAccessSpec(ApiModel):
     """Which rights there are to be, and how they are kept."""
 
@@ -274,6 +279,8 @@ class SearchAccessSpec(ApiModel):
                 "size(self.grants) > 0 || size(self.clusterCan) > 0",
                 "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan",
             ),
+            cel("(self.auth == 'ApiKey') == has(self.credential)", _CREDENTIAL),
+            cel("self.auth == 'IdentityToken' || self.deletionPolicy != 'Orphan'", _NO_ORPHANS),
         )
     }
 
@@ -292,6 +299,14 @@ class SearchAccessSpec(ApiModel):
     """Cluster privileges. None reads documents or changes security; those that manage something do so for the whole
     cluster."""
 
+    auth: Auth = Auth.IDENTITY_TOKEN
+    """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with
+    an API key that the operator makes, stores and rotates, where a token cannot be used. Who can read the secret has
+    the access."""
+
+    credential: CredentialSpec | None = None
+    """Where the API key is stored, and how it is rotated."""
+
     mode: Mode = Mode.ENFORCE
     """`Enforce`: differences are put right. `Observe`: they are reported in the status, and nothing is changed."""
 
@@ -301,12 +316,17 @@ class SearchAccessSpec(ApiModel):
 
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What becomes of the rights when this object is deleted. `Delete`: they go. `Orphan`: they stay and are nobody's.
-    `Disable`: they go, and the role stays, empty, with a note. With `mode: Observe` they stay."""
+    `Disable`: they go, and the role stays, empty, with a note. With `mode: Observe` they stay. API keys always go, and
+    the secret with them."""
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
         if not self.grants and not self.cluster_can:
             raise ValueError("declare at least one grant, or clusterCan")
+        if (self.auth is Auth.API_KEY) != (self.credential is not None):
+            raise ValueError(_CREDENTIAL)
+        if self.auth is Auth.API_KEY and self.deletion_policy is DeletionPolicy.ORPHAN:
+            raise ValueError(_NO_ORPHANS)
         for position, grant in enumerate(self.grants):
             if not grant.can and not grant.privileges:
                 raise ValueError(f"grants[{position}] does not say what may be done: add can or privileges")

@@ -1,32 +1,18 @@
 """The kind SearchCluster: an Elasticsearch cluster, how to reach it, and how it checks callers' identity."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
+from searchaccess.api.credentials import SecretStoreSpec
+from searchaccess.api.durations import Duration, between
 from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.status import SearchClusterStatus
 
 GOOGLE_ISSUER = "https://accounts.google.com"
-
-DURATION_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$"
-"""A duration as Go and CEL read it, and so short that neither overflows."""
-
-Duration = Annotated[str, Field(max_length=20, pattern=DURATION_PATTERN)]
-
-
-def _between(least: str, most: str, example: str) -> dict[str, Any]:
-    return rules(
-        cel(
-            f"{matches(DURATION_PATTERN)} && duration(self) >= duration('{least}') "
-            f"&& duration(self) <= duration('{most}')",
-            f"write a duration between {least} and {most}, such as {example}",
-        )
-    )
-
 
 Url = Annotated[
     str,
@@ -222,11 +208,11 @@ class JwtRealm(ApiModel):
 class CloudRunSettings(ApiModel):
     """How Cloud Run workloads are followed."""
 
-    refresh_every: Annotated[Duration, Field(json_schema_extra=_between("30s", "24h", "5m"))] = "5m"
+    refresh_every: Annotated[Duration, Field(json_schema_extra=between("30s", "24h", "5m"))] = "5m"
     """How often to ask Google which service account is behind each subject. The annotation
     `searchaccess.dev/reconcile-requested-at` on a SearchAccess asks at once."""
 
-    grace_period: Annotated[Duration, Field(json_schema_extra=_between("0s", "720h", "15m"))] = "15m"
+    grace_period: Annotated[Duration, Field(json_schema_extra=between("0s", "720h", "15m"))] = "15m"
     """How long rights stay when a workload does not exist any more."""
 
 
@@ -243,11 +229,11 @@ class ClusterIdentity(ApiModel):
 class DriftSettings(ApiModel):
     """How often to look for changes that somebody else made."""
 
-    probe_every: Annotated[Duration, Field(json_schema_extra=_between("500ms", "1h", "2s"))] = "2s"
+    probe_every: Annotated[Duration, Field(json_schema_extra=between("500ms", "1h", "2s"))] = "2s"
     """How often to read the sequence number of the index `.security`, which tells in one small request that something
     changed."""
 
-    sweep_every: Annotated[Duration, Field(json_schema_extra=_between("5s", "24h", "5m"))] = "5m"
+    sweep_every: Annotated[Duration, Field(json_schema_extra=between("5s", "24h", "5m"))] = "5m"
     """How often to read everything, changed or not."""
 
 
@@ -322,6 +308,14 @@ class SearchClusterSpec(ApiModel):
     allowed_namespaces: AllowedNamespaces | None = None
     """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
     rights, and loses what it had."""
+
+    secret_stores: Annotated[
+        list[SecretStoreSpec],
+        Field(
+            max_length=10, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+        ),
+    ] = []
+    """Where credentials may be kept, for SearchAccesses with `auth: ApiKey`."""
 
     mapping: MappingKind = MappingKind.ROLE_TEMPLATE
     """`RoleTemplate`: one role mapping, written once, makes each caller's role name from its principal.

@@ -106,14 +106,37 @@ class Identity(ApiModel):
 class ElasticsearchObjects(ApiModel):
     """Names of what this object has in Elasticsearch."""
 
-    role: str
+    role: str | None = None
     """Name of the principal's role."""
-    mapping: str
+    mapping: str | None = None
     """Name of the role mapping that gives the role to the principal."""
     spec_hash: str
     """Hash of this object's rights, as recorded in the role's metadata."""
     cluster_uuid: str
     """Uuid of the Elasticsearch cluster that has them."""
+
+
+class CredentialStatus(ApiModel):
+    """The API key that consumers read, and where it is. Never its value."""
+
+    store: str
+    """Name of the store."""
+    name: str
+    """Name of the secret."""
+    version: int
+    """Number of the secret's version."""
+    key_id: str
+    """Id of the API key, as Elasticsearch's audit log has it."""
+    phase: str
+    """`Active`; `Overlap`: the key before works too."""
+    issued: DateTime
+    """When the key was made."""
+    expires: DateTime | None = None
+    """When the key ends by itself, if nobody replaces it."""
+    next_rotation: DateTime | None = None
+    """When it is replaced."""
+    rotation_request: str | None = None
+    """Value of the annotation `searchaccess.dev/rotate-requested-at` that it answers."""
 
 
 class DriftItem(ApiModel):
@@ -156,8 +179,8 @@ class SearchAccessStatus(ApiModel):
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], CONDITIONS]
-    """What holds and what does not: `Ready`, `IdentityResolved`, `Synced`, `Drifted`, and `Reconciling` or `Stalled`
-    while true."""
+    """What holds and what does not: `Ready`, `IdentityResolved`, `CredentialReady`, `Synced`, `Drifted`, and
+    `Reconciling` or `Stalled` while true."""
     subject: str | None = None
     """Who has the access, in short: `service/`, `job/` or `workerpool/` and its name, or the service account."""
     access: str | None = None
@@ -166,6 +189,8 @@ class SearchAccessStatus(ApiModel):
     """The subject, as Google and Elasticsearch know it."""
     elasticsearch: ElasticsearchObjects | None = None
     """Names of what this object has in Elasticsearch."""
+    credential: CredentialStatus | None = None
+    """The API key and where it is stored (`auth: ApiKey`)."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

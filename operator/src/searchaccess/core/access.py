@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
 
-from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
+from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN, Auth, CredentialSpec
 from searchaccess.api.searchaccess import (
     LOCATION_PATTERN,
     PRIVILEGE_PATTERNS,
@@ -85,6 +86,10 @@ class Access:
     """Why the spec cannot be applied; empty: it can."""
     identity: Identity | None = None
     """What is known of the subject; None: nothing needs to be."""
+    auth: Auth = Auth.IDENTITY_TOKEN
+    credential: CredentialSpec | None = None
+    """Where its API key is; None: it has none."""
+    rotate_requested: str = ""
     admission: Admission = Admission.ALLOWED
     """Whether its SearchCluster takes SearchAccesses of its namespace."""
 
@@ -92,6 +97,11 @@ class Access:
     def principal(self) -> str:
         """The first of its principals; empty: none is known."""
         return self.principals[0] if self.principals else ""
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its rights are those of an API key, not of a principal's role."""
+        return self.auth is Auth.API_KEY
 
     @property
     def confirmed(self) -> bool:
@@ -126,11 +136,15 @@ def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
         access: the SearchAccess.
         claim: by which claim of their tokens its cluster knows callers.
     """
+    if access.has_key:
+        return None
     return access.subject if isinstance(access.subject, Workload) or claim is PrincipalClaim.SUB else None
 
 
 def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
     """Give a SearchAccess with the principals that follow from what is known of its subject."""
+    if access.has_key:
+        return replace(access, identity=None, principals=())
     if identity is None:
         account = (access.subject,) if isinstance(access.subject, str) else ()
         return replace(access, identity=None, principals=account)
@@ -182,7 +196,7 @@ def summary_of(spec: SearchAccessSpec) -> str:
 
 def _problems(spec: SearchAccessSpec) -> str:
     """Say what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
-    if problem := _subject_problem(spec):
+    if problem := _subject_problem(spec) or _credential_problem(spec):
         return problem
     for position, grant in enumerate(spec.grants):
         for pattern in grant.indices:
@@ -193,6 +207,16 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
+    return ""
+
+
+def _credential_problem(spec: SearchAccessSpec) -> str:
+    credential = spec.credential
+    if credential is None:
+        return ""
+    for field, text, pattern in (("store", credential.store, STORE_PATTERN), ("name", credential.name, SECRET_PATTERN)):
+        if not re.fullmatch(pattern, text):
+            return f"spec.credential.{field}: {text!r} is not a name"
     return ""
 
 
@@ -230,6 +254,8 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     except ValidationError as error:
         invalid = _validation_message(error)
     subject = _subject(known)
+    auth = spec.auth if spec else _auth(known)
+    by_token = isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN
     return Access(
         uid=meta["uid"],
         namespace=meta["namespace"],
@@ -238,7 +264,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         resource_version=str(meta.get("resourceVersion", "")),
         cluster=spec.cluster if spec else str(known.get("cluster", "")),
         subject=subject,
-        principals=(subject,) if isinstance(subject, str) else (),
+        principals=(subject,) if isinstance(subject, str) and by_token else (),
         share=build_share(spec) if spec and not invalid else Share(),
         summary=summary_of(spec) if spec else "",
         mode=spec.mode if spec else _mode(known),
@@ -249,7 +275,14 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         adopt=str(annotations.get(ANNOTATION_ADOPT, "")),
         reconcile_requested=str(annotations.get(ANNOTATION_RECONCILE, "")),
         invalid=invalid,
+        auth=auth,
+        credential=spec.credential if spec else None,
+        rotate_requested=str(annotations.get(ANNOTATION_ROTATE, "")),
     )
+
+
+def _auth(given: Mapping[str, Any]) -> Auth:
+    return Auth.API_KEY if given.get("auth") == Auth.API_KEY else Auth.IDENTITY_TOKEN
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:

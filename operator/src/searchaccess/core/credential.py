@@ -52,6 +52,8 @@ class Key:
     """Where its secret value is known to be stored."""
     requested: str = ""
     """The request for a rotation that it answers."""
+    place: tuple[str, str] = ("", "")
+    """Store and name of the secret in which its value is, or was to be."""
     ours: bool = True
     """Whether the operator's present login made it: nobody else's can be changed, only invalidated."""
 

@@ -55,6 +55,8 @@ def key_metadata(
         "sequence": sequence,
         "requested": requested,
     }
+    if access.credential:
+        body |= {"store": access.credential.store, "name": access.credential.name}
     return body | {"secret": slot.secret, "version": slot.number} if slot != NOWHERE else body
 
 
@@ -77,6 +79,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         rights=_rights(descriptors),
         slot=_slot(metadata),
         requested=str(metadata.get("requested") or ""),
+        place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
     )
 

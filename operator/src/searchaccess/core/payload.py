@@ -3,22 +3,13 @@
 import base64
 import binascii
 import json
-from enum import StrEnum
 from typing import Any, Final
 
+from searchaccess.api.credentials import PayloadFormat
 from searchaccess.core.sealed import Sealed
 
 _LONGEST: Final = 65536
 """Bytes that a version of a secret may have. https://cloud.google.com/secret-manager/quotas"""
-
-
-class PayloadFormat(StrEnum):
-    """The form of what a secret holds."""
-
-    JSON = "Json"
-    """A JSON object with ``id``, ``api_key``, ``encoded``, ``url`` and ``expires`` (RFC 3339)."""
-    ENCODED = "Encoded"
-    """``id:api_key`` in base64 alone, as clients and the header ``Authorization: ApiKey …`` take it."""
 
 
 def build_payload(form: PayloadFormat, key_id: str, secret: Sealed, url: str, expires: str) -> Sealed:

@@ -16,6 +16,13 @@ from searchaccess.api.status import (
 )
 from searchaccess.core.access import Access, subject_summary
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+from searchaccess.core.credentialreport import (
+    CredentialFacts,
+    build_credential,
+    conflict_message,
+    credential_notes,
+    mark_credential,
+)
 from searchaccess.core.diff import Difference
 from searchaccess.core.identityreport import build_identity, identity_notes, mark_identity
 from searchaccess.core.notes import Note
@@ -54,6 +61,8 @@ class AccessFacts:
     role: str = ""
     mapping: str = ""
     cluster_uuid: str = ""
+    credential: CredentialFacts | None = None
+    """What was found of its API key; None: it was not looked at, or has none."""
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
@@ -95,6 +104,8 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         failure = Failure(failure.reason, f"{stance.message}; its rights are not confirmed gone: {failure.message}")
     elif stance.reason is not None:
         failure = Failure(stance.reason, stance.message)
+    elif facts.credential and facts.credential.decision.conflict:
+        failure = Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif finding.conflict:
         text = (
             f"role {finding.conflict} exists and is not managed by this operator; it is not touched. Delete it, or "
@@ -113,7 +124,13 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         if stance.do is Do.ENFORCE:
             reason = Reason.PENDING
         return FALSE, reason, f"{_count(len(finding.differences))}, see status.drift.items"
-    return TRUE, Reason.IN_SYNC, f"{access.principal} has {access.summary}"
+    return TRUE, Reason.IN_SYNC, f"{_holder(facts)} has {access.summary}"
+
+
+def _holder(facts: AccessFacts) -> str:
+    """Give who has the rights: a principal, or a key."""
+    key = facts.credential.decision.current if facts.credential else None
+    return f"key {key.id}" if key else facts.access.principal
 
 
 def _items(
@@ -206,8 +223,8 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
     enforced = facts.stance.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
     if enforced and (facts.applied or not facts.finding.differences):
         return ElasticsearchObjects(
-            role=facts.role,
-            mapping=facts.mapping,
+            role=facts.role or None,
+            mapping=facts.mapping or None,
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
@@ -260,6 +277,10 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         _mark_drifted(conditions, drift, facts)
     identity = build_identity(access, before.get("identity"), now)
     mark_identity(conditions, access, identity, now)
+    failure = Failure(facts.stance.reason, facts.stance.message) if facts.stance.reason else facts.failure
+    mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
+    gone = not access.has_key or (facts.stance.do is Do.REMOVE and facts.failure is None)
+    credential = build_credential(access, facts.credential, before.get("credential"), withdrawn=gone)
     objects = _elasticsearch(facts, before)
     first_sync = objects is not None and not before.get("elasticsearch")
     applied = facts.applied and facts.stance.do is Do.ENFORCE
@@ -270,6 +291,7 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         access=access.summary or before.get("access"),
         identity=identity,
         elasticsearch=objects,
+        credential=credential,
         drift=drift,
         last_sync_time=now if applied or first_sync else before.get("lastSyncTime"),
         last_handled_reconcile_at=access.reconcile_requested or before.get("lastHandledReconcileAt"),
@@ -292,12 +314,14 @@ def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: 
         )
         notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
         if facts.applied and facts.stance.do is Do.ENFORCE:
-            text = f"{_count(len(new))} in role {facts.role} put right"
+            where = f"role {facts.role}" if facts.role else "the API key"
+            text = f"{_count(len(new))} in {where} put right"
             notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message=text))
     if facts.finding.adopted and facts.applied:
         text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
         notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
     notes += identity_notes(before, status)
+    notes += credential_notes(before, status)
     stalled, was_stalled = stalled_of(status), stalled_of(before)
     if stalled and stalled != was_stalled:
         notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))

@@ -39,6 +39,8 @@ class Issue:
     sequence: int
     lifetime: float
     why: str
+    lost: bool = False
+    """Nobody can read the key before: somebody or something took it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
     if len(live) >= MOST_LIVE:
         return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "a newer one is to be made"),))
     why = "what consumers read is no key that works" if seen.secret and seen.secret.versions else "there is none"
-    return Decision((Issue(_next_sequence(seen), lifetime(wish), why),))
+    return Decision((Issue(_next_sequence(seen), lifetime(wish), why, lost=True),))
 
 
 def _reason_to_rotate(wish: Wish, current: Key, now: float) -> str:

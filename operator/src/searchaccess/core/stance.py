@@ -84,6 +84,14 @@ def refused(access: Access) -> Stance:
     return Stance(Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED, message)
 
 
+def _at_deletion(access: Access) -> Do:
+    if access.has_key:
+        # A key that nobody rotates or revokes must not stay, whatever it says itself.
+        return Do.REMOVE
+    # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
+    return Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
+
+
 def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: C901, PLR0911 - reads as a table
     """Decide what may be done about a SearchAccess.
 
@@ -95,20 +103,19 @@ def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: 
     if access.admission is Admission.REFUSED:
         return refused(access)
     if access.deleted_at:
-        # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
-        return Stance(Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy])
+        return Stance(_at_deletion(access))
     if access.admission is Admission.UNKNOWN:
         return Stance(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
     if access.invalid:
         return Stance(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
     if access.suspend:
         return Stance(Do.HOLD, Reason.SUSPENDED, "spec.suspend is true: rights in Elasticsearch stay as they are")
-    if not access.principals:
+    if not access.principals and not access.has_key:
         return unresolved(access)
     if access.restricts_documents and not gate.field_security:
         message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {gate.license}"
         return Stance(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
-    if not gate.grants:
+    if not (gate.grants or access.has_key):
         return Stance(Do.HOLD, gate.reason, gate.message)
     if rejection:
         return Stance(Do.HOLD, Reason.REJECTED, rejection)

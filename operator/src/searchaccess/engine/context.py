@@ -18,6 +18,7 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
+from searchaccess.ports.stores import Stores
 
 CHUNK: Final = 1000
 """Roles in one bulk write."""
@@ -36,6 +37,7 @@ class Surroundings:
     outbox: Outbox
     clock: Clock
     google: GooglePort
+    stores: Stores
 
 
 @dataclass(slots=True)

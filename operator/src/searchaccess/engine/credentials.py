@@ -1,15 +1,17 @@
 """Carries out what is decided about credentials, one after the other step, each from what is there then."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Final
 
+from searchaccess.api.credentials import PayloadFormat
 from searchaccess.core.access import Access
 from searchaccess.core.credential import Key, Seen, Wish
+from searchaccess.core.credentialreport import rfc3339
 from searchaccess.core.keys import key_metadata, key_name
 from searchaccess.core.ownership import Operator
-from searchaccess.core.payload import PayloadFormat, build_payload
+from searchaccess.core.payload import build_payload
 from searchaccess.core.rotation import (
     Decision,
     Destroy,
@@ -51,6 +53,7 @@ class Job:
     form: PayloadFormat
     place: Place
     store: SecretStore
+    store_name: str
     url: str
     """Where consumers use the key."""
 
@@ -70,11 +73,6 @@ class Outcome:
     """What was done, in this order."""
 
 
-def rfc3339(seconds: float) -> str:
-    """Give a time as RFC 3339, UTC, whole seconds."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class Credentials:
     """Credentials of one Elasticsearch cluster.
 
@@ -88,6 +86,8 @@ class Credentials:
         self._operator = operator
         self._port = port
         self._now = now
+        self.operations = 0
+        """Writes to the security index so far, as far as they are known to have happened."""
 
     async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
         """Make a credential as it is wished.
@@ -131,7 +131,8 @@ class Credentials:
         return Outcome(decision, seen, done)
 
     async def _see(self, job: Job, seen: Seen) -> Seen:
-        found = await job.store.look(job.place)
+        with _at_store():
+            found = await job.store.look(job.place)
         if found is None:
             return replace(seen, secret=None, holds={})
         same = seen.secret is not None and seen.secret.identity == found.secret.identity
@@ -142,14 +143,23 @@ class Credentials:
             case Issue():
                 return await self._issue(job, step, seen)
             case Read(number):
-                return replace(seen, holds={**seen.holds, number: await job.store.read(job.place, number)})
+                with _at_store():
+                    held = await job.store.read(job.place, number)
+                return replace(seen, holds={**seen.holds, number: held})
             case Note(key):
                 return await self._note(job, step, _without(seen, (key,)))
             case Revoke(keys):
-                await self._port.revoke_keys([key.id for key in keys])
+                await self.revoke(keys)
                 return _without(seen, keys)
             case Update(keys):
                 return await self._update(job, keys, seen)
+            case _:
+                with _at_store():
+                    await self._clear_up(job, step, seen)
+        return await self._see(job, seen)
+
+    async def _clear_up(self, job: Job, step: Step, seen: Seen) -> None:
+        match step:
             case Disable(numbers) if seen.secret:
                 await job.store.disable(job.place, seen.secret, numbers)
             case Destroy(numbers) if seen.secret:
@@ -158,7 +168,6 @@ class Credentials:
                 await job.store.remove(job.place, seen.secret)
             case _:
                 pass
-        return await self._see(job, seen)
 
     async def _issue(self, job: Job, step: Issue, seen: Seen) -> Seen:
         access, requested = job.access, job.wish.requested
@@ -167,17 +176,29 @@ class Credentials:
         metadata = key_metadata(self._operator, access, step.sequence, requested)
         name = key_name(self._operator, access.namespace, access.name, step.sequence)
         made = await self._port.create_key(name, step.lifetime, job.wish.rights, metadata)
+        self.operations += 1
         expires = now + step.lifetime
         value = build_payload(job.form, made.id, made.secret, job.url, rfc3339(expires))
         key = Key(made.id, access.uid, step.sequence, now, expires, job.wish.rights, requested=requested)
+        key = replace(key, place=(job.store_name, job.place.name))
         try:
-            slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
+            with _at_store():
+                slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (TerminalError, WaitingError):
             # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
             # stored: then consumers read it already, and the next look finds out.
             await self._discard(key)
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
+
+    async def revoke(self, keys: Sequence[Key]) -> None:
+        """Invalidate keys.
+
+        Raises:
+            ExternalError: it is not known whether they are.
+        """
+        await self._port.revoke_keys([key.id for key in keys])
+        self.operations += len(keys)
 
     async def _expect_rights(self, job: Job) -> None:
         """Make sure that a key would have its rights: it has at most those of the login that makes it.
@@ -190,7 +211,7 @@ class Credentials:
 
     async def _discard(self, key: Key) -> None:
         try:
-            await self._port.revoke_keys([key.id])
+            await self.revoke((key,))
         except ExternalError:
             return  # The next look finds a key that is stored nowhere.
 
@@ -204,16 +225,28 @@ class Credentials:
             await self._port.note_key(key.id, metadata)
         except (NotFound, Rejected):
             raise Conflict(_CHANGED) from None
+        self.operations += 1
         return replace(others, keys=(*others.keys, key))
 
     async def _update(self, job: Job, keys: Sequence[Key], seen: Seen) -> Seen:
         await self._expect_rights(job)
         written = await self._port.update_keys([key.id for key in keys], job.wish.rights)
+        self.operations += len(written.changed)
         refused = next(iter(written.refused.values()), None)
         if refused is not None:
             raise Conflict(_CHANGED) if isinstance(refused, NotFound) else refused
         changed = tuple(replace(key, rights=job.wish.rights) for key in keys)
         return replace(seen, keys=(*_without(seen, keys).keys, *changed))
+
+
+@contextmanager
+def _at_store() -> Iterator[None]:
+    """Mark errors as the store's."""
+    try:
+        yield
+    except ExternalError as error:
+        error.at_store = True
+        raise
 
 
 def _without(seen: Seen, keys: Sequence[Key]) -> Seen:

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from searchaccess.api.durations import seconds
 from searchaccess.api.searchcluster import CloudRunSettings
 from searchaccess.core.access import Subject
 from searchaccess.core.identity import Identity, missing, resolved, unknown, users_of, with_known_ids
@@ -16,7 +17,6 @@ from searchaccess.core.workload import Account, Found, Workload
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.lookup import Lookup, Read
-from searchaccess.engine.schedule import seconds
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, Unexpected, WaitingError
 from searchaccess.ports.google import GooglePort

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
+from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.access import Access, Subject, access_from_object, identified
 from searchaccess.core.admission import Admission, admit, needs_labels
@@ -55,13 +55,15 @@ class Dirty:
     """What a reconciler is to look at."""
 
     principals: set[str] = field(default_factory=set)
+    credentials: set[str] = field(default_factory=set)
+    """Uids of SearchAccesses whose API keys are to be looked at."""
     everything: bool = False
     cluster: bool = False
     """The SearchCluster itself changed."""
     event: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __bool__(self) -> bool:
-        return self.everything or self.cluster or bool(self.principals)
+        return self.everything or self.cluster or bool(self.principals) or bool(self.credentials)
 
 
 def _version(text: str) -> int:
@@ -70,7 +72,13 @@ def _version(text: str) -> int:
 
 def _news(access: Access) -> tuple[object, ...]:
     """Give what makes a pass necessary when it changes. Our own finalizer's arrival is no news, its loss is."""
-    return (access.generation, access.deleted_at, access.adopt, access.reconcile_requested)
+    return (
+        access.generation,
+        access.deleted_at,
+        access.adopt,
+        access.reconcile_requested,
+        access.rotate_requested,
+    )
 
 
 class Inventory:
@@ -80,6 +88,8 @@ class Inventory:
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
         self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._keyed: dict[str, set[str]] = defaultdict(set)
+        """By cluster, the uids of SearchAccesses whose rights are those of API keys."""
         self._counts: Counter[str] = Counter()
         self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
@@ -125,6 +135,11 @@ class Inventory:
                 # One with several principals is given with its first.
                 if uid in self.accesses and self.accesses[uid].access.principal == principal:
                     yield self.accesses[uid]
+        yield from self.keyed(cluster)
+
+    def keyed(self, cluster: str) -> list[AccessRecord]:
+        """Give the SearchAccesses of a cluster whose rights are those of API keys."""
+        return [self.accesses[uid] for uid in self._keyed[cluster] if uid in self.accesses]
 
     def count(self, cluster: str) -> int:
         """Say how many SearchAccesses a cluster has."""
@@ -191,7 +206,18 @@ class Inventory:
             if known.cluster.uid == uid:
                 self.mark_cluster(name)
 
+    def mark_credential(self, cluster: str, uid: str) -> None:
+        """Ask for a look at a SearchAccess's API keys."""
+        dirty = self._dirty[cluster]
+        dirty.credentials.add(uid)
+        dirty.event.set()
+        if cluster not in self.clusters:
+            self.changed.set()
+
     def _mark_access(self, access: Access) -> None:
+        if access.has_key:
+            self.mark_credential(access.cluster, access.uid)
+            return
         for principal in access.principals or ("",):
             self.mark(access.cluster, principal)
 
@@ -231,6 +257,7 @@ class Inventory:
             or tuple(meta.get("finalizers") or ()) != access.finalizers
             or annotations.get(ANNOTATION_ADOPT, "") != access.adopt
             or annotations.get(ANNOTATION_RECONCILE, "") != access.reconcile_requested
+            or annotations.get(ANNOTATION_ROTATE, "") != access.rotate_requested
         )
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
@@ -267,12 +294,12 @@ class Inventory:
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
-        if (before.cluster, before.principals) != (access.cluster, access.principals):
+        if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
             self._unindex(before)
             self._index(access)
             self._mark_access(before)
             self._mark_access(access)
-            if not before.principals and known.status.get("elasticsearch"):
+            if not before.principals and not before.has_key and known.status.get("elasticsearch"):
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 self.mark_cluster(access.cluster, everything=True)
 
@@ -379,11 +406,17 @@ class Inventory:
 
     def _index(self, access: Access) -> None:
         self._counts[access.cluster] += 1
+        if access.has_key:
+            self._keyed[access.cluster].add(access.uid)
+            return
         for principal in access.principals or ("",):
             self._by_principal[access.cluster][principal].add(access.uid)
 
     def _unindex(self, access: Access) -> None:
         self._counts[access.cluster] -= 1
+        if access.has_key:
+            self._keyed[access.cluster].discard(access.uid)
+            return
         for principal in access.principals or ("",):
             uids = self._by_principal[access.cluster][principal]
             uids.discard(access.uid)

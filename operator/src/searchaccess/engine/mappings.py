@@ -157,7 +157,9 @@ class Mappings:
         return not self._session.knowledge.mapping_late
 
     def _records(self) -> Iterable[AccessRecord]:
-        return self._around.inventory.of_cluster(self._session.cluster.name)
+        """Give the SearchAccesses whose rights callers get by a role mapping."""
+        records = self._around.inventory.of_cluster(self._session.cluster.name)
+        return (record for record in records if not record.access.has_key)
 
     def _waits(self, access: Access) -> bool:
         """Say whether a SearchAccess may have rights under a name that is not known yet."""

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from searchaccess.api.constants import FINALIZER
+from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.cluster import Cluster, judge
@@ -19,9 +20,10 @@ from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Session, Surroundings
 from searchaccess.engine.inventory import Dirty
+from searchaccess.engine.keeper import Keeper
 from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.passes import Pass
-from searchaccess.engine.schedule import Schedule, seconds
+from searchaccess.engine.schedule import Schedule
 from searchaccess.engine.telling import Teller, cluster_ref, tell_cluster, waits
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotPrivate
@@ -67,6 +69,7 @@ class Reconciler:
         self._failing_since: float | None = None
         self._doubted = False
         self._knowledge = Knowledge()
+        self._keeper = Keeper(around, name, self._knowledge)
         self.looked = asyncio.Event()
         """Set after the first step, whatever came of it."""
 
@@ -112,13 +115,18 @@ class Reconciler:
         event = self._around.inventory.dirty(self._name).event
         failing = self._failing_since is not None
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._schedule.delay()):
+            async with asyncio.timeout(self._delay()):
                 await event.wait()
                 if not failing:
                     await self._settle()
         if failing:
             # News does not shorten the back-off; it is told what is wrong, and then waits with everything else.
             await self._while_failing()
+
+    def _delay(self) -> float:
+        delay = self._schedule.delay()
+        waits = self._failing_since is not None or self._knowledge.closed
+        return delay if waits else min(delay, self._keeper.delay())
 
     async def _while_failing(self) -> None:
         while self._schedule.delay() > 0:
@@ -169,6 +177,8 @@ class Reconciler:
             await self._pass(session, None, dirty)
         elif dirty.principals:
             await self._pass(session, frozenset(dirty.principals))
+        everything = everything or dirty.everything
+        await self._keeper.run(session, None if everything else dirty.credentials | self._keeper.due())
         if cluster.deleted_at:
             await self._let_cluster_go(session)
 
@@ -337,6 +347,8 @@ class Reconciler:
         self._tell_failure(failure, None if doubt else dirty)
         for principal in dirty.principals:
             self._around.inventory.mark(self._name, principal)
+        for uid in dirty.credentials:
+            self._around.inventory.mark_credential(self._name, uid)
         if dirty.everything or doubt:
             self._look_at_everything_later()
 
@@ -352,12 +364,11 @@ class Reconciler:
         elif dirty.everything:
             records = [record for record in inventory.of_cluster(self._name) if waits(record)]
         else:
-            records = [
-                record
-                for principal in dirty.principals
-                for record in inventory.of_principal(self._name, principal)
-                if waits(record)
+            of_principals = [
+                record for principal in dirty.principals for record in inventory.of_principal(self._name, principal)
             ]
+            keyed = [record for record in inventory.keyed(self._name) if record.access.uid in dirty.credentials]
+            records = [record for record in (*of_principals, *keyed) if waits(record)]
         told = [(record, decide(record.access, OPEN)) for record in records]
         Teller(self._around, knowledge).tell_failure(told, failure)
 

@@ -1,6 +1,5 @@
 """When a reconciler looks: probe, sweep, check, retry, and how long to let a burst settle."""
 
-import re
 from typing import Final, Literal
 
 from searchaccess.ports.clock import Clock
@@ -30,13 +29,6 @@ DUTY: Final = 5.0
 """Then rest after each so many times as long as it took."""
 LONGEST_REST: Final = 10.0
 """Seconds of such a rest at most; a read that comes later than twice that is not in a row with the last."""
-
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(duration: str) -> float:
-    """Give the seconds of a duration such as ``500ms``, ``2s`` or ``1h30m``."""
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))
 
 
 class Schedule:

@@ -19,6 +19,7 @@ from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.operator.connecting import Connections
 from searchaccess.operator.google import GoogleWhenNeeded
+from searchaccess.operator.stores import OpenStores
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort
 
@@ -81,7 +82,8 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     inventory = Inventory()
     try:
         operator = Operator(options.instance, await _controller_id(kubernetes))
-        around = Surroundings(operator, inventory, kubernetes, Outbox(kubernetes, inventory), SystemClock(), google)
+        outbox, stores = Outbox(kubernetes, inventory), OpenStores(kubernetes, operator)
+        around = Surroundings(operator, inventory, kubernetes, outbox, SystemClock(), google, stores)
         host = Host(around, connections, options.list_every)
         loop = asyncio.create_task(run_until_stopped(host, stop))
 

@@ -35,6 +35,8 @@ class ExternalError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.at_store = False
+        """Whether it is the store of secrets that did not do it."""
 
 
 class TransientError(ExternalError):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.core.credential import Secret, Slot
 from searchaccess.core.sealed import Sealed
 
@@ -70,3 +71,10 @@ class SecretStore(Protocol):
         Raises:
             Conflict: it is another one than was looked at.
         """
+
+
+class Stores(Protocol):
+    """Opens stores of secrets."""
+
+    def open(self, spec: SecretStoreSpec) -> SecretStore:
+        """Give the store that a SearchCluster declares. Nothing is asked of it yet."""

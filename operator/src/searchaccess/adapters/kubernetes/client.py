@@ -77,7 +77,7 @@ class KubernetesClient:
         """Close connections."""
         await self._api.close()
 
-    async def _call(
+    async def call(
         self,
         method: str,
         path: str,
@@ -85,6 +85,7 @@ class KubernetesClient:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> dict[str, Any]:
+        """Make one request; give the object that is the answer. Raises only ``ExternalError``."""
         headers = {"Accept": accept, "Content-Type": content_type}
         with mapped():
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
@@ -102,18 +103,18 @@ class KubernetesClient:
 
     async def controller_id(self) -> str:
         """Give the uid of the namespace kube-system."""
-        return str(_part(await self._call("GET", "/api/v1/namespaces/kube-system"), "metadata", "uid"))
+        return str(_part(await self.call("GET", "/api/v1/namespaces/kube-system"), "metadata", "uid"))
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Give some objects of a kind."""
         rest = f"&continue={following}" if following else ""
-        page = await self._call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
+        page = await self.call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
         return Page(_part(page, "items"), str(_part(page, "metadata").get("continue") or ""))
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
         """Give some namespaces with their labels, and nothing else of them."""
         rest = f"&continue={following}" if following else ""
-        page = await self._call("GET", f"/api/v1/namespaces?limit={self._page}{rest}", accept=_METADATA_ONLY)
+        page = await self.call("GET", f"/api/v1/namespaces?limit={self._page}{rest}", accept=_METADATA_ONLY)
         metadata = [_part(item, "metadata") for item in _part(page, "items")]
         labels = {str(item["name"]): dict(item.get("labels") or {}) for item in metadata}
         return NamespacePage(labels, str(_part(page, "metadata").get("continue") or ""))
@@ -124,7 +125,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        return _version(await self._call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
+        return _version(await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         """Replace an object's finalizers, if they are still as before; give its resource version."""
@@ -133,7 +134,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
             {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
         ]
-        return _version(await self._call("PATCH", _path(ref), patch, _JSON_PATCH))
+        return _version(await self.call("PATCH", _path(ref), patch, _JSON_PATCH))
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
@@ -156,11 +157,11 @@ class KubernetesClient:
             "lastTimestamp": now,
             "count": 1,
         }
-        await self._call("POST", f"/api/v1/namespaces/{namespace}/events", body)
+        await self.call("POST", f"/api/v1/namespaces/{namespace}/events", body)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Give the data of a Secret or ConfigMap, decoded."""
-        found = await self._call("GET", f"/api/v1/namespaces/{source.namespace}/{source.kind.lower()}s/{source.name}")
+        found = await self.call("GET", f"/api/v1/namespaces/{source.namespace}/{source.kind.lower()}s/{source.name}")
         data = found.get("data") or {}
         if source.kind == "Secret":
             return {key: base64.b64decode(value) for key, value in data.items()}

@@ -1,0 +1,331 @@
+"""Keeps the API keys of one SearchCluster: who is to be looked at, what is done, what is told."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from searchaccess.api.durations import seconds
+from searchaccess.api.reasons import Reason
+from searchaccess.core.access import Access
+from searchaccess.core.canonical import RoleBody
+from searchaccess.core.credential import Key, Wish
+from searchaccess.core.credentialreport import CredentialFacts, epoch, finding_of
+from searchaccess.core.keys import Login, key_from_json, names_of_keys
+from searchaccess.core.report import AccessFacts, Failure
+from searchaccess.core.rotation import Issue, Note, Revoke, Update
+from searchaccess.core.stance import Do, Stance, decide
+from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.context import Knowledge, Session, Surroundings
+from searchaccess.engine.credentials import Credentials, Job, Outcome
+from searchaccess.engine.finalizers import ensure_finalizers
+from searchaccess.engine.inventory import AccessRecord
+from searchaccess.engine.telling import Teller
+from searchaccess.ports.errors import ExternalError, Rejected
+from searchaccess.ports.stores import Place, SecretStore
+
+TOGETHER: Final = 8
+"""Credentials that are worked on at the same time."""
+FIRST: Final = 2.0
+CAP: Final = 300.0
+"""Seconds of back-off after trouble with one credential. At first as long as a key takes to be found by a search."""
+STORE_EVERY: Final = 300.0
+"""Seconds after which a secret is looked at again although nothing else tells that it changed."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """How a credential was when nothing was to be done about it."""
+
+    access: tuple[object, ...]
+    keys: tuple[Key, ...]
+    until: float
+    """When it is to be looked at in any case."""
+
+
+def _version_of(access: Access, stance: Stance) -> tuple[object, ...]:
+    return (access.generation, access.rotate_requested, access.reconcile_requested, access.deleted_at, stance)
+
+
+class Keeper:
+    """API keys of one SearchCluster.
+
+    Args:
+        around: what all reconcilers share.
+        name: of the SearchCluster.
+        knowledge: what its reconciler knows.
+    """
+
+    def __init__(self, around: Surroundings, name: str, knowledge: Knowledge) -> None:
+        self._around = around
+        self._name = name
+        self._knowledge = knowledge
+        self._due: dict[str, float] = {}
+        self._backoffs: defaultdict[str, Backoff] = defaultdict(lambda: Backoff(FIRST, CAP))
+        self._failing: dict[str, tuple[object, ...]] = {}
+        """By uid, what could not be done."""
+        self._retry: dict[str, float] = {}
+        """By uid, when that is tried again."""
+        self._settled: dict[str, _Settled] = {}
+        self._login: tuple[Session, Login] | None = None
+        self._swept = False
+
+    # Time
+
+    def _now(self) -> float:
+        return epoch(self._around.clock.now())
+
+    def delay(self) -> float:
+        """Give the seconds until something is due."""
+        return max(0.0, min(self._due.values(), default=float("inf")) - self._now())
+
+    def due(self) -> set[str]:
+        """Give the uids of those that are due."""
+        now = self._now()
+        return {uid for uid, at in self._due.items() if at <= now}
+
+    # Looking
+
+    async def run(self, session: Session, uids: Collection[str] | None) -> None:
+        """Look at credentials.
+
+        Args:
+            session: the connected cluster.
+            uids: of which SearchAccesses; None: of all, and at keys of those that are gone.
+
+        Raises:
+            ExternalError: the cluster could not be read.
+        """
+        records = {record.access.uid: record for record in self._around.inventory.keyed(self._name)}
+        wanted = set(records) if uids is None else set(uids)
+        first = uids is None and not self._swept and self._may_have_keys(session)
+        if not wanted and not first:
+            return
+        keys = await self._read_keys(session)
+        self._swept = self._swept or uids is None
+        for uid in wanted:
+            self._due.pop(uid, None)
+        if uids is None:
+            wanted |= set(keys)
+        bare = [records[uid] for uid in wanted & set(records) if self._needs(records[uid])]
+        held = await ensure_finalizers(self._around, bare)
+        gate = asyncio.Semaphore(TOGETHER)
+        self._credentials = Credentials(self._around.operator, session.port, self._now)
+
+        async def look(uid: str) -> None:
+            async with gate:
+                if uid in held:
+                    self._due[uid] = self._now() + self._backoffs[uid].next()
+                if uid in records:
+                    stance = held.get(uid) or self._stance(records[uid].access)
+                    await self._look_at(session, records[uid], stance, keys.get(uid, ()), urgent=uids is not None)
+                elif keys.get(uid):
+                    await self._revoke_leftovers(session, uid, keys[uid])
+
+        try:
+            await asyncio.gather(*(look(uid) for uid in sorted(wanted)))
+        finally:
+            self._knowledge.operations += self._credentials.operations
+
+    def _may_have_keys(self, session: Session) -> bool:
+        return bool(session.cluster.spec and session.cluster.spec.secret_stores)
+
+    def _needs(self, record: AccessRecord) -> bool:
+        return self._stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
+
+    async def _read_keys(self, session: Session) -> dict[str, tuple[Key, ...]]:
+        login = await self._who(session)
+        operator = self._around.operator
+        found: dict[str, list[Key]] = defaultdict(list)
+        for raw in await session.port.keys(names_of_keys(operator)):
+            key = key_from_json(raw, operator, login)
+            if key is not None:
+                found[key.owner].append(key)
+        return {uid: tuple(keys) for uid, keys in found.items()}
+
+    async def _who(self, session: Session) -> Login:
+        if self._login is None or self._login[0] is not session:
+            self._login = session, await session.port.login()
+        return self._login[1]
+
+    def _stance(self, access: Access) -> Stance:
+        rejected = self._knowledge.rejections.get(access.uid)
+        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
+            del self._knowledge.rejections[access.uid]
+            rejected = None
+        return decide(access, self._knowledge.verdict, rejected[2] if rejected else "")
+
+    # One of them
+
+    async def _look_at(
+        self, session: Session, record: AccessRecord, stance: Stance, keys: tuple[Key, ...], *, urgent: bool
+    ) -> None:
+        access, now = record.access, self._now()
+        version = _version_of(access, stance)
+        settled = self._settled.pop(access.uid, None)
+        if settled and not urgent and (settled.access, settled.keys) == (version, keys) and now < settled.until:
+            self._settled[access.uid] = settled
+            self._due[access.uid] = settled.until
+            return
+        if not urgent and self._failing.get(access.uid) == version and self._retry.get(access.uid, 0) > now:
+            # It is tried again with back-off, whatever else happens on the cluster.
+            self._due[access.uid] = self._retry[access.uid]
+            return
+        facts = AccessFacts(access, stance, cluster_uuid=self._knowledge.uuid)
+        try:
+            outcome = await self._act(session, record, stance, keys)
+        except ExternalError as error:
+            self._note_rejection(access, error)
+            facts = replace(facts, stance=self._stance(access) if isinstance(error, Rejected) else stance)
+            self._failing[access.uid] = version
+            self._failed(facts, _failure_of(access, error))
+            return
+        self._backoffs.pop(access.uid, None)
+        self._failing.pop(access.uid, None)
+        self._tell(record, facts, outcome)
+        if outcome and not outcome.done:
+            until = min(now + STORE_EVERY, outcome.decision.due or now + STORE_EVERY)
+            self._settled[access.uid] = _Settled(version, keys, until)
+            self._due[access.uid] = until
+        elif outcome:
+            # What was done is looked at once more, as the world has it.
+            self._due[access.uid] = min(now + STORE_EVERY, outcome.decision.due or now + STORE_EVERY)
+
+    def _note_rejection(self, access: Access, error: ExternalError) -> None:
+        if isinstance(error, Rejected) and not error.at_store:
+            refused = (access.generation, access.reconcile_requested, error.message)
+            self._knowledge.rejections[access.uid] = refused
+
+    def _failed(self, facts: AccessFacts, failure: Failure) -> None:
+        uid = facts.access.uid
+        self._retry[uid] = self._due[uid] = self._now() + self._backoffs[uid].next()
+        Teller(self._around, self._knowledge).tell(replace(facts, failure=failure))
+
+    async def _act(
+        self, session: Session, record: AccessRecord, stance: Stance, keys: tuple[Key, ...]
+    ) -> Outcome | None:
+        """Do what is to be done about a credential; None: it is not looked at."""
+        access = record.access
+        job = self._job(session, access)
+        if stance.do is Do.REMOVE:
+            await self._withdraw(session, access, job, keys)
+            return None
+        if access.credential is None or (stance.reason is not None and stance.do is Do.HOLD):
+            return None
+        if job is None:
+            raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
+        credentials = self._credentials
+        if stance.do is not Do.ENFORCE:
+            return await credentials.look(job, keys)
+        if (await self._who(session)).by_api_key:
+            outcome = await credentials.look(job, keys)
+            if any(isinstance(step, Issue | Update | Note) for step in outcome.decision.steps):
+                raise LoginCannotIssue("the operator logs in by an API key, which can make and change no other one")
+        outcome = await credentials.keep(job, keys)
+        await self._remove_former(session, job, outcome)
+        return outcome
+
+    def _store(self, session: Session, name: str) -> SecretStore | None:
+        spec = session.cluster.spec
+        declared = next((item for item in spec.secret_stores if item.name == name), None) if spec else None
+        return self._around.stores.open(declared) if declared else None
+
+    def _job(self, session: Session, access: Access) -> Job | None:
+        credential = access.credential
+        store = self._store(session, credential.store) if credential else None
+        if credential is None or store is None:
+            return None
+        wish = Wish(
+            owner=access.uid,
+            rights=RoleBody(cluster=access.share.cluster, entries=access.share.entries),
+            rotate_every=seconds(credential.rotate_every),
+            overlap=seconds(credential.overlap),
+            grace=seconds(credential.grace_period),
+            requested=access.rotate_requested,
+        )
+        place = Place(access.namespace, credential.name)
+        url = session.connection.urls[0]
+        return Job(access, wish, credential.format, place, store, credential.store, url)
+
+    # Taking away
+
+    async def _withdraw(self, session: Session, access: Access, job: Job | None, keys: tuple[Key, ...]) -> None:
+        if job is not None:
+            await self._credentials.withdraw(job, keys)
+        elif keys:
+            await self._credentials.revoke(keys)
+        former = {key.place for key in keys} - ({(job.store_name, job.place.name)} if job else set())
+        await self._remove_secrets(session, access.uid, access.namespace, former)
+
+    async def _revoke_leftovers(self, session: Session, uid: str, keys: tuple[Key, ...]) -> None:
+        """Invalidate keys of which no SearchAccess here says anything: it is gone, or wants something else."""
+        try:
+            await self._credentials.revoke(keys)
+            known = self._around.inventory.accesses.get(uid)
+            if known is None or known.access.has_key:
+                # The API server collects what it owned, or another cluster's key is in it now.
+                return
+            await self._remove_secrets(session, uid, known.access.namespace, {key.place for key in keys})
+        except ExternalError as error:
+            log.warning("cannot take away", cluster=self._name, keys=[key.id for key in keys], error=error.message)
+            self._due[uid] = self._now() + self._backoffs[uid].next()
+
+    async def _remove_former(self, session: Session, job: Job, outcome: Outcome) -> None:
+        """Delete secrets of other names in which there were keys that are gone now."""
+        present = (job.store_name, job.place.name)
+        gone = [key for step in outcome.done if isinstance(step, Revoke) for key in step.keys]
+        former = {key.place for key in gone} - {present}
+        await self._remove_secrets(session, job.access.uid, job.place.namespace, former)
+
+    async def _remove_secrets(
+        self, session: Session, owner: str, namespace: str, places: Iterable[tuple[str, str]]
+    ) -> None:
+        for store_name, name in places:
+            store = self._store(session, store_name) if name else None
+            place = Place(namespace, name)
+            found = await store.look(place) if store else None
+            if store and found and found.secret.owner == owner:
+                await store.remove(place, found.secret)
+
+    # Telling
+
+    def _tell(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
+        teller = Teller(self._around, self._knowledge)
+        access = facts.access
+        if access.deleted_at:
+            if facts.stance.do is Do.REMOVE:
+                teller.let_go(access)
+            return
+        if outcome is None:
+            teller.tell(facts)
+            return
+        found = CredentialFacts(outcome.decision, outcome.seen, tuple(outcome.done))
+        status = record.status
+        known = status.get("elasticsearch") or {}
+        same = (known.get("specHash"), known.get("clusterUuid")) == (access.share.hash, self._knowledge.uuid)
+        finding = finding_of(access, found, status.get("credential"), same_rights=same)
+        teller.tell(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
+
+
+class StoreNotFound(ExternalError):
+    """The SearchCluster has no such store."""
+
+    reason = Reason.STORE_NOT_FOUND
+
+
+class LoginCannotIssue(ExternalError):
+    """The operator's login can make no keys."""
+
+    reason = Reason.LOGIN_CANNOT_ISSUE
+
+
+def _failure_of(access: Access, error: ExternalError) -> Failure:
+    if error.at_store:
+        store = access.credential.store if access.credential else ""
+        return Failure(Reason.STORE_UNAVAILABLE, f"secret store {store}: {error.message}")
+    return Failure(error.reason, error.message)
