@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
+from tests.integration.credential_cases import accept_credentials, reject_credentials
 
 WORKLOAD = {"project": "acme-shop", "location": "europe-west1", "name": "orders"}
 
@@ -24,6 +25,7 @@ def rejected() -> list[Case]:
     cases = Cases()
     _reject_accesses(cases)
     _reject_grants(cases)
+    reject_credentials(cases)
     reject_clusters(cases)
     return cases
 
@@ -158,5 +160,6 @@ def accepted() -> list[Case]:
     cases.access("50 grants on 50 indices of 255 characters, half of them restricted", {"grants": halves})
     full = {"include": numbered(200, 255), "exclude": numbered(200, 255)}
     cases.grant("200 fields of 255 characters in and out", {"fields": full})
+    accept_credentials(cases)
     accept_clusters(cases)
     return cases

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 NAMESPACE = "kinds"
 CRDS = custom_resource_definitions()
 NOW = "2026-11-23T22:00:00Z"
+LATER = "2026-12-24T10:00:00Z"
 
 READY = {
     "type": "Ready", "status": "True", "reason": "InSync", "message": "in sync", "lastTransitionTime": NOW,
@@ -177,7 +178,13 @@ def test_the_server_fills_in_the_defaults_of_a_search_access(server: Server) -> 
     spec = server.dry_run(case.manifest | {"spec": case.manifest["spec"] | {"grants": [grant]}})["spec"]
     assert spec["grants"] == [grant], "nothing within lists: GitOps tools would see a difference for ever"
     rest = {key: value for key, value in spec.items() if key not in {"grants", "cluster", "subject"}}
-    assert rest == {"clusterCan": [], "mode": "Enforce", "suspend": False, "deletionPolicy": "Delete"}
+    assert rest == {
+        "clusterCan": [],
+        "auth": "IdentityToken",
+        "mode": "Enforce",
+        "suspend": False,
+        "deletionPolicy": "Delete",
+    }
 
 
 def test_applying_the_same_manifest_again_changes_nothing(server: Server) -> None:
@@ -227,6 +234,10 @@ def stored(server: Server) -> None:
         "subject": "orders@acme-shop.iam.gserviceaccount.com",
         "identity": {"principal": "orders@acme-shop.iam.gserviceaccount.com"},
         "elasticsearch": {"role": "searchaccess.default.orders", "mapping": "m", "specHash": "h", "clusterUuid": "u"},
+        "credential": {
+            "store": "main", "name": "orders", "version": 1, "keyId": "k", "phase": "Active", "issued": NOW,
+            "nextRotation": LATER,
+        },
     }})  # fmt: skip
     counts = {"accesses": 7, "ready": 5, "drifted": 3, "roles": 6, "foreignRoles": 1}
     patch(server, "searchcluster", "prod", {"status": {
@@ -254,9 +265,9 @@ def test_columns_of_search_accesses(server: Server) -> None:
 @pytest.mark.usefixtures("stored")
 def test_wide_columns_of_search_accesses(server: Server) -> None:
     header, row = server.table("searchaccesses", "-o", "wide")
-    assert header[7:9] == ["PRINCIPAL", "LAST-SYNC"]
-    assert row[7] == "orders@acme-shop.iam.gserviceaccount.com"
-    assert row[8]
+    assert header[7:11] == ["PRINCIPAL", "AUTH", "NEXT-ROTATION", "LAST-SYNC"]
+    assert row[7:10] == ["orders@acme-shop.iam.gserviceaccount.com", "IdentityToken", LATER]
+    assert row[10]
 
 
 @pytest.mark.usefixtures("stored")

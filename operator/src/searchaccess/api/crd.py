@@ -127,12 +127,12 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             columns=[
                 _column("Cluster", ".spec.cluster"),
                 _column("Service", ".status.subject", doc="The workload, or its service account."),
-                _column("Auth", ".spec.auth", wide=True),
                 _column("Access", ".status.access", doc="r read, a append, w write, d delete, m monitor, M manage."),
                 _column("Ready", f"{_READY}.status"),
                 _column("Reason", f"{_READY}.reason"),
                 _column("Drift", ".status.drift.open", kind="integer", doc="Differences that stand now."),
                 _column("Principal", ".status.identity.principal", wide=True),
+                _column("Auth", ".spec.auth", wide=True),
                 _column("Next-Rotation", ".status.credential.nextRotation", wide=True),
                 _column("Last-Sync", ".status.lastSyncTime", kind="date", wide=True),
                 _AGE,

@@ -1,0 +1,205 @@
+"""API keys that the operator makes, stores and rotates, as a workload and its team meet them."""
+
+import base64
+import json
+import threading
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.test_logins import documented_roles, with_login, write_login, write_user
+from tests.support.leaks import leaks
+from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
+from tests.support.world import OPERATOR_PASSWORD, World, access, condition_in, grant
+
+WITHIN = 60
+STORES = [{"name": "main", "kubernetes": {}}]
+ISSUER_ROLE = documented_roles()[2]
+CLUSTER = "keys"
+
+
+@pytest.fixture
+def keys(elsewhere: World) -> World:
+    """A SearchCluster with a store, whose login may make keys, and a namespace in which Secrets may be written."""
+    world = elsewhere
+    write_user(world, "issuer", ISSUER_ROLE)
+    write_login(world, "issuer", username="issuer", password=OPERATOR_PASSWORD)
+    world.kubernetes.run_kubectl("apply", "-n", "shop", "-f", str(ROOT / "deploy" / "kubernetes-store.yaml"))
+    declared = with_login(world, "issuer")
+    declared["metadata"]["name"] = CLUSTER
+    declared["spec"]["secretStores"] = STORES
+    world.apply(declared)
+    world.admin.put("/orders-1/_doc/1?refresh=true", json={"total": 12}).raise_for_status()
+    world.admin.put("/invoices-1/_doc/1?refresh=true", json={"total": 12}).raise_for_status()
+    world.until_cluster_reason(CLUSTER, "InSync", status="True", within=WITHIN)
+    return world
+
+
+def with_key(name: str, **more: Any) -> dict[str, Any]:
+    credential = {"store": "main", "name": f"{name}-elasticsearch", "overlap": "10s"} | more.pop("credential", {})
+    return access(name, more.pop("granted", grant("orders-*")), cluster=CLUSTER, auth="ApiKey", credential=credential)
+
+
+def secret(world: World, name: str) -> dict[str, Any]:
+    """Give what a consumer reads; empty: there is no such Secret."""
+    options = ("-n", "shop", "-o", "json", "--ignore-not-found")
+    text = world.kubernetes.run_kubectl("get", "secret", f"{name}-elasticsearch", *options).stdout
+    if not text.strip():
+        return {}
+    return dict(json.loads(base64.b64decode(json.loads(text)["data"]["credential"])))
+
+
+def client_with(world: World, encoded: str) -> httpx.Client:
+    server = world.elasticsearch
+    headers = {"Authorization": f"ApiKey {encoded}"}
+    return httpx.Client(base_url=server.url, verify=server._trust(), headers=headers, timeout=30)
+
+
+def test_a_workload_reads_its_secret_and_may_what_was_granted(keys: World) -> None:
+    world = keys
+    world.apply(with_key("reader"))
+    found = world.until_reason("reader", "InSync", status="True", within=WITHIN)
+    assert condition_in(found, "CredentialReady")["reason"] == "CredentialActive"
+    value = secret(world, "reader")
+    assert found["status"]["credential"]["keyId"] == value["id"]
+    assert value["url"] == world.elasticsearch.url
+    with closing(client_with(world, value["encoded"])) as client:
+        assert client.get("/orders-*/_search").json()["hits"]["total"]["value"] == 1
+        assert client.get("/invoices-1/_search").status_code == 403
+        assert client.put("/orders-1/_doc/2", json={}).status_code == 403
+
+        world.patch("reader", {"spec": {"grants": [grant("invoices-*")]}})
+        eventually(lambda: client.get("/invoices-1/_search").status_code == 200, within=WITHIN, what="other rights")
+        assert client.get("/orders-1/_search").status_code == 403
+        assert secret(world, "reader") == value, "the key is the same"
+
+        world.delete("reader")
+        assert client.get("/invoices-1/_search").status_code == 401
+    assert not secret(world, "reader")
+
+
+def test_through_five_rotations_no_request_is_refused(keys: World) -> None:
+    """The caller has no back-off, and reads its secret again within the overlap, as docs/credentials.md says."""
+    world = keys
+    world.apply(with_key("busy"))
+    world.until_reason("busy", "InSync", status="True", within=WITHIN)
+    refused: list[int] = []
+    used: set[str] = set()
+    stop = threading.Event()
+
+    def call() -> None:
+        while not stop.is_set():
+            value = secret(world, "busy")
+            used.add(value["id"])
+            with closing(client_with(world, value["encoded"])) as client:
+                for _ in range(50):
+                    answer = client.get("/orders-*/_search")
+                    if answer.status_code != httpx.codes.OK:
+                        refused.append(answer.status_code)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        for number in range(5):
+            world.annotate("busy", "rotate-requested-at", f"rotation-{number}")
+            eventually(partial(_answers, world, f"rotation-{number}"), within=WITHIN, what="it is rotated")
+    finally:
+        stop.set()
+        caller.join()
+    assert refused == []
+    assert len(used) >= 5, "it went through the keys"
+    raw = world.admin.get("/_security/api_key", params={"active_only": "true", "name": "searchaccess.*"}).json()
+    assert len([key for key in raw["api_keys"] if "/busy." in key["name"]]) == 1
+
+
+def _answers(world: World, request: str) -> bool:
+    status = world.get("busy")["status"]["credential"]
+    return (status.get("rotationRequest"), status["phase"]) == (request, "Active")
+
+
+def test_what_people_do_to_keys_and_secrets_is_healed(keys: World) -> None:
+    world = keys
+    world.apply(with_key("damaged"))
+    world.until_reason("damaged", "InSync", status="True", within=WITHIN)
+    first = secret(world, "damaged")
+    world.admin.request("DELETE", "/_security/api_key", json={"ids": [first["id"]]}).raise_for_status()
+    eventually(lambda: secret(world, "damaged")["id"] != first["id"], within=WITHIN, what="another key")
+    second = secret(world, "damaged")
+    world.kubernetes.run_kubectl("delete", "secret", "damaged-elasticsearch", "-n", "shop")
+    world.annotate("damaged", "reconcile-requested-at", "now")
+    eventually(lambda: secret(world, "damaged"), within=WITHIN, what="another Secret")
+    with closing(client_with(world, secret(world, "damaged")["encoded"])) as new:
+        assert new.get("/orders-*/_search").status_code == 200
+    assert second["id"] != secret(world, "damaged")["id"]
+    items = world.get("damaged")["status"]["drift"]["items"]
+    assert {item["object"] for item in items} == {"secret/damaged-elasticsearch"}
+
+
+def test_a_secret_that_is_not_ours_is_not_touched(keys: World) -> None:
+    world = keys
+    metadata = {"name": "foreign-elasticsearch", "namespace": "shop"}
+    foreign = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"credential": "mine"}}
+    world.apply(foreign, with_key("foreign"))
+    found = world.until_reason("foreign", "OwnershipConflict", status="False", within=WITHIN)
+    assert "foreign-elasticsearch" in condition_in(found, "Ready")["message"]
+    world.delete("foreign")
+    options = ("-n", "shop", "-o", "jsonpath={.data.credential}")
+    text = world.kubernetes.run_kubectl("get", "secret", "foreign-elasticsearch", *options).stdout
+    assert base64.b64decode(text) == b"mine"
+    world.kubernetes.run_kubectl("delete", "secret", "foreign-elasticsearch", "-n", "shop")
+
+
+def test_without_rights_on_secrets_the_condition_says_so(keys: World) -> None:
+    world = keys
+    raw = with_key("elsewhere")
+    raw["metadata"]["namespace"] = "billing"
+    world.apply(raw)
+    found = world.until_reason("elsewhere", "StoreUnavailable", namespace="billing", within=WITHIN)
+    assert "secrets" in condition_in(found, "CredentialReady")["message"]
+    assert "billing" in condition_in(found, "CredentialReady")["message"]
+    world.delete("elsewhere", namespace="billing", wait=False)
+    world.kubernetes.run_kubectl("apply", "-n", "billing", "-f", str(ROOT / "deploy" / "kubernetes-store.yaml"))
+    eventually(lambda: not world.get("elsewhere", "billing"), within=WITHIN * 6, what="it is gone")
+
+
+@pytest.fixture
+def by_api_key(keys: World) -> World:
+    """The operator's login is an API key."""
+    body = {"name": "searchaccess-operator", "role_descriptors": {"operator": ISSUER_ROLE}}
+    encoded = keys.admin.post("/_security/api_key", json=body).raise_for_status().json()["encoded"]
+    write_login(keys, "issuer-key", apiKey=str(encoded))
+    reference = {"namespace": "searchaccess-system", "name": "issuer-key"}
+    keys.patch_cluster(CLUSTER, {"spec": {"login": {"secretRef": reference}}})
+    return keys
+
+
+def test_a_login_by_api_key_makes_roles_and_no_keys_and_says_why(by_api_key: World) -> None:
+    world = by_api_key
+    world.apply(with_key("underived"), access("underived-token", grant("orders-*"), cluster=CLUSTER))
+    found = world.until_reason("underived", "LoginCannotIssue", status="False", within=WITHIN)
+    assert "API key" in condition_in(found, "Ready")["message"]
+    world.until_ready("underived-token", within=WITHIN)
+    assert not secret(world, "underived")
+
+
+def test_no_value_is_where_people_can_read_it(keys: World) -> None:
+    world = keys
+    world.apply(with_key("canary"))
+    world.until_reason("canary", "InSync", status="True", within=WITHIN)
+    first = secret(world, "canary")
+    world.annotate("canary", "rotate-requested-at", "now")
+    eventually(lambda: secret(world, "canary")["id"] != first["id"], within=WITHIN, what="another key")
+    second = secret(world, "canary")
+    world.delete("canary")
+    kubectl = world.kubernetes.run_kubectl
+    texts = {
+        "the log": (world.folder / "operator.log").read_text(),
+        "objects": kubectl("get", "searchaccesses,searchclusters", "-A", "-o", "yaml").stdout,
+        "events": kubectl("get", "events", "-A", "-o", "yaml").stdout,
+        "keys": world.admin.get("/_security/api_key").text,
+    }
+    assert leaks(texts, [first["api_key"], second["api_key"]]) == []

@@ -1,0 +1,70 @@
+"""What the API server takes and refuses of credentials and their stores, as sentences."""
+
+from typing import Any
+
+from tests.integration.cases import Cases
+
+CREDENTIAL = {"store": "main", "name": "orders-elasticsearch"}
+
+_TOGETHER = "auth: ApiKey and credential belong together: write both, or neither"
+_STORE = "write the name of one of the SearchCluster's secretStores, such as main"
+_SECRET = "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch"
+_OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
+_ORPHAN = "a key that nobody rotates or revokes must not stay"
+
+
+def _with(**changes: Any) -> dict[str, Any]:
+    credential = {key: value for key, value in (CREDENTIAL | changes).items() if value is not None}
+    return {"auth": "ApiKey", "credential": credential}
+
+
+def reject_credentials(cases: Cases) -> None:
+    """Add every rule and every limit, broken."""
+    cases.access("an API key without a credential", {"auth": "ApiKey"}, _TOGETHER)
+    cases.access("a credential for tokens", {"credential": CREDENTIAL}, _TOGETHER)
+    cases.access("an unknown auth", _with() | {"auth": "Password1"}, 'values: "IdentityToken", "ApiKey"')
+    cases.access("a key that is left behind", _with() | {"deletionPolicy": "Orphan"}, _ORPHAN)
+    for field, texts, says, most in (
+        ("store", ("", "Main", "a_b", "-a", "a-", "a.b"), _STORE, 63),
+        ("name", ("", "Orders", "a_b", "-a", "a/b", "a-"), _SECRET, 253),
+    ):
+        cases.access(f"a credential without a {field}", _with(**{field: None}), "Required value")
+        cases.access(f"a credential with too long a {field}", _with(**{field: "a" * (most + 1)}), f"more than {most}")
+        for text in texts:
+            cases.access(f"a credential with the {field} {text!r}", _with(**{field: text}), says)
+    cases.access("an unknown format", _with(format="Yaml"), 'supported values: "Json", "Encoded"')
+    for field, wrong, says in (
+        ("rotateEvery", ("1m", "8761h", "30d", "x"), "write a duration between 10m and 8760h, such as 720h"),
+        ("overlap", ("1s", "721h", "-1h"), "write a duration between 10s and 720h, such as 24h"),
+        ("gracePeriod", ("8761h", "1d"), "write a duration between 0s and 8760h, such as 168h"),
+    ):
+        cases.access(f"a {field} of 21 characters", _with(**{field: "1h" * 10 + "1"}), "may not be more than 20")
+        for text in wrong:
+            cases.access(f"a {field} of {text}", _with(**{field: text}), says)
+    cases.access("an overlap as long as the rotation", _with(rotateEvery="1h", overlap="60m"), _OVERLAP)
+    _reject_stores(cases)
+
+
+def _reject_stores(cases: Cases) -> None:
+    store = {"name": "main", "kubernetes": {}}
+    for text in ("", "Main", "a_b", "-a", "a.b"):
+        stores = [store | {"name": text}]
+        says = "write a name of lower-case letters, digits and -, such as main"
+        cases.cluster(f"a store named {text!r}", {"secretStores": stores}, says)
+    cases.cluster("a store's name of 64 characters", {"secretStores": [store | {"name": "a" * 64}]}, "more than 63")
+    cases.cluster("a store without a name", {"secretStores": [{"kubernetes": {}}]}, "Required value")
+    cases.cluster("a store of no kind", {"secretStores": [{"name": "main"}]}, "Required value")
+    cases.cluster("two stores of one name", {"secretStores": [store, store]}, "Duplicate value")
+    many = [store | {"name": f"store-{number}"} for number in range(11)]
+    cases.cluster("eleven stores", {"secretStores": many}, "at most 10 items")
+
+
+def accept_credentials(cases: Cases) -> None:
+    """Add what must be taken."""
+    cases.access("an API key", _with())
+    cases.access("an API key with everything set", _with(
+        store="a" * 63, name="a." * 126 + "a", format="Encoded", rotateEvery="8760h", overlap="720h", gracePeriod="0s",
+    ) | {"deletionPolicy": "Disable", "mode": "Observe"})  # fmt: skip
+    cases.access("an API key that is replaced all the time", _with(rotateEvery="10m", overlap="10s"))
+    stores = [{"name": f"store-{number}", "kubernetes": {}} for number in range(10)]
+    cases.cluster("ten stores", {"secretStores": stores})
