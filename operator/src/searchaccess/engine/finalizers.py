@@ -9,7 +9,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.core.stance import Do, Stance
 from searchaccess.engine.context import Surroundings
-from searchaccess.engine.inventory import AccessRecord
+from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.telling import ref_of
 from searchaccess.ports.errors import ExternalError
 

@@ -5,10 +5,9 @@ do about it.
 """
 
 import asyncio
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
@@ -16,54 +15,10 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.access import Access, Subject, access_from_object, identified
 from searchaccess.core.admission import Admission, admit, needs_labels
 from searchaccess.core.canonical import stable_json
-from searchaccess.core.cluster import Cluster, cluster_from_object
+from searchaccess.core.cluster import cluster_from_object
 from searchaccess.core.identity import Identity
+from searchaccess.engine.entries import AccessRecord, ClusterRecord, Dirty
 from searchaccess.engine.subjects import Subjects
-
-
-@dataclass(slots=True)
-class AccessRecord:
-    """A SearchAccess as last seen."""
-
-    access: Access
-    status_json: str
-    """Canonical JSON of its status: what it has, or is about to get."""
-    confirmed: bool = False
-    """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """The status."""
-        return json.loads(self.status_json) if self.status_json else {}
-
-
-@dataclass(slots=True)
-class ClusterRecord:
-    """A SearchCluster as last seen."""
-
-    cluster: Cluster
-    status_json: str
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """The status."""
-        return json.loads(self.status_json) if self.status_json else {}
-
-
-@dataclass(slots=True)
-class Dirty:
-    """What a reconciler is to look at."""
-
-    principals: set[str] = field(default_factory=set)
-    credentials: set[str] = field(default_factory=set)
-    """Uids of SearchAccesses whose API keys are to be looked at."""
-    everything: bool = False
-    cluster: bool = False
-    """The SearchCluster itself changed."""
-    event: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __bool__(self) -> bool:
-        return self.everything or self.cluster or bool(self.principals) or bool(self.credentials)
 
 
 def _version(text: str) -> int:

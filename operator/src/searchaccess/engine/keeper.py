@@ -21,8 +21,8 @@ from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Session, Surroundings
 from searchaccess.engine.credentials import Credentials, Job, Outcome
+from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.finalizers import ensure_finalizers
-from searchaccess.engine.inventory import AccessRecord
 from searchaccess.engine.telling import Teller
 from searchaccess.ports.errors import ExternalError, Rejected
 from searchaccess.ports.stores import Place, SecretStore
@@ -112,6 +112,7 @@ class Keeper:
             self._due.pop(uid, None)
         if uids is None:
             wanted |= set(keys)
+            self._forget_all_but(wanted)
         bare = [records[uid] for uid in wanted & set(records) if self._needs(records[uid])]
         held = await ensure_finalizers(self._around, bare)
         gate = asyncio.Semaphore(TOGETHER)
@@ -131,6 +132,11 @@ class Keeper:
             await asyncio.gather(*(look(uid) for uid in sorted(wanted)))
         finally:
             self._knowledge.operations += self._credentials.operations
+
+    def _forget_all_but(self, uids: set[str]) -> None:
+        for known in (self._due, self._backoffs, self._failing, self._retry, self._settled):
+            for uid in set(known) - uids:
+                del known[uid]
 
     def _may_have_keys(self, session: Session) -> bool:
         return bool(session.cluster.spec and session.cluster.spec.secret_stores)

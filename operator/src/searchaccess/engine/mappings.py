@@ -20,7 +20,7 @@ from searchaccess.core.plan import RolePlan
 from searchaccess.core.report import advance_drift
 from searchaccess.core.stance import Do, decide
 from searchaccess.engine.context import Session, Surroundings
-from searchaccess.engine.inventory import AccessRecord
+from searchaccess.engine.entries import AccessRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from searchaccess.core.plan import RolePlan, plan_role
 from searchaccess.core.report import AccessFacts, Failure, seen_of
 from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
+from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.finalizers import ensure_finalizers
-from searchaccess.engine.inventory import AccessRecord
 from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.telling import BREATH, Teller, waits
 from searchaccess.engine.work import Work, fingerprint, is_lodger, is_told, owners_of

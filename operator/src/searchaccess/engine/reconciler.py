@@ -19,7 +19,7 @@ from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Session, Surroundings
-from searchaccess.engine.inventory import Dirty
+from searchaccess.engine.entries import Dirty
 from searchaccess.engine.keeper import Keeper
 from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.passes import Pass

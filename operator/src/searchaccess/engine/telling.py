@@ -23,7 +23,7 @@ from searchaccess.core.report import (
 )
 from searchaccess.core.stance import Do, Stance
 from searchaccess.engine.context import Knowledge, Surroundings
-from searchaccess.engine.inventory import AccessRecord
+from searchaccess.engine.entries import AccessRecord
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 BREATH: Final = 100

@@ -1,0 +1,182 @@
+"""What is decided about a credential, from what is seen of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from searchaccess.core.canonical import Entry, RoleBody
+from searchaccess.core.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
+from searchaccess.core.rotation import (
+    JITTER,
+    Destroy,
+    Disable,
+    Issue,
+    Note,
+    Phase,
+    Read,
+    RemoveSecret,
+    Revoke,
+    Update,
+    decide,
+    lifetime,
+    rotate_at,
+    withdraw,
+)
+
+HOUR, DAY = 3600.0, 86400.0
+NOW = 1_700_000_000.0
+RIGHTS = RoleBody(entries=(Entry(("orders-*",), ("read",)),))
+WISH = Wish("uid-1", RIGHTS, rotate_every=30 * DAY, overlap=DAY, grace=7 * DAY)
+SECRET = Secret("s1", "uid-1", (Version(1),))
+
+
+def a_key(sequence: int = 1, **more: Any) -> Key:
+    made: dict[str, Any] = {"created": NOW, "expires": NOW + 46 * DAY, "rights": RIGHTS, "slot": Slot("s1", sequence)}
+    return Key(f"key-{sequence}", "uid-1", sequence, **(made | more))
+
+
+def versions(*states: State) -> Secret:
+    return replace(SECRET, versions=tuple(Version(number, state) for number, state in enumerate(states, start=1)))
+
+
+def test_where_there_is_nothing_a_key_is_made() -> None:
+    [step] = decide(WISH, Seen(), NOW).steps
+    assert isinstance(step, Issue)
+    assert (step.sequence, step.lifetime) == (1, lifetime(WISH))
+
+
+def test_all_is_well() -> None:
+    decision = decide(WISH, Seen((a_key(),), SECRET), NOW)
+    assert decision.steps == ()
+    assert decision.phase is Phase.ACTIVE
+    assert decision.current == a_key()
+    assert decision.due == decision.next_rotation == rotate_at(WISH, a_key())
+
+
+def test_rotations_are_spread_ahead_of_time_and_always_the_same() -> None:
+    times = [rotate_at(replace(WISH, owner=f"uid-{number}"), a_key()) - NOW for number in range(200)]
+    assert len(set(times)) == 200
+    assert all(30 * DAY * (1 - JITTER) <= time <= 30 * DAY for time in times)
+    assert max(times) - min(times) > 30 * DAY * JITTER * 0.9
+    assert rotate_at(WISH, a_key()) == rotate_at(WISH, a_key())
+
+
+@pytest.mark.parametrize("period", [600.0, DAY, 30 * DAY, 365 * DAY])
+def test_a_key_outlives_its_rotation_and_overlap_by_a_day_at_least(period: float) -> None:
+    wish = replace(WISH, rotate_every=period, overlap=period / 2)
+    assert lifetime(wish) >= period * 1.5 + DAY
+
+
+@pytest.mark.parametrize(
+    ("wish", "key", "now", "why"),
+    [
+        pytest.param({}, {}, NOW + 31 * DAY, "its time is over", id="time"),
+        pytest.param({"requested": "now"}, {}, NOW, "requested", id="request"),
+        pytest.param({}, {"ours": False}, NOW, "another login", id="login"),
+        pytest.param({}, {"expires": None}, NOW, "never expire", id="no end"),
+        pytest.param({}, {"expires": NOW + DAY / 2}, NOW, "it expires", id="end"),
+    ],
+)
+def test_why_a_key_is_replaced(wish: dict[str, Any], key: dict[str, Any], now: float, why: str) -> None:
+    [step] = decide(replace(WISH, **wish), Seen((a_key(**key),), SECRET), now).steps
+    assert isinstance(step, Issue)
+    assert why in step.why
+    assert step.sequence == 2
+    assert not step.lost
+
+
+def test_a_request_that_was_answered_is_no_reason() -> None:
+    wish = replace(WISH, requested="now")
+    assert decide(wish, Seen((a_key(requested="now"),), SECRET), NOW).steps == ()
+
+
+class TestOverlap:
+    seen = Seen((a_key(1), a_key(2, created=NOW)), versions(State.ENABLED, State.ENABLED))
+
+    def test_both_work_until_it_is_over(self) -> None:
+        decision = decide(WISH, self.seen, NOW + DAY - 1)
+        assert decision.steps == ()
+        assert decision.phase is Phase.OVERLAP
+        assert decision.due == NOW + DAY
+
+    def test_then_the_old_key_goes_and_then_its_version(self) -> None:
+        [revoke] = decide(WISH, self.seen, NOW + DAY).steps
+        assert revoke == Revoke((a_key(1),), "the overlap is over")
+        after = replace(self.seen, keys=(a_key(2),))
+        assert decide(WISH, after, NOW + DAY).steps == (Disable((1,)),)
+        after = replace(after, secret=versions(State.DISABLED, State.ENABLED))
+        decision = decide(WISH, after, NOW + DAY)
+        assert decision.steps == ()
+        assert decision.due == NOW + 8 * DAY
+        assert decide(WISH, after, NOW + 8 * DAY).steps == (Destroy((1,)),)
+
+    def test_a_rotation_waits_for_its_end(self) -> None:
+        wish = replace(WISH, requested="now")
+        decision = decide(wish, self.seen, NOW)
+        assert decision.steps == ()
+        assert "when the overlap is over" in decision.waits
+        assert decision.due == NOW + DAY
+
+
+class TestLost:
+    def test_a_key_that_is_stored_nowhere_goes_before_another_is_made(self) -> None:
+        lost = a_key(2, slot=NOWHERE)
+        assert decide(WISH, Seen((a_key(1), lost), SECRET), NOW).steps == (Revoke((lost,), "its value was not stored"),)
+
+    def test_it_may_be_in_a_version_whose_storing_was_cut_off(self) -> None:
+        lost = a_key(2, slot=NOWHERE)
+        seen = Seen((a_key(1), lost), versions(State.ENABLED, State.ENABLED))
+        assert decide(WISH, seen, NOW).steps == (Read(2),)
+        assert decide(WISH, replace(seen, holds={2: "key-2"}), NOW).steps == (Note(lost, Slot("s1", 2)),)
+        assert decide(WISH, replace(seen, holds={2: ""}), NOW).steps == (Revoke((lost,), "its value was not stored"),)
+
+    @pytest.mark.parametrize("state", [State.DISABLED, State.DESTROYED])
+    def test_a_version_that_nobody_can_read_is_replaced(self, state: State) -> None:
+        [step] = decide(WISH, Seen((a_key(),), versions(state)), NOW).steps
+        assert isinstance(step, Issue)
+        assert step.lost
+
+    @pytest.mark.parametrize("keys", [(), (a_key(slot=Slot("another", 1)),)], ids=["gone", "elsewhere"])
+    def test_a_version_with_no_key_that_works_is_replaced(self, keys: tuple[Key, ...]) -> None:
+        [step] = decide(WISH, Seen(keys, SECRET), NOW).steps
+        assert isinstance(step, Issue)
+
+    def test_what_was_read_counts_more_than_what_was_noted(self) -> None:
+        [step] = decide(WISH, Seen((a_key(),), SECRET, {1: "key-9"}), NOW).steps
+        assert isinstance(step, Issue)
+
+    def test_the_oldest_goes_when_there_are_two_and_neither_can_be_read(self) -> None:
+        seen = Seen((a_key(1), a_key(2)), versions(State.DISABLED, State.DISABLED))
+        [step] = decide(WISH, seen, NOW).steps
+        assert isinstance(step, Revoke)
+        assert step.keys == (a_key(1),)
+
+    def test_an_expired_key_is_no_key(self) -> None:
+        [step] = decide(WISH, Seen((a_key(expires=NOW - 1),), SECRET), NOW).steps
+        assert isinstance(step, Issue)
+        assert step.sequence == 2
+
+
+def test_other_rights_change_the_keys_in_place_first() -> None:
+    other = RoleBody(entries=(Entry(("x",), ("all",)),))
+    seen = Seen((a_key(1, rights=other), a_key(2, rights=other)), versions(State.ENABLED, State.ENABLED))
+    [step] = decide(WISH, seen, NOW).steps
+    assert isinstance(step, Update)
+    assert len(step.keys) == 2
+
+
+def test_what_is_not_ours_is_not_touched() -> None:
+    for secret in (replace(SECRET, owner=""), replace(SECRET, owner="uid-2")):
+        decision = decide(WISH, Seen((), secret), NOW)
+        assert decision.conflict
+        assert decision.steps == ()
+        assert withdraw("uid-1", Seen((), secret), NOW).steps == ()
+
+
+def test_it_is_withdrawn_rights_first() -> None:
+    seen = Seen((a_key(1), a_key(2)), versions(State.ENABLED, State.ENABLED))
+    [step] = withdraw("uid-1", seen, NOW).steps
+    assert isinstance(step, Revoke)
+    assert withdraw("uid-1", replace(seen, keys=()), NOW).steps == (RemoveSecret(),)
+    assert withdraw("uid-1", Seen(), NOW).steps == ()
