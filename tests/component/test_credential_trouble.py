@@ -106,7 +106,7 @@ async def test_what_the_login_lacks_is_told_before_a_key_is_made(stage: Stage) -
 async def test_a_foreign_secret_is_never_touched(stage: Stage) -> None:
     stage.apply(search_cluster(secretStores=STORES))
     await stage.quiet()
-    stage.stores.open(SecretStoreSpec.model_validate(STORES[0])).put(PLACE, "somebody else's")
+    (await stage.stores.open(SecretStoreSpec.model_validate(STORES[0]))).put(PLACE, "somebody else's")
     stage.apply(with_key())
     await stage.quiet()
     assert stage.ready("orders") == ("False", "OwnershipConflict")

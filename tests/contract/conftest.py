@@ -1,5 +1,6 @@
 """Each port, in memory and for real: the same tests hold both, so that the doubles cannot lie."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from tests.contract.elasticsearch_sides import ElasticsearchSide, MemorySide, RealSide
 from tests.contract.kubernetes_sides import KubernetesSide, MemoryObjects, RealObjects
+from tests.stack.certificates import ServerCertificate, write_server_certificate
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.clocks import SettableClock
@@ -27,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture, server in _SERVERS.items():
             if parameters.get(fixture) == REAL and server not in names:
                 names.append(server)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
+    """One for all doubles of Google: gRPC reads once in a process whom to trust."""
+    made = write_server_certificate(tmp_path_factory.mktemp("google"))
+    os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(made.ca_file)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Google's own libraries against Google's own messages, and the port in memory: both say the same."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -48,14 +47,6 @@ ORDERS, OTHER = account("orders"), account("other")
 @pytest.fixture
 def state() -> GoogleState:
     return GoogleState()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
-    """One for all servers: gRPC reads once in a process whom to trust."""
-    made = write_server_certificate(tmp_path_factory.mktemp("google"))
-    os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(made.ca_file)
-    return made
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubectlError
 from tests.stack.stack import Stack
 from tests.support.googleserver import GoogleServer
-from tests.support.googlestate import GoogleState
 from tests.support.metadata import MetadataServer
+from tests.support.secretserver import SecretManagerServer
 from tests.support.world import CLUSTER, World, account
 
 QUICK = {"probeEvery": "500ms"}
@@ -37,9 +37,9 @@ def metadata(stack: Stack) -> Iterator[MetadataServer]:
 
 
 @pytest.fixture(scope="package")
-def google(folder: Path) -> Iterator[GoogleServer]:
+def google(folder: Path) -> Iterator[SecretManagerServer]:
     """Google's APIs, as the operator has them."""
-    with GoogleServer(GoogleState(), write_server_certificate(folder / "google")) as server:
+    with SecretManagerServer(write_server_certificate(folder / "google"), page=1000) as server:
         yield server
 
 

@@ -7,12 +7,14 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
 from tests.e2e.test_logins import documented_roles, with_login, write_login, write_user
 from tests.support.leaks import leaks
 from tests.support.operatorprocess import ROOT
+from tests.support.secretserver import SecretManagerServer
 from tests.support.waiting import eventually
 from tests.support.world import OPERATOR_PASSWORD, World, access, condition_in, grant
 
@@ -203,3 +205,75 @@ def test_no_value_is_where_people_can_read_it(keys: World) -> None:
         "keys": world.admin.get("/_security/api_key").text,
     }
     assert leaks(texts, [first["api_key"], second["api_key"]]) == []
+
+
+# Google Secret Manager
+
+PROJECT = "acme-secrets"
+
+
+@pytest.fixture
+def at_google(keys: World) -> World:
+    """The store is Google's."""
+    keys.patch_cluster(
+        CLUSTER, {"spec": {"secretStores": [{"name": "main", "googleSecretManager": {"project": PROJECT}}]}}
+    )
+    return keys
+
+
+def test_versions_in_secret_manager_follow_the_keys(at_google: World, google: SecretManagerServer) -> None:
+    world, name = at_google, "versioned-elasticsearch"
+
+    def newest() -> dict[str, Any]:
+        return dict(json.loads(google.newest(PROJECT, name) or "{}"))
+
+    world.apply(with_key("versioned", credential={"gracePeriod": "0s"}))
+    found = world.until_reason("versioned", "InSync", status="True", within=WITHIN)
+    first = newest()
+    assert found["status"]["credential"]["version"] == 1
+    assert found["status"]["credential"]["keyId"] == first["id"]
+    world.annotate("versioned", "rotate-requested-at", "now")
+    eventually(lambda: newest()["id"] != first["id"], within=WITHIN, what="a second version")
+    with closing(client_with(world, first["encoded"])) as old, closing(client_with(world, newest()["encoded"])) as new:
+        assert old.get("/orders-1/_search").status_code == 200
+        assert new.get("/orders-1/_search").status_code == 200
+        eventually(lambda: old.get("/orders-1/_search").status_code == 401, within=WITHIN, what="the old one ended")
+        assert new.get("/orders-1/_search").status_code == 200
+
+    def states() -> list[str]:
+        kept = google.kept(PROJECT, name)
+        return [version.state.name for version in kept.versions] if kept else []
+
+    eventually(lambda: states() == ["DESTROYED", "ENABLED"], within=WITHIN, what="the old version is destroyed")
+    google.put(PROJECT, name, '{"mine": true}')
+    world.annotate("versioned", "reconcile-requested-at", "now")
+    eventually(lambda: newest().get("id"), within=WITHIN, what="what somebody added is not what consumers read")
+    world.delete("versioned")
+    assert google.kept(PROJECT, name) is None
+    assert google.tokens == {"Bearer an-access-token"}
+
+
+def test_a_secret_of_somebody_else_at_google_is_not_touched(at_google: World, google: SecretManagerServer) -> None:
+    world = at_google
+    google.put(PROJECT, "taken-elasticsearch", "somebody else's")
+    world.apply(with_key("taken"))
+    world.until_reason("taken", "OwnershipConflict", status="False", within=WITHIN)
+    assert google.newest(PROJECT, "taken-elasticsearch") == "somebody else's"
+
+
+def test_what_google_refuses_is_told_and_the_key_goes_on(at_google: World, google: SecretManagerServer) -> None:
+    world = at_google
+    world.apply(with_key("refused"))
+    world.until_reason("refused", "InSync", status="True", within=WITHIN)
+    google.failing["AddSecretVersion"] = grpc.StatusCode.PERMISSION_DENIED
+    try:
+        world.annotate("refused", "rotate-requested-at", "now")
+        found = world.until_reason("refused", "StoreUnavailable", status="False", within=WITHIN)
+    finally:
+        google.failing.clear()
+    message = condition_in(found, "CredentialReady")["message"]
+    assert f"projects/{PROJECT}/secrets/refused-elasticsearch" in message
+    value = json.loads(google.newest(PROJECT, "refused-elasticsearch") or "")
+    with closing(client_with(world, value["encoded"])) as client:
+        assert client.get("/orders-1/_search").status_code == 200
+    world.until_reason("refused", "InSync", status="True", within=WITHIN * 3)

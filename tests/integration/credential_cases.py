@@ -53,10 +53,40 @@ def _reject_stores(cases: Cases) -> None:
         cases.cluster(f"a store named {text!r}", {"secretStores": stores}, says)
     cases.cluster("a store's name of 64 characters", {"secretStores": [store | {"name": "a" * 64}]}, "more than 63")
     cases.cluster("a store without a name", {"secretStores": [{"kubernetes": {}}]}, "Required value")
-    cases.cluster("a store of no kind", {"secretStores": [{"name": "main"}]}, "Required value")
+    one = "say what the store is: exactly one of kubernetes and googleSecretManager"
+    cases.cluster("a store of no kind", {"secretStores": [{"name": "main"}]}, one)
+    cases.cluster("a store of two kinds", {"secretStores": [store | _google()["secretStores"][0]]}, one)
+    _reject_google(cases)
     cases.cluster("two stores of one name", {"secretStores": [store, store]}, "Duplicate value")
     many = [store | {"name": f"store-{number}"} for number in range(11)]
     cases.cluster("eleven stores", {"secretStores": many}, "at most 10 items")
+
+
+def _google(**changes: Any) -> dict[str, Any]:
+    spec = {key: value for key, value in ({"project": "acme-secrets"} | changes).items() if value is not None}
+    return {"secretStores": [{"name": "main", "googleSecretManager": spec}]}
+
+
+def _reject_google(cases: Cases) -> None:
+    cases.cluster("Secret Manager without a project", _google(project=None), "Required value")
+    for text in ("123456789012", "Acme", ""):
+        cases.cluster(f"Secret Manager in the project {text!r}", _google(project=text), "write the project's ID")
+    cases.cluster("too long a project", _google(project="a" * 101), "more than 100")
+    region = "write the region's name, such as europe-west1"
+    for text in ("europe-west1-b", "europe", ""):
+        cases.cluster(f"Secret Manager in {text!r}", _google(location=text), region)
+        cases.cluster(f"a replica in {text!r}", _google(replicaLocations=[text]), region)
+    cases.cluster("too long a region", _google(location="a" * 64), "more than 63")
+    cases.cluster("too long a replica's region", _google(replicaLocations=["a" * 64]), "more than 63")
+    cases.cluster("a replica twice", _google(replicaLocations=["us-east1", "us-east1"]), "Duplicate value")
+    many = [f"us-east{number}" for number in range(11)]
+    cases.cluster("eleven replicas", _google(replicaLocations=many), "at most 10 items")
+    both = _google(location="us-east1", replicaLocations=["us-east1"])
+    cases.cluster("a region and replicas", both, "a secret of one location has no replicas")
+    for text in ("", "key", "projects/p/locations/l/keyRings/r/cryptoKeys/"):
+        cases.cluster(f"the KMS key {text!r}", _google(kmsKey=text), "write the key's resource name")
+    long = f"projects/p/locations/l/keyRings/r/cryptoKeys/{'k' * 460}"
+    cases.cluster("a KMS key of 505 characters", _google(kmsKey=long), "more than 500")
 
 
 def accept_credentials(cases: Cases) -> None:
@@ -68,3 +98,8 @@ def accept_credentials(cases: Cases) -> None:
     cases.access("an API key that is replaced all the time", _with(rotateEvery="10m", overlap="10s"))
     stores = [{"name": f"store-{number}", "kubernetes": {}} for number in range(10)]
     cases.cluster("ten stores", {"secretStores": stores})
+    cases.cluster("Secret Manager", _google())
+    cases.cluster("Secret Manager of a region", _google(location="europe-west1"))
+    key = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
+    replicas = [f"europe-west{number}" for number in range(10)]
+    cases.cluster("Secret Manager with replicas and a key", _google(replicaLocations=replicas, kmsKey=key))

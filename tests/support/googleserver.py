@@ -4,6 +4,7 @@ It knows what the operator asks: get and list of services, jobs, worker pools, r
 paging and errors on demand.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class GoogleServer:
         self.delay = 0.0
         """Seconds until it answers."""
         self._page = page
+        self._here = threading.local()
         self.ca_file = certificate.ca_file
         self._server = grpc.server(ThreadPoolExecutor(4))
         self._server.add_generic_rpc_handlers(
@@ -131,12 +133,17 @@ class GoogleServer:
             status = self.failing.get(method) or self.failing.get("*")
             if status:
                 context.abort(status, "as told: secret-in-a-message")
+            self._here.context = context
             try:
                 return action(request)
             except KeyError:
                 return context.abort(grpc.StatusCode.NOT_FOUND, "Resource not found.")
 
         return answer
+
+    def refuse(self, status: grpc.StatusCode, text: str) -> None:
+        """Answer the request of this thread with another status than success."""
+        self._here.context.abort(status, text)
 
     def _cut(self, items: list[Any], request: Any) -> tuple[list[Any], str]:
         start, size = int(request.page_token or 0), min(self._page, request.page_size or self._page)

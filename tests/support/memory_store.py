@@ -126,7 +126,7 @@ class MemoryStores:
         self._faults = faults
         self.by_name: dict[str, MemoryStore] = {}
 
-    def open(self, spec: SecretStoreSpec) -> MemoryStore:
+    async def open(self, spec: SecretStoreSpec) -> MemoryStore:
         """Give the store of a name."""
         if spec.name not in self.by_name:
             self.by_name[spec.name] = MemoryStore(self._faults, versions=False)

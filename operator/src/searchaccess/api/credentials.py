@@ -89,8 +89,84 @@ class KubernetesStore(ApiModel):
     """Secrets of Kubernetes, each in the namespace of its SearchAccess."""
 
 
+PROJECT_PATTERN: Final = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
+LOCATION_PATTERN: Final = r"^[a-z]+(-[a-z]+)+[0-9]+$"
+KMS_PATTERN: Final = "^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
+
+Location = Annotated[
+    str,
+    Field(
+        max_length=63,
+        json_schema_extra=rules(
+            cel(matches(LOCATION_PATTERN), "write the region's name, such as europe-west1 (no zone)")
+        ),
+    ),
+]
+_ONE_REPLICATION = "a secret of one location has no replicas: write location or replicaLocations, not both"
+
+
+class GoogleSecretManagerStore(ApiModel):
+    """Secrets of Google Secret Manager."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "!(has(self.location) && has(self.replicaLocations) && size(self.replicaLocations) > 0)",
+                _ONE_REPLICATION,
+            )
+        )
+    }
+
+    project: Annotated[
+        str,
+        Field(
+            max_length=100,
+            json_schema_extra=rules(
+                cel(matches(PROJECT_PATTERN), "write the project's ID (not its number or title), such as acme-shop")
+            ),
+        ),
+    ]
+    """ID of the Google Cloud project that has the secrets."""
+
+    location: Location | None = None
+    """Region of regional secrets; secrets are global when it is absent."""
+
+    replica_locations: Annotated[
+        list[Location], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ] = []
+    """Regions in which global secrets are kept; Google chooses when there are none. Of secrets that are there already,
+    it cannot be changed."""
+
+    kms_key: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            json_schema_extra=rules(
+                cel(
+                    matches(KMS_PATTERN),
+                    "write the key's resource name: projects/P/locations/L/keyRings/R/cryptoKeys/K",
+                )
+            ),
+        ),
+    ] = None
+    """Key of Cloud KMS that encrypts new secrets; Google's own key when absent."""
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "GoogleSecretManagerStore":
+        if self.location and self.replica_locations:
+            raise ValueError(_ONE_REPLICATION)
+        return self
+
+
+_ONE_STORE = "say what the store is: exactly one of kubernetes and googleSecretManager"
+
+
 class SecretStoreSpec(ApiModel):
     """A store of secrets. Exactly one kind."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(cel("has(self.kubernetes) != has(self.googleSecretManager)", _ONE_STORE))
+    }
 
     name: Annotated[
         str,
@@ -103,6 +179,15 @@ class SecretStoreSpec(ApiModel):
     ]
     """Name, as SearchAccesses refer to it in `credential.store`."""
 
-    kubernetes: KubernetesStore
+    kubernetes: KubernetesStore | None = None
     """Secrets of Kubernetes, each in the namespace of its SearchAccess; written as `kubernetes: {}`. The operator needs
     rights on Secrets there: see docs/credentials.md."""
+
+    google_secret_manager: GoogleSecretManagerStore | None = None
+    """Secrets of Google Secret Manager, as the account that the operator runs as."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "SecretStoreSpec":
+        if (self.kubernetes is None) == (self.google_secret_manager is None):
+            raise ValueError(_ONE_STORE)
+        return self

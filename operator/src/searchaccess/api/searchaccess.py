@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
-from searchaccess.api.credentials import Auth, CredentialSpec
+from searchaccess.api.credentials import LOCATION_PATTERN, PROJECT_PATTERN, Auth, CredentialSpec
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -109,8 +109,6 @@ FieldName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects (project IDs, some with a domain before)
-PROJECT_PATTERN = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
-LOCATION_PATTERN = r"^[a-z]+(-[a-z]+)+[0-9]+$"
 WORKLOAD_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
 
 

@@ -95,6 +95,10 @@ def run(
         str,
         typer.Option(envvar="SEARCHACCESS_IAM_ENDPOINT", help="The same for the IAM API."),
     ] = "",
+    secretmanager_endpoint: Annotated[
+        str,
+        typer.Option(envvar="SEARCHACCESS_SECRETMANAGER_ENDPOINT", help="The same for the Secret Manager API."),
+    ] = "",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -103,7 +107,8 @@ def run(
         raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
     _configure_logging(as_json=log_json, verbose=verbose)
     try:
-        options = Options(instance, kubeconfig, liveness, list_every, run_endpoint, iam_endpoint)
+        endpoints = (run_endpoint, iam_endpoint, secretmanager_endpoint)
+        options = Options(instance, kubeconfig, liveness, list_every, *endpoints)
         asyncio.run(_run(options))
     except ExternalError as error:
         typer.echo(f"searchaccess: {error.message}", err=True)

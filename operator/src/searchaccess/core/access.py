@@ -8,11 +8,16 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
-from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN, Auth, CredentialSpec
-from searchaccess.api.searchaccess import (
+from searchaccess.api.credentials import (
     LOCATION_PATTERN,
-    PRIVILEGE_PATTERNS,
     PROJECT_PATTERN,
+    SECRET_PATTERN,
+    STORE_PATTERN,
+    Auth,
+    CredentialSpec,
+)
+from searchaccess.api.searchaccess import (
+    PRIVILEGE_PATTERNS,
     WORKLOAD_PATTERN,
     DeletionPolicy,
     Mode,

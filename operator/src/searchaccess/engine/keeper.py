@@ -217,7 +217,7 @@ class Keeper:
     ) -> Outcome | None:
         """Do what is to be done about a credential; None: it is not looked at."""
         access = record.access
-        job = self._job(session, access)
+        job = await self._job(session, access)
         if stance.do is Do.REMOVE:
             await self._withdraw(session, access, job, keys)
             return None
@@ -236,14 +236,14 @@ class Keeper:
         await self._remove_former(session, job, outcome)
         return outcome
 
-    def _store(self, session: Session, name: str) -> SecretStore | None:
+    async def _store(self, session: Session, name: str) -> SecretStore | None:
         spec = session.cluster.spec
         declared = next((item for item in spec.secret_stores if item.name == name), None) if spec else None
-        return self._around.stores.open(declared) if declared else None
+        return await self._around.stores.open(declared) if declared else None
 
-    def _job(self, session: Session, access: Access) -> Job | None:
+    async def _job(self, session: Session, access: Access) -> Job | None:
         credential = access.credential
-        store = self._store(session, credential.store) if credential else None
+        store = await self._store(session, credential.store) if credential else None
         if credential is None or store is None:
             return None
         wish = Wish(
@@ -292,7 +292,7 @@ class Keeper:
         self, session: Session, owner: str, namespace: str, places: Iterable[tuple[str, str]]
     ) -> None:
         for store_name, name in places:
-            store = self._store(session, store_name) if name else None
+            store = await self._store(session, store_name) if name else None
             place = Place(namespace, name)
             found = await store.look(place) if store else None
             if store and found and found.secret.owner == owner:

@@ -40,6 +40,7 @@ class Options:
         list_every: seconds between full lists.
         run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
         iam_endpoint: address of the IAM API; Google's when empty.
+        secretmanager_endpoint: address of the Secret Manager API; Google's when empty.
     """
 
     instance: str = "default"
@@ -48,6 +49,7 @@ class Options:
     list_every: float = LIST_EVERY
     run_endpoint: str = ""
     iam_endpoint: str = ""
+    secretmanager_endpoint: str = ""
 
 
 async def _controller_id(kubernetes: KubernetesPort) -> str:
@@ -79,11 +81,13 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     kubernetes = KubernetesClient(configuration)
     connections = Connections(kubernetes)
     google = GoogleWhenNeeded(options.run_endpoint, options.iam_endpoint)
-    inventory = Inventory()
+    inventory, clock = Inventory(), SystemClock()
+    stores: OpenStores | None = None
     try:
         operator = Operator(options.instance, await _controller_id(kubernetes))
-        outbox, stores = Outbox(kubernetes, inventory), OpenStores(kubernetes, operator)
-        around = Surroundings(operator, inventory, kubernetes, outbox, SystemClock(), google, stores)
+        outbox = Outbox(kubernetes, inventory)
+        stores = OpenStores(kubernetes, operator, clock, options.secretmanager_endpoint)
+        around = Surroundings(operator, inventory, kubernetes, outbox, clock, google, stores)
         host = Host(around, connections, options.list_every)
         loop = asyncio.create_task(run_until_stopped(host, stop))
 
@@ -109,4 +113,6 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
             task.result()
     finally:
         await google.close()
+        if stores is not None:
+            await stores.close()
         await kubernetes.close()

@@ -76,5 +76,5 @@ class SecretStore(Protocol):
 class Stores(Protocol):
     """Opens stores of secrets."""
 
-    def open(self, spec: SecretStoreSpec) -> SecretStore:
+    async def open(self, spec: SecretStoreSpec) -> SecretStore:
         """Give the store that a SearchCluster declares. Nothing is asked of it yet."""

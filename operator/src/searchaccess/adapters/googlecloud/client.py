@@ -5,9 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import google.auth
 from google.api_core.client_options import ClientOptions
-from google.auth.transport.requests import Request
 from google.cloud.iam_admin_v1 import IAMAsyncClient
 from google.cloud.run_v2 import (
     ExecutionsAsyncClient,
@@ -17,6 +15,7 @@ from google.cloud.run_v2 import (
     WorkerPoolsAsyncClient,
 )
 
+from searchaccess.adapters.googlecloud.account import OperatorAccount
 from searchaccess.adapters.googlecloud.convert import job_found, service_found, worker_pool_found
 from searchaccess.adapters.googlecloud.errors import mapped
 from searchaccess.core.workload import Account, Found, Place, Workload, WorkloadKind
@@ -25,7 +24,6 @@ from searchaccess.ports.google import Accounts, Executions, Workloads
 PAGE: Final = 100
 TIMEOUT: Final = 10.0
 """Seconds."""
-_SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +49,23 @@ class GoogleClient:
     Args:
         run_endpoint: in place of ``run.googleapis.com``, such as one of Private Service Connect.
         iam_endpoint: in place of ``iam.googleapis.com``.
+        account: as whom to ask.
     """
 
-    def __init__(self, run_endpoint: str = "", iam_endpoint: str = "") -> None:
+    def __init__(self, run_endpoint: str = "", iam_endpoint: str = "", account: OperatorAccount | None = None) -> None:
         self._run_endpoint = run_endpoint
         self._iam_endpoint = iam_endpoint
-        self._credentials: Any = None
+        self._account = account or OperatorAccount()
         self._clients: dict[Callable[..., Any], Any] = {}
         self._opening = asyncio.Lock()
 
     async def _client(self, kind: Callable[..., Any]) -> Any:
         async with self._opening:
-            if self._credentials is None:
-                self._credentials, _ = await asyncio.to_thread(google.auth.default, scopes=[_SCOPE])
-            # gRPC would do it too, but what goes wrong in its plugin looks as if Google did not answer.
-            if not self._credentials.valid:
-                await asyncio.to_thread(self._credentials.refresh, Request())
+            credentials = await self._account.credentials()
             if kind not in self._clients:
                 endpoint = self._iam_endpoint if kind is IAMAsyncClient else self._run_endpoint
                 options = ClientOptions(api_endpoint=endpoint or None)
-                self._clients[kind] = kind(credentials=self._credentials, client_options=options)
+                self._clients[kind] = kind(credentials=credentials, client_options=options)
             return self._clients[kind]
 
     async def close(self) -> None:

@@ -10,11 +10,13 @@ from grpc import RpcError
 from grpc.aio import BaseError
 
 from searchaccess.ports.errors import (
+    Conflict,
     ExternalError,
     LoginMissing,
     LoginRefused,
     NotFound,
     PermissionDenied,
+    Rejected,
     Throttled,
     TlsNotVerified,
     Unexpected,
@@ -26,8 +28,10 @@ _TEMPORARY: Final = (Unreachable, "the operator's own account cannot be asked fo
 _BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = (
     (exceptions.NotFound, NotFound, "there is no such thing"),
     (exceptions.Unauthenticated, LoginRefused, "the operator's own account is refused"),
-    (exceptions.Forbidden, PermissionDenied, "the operator's own account may not read it, or the API is not enabled"),
+    (exceptions.Forbidden, PermissionDenied, "the operator's own account may not do it, or the API is not enabled"),
     (exceptions.TooManyRequests, Throttled, "a quota is used up"),
+    (exceptions.AlreadyExists, Conflict, "it is there already"),
+    (exceptions.FailedPrecondition, Conflict, "it is not as it was looked at"),
     (exceptions.MethodNotImplemented, Unexpected, "it does not know the request"),
     (exceptions.DataLoss, Unexpected, "its answer is not complete"),
     (exceptions.ServerError, Unreachable, "it does not answer"),
@@ -65,6 +69,18 @@ def _may_pass(error: RefreshError) -> bool:
     """Tell trouble on the way to a token from a refusal: the library keeps the answer, if there was one."""
     cause = error.__cause__
     return error.retryable or (isinstance(cause, TransportError) and len(cause.args) == 1)
+
+
+@contextmanager
+def mapped_writing(what: str) -> Iterator[None]:
+    """Do the same where something of ours is written: what Google finds wrong with it stays wrong."""
+    try:
+        with mapped(what):
+            yield
+    except Unexpected as error:
+        if isinstance(error.__context__, exceptions.InvalidArgument):
+            raise Rejected(f"{what}: it refuses the request") from None
+        raise
 
 
 @contextmanager
