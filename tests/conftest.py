@@ -23,6 +23,7 @@ settings.register_profile("random", _ANY_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+_BEHAVIOUR = {"callers", "contract", "e2e"}
 _NEED_ELASTICSEARCH = {"elasticsearch_server", "stack", "built_servers", "built_elasticsearch"}
 
 
@@ -33,12 +34,13 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what depends on Elasticsearch: that runs on each of its releases.
+    """Mark the behaviour that depends on Elasticsearch: that is tested on each of its releases.
 
-    Folders' own conftest.py come first and may say what their items need; `-m` comes after.
+    What crashes and outages do to it, and the launcher, is tested on the first alone. Folders' own conftest.py come
+    first and may say what their items need; `-m` comes after.
     """
     for item in items:
-        if _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
+        if item.path.parent.name in _BEHAVIOUR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")
 
 

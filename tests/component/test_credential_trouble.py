@@ -141,6 +141,7 @@ async def test_keys_of_a_searchaccess_that_is_gone_are_taken_away(stage: Stage) 
     stage.start()
     await stage.quiet()
     assert not live(stage)
+    assert not store(stage).kept, "its secret is of no use to anybody"
 
 
 @on_stage

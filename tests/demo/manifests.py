@@ -30,8 +30,12 @@ def cluster_name() -> str:
 
 
 def access_files() -> list[Path]:
-    """The examples that declare SearchAccesses, which are applied as they are."""
-    return [file for file in _example_files() if "SearchAccess" in _kinds_in(file)]
+    """The examples that declare SearchAccesses by identity tokens, which are applied as they are."""
+    return [file for file in _example_files() if "SearchAccess" in _kinds_in(file) and not _has_keys(file)]
+
+
+def _has_keys(file: Path) -> bool:
+    return any(item["spec"].get("auth") == "ApiKey" for item in objects_of(file) if "spec" in item)
 
 
 def with_running_servers(file: Path, server: ElasticsearchServer) -> list[dict[str, Any]]:

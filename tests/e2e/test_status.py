@@ -138,8 +138,11 @@ def test_a_status_names_what_there_is_in_elasticsearch(world: World) -> None:
 
 def table(text: str) -> list[dict[str, str]]:
     """Read what kubectl prints."""
-    lines = [re.split(r"\s{2,}", line.strip()) for line in text.strip().splitlines()]
-    return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    header, *rows = text.rstrip().splitlines()
+    # A value may be empty: where a column begins is what tells it from the next.
+    starts = [match.start() for match in re.finditer(r"\S+", header)]
+    spans = list(zip(starts, [*starts[1:], None], strict=True))
+    return [{header[start:end].strip(): row[start:end].strip() for start, end in spans} for row in rows]
 
 
 def shown(world: World, *arguments: str) -> dict[str, str]:

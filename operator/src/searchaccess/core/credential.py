@@ -52,6 +52,8 @@ class Key:
     """Where its secret value is known to be stored."""
     requested: str = ""
     """The request for a rotation that it answers."""
+    namespace: str = ""
+    """Of the SearchAccess."""
     place: tuple[str, str] = ("", "")
     """Store and name of the secret in which its value is, or was to be."""
     ours: bool = True

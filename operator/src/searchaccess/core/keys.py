@@ -66,7 +66,8 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
     if raw.get("invalidated") or not isinstance(metadata, Mapping) or not operator.owns(metadata):
         return None
     owner = metadata.get("owner")
-    uid = owner.get("uid") if isinstance(owner, Mapping) else None
+    owner = owner if isinstance(owner, Mapping) else {}
+    uid = owner.get("uid")
     descriptors = raw.get("role_descriptors")
     descriptors = descriptors if isinstance(descriptors, Mapping) else {}
     expires = raw.get("expiration")
@@ -79,6 +80,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         rights=_rights(descriptors),
         slot=_slot(metadata),
         requested=str(metadata.get("requested") or ""),
+        namespace=str(owner.get("namespace") or ""),
         place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
     )

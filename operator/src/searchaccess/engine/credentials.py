@@ -180,7 +180,7 @@ class Credentials:
         expires = now + step.lifetime
         value = build_payload(job.form, made.id, made.secret, job.url, rfc3339(expires))
         key = Key(made.id, access.uid, step.sequence, now, expires, job.wish.rights, requested=requested)
-        key = replace(key, place=(job.store_name, job.place.name))
+        key = replace(key, namespace=access.namespace, place=(job.store_name, job.place.name))
         try:
             with _at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)

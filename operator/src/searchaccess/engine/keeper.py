@@ -273,10 +273,11 @@ class Keeper:
         try:
             await self._credentials.revoke(keys)
             known = self._around.inventory.accesses.get(uid)
-            if known is None or known.access.has_key:
-                # The API server collects what it owned, or another cluster's key is in it now.
+            if known is not None and known.access.has_key:
+                # Another cluster's key may be in it now.
                 return
-            await self._remove_secrets(session, uid, known.access.namespace, {key.place for key in keys})
+            for key in keys:
+                await self._remove_secrets(session, uid, key.namespace, {key.place})
         except ExternalError as error:
             log.warning("cannot take away", cluster=self._name, keys=[key.id for key in keys], error=error.message)
             self._due[uid] = self._now() + self._backoffs[uid].next()
