@@ -215,3 +215,31 @@ def test_a_secret_that_somebody_changes_is_written_again_and_who_holds_the_old_k
         assert [key["id"] for key in live(stage)] == [read(stage)]
 
     play()
+
+
+@on_stage
+async def test_deleting_takes_the_rights_although_the_store_is_away(stage: Stage) -> None:
+    await begin(stage, with_key())
+    stage.faults.fail(memory_store.SIDE, Unreachable("away"))
+    stage.delete("orders")
+    await stage.sleep(5)
+    assert not live(stage)
+    assert stage.get("orders"), "its secret is still there"
+    assert "away" in condition_in(stage.get("orders"), "Ready")["message"]
+    stage.faults.heal(memory_store.SIDE)
+    await stage.sleep(600)
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert not store(stage).kept
+
+
+@on_stage
+async def test_many_credentials_at_rest_are_looked_at_together(stage: Stage) -> None:
+    names = [f"orders-{number}" for number in range(40)]
+    await begin(stage, *map(with_key, names))
+    await stage.sleep(2 * STORE_EVERY)
+    before = len(stage.faults.calls)
+    await stage.sleep(10 * STORE_EVERY)
+    asked = [call.method for call in stage.faults.calls[before:]]
+    assert 350 <= asked.count("look") <= 450
+    assert asked.count("keys") <= 40, "each reads the keys of all"

@@ -107,7 +107,10 @@ class Credentials:
         Raises:
             ExternalError: as above.
         """
-        return await self._run(job, keys, lambda seen: withdraw(job.access.uid, seen, self._now()))
+        if keys:
+            # Before the store is asked: it may be away, and the rights must not stay for that.
+            await self.revoke(keys)
+        return await self._run(job, (), lambda seen: withdraw(job.access.uid, seen, self._now()))
 
     async def look(self, job: Job, keys: Sequence[Key]) -> Outcome:
         """Say what would be done next, and do nothing.
@@ -131,7 +134,7 @@ class Credentials:
         return Outcome(decision, seen, done)
 
     async def _see(self, job: Job, seen: Seen) -> Seen:
-        with _at_store():
+        with at_store():
             found = await job.store.look(job.place)
         if found is None:
             return replace(seen, secret=None, holds={})
@@ -143,7 +146,7 @@ class Credentials:
             case Issue():
                 return await self._issue(job, step, seen)
             case Read(number):
-                with _at_store():
+                with at_store():
                     held = await job.store.read(job.place, number)
                 return replace(seen, holds={**seen.holds, number: held})
             case Note(key):
@@ -154,7 +157,7 @@ class Credentials:
             case Update(keys):
                 return await self._update(job, keys, seen)
             case _:
-                with _at_store():
+                with at_store():
                     await self._clear_up(job, step, seen)
         return await self._see(job, seen)
 
@@ -182,7 +185,7 @@ class Credentials:
         key = Key(made.id, access.uid, step.sequence, now, expires, job.wish.rights, requested=requested)
         key = replace(key, namespace=access.namespace, place=(job.store_name, job.place.name))
         try:
-            with _at_store():
+            with at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (TerminalError, WaitingError):
             # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
@@ -240,8 +243,8 @@ class Credentials:
 
 
 @contextmanager
-def _at_store() -> Iterator[None]:
-    """Mark errors as the store's."""
+def at_store() -> Iterator[None]:
+    """Mark errors of what is done within as the store's."""
     try:
         yield
     except ExternalError as error:

@@ -20,7 +20,7 @@ from searchaccess.core.rotation import Issue, Note, Revoke, Update
 from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Session, Surroundings
-from searchaccess.engine.credentials import Credentials, Job, Outcome
+from searchaccess.engine.credentials import Credentials, Job, Outcome, at_store
 from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.finalizers import ensure_finalizers
 from searchaccess.engine.telling import Teller
@@ -34,6 +34,8 @@ CAP: Final = 300.0
 """Seconds of back-off after trouble with one credential. At first as long as a key takes to be found by a search."""
 STORE_EVERY: Final = 300.0
 """Seconds after which a secret is looked at again although nothing else tells that it changed."""
+TOGETHER_EVERY: Final = 30.0
+"""Seconds between two such looks."""
 
 log = structlog.get_logger(__name__)
 
@@ -194,13 +196,12 @@ class Keeper:
         self._backoffs.pop(access.uid, None)
         self._failing.pop(access.uid, None)
         self._tell(record, facts, outcome)
-        if outcome and not outcome.done:
-            until = min(now + STORE_EVERY, outcome.decision.due or now + STORE_EVERY)
-            self._settled[access.uid] = _Settled(version, keys, until)
-            self._due[access.uid] = until
-        elif outcome:
-            # What was done is looked at once more, as the world has it.
-            self._due[access.uid] = min(now + STORE_EVERY, outcome.decision.due or now + STORE_EVERY)
+        if outcome:
+            # Those that are due for nothing else are looked at together: each look reads the keys of all.
+            later = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY
+            self._due[access.uid] = until = min(later, outcome.decision.due or later)
+            if not outcome.done:
+                self._settled[access.uid] = _Settled(version, keys, until)
 
     def _note_rejection(self, access: Access, error: ExternalError) -> None:
         if isinstance(error, Rejected) and not error.at_store:
@@ -294,10 +295,13 @@ class Keeper:
     ) -> None:
         for store_name, name in places:
             store = await self._store(session, store_name) if name else None
+            if store is None:
+                continue
             place = Place(namespace, name)
-            found = await store.look(place) if store else None
-            if store and found and found.secret.owner == owner:
-                await store.remove(place, found.secret)
+            with at_store():
+                found = await store.look(place)
+                if found and found.secret.owner == owner:
+                    await store.remove(place, found.secret)
 
     # Telling
 
