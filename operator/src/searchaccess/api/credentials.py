@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.durations import Duration, between, seconds
+from searchaccess.api.googlecloud import Location, ProjectId
 
 STORE_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SECRET_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 - of a name
@@ -89,19 +90,8 @@ class KubernetesStore(ApiModel):
     """Secrets of Kubernetes, each in the namespace of its SearchAccess."""
 
 
-PROJECT_PATTERN: Final = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
-LOCATION_PATTERN: Final = r"^[a-z]+(-[a-z]+)+[0-9]+$"
 KMS_PATTERN: Final = "^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
 
-Location = Annotated[
-    str,
-    Field(
-        max_length=63,
-        json_schema_extra=rules(
-            cel(matches(LOCATION_PATTERN), "write the region's name, such as europe-west1 (no zone)")
-        ),
-    ),
-]
 _ONE_REPLICATION = "a secret of one location has no replicas: write location or replicaLocations, not both"
 
 
@@ -117,15 +107,7 @@ class GoogleSecretManagerStore(ApiModel):
         )
     }
 
-    project: Annotated[
-        str,
-        Field(
-            max_length=100,
-            json_schema_extra=rules(
-                cel(matches(PROJECT_PATTERN), "write the project's ID (not its number or title), such as acme-shop")
-            ),
-        ),
-    ]
+    project: ProjectId
     """ID of the Google Cloud project that has the secrets."""
 
     location: Location | None = None

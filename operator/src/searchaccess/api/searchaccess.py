@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
-from searchaccess.api.credentials import LOCATION_PATTERN, PROJECT_PATTERN, Auth, CredentialSpec
+from searchaccess.api.credentials import Auth, CredentialSpec
+from searchaccess.api.googlecloud import Location, ProjectId
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -108,32 +109,15 @@ PrivilegeName = Annotated[
 FieldName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-# https://cloud.google.com/resource-manager/docs/creating-managing-projects (project IDs, some with a domain before)
 WORKLOAD_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
 
 
 class WorkloadReference(ApiModel):
     """Names a Cloud Run workload."""
 
-    project: Annotated[
-        str,
-        Field(
-            max_length=100,
-            json_schema_extra=rules(
-                cel(matches(PROJECT_PATTERN), "write the project's ID (not its number or title), such as acme-shop")
-            ),
-        ),
-    ]
+    project: ProjectId
     """ID of the Google Cloud project."""
-    location: Annotated[
-        str,
-        Field(
-            max_length=63,
-            json_schema_extra=rules(
-                cel(matches(LOCATION_PATTERN), "write the region's name, such as europe-west1 (no zone)")
-            ),
-        ),
-    ]
+    location: Location
     """Region, such as europe-west1."""
     name: Annotated[
         str,

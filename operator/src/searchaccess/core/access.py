@@ -9,13 +9,12 @@ from pydantic import ValidationError
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
 from searchaccess.api.credentials import (
-    LOCATION_PATTERN,
-    PROJECT_PATTERN,
     SECRET_PATTERN,
     STORE_PATTERN,
     Auth,
     CredentialSpec,
 )
+from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import (
     PRIVILEGE_PATTERNS,
     WORKLOAD_PATTERN,
