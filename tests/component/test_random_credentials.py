@@ -68,7 +68,7 @@ class Histories(RuleBasedStateMachine):
         """Keys that consumers have read, and when."""
 
     def _not_too_many(self, _id: str) -> None:
-        live = [raw for raw in self.elasticsearch.live_keys() if raw["metadata"].get("instance") == OPERATOR.instance]
+        live = [raw for raw in self.elasticsearch.live_keys() if raw["username"] != "mallory"]
         assert len(live) <= MOST_LIVE, "three keys are live"
 
     @property
@@ -197,6 +197,17 @@ class Histories(RuleBasedStateMachine):
     def somebody_changes_a_keys_rights(self) -> None:
         for key_id in self._live():
             self.elasticsearch.keys_now[key_id]["role_descriptors"] = {"mine": {"cluster": ["all"]}}
+
+    @rule(placed=st.booleans())
+    def somebody_makes_a_key_that_looks_like_ours(self, *, placed: bool) -> None:
+        real = [raw for raw in self.elasticsearch.live_keys() if raw["username"] == self.elasticsearch.me.username]
+        if real:
+            metadata = dict(real[-1]["metadata"]) | {"sequence": 99}
+            if not placed:
+                metadata.pop("secret", None)
+            key_id = f"forged-{len(self.elasticsearch.keys_now)}"
+            forged = real[-1] | {"id": key_id, "username": "mallory", "metadata": metadata}
+            self.elasticsearch.keys_now[key_id] = forged
 
     @rule()
     def the_operator_gets_another_login(self) -> None:

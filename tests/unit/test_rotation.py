@@ -158,6 +158,36 @@ class TestLost:
         assert step.sequence == 2
 
 
+class TestForged:
+    """Whoever may make API keys may write any metadata, but not as the operator's login, nor into the store."""
+
+    forged = a_key(99, ours=False, slot=Slot("s1", 1))
+
+    def test_where_two_claim_a_version_its_content_decides(self) -> None:
+        seen = Seen((a_key(1), self.forged), SECRET)
+        assert decide(WISH, seen, NOW).steps == (Read(1),)
+        [step] = decide(WISH, replace(seen, holds={1: "key-1"}), NOW).steps
+        assert isinstance(step, Revoke)
+        assert step.keys == (self.forged,)
+
+    @pytest.mark.parametrize("ours", [True, False], ids=["the same login", "another login"])
+    def test_the_real_one_is_told_whoever_made_it(self, ours: bool) -> None:  # noqa: FBT001 - a parameter of the test
+        seen = Seen((a_key(1, ours=ours), self.forged), SECRET, {1: "key-1"})
+        [step] = decide(WISH, seen, NOW).steps
+        assert isinstance(step, Revoke)
+        assert step.keys == (self.forged,)
+
+    def test_where_that_cannot_be_told_ours_is_preferred(self) -> None:
+        seen = Seen((a_key(1), self.forged), SECRET, {1: "something else"})
+        [step] = decide(WISH, seen, NOW).steps
+        assert isinstance(step, Revoke)
+        assert step.keys == (self.forged,)
+        lost = replace(seen, secret=versions(State.DISABLED), holds={})
+        [step] = decide(WISH, lost, NOW).steps
+        assert isinstance(step, Revoke)
+        assert step.keys == (self.forged,)
+
+
 def test_other_rights_change_the_keys_in_place_first() -> None:
     other = RoleBody(entries=(Entry(("x",), ("all",)),))
     seen = Seen((a_key(1, rights=other), a_key(2, rights=other)), versions(State.ENABLED, State.ENABLED))

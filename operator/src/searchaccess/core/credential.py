@@ -117,5 +117,10 @@ class Seen:
     """Of versions that were read: id of the key in them; empty: something else."""
 
     def live(self, now: float) -> list[Key]:
-        """Give the keys that work, oldest first."""
-        return sorted((key for key in self.keys if key.is_live(now)), key=lambda key: (key.sequence, key.created))
+        """Give the keys that work, oldest first; those of other logins come before all of ours.
+
+        Metadata can be forged by whoever may make keys, the login that made a key cannot: a key of another login is
+        never preferred to one of ours.
+        """
+        live = (key for key in self.keys if key.is_live(now))
+        return sorted(live, key=lambda key: (key.ours, key.sequence, key.created))

@@ -137,6 +137,8 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
     live = seen.live(now)
     if unplaced := [key for key in live if key.slot == NOWHERE]:
         return Decision(_place(unplaced, live, seen))
+    if unmasked := _unmask(live, seen):
+        return Decision(unmasked)
     if wrong := [key for key in live if key.ours and not key.rights.same_as(wish.rights)]:
         return Decision((Update(tuple(wrong)),))
     newest = seen.secret.newest if seen.secret else None
@@ -165,6 +167,21 @@ def _place(unplaced: Sequence[Key], live: Sequence[Key], seen: Seen) -> tuple[St
     if lost := tuple(key for key in unplaced if key.id not in found):
         steps.append(Revoke(lost, "its value was not stored"))
     return tuple(steps)
+
+
+def _unmask(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
+    """Where several keys say that they are in the same version, look which one is: the others were made to look so."""
+    versions = seen.secret.versions if seen.secret else ()
+    for version in versions:
+        claimants = [key for key in live if seen.secret and key.slot == seen.secret.slot(version.number)]
+        if len(claimants) < 2 or version.state is not State.ENABLED:  # noqa: PLR2004 - more than one
+            continue
+        if version.number not in seen.holds:
+            return (Read(version.number),)
+        forged = tuple(key for key in claimants if key.id != seen.holds[version.number])
+        if len(forged) < len(claimants):
+            return (Revoke(forged, "another key is where its metadata says that it is"),)
+    return ()
 
 
 def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | None:
