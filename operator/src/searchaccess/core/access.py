@@ -25,7 +25,7 @@ from searchaccess.api.searchaccess import (
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.actions import letters_of, privileges_of
 from searchaccess.core.admission import Admission
-from searchaccess.core.canonical import NO_INDEX, Entry, canonical_json, canonical_query, digest
+from searchaccess.core.canonical import NO_INDEX, Entry, RoleBody, canonical_json, canonical_query, digest
 from searchaccess.core.identity import Identity, State
 from searchaccess.core.lucene import PatternError, check_index_pattern
 from searchaccess.core.workload import Place, Workload, WorkloadKind, is_service_account
@@ -40,6 +40,11 @@ class Share:
 
     entries: tuple[Entry, ...] = ()
     cluster: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> RoleBody:
+        """Give what a role, or a key, is that has these rights and no others."""
+        return RoleBody(cluster=self.cluster, entries=self.entries)
 
     def same_as(self, another: "Share") -> bool:
         """Say whether both grant the same."""
@@ -259,7 +264,6 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         invalid = _validation_message(error)
     subject = _subject(known)
     auth = spec.auth if spec else _auth(known)
-    by_token = isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN
     return Access(
         uid=meta["uid"],
         namespace=meta["namespace"],
@@ -268,7 +272,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         resource_version=str(meta.get("resourceVersion", "")),
         cluster=spec.cluster if spec else str(known.get("cluster", "")),
         subject=subject,
-        principals=(subject,) if isinstance(subject, str) and by_token else (),
+        principals=(subject,) if isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN else (),
         share=build_share(spec) if spec and not invalid else Share(),
         summary=summary_of(spec) if spec else "",
         mode=spec.mode if spec else _mode(known),

@@ -1,6 +1,6 @@
 """Computes the parts of a SearchAccess's status that are about its API key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from searchaccess.api.reasons import ConditionType, Reason
 from searchaccess.api.status import CredentialStatus
 from searchaccess.core.access import Access
-from searchaccess.core.canonical import canonical_json
+from searchaccess.core.canonical import RoleBody, canonical_json
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.credential import Key, Seen
 from searchaccess.core.diff import Difference
@@ -95,7 +95,7 @@ def mark_credential(
         until = f" until {rfc3339(facts.decision.due)}" if facts.decision.due else ""
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the key before works too{until}{waits}")
     else:
-        conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, f"{_where(access, facts.decision.current)}")
+        conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))
 
 
 def _where(access: Access, key: Key) -> str:
@@ -148,13 +148,12 @@ def _known_key(before: Mapping[str, Any] | None) -> str:
 
 
 def _changed_rights(access: Access, key: Key) -> Difference:
-    want = canonical_json({"cluster": list(access.share.cluster), "indices": _entries(access.share.entries)})
-    have = canonical_json({"cluster": list(key.rights.cluster), "indices": _entries(key.rights.entries)})
-    return Difference(f"api_key/{key.id}", "role_descriptors", want, have)
+    return Difference(f"api_key/{key.id}", "role_descriptors", _shown(access.share.body), _shown(key.rights))
 
 
-def _entries(entries: Sequence[Any]) -> list[Any]:
-    return [entry.to_json() for entry in sorted(entries)]
+def _shown(rights: RoleBody) -> str:
+    whole = rights.sorted().to_json()
+    return canonical_json({part: whole[part] for part in ("cluster", "indices")})
 
 
 def credential_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:

@@ -6,6 +6,7 @@ from typing import Final
 from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import Drift
+from searchaccess.core.access import Access
 from searchaccess.core.cluster import Cluster, ClusterFacts
 from searchaccess.core.connection import Connection
 from searchaccess.core.exposure import Exposed
@@ -80,6 +81,14 @@ class Knowledge:
     """How many roles under our names are not ours, as the last full pass counted."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
+
+    def rejection_of(self, access: Access) -> str:
+        """Say why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or is asked once more."""
+        rejected = self.rejections.get(access.uid)
+        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
+            del self.rejections[access.uid]
+            rejected = None
+        return rejected[2] if rejected else ""
 
     @property
     def gate(self) -> Gate:

@@ -107,10 +107,11 @@ class Credentials:
         Raises:
             ExternalError: as above.
         """
-        if keys:
-            # Before the store is asked: it may be away, and the rights must not stay for that.
-            await self.revoke(keys)
-        return await self._run(job, (), lambda seen: withdraw(job.access.uid, seen, self._now()))
+        seen = Seen(tuple(keys))
+        # Before the store is asked: it may be away, and the rights must not stay for that.
+        for step in withdraw(job.access.uid, seen, self._now()).steps:
+            seen = await self._perform(job, step, seen)
+        return await self._run(job, seen.keys, lambda seen: withdraw(job.access.uid, seen, self._now()))
 
     async def look(self, job: Job, keys: Sequence[Key]) -> Outcome:
         """Say what would be done next, and do nothing.

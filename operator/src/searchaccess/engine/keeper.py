@@ -11,7 +11,6 @@ import structlog
 from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.core.access import Access
-from searchaccess.core.canonical import RoleBody
 from searchaccess.core.credential import Key, Wish
 from searchaccess.core.credentialreport import CredentialFacts, epoch, finding_of
 from searchaccess.core.keys import Login, key_from_json, names_of_keys
@@ -162,11 +161,7 @@ class Keeper:
         return self._login[1]
 
     def _stance(self, access: Access) -> Stance:
-        rejected = self._knowledge.rejections.get(access.uid)
-        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
-            del self._knowledge.rejections[access.uid]
-            rejected = None
-        return decide(access, self._knowledge.verdict, rejected[2] if rejected else "")
+        return decide(access, self._knowledge.verdict, self._knowledge.rejection_of(access))
 
     # One of them
 
@@ -249,7 +244,7 @@ class Keeper:
             return None
         wish = Wish(
             owner=access.uid,
-            rights=RoleBody(cluster=access.share.cluster, entries=access.share.entries),
+            rights=access.share.body,
             rotate_every=seconds(credential.rotate_every),
             overlap=seconds(credential.overlap),
             grace=seconds(credential.grace_period),

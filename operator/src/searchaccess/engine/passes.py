@@ -171,11 +171,7 @@ class Pass:
         knowledge = self.session.knowledge
         if access.uid in self.held:
             return self.held[access.uid]
-        rejected = knowledge.rejections.get(access.uid)
-        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
-            del knowledge.rejections[access.uid]
-            rejected = None
-        return decide(access, knowledge.gate, rejected[2] if rejected else "")
+        return decide(access, knowledge.gate, knowledge.rejection_of(access))
 
     def _member(self, access: Access) -> Member:
         stance = self._stance(access)
