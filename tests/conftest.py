@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, settings
 from tests.stack.build import BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
+from tests.stack.build_vault import ensure_vault_binary
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
 from tests.stack.releases import chosen_release
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
+from tests.stack.vault import VaultServer
 
 # Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
 _ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first and may say what their items need; `-m` comes after.
     """
     for item in items:
+        if item.get_closest_marker("one_release"):
+            continue
         if item.path.parent.name in _BEHAVIOUR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")
 
@@ -57,6 +61,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             shared = {"built_elasticsearch"} if ExternalElasticsearch.is_configured() else _NEED_ELASTICSEARCH
             if needed & shared:
                 ensure_elasticsearch_home()
+            if "vault_server" in needed:
+                ensure_vault_binary()
         except BuildError as error:
             print(f"{error}\nTests that need this server will fail; the others run.")
 
@@ -95,6 +101,17 @@ def kubernetes_servers(idle_stack: Stack) -> KubernetesServers:
 @pytest.fixture(scope="session")
 def elasticsearch_server(idle_stack: Stack) -> ElasticsearchServer:
     return idle_stack.elasticsearch
+
+
+@pytest.fixture(scope="session")
+def vault_server(request: pytest.FixtureRequest) -> Iterator[VaultServer]:
+    server = VaultServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        with _visible_output(request.config):
+            server.close(failed=request.session.testsfailed > 0)
 
 
 @pytest.fixture(scope="session")

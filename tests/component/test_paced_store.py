@@ -5,7 +5,8 @@ from collections import Counter
 
 from searchaccess.core.sealed import Sealed
 from searchaccess.engine.pace import PacedStore, TokenBucket
-from searchaccess.operator.stores import BURST, RATE
+from searchaccess.operator.stores import GOOGLE_BURST as BURST
+from searchaccess.operator.stores import GOOGLE_RATE as RATE
 from searchaccess.ports.stores import Owner, Place
 from tests.support.clocks import LoopClock, run_virtually
 from tests.support.faults import Faults

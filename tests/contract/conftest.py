@@ -26,6 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", [])
         parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if parameters.get("side") == "Vault":
+            names.append("vault_server")
         for fixture, server in _SERVERS.items():
             if parameters.get(fixture) == REAL and server not in names:
                 names.append(server)

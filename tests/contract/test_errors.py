@@ -13,9 +13,10 @@ import yaml
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.core.canonical import RoleBody
-from searchaccess.core.connection import Connection, Source
+from searchaccess.core.connection import Connection
 from searchaccess.core.ownership import Role
 from searchaccess.core.realm import WantedRealm
+from searchaccess.core.sources import Source
 from searchaccess.ports.errors import (
     ExternalError,
     LoginMissing,

@@ -9,9 +9,9 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.core.access import access_from_object
 from searchaccess.core.cluster import cluster_from_object
 from searchaccess.core.clusterreport import ClusterReport, build_cluster_status
-from searchaccess.core.connection import Source
 from searchaccess.core.notes import Note
 from searchaccess.core.report import AccessFacts, build_access_status
+from searchaccess.core.sources import Source
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import ObjectRef, Plural

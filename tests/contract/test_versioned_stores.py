@@ -1,6 +1,7 @@
-"""Stores of secrets that keep versions: in memory, and Google's library against Google's messages."""
+"""Stores of secrets that keep versions: in memory, Google's library against Google's messages, a real Vault."""
 
 import json
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
@@ -12,9 +13,13 @@ from google.oauth2.credentials import Credentials
 
 from searchaccess.adapters.googlecloud.account import OperatorAccount
 from searchaccess.adapters.googlecloud.secrets import GoogleSecrets
+from searchaccess.adapters.vault.secrets import VaultSecrets
+from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.credentials import GoogleSecretManagerStore
+from searchaccess.api.vault import VaultStore
 from searchaccess.core.credential import Secret, State, Version
 from searchaccess.core.ownership import Operator
+from searchaccess.core.vault import VaultAccess
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -29,6 +34,8 @@ from searchaccess.ports.stores import Found, Owner, Place, SecretStore
 from tests.contract.conftest import MEMORY
 from tests.contract.test_stores import payload
 from tests.stack.certificates import ServerCertificate
+from tests.stack.vault import VaultServer
+from tests.support.clocks import SettableClock
 from tests.support.faults import Faults
 from tests.support.googlestate import PROJECT
 from tests.support.memory_store import MemoryStore
@@ -38,6 +45,7 @@ OPERATOR = Operator("default", "kube-system")
 PLACE = Place("shop", "orders-elasticsearch")
 OWNER = Owner("7b0e5d7a-0000-4000-8000-000000000001", "shop", "orders")
 GOOGLE = "by gRPC"
+VAULT = "Vault"
 
 
 class Side(ABC):
@@ -87,6 +95,41 @@ class AtGoogle(Side):
         del self.server.secrets[f"projects/{PROJECT}/secrets/{PLACE.name}"]
 
 
+class InVault(Side):
+    def __init__(self, server: VaultServer) -> None:
+        self.server = server
+        self.path = f"test-{secrets.token_hex(4)}"
+        spec = VaultStore.model_validate(
+            {
+                "address": server.url,
+                "path": self.path,
+                "auth": {"tokenSecretRef": {"namespace": "x", "name": "x"}},
+            }
+        )
+
+        async def access() -> VaultAccess:
+            return VaultAccess(server.ca_file.read_text(), server.root_token)
+
+        async def no_token() -> str:
+            raise AssertionError("it needs none")
+
+        self.store = VaultSecrets(spec, OPERATOR, VaultSession(spec, access, no_token, SettableClock()))
+
+    @property
+    def _place(self) -> str:
+        return f"{self.path}/{PLACE.namespace}/{PLACE.name}"
+
+    def put(self, value: str) -> None:
+        self.server.call("POST", f"secret/data/{self._place}", {"data": {"value": value}})
+
+    def newest(self) -> str | None:
+        value = self.server.value(self._place)
+        return None if value is None else value.get("value") or json.dumps(value)
+
+    def forget(self) -> None:
+        self.server.call("DELETE", f"secret/metadata/{self._place}")
+
+
 def open_store(server: SecretManagerServer, operator: Operator = OPERATOR, **spec: Any) -> GoogleSecrets:
     declared = GoogleSecretManagerStore.model_validate({"project": PROJECT} | spec)
     return GoogleSecrets(declared, operator, OperatorAccount(), server.address)
@@ -99,11 +142,15 @@ def server(certificate: ServerCertificate, monkeypatch: pytest.MonkeyPatch) -> I
         yield running
 
 
-@pytest.fixture(params=[MEMORY, GOOGLE])
+@pytest.fixture(params=[MEMORY, GOOGLE, VAULT])
 async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
-    side: Side = InMemory() if request.param == MEMORY else AtGoogle(request.getfixturevalue("server"))
+    side: Side = InMemory()
+    if request.param == GOOGLE:
+        side = AtGoogle(request.getfixturevalue("server"))
+    elif request.param == VAULT:
+        side = InVault(request.getfixturevalue("vault_server"))
     yield side
-    if isinstance(side.store, GoogleSecrets):
+    if isinstance(side.store, GoogleSecrets | VaultSecrets):
         await side.store.close()
 
 

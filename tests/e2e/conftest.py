@@ -85,6 +85,15 @@ def elsewhere(_elsewhere: World) -> Iterator[World]:
                 _elsewhere.admin.delete(f"/_security/{kind}/{name}").raise_for_status()
 
 
+@pytest.fixture
+def keys(elsewhere: World) -> World:
+    """A SearchCluster with a store of secrets, and a login that may make keys."""
+    from tests.e2e.keys import declare_keys  # noqa: PLC0415 - it imports tests, whose asserts pytest must see first
+
+    declare_keys(elsewhere)
+    return elsewhere
+
+
 def clear(world: World, keep: str = "") -> None:
     """Delete what is declared, except for what belongs to one SearchCluster."""
     kubectl = world.kubernetes.run_kubectl

@@ -11,54 +11,13 @@ import grpc
 import httpx
 import pytest
 
-from tests.e2e.test_logins import documented_roles, with_login, write_login, write_user
+from tests.e2e.keys import CLUSTER, ISSUER_ROLE, WITHIN, client_with, secret, with_key
+from tests.e2e.test_logins import write_login
 from tests.support.leaks import leaks
 from tests.support.operatorprocess import ROOT
 from tests.support.secretserver import SecretManagerServer
 from tests.support.waiting import eventually
-from tests.support.world import OPERATOR_PASSWORD, World, access, condition_in, grant
-
-WITHIN = 60
-STORES = [{"name": "main", "kubernetes": {}}]
-ISSUER_ROLE = documented_roles()[2]
-CLUSTER = "keys"
-
-
-@pytest.fixture
-def keys(elsewhere: World) -> World:
-    """A SearchCluster with a store, whose login may make keys, and a namespace in which Secrets may be written."""
-    world = elsewhere
-    write_user(world, "issuer", ISSUER_ROLE)
-    write_login(world, "issuer", username="issuer", password=OPERATOR_PASSWORD)
-    world.kubernetes.run_kubectl("apply", "-n", "shop", "-f", str(ROOT / "deploy" / "kubernetes-store.yaml"))
-    declared = with_login(world, "issuer")
-    declared["metadata"]["name"] = CLUSTER
-    declared["spec"]["secretStores"] = STORES
-    world.apply(declared)
-    world.admin.put("/orders-1/_doc/1?refresh=true", json={"total": 12}).raise_for_status()
-    world.admin.put("/invoices-1/_doc/1?refresh=true", json={"total": 12}).raise_for_status()
-    world.until_cluster_reason(CLUSTER, "InSync", status="True", within=WITHIN)
-    return world
-
-
-def with_key(name: str, **more: Any) -> dict[str, Any]:
-    credential = {"store": "main", "name": f"{name}-elasticsearch", "overlap": "10s"} | more.pop("credential", {})
-    return access(name, more.pop("granted", grant("orders-*")), cluster=CLUSTER, auth="ApiKey", credential=credential)
-
-
-def secret(world: World, name: str) -> dict[str, Any]:
-    """Give what a consumer reads; empty: there is no such Secret."""
-    options = ("-n", "shop", "-o", "json", "--ignore-not-found")
-    text = world.kubernetes.run_kubectl("get", "secret", f"{name}-elasticsearch", *options).stdout
-    if not text.strip():
-        return {}
-    return dict(json.loads(base64.b64decode(json.loads(text)["data"]["credential"])))
-
-
-def client_with(world: World, encoded: str) -> httpx.Client:
-    server = world.elasticsearch
-    headers = {"Authorization": f"ApiKey {encoded}"}
-    return httpx.Client(base_url=server.url, verify=server._trust(), headers=headers, timeout=30)
+from tests.support.world import World, access, condition_in, grant
 
 
 def test_a_workload_reads_its_secret_and_may_what_was_granted(keys: World) -> None:
@@ -84,6 +43,7 @@ def test_a_workload_reads_its_secret_and_may_what_was_granted(keys: World) -> No
     assert not secret(world, "reader")
 
 
+@pytest.mark.one_release
 def test_through_five_rotations_no_request_is_refused(keys: World) -> None:
     """The caller has no back-off, and reads its secret again within the overlap, as docs/credentials.md says."""
     world = keys
@@ -221,6 +181,7 @@ def at_google(keys: World) -> World:
     return keys
 
 
+@pytest.mark.one_release
 def test_versions_in_secret_manager_follow_the_keys(at_google: World, google: SecretManagerServer) -> None:
     world, name = at_google, "versioned-elasticsearch"
 
@@ -253,6 +214,7 @@ def test_versions_in_secret_manager_follow_the_keys(at_google: World, google: Se
     assert google.tokens == {"Bearer an-access-token"}
 
 
+@pytest.mark.one_release
 def test_a_secret_of_somebody_else_at_google_is_not_touched(at_google: World, google: SecretManagerServer) -> None:
     world = at_google
     google.put(PROJECT, "taken-elasticsearch", "somebody else's")
@@ -261,6 +223,7 @@ def test_a_secret_of_somebody_else_at_google_is_not_touched(at_google: World, go
     assert google.newest(PROJECT, "taken-elasticsearch") == "somebody else's"
 
 
+@pytest.mark.one_release
 def test_what_google_refuses_is_told_and_the_key_goes_on(at_google: World, google: SecretManagerServer) -> None:
     world = at_google
     world.apply(with_key("refused"))

@@ -3,11 +3,10 @@
 from typing import Any
 
 from tests.integration.cases import Cases, numbered
+from tests.integration.reference_cases import CERTIFICATE, KEY, reject_certificates, reject_reference
 
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
 ECK = {"namespace": "logging", "name": "quickstart"}
-KEY = {"namespace": "searchaccess-system", "name": "authority"}
 REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
 
 _PLAIN_URL = "use https://: over plain http everybody on the way can read the token"
@@ -40,38 +39,20 @@ def _reject_connections(cases: Cases) -> None:
         cases.cluster(f"ECK without a {field}", {"eck": rest}, f"spec.eck.{field}: Required value")
         cases.cluster(f"ECK with an empty {field}", {"eck": ECK | {field: ""}}, "should be at least 1 chars long")
         cases.cluster(f"ECK with too long a {field}", {"eck": ECK | {field: "a" * (most + 1)}}, f"more than {most}")
-    one = "exactly one of inline, secretRef and configMapRef"
-    cases.cluster("an empty ca", {"ca": {}}, one)
-    cases.cluster("certificates in two places", {"ca": {"inline": CERTIFICATE, "secretRef": KEY}}, one)
-    for place in ("secretRef", "configMapRef"):
-        for field in ("namespace", "name"):
-            rest = {key: value for key, value in KEY.items() if key != field}
-            cases.cluster(f"certificates in a {place} without a {field}", {"ca": {place: rest}}, "Required value")
-        for field, most in (("namespace", 63), ("name", 253), ("key", 253)):
-            for text, says in (("", "should be at least 1 chars long"), ("a" * (most + 1), f"more than {most}")):
-                case = f"certificates in a {place} with a {field} of {len(text)} characters"
-                cases.cluster(case, {"ca": {place: KEY | {field: text}}}, says)
+    reject_certificates(cases, "", lambda ca: {"ca": ca})
 
 
 def _reject_logins(cases: Cases) -> None:
     one = "exactly one of secretRef and googleIdentity"
     cases.cluster("a login by no way", {"login": {}}, one)
     cases.cluster("a login by two ways", {"login": _login("a", "b")["login"] | {"googleIdentity": {}}}, one)
-    for field, most in (("namespace", 63), ("name", 253)):
-        for text, says in ((None, "Required value"), ("", "at least 1 chars"), ("a" * (most + 1), f"more than {most}")):
-            given: dict[str, str | None] = {**REALM_SECRET, field: text}
-            reference = {key: value for key, value in given.items() if value is not None}
-            own = {"login": {"googleIdentity": {"clientSecretRef": reference}}}
-            cases.cluster(f"a client secret with a {field} of {len(text or '')} characters", own, says)
+    reject_reference(
+        cases, "a client secret", lambda secret: {"login": {"googleIdentity": {"clientSecretRef": secret}}}
+    )
+    reject_reference(cases, "a login", lambda secret: {"login": {"secretRef": secret}})
     for text, says in (("", "at least 1 chars"), ("a" * 501, "may not be more than 500")):
         identity = {"login": {"googleIdentity": {"audience": text}}}
         cases.cluster(f"an audience of {len(text)} characters for the login", identity, says)
-    cases.cluster("a Secret without a namespace", {"login": {"secretRef": {"name": "a"}}}, "namespace: Required value")
-    cases.cluster("a Secret without a name", {"login": {"secretRef": {"namespace": "a"}}}, "name: Required value")
-    cases.cluster("an empty namespace of the Secret", _login("", "a"), "should be at least 1 chars long")
-    cases.cluster("an empty name of the Secret", _login("a", ""), "should be at least 1 chars long")
-    cases.cluster("a namespace of 64 characters", _login("a" * 64, "a"), "may not be more than 63")
-    cases.cluster("a Secret's name of 254 characters", _login("a", "a" * 254), "may not be more than 253")
 
 
 def _namespaces(**changes: Any) -> dict[str, Any]:
@@ -159,11 +140,6 @@ def reject_clusters(cases: Cases) -> None:
         "https://e s",
     ):
         cases.cluster(f"the address {url}", {"urls": [url]}, _BAD_URL)
-    cases.cluster("a file name as ca", {"ca": {"inline": "/etc/ca.crt"}}, "write certificates in PEM form")
-    key = f"{CERTIFICATE}-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
-    cases.cluster("a private key in ca", {"ca": {"inline": key}}, "a private key does not belong here")
-    big = {"ca": {"inline": CERTIFICATE.ljust(65537, "\n")}}
-    cases.cluster("a ca of more than 64 KiB", big, "may not be more than 65536")
     _reject_logins(cases)
     cases.cluster("no way to check identity", {"identity": {}}, "spec.identity.jwtRealm: Required value")
     cases.cluster("a realm without a name", {"identity": {"jwtRealm": {"audience": "a"}}}, "name: Required value")

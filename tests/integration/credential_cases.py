@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.integration.cases import Cases
+from tests.integration.vault_cases import accept_vault, reject_vault, vault
 
 CREDENTIAL = {"store": "main", "name": "orders-elasticsearch"}
 
@@ -53,10 +54,12 @@ def _reject_stores(cases: Cases) -> None:
         cases.cluster(f"a store named {text!r}", {"secretStores": stores}, says)
     cases.cluster("a store's name of 64 characters", {"secretStores": [store | {"name": "a" * 64}]}, "more than 63")
     cases.cluster("a store without a name", {"secretStores": [{"kubernetes": {}}]}, "Required value")
-    one = "say what the store is: exactly one of kubernetes and googleSecretManager"
+    one = "say what the store is: exactly one of kubernetes, googleSecretManager and vault"
     cases.cluster("a store of no kind", {"secretStores": [{"name": "main"}]}, one)
     cases.cluster("a store of two kinds", {"secretStores": [store | _google()["secretStores"][0]]}, one)
+    cases.cluster("a store of two other kinds", {"secretStores": [store | vault()["secretStores"][0]]}, one)
     _reject_google(cases)
+    reject_vault(cases)
     cases.cluster("two stores of one name", {"secretStores": [store, store]}, "Duplicate value")
     many = [store | {"name": f"store-{number}"} for number in range(11)]
     cases.cluster("eleven stores", {"secretStores": many}, "at most 10 items")
@@ -103,3 +106,4 @@ def accept_credentials(cases: Cases) -> None:
     key = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
     replicas = [f"europe-west{number}" for number in range(10)]
     cases.cluster("Secret Manager with replicas and a key", _google(replicaLocations=replicas, kmsKey=key))
+    accept_vault(cases)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.test_credentials import ISSUER_ROLE, STORES
+from tests.e2e.keys import ISSUER_ROLE, STORES
 from tests.e2e.test_logins import write_login, write_user
 from tests.integration.test_crashes import nth
 from tests.support.arena import PATIENCE, Arena

@@ -9,6 +9,7 @@ from types import FrameType
 from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
+from tests.stack.build_vault import ensure_vault_binary
 from tests.stack.development import ENVIRONMENT_FILE, environment_file, kept_issuer
 from tests.stack.elasticsearch import ExternalElasticsearch
 from tests.stack.processes import ServerStartError
@@ -42,6 +43,7 @@ def build() -> None:
     display = BuildDisplay()
     print(f"Kubernetes: {ensure_kubernetes_binaries(display)}")
     print(f"Elasticsearch: {ensure_elasticsearch_home(display=display)}")
+    print(f"Vault: {ensure_vault_binary(display)}")
 
 
 def other_releases() -> list[str]:

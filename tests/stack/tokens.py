@@ -49,6 +49,12 @@ class TokenIssuer:
         key = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return json.dumps({"keys": [{**key, "kid": self.key_id, "use": "sig", "alg": "RS256"}]})
 
+    def public_pem(self) -> str:
+        """The public key in PEM form, as Vault reads it."""
+        public = self._key.public_key()
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return public.public_bytes(serialization.Encoding.PEM, form).decode()
+
     def mint(
         self,
         email: str,

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
-from searchaccess.core.connection import Source
 from searchaccess.core.notes import Note
+from searchaccess.core.sources import Source
 from searchaccess.engine.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural

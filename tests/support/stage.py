@@ -13,9 +13,10 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.searchcluster import PrincipalClaim, SearchClusterSpec
 from searchaccess.core.access import Access, Share, access_from_object
 from searchaccess.core.canonical import role_from_json
-from searchaccess.core.connection import Connection, Source
+from searchaccess.core.connection import Connection
 from searchaccess.core.mapping import build_template_mapping, mapping_of
 from searchaccess.core.ownership import Operator
+from searchaccess.core.sources import Source
 from searchaccess.core.stance import OPEN, Do, decide
 from searchaccess.engine.context import Surroundings
 from searchaccess.engine.host import Host

@@ -8,7 +8,8 @@ import pytest
 from elastic_transport.client_utils import parse_cloud_id
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.connection import Connection, Incomplete, Source, build_connection, cloud_url, sources_of
+from searchaccess.core.connection import Connection, build_connection, cloud_url, sources_of
+from searchaccess.core.sources import Incomplete, Source
 from tests.unit.builders import a_search_cluster
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"

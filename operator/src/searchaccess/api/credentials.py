@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.durations import Duration, between, seconds
 from searchaccess.api.googlecloud import Location, ProjectId
+from searchaccess.api.vault import VaultStore
 
 STORE_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SECRET_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 - of a name
@@ -140,14 +141,19 @@ class GoogleSecretManagerStore(ApiModel):
         return self
 
 
-_ONE_STORE = "say what the store is: exactly one of kubernetes and googleSecretManager"
+_ONE_STORE = "say what the store is: exactly one of kubernetes, googleSecretManager and vault"
 
 
 class SecretStoreSpec(ApiModel):
     """A store of secrets. Exactly one kind."""
 
     model_config = ApiModel.model_config | {
-        "json_schema_extra": rules(cel("has(self.kubernetes) != has(self.googleSecretManager)", _ONE_STORE))
+        "json_schema_extra": rules(
+            cel(
+                "[has(self.kubernetes), has(self.googleSecretManager), has(self.vault)].filter(x, x).size() == 1",
+                _ONE_STORE,
+            )
+        )
     }
 
     name: Annotated[
@@ -168,8 +174,11 @@ class SecretStoreSpec(ApiModel):
     google_secret_manager: GoogleSecretManagerStore | None = None
     """Secrets of Google Secret Manager, as the account that the operator runs as."""
 
+    vault: VaultStore | None = None
+    """Secrets of HashiCorp Vault, in a KV engine of version 2."""
+
     @model_validator(mode="after")
     def _is_one(self) -> "SecretStoreSpec":
-        if (self.kubernetes is None) == (self.google_secret_manager is None):
+        if sum(kind is not None for kind in (self.kubernetes, self.google_secret_manager, self.vault)) != 1:
             raise ValueError(_ONE_STORE)
         return self

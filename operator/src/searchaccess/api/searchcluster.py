@@ -10,22 +10,10 @@ from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.durations import Duration, between
 from searchaccess.api.namespaces import AllowedNamespaces
+from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
 
 GOOGLE_ISSUER = "https://accounts.google.com"
-
-Url = Annotated[
-    str,
-    Field(
-        max_length=500,
-        json_schema_extra=rules(
-            cel(
-                f"self.matches('^https?://') && isURL(self) && url(self).getHostname() != '' && !{matches('[@?#]')}",
-                "write https://host:port, without user, password or query; the login belongs into a Secret",
-            ),
-        ),
-    ),
-]
 
 
 class Exposure(StrEnum):
@@ -55,75 +43,6 @@ class ClientAuthentication(StrEnum):
 
     NONE = "None"
     SHARED_SECRET = "SharedSecret"  # noqa: S105 - the name of a way, no secret.
-
-
-class SecretReference(ApiModel):
-    """Names a Secret."""
-
-    namespace: Annotated[str, Field(min_length=1, max_length=63)]
-    """Namespace of the Secret."""
-    name: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the Secret."""
-
-
-class SecretKey(SecretReference):
-    """Names a key of a Secret."""
-
-    key: Annotated[str, Field(min_length=1, max_length=253)] = "ca.crt"
-    """Key in the Secret."""
-
-
-class ConfigMapKey(ApiModel):
-    """Names a key of a ConfigMap."""
-
-    namespace: Annotated[str, Field(min_length=1, max_length=63)]
-    """Namespace of the ConfigMap."""
-    name: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the ConfigMap."""
-    key: Annotated[str, Field(min_length=1, max_length=253)] = "ca.crt"
-    """Key in the ConfigMap."""
-
-
-_ONE_CA = "say where the certificates are: exactly one of inline, secretRef and configMapRef"
-
-
-class Certificates(ApiModel):
-    """Certificate authorities."""
-
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": rules(
-            cel("[has(self.inline), has(self.secretRef), has(self.configMapRef)].filter(x, x).size() == 1", _ONE_CA)
-        )
-    }
-
-    inline: Annotated[
-        str | None,
-        Field(
-            max_length=65536,
-            json_schema_extra=rules(
-                cel(
-                    "self.contains('-----BEGIN CERTIFICATE-----')", "write certificates in PEM form, as in a .crt file"
-                ),
-                cel(
-                    "!self.contains('PRIVATE KEY-----')",
-                    "a private key does not belong here: write the certificates alone, and replace this key",
-                ),
-            ),
-        ),
-    ] = None
-    """Certificates in PEM form, one after the other. They are public; no private key."""
-
-    secret_ref: SecretKey | None = None
-    """A key of a Secret that has them."""
-
-    config_map_ref: ConfigMapKey | None = None
-    """A key of a ConfigMap that has them."""
-
-    @model_validator(mode="after")
-    def _in_one_place(self) -> "Certificates":
-        if sum(place is not None for place in (self.inline, self.secret_ref, self.config_map_ref)) != 1:
-            raise ValueError(_ONE_CA)
-        return self
 
 
 class GoogleIdentity(ApiModel):

@@ -12,6 +12,7 @@ import typer
 from searchaccess import __version__
 from searchaccess.engine.host import LIST_EVERY
 from searchaccess.operator.app import Options, run_operator
+from searchaccess.operator.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
 from searchaccess.ports.errors import ExternalError
 
 app = typer.Typer(
@@ -99,6 +100,13 @@ def run(
         str,
         typer.Option(envvar="SEARCHACCESS_SECRETMANAGER_ENDPOINT", help="The same for the Secret Manager API."),
     ] = "",
+    service_account_token: Annotated[
+        Path,
+        typer.Option(
+            envvar="SEARCHACCESS_SERVICE_ACCOUNT_TOKEN",
+            help="File with the token of the operator's ServiceAccount, for Vault's Kubernetes auth method.",
+        ),
+    ] = SERVICE_ACCOUNT_TOKEN,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -107,8 +115,8 @@ def run(
         raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
     _configure_logging(as_json=log_json, verbose=verbose)
     try:
-        endpoints = (run_endpoint, iam_endpoint, secretmanager_endpoint)
-        options = Options(instance, kubeconfig, liveness, list_every, *endpoints)
+        stores = StoreOptions(secretmanager_endpoint, service_account_token)
+        options = Options(instance, kubeconfig, liveness, list_every, run_endpoint, iam_endpoint, stores)
         asyncio.run(_run(options))
     except ExternalError as error:
         typer.echo(f"searchaccess: {error.message}", err=True)

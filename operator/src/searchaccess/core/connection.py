@@ -3,31 +3,23 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from searchaccess.api.searchcluster import ClientAuthentication, Exposure, SearchClusterSpec
+from searchaccess.core.sources import (
+    Contents,
+    Incomplete,
+    Source,
+    certificates_of,
+    certificates_place,
+    header_text_of,
+    secret_source,
+    text_of,
+)
 
-_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _CLOUD_PORT: Final = 443
 _HOST: Final = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
-
-
-class Incomplete(ValueError):
-    """What is needed to connect is missing or cannot be used; the message says what, and has no secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An object of Kubernetes that has a part of what is needed."""
-
-    kind: Literal["Secret", "ConfigMap"]
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +57,20 @@ _ECK_USER: Final = "elastic"
 
 def _ca_place(spec: SearchClusterSpec) -> tuple[Source, str] | None:
     """Say in which key of which object the certificates are; None: in none."""
-    ca = spec.ca
     if Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure:
         return None
-    if ca and ca.secret_ref:
-        return Source("Secret", ca.secret_ref.namespace, ca.secret_ref.name), ca.secret_ref.key
-    if ca and ca.config_map_ref:
-        return Source("ConfigMap", ca.config_map_ref.namespace, ca.config_map_ref.name), ca.config_map_ref.key
-    if ca is None and spec.eck:
+    if spec.ca is None and spec.eck:
         return Source("Secret", spec.eck.namespace, f"{spec.eck.name}-es-http-certs-public"), "ca.crt"
-    return None
+    return certificates_place(spec.ca)
 
 
 def _login_source(spec: SearchClusterSpec) -> Source | None:
-    if spec.login is None:
-        return _eck_user(spec)
-    reference = spec.login.secret_ref
-    return Source("Secret", reference.namespace, reference.name) if reference else None
+    return _eck_user(spec) if spec.login is None else secret_source(spec.login.secret_ref)
 
 
 def _client_secret_source(spec: SearchClusterSpec) -> Source | None:
     identity = spec.login.google_identity if spec.login else None
-    reference = identity.client_secret_ref if identity else None
-    return Source("Secret", reference.namespace, reference.name) if reference else None
+    return secret_source(identity.client_secret_ref) if identity else None
 
 
 def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
@@ -96,7 +79,7 @@ def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
     return (*([login] if login else []), *([ca[0]] if ca else []), *([secret] if secret else []))
 
 
-def build_connection(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> Connection:
+def build_connection(spec: SearchClusterSpec, read: Contents) -> Connection:
     """Build a connection.
 
     Args:
@@ -111,36 +94,21 @@ def build_connection(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str,
     return Connection(tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read), verify=not skips)
 
 
-def _value(source: Source, key: str, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
-    content = read.get(source)
-    if content is None:
-        raise Incomplete(f"{source} does not exist")
-    if not content.get(key):
-        raise Incomplete(f"{source} lacks {key}")
-    try:
-        return content[key].decode().strip()
-    except UnicodeDecodeError:
-        raise Incomplete(f"{source}: {key} is not text") from None
-
-
-def _ca(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
+def _ca(spec: SearchClusterSpec, read: Contents) -> str:
     place = _ca_place(spec)
     if place is None:
         return (spec.ca.inline if spec.ca else None) or ""
-    text = _value(*place, read)
-    if _CERTIFICATE not in text:
-        raise Incomplete(f"{place[0]}: {place[1]} has no certificate in PEM form")
-    return text
+    return certificates_of(place, read)
 
 
-def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, Any]:
+def _login(spec: SearchClusterSpec, read: Contents) -> dict[str, Any]:
     if spec.login and spec.login.google_identity:
         return _google_login(spec, read)
     source = _login_source(spec)
     if source is None:
         raise Incomplete("spec.login: say how the operator logs in")
     if spec.login is None:
-        return {"username": _ECK_USER, "password": _value(source, _ECK_USER, read)}
+        return {"username": _ECK_USER, "password": text_of(source, _ECK_USER, read)}
     content = read.get(source)
     given = {key for key in ("apiKey", "token", "username", "password") if content and content.get(key)}
     if "apiKey" in given:
@@ -150,32 +118,24 @@ def _login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | 
     if content is not None and (missing := sorted({"username", "password"} - given, reverse=True)):
         rest = ", or apiKey, or token" if not given else ""
         raise Incomplete(f"{source} lacks {' and '.join(missing)}{rest}")
-    return {key: _value(source, key, read) for key in ("username", "password")}
+    return {key: text_of(source, key, read) for key in ("username", "password")}
 
 
-def _google_login(spec: SearchClusterSpec, read: Mapping[Source, Mapping[str, bytes] | None]) -> dict[str, str]:
+def _google_login(spec: SearchClusterSpec, read: Contents) -> dict[str, str]:
     realm, source = spec.identity.jwt_realm, _client_secret_source(spec)
     given = spec.login.google_identity if spec.login else None
     login = {"google_audience": (given.audience if given else None) or realm.audience}
     if source:
-        login["client_secret"] = _printable(source, "clientSecret", read)
+        login["client_secret"] = header_text_of(source, "clientSecret", read)
     elif realm.client_authentication is ClientAuthentication.SHARED_SECRET:
         raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm asks for its shared client secret")
     return login
 
 
-def _only(source: Source, key: str, given: set[str], read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
+def _only(source: Source, key: str, given: set[str], read: Contents) -> str:
     if len(given) > 1:
         raise Incomplete(f"{source} has {' and '.join(sorted(given))}: keep one login")
-    return _printable(source, key, read)
-
-
-def _printable(source: Source, key: str, read: Mapping[Source, Mapping[str, bytes] | None]) -> str:
-    text = _value(source, key, read)
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
-        # Else it could not be sent as a header.
-        raise Incomplete(f"{source}: {key} has characters that no {key} has")
-    return text
+    return header_text_of(source, key, read)
 
 
 def cloud_url(cloud_id: str) -> str:

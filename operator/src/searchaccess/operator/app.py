@@ -19,7 +19,7 @@ from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.operator.connecting import Connections
 from searchaccess.operator.google import GoogleWhenNeeded
-from searchaccess.operator.stores import OpenStores
+from searchaccess.operator.stores import OpenStores, StoreOptions
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort
 
@@ -40,7 +40,7 @@ class Options:
         list_every: seconds between full lists.
         run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
         iam_endpoint: address of the IAM API; Google's when empty.
-        secretmanager_endpoint: address of the Secret Manager API; Google's when empty.
+        stores: how to reach stores of secrets.
     """
 
     instance: str = "default"
@@ -49,7 +49,7 @@ class Options:
     list_every: float = LIST_EVERY
     run_endpoint: str = ""
     iam_endpoint: str = ""
-    secretmanager_endpoint: str = ""
+    stores: StoreOptions = StoreOptions()
 
 
 async def _controller_id(kubernetes: KubernetesPort) -> str:
@@ -86,7 +86,7 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     try:
         operator = Operator(options.instance, await _controller_id(kubernetes))
         outbox = Outbox(kubernetes, inventory)
-        stores = OpenStores(kubernetes, operator, clock, options.secretmanager_endpoint)
+        stores = OpenStores(kubernetes, operator, clock, options.stores)
         around = Surroundings(operator, inventory, kubernetes, outbox, clock, google, stores)
         host = Host(around, connections, options.list_every)
         loop = asyncio.create_task(run_until_stopped(host, stop))

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.connection import Connection, Incomplete, Source, build_connection, sources_of
+from searchaccess.core.connection import Connection, build_connection, sources_of
+from searchaccess.core.sources import Contents, Incomplete, Source
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import LoginMissing, NotFound
 from searchaccess.ports.kubernetes import KubernetesPort
@@ -21,10 +22,26 @@ def _load_client() -> type["ElasticsearchClient"]:
     return ElasticsearchClient
 
 
-def _tokens(audience: str) -> Callable[[], Awaitable[str]]:
+def google_tokens(audience: str) -> Callable[[], Awaitable[str]]:
+    """Give what gives identity tokens of the operator's own. It imports Google's library, so call it in a thread."""
     from searchaccess.adapters.google import IdentityTokens  # noqa: PLC0415 - few need it, and it takes its time
 
     return IdentityTokens(audience).get
+
+
+async def read_sources(kubernetes: KubernetesPort, sources: Iterable[Source]) -> Contents:
+    """Read Secrets and ConfigMaps.
+
+    Raises:
+        ExternalError: one could not be read; that there is none is no error.
+    """
+    read: dict[Source, dict[str, bytes] | None] = {}
+    for source in sources:
+        try:
+            read[source] = await kubernetes.read_source(source)
+        except NotFound:
+            read[source] = None
+    return read
 
 
 async def find_connection(kubernetes: KubernetesPort, spec: SearchClusterSpec) -> Connection:
@@ -34,12 +51,7 @@ async def find_connection(kubernetes: KubernetesPort, spec: SearchClusterSpec) -
         LoginMissing: some of it is missing or cannot be used.
         ExternalError: it could not be read.
     """
-    read: dict[Source, dict[str, bytes] | None] = {}
-    for source in sources_of(spec):
-        try:
-            read[source] = await kubernetes.read_source(source)
-        except NotFound:
-            read[source] = None
+    read = await read_sources(kubernetes, sources_of(spec))
     try:
         return build_connection(spec, read)
     except Incomplete as error:
@@ -74,7 +86,9 @@ class Connections:
     async def open(self, connection: Connection) -> ElasticsearchPort:
         """Open a connection."""
         client = await self._loading
-        token = await asyncio.to_thread(_tokens, connection.google_audience) if connection.google_audience else None
+        token = (
+            await asyncio.to_thread(google_tokens, connection.google_audience) if connection.google_audience else None
+        )
         try:
             return client(connection, token)
         except ValueError as error:

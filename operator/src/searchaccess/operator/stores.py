@@ -1,22 +1,48 @@
 """Opens stores of secrets."""
 
 import asyncio
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.api.credentials import GoogleSecretManagerStore, SecretStoreSpec
+from searchaccess.api.vault import VaultStore
 from searchaccess.core.ownership import Operator
+from searchaccess.core.sources import Incomplete
+from searchaccess.core.vault import VaultAccess, build_access, sources_of
 from searchaccess.engine.pace import PacedStore, TokenBucket
+from searchaccess.operator.connecting import google_tokens, read_sources
 from searchaccess.ports.clock import Clock
+from searchaccess.ports.errors import LoginMissing
 from searchaccess.ports.stores import SecretStore
 
 if TYPE_CHECKING:
     from searchaccess.adapters.googlecloud.secrets import GoogleSecrets
+    from searchaccess.adapters.vault.secrets import VaultSecrets
 
-RATE: Final = 4.0
+GOOGLE_RATE: Final = 4.0
 """Requests a second to Secret Manager, each of up to three calls: its quota is 600 reads and 600 writes a minute."""
-BURST: Final = 60
+GOOGLE_BURST: Final = 60
+VAULT_RATE: Final = 50.0
+"""The same for Vault, which others use too."""
+VAULT_BURST: Final = 100
+
+SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How to reach stores.
+
+    Args:
+        google: address of the Secret Manager API; Google's when empty.
+        service_account_token: file with the token of the operator's ServiceAccount, for Vault.
+    """
+
+    google: str = ""
+    service_account_token: Path = SERVICE_ACCOUNT_TOKEN
 
 
 class OpenStores:
@@ -26,37 +52,71 @@ class OpenStores:
         kubernetes: the API server.
         operator: this operator.
         clock: paces requests.
-        endpoint: in place of ``secretmanager.googleapis.com``.
+        options: how to reach them.
     """
 
-    def __init__(self, kubernetes: KubernetesClient, operator: Operator, clock: Clock, endpoint: str = "") -> None:
+    def __init__(
+        self, kubernetes: KubernetesClient, operator: Operator, clock: Clock, options: StoreOptions | None = None
+    ) -> None:
+        self._client = kubernetes
         self._kubernetes = KubernetesSecrets(kubernetes, operator)
         self._operator = operator
         self._clock = clock
-        self._endpoint = endpoint
-        self._google: dict[str, tuple[GoogleSecrets, SecretStore]] = {}
+        self._options = options or StoreOptions()
+        self._known: dict[str, tuple[GoogleSecrets | VaultSecrets, SecretStore]] = {}
         self._buckets: dict[str, TokenBucket] = {}
 
     async def open(self, spec: SecretStoreSpec) -> SecretStore:
         """Give the store that a SearchCluster declares."""
-        google = spec.google_secret_manager
-        if google is None:
+        declared = spec.google_secret_manager or spec.vault
+        if declared is None:
             return self._kubernetes
-        key = google.model_dump_json()
-        if key not in self._google:
-            secrets = await asyncio.to_thread(self._load, google)
-            bucket = self._buckets.setdefault(google.project, TokenBucket(self._clock, RATE, BURST))
-            self._google.setdefault(key, (secrets, PacedStore(secrets, bucket)))
-        return self._google[key][1]
+        key = declared.model_dump_json()
+        if key not in self._known:
+            secrets: GoogleSecrets | VaultSecrets
+            if isinstance(declared, VaultStore):
+                secrets = await asyncio.to_thread(self._load_vault, declared)
+                bucket = self._bucket(declared.address, VAULT_RATE, VAULT_BURST)
+            else:
+                secrets = await asyncio.to_thread(self._load_google, declared)
+                bucket = self._bucket(declared.project, GOOGLE_RATE, GOOGLE_BURST)
+            self._known.setdefault(key, (secrets, PacedStore(secrets, bucket)))
+        return self._known[key][1]
 
-    def _load(self, spec: GoogleSecretManagerStore) -> "GoogleSecrets":
-        """Import Google's libraries only now: they take a second, and many do without them."""
+    def _bucket(self, name: str, rate: float, burst: int) -> TokenBucket:
+        return self._buckets.setdefault(name, TokenBucket(self._clock, rate, burst))
+
+    # Both import their libraries only now: they take a second, and many do without them.
+
+    def _load_google(self, spec: GoogleSecretManagerStore) -> "GoogleSecrets":
         from searchaccess.adapters.googlecloud.account import OperatorAccount  # noqa: PLC0415
         from searchaccess.adapters.googlecloud.secrets import GoogleSecrets  # noqa: PLC0415
 
-        return GoogleSecrets(spec, self._operator, OperatorAccount(), self._endpoint)
+        return GoogleSecrets(spec, self._operator, OperatorAccount(), self._options.google)
+
+    def _load_vault(self, spec: VaultStore) -> "VaultSecrets":
+        from searchaccess.adapters.vault.secrets import VaultSecrets  # noqa: PLC0415
+        from searchaccess.adapters.vault.session import VaultSession  # noqa: PLC0415
+
+        async def access() -> VaultAccess:
+            try:
+                return build_access(spec, await read_sources(self._client, sources_of(spec)))
+            except Incomplete as error:
+                raise LoginMissing(f"Vault: {error}") from None
+
+        jwt = google_tokens(spec.auth.jwt.audience) if spec.auth.jwt else self._own_token
+        return VaultSecrets(spec, self._operator, VaultSession(spec, access, jwt, self._clock))
+
+    async def _own_token(self) -> str:
+        """Read the token of the operator's ServiceAccount, which Kubernetes replaces now and then."""
+        try:
+            return (await asyncio.to_thread(self._options.service_account_token.read_text)).strip()
+        except (OSError, UnicodeDecodeError):
+            raise LoginMissing(
+                f"there is no token of the operator's ServiceAccount in {self._options.service_account_token}"
+            ) from None
 
     async def close(self) -> None:
         """Close connections."""
-        for secrets, _ in self._google.values():
+        for secrets, _ in self._known.values():
             await secrets.close()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from searchaccess.core.connection import Source
 from searchaccess.core.notes import Note
+from searchaccess.core.sources import Source
 
 
 class Plural(StrEnum):

@@ -15,8 +15,8 @@ from yaml import YAMLError
 
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
-from searchaccess.core.connection import Source
 from searchaccess.core.notes import Note
+from searchaccess.core.sources import Source
 from searchaccess.ports.errors import LoginMissing, Unexpected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 

@@ -1,0 +1,156 @@
+"""HashiCorp Vault's KV engine, version 2, as a store.
+
+A version that is disabled is a deleted one in Vault's words: it can be undeleted until it is destroyed.
+https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from searchaccess.adapters.vault.session import VaultSession
+from searchaccess.api.constants import MANAGED_BY
+from searchaccess.api.vault import VaultStore
+from searchaccess.core.credential import Secret, Slot, State, Version
+from searchaccess.core.ownership import Operator
+from searchaccess.core.payload import held_key
+from searchaccess.core.sealed import Sealed
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Unexpected
+from searchaccess.ports.stores import Found, Owner, Place
+
+KEY: Final = "credential"
+"""Key under which consumers find a value that is no object."""
+
+_MANAGED_BY: Final = "managed-by"
+_INSTANCE: Final = "searchaccess-instance"
+_OWNER: Final = "searchaccess-owner-uid"
+
+
+class VaultSecrets:
+    """Secrets of one KV engine.
+
+    Args:
+        store: what the SearchCluster says.
+        operator: this operator; what another one made is foreign.
+        session: Vault.
+    """
+
+    def __init__(self, store: VaultStore, operator: Operator, session: VaultSession) -> None:
+        self._store = store
+        self._operator = operator
+        self._session = session
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._session.close()
+
+    def _path(self, place: Place) -> str:
+        return f"{self._store.path}/{place.namespace}/{place.name}"
+
+    async def _ask(self, method: str, place: Place, **arguments: Any) -> Any:
+        """Call a method of hvac's ``kv.v2``."""
+        mount, path = self._store.mount, self._path(place)
+        return await self._session.ask(
+            f"{mount}/{path}",
+            lambda client: getattr(client.secrets.kv.v2, method)(path=path, mount_point=mount, **arguments),
+        )
+
+    async def look(self, place: Place) -> Found | None:
+        """Give a secret and its versions; None: there is none."""
+        try:
+            answer = await self._ask("read_secret_metadata", place)
+        except NotFound:
+            return None
+        try:
+            return Found(self._secret_of(place, answer["data"]))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: its answer is not understood") from None
+
+    def _secret_of(self, place: Place, data: Mapping[str, Any]) -> Secret:
+        notes = data.get("custom_metadata") or {}
+        ours = notes.get(_MANAGED_BY) == MANAGED_BY and notes.get(_INSTANCE) == self._operator.instance
+        versions = tuple(
+            Version(int(number), _state_of(raw, datetime.now(UTC))) for number, raw in data["versions"].items()
+        )
+        # A secret that is made anew under its name counts from 1 again, so its name is not enough.
+        identity = f"{self._store.mount}/{self._path(place)}@{data['created_time']}"
+        return Secret(identity, str(notes.get(_OWNER, "")) if ours else "", versions, str(data["current_version"]))
+
+    async def read(self, place: Place, number: int) -> str:
+        """Give the id of the key that a version holds."""
+        try:
+            answer = await self._ask("read_secret_version", place, version=number, raise_on_deleted_version=True)
+        except NotFound:
+            return ""
+        data = answer["data"]["data"] if isinstance(answer, dict) else None
+        if not isinstance(data, dict):
+            return ""
+        alone = data.get(KEY)
+        return held_key(alone if isinstance(alone, str) else json.dumps(data))
+
+    async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:  # noqa: ARG002 - it counts itself
+        """Store a value as the newest version, if all others were seen; mark the secret first, if it is new."""
+        if known is None:
+            # First: what is stored but not marked would be a stranger's.
+            await self._ask("update_metadata", place, custom_metadata=self._marks(owner))
+        try:
+            answer = await self._ask(
+                "create_or_update_secret", place, secret=_body(value.reveal()), cas=int(known.stamp) if known else 0
+            )
+        except Conflict:
+            if known is None:
+                # Somebody made one meanwhile: it is theirs.
+                with suppress(ExternalError):
+                    await self._ask("update_metadata", place, custom_metadata={})
+            raise
+        added = answer["data"]["version"]
+        found = await self.look(place) if known is None else None
+        known = found.secret if found else known
+        if known is None:
+            raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted at once")
+        return known.slot(int(added))
+
+    def _marks(self, owner: Owner) -> dict[str, str]:
+        return {
+            _MANAGED_BY: MANAGED_BY,
+            _INSTANCE: self._operator.instance,
+            _OWNER: owner.uid,
+            "searchaccess-namespace": owner.namespace,
+            "searchaccess-name": owner.name,
+        }
+
+    async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
+        """Delete versions; they can be undeleted."""
+        await self._ask("delete_secret_versions", place, versions=list(numbers))
+
+    async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
+        """Destroy what versions hold."""
+        await self._ask("destroy_secret_versions", place, versions=list(numbers))
+
+    async def remove(self, place: Place, known: Secret) -> None:
+        """Delete a secret with all versions, if it is the one that was looked at."""
+        found = await self.look(place)
+        if found is None:
+            return
+        if found.secret.identity != known.identity:
+            raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: another secret has this name now")
+        await self._ask("delete_metadata_and_all_versions", place)
+
+
+def _body(text: str) -> dict[str, Any]:
+    """Give what is stored: an object as it is, anything else under one key."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {KEY: text}
+
+
+def _state_of(raw: Mapping[str, Any], now: datetime) -> State:
+    if raw["destroyed"]:
+        return State.DESTROYED
+    # With delete_version_after it is known beforehand when a version will be deleted.
+    ends = raw["deletion_time"]
+    return State.DISABLED if ends and datetime.fromisoformat(ends) <= now else State.ENABLED

@@ -1,0 +1,85 @@
+"""What is kept in Secrets and ConfigMaps, and how it is read: shared by all that the operator connects to."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from searchaccess.api.references import Certificates, SecretReference
+
+_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
+
+
+class Incomplete(ValueError):
+    """What is needed to connect is missing or cannot be used; the message says what, and has no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An object of Kubernetes that has a part of what is needed."""
+
+    kind: Literal["Secret", "ConfigMap"]
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+Contents: TypeAlias = Mapping[Source, Mapping[str, bytes] | None]
+"""What each source has; None: there is no such object."""
+
+
+def secret_source(reference: SecretReference | None) -> Source | None:
+    """Give the Secret that is referred to; None: none is."""
+    return Source("Secret", reference.namespace, reference.name) if reference else None
+
+
+def certificates_place(ca: Certificates | None) -> tuple[Source, str] | None:
+    """Say in which key of which object certificates are; None: in none."""
+    if ca and ca.secret_ref:
+        return Source("Secret", ca.secret_ref.namespace, ca.secret_ref.name), ca.secret_ref.key
+    if ca and ca.config_map_ref:
+        return Source("ConfigMap", ca.config_map_ref.namespace, ca.config_map_ref.name), ca.config_map_ref.key
+    return None
+
+
+def text_of(source: Source, key: str, read: Contents) -> str:
+    """Give the text under a key.
+
+    Raises:
+        Incomplete: there is none.
+    """
+    content = read.get(source)
+    if content is None:
+        raise Incomplete(f"{source} does not exist")
+    if not content.get(key):
+        raise Incomplete(f"{source} lacks {key}")
+    try:
+        return content[key].decode().strip()
+    except UnicodeDecodeError:
+        raise Incomplete(f"{source}: {key} is not text") from None
+
+
+def header_text_of(source: Source, key: str, read: Contents) -> str:
+    """Give the text under a key, if it can be sent as a header.
+
+    Raises:
+        Incomplete: it cannot, or there is none.
+    """
+    text = text_of(source, key, read)
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise Incomplete(f"{source}: {key} has characters that no {key} has")
+    return text
+
+
+def certificates_of(place: tuple[Source, str], read: Contents) -> str:
+    """Give certificates in PEM form.
+
+    Raises:
+        Incomplete: there are none.
+    """
+    text = text_of(*place, read)
+    if _CERTIFICATE not in text:
+        raise Incomplete(f"{place[0]}: {place[1]} has no certificate in PEM form")
+    return text
