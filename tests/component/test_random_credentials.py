@@ -14,13 +14,16 @@ from searchaccess.core.credential import State, Wish
 from searchaccess.core.keys import key_from_json, names_of_keys
 from searchaccess.core.payload import held_key
 from searchaccess.core.rotation import MOST_LIVE
+from searchaccess.core.workload import SecretUse
 from searchaccess.engine.credentials import Credentials, Job
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
 from searchaccess.ports.stores import Place
-from tests.support import memory_elasticsearch, memory_store
+from tests.support import memory_elasticsearch, memory_google, memory_store
 from tests.support.clocks import virtual_runner
 from tests.support.faults import Crash, Fault, Faults
+from tests.support.googlestate import a_workload
 from tests.support.memory_elasticsearch import MemoryElasticsearch
+from tests.support.memory_google import MemoryGoogle
 from tests.support.memory_store import MemoryStore
 from tests.support.stage import OPERATOR
 from tests.support.world import access, grant
@@ -29,6 +32,8 @@ HOUR, DAY = 3600.0, 86400.0
 ROTATE, OVERLAP, GRACE = 30 * DAY, 24 * HOUR, 7 * DAY
 PATIENCE = 15 * DAY
 UID = "uid-1"
+SERVICE = a_workload()
+SIDES = (memory_elasticsearch.SIDE, memory_store.SIDE, memory_google.SIDE)
 PLACE = Place("shop", "orders-elasticsearch")
 FOREIGN = Place("shop", "somebody-elses")
 
@@ -59,7 +64,11 @@ class Histories(RuleBasedStateMachine):
         self.elasticsearch.on_key = self._not_too_many
         self.store = MemoryStore(self.faults, versions=self.versions)
         self.store.put(FOREIGN, "somebody else's value", owner="")
-        self.wish = Wish(UID, rights("orders-*"), ROTATE, OVERLAP, GRACE)
+        self.google = MemoryGoogle(self.faults)
+        self.google.state.deploy(SERVICE)
+        self.pinned = ""
+        """The key in the version that Cloud Run has by its number."""
+        self.wish = Wish(UID, rights("orders-*"), ROTATE, OVERLAP, GRACE, waits_for_users=True)
         self.looked_at = self.time
         self.requests = 0
         self.whole = False
@@ -73,11 +82,11 @@ class Histories(RuleBasedStateMachine):
 
     @property
     def job(self) -> Job:
-        declared = replace(declare("orders-*"), uid=UID)
+        declared = replace(declare("orders-*"), uid=UID, subject=SERVICE)
         return Job(declared, self.wish, PayloadFormat.JSON, PLACE, self.store, "main", "https://es.example.com")
 
     async def _pass(self, *, withdraw: bool = False) -> None:
-        credentials = Credentials(OPERATOR, self.elasticsearch, lambda: self.time)
+        credentials = Credentials(OPERATOR, self.elasticsearch, self.google, lambda: self.time)
         me = await self.elasticsearch.login()
         raw = await self.elasticsearch.keys(names_of_keys(OPERATOR))
         keys = [key for item in raw if (key := key_from_json(item, OPERATOR, me)) and key.owner == UID]
@@ -133,6 +142,19 @@ class Histories(RuleBasedStateMachine):
         return {raw["id"] for raw in self.elasticsearch.live_keys()}
 
     @rule()
+    def somebody_deploys_with_the_newest_version_by_its_number(self) -> None:
+        kept = self.store.kept.get(PLACE)
+        newest = kept.secret.newest if kept and self.versions else None
+        if newest:
+            self.google.state.deploy(SERVICE, uses=(SecretUse(PLACE.name, str(newest.number)),))
+            self.pinned = held_key(self.store.newest(PLACE) or "") if self.whole else ""
+
+    @rule()
+    def somebody_deploys_with_latest(self) -> None:
+        self.google.state.deploy(SERVICE, uses=(SecretUse(PLACE.name, "latest"),))
+        self.pinned = ""
+
+    @rule()
     def somebody_asks_for_a_rotation(self) -> None:
         self.requests += 1
         self.wish = replace(self.wish, requested=f"request-{self.requests}")
@@ -148,7 +170,7 @@ class Histories(RuleBasedStateMachine):
         self.faults.at_write(number, fault)
 
     @rule(
-        side=st.sampled_from([memory_elasticsearch.SIDE, memory_store.SIDE]),
+        side=st.sampled_from(SIDES),
         error=st.sampled_from([Unreachable("x"), Throttled("429"), PermissionDenied("403"), LoginRefused("401")]),
         method=st.sampled_from(["*", "add", "create_key", "note_key", "revoke_keys", "look", "disable"]),
     )
@@ -158,7 +180,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def all_work_again(self) -> None:
-        for side in (memory_elasticsearch.SIDE, memory_store.SIDE):
+        for side in SIDES:
             self.faults.heal(side)
         self.look()
 
@@ -167,6 +189,7 @@ class Histories(RuleBasedStateMachine):
     def _damage(self) -> None:
         self.whole = False
         self.readers = []
+        self.pinned = ""
 
     @rule(number=st.integers(0, 2))
     def somebody_invalidates_a_key(self, number: int) -> None:
@@ -225,6 +248,12 @@ class Histories(RuleBasedStateMachine):
             assert self.time >= since + OVERLAP or key_id in self._live(), f"{key_id} ended too early"
 
     @invariant()
+    def what_cloud_run_hands_out_works_until_it_expires(self) -> None:
+        if self.pinned and self.pinned not in self._live():
+            expires = self.elasticsearch.keys_now[self.pinned]["expiration"] / 1000
+            assert self.time >= expires, f"{self.pinned} ended although a revision has it"
+
+    @invariant()
     def nothing_foreign_is_touched(self) -> None:
         kept = self.store.kept[FOREIGN]
         assert kept.values[1] == "somebody else's value"
@@ -232,8 +261,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def all_is_well(self) -> None:
-        """When nothing fails any more, one key is left, and it is what consumers read."""
-        for side in (memory_elasticsearch.SIDE, memory_store.SIDE):
+        """When nothing fails and no old version is in use any more, one key is left, and it is what consumers read."""
+        self.somebody_deploys_with_latest()
+        for side in SIDES:
             self.faults.heal(side)
         self.faults.restart()
         assert self._try()

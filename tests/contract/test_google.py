@@ -15,7 +15,7 @@ from google.oauth2.credentials import Credentials
 
 from searchaccess.adapters.googlecloud.client import GoogleClient
 from searchaccess.adapters.googlecloud.convert import service_found
-from searchaccess.core.workload import Account, Serving, Workload, WorkloadKind
+from searchaccess.core.workload import Account, SecretUse, Serving, Template, Workload, WorkloadKind
 from searchaccess.ports.errors import (
     ExternalError,
     LoginMissing,
@@ -85,9 +85,9 @@ async def test_shares_tags_and_what_is_under_way(google: GooglePort, state: Goog
     state.workloads[workload] = replace(state.workloads[workload], serving=serving, reconciling=True)
     found = await google.get_workload(workload)
     assert found == state.workloads[workload]
-    assert (await google.revision_account(workload, old), await google.revision_account(workload, new)) == (
-        ORDERS,
-        OTHER,
+    assert (await google.revision_template(workload, old), await google.revision_template(workload, new)) == (
+        Template(ORDERS),
+        Template(OTHER),
     )
 
 
@@ -106,7 +106,23 @@ async def test_executions_that_run(google: GooglePort, state: GoogleState) -> No
     state.deploy(JOB, ORDERS)
     first, second = state.execute(JOB), state.execute(JOB)
     state.complete(JOB, first)
-    assert (await google.running_executions(JOB)).running == {second: ORDERS}
+    assert (await google.running_executions(JOB)).running == {second: Template(ORDERS)}
+
+
+USES = (SecretUse("orders-elasticsearch", "3"), SecretUse("projects/other/secrets/x", "latest"))
+
+
+@pytest.mark.parametrize("workload", [SERVICE, JOB, POOL], ids=str)
+async def test_secrets_in_templates(google: GooglePort, state: GoogleState, workload: Workload) -> None:
+    revision = state.deploy(workload, ORDERS, uses=USES)
+    assert (await google.get_workload(workload)).uses == USES
+    [listed] = (await google.list_workloads(workload.place)).items
+    assert listed.uses == USES
+    if workload is JOB:
+        name = state.execute(JOB)
+        assert (await google.running_executions(JOB)).running[name] == Template(ORDERS, USES)
+    else:
+        assert await google.revision_template(workload, revision) == Template(ORDERS, USES)
 
 
 async def test_accounts_and_their_ids(google: GooglePort, state: GoogleState) -> None:
@@ -125,7 +141,7 @@ async def test_what_is_not_there(google: GooglePort) -> None:
     for asked in (
         google.get_workload(SERVICE),
         google.get_workload(JOB),
-        google.revision_account(SERVICE, "x"),
+        google.revision_template(SERVICE, "x"),
         google.get_account(ORDERS),
     ):
         with pytest.raises(NotFound):
@@ -150,7 +166,7 @@ STATUSES: list[tuple[grpc.StatusCode, type[ExternalError]]] = [
 REQUESTS: dict[str, Callable[[GooglePort], Awaitable[object]]] = {
     "GetService": lambda google: google.get_workload(SERVICE),
     "ListJobs": lambda google: google.list_workloads(JOB.place),
-    "GetRevision": lambda google: google.revision_account(SERVICE, "orders-00001"),
+    "GetRevision": lambda google: google.revision_template(SERVICE, "orders-00001"),
     "ListExecutions": lambda google: google.running_executions(JOB),
     "ListServiceAccounts": lambda google: google.list_accounts(PROJECT),
     "GetServiceAccount": lambda google: google.get_account(ORDERS),

@@ -37,6 +37,7 @@ from tests.stack.certificates import ServerCertificate
 from tests.stack.vault import VaultServer
 from tests.support.clocks import SettableClock
 from tests.support.faults import Faults
+from tests.support.googleserver import PROJECT_NUMBER
 from tests.support.googlestate import PROJECT
 from tests.support.memory_store import MemoryStore
 from tests.support.secretserver import SecretManagerServer
@@ -258,6 +259,17 @@ async def test_how_a_secret_is_marked(google: GoogleSecrets, server: SecretManag
     assert found is not None
     assert found.secret.owner == ""
     await another.close()
+
+
+async def test_what_cloud_run_calls_it(google: GoogleSecrets, server: SecretManagerServer) -> None:
+    await google.add(PLACE, OWNER, None, 1, payload())
+    kept = server.kept(PROJECT, PLACE.name)
+    assert kept is not None
+    kept.secret.version_aliases = {"live": 1}
+    found = await google.look(PLACE)
+    assert found is not None
+    assert set(found.secret.names) == {f"projects/{name}/secrets/{PLACE.name}" for name in (PROJECT, PROJECT_NUMBER)}
+    assert found.secret.aliases == (("live", 1),)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def declare_keys(world: World) -> None:
 
 def with_key(name: str, **more: Any) -> dict[str, Any]:
     credential = {"store": "main", "name": f"{name}-elasticsearch", "overlap": "10s"} | more.pop("credential", {})
-    return access(name, more.pop("granted", grant("orders-*")), cluster=CLUSTER, auth="ApiKey", credential=credential)
+    return access(
+        name, more.pop("granted", grant("orders-*")), cluster=CLUSTER, auth="ApiKey", credential=credential, **more
+    )
 
 
 def secret(world: World, name: str) -> dict[str, Any]:

@@ -11,13 +11,15 @@ import grpc
 import httpx
 import pytest
 
+from searchaccess.core.workload import SecretUse
 from tests.e2e.keys import CLUSTER, ISSUER_ROLE, WITHIN, client_with, secret, with_key
 from tests.e2e.test_logins import write_login
+from tests.support.googlestate import LOCATION, a_workload
 from tests.support.leaks import leaks
 from tests.support.operatorprocess import ROOT
 from tests.support.secretserver import SecretManagerServer
 from tests.support.waiting import eventually
-from tests.support.world import World, access, condition_in, grant
+from tests.support.world import World, access, account, condition_in, grant
 
 
 def test_a_workload_reads_its_secret_and_may_what_was_granted(keys: World) -> None:
@@ -212,6 +214,34 @@ def test_versions_in_secret_manager_follow_the_keys(at_google: World, google: Se
     world.delete("versioned")
     assert google.kept(PROJECT, name) is None
     assert google.tokens == {"Bearer an-access-token"}
+
+
+def _until_credential_says(world: World, name: str, reason: str) -> str:
+    """Wait for a reason of the condition; give its message."""
+
+    def found() -> dict[str, Any]:
+        return condition_in(world.get(name), "CredentialReady")
+
+    eventually(lambda: found().get("reason") == reason, within=WITHIN, what=f"{name}: {reason}")
+    return str(found()["message"])
+
+
+@pytest.mark.one_release
+def test_a_version_that_a_revision_names_keeps_its_key(at_google: World, google: SecretManagerServer) -> None:
+    world, name, service = at_google, "pinned-elasticsearch", a_workload("pinned", project=PROJECT)
+    revision = google.state.deploy(service, account("pinned"), uses=(SecretUse(name, "1"),))
+    place = {"project": PROJECT, "location": LOCATION, "name": "pinned"}
+    world.apply(with_key("pinned", subject={"cloudRunService": place}))
+    world.until_reason("pinned", "InSync", status="True", within=WITHIN)
+    first = json.loads(google.newest(PROJECT, name) or "{}")
+    world.annotate("pinned", "rotate-requested-at", "now")
+    assert f"version 1: revision {revision}" in _until_credential_says(world, "pinned", "RevokeDeferred")
+    with closing(client_with(world, first["encoded"])) as old:
+        assert old.get("/orders-1/_search").status_code == 200
+        google.state.deploy(service, account("pinned"), uses=(SecretUse(name, "2"),))
+        world.annotate("pinned", "reconcile-requested-at", "now")
+        eventually(lambda: old.get("/orders-1/_search").status_code == 401, within=WITHIN, what="the old one ended")
+    _until_credential_says(world, "pinned", "CredentialActive")
 
 
 @pytest.mark.one_release

@@ -34,6 +34,7 @@ def reject_credentials(cases: Cases) -> None:
         for text in texts:
             cases.access(f"a credential with the {field} {text!r}", _with(**{field: text}), says)
     cases.access("an unknown format", _with(format="Yaml"), 'supported values: "Json", "Encoded"')
+    cases.access("an unknown time to revoke", _with(revoke="Never"), 'supported values: "WhenUnused", "AfterOverlap"')
     for field, wrong, says in (
         ("rotateEvery", ("1m", "8761h", "30d", "x"), "write a duration between 10m and 8760h, such as 720h"),
         ("overlap", ("1s", "721h", "-1h"), "write a duration between 10s and 720h, such as 24h"),
@@ -97,6 +98,7 @@ def accept_credentials(cases: Cases) -> None:
     cases.access("an API key", _with())
     cases.access("an API key with everything set", _with(
         store="a" * 63, name="a." * 126 + "a", format="Encoded", rotateEvery="8760h", overlap="720h", gracePeriod="0s",
+        revoke="AfterOverlap",
     ) | {"deletionPolicy": "Disable", "mode": "Observe"})  # fmt: skip
     cases.access("an API key that is replaced all the time", _with(rotateEvery="10m", overlap="10s"))
     stores = [{"name": f"store-{number}", "kubernetes": {}} for number in range(10)]

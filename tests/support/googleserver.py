@@ -15,7 +15,7 @@ import grpc
 from google.cloud import iam_admin_v1, run_v2
 from google.cloud.run_v2 import types
 
-from searchaccess.core.workload import Found, Place, Workload, WorkloadKind
+from searchaccess.core.workload import Found, Place, Template, Workload, WorkloadKind
 from tests.stack.certificates import ServerCertificate
 from tests.support.googlestate import GoogleState
 
@@ -176,19 +176,19 @@ class GoogleServer:
 
     def _revision(self, request: Any) -> Any:
         path, _, revision = request.name.rpartition("/revisions/")
-        for (workload, name), account in self.state.revisions.items():
+        for workload, name in self.state.revisions:
             if (workload.path, name) == (path, revision):
-                return run_v2.Revision(name=request.name, service_account=account)
+                return run_v2.Revision(name=request.name, **as_template(self.state.template(workload, name)))
         raise KeyError(request.name)
 
     def _executions(self, request: Any) -> Any:
-        [mine] = [found for job, found in self.state.executions.items() if job.path == request.parent] or [{}]
-        items, rest = self._cut(sorted(mine.items()), request)
+        mine = [job for job in self.state.executions if job.path == request.parent]
+        items, rest = self._cut([(job, name) for job in mine for name in sorted(self.state.executions[job])], request)
         executions = []
-        for name, (account, runs) in items:
-            execution = run_v2.Execution(name=f"{request.parent}/executions/{name}")
-            execution.template.service_account = account
-            if not runs:
+        for job, name in items:
+            template = as_template(self.state.template(job, name))
+            execution = run_v2.Execution(name=f"{request.parent}/executions/{name}", template=template)
+            if not self.state.executions[job][name][1]:
                 execution.completion_time = {"seconds": 1}
             executions.append(execution)
         return types.ListExecutionsResponse(executions=executions, next_page_token=rest)
@@ -205,15 +205,26 @@ class GoogleServer:
         return iam_admin_v1.ListServiceAccountsResponse(accounts=accounts, next_page_token=rest)
 
 
+def as_template(template: Template) -> dict[str, Any]:
+    """Give a template as the API gives it; each secret once as a variable and once as a file."""
+    reference = [{"secret": use.secret, "version": use.version} for use in template.uses]
+    env = [{"name": f"S{number}", "value_source": {"secret_key_ref": use}} for number, use in enumerate(reference)]
+    volumes = [
+        {"name": f"s{number}", "secret": {"secret": use["secret"], "items": [{"path": "x", "version": use["version"]}]}}
+        for number, use in enumerate(reference)
+    ]
+    return {"service_account": template.service_account, "containers": [{"env": env}], "volumes": volumes}
+
+
 def as_message(found: Found) -> Any:
     """Give a workload as the API gives it: with project numbers in names of revisions, as there."""
     workload = found.workload
     about: dict[str, Any] = {"name": workload.path, "uid": found.uid, "etag": f"etag-{found.latest_created}"}
     if workload.place.kind is WorkloadKind.JOB:
-        return run_v2.Job(**about, template={"template": {"service_account": found.service_account}})
+        return run_v2.Job(**about, template={"template": as_template(Template(found.service_account, found.uses))})
     base = workload.path.replace(workload.place.project, PROJECT_NUMBER, 1)
     about |= {
-        "template": {"service_account": found.service_account},
+        "template": as_template(Template(found.service_account, found.uses)),
         "generation": 2,
         "observed_generation": 1 if found.reconciling else 2,
         "reconciling": found.reconciling,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
-from searchaccess.core.workload import Found, Place, Serving, Workload, WorkloadKind
+from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
 from tests.stack.tokens import subject_of
 
 PROJECT: Final = "acme-shop"
@@ -30,6 +30,8 @@ class GoogleState:
     revisions: dict[tuple[Workload, str], str] = field(default_factory=dict)
     executions: dict[Workload, dict[str, tuple[str, bool]]] = field(default_factory=dict)
     """By job and name: account, and whether it runs."""
+    uses: dict[tuple[Workload, str], tuple[SecretUse, ...]] = field(default_factory=dict)
+    """Secrets in what revisions and executions were made from."""
     accounts: dict[str, str] = field(default_factory=dict)
     """Unique ids by e-mail address."""
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -40,17 +42,35 @@ class GoogleState:
         self.accounts[email] = subject_of(f"{email}#{number}" if number else email)
         return self.accounts[email]
 
-    def deploy(self, workload: Workload, account: str = "", *, ready: bool = True, traffic: bool = True) -> str:
+    def template(self, workload: Workload, name: str) -> Template:
+        """Give what a revision or an execution was made from."""
+        account = (
+            self.executions[workload][name][0]
+            if workload.place.kind is WorkloadKind.JOB
+            else self.revisions[workload, name]
+        )
+        return Template(account, self.uses.get((workload, name), ()))
+
+    def deploy(
+        self,
+        workload: Workload,
+        account: str = "",
+        *,
+        ready: bool = True,
+        traffic: bool = True,
+        uses: tuple[SecretUse, ...] = (),
+    ) -> str:
         """Deploy a template; give the name of the revision that it makes (of a job: nothing)."""
         if account and account not in self.accounts:
             self.add_account(account)
         found = self.workloads.get(workload) or Found(workload, f"uid-{next(self._numbers)}", "")
         if workload.place.kind is WorkloadKind.JOB:
-            self.workloads[workload] = replace(found, service_account=account)
+            self.workloads[workload] = replace(found, service_account=account, uses=uses)
             return ""
         revision = f"{workload.name}-{next(self._numbers):05}"
         self.revisions[workload, revision] = account
-        found = replace(found, service_account=account, latest_created=revision)
+        self.uses[workload, revision] = uses
+        found = replace(found, service_account=account, latest_created=revision, uses=uses)
         if ready:
             found = replace(found, latest_ready=revision)
         if ready and traffic:
@@ -71,6 +91,7 @@ class GoogleState:
         """Start an execution of a job; give its name."""
         name = f"{job.name}-{next(self._numbers):05}"
         self.executions.setdefault(job, {})[name] = self.workloads[job].service_account, True
+        self.uses[job, name] = self.workloads[job].uses
         return name
 
     def complete(self, job: Workload, name: str) -> None:

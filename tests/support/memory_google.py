@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from searchaccess.core.workload import Account, Found, Place, Workload
+from searchaccess.core.workload import Account, Found, Place, Template, Workload
 from searchaccess.ports.errors import NotFound
 from searchaccess.ports.google import Accounts, Executions, Workloads
 from tests.support.faults import Call, Faults
@@ -41,14 +41,19 @@ class MemoryGoogle:
     async def get_workload(self, workload: Workload) -> Found:
         return await self._perform("get_workload", workload.path, lambda: _found(self.state.workloads, workload))
 
-    async def revision_account(self, workload: Workload, revision: str) -> str:
+    async def revision_template(self, workload: Workload, revision: str) -> Template:
         name = f"{workload.path}/revisions/{revision}"
-        return await self._perform("revision_account", name, lambda: _found(self.state.revisions, (workload, revision)))
+
+        def action() -> Template:
+            _found(self.state.revisions, (workload, revision))
+            return self.state.template(workload, revision)
+
+        return await self._perform("revision_template", name, action)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
         def action() -> Executions:
             items, rest = self._cut(sorted(self.state.executions.get(job, {}).items()), following)
-            return Executions({name: account for name, (account, runs) in items if runs}, rest)
+            return Executions({name: self.state.template(job, name) for name, (_, runs) in items if runs}, rest)
 
         return await self._perform("running_executions", job.path, action)
 

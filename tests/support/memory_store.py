@@ -11,6 +11,7 @@ from searchaccess.core.sealed import Sealed
 from searchaccess.ports.errors import Conflict
 from searchaccess.ports.stores import Found, Owner, Place
 from tests.support.faults import Call, Faults
+from tests.support.googlestate import PROJECT
 
 SIDE = "store"
 
@@ -35,11 +36,15 @@ class MemoryStore:
         self._identities = count(1)
         self.kept: dict[Place, _Kept] = {}
 
+    def _new(self, place: Place, owner: str) -> Secret:
+        names = (f"projects/{PROJECT}/secrets/{place.name}",) if self._versions else ()
+        return Secret(f"secret-{next(self._identities)}", owner, names=names)
+
     # Everybody else
 
     def put(self, place: Place, value: str, owner: str = "") -> None:
         """Add a version by hand; of a secret that is not there, make it."""
-        kept = self.kept.get(place) or _Kept(Secret(f"secret-{next(self._identities)}", owner))
+        kept = self.kept.get(place) or _Kept(self._new(place, owner))
         newest = kept.secret.newest
         self._add(place, kept, (newest.number if newest else 0) + 1, value)
 
@@ -83,7 +88,7 @@ class MemoryStore:
             kept = self.kept.get(place)
             if (kept.secret if kept else None) != known:
                 raise Conflict("it changed meanwhile")
-            kept = kept or _Kept(Secret(f"secret-{next(self._identities)}", owner.uid))
+            kept = kept or _Kept(self._new(place, owner.uid))
             newest = kept.secret.newest
             following = ((newest.number if newest else 0) + 1) if self._versions else number
             self._add(place, kept, following, value.reveal())

@@ -7,8 +7,11 @@ import pytest
 
 from searchaccess.core.canonical import Entry, RoleBody
 from searchaccess.core.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
+from searchaccess.core.pins import Pins
 from searchaccess.core.rotation import (
+    ASK_AGAIN,
     JITTER,
+    AskUsers,
     Destroy,
     Disable,
     Issue,
@@ -117,6 +120,36 @@ class TestOverlap:
         assert decision.steps == ()
         assert "when the overlap is over" in decision.waits
         assert decision.due == NOW + DAY
+
+
+class TestUse:
+    """An old version that Cloud Run hands out by its number."""
+
+    wish = replace(WISH, waits_for_users=True)
+    secret = replace(versions(State.ENABLED, State.ENABLED), names=("projects/p/secrets/s",))
+    seen = Seen((a_key(1), a_key(2, created=NOW)), secret)
+
+    def test_it_is_asked_for_when_the_overlap_is_over_and_not_before(self) -> None:
+        assert decide(self.wish, self.seen, NOW + DAY - 1).steps == ()
+        assert decide(self.wish, self.seen, NOW + DAY).steps == (AskUsers(),)
+
+    @pytest.mark.parametrize("pins", [Pins({1: "revision a"}), Pins({}, "no answer")], ids=["used", "unknown"])
+    def test_the_key_stays_while_it_is_in_use_or_may_be(self, pins: Pins) -> None:
+        decision = decide(replace(self.wish, requested="now"), replace(self.seen, pins=pins), NOW + DAY)
+        assert decision.steps == ()
+        assert decision.deferred.startswith("version 1: ")
+        assert decision.waits
+        assert decision.due == NOW + DAY + ASK_AGAIN
+
+    @pytest.mark.parametrize("pins", [Pins({}), Pins({2: "revision a"})], ids=["unused", "only the new one"])
+    def test_the_key_goes_when_nobody_has_it(self, pins: Pins) -> None:
+        [step] = decide(self.wish, replace(self.seen, pins=pins), NOW + DAY).steps
+        assert step == Revoke((a_key(1),), "the overlap is over")
+
+    def test_nobody_is_asked_where_cloud_run_cannot_have_it_or_it_does_not_matter(self) -> None:
+        for wish, secret in ((self.wish, versions(State.ENABLED, State.ENABLED)), (WISH, self.secret)):
+            [step] = decide(wish, replace(self.seen, secret=secret), NOW + DAY).steps
+            assert isinstance(step, Revoke)
 
 
 class TestLost:

@@ -32,6 +32,13 @@ class PayloadFormat(StrEnum):
 _SHORT_OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
 
 
+class RevokeWhen(StrEnum):
+    """When an old key is revoked."""
+
+    WHEN_UNUSED = "WhenUnused"
+    AFTER_OVERLAP = "AfterOverlap"
+
+
 class CredentialSpec(ApiModel):
     """A stored credential: where it is, and how it is rotated."""
 
@@ -76,6 +83,11 @@ class CredentialSpec(ApiModel):
 
     overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h"))] = "24h"
     """How long the old key works beside the new one. Within this time every consumer must read the secret again."""
+
+    revoke: RevokeWhen = RevokeWhen.WHEN_UNUSED
+    """When the old key is revoked. `WhenUnused`: when the overlap is over and the Cloud Run workload in `subject` has
+    its version no more, by number or alias, in a revision that serves, an execution that runs or its template; else the
+    condition says RevokeDeferred. `AfterOverlap`: when the overlap is over. They differ for Secret Manager alone."""
 
     grace_period: Annotated[Duration, Field(json_schema_extra=between("0s", "8760h", "168h"))] = "168h"
     """How long versions of the secret that hold no working key are kept, disabled, in stores that have versions."""

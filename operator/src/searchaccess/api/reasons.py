@@ -161,6 +161,7 @@ class Reason(StrEnum):
     CREDENTIAL_ACTIVE = "CredentialActive"
     CREDENTIAL_OVERLAP = "CredentialOverlap"
     CREDENTIAL_ISSUED = "CredentialIssued"
+    REVOKE_DEFERRED = "RevokeDeferred"
     STORE_NOT_FOUND = "StoreNotFound"
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
@@ -362,6 +363,11 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.CREDENTIAL_OVERLAP: ReasonDoc(
         "The API key was replaced; the one before works until the overlap is over.",
         "Let every consumer read the secret again within `credential.overlap`.",
+        Who.TEAM,
+    ),
+    Reason.REVOKE_DEFERRED: ReasonDoc(
+        "The old API key is not revoked yet: Cloud Run still hands it out, or it is not known whether it does.",
+        "Deploy the workload with the newest version of the secret (or `latest`); see docs/credentials.md.",
         Who.TEAM,
     ),
     Reason.CREDENTIAL_ISSUED: ReasonDoc("Another API key was made and stored (an event).", _NOTHING, Who.NOBODY),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from searchaccess.core.canonical import RoleBody
+from searchaccess.core.pins import Pins
 
 DESCRIPTOR: Final = "searchaccess"
 """Name of the one role descriptor of a key. A key without any would have all rights of its maker."""
@@ -82,6 +83,10 @@ class Secret:
     versions: tuple[Version, ...] = ()
     stamp: str = ""
     """Which state of it this is, as the store says (etag, resource version)."""
+    names: tuple[str, ...] = ()
+    """Resource names under which Cloud Run refers to it; none: Cloud Run cannot."""
+    aliases: tuple[tuple[str, int], ...] = ()
+    """Names of versions, such as ``live``."""
 
     @property
     def newest(self) -> Version | None:
@@ -105,6 +110,8 @@ class Wish:
     """How long a disabled version is kept before it is destroyed."""
     requested: str = ""
     """The newest request for a rotation; any new value asks for one."""
+    waits_for_users: bool = False
+    """Whether an old key stays for as long as Cloud Run still hands it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class Seen:
     secret: Secret | None = None
     holds: Mapping[int, str] = field(default_factory=dict)
     """Of versions that were read: id of the key in them; empty: something else."""
+    pins: Pins | None = None
+    """Versions that Cloud Run hands out by number; None: it was not asked."""
 
     def live(self, now: float) -> list[Key]:
         """Give the keys that work, oldest first; those of other logins come before all of ours.

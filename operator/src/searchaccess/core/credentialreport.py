@@ -90,6 +90,12 @@ def mark_credential(
         conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif facts.decision.current is None:
         conditions.mark(kind, FALSE, Reason.PENDING, "no key was made yet")
+    elif facts.decision.deferred:
+        waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
+        ends = [key.expires for key in facts.seen.keys if key != facts.decision.current and key.expires]
+        until = f"; it ends by itself at {rfc3339(min(ends))}" if ends else ""
+        text = f"the overlap is over, but the key before is still in use: {facts.decision.deferred}{until}{waits}"
+        conditions.mark(kind, TRUE, Reason.REVOKE_DEFERRED, text)
     elif facts.decision.phase is Phase.OVERLAP:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
         until = f" until {rfc3339(facts.decision.due)}" if facts.decision.due else ""

@@ -18,6 +18,8 @@ from searchaccess.core.credential import NOWHERE, Key, Seen, Slot, State, Versio
 MOST_LIVE: Final = 2
 LEAST_MARGIN: Final = 86400.0
 """Seconds that a key lives at least beyond its rotation and overlap: so long the operator or a store may be away."""
+ASK_AGAIN: Final = 300.0
+"""Seconds between two questions who still has an old key."""
 JITTER: Final = 0.1
 """Part of the rotation period by which rotations are spread, ahead of time."""
 
@@ -48,6 +50,11 @@ class Read:
     """Find out which key a version holds."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskUsers:
+    """Find out which versions Cloud Run still hands out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class RemoveSecret:
     """Delete the secret."""
 
 
-Step: TypeAlias = Issue | Read | Note | Revoke | Update | Disable | Destroy | RemoveSecret
+Step: TypeAlias = Issue | Read | AskUsers | Note | Revoke | Update | Disable | Destroy | RemoveSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,8 @@ class Decision:
     """Another has a secret of this name: nothing is touched."""
     waits: str = ""
     """Why a rotation that is due does not happen yet."""
+    deferred: str = ""
+    """Who still has the old key although its overlap is over."""
 
 
 def lifetime(wish: Wish) -> float:
@@ -228,8 +237,12 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     waits = ""
     steps: list[Step] = []
     reason = _reason_to_rotate(wish, current, now)
+    deferred = ""
     if others and now >= over:
-        steps.append(Revoke(others, "the overlap is over"))
+        ending, deferred = _end_overlap(wish, seen, others)
+        steps += ending
+        due = now + ASK_AGAIN
+        waits = "two keys are live: the next is made when the old one is revoked" if reason and deferred else ""
     elif others:
         due = min(due, over) if now < due else over
         waits = "two keys are live: the next is made when the overlap is over" if reason else ""
@@ -238,7 +251,19 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     else:
         steps, at = _clear_up(seen, live, over + wish.grace, now)
         due = min(due, at) if at is not None else due
-    return Decision(tuple(steps), phase, current, due, next_rotation, waits=waits)
+    return Decision(tuple(steps), phase, current, due, next_rotation, waits=waits, deferred=deferred)
+
+
+def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[Step], str]:
+    """Revoke old keys, but for those that Cloud Run still hands out; say who has those."""
+    if not (wish.waits_for_users and seen.secret and seen.secret.names):
+        return [Revoke(others, "the overlap is over")], ""
+    if seen.pins is None:
+        return [AskUsers()], ""
+    free = tuple(key for key in others if not seen.pins.holder(key.slot.number))
+    if free:
+        return [Revoke(free, "the overlap is over")], ""
+    return [], "; ".join(f"version {key.slot.number}: {seen.pins.holder(key.slot.number)}" for key in others)
 
 
 def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) -> tuple[list[Step], float | None]:

@@ -77,6 +77,25 @@ class Serving:
     """It is reached by an address of its own; empty: it is not."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SecretUse:
+    """A secret of Secret Manager in a template: as an environment variable, or as a file."""
+
+    secret: str
+    """Its resource name, or its name alone: it is of the same project then."""
+    version: str
+    """A number, an alias, or ``latest``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a revision or an execution was made from."""
+
+    service_account: str = ""
+    """E-mail address; empty: the project's default compute service account."""
+    uses: tuple[SecretUse, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What Cloud Run says of a workload."""
@@ -94,6 +113,8 @@ class Found:
     """Revisions that serve now; empty for jobs."""
     reconciling: bool = False
     """The template is newer than the newest revision."""
+    uses: tuple[SecretUse, ...] = ()
+    """Secrets in its template."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,7 +12,9 @@ from searchaccess.core.credentialreport import rfc3339
 from searchaccess.core.keys import key_metadata, key_name
 from searchaccess.core.ownership import Operator
 from searchaccess.core.payload import build_payload
+from searchaccess.core.pins import Pins
 from searchaccess.core.rotation import (
+    AskUsers,
     Decision,
     Destroy,
     Disable,
@@ -26,6 +28,8 @@ from searchaccess.core.rotation import (
     decide,
     withdraw,
 )
+from searchaccess.core.workload import Workload
+from searchaccess.engine.consumers import find_pins
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
     Conflict,
@@ -36,6 +40,7 @@ from searchaccess.ports.errors import (
     TerminalError,
     WaitingError,
 )
+from searchaccess.ports.google import GooglePort
 from searchaccess.ports.stores import Owner, Place, SecretStore
 
 MOST_STEPS: Final = 20
@@ -79,10 +84,14 @@ class Credentials:
     Args:
         operator: this operator.
         port: the cluster.
+        google: tells which versions Cloud Run hands out.
         now: gives seconds since the epoch.
     """
 
-    def __init__(self, operator: Operator, port: ElasticsearchPort, now: Callable[[], float]) -> None:
+    def __init__(
+        self, operator: Operator, port: ElasticsearchPort, google: GooglePort, now: Callable[[], float]
+    ) -> None:
+        self._google = google
         self._operator = operator
         self._port = port
         self._now = now
@@ -129,7 +138,8 @@ class Credentials:
             decision = decision_of(seen)
             for step in decision.steps:
                 seen = await self._perform(job, step, seen)
-                done.append(step)
+                if not isinstance(step, AskUsers):
+                    done.append(step)
             if not decision.steps:
                 break
         return Outcome(decision, seen, done)
@@ -146,10 +156,8 @@ class Credentials:
         match step:
             case Issue():
                 return await self._issue(job, step, seen)
-            case Read(number):
-                with at_store():
-                    held = await job.store.read(job.place, number)
-                return replace(seen, holds={**seen.holds, number: held})
+            case Read() | AskUsers():
+                return await self._learn(job, step, seen)
             case Note(key):
                 return await self._note(job, step, _without(seen, (key,)))
             case Revoke(keys):
@@ -161,6 +169,17 @@ class Credentials:
                 with at_store():
                     await self._clear_up(job, step, seen)
         return await self._see(job, seen)
+
+    async def _learn(self, job: Job, step: Read | AskUsers, seen: Seen) -> Seen:
+        if isinstance(step, Read):
+            with at_store():
+                held = await job.store.read(job.place, step.number)
+            return replace(seen, holds={**seen.holds, step.number: held})
+        subject = job.access.subject
+        pins = Pins({})
+        if isinstance(subject, Workload) and seen.secret:
+            pins = await find_pins(self._google, subject, seen.secret)
+        return replace(seen, pins=pins)
 
     async def _clear_up(self, job: Job, step: Step, seen: Seen) -> None:
         match step:

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from searchaccess.api.credentials import RevokeWhen
 from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.core.access import Access
@@ -117,7 +118,7 @@ class Keeper:
         bare = [records[uid] for uid in wanted & set(records) if self._needs(records[uid])]
         held = await ensure_finalizers(self._around, bare)
         gate = asyncio.Semaphore(TOGETHER)
-        self._credentials = Credentials(self._around.operator, session.port, self._now)
+        self._credentials = Credentials(self._around.operator, session.port, self._around.google, self._now)
 
         async def look(uid: str) -> None:
             async with gate:
@@ -249,6 +250,7 @@ class Keeper:
             overlap=seconds(credential.overlap),
             grace=seconds(credential.grace_period),
             requested=access.rotate_requested,
+            waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
         )
         place = Place(access.namespace, credential.name)
         url = session.connection.urls[0]

@@ -130,7 +130,8 @@ class Lookup:
     async def _of_revision(self, found: Found, revision: str) -> str:
         key = (found.uid, revision)
         if key not in self._revisions:
-            self._revisions[key] = await self._call(lambda: self._google.revision_account(found.workload, revision))
+            made = await self._call(lambda: self._google.revision_template(found.workload, revision))
+            self._revisions[key] = made.service_account
         return self._revisions[key]
 
     async def _running(self, job: Workload) -> list[str]:
@@ -139,7 +140,7 @@ class Lookup:
         while True:
             at = following
             page = await self._call(lambda at=at: self._google.running_executions(job, at))  # type: ignore[misc]
-            emails += page.running.values()
+            emails += [made.service_account for made in page.running.values()]
             following = page.following
             if not following:
                 return emails

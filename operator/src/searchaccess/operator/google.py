@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from searchaccess.core.workload import Account, Found, Place, Workload
+from searchaccess.core.workload import Account, Found, Place, Template, Workload
 from searchaccess.ports.google import Accounts, Executions, Workloads
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class GoogleWhenNeeded:
         """Give one workload."""
         return await (await self._google()).get_workload(workload)
 
-    async def revision_account(self, workload: Workload, revision: str) -> str:
-        """Give the service account that a revision runs as."""
-        return await (await self._google()).revision_account(workload, revision)
+    async def revision_template(self, workload: Workload, revision: str) -> Template:
+        """Give what a revision was made from."""
+        return await (await self._google()).revision_template(workload, revision)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
         """Give some executions of a job that are not completed."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from searchaccess.core.workload import Account, Found, Place, Workload
+from searchaccess.core.workload import Account, Found, Place, Template, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,8 @@ class Workloads:
 class Executions:
     """A page of a list of a job's executions."""
 
-    running: Mapping[str, str]
-    """By the name of each execution that is not completed, the e-mail address of its service account; empty: the
-    project's default one."""
+    running: Mapping[str, Template]
+    """By the name of each execution that is not completed, what it was made from."""
     following: str = ""
 
 
@@ -54,8 +53,8 @@ class GooglePort(Protocol):
             NotFound: there is none.
         """
 
-    async def revision_account(self, workload: Workload, revision: str) -> str:
-        """Give the service account that a revision of a service or worker pool runs as; empty: the project's default.
+    async def revision_template(self, workload: Workload, revision: str) -> Template:
+        """Give what a revision of a service or worker pool was made from.
 
         Raises:
             NotFound: there is no such revision.

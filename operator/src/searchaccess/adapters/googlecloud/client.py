@@ -16,9 +16,9 @@ from google.cloud.run_v2 import (
 )
 
 from searchaccess.adapters.googlecloud.account import OperatorAccount
-from searchaccess.adapters.googlecloud.convert import job_found, service_found, worker_pool_found
+from searchaccess.adapters.googlecloud.convert import job_found, service_found, template_of, worker_pool_found
 from searchaccess.adapters.googlecloud.errors import mapped
-from searchaccess.core.workload import Account, Found, Place, Workload, WorkloadKind
+from searchaccess.core.workload import Account, Found, Place, Template, Workload, WorkloadKind
 from searchaccess.ports.google import Accounts, Executions, Workloads
 
 PAGE: Final = 100
@@ -92,12 +92,12 @@ class GoogleClient:
             raw = await getattr(client, f"get_{api.singular}")(name=workload.path, **_ONCE)
         return api.read(workload.place, raw)
 
-    async def revision_account(self, workload: Workload, revision: str) -> str:
-        """Give the service account that a revision runs as."""
+    async def revision_template(self, workload: Workload, revision: str) -> Template:
+        """Give what a revision was made from."""
         name = f"{workload.path}/revisions/{revision}"
         with mapped(f"Cloud Run, {name}"):
             client = await self._client(RevisionsAsyncClient)
-            return str((await client.get_revision(name=name, **_ONCE)).service_account)
+            return template_of(await client.get_revision(name=name, **_ONCE))
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
         """Give some executions of a job that are not completed."""
@@ -106,7 +106,7 @@ class GoogleClient:
             request = {"parent": job.path, "page_size": PAGE, "page_token": following}
             page = await _first_page(client.list_executions, request)
         running = {
-            item.name.rpartition("/")[2]: item.template.service_account
+            item.name.rpartition("/")[2]: template_of(item.template)
             for item in page.executions
             if not item.completion_time
         }

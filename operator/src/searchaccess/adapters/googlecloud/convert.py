@@ -4,13 +4,14 @@ https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from google.cloud.run_v2 import Job, Service, WorkerPool
 from google.cloud.run_v2.types import InstanceSplitAllocationType, TrafficTargetAllocationType
 
-from searchaccess.core.workload import Found, Place, Serving, Workload
+from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload
 
+_NEWEST: Final = "latest"
 _LATEST: Final = frozenset({
     TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST,
     InstanceSplitAllocationType.INSTANCE_SPLIT_ALLOCATION_TYPE_LATEST,
@@ -19,6 +20,27 @@ _LATEST: Final = frozenset({
 
 def _short(name: str) -> str:
     return name.rpartition("/")[2]
+
+
+def _uses(raw: Any) -> tuple[SecretUse, ...]:
+    found = set()
+    for container in raw.containers:
+        for variable in container.env:
+            reference = variable.value_source.secret_key_ref
+            if reference.secret:
+                found.add(SecretUse(reference.secret, reference.version or _NEWEST))
+    for volume in raw.volumes:
+        secret = volume.secret.secret
+        if secret:
+            # Without items there is one file, of the newest version.
+            versions = [item.version or _NEWEST for item in volume.secret.items] or [_NEWEST]
+            found.update(SecretUse(secret, version) for version in versions)
+    return tuple(sorted(found))
+
+
+def template_of(raw: Any) -> Template:
+    """Read a template of any kind, or what was made from one."""
+    return Template(raw.service_account, _uses(raw))
 
 
 def _serving(targets: Iterable[tuple[str, int, str]]) -> tuple[Serving, ...]:
@@ -44,6 +66,7 @@ def service_found(place: Place, raw: Service) -> Found:
             for item in raw.traffic_statuses
         ),
         reconciling=raw.reconciling or raw.observed_generation != raw.generation,
+        uses=_uses(raw.template),
     )
 
 
@@ -61,9 +84,11 @@ def worker_pool_found(place: Place, raw: WorkerPool) -> Found:
             for item in raw.instance_split_statuses
         ),
         reconciling=raw.reconciling or raw.observed_generation != raw.generation,
+        uses=_uses(raw.template),
     )
 
 
 def job_found(place: Place, raw: Job) -> Found:
     """Read a job."""
-    return Found(Workload(place, _short(raw.name)), raw.uid, raw.template.template.service_account)
+    made = template_of(raw.template.template)
+    return Found(Workload(place, _short(raw.name)), raw.uid, made.service_account, uses=made.uses)

@@ -110,7 +110,16 @@ class GoogleSecrets:
         ours = labels.get(_MANAGED_BY) == _OURS and labels.get(_INSTANCE) == self._operator.instance
         # A secret that is made anew under its name counts from 1 again, so its name is not enough.
         identity = f"{raw.name}@{raw.create_time.timestamp() if raw.create_time else 0}"
-        return Secret(identity, str(labels.get(_OWNER, "")) if ours else "", tuple(versions), raw.etag)
+        known = f"{self._parent}/secrets/{raw.name.rpartition('/')[2]}"
+        return Secret(
+            identity,
+            str(labels.get(_OWNER, "")) if ours else "",
+            tuple(versions),
+            raw.etag,
+            # Its own name has the project's number.
+            names=tuple({known, raw.name}),
+            aliases=tuple(sorted((alias, int(number)) for alias, number in raw.version_aliases.items())),
+        )
 
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key that a version holds."""

@@ -1,0 +1,45 @@
+"""Asks Cloud Run which versions of a secret a workload still has."""
+
+from searchaccess.core.credential import Secret
+from searchaccess.core.pins import Pins, User, pins_of
+from searchaccess.core.workload import Workload, WorkloadKind
+from searchaccess.ports.errors import ExternalError, NotFound
+from searchaccess.ports.google import GooglePort
+
+_SINGULAR = {WorkloadKind.SERVICE: "service", WorkloadKind.JOB: "job", WorkloadKind.WORKER_POOL: "worker pool"}
+
+
+async def find_pins(google: GooglePort, workload: Workload, secret: Secret) -> Pins:
+    """Find the versions of a secret that a workload has: by its template, and by what serves or runs.
+
+    Never raises for trouble outside: then it is not known, and that is said.
+
+    Args:
+        google: Google Cloud; one request for the workload, and one for each revision that serves.
+        workload: who is to read the secret.
+        secret: the secret.
+    """
+    try:
+        users = await _users(google, workload)
+    except NotFound:
+        # What does not exist uses nothing. A revision that vanished meanwhile is asked for again by the next look.
+        return Pins({})
+    except ExternalError as error:
+        return Pins({}, error.message)
+    return pins_of(users, secret.names, dict(secret.aliases))
+
+
+async def _users(google: GooglePort, workload: Workload) -> list[User]:
+    project = workload.place.project
+    found = await google.get_workload(workload)
+    following, is_last = "", workload.place.kind is not WorkloadKind.JOB
+    users = []
+    while not is_last:
+        page = await google.running_executions(workload, following)
+        users += [User(f"execution {name}", project, made.uses) for name, made in page.running.items()]
+        following, is_last = page.following, not page.following
+    for serving in found.serving:
+        made = await google.revision_template(workload, serving.revision)
+        users.append(User(f"revision {serving.revision}", project, made.uses))
+    # What runs or serves is what people look for: it is named before the template that it came from.
+    return [*users, User(f"the template of {_SINGULAR[workload.place.kind]} {workload.name}", project, found.uses)]
