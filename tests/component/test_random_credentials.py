@@ -68,6 +68,8 @@ class Histories(RuleBasedStateMachine):
         self.google.state.deploy(SERVICE)
         self.pinned = ""
         """The key in the version that Cloud Run has by its number."""
+        self.deployed = ""
+        """The revision that has it."""
         self.wish = Wish(UID, rights("orders-*"), ROTATE, OVERLAP, GRACE, waits_for_users=True)
         self.looked_at = self.time
         self.requests = 0
@@ -147,7 +149,14 @@ class Histories(RuleBasedStateMachine):
         newest = kept.secret.newest if kept and self.versions else None
         if newest:
             self.google.state.deploy(SERVICE, uses=(SecretUse(PLACE.name, str(newest.number)),))
+            self.deployed = self.google.state.workloads[SERVICE].latest_created
             self.pinned = held_key(self.store.newest(PLACE) or "") if self.whole else ""
+
+    @rule(rolls=st.booleans(), broken=st.booleans())
+    def somebody_wants_versions_rolled_out(self, *, rolls: bool, broken: bool) -> None:
+        self.wish = replace(self.wish, rolls=rolls)
+        self.google.state.broken = "it does not start" if broken else ""
+        self.look()
 
     @rule()
     def somebody_deploys_with_latest(self) -> None:
@@ -249,7 +258,8 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_cloud_run_hands_out_works_until_it_expires(self) -> None:
-        if self.pinned and self.pinned not in self._live():
+        serving = {item.revision for item in self.google.state.workloads[SERVICE].serving}
+        if self.pinned and self.deployed in serving and self.pinned not in self._live():
             expires = self.elasticsearch.keys_now[self.pinned]["expiration"] / 1000
             assert self.time >= expires, f"{self.pinned} ended although a revision has it"
 
@@ -262,6 +272,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def all_is_well(self) -> None:
         """When nothing fails and no old version is in use any more, one key is left, and it is what consumers read."""
+        self.google.state.broken = ""
         self.somebody_deploys_with_latest()
         for side in SIDES:
             self.faults.heal(side)

@@ -17,6 +17,7 @@ from searchaccess.adapters.googlecloud.client import GoogleClient
 from searchaccess.adapters.googlecloud.convert import service_found
 from searchaccess.core.workload import Account, SecretUse, Serving, Template, Workload, WorkloadKind
 from searchaccess.ports.errors import (
+    Conflict,
     ExternalError,
     LoginMissing,
     LoginRefused,
@@ -56,6 +57,13 @@ def server(
     with GoogleServer(state, certificate, page=2) as running:
         monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("the-token"), PROJECT))
         yield running
+
+
+@pytest.fixture
+async def google_client(server: GoogleServer) -> AsyncIterator[GoogleClient]:
+    client = GoogleClient(server.address, server.address)
+    yield client
+    await client.close()
 
 
 @pytest.fixture(params=["real", "memory"])
@@ -125,6 +133,32 @@ async def test_secrets_in_templates(google: GooglePort, state: GoogleState, work
         assert await google.revision_template(workload, revision) == Template(ORDERS, USES)
 
 
+SECRET = (f"projects/{PROJECT}/secrets/orders-elasticsearch",)
+
+
+@pytest.mark.parametrize("workload", [SERVICE, JOB, POOL], ids=str)
+async def test_a_version_is_written_into_a_template(google: GooglePort, state: GoogleState, workload: Workload) -> None:
+    first = state.deploy(workload, ORDERS, uses=USES)
+    await google.roll(workload, SECRET, 4)
+    found = await google.get_workload(workload)
+    assert found.uses == (SecretUse("orders-elasticsearch", "4"), USES[1])
+    assert found.service_account == ORDERS
+    assert found.latest_created != first or workload is JOB
+    await google.roll(workload, SECRET, 4)
+    assert await google.get_workload(workload) == found, "there is no second revision"
+    with pytest.raises(NotFound):
+        await google.roll(a_workload("nobody", workload.place.kind), SECRET, 4)
+
+
+async def test_a_revision_that_cannot_serve_is_told(google: GooglePort, state: GoogleState) -> None:
+    old = state.deploy(SERVICE, ORDERS, uses=USES)
+    state.broken = "the container did not start"
+    await google.roll(SERVICE, SECRET, 4)
+    found = await google.get_workload(SERVICE)
+    assert found.failed == "the container did not start"
+    assert [serving.revision for serving in found.serving] == [old]
+
+
 async def test_accounts_and_their_ids(google: GooglePort, state: GoogleState) -> None:
     for email in (ORDERS, OTHER, DEFAULT_ACCOUNT):
         state.add_account(email)
@@ -187,6 +221,26 @@ async def test_an_error_is_named_and_asked_for_once(
     await client.close()
     assert [method for method, _ in server.calls] == list(REQUESTS)
     assert server.tokens == {"Bearer the-token"}
+
+
+async def test_a_template_that_somebody_changed_meanwhile_is_not_overwritten(
+    server: GoogleServer, state: GoogleState, google_client: GoogleClient
+) -> None:
+    state.deploy(SERVICE, ORDERS, uses=USES)
+    server.before["UpdateService"] = lambda: state.deploy(SERVICE, OTHER, uses=USES)
+    with pytest.raises(Conflict):
+        await google_client.roll(SERVICE, SECRET, 4)
+    assert (state.workloads[SERVICE].service_account, state.workloads[SERVICE].uses) == (OTHER, USES)
+    assert [method for method, _ in server.calls] == ["GetService", "UpdateService"]
+
+
+async def test_an_update_that_is_refused_is_named(
+    server: GoogleServer, state: GoogleState, google_client: GoogleClient
+) -> None:
+    state.deploy(SERVICE, ORDERS, uses=USES)
+    server.failing["UpdateService"] = grpc.StatusCode.PERMISSION_DENIED
+    with pytest.raises(PermissionDenied, match=f"Cloud Run, {SERVICE.path}"):
+        await google_client.roll(SERVICE, SECRET, 4)
 
 
 async def test_a_server_that_is_not_trusted_gets_no_token(

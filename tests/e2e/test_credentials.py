@@ -245,6 +245,35 @@ def test_a_version_that_a_revision_names_keeps_its_key(at_google: World, google:
 
 
 @pytest.mark.one_release
+def test_a_new_version_is_rolled_out(at_google: World, google: SecretManagerServer) -> None:
+    world, name, service = at_google, "rolled-elasticsearch", a_workload("rolled", project=PROJECT)
+    google.state.deploy(service, account("rolled"), uses=(SecretUse(name, "latest"),))
+    place = {"project": PROJECT, "location": LOCATION, "name": "rolled"}
+    world.apply(with_key("rolled", subject={"cloudRunService": place}, credential={"rollout": "NewRevision"}))
+    world.until_reason("rolled", "InSync", status="True", within=WITHIN)
+    first = json.loads(google.newest(PROJECT, name) or "{}")
+    assert google.state.workloads[service].uses == (SecretUse(name, "1"),)
+    google.state.broken = "the container did not start"
+    world.annotate("rolled", "rotate-requested-at", "now")
+    try:
+        assert "the container did not start" in _until_credential_says(world, "rolled", "RolloutFailed")
+    finally:
+        google.state.broken = ""
+    assert google.state.workloads[service].uses == (SecretUse(name, "2"),)
+    with closing(client_with(world, first["encoded"])) as old:
+        eventually(
+            lambda: "the key before stays" in _until_credential_says(world, "rolled", "RolloutFailed"),
+            within=WITHIN,
+            what="the overlap is over",
+        )
+        assert old.get("/orders-1/_search").status_code == 200
+        google.state.deploy(service, account("rolled"), uses=(SecretUse(name, "2"),))
+        world.annotate("rolled", "reconcile-requested-at", "now")
+        eventually(lambda: old.get("/orders-1/_search").status_code == 401, within=WITHIN, what="the old one ended")
+    assert len([call for call in google.calls if call[0] == "UpdateService"]) == 2
+
+
+@pytest.mark.one_release
 def test_a_secret_of_somebody_else_at_google_is_not_touched(at_google: World, google: SecretManagerServer) -> None:
     world = at_google
     google.put(PROJECT, "taken-elasticsearch", "somebody else's")

@@ -34,6 +34,8 @@ def reject_credentials(cases: Cases) -> None:
         for text in texts:
             cases.access(f"a credential with the {field} {text!r}", _with(**{field: text}), says)
     cases.access("an unknown format", _with(format="Yaml"), 'supported values: "Json", "Encoded"')
+    cases.access("an unknown rollout", _with(rollout="Restart"), 'supported values: "None", "NewRevision"')
+    cases.access("revisions of a service account", _with(rollout="NewRevision"), "a service account has no revisions")
     cases.access("an unknown time to revoke", _with(revoke="Never"), 'supported values: "WhenUnused", "AfterOverlap"')
     for field, wrong, says in (
         ("rotateEvery", ("1m", "8761h", "30d", "x"), "write a duration between 10m and 8760h, such as 720h"),
@@ -100,6 +102,8 @@ def accept_credentials(cases: Cases) -> None:
         store="a" * 63, name="a." * 126 + "a", format="Encoded", rotateEvery="8760h", overlap="720h", gracePeriod="0s",
         revoke="AfterOverlap",
     ) | {"deletionPolicy": "Disable", "mode": "Observe"})  # fmt: skip
+    service = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "orders"}}
+    cases.access("an API key that is rolled out", _with(rollout="NewRevision") | {"subject": service})
     cases.access("an API key that is replaced all the time", _with(rotateEvery="10m", overlap="10s"))
     stores = [{"name": f"store-{number}", "kubernetes": {}} for number in range(10)]
     cases.cluster("ten stores", {"secretStores": stores})

@@ -14,14 +14,21 @@ from typing import Any, Final, Self
 import grpc
 from google.cloud import iam_admin_v1, run_v2
 from google.cloud.run_v2 import types
+from google.longrunning import operations_pb2
 
-from searchaccess.core.workload import Found, Place, Template, Workload, WorkloadKind
+from searchaccess.core.workload import Found, Place, SecretUse, Template, Workload, WorkloadKind
 from tests.stack.certificates import ServerCertificate
 from tests.support.googlestate import GoogleState
 
 PROJECT_NUMBER: Final = "123456789012"
 _RUN: Final = "google.cloud.run.v2"
 _IAM: Final = "google.iam.admin.v1.IAM"
+
+
+class _Operation:
+    """Serialises what is no message of Google's newer library."""
+
+    serialize = staticmethod(operations_pb2.Operation.SerializeToString)
 
 
 class GoogleServer:
@@ -40,6 +47,8 @@ class GoogleServer:
         self.tokens: set[str] = set()
         self.failing: dict[str, grpc.StatusCode] = {}
         """By method, or ``*``: with what it is answered."""
+        self.before: dict[str, Callable[[], object]] = {}
+        """By method, what happens just before it is answered."""
         self.delay = 0.0
         """Seconds until it answers."""
         self._page = page
@@ -79,14 +88,17 @@ class GoogleServer:
         return {
             f"{_RUN}.Services": {
                 "GetService": (types.GetServiceRequest, types.Service, self._get),
+                "UpdateService": (types.UpdateServiceRequest, _Operation, self._update("service")),
                 "ListServices": (types.ListServicesRequest, types.ListServicesResponse, self._list(kinds.SERVICE)),
             },
             f"{_RUN}.Jobs": {
                 "GetJob": (types.GetJobRequest, types.Job, self._get),
+                "UpdateJob": (types.UpdateJobRequest, _Operation, self._update("job")),
                 "ListJobs": (types.ListJobsRequest, types.ListJobsResponse, self._list(kinds.JOB)),
             },
             f"{_RUN}.WorkerPools": {
                 "GetWorkerPool": (types.GetWorkerPoolRequest, types.WorkerPool, self._get),
+                "UpdateWorkerPool": (types.UpdateWorkerPoolRequest, _Operation, self._update("worker_pool")),
                 "ListWorkerPools": (
                     types.ListWorkerPoolsRequest,
                     types.ListWorkerPoolsResponse,
@@ -124,7 +136,7 @@ class GoogleServer:
 
     def _answer(self, method: str, action: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            self.calls.append((method, str(getattr(request, "parent", "") or request.name)))
+            self.calls.append((method, _name_in(request)))
             token = dict(context.invocation_metadata()).get("authorization", "")
             self.tokens.add(str(token))
             time.sleep(self.delay)
@@ -134,6 +146,7 @@ class GoogleServer:
             if status:
                 context.abort(status, "as told: secret-in-a-message")
             self._here.context = context
+            self.before.get(method, lambda: None)()
             try:
                 return action(request)
             except KeyError:
@@ -155,6 +168,32 @@ class GoogleServer:
     def _get(self, request: Any) -> Any:
         _, project, _, location, kind, name = request.name.split("/")
         return as_message(self.state.workloads[Workload(Place(project, location, WorkloadKind(kind)), name)])
+
+    def _update(self, singular: str) -> Callable[[Any], Any]:
+        def action(request: Any) -> Any:
+            given = getattr(request, singular)
+            _, project, _, location, kind, name = given.name.split("/")
+            workload = Workload(Place(project, location, WorkloadKind(kind)), name)
+            found = self.state.workloads[workload]
+            if given.etag != as_message(found).etag:
+                self.refuse(grpc.StatusCode.ABORTED, "the etag is not the current one")
+            template = given.template.template if singular == "job" else given.template
+            uses = {
+                SecretUse(variable.value_source.secret_key_ref.secret, variable.value_source.secret_key_ref.version)
+                for container in template.containers
+                for variable in container.env
+            }
+            files = {
+                SecretUse(volume.secret.secret, item.version)
+                for volume in template.volumes
+                for item in volume.secret.items
+            }
+            if uses != files:
+                self.refuse(grpc.StatusCode.INVALID_ARGUMENT, "this double has each secret in both ways")
+            self.state.deploy(workload, template.service_account, uses=tuple(sorted(uses)))
+            return operations_pb2.Operation(name=f"{given.name}/operations/1")
+
+        return action
 
     def _list(self, kind: WorkloadKind) -> Callable[[Any], Any]:
         response, plural = {
@@ -205,6 +244,16 @@ class GoogleServer:
         return iam_admin_v1.ListServiceAccountsResponse(accounts=accounts, next_page_token=rest)
 
 
+def _name_in(request: Any) -> str:
+    """Give what a request is about."""
+    for name in ("parent", "name"):
+        if hasattr(request, name):
+            return str(getattr(request, name))
+    return next(
+        str(getattr(request, kind).name) for kind in ("service", "job", "worker_pool") if hasattr(request, kind)
+    )
+
+
 def as_template(template: Template) -> dict[str, Any]:
     """Give a template as the API gives it; each secret once as a variable and once as a file."""
     reference = [{"secret": use.secret, "version": use.version} for use in template.uses]
@@ -219,7 +268,11 @@ def as_template(template: Template) -> dict[str, Any]:
 def as_message(found: Found) -> Any:
     """Give a workload as the API gives it: with project numbers in names of revisions, as there."""
     workload = found.workload
-    about: dict[str, Any] = {"name": workload.path, "uid": found.uid, "etag": f"etag-{found.latest_created}"}
+    about: dict[str, Any] = {
+        "name": workload.path,
+        "uid": found.uid,
+        "etag": f"etag-{found.latest_created}-{hash(found.uses)}",
+    }
     if workload.place.kind is WorkloadKind.JOB:
         return run_v2.Job(**about, template={"template": as_template(Template(found.service_account, found.uses))})
     base = workload.path.replace(workload.place.project, PROJECT_NUMBER, 1)
@@ -228,6 +281,7 @@ def as_message(found: Found) -> Any:
         "generation": 2,
         "observed_generation": 1 if found.reconciling else 2,
         "reconciling": found.reconciling,
+        "terminal_condition": {"state": 3 if found.failed else 4, "message": found.failed},
         "latest_created_revision": f"{base}/revisions/{found.latest_created}",
         "latest_ready_revision": f"{base}/revisions/{found.latest_ready}" if found.latest_ready else "",
     }

@@ -1,9 +1,11 @@
 """Cloud Run workloads and service accounts, as two doubles of Google's APIs serve them: one in memory, one by gRPC."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
+from searchaccess.core.pins import full_name
 from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
 from tests.stack.tokens import subject_of
 
@@ -32,6 +34,10 @@ class GoogleState:
     """By job and name: account, and whether it runs."""
     uses: dict[tuple[Workload, str], tuple[SecretUse, ...]] = field(default_factory=dict)
     """Secrets in what revisions and executions were made from."""
+    broken: str = ""
+    """Why new revisions cannot serve; empty: they can."""
+    held: set[Workload] = field(default_factory=set)
+    """Workloads whose traffic stays where it is."""
     accounts: dict[str, str] = field(default_factory=dict)
     """Unique ids by e-mail address."""
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -71,12 +77,24 @@ class GoogleState:
         self.revisions[workload, revision] = account
         self.uses[workload, revision] = uses
         found = replace(found, service_account=account, latest_created=revision, uses=uses)
+        ready, traffic = ready and not self.broken, traffic and workload not in self.held
+        found = replace(found, failed=self.broken)
         if ready:
             found = replace(found, latest_ready=revision)
         if ready and traffic:
             found = replace(found, serving=(Serving(revision, 100),))
         self.workloads[workload] = found
         return revision
+
+    def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
+        """Deploy the same with a version of a secret by its number."""
+        found = self.workloads[workload]
+        project = workload.place.project
+        uses = tuple(
+            SecretUse(use.secret, str(number)) if full_name(use, project) in names else use for use in found.uses
+        )
+        if uses != found.uses:
+            self.deploy(workload, found.service_account, uses=uses)
 
     def serve(self, workload: Workload, **percents: int) -> None:
         """Share out the traffic; names of revisions have underscores in place of dashes."""

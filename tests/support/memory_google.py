@@ -1,6 +1,6 @@
 """The Google port in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 from searchaccess.core.workload import Account, Found, Place, Template, Workload
@@ -49,6 +49,13 @@ class MemoryGoogle:
             return self.state.template(workload, revision)
 
         return await self._perform("revision_template", name, action)
+
+    async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
+        def action() -> None:
+            _found(self.state.workloads, workload)
+            self.state.roll(workload, names, number)
+
+        await self._faults.perform(Call(SIDE, "roll", (workload.path, str(number)), write=True), action)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
         def action() -> Executions:

@@ -24,12 +24,26 @@ NAMES = ("projects/acme-secrets/secrets/orders", "projects/123456789012/secrets/
 def test_what_pins_a_version(secret: str, version: str, number: int) -> None:
     user = User("revision orders-1", "acme-secrets", (SecretUse(secret, version),))
     found = pins_of([user], NAMES, {"live": 2})
-    assert found == Pins({number: "revision orders-1"} if number else {})
+    assert found.by_number == ({number: "revision orders-1"} if number else {})
 
 
 def test_a_name_alone_is_of_the_workloads_project() -> None:
     user = User("revision orders-1", "acme-shop", (SecretUse("orders", "3"),))
     assert pins_of([user], NAMES, {}).holder(3) == ""
+
+
+@pytest.mark.parametrize(("version", "number"), [("3", 3), ("latest", 0), ("nothing", 0)])
+def test_what_a_template_has_is_told_apart(version: str, number: int) -> None:
+    uses = (SecretUse("orders", version),)
+    users = [
+        User("revision a", "acme-secrets", uses),
+        User("the template of b", "acme-secrets", uses, is_template=True),
+    ]
+    found = pins_of(users, NAMES, {}, "it does not start")
+    assert found.template == {number}
+    assert found.floating == ("" if number else "revision a")
+    assert found.failed == "it does not start"
+    assert pins_of(users[1:], NAMES, {}).floating == "", "a template serves nobody"
 
 
 def test_the_first_that_has_it_is_named() -> None:

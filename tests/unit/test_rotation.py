@@ -146,6 +146,11 @@ class TestUse:
         [step] = decide(self.wish, replace(self.seen, pins=pins), NOW + DAY).steps
         assert step == Revoke((a_key(1),), "the overlap is over")
 
+    def test_numbers_of_another_secret_of_the_name_are_not_meant(self) -> None:
+        before = a_key(1, slot=Slot("s0", 1))
+        seen = replace(self.seen, keys=(before, a_key(2, created=NOW)), pins=Pins({1: "revision a"}))
+        assert decide(self.wish, seen, NOW + DAY).steps == (Revoke((before,), "the overlap is over"),)
+
     def test_nobody_is_asked_where_cloud_run_cannot_have_it_or_it_does_not_matter(self) -> None:
         for wish, secret in ((self.wish, versions(State.ENABLED, State.ENABLED)), (WISH, self.secret)):
             [step] = decide(wish, replace(self.seen, secret=secret), NOW + DAY).steps

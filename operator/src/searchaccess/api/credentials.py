@@ -32,6 +32,13 @@ class PayloadFormat(StrEnum):
 _SHORT_OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
 
 
+class Rollout(StrEnum):
+    """How a workload gets the newest version."""
+
+    NONE = "None"
+    NEW_REVISION = "NewRevision"
+
+
 class RevokeWhen(StrEnum):
     """When an old key is revoked."""
 
@@ -83,6 +90,12 @@ class CredentialSpec(ApiModel):
 
     overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h"))] = "24h"
     """How long the old key works beside the new one. Within this time every consumer must read the secret again."""
+
+    rollout: Rollout = Rollout.NONE
+    """How the workload gets a new key. `None`: it reads the secret again. `NewRevision`: the operator writes the
+    number of the newest version into the template of the Cloud Run workload in `subject`, wherever that names the
+    secret, so that there is a new revision (of a job: so that the next execution has it). For Secret Manager alone, and
+    not for workloads that Terraform or the like deploys."""
 
     revoke: RevokeWhen = RevokeWhen.WHEN_UNUSED
     """When the old key is revoked. `WhenUnused`: when the overlap is over and the Cloud Run workload in `subject` has

@@ -162,6 +162,7 @@ class Reason(StrEnum):
     CREDENTIAL_OVERLAP = "CredentialOverlap"
     CREDENTIAL_ISSUED = "CredentialIssued"
     REVOKE_DEFERRED = "RevokeDeferred"
+    ROLLOUT_FAILED = "RolloutFailed"
     STORE_NOT_FOUND = "StoreNotFound"
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
@@ -368,6 +369,11 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.REVOKE_DEFERRED: ReasonDoc(
         "The old API key is not revoked yet: Cloud Run still hands it out, or it is not known whether it does.",
         "Deploy the workload with the newest version of the secret (or `latest`); see docs/credentials.md.",
+        Who.TEAM,
+    ),
+    Reason.ROLLOUT_FAILED: ReasonDoc(
+        "The workload was to get a new revision with the newest version of the secret, and has none that serves.",
+        "See the message, and the revision in Cloud Run. Nothing is rolled back; the old key stays while it is in use.",
         Who.TEAM,
     ),
     Reason.CREDENTIAL_ISSUED: ReasonDoc("Another API key was made and stored (an event).", _NOTHING, Who.NOBODY),

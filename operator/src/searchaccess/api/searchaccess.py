@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
-from searchaccess.api.credentials import Auth, CredentialSpec
+from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
 from searchaccess.api.status import SearchAccessStatus
 
@@ -251,6 +251,8 @@ class Grant(ApiModel):
 _CREDENTIAL = "auth: ApiKey and credential belong together: write both, or neither"
 _NO_ORPHANS = "a key that nobody rotates or revokes must not stay: with auth: ApiKey use deletionPolicy: Delete"
 
+_NO_REVISION = "a service account has no revisions: with rollout: NewRevision write the Cloud Run workload as subject"
+
 
 class SearchAccessSpec(ApiModel):
     """Which rights there are to be, and how they are kept."""
@@ -263,6 +265,10 @@ class SearchAccessSpec(ApiModel):
             ),
             cel("(self.auth == 'ApiKey') == has(self.credential)", _CREDENTIAL),
             cel("self.auth == 'IdentityToken' || self.deletionPolicy != 'Orphan'", _NO_ORPHANS),
+            cel(
+                "!has(self.credential) || self.credential.rollout == 'None' || !has(self.subject.serviceAccount)",
+                _NO_REVISION,
+            ),
         )
     }
 
@@ -309,6 +315,8 @@ class SearchAccessSpec(ApiModel):
             raise ValueError(_CREDENTIAL)
         if self.auth is Auth.API_KEY and self.deletion_policy is DeletionPolicy.ORPHAN:
             raise ValueError(_NO_ORPHANS)
+        if self.credential and self.credential.rollout is Rollout.NEW_REVISION and self.subject.service_account:
+            raise ValueError(_NO_REVISION)
         for position, grant in enumerate(self.grants):
             if not grant.can and not grant.privileges:
                 raise ValueError(f"grants[{position}] does not say what may be done: add can or privileges")

@@ -112,6 +112,8 @@ class Wish:
     """The newest request for a rotation; any new value asks for one."""
     waits_for_users: bool = False
     """Whether an old key stays for as long as Cloud Run still hands it out."""
+    rolls: bool = False
+    """Whether the workload's template is given the newest version."""
 
 
 @dataclass(frozen=True, slots=True)

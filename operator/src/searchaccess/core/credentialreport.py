@@ -90,6 +90,10 @@ def mark_credential(
         conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif facts.decision.current is None:
         conditions.mark(kind, FALSE, Reason.PENDING, "no key was made yet")
+    elif facts.decision.not_rolled:
+        text = f"{_where(access, facts.decision.current)}; the workload does not have it: {facts.decision.not_rolled}"
+        old = f"; the key before stays ({facts.decision.deferred})" if facts.decision.deferred else ""
+        conditions.mark(kind, TRUE, Reason.ROLLOUT_FAILED, text + old)
     elif facts.decision.deferred:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
         ends = [key.expires for key in facts.seen.keys if key != facts.decision.current and key.expires]

@@ -19,6 +19,8 @@ class User:
     """As people are told, such as ``revision orders-00007``."""
     project: str
     uses: tuple[SecretUse, ...]
+    is_template: bool = False
+    """It is the template from which the next one is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +31,44 @@ class Pins:
     """By version: who has it."""
     unknown: str = ""
     """Why it is not known; empty: it is."""
+    template: frozenset[int] = frozenset()
+    """Versions in the template; 0: the one that is newest at the time."""
+    floating: str = ""
+    """Who has the version that was newest when it started; empty: nobody."""
+    failed: str = ""
+    """Why what was made from the template last cannot serve."""
 
     def holder(self, number: int) -> str:
         """Say who still has a version, or may; empty: nobody."""
         return self.by_number.get(number, self.unknown and f"not known who uses it ({self.unknown})")
 
 
-def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str, int]) -> Pins:
+def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str, int], failed: str = "") -> Pins:
     """Find the versions of one secret that are in use.
 
     Args:
         users: who may use it.
         names: resource names of the secret (with the project's id, and with its number).
         aliases: of the secret's versions.
+        failed: why what was made last cannot serve.
     """
     found: dict[int, str] = {}
+    template: set[int] = set()
+    floating = ""
     for user in users:
         for use in user.uses:
-            name = use.secret if "/" in use.secret else f"projects/{user.project}/secrets/{use.secret}"
+            if full_name(use, user.project) not in names:
+                continue
             number = int(use.version) if use.version.isdecimal() else aliases.get(use.version, 0)
-            if name in names and number:
+            if number:
                 found.setdefault(number, user.name)
-    return Pins(found)
+            if user.is_template:
+                template.add(number)
+            elif not number:
+                floating = floating or user.name
+    return Pins(found, template=frozenset(template), floating=floating, failed=failed)
+
+
+def full_name(use: SecretUse, project: str) -> str:
+    """Give the resource name of a secret in a template: a name alone is of the workload's own project."""
+    return use.secret if "/" in use.secret else f"projects/{project}/secrets/{use.secret}"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from searchaccess.core.credential import NOWHERE, Key, Seen, Slot, State, Version, Wish
+from searchaccess.core.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
+from searchaccess.core.pins import Pins
 
 MOST_LIVE: Final = 2
 LEAST_MARGIN: Final = 86400.0
@@ -58,6 +59,13 @@ class AskUsers:
 
 
 @dataclass(frozen=True, slots=True)
+class Roll:
+    """Give the workload's template a version, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Write into a key's metadata where its value is stored."""
 
@@ -99,7 +107,7 @@ class RemoveSecret:
     """Delete the secret."""
 
 
-Step: TypeAlias = Issue | Read | AskUsers | Note | Revoke | Update | Disable | Destroy | RemoveSecret
+Step: TypeAlias = Issue | Read | AskUsers | Roll | Note | Revoke | Update | Disable | Destroy | RemoveSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,8 @@ class Decision:
     """Why a rotation that is due does not happen yet."""
     deferred: str = ""
     """Who still has the old key although its overlap is over."""
+    not_rolled: str = ""
+    """Why the workload does not have the newest version although it is to be given it."""
 
 
 def lifetime(wish: Wish) -> float:
@@ -228,7 +238,10 @@ def _reason_to_rotate(wish: Wish, current: Key, now: float) -> str:
 
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
-    """Rotate in time, end the overlap, and clear up behind."""
+    """Roll the newest version out, rotate in time, end the overlap, and clear up behind."""
+    rolling, not_rolled = _roll_out(wish, seen, current)
+    if rolling:
+        return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current, now)
     others = tuple(key for key in live if key is not current)
     over = current.created + wish.overlap
     phase = Phase.OVERLAP if others else Phase.ACTIVE
@@ -251,7 +264,35 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     else:
         steps, at = _clear_up(seen, live, over + wish.grace, now)
         due = min(due, at) if at is not None else due
-    return Decision(tuple(steps), phase, current, due, next_rotation, waits=waits, deferred=deferred)
+    return Decision(
+        tuple(steps), phase, current, due, next_rotation, waits=waits, deferred=deferred, not_rolled=not_rolled
+    )
+
+
+def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
+    """Give the template the newest version, once: the number in it says whether that was done."""
+    if not wish.rolls or seen.secret is None:
+        return None, ""
+    if not seen.secret.names:
+        return None, "templates of Cloud Run can name secrets of Secret Manager alone"
+    if seen.pins is None:
+        return AskUsers(), ""
+    if seen.pins.unknown:
+        return None, seen.pins.unknown
+    if seen.pins.template and seen.pins.template != {current.slot.number}:
+        return Roll(current.slot.number), ""
+    return None, seen.pins.failed if seen.pins.template else "the workload's template does not name the secret"
+
+
+def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
+    """Say who has a key; empty: nobody.
+
+    What has the version that was newest at its start has no number; where versions are rolled out, it is an older
+    revision. Numbers are this secret's: a key that was in another one of its name is not meant.
+    """
+    if key.slot.secret != secret.identity:
+        return ""
+    return pins.holder(key.slot.number) or (pins.floating if wish.rolls else "")
 
 
 def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[Step], str]:
@@ -260,10 +301,11 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
         return [Revoke(others, "the overlap is over")], ""
     if seen.pins is None:
         return [AskUsers()], ""
-    free = tuple(key for key in others if not seen.pins.holder(key.slot.number))
+    held = {key: holder for key in others if (holder := _holder(wish, seen.secret, seen.pins, key))}
+    free = tuple(key for key in others if key not in held)
     if free:
         return [Revoke(free, "the overlap is over")], ""
-    return [], "; ".join(f"version {key.slot.number}: {seen.pins.holder(key.slot.number)}" for key in others)
+    return [], "; ".join(f"version {key.slot.number}: {holder}" for key, holder in held.items())
 
 
 def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) -> tuple[list[Step], float | None]:

@@ -115,6 +115,8 @@ class Found:
     """The template is newer than the newest revision."""
     uses: tuple[SecretUse, ...] = ()
     """Secrets in its template."""
+    failed: str = ""
+    """Why the newest revision cannot serve; empty: it can, or it is not known yet."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

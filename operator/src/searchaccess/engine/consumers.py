@@ -20,20 +20,20 @@ async def find_pins(google: GooglePort, workload: Workload, secret: Secret) -> P
         secret: the secret.
     """
     try:
-        users = await _users(google, workload)
+        users, failed = await _users(google, workload)
     except NotFound:
         # What does not exist uses nothing. A revision that vanished meanwhile is asked for again by the next look.
         return Pins({})
     except ExternalError as error:
         return Pins({}, error.message)
-    return pins_of(users, secret.names, dict(secret.aliases))
+    return pins_of(users, secret.names, dict(secret.aliases), failed)
 
 
-async def _users(google: GooglePort, workload: Workload) -> list[User]:
+async def _users(google: GooglePort, workload: Workload) -> tuple[list[User], str]:
     project = workload.place.project
     found = await google.get_workload(workload)
     following, is_last = "", workload.place.kind is not WorkloadKind.JOB
-    users = []
+    users: list[User] = []
     while not is_last:
         page = await google.running_executions(workload, following)
         users += [User(f"execution {name}", project, made.uses) for name, made in page.running.items()]
@@ -42,4 +42,5 @@ async def _users(google: GooglePort, workload: Workload) -> list[User]:
         made = await google.revision_template(workload, serving.revision)
         users.append(User(f"revision {serving.revision}", project, made.uses))
     # What runs or serves is what people look for: it is named before the template that it came from.
-    return [*users, User(f"the template of {_SINGULAR[workload.place.kind]} {workload.name}", project, found.uses)]
+    name = f"the template of {_SINGULAR[workload.place.kind]} {workload.name}"
+    return [*users, User(name, project, found.uses, is_template=True)], found.failed

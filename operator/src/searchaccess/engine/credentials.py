@@ -23,6 +23,7 @@ from searchaccess.core.rotation import (
     Read,
     RemoveSecret,
     Revoke,
+    Roll,
     Step,
     Update,
     decide,
@@ -165,6 +166,8 @@ class Credentials:
                 return _without(seen, keys)
             case Update(keys):
                 return await self._update(job, keys, seen)
+            case Roll(number):
+                seen = await self._roll(job, number, seen)
             case _:
                 with at_store():
                     await self._clear_up(job, step, seen)
@@ -180,6 +183,17 @@ class Credentials:
         if isinstance(subject, Workload) and seen.secret:
             pins = await find_pins(self._google, subject, seen.secret)
         return replace(seen, pins=pins)
+
+    async def _roll(self, job: Job, number: int, seen: Seen) -> Seen:
+        subject = job.access.subject
+        if not isinstance(subject, Workload) or seen.secret is None:
+            return replace(seen, pins=Pins({}))
+        try:
+            await self._google.roll(subject, seen.secret.names, number)
+        except ExternalError as error:
+            # Whatever the workload has goes on to work, and it is tried again by the next look.
+            return replace(seen, pins=Pins({}, error.message))
+        return replace(seen, pins=None)
 
     async def _clear_up(self, job: Job, step: Step, seen: Seen) -> None:
         match step:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from searchaccess.api.credentials import RevokeWhen
+from searchaccess.api.credentials import RevokeWhen, Rollout
 from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.core.access import Access
@@ -251,6 +251,7 @@ class Keeper:
             grace=seconds(credential.grace_period),
             requested=access.rotate_requested,
             waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
+            rolls=credential.rollout is Rollout.NEW_REVISION,
         )
         place = Place(access.namespace, credential.name)
         url = session.connection.urls[0]

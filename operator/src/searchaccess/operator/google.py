@@ -1,6 +1,7 @@
 """Google Cloud, for those who need it."""
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from searchaccess.core.workload import Account, Found, Place, Template, Workload
@@ -51,6 +52,10 @@ class GoogleWhenNeeded:
     async def revision_template(self, workload: Workload, revision: str) -> Template:
         """Give what a revision was made from."""
         return await (await self._google()).revision_template(workload, revision)
+
+    async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
+        """Write the number of a secret's version into a workload's template."""
+        await (await self._google()).roll(workload, names, number)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
         """Give some executions of a job that are not completed."""

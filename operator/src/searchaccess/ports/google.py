@@ -3,7 +3,7 @@
 Each method makes one request, so that whoever calls it can count and pace them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +58,22 @@ class GooglePort(Protocol):
 
         Raises:
             NotFound: there is no such revision.
+        """
+
+    async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
+        """Write the number of a secret's version into a workload's template, wherever that names the secret.
+
+        Two requests: the template is read, and written if nobody changed it meanwhile. Where it has the number already,
+        nothing is written. It does not wait for what comes of it.
+
+        Args:
+            workload: whose template.
+            names: resource names of the secret.
+            number: the version.
+
+        Raises:
+            Conflict: somebody changed it.
+            NotFound: there is no such workload.
         """
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:

@@ -1,7 +1,7 @@
 """The Google port, by the official asynchronous clients."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,8 +16,14 @@ from google.cloud.run_v2 import (
 )
 
 from searchaccess.adapters.googlecloud.account import OperatorAccount
-from searchaccess.adapters.googlecloud.convert import job_found, service_found, template_of, worker_pool_found
-from searchaccess.adapters.googlecloud.errors import mapped
+from searchaccess.adapters.googlecloud.convert import (
+    job_found,
+    name_version,
+    service_found,
+    template_of,
+    worker_pool_found,
+)
+from searchaccess.adapters.googlecloud.errors import mapped, mapped_writing
 from searchaccess.core.workload import Account, Found, Place, Template, Workload, WorkloadKind
 from searchaccess.ports.google import Accounts, Executions, Workloads
 
@@ -98,6 +104,20 @@ class GoogleClient:
         with mapped(f"Cloud Run, {name}"):
             client = await self._client(RevisionsAsyncClient)
             return template_of(await client.get_revision(name=name, **_ONCE))
+
+    async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
+        """Write the number of a secret's version into a workload's template."""
+        api = _APIS[workload.place.kind]
+        with mapped_writing(f"Cloud Run, {workload.path}"):
+            client = await self._client(api.client)
+            raw = await getattr(client, f"get_{api.singular}")(name=workload.path, **_ONCE)
+            # Its etag goes with it: whoever wrote meanwhile wins.
+            if not name_version(workload, raw, names, number):
+                return
+            request: dict[str, Any] = {api.singular: raw}
+            if workload.place.kind is not WorkloadKind.JOB:
+                request["update_mask"] = {"paths": ["template"]}
+            await getattr(client, f"update_{api.singular}")(request=request, **_ONCE)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
         """Give some executions of a job that are not completed."""

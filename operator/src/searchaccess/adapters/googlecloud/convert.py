@@ -3,14 +3,16 @@
 https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from google.cloud.run_v2 import Job, Service, WorkerPool
+from google.cloud.run_v2 import Condition, Job, Service, WorkerPool
 from google.cloud.run_v2.types import InstanceSplitAllocationType, TrafficTargetAllocationType
 
-from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload
+from searchaccess.core.pins import full_name
+from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
 
+_LONGEST: Final = 300
 _NEWEST: Final = "latest"
 _LATEST: Final = frozenset({
     TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST,
@@ -43,6 +45,39 @@ def template_of(raw: Any) -> Template:
     return Template(raw.service_account, _uses(raw))
 
 
+def name_version(workload: Workload, raw: Any, names: Collection[str], number: int) -> bool:
+    """Write a version's number wherever a workload's template names the secret; say whether that changes it."""
+    is_job = workload.place.kind is WorkloadKind.JOB
+    template = raw.template.template if is_job else raw.template
+    project, version, changed = workload.place.project, str(number), False
+    variables = (variable for container in template.containers for variable in container.env)
+    for reference in (variable.value_source.secret_key_ref for variable in variables):
+        if reference.secret and full_name(SecretUse(reference.secret, ""), project) in names:
+            changed = changed or reference.version != version
+            reference.version = version
+    for source in (volume.secret for volume in template.volumes):
+        if not source.secret or full_name(SecretUse(source.secret, ""), project) not in names:
+            continue
+        if not source.items:
+            # Without items there is one file, named as the secret.
+            source.items = [{"path": source.secret.rpartition("/")[2], "version": version}]
+            changed = True
+        for item in source.items:
+            changed = changed or item.version != version
+            item.version = version
+    if changed and not is_job:
+        # The name of the revision before, if people chose one: a new one needs another.
+        template.revision = ""
+    return changed
+
+
+def _failed(raw: Any) -> str:
+    condition = raw.terminal_condition
+    if condition.state != Condition.State.CONDITION_FAILED:
+        return ""
+    return str(condition.message or "the newest revision cannot serve")[:_LONGEST]
+
+
 def _serving(targets: Iterable[tuple[str, int, str]]) -> tuple[Serving, ...]:
     found: dict[str, Serving] = {}
     for revision, percent, tag in targets:
@@ -67,6 +102,7 @@ def service_found(place: Place, raw: Service) -> Found:
         ),
         reconciling=raw.reconciling or raw.observed_generation != raw.generation,
         uses=_uses(raw.template),
+        failed=_failed(raw),
     )
 
 
@@ -85,6 +121,7 @@ def worker_pool_found(place: Place, raw: WorkerPool) -> Found:
         ),
         reconciling=raw.reconciling or raw.observed_generation != raw.generation,
         uses=_uses(raw.template),
+        failed=_failed(raw),
     )
 
 

@@ -81,6 +81,10 @@ def mapped_writing(what: str) -> Iterator[None]:
         if isinstance(error.__context__, exceptions.InvalidArgument):
             raise Rejected(f"{what}: it refuses the request") from None
         raise
+    except Unreachable as error:
+        if isinstance(error.__context__, exceptions.Aborted):
+            raise Conflict(f"{what}: it is not as it was looked at") from None
+        raise
 
 
 @contextmanager
