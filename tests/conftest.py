@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.stack.build import BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
+from tests.stack.build_go import SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
-from tests.stack.build_vault import ensure_vault_binary
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
+from tests.stack.emulator import SecretManagerEmulator
 from tests.stack.kubernetes import KubernetesServers
 from tests.stack.releases import chosen_release
 from tests.stack.stack import Stack
@@ -62,7 +63,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             if needed & shared:
                 ensure_elasticsearch_home()
             if "vault_server" in needed:
-                ensure_vault_binary()
+                ensure_program(VAULT)
+            if "secret_manager_emulator" in needed:
+                ensure_program(SECRET_MANAGER)
         except BuildError as error:
             print(f"{error}\nTests that need this server will fail; the others run.")
 
@@ -112,6 +115,12 @@ def vault_server(request: pytest.FixtureRequest) -> Iterator[VaultServer]:
     finally:
         with _visible_output(request.config):
             server.close(failed=request.session.testsfailed > 0)
+
+
+@pytest.fixture(scope="session")
+def secret_manager_emulator() -> Iterator[SecretManagerEmulator]:
+    with SecretManagerEmulator() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from types import FrameType
 
 from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
+from tests.stack.build_go import SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
-from tests.stack.build_vault import ensure_vault_binary
 from tests.stack.development import ENVIRONMENT_FILE, environment_file, kept_issuer
 from tests.stack.elasticsearch import ExternalElasticsearch
 from tests.stack.processes import ServerStartError
@@ -43,7 +43,8 @@ def build() -> None:
     display = BuildDisplay()
     print(f"Kubernetes: {ensure_kubernetes_binaries(display)}")
     print(f"Elasticsearch: {ensure_elasticsearch_home(display=display)}")
-    print(f"Vault: {ensure_vault_binary(display)}")
+    for program in (VAULT, SECRET_MANAGER):
+        print(f"{program.name}: {ensure_program(program, display)}")
 
 
 def other_releases() -> list[str]:

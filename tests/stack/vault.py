@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.stack.build_vault import ensure_vault_binary
+from tests.stack.build_go import VAULT, ensure_program
 from tests.stack.certificates import write_server_certificate
 from tests.stack.processes import ProcessGroup, free_port
 from tests.stack.workspace import Workspace
@@ -30,7 +30,7 @@ class VaultServer:
 
     def start(self) -> None:
         token_file = self._folder / "root-token"
-        process = self._processes.start("vault", self._command(ensure_vault_binary(), token_file))
+        process = self._processes.start("vault", self._command(ensure_program(VAULT), token_file))
         process.wait_until(lambda: token_file.is_file() and self._answers(), _START_SECONDS)
         self.root_token = token_file.read_text()
         self.call("POST", f"sys/mounts/{MOUNT}", {"type": "kv", "options": {"version": "2"}})

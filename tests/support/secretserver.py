@@ -152,16 +152,17 @@ class SecretManagerServer(GoogleServer):
         payload = request.payload
         if len(payload.data) > _MOST:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the payload is too large")
-        if payload.data_crc32c != google_crc32c.value(payload.data):
+        checked = api.SecretPayload.pb(payload).HasField("data_crc32c")
+        if checked and payload.data_crc32c != google_crc32c.value(payload.data):
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the checksum is wrong")
-        return self._store(self._kept(request.parent), payload.data)
+        return self._store(self._kept(request.parent), payload.data, checked=checked)
 
-    def _store(self, kept: _Kept, data: bytes) -> Any:
+    def _store(self, kept: _Kept, data: bytes, *, checked: bool = True) -> Any:
         number = len(kept.versions) + 1
         version = api.SecretVersion(
             name=f"{kept.secret.name}/versions/{number}",
             state=State.ENABLED,
-            client_specified_payload_checksum=True,
+            client_specified_payload_checksum=checked,
             etag=f'"{next(self._etags):x}"',
         )
         kept.versions.append(version)
@@ -171,9 +172,10 @@ class SecretManagerServer(GoogleServer):
     def _version(self, name: str) -> tuple[_Kept, int]:
         path, _, number = name.rpartition("/versions/")
         kept = self._kept(path)
-        if not 0 < int(number) <= len(kept.versions):
+        known = len(kept.versions) if number == "latest" else int(number)
+        if not 0 < known <= len(kept.versions):
             raise KeyError(name)
-        return kept, int(number)
+        return kept, known
 
     def _access(self, request: Any) -> Any:
         kept, number = self._version(request.name)
