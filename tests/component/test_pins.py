@@ -133,6 +133,37 @@ async def test_a_pinned_key_ends_by_itself_before_the_newest_one_and_rotation_go
 
 
 @on_stage
+async def test_a_revision_that_vanished_is_none_and_the_others_count(stage: Stage) -> None:
+    state = stage.google.state
+    kept = state.deploy(SERVICE, uses=pinned(1))
+    gone = state.deploy(SERVICE, uses=pinned(2))
+    state.serve(SERVICE, **{gone.replace("-", "_"): 50, kept.replace("-", "_"): 50})
+    del state.revisions[SERVICE, gone]
+    first, second = await two_keys(stage, declared())
+    await days_pass(stage, 1.1)
+    assert {key["id"] for key in live(stage)} == {first, second}
+    assert f"revision {kept}" in condition_in(stage.get("orders"), "CredentialReady")["message"]
+
+
+@pytest.mark.parametrize("more", [{}, {"rollout": "NewRevision"}], ids=["read again", "rolled out"])
+def test_what_is_only_observed_is_not_looked_at_all_the_time(more: dict[str, str]) -> None:
+    @on_stage
+    async def run(stage: Stage) -> None:
+        stage.google.state.deploy(SERVICE, uses=pinned(1))
+        stage.stores.by_name["main"] = MemoryStore(stage.faults)
+        await begin(stage, declared(credential=more))
+        stage.amend("orders", mode="Observe")
+        await days_pass(stage, 35)
+        before = len(stage.faults.calls)
+        await stage.sleep(3600)
+        looks = [call for call in stage.faults.calls[before:] if call.method == "keys"]
+        # By each sweep, and once on its own in between.
+        assert len(looks) <= 2 * 3600 / 300 + 2
+
+    run()
+
+
+@on_stage
 async def test_deleting_does_not_wait(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, uses=pinned(1))
     await two_keys(stage, declared())

@@ -64,6 +64,7 @@ def test_a_revision_that_cannot_serve_leaves_the_old_key(first: int | str) -> No
         state.deploy(SERVICE, uses=pinned(first))
         state.broken = "the container did not start"
         old, new = await two_keys(stage, declared(credential=ROLL))
+        await stage.sleep(60)
         assert said(stage) == ("True", "RolloutFailed")
         assert "the workload does not have it: the container did not start" in message(stage)
         await days_pass(stage, 3)

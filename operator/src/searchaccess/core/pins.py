@@ -37,6 +37,8 @@ class Pins:
     """Who has the version that was newest when it started; empty: nobody."""
     failed: str = ""
     """Why what was made from the template last cannot serve."""
+    rolled: bool = False
+    """The template was written just now: what comes of it is not known yet."""
 
     def holder(self, number: int) -> str:
         """Say who still has a version, or may; empty: nobody."""

@@ -21,6 +21,8 @@ LEAST_MARGIN: Final = 86400.0
 """Seconds that a key lives at least beyond its rotation and overlap: so long the operator or a store may be away."""
 ASK_AGAIN: Final = 300.0
 """Seconds between two questions who still has an old key."""
+LOOK_AFTER_ROLL: Final = 20.0
+"""Seconds after which there is a look at what came of a rollout."""
 JITTER: Final = 0.1
 """Part of the rotation period by which rotations are spread, ahead of time."""
 
@@ -241,7 +243,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     """Roll the newest version out, rotate in time, end the overlap, and clear up behind."""
     rolling, not_rolled = _roll_out(wish, seen, current)
     if rolling:
-        return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current, now)
+        return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current)
     others = tuple(key for key in live if key is not current)
     over = current.created + wish.overlap
     phase = Phase.OVERLAP if others else Phase.ACTIVE
@@ -264,6 +266,8 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     else:
         steps, at = _clear_up(seen, live, over + wish.grace, now)
         due = min(due, at) if at is not None else due
+    if seen.pins and seen.pins.rolled:
+        due = min(due, now + LOOK_AFTER_ROLL)
     return Decision(
         tuple(steps), phase, current, due, next_rotation, waits=waits, deferred=deferred, not_rolled=not_rolled
     )

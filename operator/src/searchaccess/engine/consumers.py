@@ -22,7 +22,7 @@ async def find_pins(google: GooglePort, workload: Workload, secret: Secret) -> P
     try:
         users, failed = await _users(google, workload)
     except NotFound:
-        # What does not exist uses nothing. A revision that vanished meanwhile is asked for again by the next look.
+        # What does not exist uses nothing.
         return Pins({})
     except ExternalError as error:
         return Pins({}, error.message)
@@ -39,7 +39,10 @@ async def _users(google: GooglePort, workload: Workload) -> tuple[list[User], st
         users += [User(f"execution {name}", project, made.uses) for name, made in page.running.items()]
         following, is_last = page.following, not page.following
     for serving in found.serving:
-        made = await google.revision_template(workload, serving.revision)
+        try:
+            made = await google.revision_template(workload, serving.revision)
+        except NotFound:
+            continue  # It vanished meanwhile.
         users.append(User(f"revision {serving.revision}", project, made.uses))
     # What runs or serves is what people look for: it is named before the template that it came from.
     name = f"the template of {_SINGULAR[workload.place.kind]} {workload.name}"

@@ -193,7 +193,8 @@ class Credentials:
         except ExternalError as error:
             # Whatever the workload has goes on to work, and it is tried again by the next look.
             return replace(seen, pins=Pins({}, error.message))
-        return replace(seen, pins=None)
+        pins = seen.pins or Pins({})
+        return replace(seen, pins=replace(pins, template=frozenset({number}), failed="", rolled=True))
 
     async def _clear_up(self, job: Job, step: Step, seen: Seen) -> None:
         match step:

@@ -195,7 +195,9 @@ class Keeper:
         if outcome:
             # Those that are due for nothing else are looked at together: each look reads the keys of all.
             later = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY
-            self._due[access.uid] = until = min(later, outcome.decision.due or later)
+            # What is due and is not done, as it is only observed, is not looked at all the time.
+            due = None if outcome.decision.steps else outcome.decision.due
+            self._due[access.uid] = until = min(later, due or later)
             if not outcome.done:
                 self._settled[access.uid] = _Settled(version, keys, until)
 
