@@ -30,7 +30,7 @@ from searchaccess.core.ownership import Operator
 from searchaccess.engine.credentials import Credentials, Job
 from searchaccess.ports.errors import ExternalError, Unreachable
 from searchaccess.ports.stores import Owner, Place, SecretStore
-from tests.contract.test_keys import KEYS_ROLE, connect, rights_to
+from tests.contract.test_keys import connect, install_makers, rights_to
 from tests.contract.test_stores import OPERATOR, in_kubernetes
 from tests.contract.test_vault import Tokens, ca_of, declared, opened
 from tests.stack.elasticsearch import ElasticsearchServer
@@ -38,7 +38,7 @@ from tests.stack.kubernetes import KubernetesServers
 from tests.stack.vault import VaultServer
 from tests.support.faults import Crash, Fault, Faults
 from tests.support.memory_google import MemoryGoogle
-from tests.support.world import OPERATOR_PASSWORD, access, grant
+from tests.support.world import access, grant
 
 NUMBER = "SEARCHACCESS_TEST_HISTORIES"
 """How many for each store. Every write waits for Elasticsearch's refresh of a second: some seconds a rotation."""
@@ -251,10 +251,7 @@ async def _close(store: Any) -> None:
 @pytest.fixture
 def cluster(elasticsearch_server: ElasticsearchServer) -> ElasticsearchServer:
     with elasticsearch_server.client() as admin:
-        admin.put("/keys-1/_doc/1?refresh=true", json={"region": "eu"}).raise_for_status()
-        admin.put("/_security/role/key-maker", json=KEYS_ROLE).raise_for_status()
-        user = {"password": OPERATOR_PASSWORD, "roles": ["key-maker"]}
-        admin.put("/_security/user/key-maker", json=user).raise_for_status()
+        install_makers(admin)
     return elasticsearch_server
 
 

@@ -129,15 +129,20 @@ def connect(server: ElasticsearchServer, username: str = "", api_key: str = "") 
     return ElasticsearchClient(Connection((server.url,), authority, username, password, api_key))
 
 
+def install_makers(client: httpx.Client) -> None:
+    """Make documents, and two logins that may make keys to read them."""
+    for number, region in enumerate(("eu", "us")):
+        client.put(f"/keys-1/_doc/{number}?refresh=true", json={"region": region, "card": "x"}).raise_for_status()
+    client.put("/_security/role/key-maker", json=KEYS_ROLE).raise_for_status()
+    for name in ("key-maker", "another-maker"):
+        user = {"password": OPERATOR_PASSWORD, "roles": ["key-maker"]}
+        client.put(f"/_security/user/{name}", json=user).raise_for_status()
+
+
 @pytest.fixture
 def admin(elasticsearch_server: ElasticsearchServer) -> Iterator[httpx.Client]:
     with elasticsearch_server.client() as client:
-        for number, region in enumerate(("eu", "us")):
-            client.put(f"/keys-1/_doc/{number}?refresh=true", json={"region": region, "card": "x"}).raise_for_status()
-        client.put("/_security/role/key-maker", json=KEYS_ROLE).raise_for_status()
-        for name in ("key-maker", "another-maker"):
-            user = {"password": OPERATOR_PASSWORD, "roles": ["key-maker"]}
-            client.put(f"/_security/user/{name}", json=user).raise_for_status()
+        install_makers(client)
         yield client
 
 

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
@@ -50,3 +53,35 @@ def client_with(world: World, encoded: str) -> httpx.Client:
     server = world.elasticsearch
     headers = {"Authorization": f"ApiKey {encoded}"}
     return httpx.Client(base_url=server.url, verify=server._trust(), headers=headers, timeout=30)
+
+
+@contextmanager
+def busy_caller(world: World, read: Callable[[], dict[str, Any]], times: int) -> Iterator[tuple[set[str], list[int]]]:
+    """Call Elasticsearch without a pause or a back-off; give the ids of keys that were used, and what was refused.
+
+    Args:
+        world: where.
+        read: gives what the secret holds.
+        times: requests between two looks at the secret.
+    """
+    used: set[str] = set()
+    refused: list[int] = []
+    stop = threading.Event()
+
+    def call() -> None:
+        while not stop.is_set():
+            value = read()
+            used.add(value["id"])
+            with closing(client_with(world, value["encoded"])) as client:
+                for _ in range(times):
+                    answer = client.get("/orders-*/_search")
+                    if answer.status_code != httpx.codes.OK:
+                        refused.append(answer.status_code)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        yield used, refused
+    finally:
+        stop.set()
+        caller.join()

@@ -2,17 +2,15 @@
 
 import base64
 import json
-import threading
 from contextlib import closing
 from functools import partial
 from typing import Any
 
 import grpc
-import httpx
 import pytest
 
 from searchaccess.core.workload import SecretUse
-from tests.e2e.keys import CLUSTER, ISSUER_ROLE, WITHIN, client_with, secret, with_key
+from tests.e2e.keys import CLUSTER, ISSUER_ROLE, WITHIN, busy_caller, client_with, secret, with_key
 from tests.e2e.test_logins import write_login
 from tests.support.googlestate import LOCATION, a_workload
 from tests.support.leaks import leaks
@@ -51,29 +49,10 @@ def test_through_five_rotations_no_request_is_refused(keys: World) -> None:
     world = keys
     world.apply(with_key("busy"))
     world.until_reason("busy", "InSync", status="True", within=WITHIN)
-    refused: list[int] = []
-    used: set[str] = set()
-    stop = threading.Event()
-
-    def call() -> None:
-        while not stop.is_set():
-            value = secret(world, "busy")
-            used.add(value["id"])
-            with closing(client_with(world, value["encoded"])) as client:
-                for _ in range(50):
-                    answer = client.get("/orders-*/_search")
-                    if answer.status_code != httpx.codes.OK:
-                        refused.append(answer.status_code)
-
-    caller = threading.Thread(target=call)
-    caller.start()
-    try:
+    with busy_caller(world, partial(secret, world, "busy"), times=50) as (used, refused):
         for number in range(5):
             world.annotate("busy", "rotate-requested-at", f"rotation-{number}")
             eventually(partial(_answers, world, f"rotation-{number}"), within=WITHIN, what="it is rotated")
-    finally:
-        stop.set()
-        caller.join()
     assert refused == []
     assert len(used) >= 5, "it went through the keys"
     raw = world.admin.get("/_security/api_key", params={"active_only": "true", "name": "searchaccess.*"}).json()

@@ -1,14 +1,12 @@
 """API keys in a real Vault, to which the operator logs in by its own Google token."""
 
-import threading
-from contextlib import closing
 from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.contract.test_vault import documented_policy
-from tests.e2e.keys import CLUSTER, WITHIN, client_with, with_key
+from tests.e2e.keys import CLUSTER, WITHIN, busy_caller, with_key
 from tests.stack.vault import VaultServer
 from tests.support.waiting import eventually
 from tests.support.world import World, account, condition_in
@@ -47,27 +45,10 @@ def test_through_two_rotations_no_request_is_refused(in_vault: World, vault_serv
     world.apply(with_key("vaulted", credential={"gracePeriod": "0s"}))
     found = world.until_reason("vaulted", "InSync", status="True", within=WITHIN)
     assert found["status"]["credential"]["keyId"] == value(vault, "vaulted")["id"]
-    refused: list[int] = []
-    used: set[str] = set()
-    stop = threading.Event()
-
-    def call() -> None:
-        while not stop.is_set():
-            held = value(vault, "vaulted")
-            used.add(held["id"])
-            with closing(client_with(world, held["encoded"])) as client:
-                answers = [client.get("/orders-*/_search").status_code for _ in range(20)]
-                refused.extend(status for status in answers if status != 200)
-
-    caller = threading.Thread(target=call)
-    caller.start()
-    try:
+    with busy_caller(world, partial(value, vault, "vaulted"), times=20) as (used, refused):
         for number in (2, 3):
             world.annotate("vaulted", "rotate-requested-at", f"rotation-{number}")
             eventually(partial(_is_over, world, number), within=WITHIN, what="it is rotated")
-    finally:
-        stop.set()
-        caller.join()
     assert refused == []
     assert len(used) == 3
     path = "secret/metadata/searchaccess/shop/vaulted-elasticsearch"

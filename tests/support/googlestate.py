@@ -91,7 +91,7 @@ class GoogleState:
         found = self.workloads[workload]
         project = workload.place.project
         uses = tuple(
-            SecretUse(use.secret, str(number)) if full_name(use, project) in names else use for use in found.uses
+            SecretUse(use.secret, str(number)) if full_name(use.secret, project) in names else use for use in found.uses
         )
         if uses != found.uses:
             self.deploy(workload, found.service_account, uses=uses)

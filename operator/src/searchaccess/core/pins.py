@@ -59,7 +59,7 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
     floating = ""
     for user in users:
         for use in user.uses:
-            if full_name(use, user.project) not in names:
+            if full_name(use.secret, user.project) not in names:
                 continue
             number = int(use.version) if use.version.isdecimal() else aliases.get(use.version, 0)
             if number:
@@ -71,6 +71,6 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
     return Pins(found, template=frozenset(template), floating=floating, failed=failed)
 
 
-def full_name(use: SecretUse, project: str) -> str:
+def full_name(secret: str, project: str) -> str:
     """Give the resource name of a secret in a template: a name alone is of the workload's own project."""
-    return use.secret if "/" in use.secret else f"projects/{project}/secrets/{use.secret}"
+    return secret if "/" in secret else f"projects/{project}/secrets/{secret}"

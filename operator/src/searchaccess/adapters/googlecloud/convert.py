@@ -52,11 +52,11 @@ def name_version(workload: Workload, raw: Any, names: Collection[str], number: i
     project, version, changed = workload.place.project, str(number), False
     variables = (variable for container in template.containers for variable in container.env)
     for reference in (variable.value_source.secret_key_ref for variable in variables):
-        if reference.secret and full_name(SecretUse(reference.secret, ""), project) in names:
+        if reference.secret and full_name(reference.secret, project) in names:
             changed = changed or reference.version != version
             reference.version = version
     for source in (volume.secret for volume in template.volumes):
-        if not source.secret or full_name(SecretUse(source.secret, ""), project) not in names:
+        if not source.secret or full_name(source.secret, project) not in names:
             continue
         if not source.items:
             # Without items there is one file, named as the secret.

@@ -117,7 +117,7 @@ class GoogleSecrets:
             tuple(versions),
             raw.etag,
             # Its own name has the project's number.
-            names=tuple({known, raw.name}),
+            names=tuple(sorted({known, raw.name})),
             aliases=tuple(sorted((alias, int(number)) for alias, number in raw.version_aliases.items())),
         )
 

@@ -1,8 +1,9 @@
-"""Connections to Vault with a token that is good now, by the official-style client hvac."""
+"""Connections to Vault with a token that is good now, by the client hvac."""
 
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -125,40 +126,37 @@ class VaultSession:
 
     async def _login(self) -> _Open:
         access, started = await self._access(), self._clock.monotonic()
-        session = Session()
-        # Else its proxies, certificates and passwords would be those of the environment.
-        session.trust_env = False
-        try:
-            session.mount("https://", _Trusting(access.ca))
-        except ssl.SSLError:
-            raise LoginMissing("Vault: the certificates to trust cannot be used") from None
-        token = access.token or await self._jwt()
-
-        def login() -> tuple[Any, float]:
-            client = hvac.Client(
-                url=self._store.address.rstrip("/"),
-                token="",
-                verify=True,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                session=session,
-                namespace=self._store.namespace or "",
-            )
-            with mapped("Vault, login"):
-                return client, self._renew(client, token) if access.token else self._authenticate(client, token)
-
-        try:
-            client, lifetime = await asyncio.to_thread(login)
-        except Rejected:
-            session.close()
-            raise LoginRefused(f"Vault, login: it refuses the login with this {self._way()}") from None
-        except PermissionDenied:
-            session.close()
-            raise LoginRefused(f"Vault, login: the {self._way()} is refused") from None
-        except BaseException:
-            session.close()
-            raise
+        with ExitStack() as closing:
+            session = closing.enter_context(Session())
+            # Else its proxies, certificates and passwords would be those of the environment.
+            session.trust_env = False
+            try:
+                session.mount("https://", _Trusting(access.ca))
+            except ssl.SSLError:
+                raise LoginMissing("Vault: the certificates to trust cannot be used") from None
+            token = access.token or await self._jwt()
+            try:
+                client, lifetime = await asyncio.to_thread(self._open_client, session, access, token)
+            except Rejected:
+                raise LoginRefused(f"Vault, login: it refuses the login with this {self._way()}") from None
+            except PermissionDenied:
+                raise LoginRefused(f"Vault, login: the {self._way()} is refused") from None
+            closing.pop_all()
         return _Open(client, session, started + (lifetime * RENEW_AFTER if lifetime else _FOREVER))
+
+    def _open_client(self, session: Session, access: VaultAccess, token: str) -> tuple[Any, float]:
+        client = hvac.Client(
+            url=self._store.address.rstrip("/"),
+            # None would be one of the environment, or of the home folder.
+            token="",
+            verify=True,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            session=session,
+            namespace=self._store.namespace or "",
+        )
+        with mapped("Vault, login"):
+            return client, self._renew(client, token) if access.token else self._authenticate(client, token)
 
     def _way(self) -> str:
         auth = self._store.auth
