@@ -22,7 +22,7 @@ UV_VERSION := 0.13.9
 OWN_UV := $(BUILD)/uv/bin/uv
 UV = $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),$(OWN_UV))
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
-	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
 export SEARCHACCESS_STACK_CACHE := $(STACK_CACHE)
 
@@ -56,8 +56,9 @@ generate: $(INSTALLED) ## Write the CRDs and reference pages anew from the code
 
 .PHONY: lock
 lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from pyproject.toml; UPGRADE=1 takes newer versions
-	$(COMPILE) --output-file requirements/runtime.txt
-	$(COMPILE) --group dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
+	$(COMPILE) --group build --output-file requirements/build.txt
 
 ##@ Check it
 
@@ -70,6 +71,10 @@ test: runtimes servers lint typecheck verify ## Check everything, then run all t
 			{ code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }; \
 	done # 5: PYTEST chose none of them.
 
+.PHONY: test-argocd
+test-argocd: servers $(INSTALLED) ## Test with Argo CD itself, built first (15 minutes, once); from then on `test` does it too
+	SEARCHACCESS_TEST_ARGOCD=1 $(RUN) -m pytest tests/integration/test_argocd.py $(PYTEST)
+
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Run the tests that need no servers
 	$(RUN) -m pytest $(wildcard tests/unit tests/component) $(PYTEST)
@@ -78,6 +83,8 @@ test-unit: $(INSTALLED) ## Run the tests that need no servers
 lint: fmt-check ## Check style, and that imports point inward
 	$(RUN) -m ruff check
 	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/hadolint operator/Dockerfile
+	$(VENV)/bin/shellcheck --severity=warning .ci/run .ci/prerequisites tests/kind/up.sh
 
 .PHONY: fmt-check
 fmt-check: $(INSTALLED)
@@ -91,6 +98,23 @@ typecheck: $(INSTALLED) ## Check types
 verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
 
+##@ On kind (needs Docker, kind, kubectl and Helm)
+
+KIND := $(BUILD)/kind
+
+.PHONY: kind-up
+kind-up: $(INSTALLED) ## Make a kind cluster with Elasticsearch and the chart in it
+	tests/kind/up.sh $(RUN) $(KIND)
+
+.PHONY: kind-test
+kind-test: $(INSTALLED) ## Run the end-to-end tests on it
+	source $(KIND)/env && $(RUN) -m pytest -m e2e --stack=kind $(PYTEST)
+
+.PHONY: kind-down
+kind-down: ## Delete it
+	kind delete cluster --name searchaccess
+	rm -rf $(KIND)
+
 ##@ Tidy up
 
 .PHONY: clean
@@ -100,7 +124,7 @@ clean: ## Remove build outputs, caches and .venv
 
 .PHONY: clean-stack
 clean-stack: ## Remove the test servers' builds; the next run takes minutes to make them again
-	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch}-*
+	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd}-*
 
 .PHONY: help
 help: ## List the targets

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.stack.build import BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
-from tests.stack.build_go import SECRET_MANAGER, VAULT, ensure_program
+from tests.stack.build_go import ARGOCD, HELM, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
 from tests.stack.emulator import SecretManagerEmulator
-from tests.stack.kubernetes import KubernetesServers
+from tests.stack.kubernetes import ExternalKubernetes, KubernetesServers
 from tests.stack.releases import chosen_release
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
@@ -30,19 +30,51 @@ _BEHAVIOUR = {"callers", "contract", "e2e"}
 _NEED_ELASTICSEARCH = {"elasticsearch_server", "stack", "built_servers", "built_elasticsearch"}
 
 
+_OWN_SERVERS = {
+    "another_elasticsearch",
+    "_elsewhere",
+    "vault_server",
+    "vault",
+    "secret_manager_emulator",
+    "built_servers",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice of servers."""
+    parser.addoption(
+        "--stack",
+        choices=["local", "kind"],
+        default="local",
+        help="kind: what `make kind-up` made; tests that bring servers of their own are left out",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to run on servers that are not there."""
+    if config.getoption("--stack") == "kind" and not ExternalKubernetes.is_configured():
+        raise pytest.UsageError("--stack=kind needs the environment in build/kind/env: use `make kind-test`")
+
+
 def pytest_report_header() -> str:
     """Say which Elasticsearch tests run on."""
     external = ExternalElasticsearch.is_configured()
     return f"Elasticsearch: {'one that is not ours' if external else chosen_release().version}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the behaviour that depends on Elasticsearch: that is tested on each of its releases.
 
     What crashes and outages do to it, and the launcher, is tested on the first alone. Folders' own conftest.py come
     first and may say what their items need; `-m` comes after.
     """
+    if config.getoption("--stack") == "kind":
+        others = [item for item in items if _OWN_SERVERS & set(getattr(item, "fixturenames", ()))]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
     for item in items:
+        if item.path.parent.name == "e2e":
+            item.add_marker("e2e")
         if item.get_closest_marker("one_release"):
             continue
         if item.path.parent.name in _BEHAVIOUR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
@@ -66,6 +98,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 ensure_program(VAULT)
             if "secret_manager_emulator" in needed:
                 ensure_program(SECRET_MANAGER)
+            tools = {"helm": HELM, "promtool": PROMTOOL, "kube_score": KUBE_SCORE, "argocd": ARGOCD}
+            for tool, program in tools.items():
+                if tool in needed:
+                    ensure_program(program)
         except BuildError as error:
             print(f"{error}\nTests that need this server will fail; the others run.")
 
@@ -98,7 +134,9 @@ def stack(idle_stack: Stack) -> Stack:
 
 @pytest.fixture(scope="session")
 def kubernetes_servers(idle_stack: Stack) -> KubernetesServers:
-    return idle_stack.kubernetes
+    ours = idle_stack.kubernetes
+    assert isinstance(ours, KubernetesServers)
+    return ours
 
 
 @pytest.fixture(scope="session")

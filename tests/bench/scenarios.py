@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
+import yaml
 
 from searchaccess.engine.host import RELIST_AFTER
 from tests.bench.bare import CHUNK, BareKubernetes
@@ -92,7 +93,8 @@ def bare(world: World) -> BareKubernetes:
 
 
 def _kubernetes(world: World) -> tuple[str, str, str]:
-    return world.kubernetes.url, str(world.kubernetes.ca_file), world.kubernetes.admin_token
+    admin = yaml.safe_load(world.kubernetes.kubeconfig.read_text())["users"][0]["user"]
+    return world.kubernetes.url, str(world.kubernetes.ca_file), admin["token"]
 
 
 async def start_with_many(

@@ -16,7 +16,12 @@ READY = ("True", "InSync")
 
 def with_key(name: str = "orders", **more: Any) -> dict[str, Any]:
     credential = {"store": "main", "name": f"{name}-elasticsearch"} | more.pop("credential", {})
-    return access(name, more.pop("granted", grant(f"{name}-*")), auth="ApiKey", credential=credential, **more)
+    spec = {"auth": "ApiKey", "credential": credential} | more
+    return access(name, spec.pop("granted", grant(f"{name}-*")), **spec)
+
+
+def with_password(name: str = "orders", **more: Any) -> dict[str, Any]:
+    return with_key(name, auth="Password", **more)
 
 
 async def begin(stage: Stage, *objects: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.engine.keeper import STORE_EVERY
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, Throttled, Unreachable
+from searchaccess.ports.stores import Place
 from tests.component.credentials import (
     HOUR,
     PLACE,
@@ -142,6 +143,35 @@ async def test_keys_of_a_searchaccess_that_is_gone_are_taken_away(stage: Stage) 
     await stage.quiet()
     assert not live(stage)
     assert not store(stage).kept, "its secret is of no use to anybody"
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("number", range(6))
+def test_a_former_secret_goes_wherever_that_is_cut_off(fault: Fault, number: int) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, with_key())
+        stage.amend("orders", credential={"store": "main", "name": "renamed", "rotateEvery": "24h", "overlap": "1h"})
+        await stage.quiet()
+        assert {place.name for place in store(stage).kept} == {"orders-elasticsearch", "renamed"}
+        stage.faults.at_write(number, fault)
+        for _ in range(2):
+            await stage.sleep(2 * HOUR)
+            await stage.quiet()
+        assert {place.name for place in store(stage).kept} == {"renamed"}
+        assert [key["id"] for key in live(stage)] == [read(stage, Place("shop", "renamed"))]
+
+        declared = access("orders", grant("orders-*"))["spec"]
+        stage.faults.at_write(number, fault)
+        stage.kubernetes.change(access_key("orders"), lambda raw: raw.update(spec=declared))
+        await stage.quiet()
+        await stage.sleep(HOUR)
+        await stage.quiet()
+        assert not live(stage)
+        assert not store(stage).kept, "no secret without a working key stays"
+        assert stage.ready("orders") == READY
+
+    play()
 
 
 @on_stage

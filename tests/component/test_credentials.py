@@ -249,3 +249,11 @@ async def test_a_rotation_costs_six_requests(stage: Stage) -> None:
     assert [method for method in asked if method != "probe"] == [
         "keys", "look", "lacks", "create_key", "add", "look", "note_key"
     ]  # fmt: skip
+
+
+@on_stage
+async def test_each_sweep_limits_keys_by_what_the_login_may_now(stage: Stage) -> None:
+    await begin(stage, with_key(), with_key("other"), with_key("observed", mode="Observe"))
+    await stage.look_at_everything()
+    [call] = [call for call in stage.faults.calls if call.method == "refresh_keys"]
+    assert set(call.names) == {key["id"] for key in live(stage)}

@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.core.workload import SecretUse, Workload, WorkloadKind
 from searchaccess.ports.errors import PermissionDenied
-from tests.component.credentials import begin, credential, days_pass, live, read, said, with_key
+from tests.component.credentials import HOUR, begin, credential, days_pass, live, read, said, with_key
 from tests.support.googlestate import LOCATION, PROJECT, a_workload
 from tests.support.memory_google import SIDE
 from tests.support.memory_store import MemoryStore
@@ -53,7 +53,6 @@ def test_a_version_by_number_keeps_its_key(kind: WorkloadKind) -> None:
         assert said(stage) == ("True", "RevokeDeferred")
         message = condition_in(stage.get("orders"), "CredentialReady")["message"]
         assert f"version 1: {f'execution {execution}' if execution else f'revision {revision}'}" in message
-        assert "it ends by itself at" in message
         assert stage.ready("orders") == ("True", "InSync")
         assert credential(stage)["phase"] == "Overlap"
 
@@ -123,13 +122,25 @@ async def test_a_workload_that_does_not_exist_has_nothing(stage: Stage) -> None:
 
 
 @on_stage
-async def test_a_pinned_key_ends_by_itself_before_the_newest_one_and_rotation_goes_on(stage: Stage) -> None:
+async def test_a_pinned_key_and_the_newest_one_live_on_and_then_the_rotation_that_waited_is_done(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, uses=pinned(1))
-    first, _ = await two_keys(stage, declared())
-    await days_pass(stage, 50)
-    assert len(live(stage)) <= 2
-    assert first not in {key["id"] for key in live(stage)}
-    assert read(stage) in {key["id"] for key in live(stage)}
+    stage.google.state.deploy(SERVICE, uses=pinned(1))
+    first, second = await two_keys(stage, declared(credential={"rotateEvery": "48h", "overlap": "2h"}))
+    await days_pass(stage, 8)
+    assert {key["id"] for key in live(stage)} == {first, second}
+    assert said(stage) == ("True", "RevokeDeferred")
+    message = condition_in(stage.get("orders"), "CredentialReady")["message"]
+    assert "the next is made when the old one is revoked" in message
+    written = [call for call in stage.faults.writes if call.method == "prolong_keys"]
+    assert 3 <= len(written) <= 10, "once a day"
+    stage.google.state.deploy(SERVICE, uses=pinned(2))
+    await stage.sleep(700)
+    assert {key["id"] for key in live(stage)} == {second, read(stage)} != {second}
+    await stage.sleep(3 * HOUR)
+    assert said(stage) == ("True", "RevokeDeferred"), "the version that is deployed is the old one now"
+    stage.google.state.deploy(SERVICE, uses=pinned(3))
+    await stage.sleep(700)
+    assert [key["id"] for key in live(stage)] == [read(stage)]
 
 
 @on_stage

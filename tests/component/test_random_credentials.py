@@ -7,15 +7,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from searchaccess.api.credentials import PayloadFormat
+from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.access import access_from_object
-from searchaccess.core.canonical import RoleBody
+from searchaccess.core.canonical import RoleBody, role_from_json
 from searchaccess.core.credential import State, Wish
-from searchaccess.core.keys import key_from_json, names_of_keys
 from searchaccess.core.payload import held_key
 from searchaccess.core.rotation import MOST_LIVE
+from searchaccess.core.users import user_roles
 from searchaccess.core.workload import SecretUse
+from searchaccess.engine.context import Knowledge, Session
 from searchaccess.engine.credentials import Credentials, Job
+from searchaccess.engine.issued import Issued
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
 from searchaccess.ports.stores import Place
 from tests.support import memory_elasticsearch, memory_google, memory_store
@@ -61,7 +63,7 @@ class Histories(RuleBasedStateMachine):
         self.time = 1_700_000_000.0
         self.elasticsearch = MemoryElasticsearch(self.faults)
         self.elasticsearch.now = lambda: self.time
-        self.elasticsearch.on_key = self._not_too_many
+        self.elasticsearch.on_key = self.elasticsearch.on_user = self._not_too_many
         self.store = MemoryStore(self.faults, versions=self.versions)
         self.store.put(FOREIGN, "somebody else's value", owner="")
         self.google = MemoryGoogle(self.faults)
@@ -70,6 +72,9 @@ class Histories(RuleBasedStateMachine):
         """The key in the version that Cloud Run has by its number."""
         self.deployed = ""
         """The revision that has it."""
+        cluster: Any = None
+        connection: Any = None
+        self.session = Session(cluster, connection, self.elasticsearch, Knowledge())
         self.wish = Wish(UID, rights("orders-*"), ROTATE, OVERLAP, GRACE, waits_for_users=True)
         self.looked_at = self.time
         self.requests = 0
@@ -80,7 +85,7 @@ class Histories(RuleBasedStateMachine):
 
     def _not_too_many(self, _id: str) -> None:
         live = [raw for raw in self.elasticsearch.live_keys() if raw["username"] != "mallory"]
-        assert len(live) <= MOST_LIVE, "three keys are live"
+        assert len(live) + len(self.elasticsearch.users_now) <= MOST_LIVE, "three are live"
 
     @property
     def job(self) -> Job:
@@ -89,9 +94,9 @@ class Histories(RuleBasedStateMachine):
 
     async def _pass(self, *, withdraw: bool = False) -> None:
         credentials = Credentials(OPERATOR, self.elasticsearch, self.google, lambda: self.time)
-        me = await self.elasticsearch.login()
-        raw = await self.elasticsearch.keys(names_of_keys(OPERATOR))
-        keys = [key for item in raw if (key := key_from_json(item, OPERATOR, me)) and key.owner == UID]
+        self.session.knowledge.user_roles = user_roles(OPERATOR, self.elasticsearch.roles_now)
+        everything = Issued(OPERATOR)  # another one each time, as after a start
+        keys = (await everything.read(self.session, (), everything=True)).get(UID, [])
         if withdraw:
             await credentials.withdraw(self.job, keys)
         else:
@@ -141,7 +146,9 @@ class Histories(RuleBasedStateMachine):
         self.readers = [(key, since) for key, since in self.readers if self.time < since + OVERLAP]
 
     def _live(self) -> set[str]:
-        return {raw["id"] for raw in self.elasticsearch.live_keys()}
+        """Give the ids of keys that work, and the names of users that do: with a role, or without any rights."""
+        users = {name for name, raw in self.elasticsearch.users_now.items() if raw["enabled"]}
+        return {raw["id"] for raw in self.elasticsearch.live_keys()} | users
 
     @rule()
     def somebody_deploys_with_the_newest_version_by_its_number(self) -> None:
@@ -174,6 +181,11 @@ class Histories(RuleBasedStateMachine):
         self.wish = replace(self.wish, rights=rights(index))
         self.look()
 
+    @rule(auth=st.sampled_from([Auth.API_KEY, Auth.PASSWORD]))
+    def somebody_declares_another_kind(self, auth: Auth) -> None:
+        self.wish = replace(self.wish, auth=auth)
+        self.look()
+
     @rule(number=st.integers(0, 5), fault=st.sampled_from(Fault))
     def something_goes_wrong_soon(self, number: int, fault: Fault) -> None:
         self.faults.at_write(number, fault)
@@ -181,7 +193,9 @@ class Histories(RuleBasedStateMachine):
     @rule(
         side=st.sampled_from(SIDES),
         error=st.sampled_from([Unreachable("x"), Throttled("429"), PermissionDenied("403"), LoginRefused("401")]),
-        method=st.sampled_from(["*", "add", "create_key", "note_key", "revoke_keys", "look", "disable"]),
+        method=st.sampled_from(
+            ["*", "add", "create_key", "note_key", "revoke_keys", "look", "disable", "create_user", "replace_roles"]
+        ),
     )
     def something_fails(self, side: str, error: ExternalError, method: str) -> None:
         self.faults.fail(side, error, method)
@@ -205,7 +219,13 @@ class Histories(RuleBasedStateMachine):
         live = sorted(self._live())
         if live:
             self._damage()
-            self.elasticsearch.invalidate_keys([live[number % len(live)]])
+            one = live[number % len(live)]
+            if one in self.elasticsearch.users_now and number == 0:
+                self.elasticsearch.users_now[one]["enabled"] = False
+            elif one in self.elasticsearch.users_now:
+                self.elasticsearch.remove_user(one)
+            else:
+                self.elasticsearch.invalidate_keys([one])
 
     @rule(state=st.sampled_from([State.DISABLED, State.DESTROYED]), number=st.integers(0, 3))
     def somebody_disables_a_version(self, state: State, number: int) -> None:
@@ -227,8 +247,19 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def somebody_changes_a_keys_rights(self) -> None:
-        for key_id in self._live():
-            self.elasticsearch.keys_now[key_id]["role_descriptors"] = {"mine": {"cluster": ["all"]}}
+        for raw in self.elasticsearch.live_keys():
+            self.elasticsearch.keys_now[raw["id"]]["role_descriptors"] = {"mine": {"cluster": ["all"]}}
+        for raw in self.elasticsearch.users_now.values():
+            raw["roles"] = ["superuser"]
+
+    @rule()
+    def somebody_deletes_or_changes_the_roles_of_users(self) -> None:
+        for number, (name, raw) in enumerate(list(self.elasticsearch.roles_now.items())):
+            if number % 2:
+                self.elasticsearch.remove_role(name)
+            else:
+                # What is no longer marked as ours would be left alone when its user is gone.
+                self.elasticsearch.write_role(name, {"cluster": ["all"], "metadata": raw["metadata"]})
 
     @rule(placed=st.booleans())
     def somebody_makes_a_key_that_looks_like_ours(self, *, placed: bool) -> None:
@@ -247,7 +278,8 @@ class Histories(RuleBasedStateMachine):
         self.look()
 
     def _requested(self) -> set[str]:
-        return {raw["metadata"]["requested"] for raw in self.elasticsearch.live_keys()}
+        working = [*self.elasticsearch.live_keys(), *self.elasticsearch.users_now.values()]
+        return {raw["metadata"]["requested"] for raw in working}
 
     # What must be true
 
@@ -257,11 +289,14 @@ class Histories(RuleBasedStateMachine):
             assert self.time >= since + OVERLAP or key_id in self._live(), f"{key_id} ended too early"
 
     @invariant()
-    def what_cloud_run_hands_out_works_until_it_expires(self) -> None:
+    def what_cloud_run_hands_out_works(self) -> None:
+        """Unless the operator was away for more than a day, or it is another login's key, which it cannot prolong."""
         serving = {item.revision for item in self.google.state.workloads[SERVICE].serving}
-        if self.pinned and self.deployed in serving and self.pinned not in self._live():
-            expires = self.elasticsearch.keys_now[self.pinned]["expiration"] / 1000
-            assert self.time >= expires, f"{self.pinned} ended although a revision has it"
+        key = self.elasticsearch.keys_now.get(self.pinned)
+        theirs = key is not None and key["username"] != self.elasticsearch.me.username
+        if theirs or self.time > self.looked_at + DAY or self.deployed not in serving:
+            self.pinned = ""
+        assert not self.pinned or self.pinned in self._live(), f"{self.pinned} ended although a revision has it"
 
     @invariant()
     def nothing_foreign_is_touched(self) -> None:
@@ -285,15 +320,13 @@ class Histories(RuleBasedStateMachine):
             self.time += OVERLAP + 1
             assert self._try()
         self.readers = []
-        live = self.elasticsearch.live_keys()
-        assert len(live) == 1, [raw["metadata"] for raw in live]
-        [key] = live
-        assert key["username"] == self.elasticsearch.me.username
-        assert set(key["role_descriptors"]) == {"searchaccess"}
-        assert key["metadata"]["requested"] == self.wish.requested
+        live = self._live()
+        assert len(live) == 1, live
+        assert self._requested() == {self.wish.requested}
         value = self.store.newest(PLACE)
         assert value is not None
-        assert held_key(value) == key["id"]
+        assert {held_key(value)} == live
+        self._expect_right_kind(held_key(value))
         enabled = [version for version in self.store.kept[PLACE].secret.versions if version.state is State.ENABLED]
         assert len(enabled) == 1
         before = len(self.faults.writes)
@@ -301,11 +334,26 @@ class Histories(RuleBasedStateMachine):
         assert len(self.faults.writes) == before, "quiet: nothing more is written"
         self.whole = True
 
+    def _expect_right_kind(self, one: str) -> None:
+        if self.wish.auth is Auth.PASSWORD:
+            assert set(self.elasticsearch.roles_now) == set(self.elasticsearch.users_now) == {one}
+            assert self.elasticsearch.users_now[one]["roles"] == [one]
+            given = replace(role_from_json(self.elasticsearch.roles_now[one]), description="")
+        else:
+            assert not self.elasticsearch.roles_now
+            key = self.elasticsearch.keys_now[one]
+            assert key["username"] == self.elasticsearch.me.username
+            assert set(key["role_descriptors"]) == {"searchaccess"}
+            given = role_from_json(key["role_descriptors"]["searchaccess"])
+        assert given.same_as(self.wish.rights)
+
     def teardown(self) -> None:
         try:
             self.all_is_well()
             assert self._try(withdraw=True)
             assert not self._live()
+            assert not self.elasticsearch.users_now
+            assert not self.elasticsearch.roles_now
             assert PLACE not in self.store.kept
         finally:
             self.runner.close()

@@ -92,8 +92,7 @@ class RealObjects(KubernetesSide):
     @staticmethod
     def install(servers: KubernetesServers) -> None:
         """Make our kinds and the operator's ServiceAccount."""
-        servers.run_kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        servers.run_kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+        servers.install_kinds(ROOT / "crds")
         servers.run_kubectl("apply", "-f", str(ROOT / "deploy" / "operator.yaml"))
 
     @classmethod

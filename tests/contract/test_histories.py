@@ -22,12 +22,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
-from searchaccess.api.credentials import PayloadFormat
+from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.access import access_from_object
 from searchaccess.core.credential import Wish
 from searchaccess.core.keys import key_from_json, names_of_keys
 from searchaccess.core.ownership import Operator
+from searchaccess.core.users import names_of_users
 from searchaccess.engine.credentials import Credentials, Job
+from searchaccess.engine.issued import read_users
 from searchaccess.ports.errors import ExternalError, Unreachable
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.test_keys import connect, install_makers, rights_to
@@ -43,7 +45,10 @@ from tests.support.world import access, grant
 NUMBER = "SEARCHACCESS_TEST_HISTORIES"
 """How many for each store. Every write waits for Elasticsearch's refresh of a second: some seconds a rotation."""
 DAY = 86400.0
-WRITES = {"create_key", "update_keys", "note_key", "revoke_keys", "add", "disable", "destroy", "remove"}
+WRITES = {
+    "create_key", "update_keys", "note_key", "revoke_keys", "create_user", "note_user", "delete_users", "replace_roles",
+    "delete_roles", "add", "disable", "destroy", "remove",
+}  # fmt: skip
 
 
 class Interrupted:
@@ -159,6 +164,7 @@ class Histories(RuleBasedStateMachine):
         me = await self.port.login()
         found = await self.port.keys(names_of_keys(self.operator))
         keys = [key for item in found if (key := key_from_json(item, self.operator, me))]
+        keys += (await read_users(self.port, self.operator))[0]
         await (credentials.withdraw(job, keys) if withdraw else credentials.keep(job, keys))
 
     def _try(self, *, withdraw: bool = False) -> bool:
@@ -172,10 +178,19 @@ class Histories(RuleBasedStateMachine):
 
     def _live(self) -> set[str]:
         options = {"name": names_of_keys(self.operator), "active_only": "true"}
-        return {item["id"] for item in self.admin.get("/_security/api_key", params=options).json()["api_keys"]}
+        keys = {item["id"] for item in self.admin.get("/_security/api_key", params=options).json()["api_keys"]}
+        query = {"query": {"prefix": {"username": names_of_users(self.operator)}}, "size": 100}
+        users = self.admin.request("GET", "/_security/_query/user", json=query).raise_for_status().json()["users"]
+        return keys | {item["username"] for item in users}
+
+    def _roles(self) -> set[str]:
+        ours = self.operator.role_name("")
+        return {name for name in self.admin.get("/_security/role").json() if name.startswith(ours)}
 
     def _works(self, encoded: str) -> bool:
-        headers = {"Authorization": f"ApiKey {encoded}"}
+        """Say whether a value lets a consumer in: an API key's, or a user's with its password."""
+        is_user = base64.b64decode(encoded).startswith(b"searchaccess.")
+        headers = {"Authorization": f"{'Basic' if is_user else 'ApiKey'} {encoded}"}
         answer = httpx.get(
             f"{self.outside.elasticsearch.url}/keys-*/_count",
             headers=headers,
@@ -200,6 +215,11 @@ class Histories(RuleBasedStateMachine):
         self.wish = replace(self.wish, requested=f"request-{self.requests}")
         self.look()
 
+    @rule(auth=st.sampled_from([Auth.API_KEY, Auth.PASSWORD]))
+    def somebody_declares_another_kind(self, auth: Auth) -> None:
+        self.wish = replace(self.wish, auth=auth)
+        self.look()
+
     @rule(number=st.integers(0, 4), fault=st.sampled_from(Fault))
     def a_rotation_is_cut_off(self, number: int, fault: Fault) -> None:
         self.plan.add(number, fault)
@@ -213,8 +233,11 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def somebody_invalidates_a_key(self) -> None:
         self.whole = False
-        for key_id in sorted(self._live())[:1]:
-            self.admin.request("DELETE", "/_security/api_key", json={"ids": [key_id]}).raise_for_status()
+        for one in sorted(self._live())[:1]:
+            if one.startswith("searchaccess."):
+                self.admin.put(f"/_security/user/{one.replace('/', '%2F')}/_disable").raise_for_status()
+            else:
+                self.admin.request("DELETE", "/_security/api_key", json={"ids": [one]}).raise_for_status()
 
     @invariant()
     def what_consumers_read_works(self) -> None:
@@ -232,9 +255,11 @@ class Histories(RuleBasedStateMachine):
             assert self._try(), self.error
             value = self.outside.newest(self.place)
             assert value is not None
-            assert self._live() == {value["id"]}
+            assert self._live() == {value.get("id", value.get("username"))}
+            assert self._roles() == ({value["username"]} if self.wish.auth is Auth.PASSWORD else set())
             assert self._try(withdraw=True), self.error
             assert not self._live()
+            assert not self._roles()
             assert self.outside.newest(self.place) is None
             assert not any(self._works(encoded) for encoded in self.spent), "no key that ever was read works"
         finally:

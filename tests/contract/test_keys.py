@@ -4,6 +4,7 @@ import base64
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,40 @@ async def test_descriptors_that_somebody_changed_are_seen(
             assert key is not None
             assert not key.rights.same_as(rights_to("keys-*"))
             assert not key.rights.same_as(RoleBody())
+
+
+async def test_a_key_is_prolonged_from_now_and_the_rest_stays(search: ElasticsearchSide, operator: Operator) -> None:
+    key_id = await make(search, operator)
+    before = (await read(search, operator))[key_id]
+    written = await search.port.prolong_keys([key_id], 10 * HOUR)
+    assert written.changed == {key_id}
+    key = (await read(search, operator))[key_id]
+    assert key.expires is not None
+    assert before.expires is not None
+    assert key.expires - before.expires == pytest.approx(9 * HOUR, abs=60)
+    assert replace(key, expires=before.expires) == before
+    await search.port.revoke_keys([key_id])
+    assert set((await search.port.prolong_keys([key_id], HOUR)).refused) == {key_id}
+
+
+def give_maker(server: ElasticsearchServer, role: dict[str, Any]) -> None:
+    with server.client() as client:
+        client.put("/_security/role/key-maker", json=role).raise_for_status()
+
+
+async def test_a_login_that_loses_rights_takes_them_from_its_keys(
+    maker: ElasticsearchClient, elasticsearch_server: ElasticsearchServer
+) -> None:
+    key_id, encoded = await a_key(maker, rights_to("keys-*"))
+    assert (await maker.refresh_keys([key_id])).unchanged == {key_id}, "nothing is written"
+    give_maker(elasticsearch_server, OPERATOR_ROLE)
+    try:
+        assert search_with(elasticsearch_server, encoded, "keys-1").status_code == 200
+        assert (await maker.refresh_keys([key_id])).changed == {key_id}
+        assert search_with(elasticsearch_server, encoded, "keys-1").status_code == 403
+    finally:
+        give_maker(elasticsearch_server, KEYS_ROLE)
+    assert (await maker.refresh_keys([key_id])).changed == {key_id}
+    assert search_with(elasticsearch_server, encoded, "keys-1").status_code == 200
+    await maker.revoke_keys([key_id])
+    assert set((await maker.refresh_keys([key_id])).refused) == {key_id}

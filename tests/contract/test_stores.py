@@ -12,7 +12,7 @@ import pytest
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import FIELD_MANAGER, KEY, KubernetesSecrets
-from searchaccess.api.credentials import PayloadFormat
+from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.credential import Slot, Version
 from searchaccess.core.ownership import Operator
 from searchaccess.core.payload import build_payload
@@ -30,7 +30,9 @@ OPERATOR = Operator("default", "kube-system")
 
 
 def payload(key_id: str = "key-1") -> Sealed:
-    return build_payload(PayloadFormat.JSON, key_id, Sealed("s3cret"), "https://es", "2026-01-01T00:00:00Z")
+    return build_payload(
+        PayloadFormat.JSON, Auth.API_KEY, key_id, Sealed("s3cret"), "https://es", "2026-01-01T00:00:00Z"
+    )
 
 
 class Side(ABC):

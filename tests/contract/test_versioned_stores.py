@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.cloud.secretmanager_v1 import SecretVersion
 from google.oauth2.credentials import Credentials
 
 from searchaccess.adapters.googlecloud.account import OperatorAccount
@@ -189,9 +190,9 @@ async def test_older_versions_stay_and_all_are_listed(side: Side) -> None:
 
 
 async def test_versions_are_disabled_and_destroyed_and_that_is_done_once(side: Side) -> None:
-    found = await fill(side, 3)
+    await fill(side, 3)
     for _ in range(2):
-        await side.store.disable(PLACE, found.secret, [1, 2])
+        await side.store.disable(PLACE, (await look(side)).secret, [1, 2])
     found = await look(side)
     states = {version.number: version.state for version in found.secret.versions}
     assert states == {1: State.DISABLED, 2: State.DISABLED, 3: State.ENABLED}
@@ -306,6 +307,20 @@ async def test_checksums_are_sent_and_checked(
     with pytest.raises(Unexpected, match="CRC32C"):
         await google.read(PLACE, 1)
     assert json.loads(server.newest(PROJECT, PLACE.name) or "")["id"] == "key-1"
+
+
+async def test_a_version_that_somebody_changed_meanwhile_is_not_touched(
+    google: GoogleSecrets, server: SecretManagerServer
+) -> None:
+    await google.add(PLACE, OWNER, None, 1, payload())
+    found = await google.look(PLACE)
+    assert found is not None
+    server.set_state(PROJECT, PLACE.name, 1, SecretVersion.State.DISABLED)
+    with pytest.raises(Conflict):
+        await google.destroy(PLACE, found.secret, [1])
+    found = await google.look(PLACE)
+    assert found is not None
+    assert found.secret.versions == (Version(1, State.DISABLED),)
 
 
 async def test_a_destruction_that_waits_is_not_asked_for_again(

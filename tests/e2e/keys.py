@@ -35,9 +35,8 @@ def declare_keys(world: World) -> None:
 
 def with_key(name: str, **more: Any) -> dict[str, Any]:
     credential = {"store": "main", "name": f"{name}-elasticsearch", "overlap": "10s"} | more.pop("credential", {})
-    return access(
-        name, more.pop("granted", grant("orders-*")), cluster=CLUSTER, auth="ApiKey", credential=credential, **more
-    )
+    spec = {"cluster": CLUSTER, "auth": "ApiKey", "credential": credential} | more
+    return access(name, spec.pop("granted", grant("orders-*")), **spec)
 
 
 def secret(world: World, name: str) -> dict[str, Any]:
@@ -49,15 +48,15 @@ def secret(world: World, name: str) -> dict[str, Any]:
     return dict(json.loads(base64.b64decode(json.loads(text)["data"]["credential"])))
 
 
-def client_with(world: World, encoded: str) -> httpx.Client:
+def client_with(world: World, encoded: str, scheme: str = "ApiKey") -> httpx.Client:
     server = world.elasticsearch
-    headers = {"Authorization": f"ApiKey {encoded}"}
+    headers = {"Authorization": f"{scheme} {encoded}"}
     return httpx.Client(base_url=server.url, verify=server._trust(), headers=headers, timeout=30)
 
 
 @contextmanager
 def busy_caller(world: World, read: Callable[[], dict[str, Any]], times: int) -> Iterator[tuple[set[str], list[int]]]:
-    """Call Elasticsearch without a pause or a back-off; give the ids of keys that were used, and what was refused.
+    """Call Elasticsearch without a pause or a back-off; give which keys or users it was, and what was refused.
 
     Args:
         world: where.
@@ -71,8 +70,9 @@ def busy_caller(world: World, read: Callable[[], dict[str, Any]], times: int) ->
     def call() -> None:
         while not stop.is_set():
             value = read()
-            used.add(value["id"])
-            with closing(client_with(world, value["encoded"])) as client:
+            used.add(value.get("id") or value["username"])
+            scheme = "Basic" if "password" in value else "ApiKey"
+            with closing(client_with(world, value["encoded"], scheme)) as client:
                 for _ in range(times):
                     answer = client.get("/orders-*/_search")
                     if answer.status_code != httpx.codes.OK:

@@ -1,11 +1,13 @@
 """What is wrong with a SearchCluster is told there and on its accesses; nothing is granted; what it was recovers."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import QUICK
+from tests.e2e.keys import STORES, client_with, secret, with_key
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.processes import free_port
 from tests.support.operatorprocess import ROOT
@@ -220,12 +222,15 @@ def test_a_second_searchcluster_for_the_same_elasticsearch_does_nothing_and_can_
     assert world.mapping() == mapping
 
 
-def test_a_basic_licence_is_told_before_anything_is_written(world: World) -> None:
+def test_a_basic_licence_is_told_before_anything_is_written_and_passwords_need_none(world: World) -> None:
     with LocalElasticsearch(issuer=world.elasticsearch.issuer, license="basic", heap="512m") as server:
         there = World(world.kubernetes, server, world.folder)
         there.install()
+        there.kubernetes.run_kubectl("apply", "-n", "shop", "-f", str(ROOT / "deploy" / "kubernetes-store.yaml"))
+        there.admin.put("/orders-1/_doc/1?refresh=true", json={"total": 12}).raise_for_status()
         there.apply(
-            there.cluster("basic", drift=QUICK),
+            there.cluster("basic", drift=QUICK, secretStores=STORES),
+            with_key("basic-user", auth="Password", cluster="basic"),
             access("basic-plain", grant("orders-*"), cluster="basic"),
             access("basic-where", grant("orders-*", where={"match_all": {}}), cluster="basic"),
             access("basic-fields", grant("orders-*", fields={"exclude": ["ssn"]}), cluster="basic"),
@@ -239,6 +244,9 @@ def test_a_basic_licence_is_told_before_anything_is_written(world: World) -> Non
             assert condition_in(found, "Stalled")["status"] == "True"
             assert not there.role(f"basic-{name}")
         assert not there.mapping()
-        for name in ("plain", "where", "fields"):
+        there.until_reason("basic-user", "InSync", status="True", within=WITHIN)
+        with closing(client_with(there, secret(there, "basic-user")["encoded"], "Basic")) as client:
+            assert client.get("/orders-*/_search").json()["hits"]["total"]["value"] == 1
+        for name in ("plain", "where", "fields", "user"):
             there.delete(f"basic-{name}")
         delete_cluster(there, "basic")

@@ -7,11 +7,11 @@ from tests.integration.vault_cases import accept_vault, reject_vault, vault
 
 CREDENTIAL = {"store": "main", "name": "orders-elasticsearch"}
 
-_TOGETHER = "auth: ApiKey and credential belong together: write both, or neither"
+_TOGETHER = "auth: ApiKey or Password and credential belong together: write both, or neither"
 _STORE = "write the name of one of the SearchCluster's secretStores, such as main"
 _SECRET = "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch"
 _OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
-_ORPHAN = "a key that nobody rotates or revokes must not stay"
+_ORPHAN = "nobody would rotate or revoke what stays"
 
 
 def _with(**changes: Any) -> dict[str, Any]:
@@ -22,9 +22,12 @@ def _with(**changes: Any) -> dict[str, Any]:
 def reject_credentials(cases: Cases) -> None:
     """Add every rule and every limit, broken."""
     cases.access("an API key without a credential", {"auth": "ApiKey"}, _TOGETHER)
+    cases.access("a password without a credential", {"auth": "Password"}, _TOGETHER)
     cases.access("a credential for tokens", {"credential": CREDENTIAL}, _TOGETHER)
-    cases.access("an unknown auth", _with() | {"auth": "Password1"}, 'values: "IdentityToken", "ApiKey"')
+    cases.access("an unknown auth", _with() | {"auth": "Password1"}, 'values: "IdentityToken", "ApiKey", "Password"')
     cases.access("a key that is left behind", _with() | {"deletionPolicy": "Orphan"}, _ORPHAN)
+    left = _with() | {"auth": "Password", "deletionPolicy": "Orphan"}
+    cases.access("a user that is left behind", left, _ORPHAN)
     for field, texts, says, most in (
         ("store", ("", "Main", "a_b", "-a", "a-", "a.b"), _STORE, 63),
         ("name", ("", "Orders", "a_b", "-a", "a/b", "a-"), _SECRET, 253),
@@ -98,6 +101,7 @@ def _reject_google(cases: Cases) -> None:
 def accept_credentials(cases: Cases) -> None:
     """Add what must be taken."""
     cases.access("an API key", _with())
+    cases.access("a password", _with(format="Encoded") | {"auth": "Password"})
     cases.access("an API key with everything set", _with(
         store="a" * 63, name="a." * 126 + "a", format="Encoded", rotateEvery="8760h", overlap="720h", gracePeriod="0s",
         revoke="AfterOverlap",

@@ -223,13 +223,13 @@ def test_the_api_server_goes_and_comes_back(field: Arena, record_property: Calla
     with Supervisor(field.operator(proxied=False)).running() as supervisor:
         field.until_in_sync(5)
         field.until_quiet()
-        field.world.kubernetes.stop_apiserver()
+        field.kubernetes.stop_apiserver()
         # Elasticsearch is kept as declared meanwhile: it needs nobody's answer.
         role = field.world.role("svc-0")
         field.world.write_role("svc-0", role | {"cluster": ["all"]})
         eventually(lambda: field.world.role("svc-0") == role, within=PATIENCE, every=0.2, what="drift is healed")
         exits_while_away = supervisor.exits
-        field.world.kubernetes.start_apiserver()
+        field.kubernetes.start_apiserver()
         field.world.apply(access("svc-5", grant("orders-*")))
         field.world.patch("svc-1", {"spec": {"grants": [grant("edited-*")]}})
         field.world.delete("svc-2", wait=False)
@@ -247,18 +247,18 @@ def test_the_api_server_goes_and_comes_back(field: Arena, record_property: Calla
 def test_started_before_the_api_server_it_waits(field: Arena) -> None:
     field.world.apply(field.cluster(), access("svc", grant("orders-*")))
     supervisor = Supervisor(field.operator(proxied=False))
-    field.world.kubernetes.stop_apiserver()
+    field.kubernetes.stop_apiserver()
     try:
         with supervisor.running():
             eventually(
-                lambda: "cannot read the namespace" in supervisor.process.output(), within=PATIENCE, what="tries"
+                lambda: "the namespace kube-system" in supervisor.process.output(), within=PATIENCE, what="tries"
             )
-            field.world.kubernetes.start_apiserver()
+            field.kubernetes.start_apiserver()
             field.until_in_sync(1)
             assert supervisor.exits == 0
     except BaseException:
         with suppress(Exception):
-            field.world.kubernetes.start_apiserver()
+            field.kubernetes.start_apiserver()
         raise
     assert field.elasticsearch.count(reads_roles) >= 1
     assert not field.api.since(0, of_accesses)

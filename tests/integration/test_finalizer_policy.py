@@ -18,8 +18,7 @@ POLICY = str(ROOT / "deploy" / "finalizer-policy.yaml")
 @pytest.fixture
 def policy(kubernetes_servers: KubernetesServers) -> Iterator[KubernetesServers]:
     kubectl = kubernetes_servers.run_kubectl
-    kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+    kubernetes_servers.install_kinds(ROOT / "crds")
     kubectl("apply", "-f", POLICY)
     eventually(lambda: FINALIZER in finalizers_of(dry_run(kubernetes_servers)), within=30, every=0.5)
     yield kubernetes_servers

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.reasons import CONDITION_DOCS, REASON_DOCS, ConditionType, Reason
+from searchaccess.cli.argopage import FOLDER
+from searchaccess.cli.chartpage import CHART
 from searchaccess.cli.generate import command, crd_yaml, generate, stale_files
 from searchaccess.core.actions import ACTIONS, CLUSTER_ACTIONS
 
@@ -38,7 +40,17 @@ def test_committed_files_say_what_the_code_says() -> None:
     assert stale_files(ROOT) == [], "run make generate"
 
 
+def _copy_sources(root: Path) -> None:
+    """Copy what is no code and something is made from."""
+    (root / CHART).mkdir(parents=True)
+    (root / CHART / "values.yaml").write_text((ROOT / CHART / "values.yaml").read_text())
+    (root / FOLDER).mkdir(parents=True)
+    for file in (ROOT / FOLDER).glob("*.lua"):
+        (root / FOLDER / file.name).write_text(file.read_text())
+
+
 def test_check_names_missing_and_edited_files_and_changes_nothing(tmp_path: Path) -> None:
+    _copy_sources(tmp_path)
     assert CliRunner().invoke(app, [str(tmp_path)]).exit_code == 0
     edited, missing = tmp_path / "docs" / "api.md", tmp_path / "crds" / "searchaccesses.yaml"
     edited.write_text("by hand", encoding="utf-8")
@@ -53,6 +65,7 @@ def test_check_names_missing_and_edited_files_and_changes_nothing(tmp_path: Path
 
 
 def test_what_was_written_passes_the_check(tmp_path: Path) -> None:
+    _copy_sources(tmp_path)
     assert CliRunner().invoke(app, [str(tmp_path)]).exit_code == 0
     done = CliRunner().invoke(app, [str(tmp_path), "--check"])
     assert (done.exit_code, done.output) == (0, "")

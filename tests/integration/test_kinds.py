@@ -55,9 +55,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(kubernetes_servers: KubernetesServers) -> Server:
     for plural in CRDS:
-        path = ROOT / "crds" / f"{plural}.yaml"
-        kubernetes_servers.run_kubectl("apply", "--server-side", "-f", str(path))
-        kubernetes_servers.run_kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(path))
+        kubernetes_servers.install_kinds(ROOT / "crds" / f"{plural}.yaml")
     kubernetes_servers.run_kubectl("create", "namespace", NAMESPACE)
     return Server(kubernetes_servers)
 

@@ -25,8 +25,13 @@ from tests.support.world import OPERATOR_PASSWORD, SYSTEM, access, grant
 
 pytestmark = pytest.mark.timeout(600)
 
-OVERLAP = 15
+OVERLAP = 10
 ROTATIONS = 4
+
+
+def name_of(value: dict[str, Any]) -> str:
+    """Give the id of the key, or the name of the user, that a secret holds."""
+    return str(value.get("id") or value["username"])
 
 
 class Caller(threading.Thread):
@@ -39,19 +44,20 @@ class Caller(threading.Thread):
         self._stopped = threading.Event()
         self.answers: dict[int, int] = {}
         self.values: dict[str, str] = {}
-        """Secret parts by id of the key."""
+        """Secret parts by id of the key or name of the user."""
 
     def read(self) -> dict[str, Any]:
         options = ("-n", "shop", "-o", "jsonpath={.data.credential}")
         text = self._field.world.kubernetes.run_kubectl("get", "secret", self._name, *options).stdout
         value = dict(json.loads(base64.b64decode(text)))
-        self.values[value["id"]] = value["api_key"]
+        self.values[name_of(value)] = value.get("api_key") or value["password"]
         return value
 
     def run(self) -> None:
         server = self._field.world.elasticsearch
         while not self._stopped.is_set():
-            headers = {"Authorization": f"ApiKey {self.read()['encoded']}"}
+            value = self.read()
+            headers = {"Authorization": f"{'Basic' if 'password' in value else 'ApiKey'} {value['encoded']}"}
             with closing(httpx.Client(base_url=server.url, verify=server._trust(), headers=headers)) as client:
                 for _ in range(100):
                     status = client.get("/orders-1/_search").status_code
@@ -88,6 +94,8 @@ def test_killed_at_any_moment_of_a_rotation_no_caller_is_refused(
                 fault = Fault(drop=before, lose_reply=not before, times=1, hook=supervisor.kill)
                 exits = supervisor.exits
                 with side.fault(fault, nth(number)):
+                    if rotation == ROTATIONS // 2:
+                        world.patch("rotated", {"spec": {"auth": "Password"}})
                     world.annotate("rotated", "rotate-requested-at", f"rotation-{rotation}")
                     eventually(partial(_is_done, field, rotation), within=PATIENCE, every=0.5)
                 if fault.hits:
@@ -95,11 +103,12 @@ def test_killed_at_any_moment_of_a_rotation_no_caller_is_refused(
                     supervisor.until_restarted(exits)
         finally:
             caller.stop()
-        live = _live_keys(field)
-        newest = caller.read()["id"]
+        live = _live(field)
+        newest = name_of(caller.read())
     record_property("crashes", struck)
     assert struck, "it was killed at least once"
     assert set(caller.answers) == {200}, caller.answers
+    assert newest.startswith("searchaccess."), "it is a user in the end"
     assert live == [newest]
     assert len(caller.values) > ROTATIONS / 2
     assert leaks(field.texts(), caller.values.values()) == []
@@ -110,6 +119,10 @@ def _is_done(field: Arena, rotation: int) -> bool:
     return (status.get("rotationRequest"), status.get("phase")) == (f"rotation-{rotation}", "Active")
 
 
-def _live_keys(field: Arena) -> list[str]:
-    params = {"active_only": "true", "name": f"searchaccess.{field.world.instance}.*"}
-    return [key["id"] for key in field.world.admin.get("/_security/api_key", params=params).json()["api_keys"]]
+def _live(field: Arena) -> list[str]:
+    """Give keys and users that work."""
+    admin, prefix = field.world.admin, f"searchaccess.{field.world.instance}."
+    params = {"active_only": "true", "name": f"{prefix}*"}
+    keys = admin.get("/_security/api_key", params=params).raise_for_status().json()["api_keys"]
+    users = admin.get("/_security/user").raise_for_status().json()
+    return [key["id"] for key in keys] + [name for name in users if name.startswith(prefix)]

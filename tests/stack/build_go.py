@@ -1,11 +1,13 @@
-"""Builds the smaller servers from their Go modules."""
+"""Builds the smaller servers and tools from their Go modules."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.stack.build import BuildDisplay, BuildError, require_tool, require_version, run_tool
-from tests.stack.cache import BuildInputs, ensure_entry, files_under
+from tests.stack.cache import BuildInputs, cache_root, ensure_entry, files_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class GoProgram:
     """The module whose version is the program's."""
     package: str
     binary: str
+    data: tuple[str, ...] = ()
+    """Files of that module which are kept beside the program."""
 
     def inputs(self) -> BuildInputs:
         file = self.folder / "go.mod"
@@ -35,6 +39,25 @@ SECRET_MANAGER = GoProgram(
     "Secret Manager", _HERE / "secretmanager", _EMULATOR, f"{_EMULATOR}/cmd/server", "server"
 )  # fmt: skip
 
+HELM = GoProgram("Helm", _HERE / "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm", "helm")
+_PROMETHEUS = "github.com/prometheus/prometheus"
+PROMTOOL = GoProgram("promtool", _HERE / "promtool", _PROMETHEUS, f"{_PROMETHEUS}/cmd/promtool", "promtool")
+_SCORE = "github.com/zegl/kube-score"
+KUBE_SCORE = GoProgram("kube-score", _HERE / "kubescore", _SCORE, f"{_SCORE}/cmd/kube-score", "kube-score")
+_MANIFESTS = ("crds/application-crd.yaml", "crds/appproject-crd.yaml", "base/config/argocd-cm.yaml")
+ARGOCD = GoProgram(
+    "Argo CD",
+    _HERE / "argocd",
+    "github.com/argoproj/argo-cd/v3",
+    "./cmd/argocd",
+    "argocd",
+    tuple(f"manifests/{name}" for name in _MANIFESTS),
+)
+
+
+def is_built(program: GoProgram) -> bool:
+    return (cache_root() / program.inputs().key()).is_dir()
+
 
 def ensure_program(program: GoProgram, display: BuildDisplay | None = None) -> Path:
     """The program in the cache, built on first use."""
@@ -46,5 +69,10 @@ def ensure_program(program: GoProgram, display: BuildDisplay | None = None) -> P
         flags = ["-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", f"{target}/"]
         with (display or BuildDisplay()).step(f"Building {program.name} {inputs.version} (minutes, only once)"):
             run_tool([go, "build", *flags, program.package], cwd=program.folder)
+            if program.data:
+                find = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", program.requires]
+                module = subprocess.run(find, cwd=program.folder, capture_output=True, text=True, check=True).stdout
+                for name in program.data:
+                    shutil.copyfile(Path(module.strip()) / name, target / Path(name).name)
 
     return ensure_entry(inputs, build) / program.binary

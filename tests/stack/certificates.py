@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +23,14 @@ class ServerCertificate:
     key_file: Path
 
 
-def write_server_certificate(folder: Path) -> ServerCertificate:
-    """Make a new authority and a certificate of it for 127.0.0.1 and localhost."""
+def write_server_certificate(folder: Path, names: Sequence[str] = ()) -> ServerCertificate:
+    """Make a new authority and a certificate of it for 127.0.0.1, localhost and further names."""
     folder.mkdir(parents=True, exist_ok=True)
     files = ServerCertificate(folder / "ca.crt", folder / "server.crt", folder / "server.key")
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
-    server = _server(server_key.public_key(), authority, authority_key)
+    server = _server(server_key.public_key(), authority, authority_key, names)
     files.ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     files.certificate_file.write_bytes(server.public_bytes(serialization.Encoding.PEM))
     files.key_file.touch(mode=0o600)
@@ -66,9 +67,12 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _server(
-    public_key: ec.EllipticCurvePublicKey, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
+    public_key: ec.EllipticCurvePublicKey,
+    authority: x509.Certificate,
+    authority_key: ec.EllipticCurvePrivateKey,
+    names: Sequence[str],
 ) -> x509.Certificate:
-    addresses = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, ("localhost", *names))]
     issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     return (
         _builder(_name("searchaccess test server"), authority.subject, public_key)

@@ -76,6 +76,21 @@ class ElasticsearchServer(ABC):
         return ssl.create_default_context(cafile=str(self.ca_file))
 
 
+def realm_settings() -> dict[str, Any]:
+    """Settings of the JWT realm that trusts the keys in `jwks.json`."""
+    realm = f"xpack.security.authc.realms.jwt.{ElasticsearchServer.realm}"
+    return {
+        f"{realm}.order": 1,
+        f"{realm}.token_type": "id_token",
+        f"{realm}.client_authentication.type": "none",
+        f"{realm}.allowed_issuer": DEFAULT_ISSUER,
+        f"{realm}.allowed_audiences": [ElasticsearchServer.audience],
+        f"{realm}.allowed_signature_algorithms": ["RS256"],
+        f"{realm}.claims.principal": "email",
+        f"{realm}.pkc_jwkset_path": "jwks.json",
+    }
+
+
 class LocalElasticsearch(ElasticsearchServer):
     """A node of our own on a free loopback port; any number may run at once.
 
@@ -181,7 +196,6 @@ class LocalElasticsearch(ElasticsearchServer):
         shutil.copy(_LOG_CONFIGURATION, config)
 
     def _default_settings(self, licence: License, *, audit: bool) -> dict[str, Any]:
-        realm = f"xpack.security.authc.realms.jwt.{self.realm}"
         return {
             "cluster.name": _CLUSTER_NAME,
             "node.name": "node-0",
@@ -200,14 +214,7 @@ class LocalElasticsearch(ElasticsearchServer):
             "xpack.security.http.ssl.enabled": True,
             "xpack.security.http.ssl.certificate": str(self._certificate.certificate_file),
             "xpack.security.http.ssl.key": str(self._certificate.key_file),
-            f"{realm}.order": 1,
-            f"{realm}.token_type": "id_token",
-            f"{realm}.client_authentication.type": "none",
-            f"{realm}.allowed_issuer": DEFAULT_ISSUER,
-            f"{realm}.allowed_audiences": [self.audience],
-            f"{realm}.allowed_signature_algorithms": ["RS256"],
-            f"{realm}.claims.principal": "email",
-            f"{realm}.pkc_jwkset_path": "jwks.json",
+            **realm_settings(),
         }
 
 

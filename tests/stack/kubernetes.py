@@ -1,8 +1,12 @@
 """A real Kubernetes control plane: etcd, kube-apiserver with RBAC, kube-controller-manager."""
 
+import base64
+import os
 import secrets
 import ssl
 import subprocess
+import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,18 +16,137 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.stack.build import require_tool
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.certificates import write_server_certificate
 from tests.stack.processes import ProcessGroup, free_port
 from tests.stack.workspace import Workspace
 
+_EXTERNAL_VARIABLE = "SEARCHACCESS_TEST_KUBECONFIG"
 _START_SECONDS = 60.0
+_KINDS_SECONDS = 30.0
+_POLL_SECONDS = 0.1
 # It waits for every open watch to end; its data is etcd's, so that ending it the hard way loses nothing.
 _APISERVER_STOP_SECONDS = 2.0
 _SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc"
 
 
-class KubernetesServers:
+class KubernetesApi(ABC):
+    """A cluster, and kubectl for it."""
+
+    url: str
+    ca_file: Path
+    kubeconfig: Path
+    _folder: Path
+
+    @property
+    @abstractmethod
+    def kubectl(self) -> Path:
+        """The program."""
+
+    @property
+    def log_folder(self) -> Path:
+        return self._folder / "logs"
+
+    @property
+    def has_controller_manager(self) -> bool:
+        """Whether namespaces get deleted and garbage collected."""
+        return True
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+
+    @abstractmethod
+    def close(self, *, failed: bool = False) -> None:
+        """Be done with it; after a failure logs are kept."""
+
+    def run_kubectl(
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - as subprocess.run calls it.
+        check: bool = True,
+        kubeconfig: Path | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl, as the admin unless another kubeconfig is given."""
+        options = [f"--kubeconfig={kubeconfig or self.kubeconfig}", f"--cache-dir={self._folder / 'kubectl'}"]
+        command = [str(self.kubectl), *options, *args]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            raise KubectlError(f"kubectl {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def install_kinds(self, manifests: Path) -> None:
+        """Apply CustomResourceDefinitions, a file or a folder; return when objects of these kinds may be made."""
+        self.run_kubectl("apply", "--server-side", "-f", str(manifests))
+        end = time.monotonic() + _KINDS_SECONDS
+        while True:
+            done = self.run_kubectl(
+                "wait",
+                "--for=condition=Established",
+                f"--timeout={_KINDS_SECONDS:.0f}s",
+                "-f",
+                str(manifests),
+                check=False,
+            )
+            if done.returncode == 0:
+                return
+            # kubectl gives up at once on a kind that has no conditions at all yet.
+            if time.monotonic() > end:
+                raise KubectlError(f"the kinds of {manifests.name} are not served: {done.stderr.strip()}")
+            time.sleep(_POLL_SECONDS)
+
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """A kubeconfig with a fresh token of an existing service account."""
+        token = self.run_kubectl("create", "token", name, "--namespace", namespace, "--duration", "24h").stdout.strip()
+        return self._write_kubeconfig(f"{namespace}.{name}", token, namespace=namespace)
+
+    def _write_kubeconfig(self, name: str, token: str, *, namespace: str = "default") -> Path:
+        content: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.ca_file)}}],
+            "users": [{"name": name, "user": {"token": token}}],
+            "contexts": [{"name": name, "context": {"cluster": "test", "user": name, "namespace": namespace}}],
+        }
+        path = self._folder / "kubeconfigs" / f"{name}.yaml"
+        write_private(path, yaml.safe_dump(content).encode())
+        return path
+
+
+class ExternalKubernetes(KubernetesApi):
+    """A cluster that somebody else runs, such as one of kind: `SEARCHACCESS_TEST_KUBECONFIG` says where."""
+
+    def __init__(self) -> None:
+        self._workspace = Workspace()
+        self._folder = self._workspace.path
+        self.kubeconfig = Path(os.environ[_EXTERNAL_VARIABLE])
+        cluster = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]
+        self.url = cluster["server"]
+        self.ca_file = self._folder / "ca.crt"
+        if "certificate-authority" in cluster:
+            self.ca_file.write_bytes(Path(cluster["certificate-authority"]).read_bytes())
+        else:
+            self.ca_file.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+
+    @staticmethod
+    def is_configured() -> bool:
+        return _EXTERNAL_VARIABLE in os.environ
+
+    @property
+    def kubectl(self) -> Path:
+        return Path(require_tool("kubectl", "speaks to the cluster that tests are given"))
+
+    def start(self) -> None:
+        """Nothing to do: it runs."""
+
+    def close(self, *, failed: bool = False) -> None:
+        """Forget it: it is not ours."""
+        self._workspace.close(failed=failed)
+
+
+class KubernetesServers(KubernetesApi):
     """One control plane on free loopback ports. `start`, then `stop`; or use it in a `with` statement."""
 
     def __init__(self) -> None:
@@ -47,10 +170,6 @@ class KubernetesServers:
     def has_controller_manager(self) -> bool:
         """Whether namespaces get deleted and garbage collected: `KUBEBUILDER_ASSETS` may lack it."""
         return (self._binaries / "kube-controller-manager").is_file()
-
-    @property
-    def log_folder(self) -> Path:
-        return self._folder / "logs"
 
     def start(self) -> None:
         self._binaries = ensure_kubernetes_binaries()
@@ -83,26 +202,6 @@ class KubernetesServers:
         """Take the apiserver away; etcd keeps the data."""
         if process := self._processes.get("kube-apiserver"):
             process.stop(timeout=_APISERVER_STOP_SECONDS)
-
-    def run_kubectl(
-        self,
-        *args: str,
-        input: str | None = None,  # noqa: A002 - as subprocess.run calls it.
-        check: bool = True,
-        kubeconfig: Path | None = None,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl, as the admin unless another kubeconfig is given."""
-        options = [f"--kubeconfig={kubeconfig or self.kubeconfig}", f"--cache-dir={self._folder / 'kubectl'}"]
-        command = [str(self.kubectl), *options, *args]
-        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
-        if check and done.returncode != 0:
-            raise KubectlError(f"kubectl {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
-        return done
-
-    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
-        """A kubeconfig with a fresh token of an existing service account."""
-        token = self.run_kubectl("create", "token", name, "--namespace", namespace, "--duration", "24h").stdout.strip()
-        return self._write_kubeconfig(f"{namespace}.{name}", token, namespace=namespace)
 
     def __enter__(self) -> Self:
         self.start()
@@ -184,22 +283,9 @@ class KubernetesServers:
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
         )
-        _write_private(self._folder / "pki" / "service-account.key", key)
+        write_private(self._folder / "pki" / "service-account.key", key)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
-        _write_private(self._folder / "pki" / "tokens.csv", tokens.encode())
-
-    def _write_kubeconfig(self, name: str, token: str, *, namespace: str = "default") -> Path:
-        content: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": name,
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.ca_file)}}],
-            "users": [{"name": name, "user": {"token": token}}],
-            "contexts": [{"name": name, "context": {"cluster": "test", "user": name, "namespace": namespace}}],
-        }
-        path = self._folder / "kubeconfigs" / f"{name}.yaml"
-        _write_private(path, yaml.safe_dump(content).encode())
-        return path
+        write_private(self._folder / "pki" / "tokens.csv", tokens.encode())
 
     def _admin_client(self) -> httpx.Client:
         return httpx.Client(
@@ -220,7 +306,8 @@ def _answers_ok(client: httpx.Client, path: str) -> bool:
         return False
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that is its owner's alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_bytes(content)

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch, LocalElasticsearch
-from tests.stack.kubernetes import KubernetesServers
+from tests.stack.kubernetes import ExternalKubernetes, KubernetesApi, KubernetesServers
 from tests.stack.tokens import TokenIssuer
 
 
@@ -23,11 +23,11 @@ class Stack:
         self.issuer = issuer or (
             ExternalElasticsearch().issuer if ExternalElasticsearch.is_configured() else TokenIssuer()
         )
-        self._kubernetes: KubernetesServers | None = None
+        self._kubernetes: KubernetesApi | None = None
         self._elasticsearch: ElasticsearchServer | None = None
 
     @property
-    def kubernetes(self) -> KubernetesServers:
+    def kubernetes(self) -> KubernetesApi:
         if self._kubernetes is None:
             self._start(kubernetes=True)
         assert self._kubernetes is not None
@@ -62,6 +62,8 @@ class Stack:
         # Builds come first and one after the other: two at once would share the processors and the terminal.
         if elasticsearch and ExternalElasticsearch.is_configured():
             self._elasticsearch, elasticsearch = ExternalElasticsearch(), False
+        if kubernetes and ExternalKubernetes.is_configured():
+            self._kubernetes, kubernetes = ExternalKubernetes(), False
         if kubernetes:
             ensure_kubernetes_binaries()
         if elasticsearch:

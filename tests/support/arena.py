@@ -66,6 +66,7 @@ class Arena:
     """A world with one operator installation, and proxies on both sides."""
 
     world: World
+    kubernetes: KubernetesServers
     elasticsearch: Proxy
     api: Proxy
     folder: Path
@@ -161,7 +162,7 @@ class Arena:
         """Remove everything of this installation, also what an operator would have to let go."""
         kubectl = self.world.kubernetes.run_kubectl
         kept_by_nobody = {"metadata": {"finalizers": None}}
-        with self.world.kubernetes._admin_client() as client:
+        with self.kubernetes._admin_client() as client:
             client.headers["Content-Type"] = "application/merge-patch+json"
             for plural in OWN_KINDS:
                 kubectl("delete", plural, "--all", "--all-namespaces", "--wait=false")
@@ -200,7 +201,7 @@ def arena(
         Proxy(elasticsearch.url, elasticsearch.ca_file, folder / "es-pki") as search,
         Proxy(kubernetes.url, kubernetes.ca_file, folder / "api-pki") as api,
     ):
-        one = Arena(world, search, api, folder)
+        one = Arena(world, kubernetes, search, api, folder)
         try:
             yield one
             one.check_leaks()

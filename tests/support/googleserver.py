@@ -1,4 +1,6 @@
-"""Cloud Run's Admin API v2 and IAM, by gRPC over TLS on Google's own messages; next to the tests, as there is no other.
+"""Cloud Run's Admin API v2, IAM and Kubernetes Engine, by gRPC over TLS on Google's own messages.
+
+It is next to the tests, as there is no other.
 
 It knows what the operator asks: get and list of services, jobs, worker pools, revisions, executions and accounts, with
 paging and errors on demand.
@@ -12,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
-from google.cloud import iam_admin_v1, run_v2
+from google.cloud import container_v1, iam_admin_v1, run_v2
 from google.cloud.run_v2 import types
 from google.longrunning import operations_pb2
 
@@ -22,6 +24,7 @@ from tests.support.googlestate import GoogleState
 
 PROJECT_NUMBER: Final = "123456789012"
 _RUN: Final = "google.cloud.run.v2"
+_GKE: Final = "google.container.v1.ClusterManager"
 _IAM: Final = "google.iam.admin.v1.IAM"
 
 
@@ -69,6 +72,7 @@ class GoogleServer:
         return {
             "SEARCHACCESS_RUN_ENDPOINT": self.address,
             "SEARCHACCESS_IAM_ENDPOINT": self.address,
+            "SEARCHACCESS_CONTAINER_ENDPOINT": self.address,
             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(self.ca_file),
         }
 
@@ -108,6 +112,13 @@ class GoogleServer:
             f"{_RUN}.Revisions": {"GetRevision": (types.GetRevisionRequest, types.Revision, self._revision)},
             f"{_RUN}.Executions": {
                 "ListExecutions": (types.ListExecutionsRequest, types.ListExecutionsResponse, self._executions)
+            },
+            _GKE: {
+                "GetCluster": (
+                    container_v1.GetClusterRequest,
+                    container_v1.Cluster,
+                    lambda request: self.state.clusters[request.name],
+                )
             },
             _IAM: {
                 "GetServiceAccount": (

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from searchaccess.core.pins import full_name
 from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
@@ -40,6 +40,8 @@ class GoogleState:
     """Workloads whose traffic stays where it is."""
     accounts: dict[str, str] = field(default_factory=dict)
     """Unique ids by e-mail address."""
+    clusters: dict[str, Any] = field(default_factory=dict)
+    """Clusters of Kubernetes Engine, as its API gives them, by full name."""
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def add_account(self, email: str) -> str:

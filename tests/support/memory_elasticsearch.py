@@ -16,6 +16,7 @@ from searchaccess.ports.elasticsearch import Probe, Written
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults
 from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
+from tests.support.memory_users import MemoryUsers
 
 SIDE: Final = ELASTICSEARCH
 UUID: Final = "kQ8aW-cluster-one"
@@ -175,11 +176,12 @@ def realm_settings() -> dict[str, Any]:
     }
 
 
-class MemoryElasticsearch(MemoryKeys):
+class MemoryElasticsearch(MemoryKeys, MemoryUsers):
     """One cluster. The port's methods are the operator's; the others are everybody else's."""
 
     def __init__(self, faults: Faults) -> None:
-        super().__init__(faults, served_role)
+        MemoryKeys.__init__(self, faults, served_role)
+        MemoryUsers.__init__(self)
         self.wipe(UUID)
         self.version = "8.19.0"
         self.license = "trial"
@@ -198,6 +200,7 @@ class MemoryElasticsearch(MemoryKeys):
         self.roles_now: dict[str, dict[str, Any]] = {}
         self.mappings_now: dict[str, dict[str, Any]] = {}
         self.keys_now: dict[str, dict[str, Any]] = {}
+        self.users_now = {}
 
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         """Write a role by a single PUT: an identical one moves the sequence number too."""

@@ -88,15 +88,29 @@ class MemoryKeys:
         return await self._faults.perform(call, lambda: self._update_keys(ids, rights))
 
     def _update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
+        return self._change(ids, lambda: {"role_descriptors": {DESCRIPTOR: self._served(rights.to_json())}})
+
+    def _change(self, ids: Sequence[str], changes: Callable[[], Mapping[str, Any]]) -> Written:
         written = Written()
         for key_id in ids:
             if problem := self._problem(key_id):
                 written.refused[key_id] = problem
             else:
-                self.keys_now[key_id]["role_descriptors"] = {DESCRIPTOR: self._served(rights.to_json())}
+                self.keys_now[key_id].update(changes())
                 self.sequence += 1
                 written.changed.add(key_id)
         return written
+
+    async def refresh_keys(self, ids: Sequence[str]) -> Written:
+        # As long as the login may what it could, nothing is written.
+        return await self._faults.perform(Call(ELASTICSEARCH, "refresh_keys", tuple(ids)), Written)
+
+    async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
+        call = Call(ELASTICSEARCH, "prolong_keys", tuple(ids), write=True)
+        return await self._faults.perform(call, lambda: self._prolong_keys(ids, lifetime))
+
+    def _prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
+        return self._change(ids, lambda: {"expiration": int((self.now() + lifetime) * 1000)})
 
     def _problem(self, key_id: str) -> NotFound | Rejected | None:
         raw = self.keys_now.get(key_id)

@@ -8,7 +8,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
@@ -16,6 +16,9 @@ from google.auth._exponential_backoff import ExponentialBackoff
 from google.auth.compute_engine import _metadata
 
 from tests.stack.tokens import TokenIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ACCOUNTS = "/computeMetadata/v1/instance/service-accounts/"
 _ACCOUNT = f"{_ACCOUNTS}default/"
@@ -38,6 +41,9 @@ class MetadataServer:
         self.issuer = issuer
         self.lifetime = 3600
         """Seconds for which tokens are good."""
+        self.make_access_token: Callable[[], str] = lambda: "an-access-token"
+        self.scopes: list[str] = []
+        """For what access tokens were asked for, one after the other."""
         self.away = False
         self.without_account = False
         self.audiences: list[str] = []
@@ -87,10 +93,12 @@ class MetadataServer:
         if not self.without_account:
             if url.path == _IDENTITY:
                 return 200, self._identity(url.query), _TEXT
-            if url.path == _ACCOUNT and url.query == "recursive=true":
+            if url.path in (_ACCOUNT, f"{_ACCOUNTS}{self.email}/") and url.query == "recursive=true":
                 return 200, json.dumps({"aliases": ["default"], "email": self.email, "scopes": []}), _JSON
             if url.path in (f"{_ACCOUNT}token", f"{_ACCOUNTS}{self.email}/token"):
-                token = {"access_token": "an-access-token", "expires_in": 3600, "token_type": "Bearer"}
+                self.scopes.append(parse_qs(url.query).get("scopes", [""])[0])
+                made = self.make_access_token()
+                token = {"access_token": made, "expires_in": self.lifetime, "token_type": "Bearer"}
                 return 200, json.dumps(token), _JSON
         return 404, "", _TEXT
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -45,6 +45,9 @@ class Seen:
     """None: no answer, so far or ever."""
     lost: bool = False
     """Upstream answered, and the client never heard it."""
+    opaque: str = ""
+    """``X-Opaque-Id``: which process asked."""
+    authorization: str = field(default="", repr=False)
 
     @property
     def watches(self) -> bool:
@@ -249,6 +252,8 @@ class Proxy:
             request.headers.get("User-Agent", ""),
             body,
             time.monotonic(),
+            opaque=request.headers.get("X-Opaque-Id", ""),
+            authorization=request.headers.get("Authorization", ""),
         )
         with self._lock:
             self._seen.append(seen)

@@ -74,7 +74,7 @@ class SecretManagerServer(GoogleServer):
             "DisableSecretVersion": (
                 api.DisableSecretVersionRequest,
                 version,
-                lambda request: self._change(request.name, State.DISABLED),
+                lambda request: self._change(request, State.DISABLED),
             ),
             "DestroySecretVersion": (api.DestroySecretVersionRequest, version, self._destroy),
         }
@@ -111,7 +111,8 @@ class SecretManagerServer(GoogleServer):
         return kept.values[len(kept.versions)].decode()
 
     def set_state(self, project: str, name: str, number: int, state: Any) -> None:
-        self._change(f"projects/{project}/secrets/{name}/versions/{number}", state)
+        path = f"projects/{project}/secrets/{name}/versions/{number}"
+        self._change(api.DisableSecretVersionRequest(name=path), state)
 
     # The API
 
@@ -186,19 +187,22 @@ class SecretManagerServer(GoogleServer):
             name=request.name, payload={"data": data, "data_crc32c": google_crc32c.value(data)}
         )
 
-    def _change(self, name: str, state: Any) -> Any:
-        kept, number = self._version(name)
+    def _change(self, request: Any, state: Any) -> Any:
+        kept, number = self._version(request.name)
         version = kept.versions[number - 1]
+        if request.etag and request.etag != version.etag:
+            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "the etag is another")
         if version.state is State.DESTROYED:
             raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "it is destroyed")
         version.state = state
+        version.etag = f'"{next(self._etags):x}"'
         return version
 
     def _destroy(self, request: Any) -> Any:
         kept, _ = self._version(request.name)
         if not kept.secret.version_destroy_ttl:
-            return self._change(request.name, State.DESTROYED)
-        version = self._change(request.name, State.DISABLED)
+            return self._change(request, State.DESTROYED)
+        version = self._change(request, State.DISABLED)
         version.scheduled_destroy_time = {"seconds": int(time.time() + kept.secret.version_destroy_ttl.total_seconds())}
         return version
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from searchaccess.api.constants import FINALIZER
@@ -16,13 +17,16 @@ from searchaccess.core.canonical import role_from_json
 from searchaccess.core.connection import Connection
 from searchaccess.core.mapping import build_template_mapping, mapping_of
 from searchaccess.core.ownership import Operator
+from searchaccess.core.rehearsal import Change
 from searchaccess.core.sources import Source
 from searchaccess.core.stance import OPEN, Do, decide
 from searchaccess.engine.context import Surroundings
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.rehearsal import Rehearsal, RehearsedConnections
 from searchaccess.operator.connecting import find_connection
+from searchaccess.operator.observing import observed
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.kubernetes import Plural
 from tests.support.clocks import EPOCH, LoopClock, run_virtually
@@ -127,7 +131,7 @@ class Stage:
         return self.process
 
     async def _run(self, host: Host) -> None:
-        with capture_logs() as logs:
+        with capture_logs([merge_contextvars]) as logs:
             self.logs.append(logs)
             await host.run()
 
@@ -153,6 +157,26 @@ class Stage:
         self.restarts += 1
         self.start()
 
+    async def rehearse(self, *manifests: dict[str, Any]) -> tuple[Change, ...]:
+        """Say what a run that changes nothing would change; the operator is not to run meanwhile."""
+        assert self.process is None
+        before = len(self.faults.writes)
+        rehearsal, inventory = Rehearsal(), Inventory()
+        kubernetes = observed(self.kubernetes, manifests)
+        outbox = Outbox(kubernetes, inventory)
+        around = Surroundings(
+            OPERATOR, inventory, kubernetes, outbox, self.clock, self.google, self.stores, rehearsal=rehearsal
+        )
+        host = Host(around, RehearsedConnections(self, rehearsal))
+        running = asyncio.create_task(self._run(host))
+        await asyncio.wait([running], timeout=QUIET)
+        assert not host.is_busy()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        assert self.faults.writes[before:] == []
+        return rehearsal.changes
+
     async def find(self, spec: SearchClusterSpec) -> Connection:
         """Read what is needed to connect: the stage is its own connector."""
         return await find_connection(self.kubernetes, spec)
@@ -161,7 +185,7 @@ class Stage:
         """Look a host name up."""
         return self.addresses.get(host, (PRIVATE_ADDRESS,))
 
-    async def open(self, connection: Connection) -> ElasticsearchPort:
+    async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:  # noqa: ARG002 - of the port
         """Give the server at an address."""
         self.connections.append(connection)
         return self.server(connection.urls[0])

@@ -10,7 +10,7 @@ import httpx
 import yaml
 
 from tests.stack.elasticsearch import ElasticsearchServer
-from tests.stack.kubernetes import KubernetesServers
+from tests.stack.kubernetes import KubernetesApi
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
 
@@ -70,7 +70,7 @@ class World:
     """
 
     def __init__(
-        self, kubernetes: KubernetesServers, elasticsearch: ElasticsearchServer, folder: Path, instance: str = "default"
+        self, kubernetes: KubernetesApi, elasticsearch: ElasticsearchServer, folder: Path, instance: str = "default"
     ) -> None:
         self.kubernetes = kubernetes
         self.elasticsearch = elasticsearch
@@ -86,19 +86,22 @@ class World:
     def install(self) -> None:
         """Install the CRDs, the operator's ServiceAccount and RBAC, and its login in Elasticsearch."""
         kubectl = self.kubernetes.run_kubectl
-        kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+        self.kubernetes.install_kinds(ROOT / "crds")
         kubectl("apply", "-f", str(ROOT / "deploy" / "operator.yaml"))
         self.namespace("shop")
-        self.admin.put(f"/_security/role/{OPERATOR_USER}", json=OPERATOR_ROLE).raise_for_status()
-        login = {"password": OPERATOR_PASSWORD, "roles": [OPERATOR_USER]}
-        self.admin.put(f"/_security/user/{OPERATOR_USER}", json=login).raise_for_status()
+        self.make_login(LOGIN, OPERATOR_USER, OPERATOR_PASSWORD, OPERATOR_ROLE)
+
+    def make_login(self, secret: str, user: str, password: str, role: dict[str, Any]) -> None:
+        """Make a user with a role of its own in Elasticsearch, and a Secret with it for SearchClusters."""
+        self.admin.put(f"/_security/role/{user}", json=role).raise_for_status()
+        login = {"password": password, "roles": [user]}
+        self.admin.put(f"/_security/user/{user}", json=login).raise_for_status()
         self.apply(
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": {"name": LOGIN, "namespace": SYSTEM},
-                "stringData": {"username": OPERATOR_USER, "password": OPERATOR_PASSWORD},
+                "metadata": {"name": secret, "namespace": SYSTEM},
+                "stringData": {"username": user, "password": password},
             }
         )
 

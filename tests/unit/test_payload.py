@@ -10,26 +10,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.credentials import PayloadFormat
+from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.payload import build_payload, held_key
 from searchaccess.core.sealed import Sealed
 
 EXPIRES = "2026-01-01T00:00:00Z"
 
 
+@pytest.mark.parametrize("auth", [Auth.API_KEY, Auth.PASSWORD])
 @pytest.mark.parametrize("form", PayloadFormat)
-def test_the_key_is_read_back(form: PayloadFormat) -> None:
-    value = build_payload(form, "VuaCfGcBCdbkQm-e5aOx", Sealed("ui2lp2axTNmsyakw9tvNnw"), "https://es", EXPIRES)
+def test_the_key_is_read_back(form: PayloadFormat, auth: Auth) -> None:
+    value = build_payload(form, auth, "VuaCfGcBCdbkQm-e5aOx", Sealed("ui2lp2axTNmsyakw9tvNnw"), "https://es", EXPIRES)
     assert held_key(value.reveal()) == held_key(value.reveal().encode()) == "VuaCfGcBCdbkQm-e5aOx"
 
 
 def test_its_forms() -> None:
-    value = build_payload(PayloadFormat.JSON, "id", Sealed("key"), "https://es", EXPIRES)
+    value = build_payload(PayloadFormat.JSON, Auth.API_KEY, "id", Sealed("key"), "https://es", EXPIRES)
     encoded = base64.b64encode(b"id:key").decode()
     assert json.loads(value.reveal()) == {
         "id": "id", "api_key": "key", "encoded": encoded, "url": "https://es", "expires": EXPIRES
     }  # fmt: skip
-    assert build_payload(PayloadFormat.ENCODED, "id", Sealed("key"), "https://es", EXPIRES).reveal() == encoded
+    for auth in (Auth.API_KEY, Auth.PASSWORD):
+        alone = build_payload(PayloadFormat.ENCODED, auth, "id", Sealed("key"), "https://es", EXPIRES)
+        assert alone.reveal() == encoded
+    value = build_payload(PayloadFormat.JSON, Auth.PASSWORD, "id", Sealed("key"), "https://es", "")
+    assert json.loads(value.reveal()) == {"username": "id", "password": "key", "encoded": encoded, "url": "https://es"}
 
 
 @pytest.mark.parametrize(

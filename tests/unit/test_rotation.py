@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.canonical import Entry, RoleBody
 from searchaccess.core.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
 from searchaccess.core.pins import Pins
@@ -17,6 +18,7 @@ from searchaccess.core.rotation import (
     Issue,
     Note,
     Phase,
+    Prolong,
     Read,
     RemoveSecret,
     Revoke,
@@ -71,18 +73,45 @@ def test_a_key_outlives_its_rotation_and_overlap_by_a_day_at_least(period: float
     assert lifetime(wish) >= period * 1.5 + DAY
 
 
+def test_a_key_of_another_login_is_believed_only_when_its_version_was_read() -> None:
+    theirs = a_key(ours=False)
+    assert decide(WISH, Seen((theirs,), SECRET), NOW).steps == (Read(1),)
+    [step] = decide(WISH, Seen((theirs,), SECRET, {1: "another"}), NOW).steps
+    assert isinstance(step, Issue)
+    assert step.lost, "what consumers read does not work"
+
+
+def test_a_user_does_not_end_and_is_replaced_in_time() -> None:
+    wish = replace(WISH, auth=Auth.PASSWORD)
+    user = a_key(auth=Auth.PASSWORD, expires=None)
+    decision = decide(wish, Seen((user,), SECRET), NOW)
+    assert (decision.steps, decision.current) == ((), user)
+    [step] = decide(wish, Seen((user,), SECRET), NOW + 31 * DAY).steps
+    assert isinstance(step, Issue)
+
+
+def test_a_user_that_somebody_disabled_goes_whatever_else_is_there() -> None:
+    users = (a_key(auth=Auth.PASSWORD, expires=None, disabled=True), a_key(2))
+    assert decide(WISH, Seen(users, versions(State.ENABLED, State.ENABLED)), NOW).steps == (
+        Revoke(users[:1], "somebody disabled it"),
+    )
+    assert withdraw("uid-1", Seen(users[:1]), NOW).steps == (Revoke(users[:1], "its SearchAccess is gone"),)
+
+
 @pytest.mark.parametrize(
     ("wish", "key", "now", "why"),
     [
         pytest.param({}, {}, NOW + 31 * DAY, "its time is over", id="time"),
         pytest.param({"requested": "now"}, {}, NOW, "requested", id="request"),
         pytest.param({}, {"ours": False}, NOW, "another login", id="login"),
+        pytest.param({"auth": Auth.PASSWORD}, {}, NOW, "it is for ApiKey, and Password is declared", id="another kind"),
         pytest.param({}, {"expires": None}, NOW, "never expire", id="no end"),
         pytest.param({}, {"expires": NOW + DAY / 2}, NOW, "it expires", id="end"),
     ],
 )
 def test_why_a_key_is_replaced(wish: dict[str, Any], key: dict[str, Any], now: float, why: str) -> None:
-    [step] = decide(replace(WISH, **wish), Seen((a_key(**key),), SECRET), now).steps
+    one = a_key(**key)
+    [step] = decide(replace(WISH, **wish), Seen((one,), SECRET, {1: one.id}), now).steps
     assert isinstance(step, Issue)
     assert why in step.why
     assert step.sequence == 2
@@ -248,3 +277,13 @@ def test_it_is_withdrawn_rights_first() -> None:
     assert isinstance(step, Revoke)
     assert withdraw("uid-1", replace(seen, keys=()), NOW).steps == (RemoveSecret(),)
     assert withdraw("uid-1", Seen(), NOW).steps == ()
+
+
+@pytest.mark.parametrize(("left", "goes_on"), [(2 * DAY - 1, True), (2 * DAY + 1, False)])
+def test_keys_that_cannot_be_replaced_yet_are_prolonged_in_time(left: float, *, goes_on: bool) -> None:
+    wish, secret = replace(WISH, waits_for_users=True), replace(versions(State.ENABLED, State.ENABLED), names=("s",))
+    keys = (a_key(1, expires=NOW + left), a_key(2, expires=NOW + left, created=NOW - 40 * DAY))
+    decision = decide(wish, Seen(keys, secret, pins=Pins({1: "revision one"})), NOW)
+    assert decision.deferred
+    assert decision.waits
+    assert decision.steps == ((Prolong(keys, 3 * DAY),) if goes_on else ())

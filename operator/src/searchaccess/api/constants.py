@@ -13,7 +13,7 @@ ANNOTATION_RECONCILE: Final = f"{GROUP}/reconcile-requested-at"
 """Any new value asks for a pass now; echoed in ``status.lastHandledReconcileAt``."""
 
 ANNOTATION_ROTATE: Final = f"{GROUP}/rotate-requested-at"
-"""Any new value asks for another API key now; echoed in ``status.credential.rotationRequest``."""
+"""Any new value asks for another API key or password now; echoed in ``status.credential.rotationRequest``."""
 
 ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
 """Name of the foreign Elasticsearch object (role or role mapping) that may be taken over."""

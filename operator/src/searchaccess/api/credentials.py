@@ -20,6 +20,7 @@ class Auth(StrEnum):
 
     IDENTITY_TOKEN = "IdentityToken"  # noqa: S105 - no password
     API_KEY = "ApiKey"
+    PASSWORD = "Password"  # noqa: S105 - no password
 
 
 class PayloadFormat(StrEnum):
@@ -81,12 +82,13 @@ class CredentialSpec(ApiModel):
     """Name of the secret. One that is there already and is not this object's is never touched."""
 
     format: PayloadFormat = PayloadFormat.JSON
-    """What the secret holds. `Json`: an object with `id`, `api_key`, `encoded`, `url` and `expires`. `Encoded`: the key
-    alone, as clients and the header `Authorization: ApiKey …` take it."""
+    """What the secret holds. `Json`: an object with `id`, `api_key`, `encoded`, `url` and `expires`, or with
+    `username`, `password`, `encoded` and `url`. `Encoded`: the value of `encoded` alone, as the header
+    `Authorization: ApiKey …` or `Authorization: Basic …` takes it."""
 
     rotate_every: Annotated[Duration, Field(json_schema_extra=between("10m", "8760h", "720h"))] = "720h"
-    """How often the key is replaced: up to a tenth earlier, so that not all are replaced at once. The annotation
-    `searchaccess.dev/rotate-requested-at` asks for it at once."""
+    """How often the key, or the user with its password, is replaced: up to a tenth earlier, so that not all are
+    replaced at once. The annotation `searchaccess.dev/rotate-requested-at` asks for it at once."""
 
     overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h"))] = "24h"
     """How long the old key works beside the new one. Within this time every consumer must read the secret again."""

@@ -57,7 +57,7 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.CREDENTIAL_READY: ConditionDoc(
         _ACCESS,
-        "Who reads the secret gets an API key that works. Absent with `auth: IdentityToken`.",
+        "Who reads the secret gets an API key or a password that works. Absent with `auth: IdentityToken`.",
         "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
         "It could not be looked at. Keys that work go on working.",
     ),
@@ -360,14 +360,16 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Give the workload a service account of its own, or accept it.",
         Who.TEAM,
     ),
-    Reason.CREDENTIAL_ACTIVE: ReasonDoc("One API key works: the one that the secret holds.", _NOTHING, Who.NOBODY),
+    Reason.CREDENTIAL_ACTIVE: ReasonDoc(
+        "One API key (or user) works: the one that the secret holds.", _NOTHING, Who.NOBODY
+    ),
     Reason.CREDENTIAL_OVERLAP: ReasonDoc(
-        "The API key was replaced; the one before works until the overlap is over.",
+        "The API key (or user) was replaced; the one before works until the overlap is over.",
         "Let every consumer read the secret again within `credential.overlap`.",
         Who.TEAM,
     ),
     Reason.REVOKE_DEFERRED: ReasonDoc(
-        "The old API key is not revoked yet: Cloud Run still hands it out, or it is not known whether it does.",
+        "The old API key or user is not revoked yet: Cloud Run still hands it out, or it is not known whether it does.",
         "Deploy the workload with the newest version of the secret (or `latest`); see docs/credentials.md.",
         Who.TEAM,
     ),
@@ -376,7 +378,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "See the message, and the revision in Cloud Run. Nothing is rolled back; the old key stays while it is in use.",
         Who.TEAM,
     ),
-    Reason.CREDENTIAL_ISSUED: ReasonDoc("Another API key was made and stored (an event).", _NOTHING, Who.NOBODY),
+    Reason.CREDENTIAL_ISSUED: ReasonDoc(
+        "Another API key (or user) was made and stored (an event).", _NOTHING, Who.NOBODY
+    ),
     Reason.STORE_NOT_FOUND: ReasonDoc(
         "The SearchCluster has no secret store of this name.",
         "Correct `credential.store`, or add the store to `spec.secretStores` of the SearchCluster.",

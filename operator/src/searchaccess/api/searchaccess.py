@@ -248,8 +248,8 @@ class Grant(ApiModel):
     such a reader. Needs a Platinum, Enterprise or trial licence."""
 
 
-_CREDENTIAL = "auth: ApiKey and credential belong together: write both, or neither"
-_NO_ORPHANS = "a key that nobody rotates or revokes must not stay: with auth: ApiKey use deletionPolicy: Delete"
+_CREDENTIAL = "auth: ApiKey or Password and credential belong together: write both, or neither"
+_NO_ORPHANS = "nobody would rotate or revoke what stays: with auth: ApiKey or Password use deletionPolicy: Delete"
 
 _NO_REVISION = "a service account has no revisions: with rollout: NewRevision write the Cloud Run workload as subject"
 
@@ -263,7 +263,7 @@ class SearchAccessSpec(ApiModel):
                 "size(self.grants) > 0 || size(self.clusterCan) > 0",
                 "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan",
             ),
-            cel("(self.auth == 'ApiKey') == has(self.credential)", _CREDENTIAL),
+            cel("(self.auth != 'IdentityToken') == has(self.credential)", _CREDENTIAL),
             cel("self.auth == 'IdentityToken' || self.deletionPolicy != 'Orphan'", _NO_ORPHANS),
             cel(
                 "!has(self.credential) || self.credential.rollout == 'None' || !has(self.subject.serviceAccount)",
@@ -289,11 +289,12 @@ class SearchAccessSpec(ApiModel):
 
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with
-    an API key that the operator makes, stores and rotates, where a token cannot be used. Who can read the secret has
-    the access."""
+    an API key that the operator makes, stores and rotates, where a token cannot be used. `Password`: with a user of its
+    own and a password in the same way, where an API key cannot be used either. Who can read the secret has the
+    access."""
 
     credential: CredentialSpec | None = None
-    """Where the API key is stored, and how it is rotated."""
+    """Where the API key or the password is stored, and how it is rotated."""
 
     mode: Mode = Mode.ENFORCE
     """`Enforce`: differences are put right. `Observe`: they are reported in the status, and nothing is changed."""
@@ -304,16 +305,16 @@ class SearchAccessSpec(ApiModel):
 
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What becomes of the rights when this object is deleted. `Delete`: they go. `Orphan`: they stay and are nobody's.
-    `Disable`: they go, and the role stays, empty, with a note. With `mode: Observe` they stay. API keys always go, and
-    the secret with them."""
+    `Disable`: they go, and the role stays, empty, with a note. With `mode: Observe` they stay. API keys and
+    users always go, and the secret with them."""
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
         if not self.grants and not self.cluster_can:
             raise ValueError("declare at least one grant, or clusterCan")
-        if (self.auth is Auth.API_KEY) != (self.credential is not None):
+        if (self.auth is not Auth.IDENTITY_TOKEN) != (self.credential is not None):
             raise ValueError(_CREDENTIAL)
-        if self.auth is Auth.API_KEY and self.deletion_policy is DeletionPolicy.ORPHAN:
+        if self.auth is not Auth.IDENTITY_TOKEN and self.deletion_policy is DeletionPolicy.ORPHAN:
             raise ValueError(_NO_ORPHANS)
         if self.credential and self.credential.rollout is Rollout.NEW_REVISION and self.subject.service_account:
             raise ValueError(_NO_REVISION)

@@ -234,7 +234,7 @@ class SearchClusterSpec(ApiModel):
             max_length=10, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
         ),
     ] = []
-    """Where credentials may be kept, for SearchAccesses with `auth: ApiKey`."""
+    """Where credentials may be kept, for SearchAccesses with `auth: ApiKey` or `Password`."""
 
     mapping: MappingKind = MappingKind.ROLE_TEMPLATE
     """`RoleTemplate`: one role mapping, written once, makes each caller's role name from its principal.

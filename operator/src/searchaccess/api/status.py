@@ -117,7 +117,7 @@ class ElasticsearchObjects(ApiModel):
 
 
 class CredentialStatus(ApiModel):
-    """The API key that consumers read, and where it is. Never its value."""
+    """The API key or the password that consumers read, and where it is. Never its value."""
 
     store: str
     """Name of the store."""
@@ -125,14 +125,16 @@ class CredentialStatus(ApiModel):
     """Name of the secret."""
     version: int
     """Number of the secret's version."""
-    key_id: str
+    key_id: str | None = None
     """Id of the API key, as Elasticsearch's audit log has it."""
+    username: str | None = None
+    """Name of the user, as Elasticsearch's audit log has it."""
     phase: str
-    """`Active`; `Overlap`: the key before works too."""
+    """`Active`; `Overlap`: the one before works too."""
     issued: DateTime
-    """When the key was made."""
+    """When it was made."""
     expires: DateTime | None = None
-    """When the key ends by itself, if nobody replaces it."""
+    """When the key ends by itself, if nobody replaces it. Users do not."""
     next_rotation: DateTime | None = None
     """When it is replaced."""
     rotation_request: str | None = None
@@ -190,7 +192,7 @@ class SearchAccessStatus(ApiModel):
     elasticsearch: ElasticsearchObjects | None = None
     """Names of what this object has in Elasticsearch."""
     credential: CredentialStatus | None = None
-    """The API key and where it is stored (`auth: ApiKey`)."""
+    """The API key or password, and where it is stored (`auth: ApiKey`, `Password`)."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

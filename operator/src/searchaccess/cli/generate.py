@@ -13,7 +13,11 @@ import yaml
 
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.reasons import CONDITION_DOCS, EVENT_DOCS, ConditionType, Reason
+from searchaccess.cli.argopage import argo_files
+from searchaccess.cli.chartpage import CHART, chart_page
+from searchaccess.cli.dashboardpage import dashboard
 from searchaccess.core.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
+from searchaccess.operator.metrics import LABELS, Metrics, families
 
 _COMMAND: Final = "make generate"
 _YAML_WIDTH: Final = 110
@@ -213,6 +217,25 @@ def api_page() -> str:
     )
 
 
+def metrics_page() -> str:
+    """Give the reference of the metrics."""
+    rows = []
+    for family in (*Metrics().registry.collect(), *families().values()):
+        if family.name.startswith("searchaccess_"):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = ", ".join(f"`{label}`" for label in LABELS[family.name])
+            rows.append([f"`{name}`", family.type, labels, family.documentation])
+    return _page(
+        "Metrics",
+        "What `/metrics` serves where the operator is started with `--listen`, such as `--listen 0.0.0.0:8080`. "
+        "`/livez` fails when a look makes no progress; `/readyz` fails until what is declared was listed and is "
+        "watched, and when it can be listed no more.",
+        *_table(["Metric", "Type", "Labels", "What it says"], sorted(rows)),
+        "Besides, `process_*` as every Prometheus client has them. No metric has a label for each SearchAccess: "
+        "`kubectl get searchaccesses -A` says which one it is.",
+    )
+
+
 def _page(title: str, *lines: str) -> str:
     text = [_PAGE_NOTE, "", f"# {title}"]
     previous = ""
@@ -227,12 +250,21 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reasons.md": reasons_page,
     "docs/actions.md": actions_page,
     "docs/api.md": api_page,
+    "docs/metrics.md": metrics_page,
 }
 
 
 def generate(root: Path) -> dict[Path, str]:
     """Give the content of every generated file by its path under a root."""
-    crds = {root / "crds" / f"{plural}.yaml": crd_yaml(crd) for plural, crd in custom_resource_definitions().items()}
+    folders = (root / "crds", root / CHART / "crds")
+    crds = {
+        folder / f"{plural}.yaml": crd_yaml(crd)
+        for plural, crd in custom_resource_definitions().items()
+        for folder in folders
+    }
+    crds[root / CHART / "README.md"] = chart_page(root)
+    crds[root / CHART / "files" / "dashboard.json"] = dashboard()
+    crds |= argo_files(root)
     return crds | {root / path: build() for path, build in _PAGES.items()}
 
 

@@ -1,19 +1,21 @@
 """The command ``searchaccess``."""
 
-import asyncio
-import logging
-import signal
+import json
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-import structlog
 import typer
 
 from searchaccess import __version__
+from searchaccess.api.durations import DURATION_PATTERN, seconds
+from searchaccess.cli.common import Common, run_to_end, takes_common
+from searchaccess.cli.summaries import Output, table_of
 from searchaccess.engine.host import LIST_EVERY
-from searchaccess.operator.app import Options, run_operator
-from searchaccess.operator.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
-from searchaccess.ports.errors import ExternalError
+from searchaccess.operator.app import run_operator
+from searchaccess.operator.once import reconcile_for, reconcile_once
+
+_LAST_PORT: Final = 65535
 
 app = typer.Typer(
     name="searchaccess",
@@ -21,38 +23,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-
-
-def _configure_logging(*, as_json: bool, verbose: bool) -> None:
-    """Send our own log and that of kopf and the clients through one formatter."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if as_json
-        else [structlog.dev.ConsoleRenderer()]
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # It repeats at every try what we say once.
-    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    logging.getLogger("searchaccess").setLevel(logging.DEBUG if verbose else logging.INFO)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
 
 
 def _show_version(*, value: bool) -> None:
@@ -70,65 +40,96 @@ def _root(
 
 
 @app.command()
+@takes_common
 def run(
     *,
-    instance: Annotated[
-        str, typer.Option(envvar="SEARCHACCESS_INSTANCE", help="Name of this installation, part of every role's name.")
-    ] = "default",
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="File to use instead of the pod's service account.", exists=True, dir_okay=False)
-    ] = None,
-    liveness: Annotated[
-        str | None, typer.Option(help="Address of the liveness endpoint, such as http://0.0.0.0:8080/healthz.")
-    ] = None,
+    listen: Annotated[
+        str,
+        typer.Option(
+            envvar="SEARCHACCESS_LISTEN",
+            help="Address for /livez, /readyz and /metrics, such as 0.0.0.0:8080; nothing is served by default.",
+        ),
+    ] = "",
     list_every: Annotated[
         float,
         typer.Option(min=1.0, help="Seconds between full lists, which notice deletions that left no event."),
     ] = LIST_EVERY,
-    run_endpoint: Annotated[
-        str,
-        typer.Option(
-            envvar="SEARCHACCESS_RUN_ENDPOINT",
-            help="Host of the Cloud Run Admin API, such as one of Private Service Connect; Google's by default.",
-        ),
-    ] = "",
-    iam_endpoint: Annotated[
-        str,
-        typer.Option(envvar="SEARCHACCESS_IAM_ENDPOINT", help="The same for the IAM API."),
-    ] = "",
-    secretmanager_endpoint: Annotated[
-        str,
-        typer.Option(envvar="SEARCHACCESS_SECRETMANAGER_ENDPOINT", help="The same for the Secret Manager API."),
-    ] = "",
-    service_account_token: Annotated[
-        Path,
-        typer.Option(
-            envvar="SEARCHACCESS_SERVICE_ACCOUNT_TOKEN",
-            help="File with the token of the operator's ServiceAccount, for Vault's Kubernetes auth method.",
-        ),
-    ] = SERVICE_ACCOUNT_TOKEN,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    common: Common,
 ) -> None:
     """Run the operator until it is told to stop (SIGTERM, Ctrl-C)."""
-    if not instance.replace("-", "").isalnum() or instance != instance.lower():
-        raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
-    _configure_logging(as_json=log_json, verbose=verbose)
-    try:
-        stores = StoreOptions(secretmanager_endpoint, service_account_token)
-        options = Options(instance, kubeconfig, liveness, list_every, run_endpoint, iam_endpoint, stores)
-        asyncio.run(_run(options))
-    except ExternalError as error:
-        typer.echo(f"searchaccess: {error.message}", err=True)
-        raise typer.Exit(1) from None
+    options = common.begin(listen=_address(listen), list_every=list_every)
+    run_to_end(lambda stop: run_operator(options, stop))
 
 
-async def _run(options: Options) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await run_operator(options, stop)
+@app.command()
+@takes_common
+def reconcile(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Look at everything once, put it right, and end.")] = False,
+    duration: Annotated[
+        str, typer.Option("--for", help="Look after it for so long instead, such as 50m, and end then.")
+    ] = "",
+    cluster: Annotated[
+        list[str] | None, typer.Option(help="Look after this SearchCluster alone; may be given several times.")
+    ] = None,
+    patience: Annotated[
+        str, typer.Option(help="How long --once takes at most; what is not done by then is told.")
+    ] = "10m",
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Change nothing, anywhere; say what would be changed. Goes with --once.")
+    ] = False,
+    filename: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--filename",
+            "-f",
+            exists=True,
+            help="Look at what is declared as if this file, or all files in this folder, were applied; with --observe.",
+        ),
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to say what was found.")] = Output.TABLE,
+    common: Common,
+) -> None:
+    """Run for a while, or once over everything, and say how it is: for jobs.
+
+    Ends with 0 when all is as declared, 2 when something differs and is only observed, 1 when something failed. With
+    --observe nothing is written, not even statuses, and 2 means that something would be changed.
+    """
+    if once is bool(duration):
+        raise typer.BadParameter("write --once, or --for and a duration", param_hint="--once")
+    if cluster and (common.lease_namespace or duration):
+        text = "goes with --once and without --lease-namespace: others could not tell what is left to them"
+        raise typer.BadParameter(text, param_hint="--cluster")
+    if observe and not once:
+        raise typer.BadParameter("goes with --once", param_hint="--observe")
+    if filename and not observe:
+        raise typer.BadParameter("goes with --observe: apply them with kubectl otherwise", param_hint="--filename")
+    options = common.begin(observe=observe, manifests=tuple(filename or ()))
+    if once:
+        limit, only = _seconds(patience, "--patience"), cluster or ()
+        summary = run_to_end(lambda stop: reconcile_once(options, stop, only=only, patience=limit))
+    else:
+        length = _seconds(duration, "--for")
+        summary = run_to_end(lambda stop: reconcile_for(options, stop, length))
+    typer.echo(json.dumps(summary.to_json(), indent=2) if output is Output.JSON else table_of(summary), nl=False)
+    raise typer.Exit(int(summary.code))
+
+
+def _seconds(text: str, option: str) -> float:
+    """Read a duration such as ``50m`` or ``1h30m``."""
+    if not re.fullmatch(DURATION_PATTERN, text):
+        raise typer.BadParameter("write a duration, such as 50m or 1h30m", param_hint=option)
+    return seconds(text)
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    """Read an address such as ``0.0.0.0:8080`` or ``[::]:8080``."""
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise typer.BadParameter("write an address and a port, such as 0.0.0.0:8080", param_hint="--listen")
+    return host.strip("[]"), int(port)
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ class Access:
     """What is known of the subject; None: nothing needs to be."""
     auth: Auth = Auth.IDENTITY_TOKEN
     credential: CredentialSpec | None = None
-    """Where its API key is; None: it has none."""
+    """Where its API key or password is; None: it has none."""
     rotate_requested: str = ""
     admission: Admission = Admission.ALLOWED
     """Whether its SearchCluster takes SearchAccesses of its namespace."""
@@ -108,9 +108,9 @@ class Access:
         return self.principals[0] if self.principals else ""
 
     @property
-    def has_key(self) -> bool:
-        """Whether its rights are those of an API key, not of a principal's role."""
-        return self.auth is Auth.API_KEY
+    def has_credential(self) -> bool:
+        """Whether its rights are those of an API key or a user of its own, not of a principal's role."""
+        return self.auth is not Auth.IDENTITY_TOKEN
 
     @property
     def confirmed(self) -> bool:
@@ -145,14 +145,14 @@ def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
         access: the SearchAccess.
         claim: by which claim of their tokens its cluster knows callers.
     """
-    if access.has_key:
+    if access.has_credential:
         return None
     return access.subject if isinstance(access.subject, Workload) or claim is PrincipalClaim.SUB else None
 
 
 def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
     """Give a SearchAccess with the principals that follow from what is known of its subject."""
-    if access.has_key:
+    if access.has_credential:
         return replace(access, identity=None, principals=())
     if identity is None:
         account = (access.subject,) if isinstance(access.subject, str) else ()
@@ -290,7 +290,10 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
 
 
 def _auth(given: Mapping[str, Any]) -> Auth:
-    return Auth.API_KEY if given.get("auth") == Auth.API_KEY else Auth.IDENTITY_TOKEN
+    try:
+        return Auth(given.get("auth", Auth.IDENTITY_TOKEN))
+    except ValueError:
+        return Auth.IDENTITY_TOKEN
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:

@@ -1,10 +1,11 @@
-"""API keys and the secrets that hold them, as they are, and as a SearchAccess wants them."""
+"""API keys, users with passwords, and the secrets that hold them, as they are, and as a SearchAccess wants them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.canonical import RoleBody
 from searchaccess.core.pins import Pins
 
@@ -37,9 +38,10 @@ NOWHERE: Final = Slot("", 0)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A live API key of ours. Its secret value is nowhere but in its slot."""
+    """An API key of ours, or a user with a password. Its secret value is nowhere but in its slot."""
 
     id: str
+    """Id of the key, or name of the user."""
     owner: str
     """Uid of the SearchAccess."""
     sequence: int
@@ -58,11 +60,20 @@ class Key:
     place: tuple[str, str] = ("", "")
     """Store and name of the secret in which its value is, or was to be."""
     ours: bool = True
-    """Whether the operator's present login made it: nobody else's can be changed, only invalidated."""
+    """Whether the operator's present login may change it: an API key of another one can only be invalidated."""
+    auth: Auth = Auth.API_KEY
+    """What it is."""
+    disabled: bool = False
+    """Somebody disabled the user."""
+
+    @property
+    def shown(self) -> str:
+        """What it is, in words."""
+        return f"{'user' if self.auth is Auth.PASSWORD else 'key'} {self.id}"
 
     def is_live(self, now: float) -> bool:
         """Say whether it still works."""
-        return self.expires is None or now < self.expires
+        return not self.disabled and (self.expires is None or now < self.expires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,8 @@ class Version:
 
     number: int
     state: State = State.ENABLED
+    stamp: str = field(default="", compare=False)
+    """Which state of it this is, as the store says (etag)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,8 @@ class Wish:
     """The newest request for a rotation; any new value asks for one."""
     waits_for_users: bool = False
     """Whether an old key stays for as long as Cloud Run still hands it out."""
+    auth: Auth = Auth.API_KEY
+    """What it is to be."""
     rolls: bool = False
     """Whether the workload's template is given the newest version."""
 
@@ -126,6 +141,10 @@ class Seen:
     """Of versions that were read: id of the key in them; empty: something else."""
     pins: Pins | None = None
     """Versions that Cloud Run hands out by number; None: it was not asked."""
+
+    def disabled(self) -> tuple[Key, ...]:
+        """Give the users that somebody disabled: they are never to be enabled again."""
+        return tuple(key for key in self.keys if key.disabled)
 
     def live(self, now: float) -> list[Key]:
         """Give the keys that work, oldest first; those of other logins come before all of ours.

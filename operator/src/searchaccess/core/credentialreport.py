@@ -1,10 +1,11 @@
-"""Computes the parts of a SearchAccess's status that are about its API key."""
+"""Computes the parts of a SearchAccess's status that are about its API key or password."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import ConditionType, Reason
 from searchaccess.api.status import CredentialStatus
 from searchaccess.core.access import Access
@@ -58,7 +59,8 @@ def build_credential(
         store=access.credential.store,
         name=access.credential.name,
         version=current.slot.number,
-        key_id=current.id,
+        key_id=current.id if current.auth is Auth.API_KEY else None,
+        username=current.id if current.auth is Auth.PASSWORD else None,
         phase=facts.decision.phase,
         issued=rfc3339(current.created),
         expires=rfc3339(current.expires) if current.expires else None,
@@ -79,7 +81,7 @@ def mark_credential(
         failure: why something could not be done, as reason and message.
     """
     kind = ConditionType.CREDENTIAL_READY
-    if not access.has_key:
+    if not access.has_credential:
         return
     if failure and facts is None:
         unknown = failure[0] in {Reason.STORE_UNAVAILABLE, Reason.CLUSTER_UNREACHABLE}
@@ -89,28 +91,26 @@ def mark_credential(
     elif facts.decision.conflict:
         conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif facts.decision.current is None:
-        conditions.mark(kind, FALSE, Reason.PENDING, "no key was made yet")
+        conditions.mark(kind, FALSE, Reason.PENDING, "none was made yet")
     elif facts.decision.not_rolled:
         text = f"{_where(access, facts.decision.current)}; the workload does not have it: {facts.decision.not_rolled}"
-        old = f"; the key before stays ({facts.decision.deferred})" if facts.decision.deferred else ""
+        old = f"; the one before stays ({facts.decision.deferred})" if facts.decision.deferred else ""
         conditions.mark(kind, TRUE, Reason.ROLLOUT_FAILED, text + old)
     elif facts.decision.deferred:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
-        ends = [key.expires for key in facts.seen.keys if key != facts.decision.current and key.expires]
-        until = f"; it ends by itself at {rfc3339(min(ends))}" if ends else ""
-        text = f"the overlap is over, but the key before is still in use: {facts.decision.deferred}{until}{waits}"
+        text = f"the overlap is over, but the one before is still in use: {facts.decision.deferred}{waits}"
         conditions.mark(kind, TRUE, Reason.REVOKE_DEFERRED, text)
     elif facts.decision.phase is Phase.OVERLAP:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
         until = f" until {rfc3339(facts.decision.due)}" if facts.decision.due else ""
-        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the key before works too{until}{waits}")
+        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the one before works too{until}{waits}")
     else:
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))
 
 
 def _where(access: Access, key: Key) -> str:
     name = access.credential.name if access.credential else ""
-    return f"key {key.id} is version {key.slot.number} of {name}"
+    return f"{key.shown} is version {key.slot.number} of {name}"
 
 
 def conflict_message(access: Access) -> str:
@@ -143,7 +143,7 @@ def finding_of(
                 name = access.credential.name if access.credential else ""
                 drift.append(Difference(f"secret/{name}", "newest version", _known_key(before), why))
             case Issue(why=why):
-                pending.append(Difference("api_key", ".", "a key", why))
+                pending.append(Difference("user" if access.auth is Auth.PASSWORD else "api_key", ".", "one", why))
             case _:
                 pass
     return Finding(pending=bool(pending), drift=tuple(drift), differences=(*drift, *pending), owned=before is not None)
@@ -154,10 +154,17 @@ def _was_lost(before: Mapping[str, Any] | None, step: Issue) -> bool:
 
 
 def _known_key(before: Mapping[str, Any] | None) -> str:
-    return f"key {before['keyId']}" if before else ""
+    return _shown_in(before) if before else ""
+
+
+def _shown_in(credential: Mapping[str, Any]) -> str:
+    """Give what a status says that consumers read, in words."""
+    return f"user {credential['username']}" if credential.get("username") else f"key {credential.get('keyId', '')}"
 
 
 def _changed_rights(access: Access, key: Key) -> Difference:
+    if key.auth is Auth.PASSWORD:
+        return Difference(f"user/{key.id}", "roles", _shown(access.share.body), _shown(key.rights))
     return Difference(f"api_key/{key.id}", "role_descriptors", _shown(access.share.body), _shown(key.rights))
 
 
@@ -174,9 +181,9 @@ def credential_notes(previous: Mapping[str, Any] | None, status: Mapping[str, An
         status: the new one.
     """
     before, after = (previous or {}).get("credential") or {}, status.get("credential") or {}
-    if not after or before.get("keyId") == after["keyId"]:
+    if not after or (before and _shown_in(before) == _shown_in(after)):
         return []
-    text = f"key {after['keyId']} is version {after['version']} of {after['name']}"
+    text = f"{_shown_in(after)} is version {after['version']} of {after['name']}"
     if before:
-        text += f"; {before['keyId']} works until the overlap is over"
+        text += f"; {_shown_in(before)} works until the overlap is over"
     return [Note(warning=False, reason=Reason.CREDENTIAL_ISSUED, message=text)]

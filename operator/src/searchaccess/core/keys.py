@@ -74,11 +74,11 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
     return Key(
         id=str(raw.get("id", "")),
         owner=uid if isinstance(uid, str) else "",
-        sequence=_number(metadata.get("sequence")),
-        created=_number(raw.get("creation")) / 1000,
-        expires=_number(expires) / 1000 if expires is not None else None,
+        sequence=number_in(metadata.get("sequence")),
+        created=number_in(raw.get("creation")) / 1000,
+        expires=number_in(expires) / 1000 if expires is not None else None,
         rights=_rights(descriptors),
-        slot=_slot(metadata),
+        slot=slot_in(metadata),
         requested=str(metadata.get("requested") or ""),
         namespace=str(owner.get("namespace") or ""),
         place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
@@ -94,10 +94,12 @@ def _rights(descriptors: Mapping[str, Any]) -> RoleBody:
     return role_from_json(ours)
 
 
-def _slot(metadata: Mapping[str, Any]) -> Slot:
+def slot_in(metadata: Mapping[str, Any]) -> Slot:
+    """Read where metadata says that the value is stored."""
     secret = metadata.get("secret")
-    return Slot(secret, _number(metadata.get("version"))) if isinstance(secret, str) and secret else NOWHERE
+    return Slot(secret, number_in(metadata.get("version"))) if isinstance(secret, str) and secret else NOWHERE
 
 
-def _number(value: Any) -> int:
+def number_in(value: Any) -> int:
+    """Read a number that somebody may have tampered with."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

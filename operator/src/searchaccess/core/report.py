@@ -279,7 +279,7 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
     mark_identity(conditions, access, identity, now)
     failure = Failure(facts.stance.reason, facts.stance.message) if facts.stance.reason else facts.failure
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
-    gone = not access.has_key or (facts.stance.do is Do.REMOVE and facts.failure is None)
+    gone = not access.has_credential or (facts.stance.do is Do.REMOVE and facts.failure is None)
     credential = build_credential(access, facts.credential, before.get("credential"), withdrawn=gone)
     objects = _elasticsearch(facts, before)
     first_sync = objects is not None and not before.get("elasticsearch")

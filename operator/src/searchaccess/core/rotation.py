@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
 from searchaccess.core.pins import Pins
 
@@ -91,6 +92,15 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Prolong:
+    """Let keys work for longer."""
+
+    keys: tuple[Key, ...]
+    lifetime: float
+    """Seconds from now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Disable:
     """Make versions unreadable."""
 
@@ -109,7 +119,7 @@ class RemoveSecret:
     """Delete the secret."""
 
 
-Step: TypeAlias = Issue | Read | AskUsers | Roll | Note | Revoke | Update | Disable | Destroy | RemoveSecret
+Step: TypeAlias = Issue | Read | AskUsers | Roll | Note | Revoke | Update | Prolong | Disable | Destroy | RemoveSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,7 @@ class Decision:
 
 
 def lifetime(wish: Wish) -> float:
-    """Give how long a key works: it ends by itself when nobody is left to invalidate it."""
+    """Give how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
     return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
 
 
@@ -156,17 +166,25 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
     if seen.secret is not None and seen.secret.owner != wish.owner:
         return Decision(conflict=True)
     live = seen.live(now)
-    if unplaced := [key for key in live if key.slot == NOWHERE]:
-        return Decision(_place(unplaced, live, seen))
-    if unmasked := _unmask(live, seen):
-        return Decision(unmasked)
-    if wrong := [key for key in live if key.ours and not key.rights.same_as(wish.rights)]:
-        return Decision((Update(tuple(wrong)),))
+    if steps := _settle(wish, seen, live):
+        return Decision(steps)
     newest = seen.secret.newest if seen.secret else None
     current = _current(live, seen, newest)
     if current is None:
         return _replace_lost(wish, seen, live)
     return _keep(wish, seen, live, current, now)
+
+
+def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
+    """Put right what is there, before anything is made."""
+    if disabled := seen.disabled():
+        return (Revoke(disabled, "somebody disabled it"),)
+    if unplaced := [key for key in live if key.slot == NOWHERE]:
+        return _place(unplaced, live, seen)
+    if unmasked := _unmask(live, seen):
+        return unmasked
+    wrong = tuple(key for key in live if key.ours and not key.rights.same_as(wish.rights))
+    return (Update(wrong),) if wrong else ()
 
 
 def _place(unplaced: Sequence[Key], live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
@@ -195,12 +213,13 @@ def _unmask(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
     versions = seen.secret.versions if seen.secret else ()
     for version in versions:
         claimants = [key for key in live if seen.secret and key.slot == seen.secret.slot(version.number)]
-        if len(claimants) < 2 or version.state is not State.ENABLED:  # noqa: PLR2004 - more than one
+        # One of ours alone is believed: nobody else can have written its metadata.
+        if not claimants or version.state is not State.ENABLED or (len(claimants) == 1 and claimants[0].ours):
             continue
         if version.number not in seen.holds:
             return (Read(version.number),)
         forged = tuple(key for key in claimants if key.id != seen.holds[version.number])
-        if len(forged) < len(claimants):
+        if 0 < len(forged) < len(claimants):
             return (Revoke(forged, "another key is where its metadata says that it is"),)
     return ()
 
@@ -234,9 +253,17 @@ def _reason_to_rotate(wish: Wish, current: Key, now: float) -> str:
         return "another login of the operator made it"
     if now >= rotate_at(wish, current):
         return "its time is over"
-    if current.expires is None or now >= current.expires - wish.overlap:
-        return "it expires" if current.expires else "it would never expire"
-    return ""
+    if current.auth is not wish.auth:
+        return f"it is for {current.auth}, and {wish.auth} is declared"
+    return _reason_by_expiry(wish, current, now)
+
+
+def _reason_by_expiry(wish: Wish, current: Key, now: float) -> str:
+    if current.auth is Auth.PASSWORD:
+        return ""
+    if current.expires is None:
+        return "it would never expire"
+    return "it expires" if now >= current.expires - wish.overlap else ""
 
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
@@ -266,6 +293,8 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     else:
         steps, at = _clear_up(seen, live, over + wish.grace, now)
         due = min(due, at) if at is not None else due
+    if not steps:
+        steps += _prolong(wish, live if deferred else [current] if waits else [], now)
     if seen.pins and seen.pins.rolled:
         due = min(due, now + LOOK_AFTER_ROLL)
     return Decision(
@@ -312,6 +341,13 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
     return [], "; ".join(f"version {key.slot.number}: {holder}" for key, holder in held.items())
 
 
+def _prolong(wish: Wish, wanted: Sequence[Key], now: float) -> list[Step]:
+    """Let keys live on that cannot be replaced yet: for a day, and for the overlap after that."""
+    least = wish.overlap + LEAST_MARGIN
+    ending = tuple(key for key in wanted if key.ours and key.expires is not None and key.expires < now + least)
+    return [Prolong(ending, least + LEAST_MARGIN)] if ending else []
+
+
 def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) -> tuple[list[Step], float | None]:
     """Disable versions whose key is gone; destroy them later."""
     secret = seen.secret
@@ -336,9 +372,9 @@ def withdraw(owner: str, seen: Seen, now: float) -> Decision:
         seen: what there is.
         now: seconds since the epoch.
     """
-    live = seen.live(now)
-    if live:
-        return Decision((Revoke(tuple(live), "its SearchAccess is gone"),))
+    working = (*seen.disabled(), *seen.live(now))
+    if working:
+        return Decision((Revoke(working, "its SearchAccess is gone"),))
     if seen.secret is not None and seen.secret.owner == owner:
         return Decision((RemoveSecret(),))
     return Decision()

@@ -85,7 +85,7 @@ def refused(access: Access) -> Stance:
 
 
 def _at_deletion(access: Access) -> Do:
-    if access.has_key:
+    if access.has_credential:
         # A key that nobody rotates or revokes must not stay, whatever it says itself.
         return Do.REMOVE
     # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
@@ -110,12 +110,12 @@ def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: 
         return Stance(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
     if access.suspend:
         return Stance(Do.HOLD, Reason.SUSPENDED, "spec.suspend is true: rights in Elasticsearch stay as they are")
-    if not access.principals and not access.has_key:
+    if not access.principals and not access.has_credential:
         return unresolved(access)
     if access.restricts_documents and not gate.field_security:
         message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {gate.license}"
         return Stance(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
-    if not (gate.grants or access.has_key):
+    if not (gate.grants or access.has_credential):
         return Stance(Do.HOLD, gate.reason, gate.message)
     if rejection:
         return Stance(Do.HOLD, Reason.REJECTED, rejection)

@@ -15,10 +15,14 @@ from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, Gate
 from searchaccess.engine.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.rehearsal import Rehearsal
+from searchaccess.engine.steps import Steps
+from searchaccess.engine.territory import Territory
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
+from searchaccess.ports.meter import Meter
 from searchaccess.ports.stores import Stores
 
 CHUNK: Final = 1000
@@ -39,6 +43,17 @@ class Surroundings:
     clock: Clock
     google: GooglePort
     stores: Stores
+    meter: Meter = field(default_factory=Meter)
+    territory: Territory = field(default_factory=Territory)
+    steps: Steps = field(default_factory=Steps)
+    rehearsal: Rehearsal | None = None
+    """Notes what would be changed, in a run that changes nothing; None: it is done."""
+
+    def may_tell(self, cluster: str) -> bool:
+        """Say whether this replica tells of a SearchCluster and its SearchAccesses."""
+        if cluster in self.inventory.clusters:
+            return self.territory.holds(cluster)
+        return self.territory.holds_common()
 
 
 @dataclass(slots=True)
@@ -76,7 +91,9 @@ class Knowledge:
     ready: set[str] = field(default_factory=set)
     drifted: set[str] = field(default_factory=set)
     roles: set[str] = field(default_factory=set)
-    """Names of our roles in Elasticsearch."""
+    """Names of principals' roles of ours in Elasticsearch."""
+    user_roles: set[str] = field(default_factory=set)
+    """Names of users' roles of ours, as the last full pass found them."""
     foreign: int = 0
     """How many roles under our names are not ours, as the last full pass counted."""
     operations: int = 0

@@ -1,15 +1,14 @@
 """Carries out what is decided about credentials, one after the other step, each from what is there then."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from searchaccess.api.credentials import PayloadFormat
 from searchaccess.core.access import Access
 from searchaccess.core.credential import Key, Seen, Wish
 from searchaccess.core.credentialreport import rfc3339
-from searchaccess.core.keys import key_metadata, key_name
 from searchaccess.core.ownership import Operator
 from searchaccess.core.payload import build_payload
 from searchaccess.core.pins import Pins
@@ -20,6 +19,7 @@ from searchaccess.core.rotation import (
     Disable,
     Issue,
     Note,
+    Prolong,
     Read,
     RemoveSecret,
     Revoke,
@@ -31,13 +31,11 @@ from searchaccess.core.rotation import (
 )
 from searchaccess.core.workload import Workload
 from searchaccess.engine.consumers import find_pins
+from searchaccess.engine.issuers import Issuer, discard, issuers
+from searchaccess.engine.steps import Steps
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
-    Conflict,
     ExternalError,
-    NotFound,
-    PermissionDenied,
-    Rejected,
     TerminalError,
     WaitingError,
 )
@@ -47,7 +45,8 @@ from searchaccess.ports.stores import Owner, Place, SecretStore
 MOST_STEPS: Final = 20
 """Decisions in one go. Far fewer are needed; what is left over is done by the next look."""
 
-_CHANGED: Final = "a key was invalidated while it was being changed"
+
+Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +60,12 @@ class Job:
     store: SecretStore
     store_name: str
     url: str
-    """Where consumers use the key."""
+    """Where consumers use it."""
 
     @property
     def owner(self) -> Owner:
         """Whom the secret is for."""
-        return Owner(self.access.uid, self.access.namespace, self.access.name)
+        return owner_of(self.access)
 
 
 @dataclass(slots=True)
@@ -87,17 +86,29 @@ class Credentials:
         port: the cluster.
         google: tells which versions Cloud Run hands out.
         now: gives seconds since the epoch.
+        clear: deletes secrets of ours by store and name.
+        steps: what is not to be cut off by a stop.
     """
 
     def __init__(
-        self, operator: Operator, port: ElasticsearchPort, google: GooglePort, now: Callable[[], float]
+        self,
+        operator: Operator,
+        port: ElasticsearchPort,
+        google: GooglePort,
+        now: Callable[[], float],
+        clear: Clear | None = None,
+        steps: Steps | None = None,
     ) -> None:
+        self._clear = clear
+        self._steps = steps or Steps()
         self._google = google
-        self._operator = operator
-        self._port = port
+        self._issuers = issuers(operator, port)
         self._now = now
-        self.operations = 0
+
+    @property
+    def operations(self) -> int:
         """Writes to the security index so far, as far as they are known to have happened."""
+        return sum(issuer.operations for issuer in self._issuers.values())
 
     async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
         """Make a credential as it is wished.
@@ -154,6 +165,10 @@ class Credentials:
         return replace(seen, secret=found.secret, holds={**(seen.holds if same else {}), **found.holds})
 
     async def _perform(self, job: Job, step: Step, seen: Seen) -> Seen:
+        async with self._steps:
+            return await self._do(job, step, seen)
+
+    async def _do(self, job: Job, step: Step, seen: Seen) -> Seen:
         match step:
             case Issue():
                 return await self._issue(job, step, seen)
@@ -162,10 +177,12 @@ class Credentials:
             case Note(key):
                 return await self._note(job, step, _without(seen, (key,)))
             case Revoke(keys):
-                await self.revoke(keys)
-                return _without(seen, keys)
-            case Update(keys):
-                return await self._update(job, keys, seen)
+                left = _without(seen, keys)
+                present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
+                await self.take_away(job.owner, keys, {key.place for key in keys} - present)
+                return left
+            case Update() | Prolong():
+                return await self._change(job, step, seen)
             case Roll(number):
                 seen = await self._roll(job, number, seen)
             case _:
@@ -208,73 +225,75 @@ class Credentials:
                 pass
 
     async def _issue(self, job: Job, step: Issue, seen: Seen) -> Seen:
-        access, requested = job.access, job.wish.requested
-        await self._expect_rights(job)
-        now = self._now()
-        metadata = key_metadata(self._operator, access, step.sequence, requested)
-        name = key_name(self._operator, access.namespace, access.name, step.sequence)
-        made = await self._port.create_key(name, step.lifetime, job.wish.rights, metadata)
-        self.operations += 1
-        expires = now + step.lifetime
-        value = build_payload(job.form, made.id, made.secret, job.url, rfc3339(expires))
-        key = Key(made.id, access.uid, step.sequence, now, expires, job.wish.rights, requested=requested)
-        key = replace(key, namespace=access.namespace, place=(job.store_name, job.place.name))
+        access, wish = job.access, job.wish
+        issuer = self._issuers[wish.auth]
+        place = (job.store_name, job.place.name)
+        new = Key("", access.uid, step.sequence, self._now(), None, wish.rights, requested=wish.requested)
+        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth)
+        key, secret = await issuer.issue(access, new, step.lifetime)
+        ends = rfc3339(key.expires) if key.expires else ""
+        value = build_payload(job.form, wish.auth, key.id, secret, job.url, ends)
         try:
             with at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (TerminalError, WaitingError):
             # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
             # stored: then consumers read it already, and the next look finds out.
-            await self._discard(key)
+            await discard(issuer, key)
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
 
-    async def revoke(self, keys: Sequence[Key]) -> None:
-        """Invalidate keys.
+    async def take_away(self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]]) -> None:
+        """Delete secrets, and then revoke the keys: what is cut off between is told by the keys that are there.
+
+        Args:
+            owner: whose they are.
+            keys: what is revoked, also while a store is away.
+            places: stores and names of the secrets.
 
         Raises:
-            ExternalError: it is not known whether they are.
+            ExternalError: something could not be done, or it is not known whether it was.
         """
-        await self._port.revoke_keys([key.id for key in keys])
-        self.operations += len(keys)
-
-    async def _expect_rights(self, job: Job) -> None:
-        """Make sure that a key would have its rights: it has at most those of the login that makes it.
-
-        Raises:
-            PermissionDenied: it would not.
-        """
-        if lacking := await self._port.lacks(job.wish.rights):
-            raise PermissionDenied(f"the operator's login lacks {'; '.join(lacking)}: a key has at most its rights")
-
-    async def _discard(self, key: Key) -> None:
+        failure: ExternalError | None = None
         try:
-            await self.revoke((key,))
-        except ExternalError:
-            return  # The next look finds a key that is stored nowhere.
+            if self._clear is not None:
+                await self._clear(owner, places)
+        except ExternalError as error:
+            failure = error
+        await self._revoke(keys)
+        if failure is not None:
+            raise failure
+
+    async def _revoke(self, keys: Sequence[Key]) -> None:
+        for issuer, some in self._by_issuer(keys):
+            await issuer.revoke(some)
+
+    def _by_issuer(self, keys: Sequence[Key]) -> list[tuple[Issuer, list[Key]]]:
+        parts = [(issuer, [key for key in keys if key.auth is auth]) for auth, issuer in self._issuers.items()]
+        return [(issuer, some) for issuer, some in parts if some]
 
     async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
         key = replace(step.key, slot=step.slot)
-        if not key.ours:
+        if key.ours:
             # What another login made cannot be changed: it is found out anew at each look.
-            return replace(others, keys=(*others.keys, key))
-        metadata = key_metadata(self._operator, job.access, key.sequence, key.requested, key.slot)
-        try:
-            await self._port.note_key(key.id, metadata)
-        except (NotFound, Rejected):
-            raise Conflict(_CHANGED) from None
-        self.operations += 1
+            await self._issuers[key.auth].note(job.access, key)
         return replace(others, keys=(*others.keys, key))
 
-    async def _update(self, job: Job, keys: Sequence[Key], seen: Seen) -> Seen:
-        await self._expect_rights(job)
-        written = await self._port.update_keys([key.id for key in keys], job.wish.rights)
-        self.operations += len(written.changed)
-        refused = next(iter(written.refused.values()), None)
-        if refused is not None:
-            raise Conflict(_CHANGED) if isinstance(refused, NotFound) else refused
-        changed = tuple(replace(key, rights=job.wish.rights) for key in keys)
-        return replace(seen, keys=(*_without(seen, keys).keys, *changed))
+    async def _change(self, job: Job, step: Update | Prolong, seen: Seen) -> Seen:
+        changed: list[Key] = []
+        for issuer, some in self._by_issuer(step.keys):
+            if isinstance(step, Update):
+                await issuer.update(job.access, some, job.wish.rights)
+                changed += [replace(key, rights=job.wish.rights) for key in some]
+            else:
+                await issuer.prolong(some, step.lifetime)
+                changed += [replace(key, expires=self._now() + step.lifetime) for key in some]
+        return replace(seen, keys=(*_without(seen, step.keys).keys, *changed))
+
+
+def owner_of(access: Access) -> Owner:
+    """Give whom secrets of a SearchAccess are for."""
+    return Owner(access.uid, access.namespace, access.name)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Runs a reconciler for every SearchCluster, and keeps the inventory complete."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +10,7 @@ import structlog
 
 from searchaccess.api.reasons import Reason
 from searchaccess.core.cluster import Cluster
+from searchaccess.core.identity import State
 from searchaccess.core.report import AccessFacts, Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
@@ -26,6 +27,14 @@ LIST_EVERY: Final = 300.0
 """Seconds between full lists: a deletion while the watch was down leaves no event."""
 RELIST_AFTER: Final = 10.0
 """Seconds after the event source began to watch until we list too: when it has worked off what it listed itself."""
+MOST_MISSED: Final = 3
+"""Full lists that may fail in a row before it is said that what is declared is not known any more."""
+STUCK_AFTER: Final = 600.0
+"""Seconds without an answer from any side in a look that goes on: every request ends sooner, with or without one."""
+STEP_WITHIN: Final = 4.0
+STATUSES_WITHIN: Final = 1.0
+"""Seconds that a stop waits for what is being written to Elasticsearch and stores, and then for statuses. Of ten that
+Cloud Run gives three are for giving up Leases."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,14 +52,28 @@ class Host:
         around: what they share.
         connector: opens connections to clusters.
         list_every: seconds between full lists.
+        take_part: shares clusters out with other replicas until cancelled; None: there are none.
+        only: the SearchClusters to look after; none: all.
     """
 
-    def __init__(self, around: Surroundings, connector: Connector, list_every: float = LIST_EVERY) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        connector: Connector,
+        list_every: float = LIST_EVERY,
+        take_part: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        only: Collection[str] = (),
+    ) -> None:
+        self._only = frozenset(only)
+        self._take_part = take_part
         self._around = around
         self._connector = connector
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
         self._relist = asyncio.Event()
+        self._watching = False
+        self._winding_down = False
+        self._listed_at = 0.0
         self._labels = NamespaceLabels(around.inventory, around.kubernetes)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
@@ -62,6 +85,8 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._around.outbox.run())
                 group.create_task(self._list_again())
+                if self._take_part:
+                    group.create_task(self._take_part())
                 group.create_task(self._labels.run())
                 group.create_task(Identities(self._around.inventory, self._around.google, self._around.clock).run())
                 self._start_missing(group)
@@ -81,7 +106,47 @@ class Host:
 
         Nobody told us of what was deleted between our last list and its own.
         """
+        self._watching = True
         self._relist.set()
+
+    def reconcilers(self) -> dict[str, Reconciler]:
+        """Give those that run, by SearchCluster."""
+        return {name: running.reconciler for name, running in self._running.items()}
+
+    def unready(self) -> str:
+        """Say why what is declared is not known yet, or not any more; empty: it is."""
+        if not self.listed.is_set():
+            return "the API server has not been listed yet"
+        if not self._watching:
+            return "the API server is not watched yet"
+        late = self._around.clock.monotonic() - self._listed_at
+        if late > MOST_MISSED * self._list_every:
+            return f"the API server could not be listed for {late:.0f} s"
+        return ""
+
+    def stuck(self) -> str:
+        """Say what makes no progress although it should; empty: nothing."""
+        now = self._around.clock.monotonic()
+        for name, reconciler in self.reconcilers().items():
+            if reconciler.busy_since is not None and now - reconciler.busy_since > STUCK_AFTER:
+                quiet = now - max(reconciler.busy_since, self._around.meter.answered(name))
+                if quiet > STUCK_AFTER:
+                    return f"SearchCluster {name}: nothing was answered for {quiet:.0f} s"
+        return ""
+
+    async def wind_down(self) -> None:
+        """Begin nothing more that is not to be cut off, and wait a little for what was begun and for statuses."""
+        await self._around.steps.close(STEP_WITHIN)
+        self._winding_down = True
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            # What each did is told when it ends.
+            await asyncio.wait(tasks, timeout=STATUSES_WITHIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STATUSES_WITHIN):
+                await self._around.outbox.drained()
 
     async def _first_list(self) -> None:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
@@ -106,6 +171,7 @@ class Host:
         inventory.keep_clusters(await self._see_all(Plural.CLUSTERS, inventory.see_cluster), clusters)
         accesses = frozenset(inventory.accesses)
         inventory.keep_accesses(await self._see_all(Plural.ACCESSES, inventory.see_access), accesses)
+        self._listed_at = self._around.clock.monotonic()
 
     async def _see_all(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
         """Take in a list page by page, so that it is never in memory as a whole; give the uids in it."""
@@ -140,12 +206,17 @@ class Host:
             self._start_missing(group)
             for name in [name for name, running in self._running.items() if running.task.done()]:
                 del self._running[name]
-            self._tell_homeless()
+                self._around.meter.forget(name)
+            for name in self._running:
+                if name in inventory.clusters and not self._is_ours(name):
+                    self._leave(name)
+            if self._around.territory.holds_common():
+                self._tell_homeless()
             await inventory.changed.wait()
 
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
-        for name in self._around.inventory.clusters:
-            if name not in self._running:
+        for name in self._around.inventory.clusters if not self._winding_down else ():
+            if name not in self._running and self._is_ours(name):
                 reconciler = Reconciler(name, self._around, self._connector, Peers(self._older_with_uuid))
                 task = group.create_task(self._keep_running(name, reconciler))
                 self._running[name] = _Running(reconciler, task)
@@ -153,21 +224,63 @@ class Host:
     async def _keep_running(self, name: str, reconciler: Reconciler) -> None:
         """Run a reconciler; one that dies of a fault of ours is started again and spoils no other cluster."""
         backoff = Backoff()
-        while name in self._around.inventory.clusters:
-            try:
-                await reconciler.run()
-            except Exception:  # the last barrier between one cluster and all others
-                log.exception("reconciler failed", cluster=name)
-                await asyncio.sleep(backoff.next())
-        self._around.inventory.changed.set()
+        try:
+            while self._is_ours(name):
+                try:
+                    await reconciler.run()
+                except Exception:  # the last barrier between one cluster and all others
+                    log.exception("reconciler failed", cluster=name)
+                    await asyncio.sleep(backoff.next())
+        finally:
+            self._around.inventory.changed.set()
+
+    def _is_ours(self, name: str) -> bool:
+        wanted = {name} & self._around.inventory.clusters.keys()
+        return bool(self._around.territory.held(wanted & self._only if self._only else wanted))
+
+    def is_busy(self) -> bool:
+        """Say whether there is something to look at, or to write, that is not waiting for a next try."""
+        inventory = self._around.inventory
+        ours = {name for name in inventory.clusters if self._is_ours(name)}
+        if not ours <= self._running.keys() or self._around.outbox.pending:
+            return True
+        for name in ours:
+            reconciler = self._running[name].reconciler
+            if not reconciler.looked.is_set() or reconciler.busy_since is not None:
+                return True
+            if not reconciler.is_failing and (inventory.dirty(name) or self._unknown(name)):
+                return True
+        return False
+
+    def _unknown(self, cluster: str) -> bool:
+        """Say whether something is not known yet of a cluster's SearchAccesses that is about to be."""
+        accesses = (record.access for record in self._around.inventory.of_cluster(cluster))
+        return any(access.identity is not None and access.identity.state is State.RECALLED for access in accesses)
+
+    def _leave(self, name: str) -> None:
+        """Stop to look after a SearchCluster that is another replica's, and write nothing more about it."""
+        inventory = self._around.inventory
+        uids = {record.access.uid for record in inventory.of_cluster(name)}
+        if name in inventory.clusters:
+            uids.add(inventory.clusters[name].cluster.uid)
+        self._around.outbox.drop(uids)
+        self._running[name].task.cancel()
+
+    async def stop_working(self, name: str) -> None:
+        """Stop to look after a SearchCluster; return when nothing of it goes on."""
+        running = self._running.get(name)
+        if running is None:
+            return
+        self._leave(name)
+        await asyncio.wait({running.task})
 
     def _older_with_uuid(self, cluster: Cluster, uuid: str) -> str:
-        for name, running in self._running.items():
-            record = self._around.inventory.clusters.get(name)
-            if record is None or name == cluster.name:
+        for name, record in self._around.inventory.clusters.items():
+            if name == cluster.name:
                 continue
-            # After a restart the younger one may be the first to look: then the status knows.
-            if uuid != (running.reconciler.knowledge.uuid or record.status.get("uuid")):
+            running = self._running.get(name)
+            # After a restart the younger one may be the first to look, or another replica has it: the status knows.
+            if uuid != ((running.reconciler.knowledge.uuid if running else "") or record.status.get("uuid")):
                 continue
             if (record.cluster.created_at, name) < (cluster.created_at, cluster.name):
                 return name
@@ -192,12 +305,13 @@ class Host:
 
 
 async def run_until_stopped(host: Host, stop: asyncio.Event) -> None:
-    """Run a host until an event is set."""
+    """Run a host until an event is set, and what it was about to write then is written."""
     task = asyncio.create_task(host.run())
     waiter = asyncio.create_task(stop.wait())
     await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
     waiter.cancel()
     if not task.done():
+        await host.wind_down()
         task.cancel()
     with suppress(asyncio.CancelledError):
         await task

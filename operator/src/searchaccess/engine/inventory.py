@@ -170,7 +170,7 @@ class Inventory:
             self.changed.set()
 
     def _mark_access(self, access: Access) -> None:
-        if access.has_key:
+        if access.has_credential:
             self.mark_credential(access.cluster, access.uid)
             return
         for principal in access.principals or ("",):
@@ -254,7 +254,7 @@ class Inventory:
             self._index(access)
             self._mark_access(before)
             self._mark_access(access)
-            if not before.principals and not before.has_key and known.status.get("elasticsearch"):
+            if not before.principals and not before.has_credential and known.status.get("elasticsearch"):
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 self.mark_cluster(access.cluster, everything=True)
 
@@ -361,7 +361,7 @@ class Inventory:
 
     def _index(self, access: Access) -> None:
         self._counts[access.cluster] += 1
-        if access.has_key:
+        if access.has_credential:
             self._keyed[access.cluster].add(access.uid)
             return
         for principal in access.principals or ("",):
@@ -369,7 +369,7 @@ class Inventory:
 
     def _unindex(self, access: Access) -> None:
         self._counts[access.cluster] -= 1
-        if access.has_key:
+        if access.has_credential:
             self._keyed[access.cluster].discard(access.uid)
             return
         for principal in access.principals or ("",):

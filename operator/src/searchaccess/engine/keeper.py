@@ -1,31 +1,35 @@
-"""Keeps the API keys of one SearchCluster: who is to be looked at, what is done, what is told."""
+"""Keeps the API keys and users of one SearchCluster: who is to be looked at, what is done, what is told."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
-from searchaccess.api.credentials import RevokeWhen, Rollout
+from searchaccess.api.credentials import Auth, RevokeWhen, Rollout
 from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
+from searchaccess.api.searchaccess import Mode
 from searchaccess.core.access import Access
 from searchaccess.core.credential import Key, Wish
 from searchaccess.core.credentialreport import CredentialFacts, epoch, finding_of
-from searchaccess.core.keys import Login, key_from_json, names_of_keys
+from searchaccess.core.rehearsal import change_of_credential, withdrawal
 from searchaccess.core.report import AccessFacts, Failure
-from searchaccess.core.rotation import Issue, Note, Revoke, Update
+from searchaccess.core.rotation import Issue, Note, Prolong, Step, Update
 from searchaccess.core.stance import Do, Stance, decide
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Knowledge, Session, Surroundings
-from searchaccess.engine.credentials import Credentials, Job, Outcome, at_store
+from searchaccess.engine.credentials import Credentials, Job, Outcome, at_store, owner_of
 from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.finalizers import ensure_finalizers
+from searchaccess.engine.issued import Issued
 from searchaccess.engine.telling import Teller
 from searchaccess.ports.errors import ExternalError, Rejected
-from searchaccess.ports.stores import Place, SecretStore
+from searchaccess.ports.stores import Owner, Place, SecretStore
 
 TOGETHER: Final = 8
 """Credentials that are worked on at the same time."""
@@ -55,7 +59,7 @@ def _version_of(access: Access, stance: Stance) -> tuple[object, ...]:
 
 
 class Keeper:
-    """API keys of one SearchCluster.
+    """API keys and users of one SearchCluster.
 
     Args:
         around: what all reconcilers share.
@@ -74,8 +78,7 @@ class Keeper:
         self._retry: dict[str, float] = {}
         """By uid, when that is tried again."""
         self._settled: dict[str, _Settled] = {}
-        self._login: tuple[Session, Login] | None = None
-        self._swept = False
+        self._issued = Issued(around.operator)
 
     # Time
 
@@ -105,11 +108,12 @@ class Keeper:
         """
         records = {record.access.uid: record for record in self._around.inventory.keyed(self._name)}
         wanted = set(records) if uids is None else set(uids)
-        first = uids is None and not self._swept and self._may_have_keys(session)
-        if not wanted and not first:
+        first = uids is None and not self._issued.swept and self._may_have_keys(session)
+        if not (wanted or first or (uids is None and self._knowledge.user_roles)):
             return
-        keys = await self._read_keys(session)
-        self._swept = self._swept or uids is None
+        declared = {record.access.auth for record in records.values()}
+        found = await self._issued.read(session, declared, everything=uids is None)
+        keys = {uid: tuple(some) for uid, some in found.items()}
         for uid in wanted:
             self._due.pop(uid, None)
         if uids is None:
@@ -118,22 +122,34 @@ class Keeper:
         bare = [records[uid] for uid in wanted & set(records) if self._needs(records[uid])]
         held = await ensure_finalizers(self._around, bare)
         gate = asyncio.Semaphore(TOGETHER)
-        self._credentials = Credentials(self._around.operator, session.port, self._around.google, self._now)
+        self._credentials = Credentials(
+            self._around.operator,
+            session.port,
+            self._around.google,
+            self._now,
+            partial(self._clear, session),
+            self._around.steps,
+        )
 
         async def look(uid: str) -> None:
             async with gate:
+                record = records.get(uid)
+                bind_contextvars(access=record.access.ref if record else uid)
                 if uid in held:
                     self._due[uid] = self._now() + self._backoffs[uid].next()
                 if uid in records:
                     stance = held.get(uid) or self._stance(records[uid].access)
                     await self._look_at(session, records[uid], stance, keys.get(uid, ()), urgent=uids is not None)
                 elif keys.get(uid):
-                    await self._revoke_leftovers(session, uid, keys[uid])
+                    await self._revoke_leftovers(uid, keys[uid])
 
         try:
             await asyncio.gather(*(look(uid) for uid in sorted(wanted)))
         finally:
             self._knowledge.operations += self._credentials.operations
+        if uids is None:
+            enforced = [uid for uid in records if self._stance(records[uid].access).do is Do.ENFORCE]
+            await self._issued.refresh(session, [key for uid in enforced for key in keys.get(uid, ())])
 
     def _forget_all_but(self, uids: set[str]) -> None:
         for known in (self._due, self._backoffs, self._failing, self._retry, self._settled):
@@ -146,23 +162,9 @@ class Keeper:
     def _needs(self, record: AccessRecord) -> bool:
         return self._stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
 
-    async def _read_keys(self, session: Session) -> dict[str, tuple[Key, ...]]:
-        login = await self._who(session)
-        operator = self._around.operator
-        found: dict[str, list[Key]] = defaultdict(list)
-        for raw in await session.port.keys(names_of_keys(operator)):
-            key = key_from_json(raw, operator, login)
-            if key is not None:
-                found[key.owner].append(key)
-        return {uid: tuple(keys) for uid, keys in found.items()}
-
-    async def _who(self, session: Session) -> Login:
-        if self._login is None or self._login[0] is not session:
-            self._login = session, await session.port.login()
-        return self._login[1]
-
     def _stance(self, access: Access) -> Stance:
-        return decide(access, self._knowledge.verdict, self._knowledge.rejection_of(access))
+        stance = decide(access, self._knowledge.verdict, self._knowledge.rejection_of(access))
+        return Stance(Do.HOLD) if self._around.rehearsal and stance.do is Do.ENFORCE else stance
 
     # One of them
 
@@ -191,6 +193,8 @@ class Keeper:
             return
         self._backoffs.pop(access.uid, None)
         self._failing.pop(access.uid, None)
+        if outcome and outcome.done:
+            log.info("credential changed", steps=[type(step).__name__ for step in outcome.done])
         self._tell(record, facts, outcome)
         if outcome:
             # Those that are due for nothing else are looked at together: each look reads the keys of all.
@@ -216,9 +220,12 @@ class Keeper:
     ) -> Outcome | None:
         """Do what is to be done about a credential; None: it is not looked at."""
         access = record.access
+        if stance.do is Do.REMOVE and self._around.rehearsal:
+            self._note_withdrawal(access.ref, keys)
+            return None
         job = await self._job(session, access)
         if stance.do is Do.REMOVE:
-            await self._withdraw(session, access, job, keys)
+            await self._withdraw(access, job, keys)
             return None
         if access.credential is None or (stance.reason is not None and stance.do is Do.HOLD):
             return None
@@ -226,14 +233,16 @@ class Keeper:
             raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
         credentials = self._credentials
         if stance.do is not Do.ENFORCE:
-            return await credentials.look(job, keys)
-        if (await self._who(session)).by_api_key:
             outcome = await credentials.look(job, keys)
-            if any(isinstance(step, Issue | Update | Note) for step in outcome.decision.steps):
+            if self._around.rehearsal and access.mode is Mode.ENFORCE:
+                change = change_of_credential(access, outcome.decision.steps)
+                self._around.rehearsal.note(self._name, f"credential/{access.ref}", change)
+            return outcome
+        if (await self._issued.who(session)).by_api_key:
+            outcome = await credentials.look(job, keys)
+            if any(_takes_a_key(step, job.wish) for step in outcome.decision.steps):
                 raise LoginCannotIssue("the operator logs in by an API key, which can make and change no other one")
-        outcome = await credentials.keep(job, keys)
-        await self._remove_former(session, job, outcome)
-        return outcome
+        return await credentials.keep(job, keys)
 
     async def _store(self, session: Session, name: str) -> SecretStore | None:
         spec = session.cluster.spec
@@ -253,6 +262,7 @@ class Keeper:
             grace=seconds(credential.grace_period),
             requested=access.rotate_requested,
             waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
+            auth=access.auth,
             rolls=credential.rollout is Rollout.NEW_REVISION,
         )
         place = Place(access.namespace, credential.name)
@@ -261,46 +271,41 @@ class Keeper:
 
     # Taking away
 
-    async def _withdraw(self, session: Session, access: Access, job: Job | None, keys: tuple[Key, ...]) -> None:
+    async def _withdraw(self, access: Access, job: Job | None, keys: tuple[Key, ...]) -> None:
         if job is not None:
             await self._credentials.withdraw(job, keys)
         elif keys:
-            await self._credentials.revoke(keys)
-        former = {key.place for key in keys} - ({(job.store_name, job.place.name)} if job else set())
-        await self._remove_secrets(session, access.uid, access.namespace, former)
+            await self._credentials.take_away(owner_of(access), keys, {key.place for key in keys})
 
-    async def _revoke_leftovers(self, session: Session, uid: str, keys: tuple[Key, ...]) -> None:
-        """Invalidate keys of which no SearchAccess here says anything: it is gone, or wants something else."""
+    def _note_withdrawal(self, ref: str, keys: tuple[Key, ...]) -> None:
+        if self._around.rehearsal and keys:
+            change = withdrawal(self._name, ref, [key.id for key in keys])
+            self._around.rehearsal.note(self._name, change.object, change)
+
+    async def _revoke_leftovers(self, uid: str, keys: tuple[Key, ...]) -> None:
+        """Revoke keys of which no SearchAccess here says anything: it is gone, or wants something else."""
+        if self._around.rehearsal:
+            self._note_withdrawal(uid, keys)
+            return
+        known = self._around.inventory.accesses.get(uid)
+        # Another cluster's key may be in its secret now.
+        places = set() if known is not None and known.access.has_credential else {key.place for key in keys}
         try:
-            await self._credentials.revoke(keys)
-            known = self._around.inventory.accesses.get(uid)
-            if known is not None and known.access.has_key:
-                # Another cluster's key may be in it now.
-                return
-            for key in keys:
-                await self._remove_secrets(session, uid, key.namespace, {key.place})
+            await self._credentials.take_away(Owner(uid, keys[0].namespace, ""), keys, places)
         except ExternalError as error:
-            log.warning("cannot take away", cluster=self._name, keys=[key.id for key in keys], error=error.message)
+            log.warning("cannot take away", keys=[key.id for key in keys], error=error.message)
             self._due[uid] = self._now() + self._backoffs[uid].next()
 
-    async def _remove_former(self, session: Session, job: Job, outcome: Outcome) -> None:
-        """Delete secrets of other names in which there were keys that are gone now."""
-        present = (job.store_name, job.place.name)
-        gone = [key for step in outcome.done if isinstance(step, Revoke) for key in step.keys]
-        former = {key.place for key in gone} - {present}
-        await self._remove_secrets(session, job.access.uid, job.place.namespace, former)
-
-    async def _remove_secrets(
-        self, session: Session, owner: str, namespace: str, places: Iterable[tuple[str, str]]
-    ) -> None:
+    async def _clear(self, session: Session, owner: Owner, places: Iterable[tuple[str, str]]) -> None:
+        """Delete secrets that are an owner's."""
         for store_name, name in places:
             store = await self._store(session, store_name) if name else None
             if store is None:
                 continue
-            place = Place(namespace, name)
+            place = Place(owner.namespace, name)
             with at_store():
                 found = await store.look(place)
-                if found and found.secret.owner == owner:
+                if found and found.secret.owner == owner.uid:
                     await store.remove(place, found.secret)
 
     # Telling
@@ -333,6 +338,19 @@ class LoginCannotIssue(ExternalError):
     """The operator's login can make no keys."""
 
     reason = Reason.LOGIN_CANNOT_ISSUE
+
+
+def _takes_a_key(step: Step, wish: Wish) -> bool:
+    """Say whether a step makes or changes an API key."""
+    match step:
+        case Issue():
+            return wish.auth is Auth.API_KEY
+        case Update(keys) | Prolong(keys):
+            return any(key.auth is Auth.API_KEY for key in keys)
+        case Note(key):
+            return key.auth is Auth.API_KEY
+        case _:
+            return False
 
 
 def _failure_of(access: Access, error: ExternalError) -> Failure:

@@ -159,7 +159,7 @@ class Mappings:
     def _records(self) -> Iterable[AccessRecord]:
         """Give the SearchAccesses whose rights callers get by a role mapping."""
         records = self._around.inventory.of_cluster(self._session.cluster.name)
-        return (record for record in records if not record.access.has_key)
+        return (record for record in records if not record.access.has_credential)
 
     def _waits(self, access: Access) -> bool:
         """Say whether a SearchAccess may have rights under a name that is not known yet."""

@@ -6,6 +6,7 @@ again with back-off until it succeeds or the object is gone.
 
 import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -77,6 +78,16 @@ class Outbox:
                 self._queue.put_nowait(ref.uid)
             self._idle.clear()
         return entry
+
+    def drop(self, uids: Collection[str]) -> None:
+        """Write nothing more of what waits for some objects: another replica tells of them."""
+        for uid in uids:
+            entry = self._entries.pop(uid, None)
+            if entry is not None:
+                self._drop_notes(entry)
+                self._inventory.writing.discard(uid)
+        if not self._entries and not self._busy:
+            self._idle.set()
 
     @property
     def pending(self) -> int:

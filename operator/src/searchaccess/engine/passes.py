@@ -16,6 +16,7 @@ from searchaccess.core.ownership import Role
 from searchaccess.core.plan import RolePlan, plan_role
 from searchaccess.core.report import AccessFacts, Failure, seen_of
 from searchaccess.core.stance import Do, Stance, decide
+from searchaccess.core.users import user_roles
 from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
 from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.finalizers import ensure_finalizers
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
+NAMED: Final = 10
+"""Roles that one line of the log names."""
 NOT_CONFIRMED: Final = Stance(
     Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
 )
@@ -92,22 +95,22 @@ class Pass:
             works = await self._plan(chunks[0] or (), raw_roles)
             for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
                 try:
-                    if chunk is None and not await mappings.switch():
+                    if chunk is None and not await self._switch(mappings):
                         # Callers still get the roles of old names.
                         break
                     _, planned = await asyncio.gather(
-                        self._apply(works, mappings), self._plan(following or (), raw_roles)
+                        self._apply(works, mappings, done, todo), self._plan(following or (), raw_roles)
                     )
                 except ExternalError as error:
                     self._tell_failure(todo, error)
                     raise
-                done += self._conclude(works)
                 todo.difference_update(chunk or ())
                 works = planned
         finally:
             await Teller(self.around, self.session.knowledge).report(done, todo, self.stuck, self.trouble)
         if self.principals is None:
-            await mappings.sweep()
+            async with self.around.steps:
+                await mappings.sweep()
 
     def _together(self) -> set[str]:
         """Give whom to look at, with the other principals of the same SearchAccesses: these are told of as a whole."""
@@ -143,7 +146,8 @@ class Pass:
             mappings.observe(names, everything=everything),
             self._ensure_finalizers(missing),
         )
-        await mappings.settle()
+        async with self.around.steps:
+            await mappings.settle()
         return raw_roles, mappings
 
     def _per_principal(self) -> bool:
@@ -245,17 +249,19 @@ class Pass:
         return work
 
     def _orphans(self, raw_roles: Mapping[str, dict[str, Any]]) -> set[str]:
-        """Give the principals of all roles that are ours, and count."""
+        """Give the principals of all roles that are ours, and count. Roles of users are looked at with those."""
         operator, knowledge = self.around.operator, self.session.knowledge
         prefix = operator.role_name("")
+        ours = {name: operator.owns(raw.get("metadata") or {}) for name, raw in raw_roles.items()}
+        knowledge.user_roles = user_roles(operator, raw_roles)
         owned = {
-            name.removeprefix(prefix): operator.owns(raw.get("metadata") or {})
-            for name, raw in raw_roles.items()
-            if name.startswith(prefix)
+            name.removeprefix(prefix): mine
+            for name, mine in ours.items()
+            if name.startswith(prefix) and name not in knowledge.user_roles
         }
-        knowledge.roles = {operator.role_name(principal) for principal, ours in owned.items() if ours}
+        knowledge.roles = {operator.role_name(principal) for principal, mine in owned.items() if mine}
         knowledge.foreign = len(owned) - len(knowledge.roles)
-        return {principal for principal, ours in owned.items() if ours}
+        return {principal for principal, mine in owned.items() if mine}
 
     def plan_role(self, principal: str, members: Sequence[Member], observed: Role | None) -> RolePlan:
         """Plan one principal's role."""
@@ -272,7 +278,18 @@ class Pass:
 
     # Apply
 
-    async def _apply(self, works: Sequence[Work], mappings: Mappings) -> None:
+    async def _switch(self, mappings: Mappings) -> bool:
+        async with self.around.steps:
+            return await mappings.switch()
+
+    async def _apply(self, works: Sequence[Work], mappings: Mappings, done: list[AccessFacts], todo: set[str]) -> None:
+        """Make roles and their mappings as planned, and note what became of it; a stop waits for the end of this."""
+        async with self.around.steps:
+            await self._change(works, mappings)
+            done += self._conclude(works)
+            todo.difference_update(work.principal for work in works)
+
+    async def _change(self, works: Sequence[Work], mappings: Mappings) -> None:
         mappings.keep(work.plan.name for work in works)
         await mappings.revoke([work.role_change for work in works])
         by_name = {work.plan.name: work for work in works}
@@ -323,6 +340,9 @@ class Pass:
     def _count(self, written: Written) -> None:
         self.session.knowledge.operations += len(written.changed)
         self.changed = self.changed or bool(written.changed)
+        if written.changed and not self.around.rehearsal:
+            some = sorted(written.changed)
+            log.info("roles changed", count=len(some), roles=some[:NAMED])
 
     async def _isolate(self, work: Work, error: ExternalError) -> None:
         """Find out whose rights Elasticsearch refuses in a role, so that the others get theirs.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.durations import seconds
@@ -25,6 +26,7 @@ from searchaccess.engine.mappings import Mappings
 from searchaccess.engine.passes import Pass
 from searchaccess.engine.schedule import Schedule
 from searchaccess.engine.telling import Teller, cluster_ref, tell_cluster, waits
+from searchaccess.engine.territory import NotHolder
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotPrivate
 
@@ -32,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 CLOSED_RETRY: Final = 5.0
 """Seconds between checks of a cluster that must not be touched."""
+
+UNSURE_RETRY: Final = 1.0
+"""Seconds between looks while it is not sure that no other replica has the cluster."""
 
 DOUBT_AFTER: Final = 60.0
 """Seconds without contact after which every SearchAccess is told that its truth is not known."""
@@ -70,8 +75,18 @@ class Reconciler:
         self._doubted = False
         self._knowledge = Knowledge()
         self._keeper = Keeper(around, name, self._knowledge)
+        self._looks = 0
+        self.busy_since: float | None = None
+        """When the look that goes on began, by the monotonic clock; None: it rests."""
+        self.looked_at = around.clock.monotonic()
+        """When the last look began."""
         self.looked = asyncio.Event()
         """Set after the first step, whatever came of it."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last look did not come to an end, so that another one follows."""
+        return self._failing_since is not None or self._knowledge.closed is not None
 
     @property
     def knowledge(self) -> Knowledge:
@@ -79,13 +94,18 @@ class Reconciler:
         return self._knowledge
 
     async def run(self) -> None:
-        """Reconcile until cancelled or until the SearchCluster is gone."""
+        """Reconcile until cancelled, or until the SearchCluster is gone or another replica's."""
         try:
-            while self._name in self._around.inventory.clusters:
-                await self.step()
+            while self._name in self._around.territory.held(set(self._around.inventory.clusters)):
+                self._looks += 1
+                # What is logged meanwhile, by whomever, says to what it belongs.
+                looking = self._around.meter.looking(self._name)
+                with bound_contextvars(cluster=self._name, look=self._looks), looking:
+                    await self.step()
                 self.looked.set()
                 await self._rest()
         finally:
+            self.busy_since = None
             self.looked.set()
             await self._disconnect()
 
@@ -96,6 +116,8 @@ class Reconciler:
         dirty = self._around.inventory.take_dirty(self._name)
         self._knowledge.failure = None
         self._schedule.begin()
+        self.looked_at = self.busy_since = self._around.clock.monotonic()
+        everything = dirty.everything
         try:
             if cluster.spec is None:
                 self._knowledge.failure = Failure(Reason.INVALID_SPEC, cluster.invalid)
@@ -104,9 +126,21 @@ class Reconciler:
             else:
                 await self._look(cluster, cluster.spec, dirty)
                 self._recovered()
+        except NotHolder:
+            # Nothing is wrong with the cluster: we go on when it is ours again, or never.
+            self._put_back(dirty)
+            self._schedule.retry_in(UNSURE_RETRY)
         except ExternalError as error:
             self._failed(error, dirty)
         tell_cluster(self._around, self._knowledge, self._name, self._schedule.probe_state)
+        failure = self._knowledge.closed or self._knowledge.failure
+        taken, self.busy_since = self._around.clock.monotonic() - self.looked_at, None
+        self._around.meter.looked(
+            self._name,
+            everything=everything or dirty.everything,
+            seconds=taken,
+            result=failure.reason if failure else "ok",
+        )
 
     # Time
 
@@ -227,7 +261,7 @@ class Reconciler:
             session.cluster = cluster
             return session
         await self._disconnect()
-        port = await self._connector.open(connection)
+        port = await self._connector.open(connection, self._name)
         self._session = Session(cluster, connection, port, self._knowledge)
         self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
         dirty.cluster = True
@@ -326,7 +360,7 @@ class Reconciler:
 
     def _recovered(self) -> None:
         if self._failing_since is not None:
-            log.info("cluster answers again", cluster=self._name)
+            log.info("cluster answers again")
         self._backoff.reset()
         self._failing_since = None
         self._doubted = False
@@ -335,7 +369,7 @@ class Reconciler:
         now = self._around.clock.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-            log.warning("cluster failing", cluster=self._name, reason=error.reason, error=error.message)
+            log.warning("cluster failing", reason=error.reason, error=error.message)
         delay = self._backoff.next()
         self._schedule.retry_in(delay)
         failure = Failure(error.reason, error.message)
@@ -345,11 +379,14 @@ class Reconciler:
             self._doubted = True
             dirty.everything = True
         self._tell_failure(failure, None if doubt else dirty)
+        self._put_back(dirty)
+
+    def _put_back(self, dirty: Dirty) -> None:
         for principal in dirty.principals:
             self._around.inventory.mark(self._name, principal)
         for uid in dirty.credentials:
             self._around.inventory.mark_credential(self._name, uid)
-        if dirty.everything or doubt:
+        if dirty.everything:
             self._look_at_everything_later()
 
     def _look_at_everything_later(self) -> None:

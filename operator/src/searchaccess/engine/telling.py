@@ -62,7 +62,7 @@ class Teller:
     def tell(self, facts: AccessFacts) -> None:
         """Compute a SearchAccess's status, and have it written if it is news."""
         record = self._around.inventory.accesses.get(facts.access.uid)
-        if record is None:
+        if record is None or not self._around.may_tell(facts.access.cluster):
             return
         previous = record.status
         status = build_access_status(facts, previous, self._around.clock.now())
@@ -73,11 +73,15 @@ class Teller:
         if text == record.status_json:
             return
         notes = build_notes(facts, previous, status)
+        for note in notes:
+            self._around.meter.noted(facts.access.cluster, note.reason)
         record.status_json = text
         self._around.outbox.put_status(ref_of(facts.access), text, notes)
 
     def let_go(self, access: Access) -> None:
         """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        if not self._around.may_tell(access.cluster):
+            return
         record = self._around.inventory.accesses.get(access.uid)
         if record:
             record.confirmed = True
@@ -142,7 +146,7 @@ def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: P
         probe: whether changes are noticed by the probe; None: not known yet.
     """
     record = around.inventory.clusters.get(name)
-    if record is None:
+    if record is None or not around.may_tell(name):
         return
     failure = knowledge.closed or knowledge.failure or knowledge.trouble
     if failure is None and knowledge.mapping_conflict:

@@ -30,7 +30,7 @@ def owners_of(operator: Operator, observed: Role | None) -> set[str]:
 
 def is_lodger(access: Access, cluster: str) -> bool:
     """Say whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
-    known = access.principals or access.has_nobody or access.has_key or access.subject is None
+    known = access.principals or access.has_nobody or access.has_credential or access.subject is None
     return access.cluster == cluster and not known and not access.deleted_at
 
 

@@ -1,32 +1,55 @@
 """Wires the loop to the outside and to its event source."""
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from searchaccess.adapters.clock import SystemClock
-from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
+from searchaccess.adapters.kubernetes.client import KubernetesClient
+from searchaccess.adapters.kubernetes.leases import KubernetesLeases
+from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.ownership import Operator
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.context import Surroundings
 from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.leases import Leases
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.rehearsal import Rehearsal, RehearsedConnections, refuse
+from searchaccess.engine.territory import Territory
 from searchaccess.operator.connecting import Connections
 from searchaccess.operator.google import GoogleWhenNeeded
+from searchaccess.operator.login import KubernetesLogin, KubernetesOptions
+from searchaccess.operator.measured import measured
+from searchaccess.operator.metrics import Declared, Metrics
+from searchaccess.operator.observing import observed, read_manifests
 from searchaccess.operator.stores import OpenStores, StoreOptions
-from searchaccess.ports.errors import ExternalError
+from searchaccess.operator.tracing import start_tracing
+from searchaccess.operator.web import Pages, serving
+from searchaccess.ports.elasticsearch import Connector
+from searchaccess.ports.errors import ExternalError, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort
 
 LONGEST_DEAF: Final = 5.0
 """Seconds after the first list within which we listen to events in any case."""
+LEAVE_WITHIN: Final = 3.0
+"""Seconds, of the ten that Cloud Run gives, and the thirty of Kubernetes."""
+KUBERNETES_WRITES: Final = frozenset({"replace_status", "set_finalizers", "create_event"})
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+class NotStarted(ExternalError):
+    """It was told to stop, or its time was over, before it could begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +58,87 @@ class Options:
 
     Args:
         instance: name of this installation; part of the name of every Elasticsearch object.
-        kubeconfig: file to use instead of the pod's service account.
-        liveness: address of the liveness endpoint, such as ``http://0.0.0.0:8080/healthz``.
+        kubernetes: where the API server is.
+        lease_namespace: where replicas keep the Leases by which they share SearchClusters out; empty: there is one
+            replica.
+        listen: address and port for probes and metrics; None: nothing is served.
         list_every: seconds between full lists.
         run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
         iam_endpoint: address of the IAM API; Google's when empty.
         stores: how to reach stores of secrets.
+        observe: change nothing, and note what would be changed.
+        manifests: files and folders with what is declared besides, or in place of, what the API server has; only with
+            ``observe``.
     """
 
     instance: str = "default"
-    kubeconfig: Path | None = None
-    liveness: str | None = None
+    kubernetes: KubernetesOptions = KubernetesOptions()
+    lease_namespace: str = ""
+    listen: tuple[str, int] | None = None
     list_every: float = LIST_EVERY
     run_endpoint: str = ""
     iam_endpoint: str = ""
     stores: StoreOptions = StoreOptions()
+    observe: bool = False
+    manifests: tuple[Path, ...] = ()
 
 
-async def _controller_id(kubernetes: KubernetesPort) -> str:
+async def _insist(work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError] = ExternalError) -> T:
+    """Try again and again, as long as what goes wrong may pass."""
     backoff = Backoff()
     while True:
         try:
-            return await kubernetes.controller_id()
-        except ExternalError as error:
-            log.warning("cannot read the namespace kube-system", error=error.message)
+            return await work()
+        except passing as error:
+            log.warning("cannot begin yet", missing=what, error=error.message)
             await asyncio.sleep(backoff.next())
+
+
+async def _before_stop(work: Coroutine[Any, Any, T], stop: asyncio.Event, within: float | None) -> T:
+    """Do something, unless told to stop before.
+
+    Raises:
+        NotStarted: it was told to stop, or it took too long.
+    """
+    working, told = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, told}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise NotStarted(
+            "it was told to stop before it could begin"
+            if stop.is_set()
+            else f"it could not connect to Kubernetes within {within:.0f} s; the log says why"
+        )
+    finally:
+        working.cancel()
+        told.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """An operator that is ready to run."""
+
+    login: KubernetesLogin
+    around: Surroundings
+    host: Host
+    leases: Leases | None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until told to stop, and let others go on at once: kopf takes its time to stop."""
+        try:
+            await run_until_stopped(self.host, stop)
+        finally:
+            if self.leases is not None:
+                await _leave(self.leases)
+
+
+async def _leave(leases: Leases) -> None:
+    try:
+        async with asyncio.timeout(LEAVE_WITHIN):
+            await leases.leave()
+    except (ExternalError, TimeoutError) as error:
+        log.warning("cannot give up the leases: others take over when they run out", error=str(error))
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
@@ -71,48 +150,113 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
             waiter.cancel()
 
 
+def _rehearsed(
+    kubernetes: KubernetesPort, connector: Connector, rehearsal: Rehearsal | None, manifests: list[dict[str, Any]]
+) -> tuple[KubernetesPort, Connector]:
+    if rehearsal is None:
+        return kubernetes, connector
+    return observed(kubernetes, manifests), RehearsedConnections(connector, rehearsal)
+
+
+@asynccontextmanager
+async def wired(
+    options: Options, stop: asyncio.Event, only: Collection[str] = (), within: float | None = None
+) -> AsyncIterator[Wired]:
+    """Wire an operator; close all that it opened when the context ends.
+
+    Args:
+        options: how to run.
+        stop: set to end it before it begins.
+        only: the SearchClusters to look after; none: all.
+        within: seconds in which it must have connected; None: it tries until it is told to stop.
+
+    Raises:
+        LoginMissing: there is no way to connect to Kubernetes.
+        CannotListen: probes and metrics cannot be served.
+        NotStarted: it was told to stop, or it took too long.
+        BadManifest: a manifest cannot be read.
+    """
+    rehearsal = Rehearsal() if options.observe else None
+    manifests = read_manifests(options.manifests)
+    login = KubernetesLogin(options.kubernetes)
+    connecting = _insist(login.configuration, "the address of the API server", TransientError)
+    client, tracing = KubernetesClient(await _before_stop(connecting, stop, within)), start_tracing()
+    metrics = Metrics(tracing)
+    inventory, clock = Inventory(), SystemClock()
+    # A name of its own for each process: one that was started anew has nothing of what the one before had.
+    identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
+    leases: Leases | None = None
+    if options.lease_namespace and not rehearsal:
+        port = KubernetesLeases(client, options.lease_namespace, options.instance)
+        leases = Leases(port, inventory, clock, identity)
+    alive = refuse if rehearsal else leases.expect_valid if leases else None
+    counted_client = measured(client, metrics.counting("kubernetes"), alive, KUBERNETES_WRITES)
+    kubernetes, connections = _rehearsed(
+        counted_client,
+        Connections(counted_client, metrics, leases.expect_holder if leases else None, f"{ROLE_PREFIX}/{identity}"),
+        rehearsal,
+        manifests,
+    )
+    google = GoogleWhenNeeded(options.run_endpoint, options.iam_endpoint)
+    async with AsyncExitStack() as stack:
+        if tracing:
+            stack.callback(tracing.close)
+        stack.push_async_callback(client.close)
+        stack.push_async_callback(google.close)
+        reading = _insist(kubernetes.controller_id, "the namespace kube-system")
+        operator = Operator(options.instance, await _before_stop(reading, stop, within))
+        outbox = Outbox(kubernetes, inventory)
+        stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
+        stack.push_async_callback(stores.close)
+        counted = measured(google, metrics.counting("google"), alive, {"roll"})
+        territory = leases or Territory()
+        around = Surroundings(
+            operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, territory, rehearsal=rehearsal
+        )
+        host = Host(around, connections, options.list_every, leases.run if leases else None, only)
+        if leases:
+            leases.stop_working = host.stop_working
+        metrics.registry.register(Declared(inventory, outbox, host, territory))
+        if options.listen:
+            await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.text)))
+        log.info("running", instance=options.instance, replica=identity)
+        yield Wired(login, around, host, leases)
+
+
+async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
+    # kopf looks for the kinds once, when it starts: the first list proves that they are there. It lists all
+    # anew, so nothing is missed; what was declared long ago is served before it takes its share of the time.
+    await _first_of(one.host.listed.wait(), stop.wait())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_DEAF):
+            await _first_of(one.host.first_looks(), stop.wait())
+    if not stop.is_set():
+        from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
+
+        await watch(one.around.inventory, one.host.watch_began, one.login, stop)
+
+
+async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:
+    """Look after what is declared until an event is set."""
+    loop = asyncio.create_task(one.run(stop))
+    events = asyncio.create_task(_watch_events(one, stop))
+    done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
+    # Whichever ends first, of a fault or at our request, ends the process: a supervisor starts it again.
+    stop.set()
+    await asyncio.gather(events, loop)
+    for task in done:
+        task.result()
+
+
 async def run_operator(options: Options, stop: asyncio.Event) -> None:
     """Run the operator until an event is set.
 
     Raises:
         LoginMissing: there is no way to connect to Kubernetes.
+        CannotListen: probes and metrics cannot be served.
     """
-    configuration = await load_configuration(options.kubeconfig)
-    kubernetes = KubernetesClient(configuration)
-    connections = Connections(kubernetes)
-    google = GoogleWhenNeeded(options.run_endpoint, options.iam_endpoint)
-    inventory, clock = Inventory(), SystemClock()
-    stores: OpenStores | None = None
     try:
-        operator = Operator(options.instance, await _controller_id(kubernetes))
-        outbox = Outbox(kubernetes, inventory)
-        stores = OpenStores(kubernetes, operator, clock, options.stores)
-        around = Surroundings(operator, inventory, kubernetes, outbox, clock, google, stores)
-        host = Host(around, connections, options.list_every)
-        loop = asyncio.create_task(run_until_stopped(host, stop))
-
-        async def watch_events() -> None:
-            # kopf looks for the kinds once, when it starts: the first list proves that they are there. It lists all
-            # anew, so nothing is missed; what was declared long ago is served before it takes its share of the time.
-            await _first_of(host.listed.wait(), stop.wait())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST_DEAF):
-                    await _first_of(host.first_looks(), stop.wait())
-            if not stop.is_set():
-                from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
-
-                await watch(inventory, host.watch_began, options.kubeconfig, options.liveness, stop)
-
-        events = asyncio.create_task(watch_events())
-        log.info("running", instance=options.instance)
-        done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
-        # Whichever ends first, of a fault or at our request, ends the process: a supervisor starts it again.
-        stop.set()
-        await asyncio.gather(events, loop)
-        for task in done:
-            task.result()
-    finally:
-        await google.close()
-        if stores is not None:
-            await stores.close()
-        await kubernetes.close()
+        async with wired(options, stop) as one:
+            await watch_and_run(one, stop)
+    except NotStarted:
+        log.info("stopped before it could begin")

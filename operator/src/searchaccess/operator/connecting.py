@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.connection import Connection, build_connection, sources_of
 from searchaccess.core.sources import Contents, Incomplete, Source
+from searchaccess.operator.measured import measured
+from searchaccess.operator.metrics import Metrics
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import LoginMissing, NotFound
 from searchaccess.ports.kubernetes import KubernetesPort
@@ -63,10 +66,22 @@ class Connections:
 
     Args:
         kubernetes: has the Secrets.
+        metrics: counts requests.
+        guard: called with a SearchCluster's name before each request to it; what it raises keeps it from being made.
+        opaque_id: shown in Elasticsearch's logs with each request.
     """
 
-    def __init__(self, kubernetes: KubernetesPort) -> None:
+    def __init__(
+        self,
+        kubernetes: KubernetesPort,
+        metrics: Metrics | None = None,
+        guard: Callable[[str], None] | None = None,
+        opaque_id: str = "",
+    ) -> None:
+        self._opaque_id = opaque_id
+        self._guard = guard
         self._kubernetes = kubernetes
+        self._metrics = metrics
         # A third of all that is to be imported: that is done while objects are listed.
         self._loading = asyncio.create_task(asyncio.to_thread(_load_client))
 
@@ -83,14 +98,16 @@ class Connections:
         # An IPv6 address may have a zone (%eth0), which is of this machine only.
         return tuple(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
 
-    async def open(self, connection: Connection) -> ElasticsearchPort:
+    async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection."""
         client = await self._loading
         token = (
             await asyncio.to_thread(google_tokens, connection.google_audience) if connection.google_audience else None
         )
         try:
-            return client(connection, token)
+            guard = partial(self._guard, cluster) if self._guard else None
+            opened: ElasticsearchPort = client(connection, token, guard, self._opaque_id)
         except ValueError as error:
             # ssl.SSLError is one; it does not show the content here.
             raise LoginMissing(f"the certificates to trust cannot be used: {type(error).__name__}") from None
+        return measured(opened, self._metrics.counting("elasticsearch", cluster)) if self._metrics else opened

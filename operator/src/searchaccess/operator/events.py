@@ -6,39 +6,48 @@ timers, daemons, indexes or change handlers, which would write annotations to ev
 
 import asyncio
 import datetime as dt
+import signal
+import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import kopf
 from kubernetes.aio.client import Configuration
 
-from searchaccess.adapters.kubernetes.client import PAGE, load_configuration
+from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.engine.inventory import Inventory
+from searchaccess.operator.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
+from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
 
 ONE_LIST: Final = 30.0
 """Seconds within which two objects that kopf listed are taken to be of the same list."""
 LISTS_WITHIN: Final = 10.0
 """Seconds after its start within which kopf has listed, if the API server answers at all."""
-LOGIN_LIFETIME: Final = dt.timedelta(minutes=10)
-"""kopf logs in again after this: a pod's token file is renewed by the kubelet about every hour."""
+LOGIN_RETRY: Final = 5.0
+"""Seconds until kopf asks again for a login that could not be had."""
 
 
-def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
-    """Give the connection in kopf's form."""
+def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kopf.ConnectionInfo:
+    """Give the connection in kopf's form.
+
+    Args:
+        configuration: how to connect.
+        lifetime: after this kopf asks anew.
+    """
     scheme, _, token = str(configuration.api_key.get("BearerToken", "")).partition(" ")
     return kopf.ConnectionInfo(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
+        ca_data=configuration.ca_cert_data,
         insecure=not configuration.verify_ssl,
         scheme=scheme.capitalize() if token else None,
         token=token or None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
-        expiration=dt.datetime.now(dt.UTC) + LOGIN_LIFETIME,
+        expiration=dt.datetime.now(dt.UTC) + lifetime,
     )
 
 
@@ -114,8 +123,7 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
 async def watch(
     inventory: Inventory,
     began: Callable[[], None],
-    kubeconfig: Path | None,
-    liveness: str | None,
+    login: KubernetesLogin,
     stop: asyncio.Event,
 ) -> None:
     """Put every event into an inventory until told to stop.
@@ -123,12 +131,8 @@ async def watch(
     Args:
         inventory: what is declared.
         began: called when watching begins, and when it begins anew.
-        kubeconfig: file to use instead of the pod's service account.
-        liveness: address of the liveness endpoint, such as ``http://0.0.0.0:8080/healthz``.
+        login: to Kubernetes.
         stop: set to end it.
-
-    Raises:
-        LoginMissing: there is no way to connect to Kubernetes any more.
     """
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
@@ -139,13 +143,32 @@ async def watch(
 
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.ConnectionInfo:
-        return connection_info(await load_configuration(kubeconfig))
+        try:
+            return connection_info(await login.configuration(), login.lifetime)
+        except ExternalError as error:
+            raise kopf.TemporaryError(error.message, delay=LOGIN_RETRY) from None
 
-    await kopf.operator(
-        registry=registry,
-        settings=settings,
-        standalone=True,
-        clusterwide=True,
-        stop_flag=stop,
-        liveness_endpoint=liveness,
-    )
+    ready = asyncio.Event()
+    reclaiming = asyncio.create_task(_reclaim_signals(ready, stop))
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=settings,
+            standalone=True,
+            clusterwide=True,
+            stop_flag=stop,
+            ready_flag=ready,
+        )
+    finally:
+        reclaiming.cancel()
+
+
+async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Let signals set our event again: kopf takes them for itself at its start, and we would hear when it has stopped.
+
+    It takes seconds to stop; what we have is to be given to others at once.
+    """
+    await ready.wait()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,6 +1,7 @@
 """Opens stores of secrets."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,8 @@ from searchaccess.core.sources import Incomplete
 from searchaccess.core.vault import VaultAccess, build_access, sources_of
 from searchaccess.engine.pace import PacedStore, TokenBucket
 from searchaccess.operator.connecting import google_tokens, read_sources
+from searchaccess.operator.measured import measured
+from searchaccess.operator.metrics import Metrics
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginMissing
 from searchaccess.ports.stores import SecretStore
@@ -28,6 +31,8 @@ GOOGLE_BURST: Final = 60
 VAULT_RATE: Final = 50.0
 """The same for Vault, which others use too."""
 VAULT_BURST: Final = 100
+
+WRITES: Final = frozenset({"add", "disable", "destroy", "remove"})
 
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -53,13 +58,23 @@ class OpenStores:
         operator: this operator.
         clock: paces requests.
         options: how to reach them.
+        metrics: counts requests.
+        guard: called before each write; what it raises keeps it from being made.
     """
 
     def __init__(
-        self, kubernetes: KubernetesClient, operator: Operator, clock: Clock, options: StoreOptions | None = None
+        self,
+        kubernetes: KubernetesClient,
+        operator: Operator,
+        clock: Clock,
+        options: StoreOptions | None = None,
+        metrics: Metrics | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
+        self._guard = guard
+        self._metrics = metrics
         self._client = kubernetes
-        self._kubernetes = KubernetesSecrets(kubernetes, operator)
+        self._kubernetes = self._counted(KubernetesSecrets(kubernetes, operator))
         self._operator = operator
         self._clock = clock
         self._options = options or StoreOptions()
@@ -80,8 +95,13 @@ class OpenStores:
             else:
                 secrets = await asyncio.to_thread(self._load_google, declared)
                 bucket = self._bucket(declared.project, GOOGLE_RATE, GOOGLE_BURST)
-            self._known.setdefault(key, (secrets, PacedStore(secrets, bucket)))
+            self._known.setdefault(key, (secrets, PacedStore(self._counted(secrets), bucket)))
         return self._known[key][1]
+
+    def _counted(self, store: SecretStore) -> SecretStore:
+        if self._metrics is None:
+            return store
+        return measured(store, self._metrics.counting("store"), self._guard, WRITES)
 
     def _bucket(self, name: str, rate: float, burst: int) -> TokenBucket:
         return self._buckets.setdefault(name, TokenBucket(self._clock, rate, burst))

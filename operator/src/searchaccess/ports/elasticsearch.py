@@ -42,9 +42,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class MadeKey:
-    """An API key that was just made: the only time that its secret part is seen."""
+    """An API key or a user that was just made: the only time that its secret part is seen."""
 
     id: str
+    """The key's id, or the user's name."""
     secret: Sealed
 
 
@@ -103,6 +104,15 @@ class ElasticsearchPort(Protocol):
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         """Give API keys other rights, in one request. One that is not there, or is not the login's own, is refused."""
 
+    async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
+        """Let API keys work for so many seconds from now, in one request. As with rights, some may be refused."""
+
+    async def refresh_keys(self, ids: Sequence[str]) -> Written:
+        """Limit API keys by what the operator's login may now, not when they were made (one request).
+
+        Where that is the same, nothing is written.
+        """
+
     async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
         """Replace an API key's metadata.
 
@@ -112,6 +122,27 @@ class ElasticsearchPort(Protocol):
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:
         """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
+
+    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
+        """Read all users of the native realm whose names begin so (one request for each 1,000)."""
+
+    async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
+        """Make a user of the native realm, with a random password, and with the role of its own name alone.
+
+        Args:
+            name: what its name begins with; so that nobody ever had it before, something random follows.
+            metadata: whose it is.
+        """
+
+    async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """Replace a user's metadata, and its roles by the one of its name. The password stays.
+
+        Raises:
+            Rejected: it is not there.
+        """
+
+    async def delete_users(self, names: Sequence[str]) -> None:
+        """Delete users of the native realm (a request each). Those that are not there are fine."""
 
     async def close(self) -> None:
         """Close connections."""
@@ -131,8 +162,12 @@ class Connector(Protocol):
     async def resolve(self, host: str) -> tuple[str, ...]:
         """Give the addresses (IPv4, IPv6) that a host name stands for; none: it stands for none now."""
 
-    async def open(self, connection: Connection) -> ElasticsearchPort:
+    async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection. Nothing is asked of the cluster yet.
+
+        Args:
+            connection: how to reach it and log in.
+            cluster: name of the SearchCluster.
 
         Raises:
             LoginMissing: the certificates cannot be used.

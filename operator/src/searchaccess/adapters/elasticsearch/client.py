@@ -6,11 +6,13 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from elastic_transport import NodeConfig
+from elastic_transport import AiohttpHttpNode, NodeConfig
 from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import map_item, mapped
+from searchaccess.adapters.elasticsearch.node import guarded
+from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.core.canonical import NO_INDEX, Entry, RoleBody
 from searchaccess.core.cluster import ClusterFacts
 from searchaccess.core.connection import Connection
@@ -31,21 +33,33 @@ _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient:
+class ElasticsearchClient(UsersClient):
     """One cluster.
 
     Args:
         connection: how to reach it and log in.
         token: gives a bearer token for each request, in place of a login in the connection.
+        guard: called right before each request; whatever it raises keeps the request from being made.
+        opaque_id: shown in Elasticsearch's logs and tasks with each request (``X-Opaque-Id``).
 
     Raises:
         ValueError: the certificates cannot be read.
     """
 
-    def __init__(self, connection: Connection, token: Callable[[], Awaitable[str]] | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        token: Callable[[], Awaitable[str]] | None = None,
+        guard: Callable[[], None] | None = None,
+        opaque_id: str = "",
+    ) -> None:
+        headers = {"X-Opaque-Id": opaque_id} if opaque_id else {}
+        if connection.client_secret:
+            headers["ES-Client-Authentication"] = f"SharedSecret {connection.client_secret}"
         self._token = token
         self._client = AsyncElasticsearch(
             _nodes(connection),
+            node_class=guarded(guard) if guard else AiohttpHttpNode,
             basic_auth=(connection.username, connection.password) if connection.username else None,
             api_key=connection.api_key or None,
             bearer_auth=connection.token or None,
@@ -55,16 +69,12 @@ class ElasticsearchClient:
             max_retries=len(connection.urls) - 1,
             retry_on_status=(),
             http_compress=True,
-            headers={"ES-Client-Authentication": f"SharedSecret {connection.client_secret}"}
-            if connection.client_secret
-            else {},
+            headers=headers,
         )
 
     async def _api(self) -> AsyncElasticsearch:
         """Give the client with a login that is good now."""
-        if self._token is None:
-            return self._client
-        return self._client.options(bearer_auth=await self._token())
+        return self._client if self._token is None else self._client.options(bearer_auth=await self._token())
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, licence and the realm's settings."""
@@ -239,7 +249,7 @@ class ElasticsearchClient:
             api = await self._api()
             answer = await api.security.create_api_key(
                 name=name,
-                expiration=f"{math.ceil(lifetime)}s",
+                expiration=_duration(lifetime),
                 # Never empty: without a descriptor it would have all rights of the operator's login.
                 role_descriptors={DESCRIPTOR: rights.to_json()},
                 metadata=dict(metadata),
@@ -256,8 +266,21 @@ class ElasticsearchClient:
             answer = await api.security.bulk_update_api_keys(
                 ids=list(ids), role_descriptors={DESCRIPTOR: rights.to_json()}
             )
-        body = answer.body
-        return Written(set(body.get("updated", ())), set(body.get("noops", ())), _refused(body))
+        return _updated(answer.body)
+
+    async def refresh_keys(self, ids: Sequence[str]) -> Written:
+        """Limit API keys by the login's present rights: every update takes them over."""
+        with mapped():
+            api = await self._api()
+            answer = await api.security.bulk_update_api_keys(ids=list(ids))
+        return _updated(answer.body)
+
+    async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
+        """Let API keys work for longer, in one request."""
+        with mapped():
+            api = await self._api()
+            answer = await api.security.bulk_update_api_keys(ids=list(ids), expiration=_duration(lifetime))
+        return _updated(answer.body)
 
     async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
         """Replace an API key's metadata."""
@@ -303,6 +326,14 @@ def _missing(body: Mapping[str, Any]) -> list[str]:
         if lacking:
             found.append(f"{', '.join(lacking)} on {index}")
     return found
+
+
+def _duration(lifetime: float) -> str:
+    return f"{math.ceil(lifetime)}s"
+
+
+def _updated(body: Mapping[str, Any]) -> Written:
+    return Written(set(body.get("updated", ())), set(body.get("noops", ())), _refused(body))
 
 
 def _refused(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -168,21 +168,22 @@ class GoogleSecrets:
         automatic = {"customer_managed_encryption": encryption} if encryption else {}
         return body | {"replication": {"automatic": automatic}}
 
-    async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
-        """Make versions unreadable."""
-        await self._each("disable_secret_version", place, numbers)
+    async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
+        """Make versions unreadable, if nobody changed them since they were looked at."""
+        await self._each("disable_secret_version", place, known, numbers)
 
-    async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
+    async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
         """Destroy what versions hold; with a ``version_destroy_ttl`` of the secret that happens after it."""
-        await self._each("destroy_secret_version", place, numbers)
+        await self._each("destroy_secret_version", place, known, numbers)
 
-    async def _each(self, method: str, place: Place, numbers: Sequence[int]) -> None:
+    async def _each(self, method: str, place: Place, known: Secret, numbers: Sequence[int]) -> None:
+        stamps = {version.number: version.stamp for version in known.versions}
         for number in numbers:
             path = f"{self._path(place)}/versions/{number}"
             try:
                 with mapped_writing(f"Secret Manager, {path}"):
                     client = await self._client()
-                    await getattr(client, method)(name=path, **_ONCE)
+                    await getattr(client, method)(request={"name": path, "etag": stamps.get(number, "")}, **_ONCE)
             except NotFound:
                 continue
 
@@ -203,4 +204,4 @@ def _version_of(raw: Any) -> Version:
         raise Unexpected("Secret Manager: its answer has a version without a number or state")
     # What waits for its destruction cannot be used, and is not to be destroyed again.
     state = State.DESTROYED if raw.scheduled_destroy_time else _STATES[raw.state]
-    return Version(int(number), state)
+    return Version(int(number), state, str(raw.etag))

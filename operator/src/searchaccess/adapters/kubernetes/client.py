@@ -35,16 +35,22 @@ _CLUSTER_EVENTS: Final = "default"
 """Namespace of events about objects that have none."""
 
 
+def new_configuration() -> Configuration:
+    """Give the settings that are the same for every API server."""
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = CONNECTIONS
+    # Else aiohttp looks for proxies and a .netrc anew at every request, in a thread.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
+    return configuration
+
+
 async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
     """Find how to connect: a given kubeconfig, the pod's service account, or the usual kubeconfig.
 
     Raises:
         LoginMissing: none of them is usable.
     """
-    configuration = Configuration()
-    configuration.connection_pool_maxsize = CONNECTIONS
-    # Else aiohttp looks for proxies and a .netrc anew at every request, in a thread.
-    configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
+    configuration = new_configuration()
     try:
         if kubeconfig is not None:
             await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)

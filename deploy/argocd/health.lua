@@ -1,0 +1,42 @@
+-- Health of a SearchAccess or SearchCluster, for Argo CD: as kstatus, and Suspended where somebody wants it so.
+-- https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
+local health = { status = "Progressing", message = "The operator has not looked at it yet" }
+
+if obj.metadata.deletionTimestamp ~= nil then
+  health.message = "Its rights are being taken away"
+  return health
+end
+
+local status = obj.status
+if status == nil or status.conditions == nil then
+  return health
+end
+
+local found = {}
+for _, condition in ipairs(status.conditions) do
+  found[condition.type] = condition
+end
+local ready = found["Ready"]
+if ready == nil then
+  return health
+end
+
+health.message = ready.reason
+if ready.message ~= nil and ready.message ~= "" then
+  health.message = ready.reason .. ": " .. ready.message
+end
+
+local spec = obj.spec or {}
+if spec.suspend == true then
+  health.status = "Suspended"
+elseif status.observedGeneration ~= obj.metadata.generation then
+  health.message = "The operator has not looked at the newest generation yet"
+elseif found["Stalled"] ~= nil and found["Stalled"].status == "True" then
+  health.status = "Degraded"
+elseif ready.status == "True" then
+  health.status = "Healthy"
+elseif spec.mode == "Observe" and (ready.reason == "ChangesPending" or ready.reason == "DriftDetected") then
+  -- It is as it is meant to be: looked at, and not changed.
+  health.status = "Suspended"
+end
+return health

@@ -1,0 +1,71 @@
+"""Users of Elasticsearch's native realm, by the official asynchronous client."""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from elasticsearch import AsyncElasticsearch
+
+from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.core.sealed import Sealed
+from searchaccess.ports.elasticsearch import MadeKey
+from searchaccess.ports.errors import NotFound, Unexpected
+
+PAGE: Final = 1000
+_RANDOM: Final = 4
+"""Bytes after a user's name. A request that arrives late can so never change the password of a user made after it."""
+_PASSWORD: Final = 32
+"""Bytes; bcrypt, which Elasticsearch uses by default, takes 72 characters into account."""
+
+
+class UsersClient(ABC):
+    """The part of the client that is about users."""
+
+    @abstractmethod
+    async def _api(self) -> AsyncElasticsearch:
+        """Give the client with a login that is good now."""
+
+    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
+        """Read all users of the native realm whose names begin so."""
+        found: list[dict[str, Any]] = []
+        after: list[str] | None = None
+        while True:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.query_user(
+                    query={"prefix": {"username": {"value": prefix}}}, size=PAGE, sort=["username"], search_after=after
+                )
+            page = answer.body.get("users") or []
+            found += page
+            if len(page) < PAGE:
+                return found
+            after = [str(page[-1].get("username"))]
+
+    async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
+        """Make a user with a random password."""
+        whole, password = f"{name}.{secrets.token_hex(_RANDOM)}", secrets.token_urlsafe(_PASSWORD)
+        with mapped():
+            api = await self._api()
+            answer = await api.security.put_user(
+                username=whole, password=password, roles=[whole], metadata=dict(metadata), enabled=True
+            )
+        if not answer.body.get("created"):
+            raise Unexpected("Elasticsearch: a user of this random name was there already")
+        return MadeKey(whole, Sealed(password))
+
+    async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """Replace a user's metadata and roles. Without a password it is refused where there is no such user."""
+        with mapped():
+            api = await self._api()
+            await api.security.put_user(username=name, roles=[name], metadata=dict(metadata), enabled=True)
+
+    async def delete_users(self, names: Sequence[str]) -> None:
+        """Delete users."""
+        for name in names:
+            try:
+                with mapped():
+                    api = await self._api()
+                    await api.security.delete_user(username=name)
+            except NotFound:
+                continue

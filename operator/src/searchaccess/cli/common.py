@@ -1,0 +1,193 @@
+"""What all commands that run the operator take, and how they log and stop."""
+
+import asyncio
+import functools
+import inspect
+import logging
+import re
+import signal
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import structlog
+import typer
+
+from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
+from searchaccess.operator.app import Options
+from searchaccess.operator.login import KubernetesOptions
+from searchaccess.operator.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
+from searchaccess.ports.errors import ExternalError
+
+T = TypeVar("T")
+
+# https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters/get
+_GKE_NAME: Final = re.compile(r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+")
+
+Instance = Annotated[
+    str, typer.Option(envvar="SEARCHACCESS_INSTANCE", help="Name of this installation, part of every role's name.")
+]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="File to use instead of the pod's service account.", exists=True, dir_okay=False)
+]
+Gke = Annotated[
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_GKE",
+        help="GKE cluster to use instead, without a kubeconfig: projects/P/locations/L/clusters/C.",
+    ),
+]
+WhichEndpoint = Annotated[
+    GkeEndpoint,
+    typer.Option(
+        envvar="SEARCHACCESS_GKE_ENDPOINT",
+        help="Which endpoint of it; auto: the DNS endpoint if it is open, else the public, else the private address.",
+    ),
+]
+ContainerEndpoint = Annotated[
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_CONTAINER_ENDPOINT",
+        help="Host of the Kubernetes Engine API, such as one of Private Service Connect; Google's by default.",
+    ),
+]
+LeaseNamespace = Annotated[
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_LEASE_NAMESPACE",
+        help="Namespace of the Leases by which several replicas share SearchClusters out; none: run one replica.",
+    ),
+]
+RunEndpoint = Annotated[
+    str, typer.Option(envvar="SEARCHACCESS_RUN_ENDPOINT", help="The same for the Cloud Run Admin API.")
+]
+IamEndpoint = Annotated[str, typer.Option(envvar="SEARCHACCESS_IAM_ENDPOINT", help="The same for the IAM API.")]
+SecretManagerEndpoint = Annotated[
+    str, typer.Option(envvar="SEARCHACCESS_SECRETMANAGER_ENDPOINT", help="The same for the Secret Manager API.")
+]
+ServiceAccountToken = Annotated[
+    Path,
+    typer.Option(
+        envvar="SEARCHACCESS_SERVICE_ACCOUNT_TOKEN",
+        help="File with the token of the operator's ServiceAccount, for Vault's Kubernetes auth method.",
+    ),
+]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """The options of all commands that run the operator; its fields are what the command line shows."""
+
+    instance: Instance = "default"
+    kubeconfig: Kubeconfig = None
+    gke: Gke = ""
+    gke_endpoint: WhichEndpoint = GkeEndpoint.AUTO
+    lease_namespace: LeaseNamespace = ""
+    container_endpoint: ContainerEndpoint = ""
+    run_endpoint: RunEndpoint = ""
+    iam_endpoint: IamEndpoint = ""
+    secretmanager_endpoint: SecretManagerEndpoint = ""
+    service_account_token: ServiceAccountToken = SERVICE_ACCOUNT_TOKEN
+    log_json: LogJson = False
+    verbose: Verbose = False
+
+    def begin(self, **more: Any) -> Options:
+        """Check what was given and begin to log; give how to run.
+
+        Args:
+            more: further fields of ``Options``.
+
+        Raises:
+            typer.BadParameter: something cannot be.
+        """
+        if not self.instance.replace("-", "").isalnum() or self.instance != self.instance.lower():
+            raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
+        if self.gke and not _GKE_NAME.fullmatch(self.gke):
+            raise typer.BadParameter("write projects/P/locations/L/clusters/C", param_hint="--gke")
+        if self.gke and self.kubeconfig:
+            raise typer.BadParameter("goes without --kubeconfig: both say where the API server is", param_hint="--gke")
+        configure_logging(as_json=self.log_json, verbose=self.verbose)
+        kubernetes = KubernetesOptions(self.kubeconfig, self.gke, self.gke_endpoint, self.container_endpoint)
+        return Options(
+            instance=self.instance,
+            kubernetes=kubernetes,
+            lease_namespace=self.lease_namespace,
+            run_endpoint=self.run_endpoint,
+            iam_endpoint=self.iam_endpoint,
+            stores=StoreOptions(self.secretmanager_endpoint, self.service_account_token),
+            **more,
+        )
+
+
+def takes_common(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take the common options, and give them to it as its argument ``common``."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = [item for name, item in inspect.signature(command).parameters.items() if name != "common"]
+    shared = [
+        inspect.Parameter(name, kind, default=item.default, annotation=item.annotation)
+        for name, item in inspect.signature(Common).parameters.items()
+    ]
+
+    @functools.wraps(command)
+    def with_common(**given: Any) -> None:
+        common = Common(**{item.name: given.pop(item.name) for item in shared})
+        command(common=common, **given)
+
+    # typer reads both.
+    with_common.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    with_common.__annotations__ = {item.name: item.annotation for item in (*own, *shared)}
+    return with_common
+
+
+def configure_logging(*, as_json: bool, verbose: bool) -> None:
+    """Send our own log and that of kopf and the clients through one formatter."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    # Without local variables, which may hold what must not be in a log.
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # It repeats at every try what we say once.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    logging.getLogger("searchaccess").setLevel(logging.DEBUG if verbose else logging.INFO)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def run_to_end(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
+    """Run until it ends, or until it was told to stop (SIGTERM, Ctrl-C) and has stopped."""
+
+    async def run_it() -> T:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        return await work(stop)
+
+    try:
+        return asyncio.run(run_it())
+    except ExternalError as error:
+        typer.echo(f"searchaccess: {error.message}", err=True)
+        raise typer.Exit(1) from None

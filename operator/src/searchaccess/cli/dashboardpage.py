@@ -1,0 +1,143 @@
+"""The Grafana dashboard of the chart.
+
+https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+_WIDTH: Final = 24
+_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+_OF: Final = 'cluster=~"$cluster"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    title: str
+    description: str
+    query: tuple[str, str]
+    """Expression and legend."""
+    kind: str = "timeseries"
+    unit: str = "short"
+    width: int = 12
+    height: int = 8
+
+
+def _rate(metric: str, by: str) -> str:
+    return f"sum by ({by}) (rate({metric}{{{_OF}}}[$__rate_interval]))"
+
+
+_PANELS: Final = (
+    _Panel(
+        "SearchAccesses not ready", "By reason: docs/reasons.md says what each means, and the next step.",
+        (f'sum by (cluster, reason) (max by (cluster, ready, reason) (searchaccess_accesses{{ready!="True",{_OF}}}))',
+          "{{cluster}} {{reason}}"),
+    ),
+    _Panel(
+        "SearchAccesses ready", "As declared, and confirmed by Elasticsearch.",
+        (f'sum by (cluster) (max by (cluster, reason) (searchaccess_accesses{{ready="True",{_OF}}}))',
+          "{{cluster}}"),
+        kind="stat", width=6,
+    ),
+    _Panel(
+        "SearchClusters ready", "0: its condition Ready is not True; the legend says why.",
+        (f"max by (cluster, reason) (searchaccess_cluster_ready{{{_OF}}})", "{{cluster}} {{reason}}"),
+        kind="stat", width=6,
+    ),
+    _Panel(
+        "Differences that stand now", "Made by somebody else in Elasticsearch, and not put right, or only observed.",
+        (f"max by (cluster) (searchaccess_drift_open{{{_OF}}})", "{{cluster}}"),
+    ),
+    _Panel(
+        "What was told", "Events about SearchAccesses, such as DriftDetected, DriftCorrected and CredentialIssued.",
+        (_rate("searchaccess_events_total", "cluster, reason"), "{{cluster}} {{reason}}"), unit="cps",
+    ),
+    _Panel(
+        "Until the next rotation", "Below zero: it is late.",
+        (f"min by (cluster) (searchaccess_credential_next_rotation_timestamp_seconds{{{_OF}}}) - time()",
+          "{{cluster}}"), unit="s",
+    ),
+    _Panel(
+        "Until the first API key ends", "By itself, if nobody replaces it.",
+        (f"min by (cluster) (searchaccess_credential_expiry_timestamp_seconds{{{_OF}}}) - time()", "{{cluster}}"),
+        unit="s",
+    ),
+    _Panel(
+        "How long looks take", "95 of 100 looks are quicker: at everything, or at what there is news of.",
+        (f"histogram_quantile(0.95, {_rate('searchaccess_look_duration_seconds_bucket', 'cluster, scope, le')})",
+          "{{cluster}} {{scope}}"), unit="s",
+    ),
+    _Panel(
+        "Requests that fail", "By side and reason.",
+        ('sum by (side, cluster, result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
+          "{{side}} {{cluster}} {{result}}"), unit="reqps",
+    ),
+    _Panel(
+        "Requests", "By side.",
+        ("sum by (side) (rate(searchaccess_requests_total[$__rate_interval]))", "{{side}}"), unit="reqps",
+    ),
+    _Panel(
+        "News that waits", "Seconds since the last look began, if there is news since then.",
+        (f"max by (cluster) (searchaccess_queue_age_seconds{{{_OF}}})", "{{cluster}}"), unit="s",
+    ),
+    _Panel(
+        "Statuses that wait to be written", "By replica.",
+        ("searchaccess_outbox_length", "{{pod}}"),
+    ),
+    _Panel(
+        "Whose SearchClusters are", "How many each replica has.",
+        ("sum by (pod) (searchaccess_lease_held)", "{{pod}}"),
+    ),
+)  # fmt: skip
+
+
+def _panel(number: int, panel: _Panel, x: int, y: int) -> dict[str, Any]:
+    expression, legend = panel.query
+    return {
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": _SOURCE,
+        "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
+        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+        "options": {},
+        "targets": [{"datasource": _SOURCE, "expr": expression, "legendFormat": legend, "refId": "A"}],
+    }
+
+
+def dashboard() -> str:
+    """Give the dashboard, as JSON that Grafana imports."""
+    panels, x, y = [], 0, 0
+    for number, panel in enumerate(_PANELS, start=1):
+        if x + panel.width > _WIDTH:
+            x, y = 0, y + panel.height
+        panels.append(_panel(number, panel, x, y))
+        x += panel.width
+    source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
+    cluster = {
+        "name": "cluster",
+        "label": "SearchCluster",
+        "type": "query",
+        "datasource": _SOURCE,
+        "query": "label_values(searchaccess_cluster_ready, cluster)",
+        "refresh": 2,
+        "multi": True,
+        "includeAll": True,
+        "allValue": ".*",
+        "current": {"text": "All", "value": "$__all"},
+    }
+    body = {
+        "uid": "searchaccess",
+        "title": "SearchAccess",
+        "description": "Which Cloud Run service may do what on which Elasticsearch indices, and is that still true?",
+        "tags": ["searchaccess"],
+        "schemaVersion": 39,
+        "editable": True,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {"list": [source, cluster]},
+        "panels": panels,
+    }
+    return json.dumps(body, indent=2) + "\n"

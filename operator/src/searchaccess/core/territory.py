@@ -1,0 +1,82 @@
+"""Shares clusters out among replicas: every replica comes to the same result by itself."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+MEMBER: Final = "member-"
+CLUSTER: Final = "cluster-"
+COMMON: Final = "common"
+"""Stands for what is not of one cluster. No SearchCluster's key is like it, as theirs begin with ``cluster-``."""
+
+
+def _score(cluster: str, member: str) -> bytes:
+    return hashlib.sha256(f"{cluster}\0{member}".encode()).digest()
+
+
+def assign(clusters: Iterable[str], members: Collection[str]) -> dict[str, str]:
+    """Say who is to have which cluster: as many for each as possible, and few change hands when one comes or goes.
+
+    Rendezvous hashing with a limit for each member.
+
+    Args:
+        clusters: what is to be shared out.
+        members: who is there.
+    """
+    names = set(clusters)
+    if not members:
+        return {}
+    least, further = divmod(len(names), len(members))
+    loads = dict.fromkeys(members, 0)
+    found: dict[str, str] = {}
+    # Who likes a cluster most gets it first. There is room for exactly as many as there are.
+    pairs = sorted(((_score(name, member), name, member) for name in names for member in members), reverse=True)
+    for _, name, member in pairs:
+        if name in found or loads[member] > least or (loads[member] == least and not further):
+            continue
+        further -= loads[member] == least
+        loads[member] += 1
+        found[name] = member
+    return found
+
+
+@dataclass(slots=True)
+class Sightings:
+    """Who is alive, as one replica sees it, by its own clock alone: clocks of others do not matter.
+
+    Args:
+        duration: seconds without a sign of life after which a member is dead.
+        gap: seconds between two looks above which nothing can be said about the time between them.
+    """
+
+    duration: float
+    gap: float
+    _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By member: the newest version, and when it was seen first."""
+    _dead: set[str] = field(default_factory=set)
+    _looked: float = float("-inf")
+
+    def look(self, versions: Mapping[str, str], asked: float, answered: float) -> set[str]:
+        """Take in what all members' Leases are now; give who is alive.
+
+        Args:
+            versions: resource version of each member's Lease.
+            asked: when they were asked for, by the monotonic clock. What was written after it may not be seen.
+            answered: when the answer came.
+        """
+        # We, or the API server, were away: members may have been alive meanwhile.
+        away = asked - self._looked > self.gap
+        self._looked = answered
+        seen: dict[str, tuple[str, float]] = {}
+        for member, version in versions.items():
+            known = self._seen.get(member)
+            same = known is not None and known[0] == version and (not away or member in self._dead)
+            seen[member] = known if known and same else (version, answered)
+        self._seen = seen
+        self._dead = {member for member, (_, since) in seen.items() if asked - since >= self.duration}
+        return seen.keys() - self._dead
+
+    def silent_for(self, member: str, now: float) -> float:
+        """Say for how many seconds a member has given no sign of life."""
+        return now - self._seen[member][1] if member in self._seen else 0.0

@@ -1,0 +1,281 @@
+"""Metrics for Prometheus: what was done is counted when it is done, what there is is looked up when it is asked for.
+
+https://prometheus.io/docs/practices/naming/
+"""
+
+import time
+from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from searchaccess import __version__
+from searchaccess.api.reasons import ConditionType
+from searchaccess.api.status import condition_of
+from searchaccess.core.credentialreport import epoch
+from searchaccess.engine.entries import AccessRecord
+from searchaccess.engine.host import Host
+from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.territory import Territory
+from searchaccess.operator.measured import Count
+from searchaccess.operator.tracing import Tracing
+from searchaccess.ports.meter import Meter
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_PROGRESS: Final = frozenset({"elasticsearch", "store"})
+_LOOKS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+_COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    ("searchaccess_build_info", "The version that runs: always 1.", ("version",)),
+    (
+        "searchaccess_looks",
+        "Looks at a SearchCluster: at everything, or at what there was news of; result is ok or a reason.",
+        ("cluster", "scope", "result"),
+    ),
+    ("searchaccess_look_duration_seconds", "How long looks took.", ("cluster", "scope")),
+    (
+        "searchaccess_events",
+        "What was told of SearchAccesses as events, such as DriftDetected, DriftCorrected and CredentialIssued.",
+        ("cluster", "reason"),
+    ),
+    (
+        "searchaccess_requests",
+        "Operations at elasticsearch, kubernetes, google or store; no cluster: for all; result is ok or a reason.",
+        ("side", "cluster", "operation", "result"),
+    ),
+    ("searchaccess_request_duration_seconds", "How long operations took.", ("side", "operation")),
+)
+
+
+class Metrics(Meter):
+    """All that is counted by one process.
+
+    Args:
+        tracing: is told the same, as spans; None: nobody is.
+    """
+
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self._tracing = tracing
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        info, looks, look_seconds, events, requests, request_seconds = _COUNTED
+        Gauge(*info, registry=self.registry).labels(__version__).set(1)
+        self._looks = Counter(*looks, registry=self.registry)
+        self._look_seconds = Histogram(*look_seconds, buckets=_LOOKS, registry=self.registry)
+        self._events = Counter(*events, registry=self.registry)
+        self._requests = Counter(*requests, registry=self.registry)
+        self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
+        self._answered: dict[str, float] = {}
+
+    def looking(self, cluster: str) -> AbstractContextManager[None]:
+        """Hold together all that a look at a SearchCluster does."""
+        return self._tracing.look(cluster) if self._tracing else nullcontext()
+
+    def looked(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
+        """Count a look."""
+        if self._tracing:
+            self._tracing.looked(everything=everything, result=result)
+        scope = "everything" if everything else "news"
+        self._looks.labels(cluster, scope, result).inc()
+        self._look_seconds.labels(cluster, scope).observe(seconds)
+
+    def noted(self, cluster: str, reason: str) -> None:
+        """Count an event."""
+        self._events.labels(cluster, reason).inc()
+
+    def answered(self, cluster: str) -> float:
+        """Say when the last request to a cluster, or to a store, came to an end.
+
+        Kubernetes and Google are asked now and then whether a look makes progress or not.
+        """
+        return max(self._answered.get(cluster, float("-inf")), self._answered.get("", float("-inf")))
+
+    def forget(self, cluster: str) -> None:
+        """Show no more of a SearchCluster that is gone."""
+        self._answered.pop(cluster, None)
+        for metric in (self._looks, self._look_seconds, self._events):
+            metric.remove_by_labels({"cluster": cluster})
+        self._requests.remove_by_labels({"cluster": cluster})
+
+    def counting(self, side: str, cluster: str = "") -> Count:
+        """Give what counts operations.
+
+        Args:
+            side: ``elasticsearch``, ``kubernetes``, ``google`` or ``store``.
+            cluster: name of the SearchCluster; empty: for all.
+        """
+
+        def count(operation: str, result: str, seconds: float) -> None:
+            if side in _PROGRESS:
+                self._answered[cluster] = time.monotonic()
+            self._requests.labels(side, cluster, operation, result).inc()
+            self._request_seconds.labels(side, operation).observe(seconds)
+            if self._tracing:
+                self._tracing.operation(side, cluster, operation, result, seconds)
+
+        return count
+
+    def text(self) -> bytes:
+        """Give all as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a SearchAccess's status said when it was last read."""
+
+    text: str
+    ready: str = "Unknown"
+    reason: str = ""
+    drift: int = 0
+    phase: str = ""
+    rotation: float | None = None
+    expiry: float | None = None
+
+
+class Declared(Collector):
+    """What is declared, and how it stands.
+
+    Args:
+        inventory: what is declared.
+        outbox: what waits to be written.
+        host: what looks at it.
+        territory: what of it is this replica's.
+    """
+
+    def __init__(self, inventory: Inventory, outbox: Outbox, host: Host, territory: Territory) -> None:
+        self._territory = territory
+        self._inventory = inventory
+        self._outbox = outbox
+        self._host = host
+        self._known: dict[str, _Known] = {}
+
+    def describe(self) -> Iterator[Metric]:
+        """Give the families without values."""
+        yield from families().values()
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families with what is true now."""
+        found: dict[str, Any] = families()
+        self._accesses(found)
+        for name, record in self._inventory.clusters.items():
+            ready, reason = _ready(record.status)
+            found["searchaccess_cluster_ready"].add_metric([name, reason], float(ready == "True"))
+            found["searchaccess_lease_held"].add_metric([name], float(self._territory.holds(name)))
+        now = time.monotonic()
+        for name, reconciler in self._host.reconcilers().items():
+            dirty = self._inventory.dirty(name)
+            waiting = len(dirty.principals) + len(dirty.credentials) + dirty.everything + dirty.cluster
+            found["searchaccess_queue_length"].add_metric([name], waiting)
+            age = now - reconciler.looked_at if waiting else 0.0
+            found["searchaccess_queue_age_seconds"].add_metric([name], age)
+        found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
+        yield from found.values()
+
+    def _accesses(self, found: dict[str, GaugeMetricFamily]) -> None:
+        states: Tally[tuple[str, str, str]] = Tally()
+        phases: Tally[tuple[str, str]] = Tally()
+        drift: Tally[str] = Tally()
+        first: dict[tuple[str, str], float] = {}
+        records = self._inventory.accesses
+        for uid in self._known.keys() - records.keys():
+            del self._known[uid]
+        for uid, record in records.items():
+            known, cluster = self._read(uid, record), record.access.cluster
+            states[cluster, known.ready, known.reason] += 1
+            drift[cluster] += known.drift
+            if known.phase:
+                phases[cluster, known.phase] += 1
+            for kind, at in (("next_rotation", known.rotation), ("expiry", known.expiry)):
+                if at is not None:
+                    first[kind, cluster] = min(at, first.get((kind, cluster), at))
+        for labels, number in states.items():
+            found["searchaccess_accesses"].add_metric(labels, number)
+        for (cluster, phase), number in phases.items():
+            found["searchaccess_credentials"].add_metric([cluster, phase], number)
+        for cluster, number in drift.items():
+            found["searchaccess_drift_open"].add_metric([cluster], number)
+        for (kind, cluster), at in first.items():
+            found[f"searchaccess_credential_{kind}_timestamp_seconds"].add_metric([cluster], at)
+
+    def _read(self, uid: str, record: AccessRecord) -> _Known:
+        """Read a status once: thousands of them stay as they are between two scrapes."""
+        known = self._known.get(uid)
+        if known is None or known.text is not record.status_json:
+            known = self._known[uid] = _known(record)
+        return known
+
+
+def _ready(status: dict[str, Any]) -> tuple[str, str]:
+    found = condition_of(status, ConditionType.READY) or {}
+    return str(found.get("status", "Unknown")), str(found.get("reason", ""))
+
+
+def _known(record: AccessRecord) -> _Known:
+    status = record.status
+    credential = status.get("credential") or {}
+    ready, reason = _ready(status)
+    return _Known(
+        record.status_json,
+        ready,
+        reason,
+        int((status.get("drift") or {}).get("open", 0)),
+        str(credential.get("phase", "")),
+        epoch(credential["nextRotation"]) if credential.get("nextRotation") else None,
+        epoch(credential["expires"]) if credential.get("expires") else None,
+    )
+
+
+_FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    (
+        "searchaccess_accesses",
+        "SearchAccesses by the status and the reason of their condition Ready.",
+        ("cluster", "ready", "reason"),
+    ),
+    ("searchaccess_drift_open", "Differences that somebody made in Elasticsearch and that stand now.", ("cluster",)),
+    (
+        "searchaccess_cluster_ready",
+        "Whether a SearchCluster's condition Ready is True, and why.",
+        ("cluster", "reason"),
+    ),
+    (
+        "searchaccess_lease_held",
+        "Whether this replica has a SearchCluster and may write to it: 1 for one replica, 0 for the others.",
+        ("cluster",),
+    ),
+    ("searchaccess_credentials", "Stored credentials: Active, or Overlap while two work.", ("cluster", "phase")),
+    (
+        "searchaccess_credential_next_rotation_timestamp_seconds",
+        "When the next of a cluster's credentials is replaced. One that lies in the past is late.",
+        ("cluster",),
+    ),
+    (
+        "searchaccess_credential_expiry_timestamp_seconds",
+        "When the first of a cluster's API keys ends by itself, if nobody replaces it.",
+        ("cluster",),
+    ),
+    ("searchaccess_queue_length", "What a SearchCluster's next look is to look at.", ("cluster",)),
+    (
+        "searchaccess_queue_age_seconds",
+        "Seconds since the last look began, if there is news since then; else 0.",
+        ("cluster",),
+    ),
+    ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),
+)
+
+
+def families() -> dict[str, GaugeMetricFamily]:
+    """Give what is looked up when it is asked for, without values."""
+    return {name: GaugeMetricFamily(name, text, labels=list(labels)) for name, text, labels in _FAMILIES}
+
+
+LABELS: Final = {name: labels for name, _, labels in (*_COUNTED, *_FAMILIES)}
+"""By name of a metric."""

@@ -1,0 +1,115 @@
+"""Traces by OpenTelemetry, if the standard environment variables ask for them.
+
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+
+Spans are ours alone: what was done, where, for how long and with which result. They have no bodies and no messages.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from searchaccess import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+SERVICE: Final = "searchaccess-operator"
+CLOSE_WITHIN: Final = 1.0
+"""Seconds at the end for what was not sent yet."""
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_ONLY: Final = "http/protobuf"
+
+log = structlog.get_logger(__name__)
+
+
+def _is_wanted(environment: Mapping[str, str]) -> bool:
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    if environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp" or not any(map(environment.get, _ENDPOINTS)):
+        return False
+    protocol = next(filter(None, map(environment.get, _PROTOCOLS)), _ONLY)
+    if protocol != _ONLY:
+        log.warning("no traces: only one protocol is there", protocol=protocol, supported=_ONLY)
+    return protocol == _ONLY
+
+
+def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
+    """Begin to send traces, if the environment says where to; None: it does not.
+
+    Args:
+        environment: the environment variables.
+    """
+    if not _is_wanted(environment):
+        return None
+    # They take their time to import, and few want them.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    name = environment.get("OTEL_SERVICE_NAME", SERVICE)
+    # OTEL_RESOURCE_ATTRIBUTES come with it.
+    resource = Resource.create({"service.name": name, "service.version": __version__})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return Tracing(provider)
+
+
+class Tracing:
+    """Sends a span for each look at a SearchCluster, and in it one for each operation.
+
+    Args:
+        provider: sends spans.
+    """
+
+    def __init__(self, provider: "TracerProvider") -> None:
+        from opentelemetry import trace  # noqa: PLC0415 - see start_tracing
+
+        self._trace = trace
+        self._provider = provider
+        self._tracer = provider.get_tracer("searchaccess", __version__)
+
+    @contextmanager
+    def look(self, cluster: str) -> Iterator[None]:
+        """Hold a look at a SearchCluster together."""
+        attributes = {"searchaccess.cluster": cluster}
+        with self._tracer.start_as_current_span(
+            "look", attributes=attributes, record_exception=False, set_status_on_exception=False
+        ):
+            yield
+
+    def looked(self, *, everything: bool, result: str) -> None:
+        """Say what the look that goes on came to."""
+        span = self._trace.get_current_span()
+        span.set_attributes(
+            {"searchaccess.scope": "everything" if everything else "news", "searchaccess.result": result}
+        )
+        if result != "ok":
+            span.set_status(self._trace.StatusCode.ERROR, result)
+
+    def operation(self, side: str, cluster: str, operation: str, result: str, seconds: float) -> None:
+        """Tell of an operation that just ended."""
+        end = time.time_ns()
+        attributes = {"searchaccess.side": side, "searchaccess.cluster": cluster, "searchaccess.result": result}
+        span = self._tracer.start_span(
+            f"{side} {operation}",
+            kind=self._trace.SpanKind.CLIENT,
+            attributes=attributes,
+            start_time=end - int(seconds * 1e9),
+        )
+        if result != "ok":
+            span.set_status(self._trace.StatusCode.ERROR, result)
+        span.end(end)
+
+    def close(self) -> None:
+        """Send what was not sent yet, if that goes quickly."""
+        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(CLOSE_WITHIN)

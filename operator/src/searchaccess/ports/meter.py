@@ -1,0 +1,31 @@
+"""What the loop tells whoever counts."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+
+class Meter:
+    """Counts nothing. What counts overrides it (``operator/metrics.py``)."""
+
+    def looking(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
+        """Hold together all that a look at a SearchCluster does."""
+        return nullcontext()
+
+    def looked(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
+        """Take in a look at a cluster.
+
+        Args:
+            cluster: name of the SearchCluster.
+            everything: at all that it has; else at what there was news of.
+            seconds: that it took.
+            result: ``ok``, or the reason of what went wrong.
+        """
+
+    def noted(self, cluster: str, reason: str) -> None:
+        """Take in an event that was told of a SearchAccess, by its reason."""
+
+    def answered(self, cluster: str) -> float:  # noqa: ARG002 - of whoever counts
+        """Say when the last request for a cluster came to an end, by the monotonic clock; negative infinity: never."""
+        return float("-inf")
+
+    def forget(self, cluster: str) -> None:
+        """Take in that a SearchCluster is gone."""

@@ -1,0 +1,314 @@
+"""The chart: what it renders is what the API server takes, and what is there after each step of Helm."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from searchaccess import __version__
+from searchaccess.cli.dashboardpage import dashboard
+from tests.stack.kubernetes import KubernetesServers
+from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
+from tests.support.world import access, grant
+
+CHART = ROOT / "charts" / "searchaccess-operator"
+RELEASE, NAMESPACE = "searchaccess", "searchaccess-system"
+EXAMPLES = list(yaml.safe_load_all((ROOT / "examples" / "cluster.yaml").read_text()))
+SPEC: dict[str, Any] = next(raw for raw in EXAMPLES if raw["kind"] == "SearchCluster")["spec"]
+
+FULL: dict[str, Any] = {
+    "image": {"repository": "europe-docker.pkg.dev/acme/ops/searchaccess", "digest": f"sha256:{'a' * 64}"},
+    "imagePullSecrets": [{"name": "pull"}],
+    "instance": "prod-eu",
+    "replicaCount": 3,
+    "serviceAccount": {"annotations": {"iam.gke.io/gcp-service-account": "ops@acme.iam.gserviceaccount.com"}},
+    "rbac": {"loginNamespaces": ["elastic", NAMESPACE], "credentialNamespaces": ["shop", "billing"]},
+    "clusters": [{"name": "chart-prod", "spec": SPEC}],
+    "log": {"json": False, "verbose": True},
+    "extraArgs": ["--list-every=60"],
+    "extraEnv": [{"name": "SEARCHACCESS_RUN_ENDPOINT", "value": "run.example.com"}],
+    "envFrom": [{"configMapRef": {"name": "more", "optional": True}}],
+    "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+    "extraVolumeMounts": [{"name": "ca", "mountPath": "/ca", "readOnly": True}],
+    "extraObjects": [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "{{ .Release.Name }}-more", "namespace": NAMESPACE},
+            "data": {"a": "b"},
+        }
+    ],
+    "podAnnotations": {"a": "b"},
+    "podLabels": {"team": "platform"},
+    "nodeSelector": {"kubernetes.io/arch": "amd64"},
+    "tolerations": [{"key": "ops", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+    "topologySpreadConstraints": [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {},
+        }
+    ],
+    "priorityClassName": "system-cluster-critical",
+    "networkPolicy": {
+        "enabled": True,
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+        "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
+    },
+    "finalizerPolicy": True,
+}
+MATRIX: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "everything": FULL,
+    "one replica": {"replicaCount": 1},
+    "nothing optional": {
+        "rbac": {"create": False},
+        "serviceAccount": {"create": False, "name": "mine"},
+        "metrics": {"service": False},
+        "podDisruptionBudget": {"enabled": False},
+        "protectKinds": False,
+    },
+    "network policy": {"networkPolicy": {"enabled": True}},
+}
+
+
+class Helm:
+    """Helm with one API server."""
+
+    def __init__(self, binary: Path, kubernetes: KubernetesServers, folder: Path) -> None:
+        self._binary = binary
+        self._kubernetes = kubernetes
+        self._folder = folder
+
+    def run(self, *arguments: str, values: dict[str, Any] | None = None, check: bool = True) -> str:
+        file = self._folder / "values.yaml"
+        file.write_text(yaml.safe_dump(values or {}))
+        environment = {
+            "HOME": str(self._folder),
+            "PATH": "/usr/bin:/bin",
+            "KUBECONFIG": str(self._kubernetes.kubeconfig),
+        }
+        more = ["--values", str(file)] if values is not None else []
+        command = [str(self._binary), *arguments, *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) is check, output
+        return done.stdout if check else output
+
+    def render(self, values: dict[str, Any]) -> list[dict[str, Any]]:
+        text = self.run("template", RELEASE, str(CHART), "-n", NAMESPACE, "--kube-version", "1.36.0", values=values)
+        return [raw for raw in yaml.safe_load_all(text) if raw]
+
+
+@pytest.fixture
+def tool(helm: Path, installed: KubernetesServers, tmp_path: Path) -> Helm:
+    for name in (NAMESPACE, "shop", "billing", "elastic"):
+        installed.run_kubectl("create", "namespace", name, check=False)
+    return Helm(helm, installed, tmp_path)
+
+
+def of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [raw for raw in objects if raw["kind"] == kind]
+
+
+@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
+def test_the_api_server_takes_all_that_it_renders(
+    tool: Helm, installed: KubernetesServers, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    assert "0 chart(s) failed" in tool.run("lint", "--strict", str(CHART), "--kube-version", "1.36.0", values=values)
+    objects = tool.render(values)
+    file = tmp_path / "objects.yaml"
+    file.write_text(yaml.safe_dump_all(objects))
+    options = ("--server-side", "--dry-run=server", "--validate=strict")
+    shown = installed.run_kubectl("apply", *options, "-f", str(file)).stdout
+    assert len(shown.splitlines()) == len(objects)
+
+
+def test_pods_are_as_restricted_as_can_be(tool: Helm, installed: KubernetesServers, tmp_path: Path) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted"""
+    level = "pod-security.kubernetes.io/enforce=restricted"
+    installed.run_kubectl("create", "namespace", "restricted", check=False)
+    installed.run_kubectl("label", "namespace", "restricted", level, "--overwrite")
+    [deployment] = of_kind(tool.render({}), "Deployment")
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "operator"},
+        "spec": deployment["spec"]["template"]["spec"],
+    }
+    pod["spec"].pop("serviceAccountName")
+    file = tmp_path / "pod.json"
+    command = ("create", "--dry-run=server", "-n", "restricted", "-f", str(file))
+    file.write_text(json.dumps(pod))
+    installed.run_kubectl(*command)
+    pod["spec"]["containers"][0]["securityContext"].pop("capabilities")
+    file.write_text(json.dumps(pod))
+    refused = installed.run_kubectl(*command, check=False)
+    assert "violates PodSecurity" in refused.stderr, "the check can fail"
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"replicas": 2}, "replicas"),
+        ({"instance": "Prod"}, "instance"),
+        ({"image": {"digest": "sha256:x"}}, "digest"),
+        ({"replicaCount": -1}, "replicaCount"),
+        ({"port": 80}, "port"),
+        ({"rbac": {"credentialNamespaces": ["shop", "shop"]}}, "credentialNamespaces"),
+        ({"clusters": [{"name": "x"}]}, "spec"),
+        ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval"),
+        ({"podLabels": {"a": 1}}, "podLabels"),
+    ],
+)
+def test_wrong_values_are_told(tool: Helm, values: dict[str, Any], says: str) -> None:
+    output = tool.run("template", RELEASE, str(CHART), "--kube-version", "1.36.0", values=values, check=False)
+    assert "values don't meet the specifications of the schema" in output
+    assert says in output
+
+
+def rules(objects: list[dict[str, Any]]) -> set[str]:
+    """Give what roles grant, whatever they are called."""
+    found = set()
+    for raw in objects:
+        if raw["kind"] in {"ClusterRole", "Role"}:
+            found |= {
+                json.dumps([raw["kind"], raw["metadata"].get("namespace"), rule], sort_keys=True)
+                for rule in raw["rules"]
+            }
+    return found
+
+
+def test_it_grants_what_the_tests_run_with_and_nothing_more(tool: Helm) -> None:
+    """All end-to-end tests run with deploy/, and each right there is shown to be needed (test_rights.py)."""
+    plain = list(yaml.safe_load_all((ROOT / "deploy" / "operator.yaml").read_text()))
+    store = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes-store.yaml").read_text()))
+    for raw in store:
+        raw["metadata"]["namespace"] = "shop"
+    assert rules(tool.render({})) == rules(plain)
+    assert rules(tool.render({"rbac": {"credentialNamespaces": ["shop"]}})) == rules([*plain, *store])
+    without = tool.render({"rbac": {"namespaceLabels": False}})
+    assert len(rules(tool.render({})) - rules(without)) == 1
+    for binding in [*of_kind(tool.render(FULL), "RoleBinding"), *of_kind(tool.render(FULL), "ClusterRoleBinding")]:
+        assert [subject["namespace"] for subject in binding["subjects"]] == [NAMESPACE]
+
+
+def test_versions_and_arguments_are_those_of_the_project(tool: Helm) -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == chart["version"] == __version__
+    [deployment] = of_kind(tool.render({}), "Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"searchaccess-operator:{__version__}"
+    described = subprocess.run(
+        [str(ROOT / ".venv" / "bin" / "searchaccess"), "run", "--help"],
+        capture_output=True, text=True, check=True, env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "TERM": "dumb"},
+    ).stdout  # fmt: skip
+    for argument in [*container["args"][1:], "--verbose"]:
+        assert re.search(rf"{re.escape(argument.partition('=')[0])}\b", described), argument
+    [full] = of_kind(tool.render(FULL), "Deployment")
+    assert full["spec"]["template"]["spec"]["containers"][0]["image"].endswith(f"@sha256:{'a' * 64}")
+
+
+# Why not: images are named by version or digest, so what a node has is right; a limit of CPU slows down what is idle;
+# replicas are spread by topologySpreadConstraints.
+NOT_WANTED = ("container-image-pull-policy", "deployment-has-host-podantiaffinity")
+
+
+def score(kube_score: Path, file: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(kube_score), "score", "--kubernetes-version", "v1.36", "--ignore-container-cpu-limit", *options]
+    return subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
+
+
+def test_kube_score_finds_nothing_but_what_is_meant(tool: Helm, kube_score: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rendered.yaml"
+    file.write_text(yaml.safe_dump_all(tool.render({"networkPolicy": {"enabled": True}})))
+    ignored = [option for name in NOT_WANTED for option in ("--ignore-test", name)]
+    done = score(kube_score, file, *ignored, "--exit-one-on-warning")
+    assert done.returncode == 0, done.stdout
+    without = score(kube_score, file)
+    assert without.returncode == 1
+    assert [line.split("] ")[1] for line in without.stdout.splitlines() if "CRITICAL" in line] == [
+        "Container Image Pull Policy"
+    ], "the check can fail"
+
+
+def test_the_dashboard_and_alerts_are_in_the_chart(tool: Helm, promtool: Path, tmp_path: Path) -> None:
+    values = {
+        "metrics": {
+            "serviceMonitor": {"enabled": True},
+            "prometheusRule": {"enabled": True, "labels": {"a": "b"}},
+            "grafanaDashboard": {"enabled": True},
+        }
+    }
+    objects = tool.render(values)
+    [rule] = of_kind(objects, "PrometheusRule")
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump(rule["spec"]))
+    assert (
+        "10 rules found"
+        in subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=True).stdout
+    )
+    [found] = [item for item in of_kind(objects, "ConfigMap") if item["metadata"]["name"].endswith("-dashboard")]
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(found["data"]["searchaccess.json"]) == json.loads(dashboard())
+    [monitor] = of_kind(objects, "ServiceMonitor")
+    [service] = of_kind(objects, "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    [deployment] = of_kind(objects, "Deployment")
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+
+
+@pytest.fixture
+def cleaned(tool: Helm, installed: KubernetesServers) -> Iterator[None]:
+    yield
+    tool.run("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found")
+    for kind, name in (("searchaccess", "kept"), ("searchcluster", "chart-prod")):
+        installed.run_kubectl(
+            "delete", kind, name, *(("-n", "shop") if kind == "searchaccess" else ()), "--ignore-not-found"
+        )
+
+
+def _try_to_delete(kubernetes: KubernetesServers, crd: str) -> str:
+    done = kubernetes.run_kubectl("delete", "crd", crd, "--dry-run=server", check=False)
+    return done.stdout + done.stderr
+
+
+def test_install_upgrade_rollback_and_uninstall(tool: Helm, installed: KubernetesServers, cleaned: None) -> None:  # noqa: ARG001
+    def replicas() -> str:
+        options = ("-n", NAMESPACE, "-o", "jsonpath={.spec.replicas}")
+        return installed.run_kubectl("get", "deployment", "searchaccess-searchaccess-operator", *options).stdout
+
+    values = {"clusters": [{"name": "chart-prod", "spec": SPEC}]}
+    notes = tool.run("install", RELEASE, str(CHART), "-n", NAMESPACE, values=values)
+    assert "Uninstalling takes no access away" in notes
+    assert replicas() == "2"
+    crd = "searchaccesses.searchaccess.dev"
+    # Policies take effect a moment after they were made.
+    eventually(
+        lambda: "this would delete all SearchAccesses" in _try_to_delete(installed, crd), within=60, what="protection"
+    )
+    allowed = "searchaccess.dev/allow-deletion"
+    installed.run_kubectl("annotate", "crd", crd, f"{allowed}=true")
+    assert "(server dry run)" in _try_to_delete(installed, crd)
+    installed.run_kubectl("annotate", "crd", crd, f"{allowed}-")
+    declared = access("kept", grant("orders-*"), cluster="chart-prod")
+    installed.run_kubectl("apply", "-f", "-", input=json.dumps(declared))
+    tool.run("upgrade", RELEASE, str(CHART), "-n", NAMESPACE, values=values | {"replicaCount": 3})
+    assert replicas() == "3"
+    tool.run("rollback", RELEASE, "1", "-n", NAMESPACE)
+    assert replicas() == "2"
+    shown = tool.run("uninstall", RELEASE, "-n", NAMESPACE)
+    assert "[SearchCluster] chart-prod" in shown, "it says what it keeps"
+    for kind, options in (("searchaccess", ("-n", "shop")), ("searchcluster", ())):
+        name = "kept" if kind == "searchaccess" else "chart-prod"
+        raw = json.loads(installed.run_kubectl("get", kind, name, *options, "-o", "json").stdout)
+        assert "deletionTimestamp" not in raw["metadata"]
+    assert installed.run_kubectl("get", "crd", "searchaccesses.searchaccess.dev").stdout

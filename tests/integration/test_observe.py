@@ -1,0 +1,178 @@
+"""Runs that change nothing: what they say, with which rights, and that nothing is written anywhere."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.test_once import process
+from tests.support.arena import Arena
+from tests.support.operatorprocess import ROOT
+from tests.support.proxy import Seen
+from tests.support.world import CLUSTER, SYSTEM, access, account, grant
+
+pytestmark = pytest.mark.timeout(300)
+
+READER = "searchaccess-reader"
+READER_PASSWORD = "may-only-look"
+# All that the login of such a run needs.
+READER_ROLE = {
+    "cluster": ["read_security", "monitor"],
+    "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
+}
+
+
+@pytest.fixture
+def kubeconfig(field: Arena) -> Path:
+    """Of a ServiceAccount that may only read, with an Elasticsearch login that may only read."""
+    world = field.world
+    world.kubernetes.run_kubectl("apply", "-f", str(ROOT / "deploy" / "observer.yaml"))
+    world.make_login(READER, READER, READER_PASSWORD, READER_ROLE)
+    path = world.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-observer")
+    field.tokens.add(yaml.safe_load(path.read_text())["users"][0]["user"]["token"])
+    return field.api.kubeconfig(path, field.folder)
+
+
+def observe(field: Arena, kubeconfig: Path, *arguments: str) -> tuple[int, Any]:
+    command = process(field, "--once", "--observe", *arguments)
+    command[command.index("--kubeconfig") + 1] = str(kubeconfig)
+    marks = [(proxy, proxy.mark()) for proxy in (field.api, field.elasticsearch)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    (field.folder / "observe.log").write_text(done.stderr)
+    assert done.stdout, done.stderr
+    assert [seen for proxy, mark in marks for seen in proxy.since(mark, writes)] == []
+    return done.returncode, json.loads(done.stdout) if "json" in arguments else done.stdout
+
+
+def writes(seen: Seen) -> bool:
+    return seen.writes
+
+
+def by_object(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {item["object"].replace("searchaccess.", "", 1): item for item in found["changes"]}
+
+
+def declared(field: Arena, **spec: Any) -> dict[str, Any]:
+    return field.cluster(**{"login": {"secretRef": {"namespace": SYSTEM, "name": READER}}, **spec})
+
+
+def test_it_says_what_would_be_made_and_makes_nothing(field: Arena, kubeconfig: Path) -> None:
+    world, instance = field.world, field.world.instance
+    world.apply(declared(field), access("orders", grant("orders-*")))
+    code, found = observe(field, kubeconfig, "-o", "json")
+    assert code == found["exitCode"] == 2
+    changes = by_object(found)
+    role = changes[f"role/{instance}.{account('orders')}"]
+    assert (role["action"], role["for"], role["cluster"]) == ("create", ["shop/orders"], CLUSTER)
+    [entry] = role["fields"]
+    assert (entry["path"], entry["have"]) == ("indices[orders-*]", "")
+    assert json.loads(entry["want"])["privileges"] == ["read", "view_index_metadata"]
+    assert changes[f"role_mapping/{instance}"]["action"] == "create"
+    assert len(changes) == 2
+    assert not world.get("orders").get("status")
+    assert not world.get("orders")["metadata"].get("finalizers")
+    assert not world.events("orders")
+
+
+def test_what_is_in_order_drifted_left_behind_or_about_to_go(field: Arena, kubeconfig: Path) -> None:
+    world, instance = field.world, field.world.instance
+    names = ("well", "drifted", "going", "lost")
+    world.apply(field.cluster(), *(access(name, grant(f"{name}-*")) for name in names))
+    with field.running():
+        field.until_in_sync(4)
+    world.apply(declared(field))
+    code, text = observe(field, kubeconfig)
+    assert code == 0
+    assert "Nothing would be changed." in text
+    assert "4 of 4 SearchAccesses as declared; 0 would change" in text
+
+    role = world.role("drifted")
+    role["indices"][0]["privileges"] = ["all"]
+    world.write_role("drifted", role)
+    world.delete("going", wait=False)
+    lost = world.role("lost")
+    before = {name: world.role(name) for name in names}
+    world.kubernetes.run_kubectl(
+        "patch", "searchaccess", "lost", "-n", "shop", "--type=merge", "-p", '{"metadata":{"finalizers":null}}'
+    )
+    world.delete("lost")
+    code, found = observe(field, kubeconfig, "-o", "json")
+    assert code == 2
+    changes = by_object(found)
+    prefix = f"role/{instance}."
+    assert {name.removeprefix(prefix).partition("@")[0]: item["action"] for name, item in changes.items()} == {
+        "drifted": "change", "going": "delete", "lost": "delete"
+    }  # fmt: skip
+    assert changes[f"{prefix}{account('drifted')}"]["fields"] == [
+        {"path": "indices[drifted-*].privileges", "want": '["read","view_index_metadata"]', "have": '["all"]'}
+    ]
+    assert changes[f"{prefix}{account('lost')}"]["for"] == ["shop/lost"]
+    assert {name: world.role(name) for name in names} == before
+    assert lost
+    assert "going" in field.listed()
+
+    _, text = observe(field, kubeconfig)
+    assert f"would change role/searchaccess.{instance}.{account('drifted')} for shop/drifted (cluster prod)" in text
+    assert '  ~ indices[drifted-*].privileges: ["all"] -> ["read","view_index_metadata"]' in text
+
+
+def test_manifests_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: Path) -> None:
+    world, instance = field.world, field.world.instance
+    world.apply(field.cluster(), access("orders", grant("orders-*")), access("other", grant("other-*")))
+    with field.running():
+        field.until_in_sync(2)
+    world.apply(declared(field))
+    folder = tmp_path / "manifests"
+    (folder / "more").mkdir(parents=True)
+    changed = access("orders", grant("orders-*", can=["read", "write"]))
+    new, wrong = access("new", grant("new-*")), access("wrong", grant("x*y*"), cluster="nowhere")
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    (folder / "accesses.yaml").write_text(yaml.safe_dump_all([changed, config, None]))
+    (folder / "more" / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [new, wrong]}))
+    (folder / "README.md").write_text("{{ not yaml")
+    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(folder))
+    assert code == 1, "one of them would fail"
+    assert {item["name"]: item["reason"] for item in found["items"]} == {
+        CLUSTER: "InSync", "shop/orders": "InSync", "shop/other": "InSync", "shop/new": "InSync",
+        "shop/wrong": "ClusterNotFound",
+    }  # fmt: skip
+    changes = by_object(found)
+    assert {name: item["action"] for name, item in changes.items()} == {
+        f"role/{instance}.{account('orders')}": "change", f"role/{instance}.{account('new')}": "create"
+    }  # fmt: skip
+    [field_] = changes[f"role/{instance}.{account('orders')}"]["fields"]
+    assert field_["path"] == "indices[orders-*].privileges"
+    assert set(field.listed()) == {"orders", "other"}
+
+    (folder / "more" / "bad.yml").write_text("a: [\nb: {{ .Values.x }}\n")
+    command = process(field, "--once", "--observe", "-f", str(folder))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "bad.yml, line 3: it cannot be read as YAML" in done.stderr
+
+
+def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all([declared(field), access("orders", grant("orders-*"))]))
+    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file))
+    assert code == 2
+    assert {item["name"]: item["reason"] for item in found["items"]} == {CLUSTER: "InSync", "shop/orders": "InSync"}
+    assert len(found["changes"]) == 2
+    assert not field.world.get_cluster()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--for", "5m", "--observe"), "goes with --once"),
+        (("--once", "-f", "."), "goes with --observe"),
+        (("--once", "--observe", "-f", "/nonexistent"), "does not exist"),
+    ],
+)
+def test_what_cannot_be(field: Arena, arguments: tuple[str, ...], says: str) -> None:
+    done = subprocess.run(process(field, *arguments), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.replace("│", " ").split())

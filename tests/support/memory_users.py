@@ -1,0 +1,67 @@
+"""Users of the native realm of an Elasticsearch in memory."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from searchaccess.core.sealed import Sealed
+from searchaccess.ports.elasticsearch import MadeKey
+from searchaccess.ports.errors import Rejected
+from tests.support.faults import Call, Faults
+
+ELASTICSEARCH: Final = "elasticsearch"
+
+
+class MemoryUsers:
+    """The part of the cluster that has users."""
+
+    _faults: Faults
+    sequence: int
+
+    def __init__(self) -> None:
+        self.users_now: dict[str, dict[str, Any]] = {}
+        self.made_users = 0
+        self.on_user: Callable[[str], object] = lambda _name: None
+        """Called with the name of every user that the operator makes."""
+
+    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            return [copy.deepcopy(raw) for name, raw in sorted(self.users_now.items()) if name.startswith(prefix)]
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "users", (prefix,)), read)
+
+    async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
+        call = Call(ELASTICSEARCH, "create_user", (name,), write=True)
+        return await self._faults.perform(call, lambda: self._create_user(name, metadata))
+
+    def _create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
+        self.made_users += 1
+        whole = f"{name}.{self.made_users:08x}"
+        self._put_user(whole, metadata)
+        self.on_user(whole)
+        return MadeKey(whole, Sealed(f"password-of-{whole}"))
+
+    def _put_user(self, name: str, metadata: Mapping[str, Any]) -> None:
+        known = copy.deepcopy(dict(metadata))
+        self.users_now[name] = {"username": name, "roles": [name], "metadata": known, "enabled": True}
+        self.sequence += 1
+
+    async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
+        call = Call(ELASTICSEARCH, "note_user", (name,), write=True)
+        await self._faults.perform(call, lambda: self._note_user(name, metadata))
+
+    def _note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
+        if name not in self.users_now:
+            raise Rejected("password must be specified unless you are updating an existing user")
+        self._put_user(name, metadata)
+
+    async def delete_users(self, names: Sequence[str]) -> None:
+        for name in names:
+            call = Call(ELASTICSEARCH, "delete_user", (name,), write=True)
+            await self._faults.perform(call, partial(self.remove_user, name))
+
+    def remove_user(self, name: str) -> None:
+        """Delete a user."""
+        if self.users_now.pop(name, None):
+            self.sequence += 1
