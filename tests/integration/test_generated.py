@@ -9,8 +9,9 @@ import yaml
 from typer import Typer
 from typer.testing import CliRunner
 
+from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.reasons import CONDITION_DOCS, REASON_DOCS, ConditionType, Reason
+from searchaccess.api.reasons import REASON_DOCS, Reason
 from searchaccess.cli.argopage import FOLDER
 from searchaccess.cli.chartpage import CHART
 from searchaccess.cli.generate import command, crd_yaml, generate, stale_files

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.crd import CATEGORY, custom_resource_definitions
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from tests.integration.cases import Case

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(400)
 MANY = 300
 BUDGET = 20
 """Elasticsearch requests for many new accesses, all in all."""
-QUIET_SECONDS = 10
+QUIET_SECONDS = 5
 """Applying them takes less on a quiet machine."""
 FEW = 12
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
 from searchaccess.api.status import DRIFT_ITEMS_LIMIT, MESSAGE_LIMIT, condition_of
 from searchaccess.core.diff import Difference
 from searchaccess.core.plan import Finding

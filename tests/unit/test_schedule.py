@@ -221,6 +221,19 @@ def test_a_lone_declaration_is_served_at_once_and_a_burst_is_gathered(settled: S
     assert settled.settling() == (QUIET_AT_REST, LONGEST_BURST)
 
 
+@pytest.mark.parametrize(
+    ("took", "quiet"),
+    [(QUIET_IN_A_BURST / 2, QUIET_IN_A_BURST), (QUIET_IN_A_BURST * 3, QUIET_IN_A_BURST * 3), (60.0, LONGEST_BURST)],
+)
+def test_where_passes_are_slow_a_burst_may_have_longer_gaps(
+    settled: Schedule, clock: SettableClock, took: float, quiet: float
+) -> None:
+    started = clock.monotonic()
+    clock.advance(took)
+    settled.passed(everything=False, started=started, changed=True)
+    assert settled.settling()[0] == pytest.approx(quiet)
+
+
 def test_a_change_of_somebody_else_is_read_at_once_and_again_when_it_is_searchable(
     settled: Schedule, clock: SettableClock
 ) -> None:

@@ -1,100 +1,10 @@
-"""The closed set of condition types and reasons, each with its meaning and the next step.
+"""The closed set of reasons of conditions, each with its meaning and the next step.
 
 The reference page ``docs/reasons.md`` is generated from this module.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-
-class ConditionType(StrEnum):
-    """Types of conditions. Ready, Reconciling and Stalled have the meaning that kstatus gives them."""
-
-    READY = "Ready"
-    RECONCILING = "Reconciling"
-    STALLED = "Stalled"
-    IDENTITY_RESOLVED = "IdentityResolved"
-    CREDENTIAL_READY = "CredentialReady"
-    SYNCED = "Synced"
-    DRIFTED = "Drifted"
-    PRIVATE = "Private"
-    REACHABLE = "Reachable"
-    LICENSED = "Licensed"
-    REALM_VERIFIED = "RealmVerified"
-
-
-_BOTH = "SearchAccess, SearchCluster"
-_ACCESS = "SearchAccess"
-_CLUSTER = "SearchCluster"
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionDoc:
-    """What a condition says, by its status."""
-
-    kinds: str
-    true: str
-    false: str = "Never: the condition is absent then."
-    unknown: str = "Never."
-
-
-CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
-    ConditionType.READY: ConditionDoc(
-        _BOTH,
-        "All is as declared. For a SearchAccess: Elasticsearch has exactly these rights. For a SearchCluster: it is "
-        "reachable, licensed, and its realm is not known to differ.",
-        "Something is missing; the reason says what, and the table below who acts.",
-        "Elasticsearch does not answer, so it is not known. (Suspended before it was ever looked at: the same.)",
-    ),
-    ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator goes on trying by itself."),
-    ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and trying again does not help: a person must act."),
-    ConditionType.IDENTITY_RESOLVED: ConditionDoc(
-        _ACCESS,
-        "The service account behind the subject is known; the reason tells what is worth knowing of it. Absent where "
-        "the subject is a service account and Elasticsearch knows it by its e-mail address.",
-        "Cloud Run has no such workload.",
-        "Google does not answer, or does not let the operator read it. What was known last stays in force.",
-    ),
-    ConditionType.CREDENTIAL_READY: ConditionDoc(
-        _ACCESS,
-        "Who reads the secret gets an API key or a password that works. Absent with `auth: IdentityToken`.",
-        "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
-        "It could not be looked at. Keys that work go on working.",
-    ),
-    ConditionType.SYNCED: ConditionDoc(
-        _ACCESS,
-        "Elasticsearch has exactly what is declared.",
-        "It does not, or not yet.",
-        "The access is suspended, or Elasticsearch does not answer.",
-    ),
-    ConditionType.DRIFTED: ConditionDoc(
-        _BOTH,
-        "Somebody changed in Elasticsearch what this object declares, and it still stands: see `status.drift.items`.",
-        "Nobody did, or it was put right.",
-    ),
-    ConditionType.PRIVATE: ConditionDoc(
-        _CLUSTER,
-        "Every address is https, is verified, and is one that the internet cannot reach.",
-        "It is not. Either `spec.allowExposure` allows it, or the operator refuses to connect; the reason says which.",
-    ),
-    ConditionType.REACHABLE: ConditionDoc(
-        _CLUSTER,
-        "Elasticsearch answers and takes the operator's login.",
-        "It does not; the reason says where it ends.",
-    ),
-    ConditionType.LICENSED: ConditionDoc(
-        _CLUSTER,
-        "The licence has the JWT realm, `where` and `fields`.",
-        "It has not. No rights are granted; deletions still take effect.",
-    ),
-    ConditionType.REALM_VERIFIED: ConditionDoc(
-        _CLUSTER,
-        "The JWT realm is configured on every node as the SearchCluster says.",
-        "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
-        "effect.",
-        "The login may not read the nodes' settings, so nothing was checked.",
-    ),
-}
 
 
 class Who(StrEnum):

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from searchaccess.api.base import ApiModel
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
 
 DateTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """RFC 3339, UTC, whole seconds."""

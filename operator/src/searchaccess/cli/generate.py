@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final
 import typer
 import yaml
 
+from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.reasons import CONDITION_DOCS, EVENT_DOCS, ConditionType, Reason
+from searchaccess.api.reasons import EVENT_DOCS, Reason
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import ADOPTED, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.cluster import Cluster, ClusterFacts
 from searchaccess.core.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
 from searchaccess.api.status import MESSAGE_LIMIT, Condition, Truth, condition_of
 
 TRUE: Final[Truth] = "True"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.credentials import Auth
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.reasons import Reason
 from searchaccess.api.status import CredentialStatus
 from searchaccess.core.access import Access
 from searchaccess.core.canonical import RoleBody, canonical_json

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
 from searchaccess.api.status import (
     REVISIONS_LIMIT,
     SHARED_LIMIT,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from searchaccess.api.reasons import ADOPTED, ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import ADOPTED, Reason
 from searchaccess.api.status import (
     DRIFT_ITEMS_LIMIT,
     Drift,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from searchaccess.api.reasons import ConditionType, Reason
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
 from searchaccess.api.status import condition_of
 from searchaccess.core.rehearsal import Change
 

@@ -14,10 +14,11 @@ from searchaccess.core.identity import State
 from searchaccess.core.report import AccessFacts, Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.checking import Peers
 from searchaccess.engine.context import Knowledge, Surroundings
 from searchaccess.engine.identities import Identities
 from searchaccess.engine.namespaces import NamespaceLabels
-from searchaccess.engine.reconciler import Peers, Reconciler
+from searchaccess.engine.reconciler import Reconciler
 from searchaccess.engine.telling import Teller
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError

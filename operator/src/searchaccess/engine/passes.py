@@ -9,20 +9,20 @@ import structlog
 
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import MappingKind
-from searchaccess.core.access import Access
 from searchaccess.core.canonical import role_from_json
 from searchaccess.core.compose import Member
 from searchaccess.core.ownership import Role
 from searchaccess.core.plan import RolePlan, plan_role
 from searchaccess.core.report import AccessFacts, Failure, seen_of
-from searchaccess.core.stance import Do, Stance, decide
+from searchaccess.core.stance import Do, Stance
 from searchaccess.core.users import user_roles
 from searchaccess.engine.context import CHUNK, NAMES_LIMIT, Session, Surroundings
 from searchaccess.engine.entries import AccessRecord
 from searchaccess.engine.finalizers import ensure_finalizers
 from searchaccess.engine.mappings import Mappings
+from searchaccess.engine.members import Members
 from searchaccess.engine.telling import BREATH, Teller, waits
-from searchaccess.engine.work import Work, fingerprint, is_lodger, is_told, owners_of
+from searchaccess.engine.work import Work, fingerprint, is_told, owners_of
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
@@ -32,9 +32,6 @@ TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
 NAMED: Final = 10
 """Roles that one line of the log names."""
-NOT_CONFIRMED: Final = Stance(
-    Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
-)
 
 
 def _chunks(principals: Sequence[str]) -> list[Sequence[str] | None]:
@@ -62,14 +59,15 @@ class Pass:
     """Why some of them could not be finished, when it is for the platform team to mend."""
     changed: bool = False
     """Whether anything was written in Elasticsearch."""
-    held: dict[str, Stance] = field(default_factory=dict)
-    """By uid: who must be left alone in this pass, because our finalizer could not be put in place."""
-
     stuck: set[str] = field(default_factory=set)
     """The uids of those that have rights in a role that could not be written."""
 
-    late: set[str] = field(default_factory=set)
-    """The uids of those that came too late for this pass."""
+    members: Members = field(init=False)
+    """Who counts in which role."""
+
+    def __post_init__(self) -> None:
+        """Begin with what is declared."""
+        self.members = Members(self.around, self.session)
 
     async def run(self) -> None:
         """Do the pass.
@@ -86,7 +84,7 @@ class Pass:
             raise
         everybody = mine | self._orphans(raw_roles) if self.principals is None else mine
         # Whose rights go comes last: whoever has them under another name from now on has them there first.
-        leaving = {principal for principal in everybody if not self._records(principal)}
+        leaving = {principal for principal in everybody if not self.members.records(principal)}
         chunks = [*_chunks(sorted(everybody - leaving)), None, *_chunks(sorted(leaving))]
         done: list[AccessFacts] = []
         todo = set(everybody)
@@ -121,7 +119,7 @@ class Pass:
             if principal not in found:
                 found.add(principal)
                 if principal:
-                    todo += [name for record in self._records(principal) for name in record.access.principals]
+                    todo += [name for record in self.members.records(principal) for name in record.access.principals]
         return found
 
     # Observe
@@ -133,8 +131,8 @@ class Pass:
         missing = [
             record
             for principal in principals
-            for record in self._records(principal)
-            if self._stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
+            for record in self.members.records(principal)
+            if self.members.stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
         ]
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
@@ -163,28 +161,10 @@ class Pass:
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord]) -> None:
         held = await ensure_finalizers(self.around, records)
-        self.held |= held
+        self.members.held |= held
         self.unfinished |= {record.access.principal for record in records if record.access.uid in held}
 
     # Plan
-
-    def _records(self, principal: str) -> list[AccessRecord]:
-        return self.around.inventory.of_principal(self.session.cluster.name, principal)
-
-    def _stance(self, access: Access) -> Stance:
-        knowledge = self.session.knowledge
-        if access.uid in self.held:
-            return self.held[access.uid]
-        return decide(access, knowledge.gate, knowledge.rejection_of(access))
-
-    def _member(self, access: Access) -> Member:
-        stance = self._stance(access)
-        if stance.do is Do.ENFORCE and not access.has_finalizer:
-            # It came while roles were being read, or might be served only since this pass settled the role mapping.
-            self.late.add(access.uid)
-            self.around.inventory.mark(access.cluster, access.principal)
-            stance = Stance(Do.HOLD, Reason.PENDING)
-        return Member(access, stance)
 
     async def _plan(self, principals: Sequence[str], raw_roles: Mapping[str, dict[str, Any]]) -> list[Work]:
         works = []
@@ -214,36 +194,17 @@ class Pass:
         name = self.around.operator.role_name(principal)
         raw = raw_roles.get(name)
         observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
-        members = self._members(principal, observed)
+        members = self.members.of(principal, observed)
         work = Work(principal, members, observed, self.plan_role(principal, members, observed))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
-            (record.status.get("elasticsearch") or {}).get("mapping") == name for record in self._records(principal)
+            (record.status.get("elasticsearch") or {}).get("mapping") == name
+            for record in self.members.records(principal)
         )
         return work
 
-    def _members(self, principal: str, observed: Role | None) -> list[Member]:
-        """Give the SearchAccesses of a principal, and those that may be its own and are not known yet."""
-        # Where all subjects are declared accounts, this costs nothing.
-        owners = owners_of(self.around.operator, observed) if self.around.inventory.subjects else set()
-        members = []
-        for record in self._records(principal):
-            member = self._member(record.access)
-            if member.stance.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
-                # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
-                member = replace(member, stance=NOT_CONFIRMED)
-            members.append(member)
-        present = {member.access.uid for member in members}
-        for uid in owners - present:
-            known = self.around.inventory.accesses.get(uid)
-            if known and is_lodger(known.access, self.session.cluster.name):
-                member = self._member(known.access)
-                leaves = member.stance.do is Do.REMOVE
-                members.append(member if leaves else replace(member, stance=NOT_CONFIRMED))
-        return members
-
     def _unplanned(self, principal: str, error: Exception) -> Work:
-        members = [self._member(record.access) for record in self._records(principal)]
+        members = [self.members.member(record.access) for record in self.members.records(principal)]
         work = Work(principal, members, None, RolePlan(self.around.operator.role_name(principal)))
         work.failure = Failure(Reason.INTERNAL_ERROR, f"the role could not be planned: {type(error).__name__}")
         return work
@@ -374,7 +335,7 @@ class Pass:
         await self._finish_without_refused(work)
 
     async def _finish_without_refused(self, work: Work) -> None:
-        work.members = [self._member(member.access) for member in work.members]
+        work.members = [self.members.member(member.access) for member in work.members]
         plan = self.plan_role(work.principal, work.members, work.observed)
         # What was found before the first try is what is reported.
         work.plan = replace(plan, findings=work.plan.findings)
@@ -400,13 +361,13 @@ class Pass:
             facts += [
                 work.facts_of(member, self.around.operator, self.session.knowledge.uuid, per_principal=per_principal)
                 for member in work.members
-                if member.access.uid not in self.late and is_told(member.access, work.principal)
+                if member.access.uid not in self.members.late and is_told(member.access, work.principal)
             ]
         return facts
 
     def _tell_failure(self, principals: set[str], error: ExternalError) -> None:
         """Tell those who wait for something that it did not happen; the others stay as they were."""
-        records = [record for principal in principals for record in self._records(principal) if waits(record)]
+        records = [record for principal in principals for record in self.members.records(principal) if waits(record)]
         Teller(self.around, self.session.knowledge).tell_failure(
-            [(record, self._stance(record.access)) for record in records], Failure(error.reason, error.message)
+            [(record, self.members.stance(record.access)) for record in records], Failure(error.reason, error.message)
         )

@@ -1,9 +1,8 @@
 """The loop of one SearchCluster: when to look, how much to look at, and what to do when it does not answer."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -13,12 +12,13 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.cluster import Cluster, judge
+from searchaccess.core.cluster import Cluster
 from searchaccess.core.connection import Connection
 from searchaccess.core.exposure import allowed_exposures, find_exposures, hosts_of, refusal
 from searchaccess.core.report import Failure
 from searchaccess.core.stance import OPEN, decide
 from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.checking import Peers, check
 from searchaccess.engine.context import Knowledge, Session, Surroundings
 from searchaccess.engine.entries import Dirty
 from searchaccess.engine.keeper import Keeper
@@ -40,14 +40,6 @@ UNSURE_RETRY: Final = 1.0
 
 DOUBT_AFTER: Final = 60.0
 """Seconds without contact after which every SearchAccess is told that its truth is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """What a reconciler asks about other clusters."""
-
-    older_with_uuid: Callable[[Cluster, str], str]
-    """Name of an older SearchCluster with the same uuid; empty: none."""
 
 
 class Reconciler:
@@ -299,31 +291,13 @@ class Reconciler:
             record.cluster = replace(record.cluster, finalizers=after)
 
     async def _check(self, session: Session, dirty: Dirty) -> None:
-        """Learn what the cluster is and what that allows."""
-        wanted = session.cluster.wanted_realm
-        if wanted is None:
+        if session.cluster.wanted_realm is None:
             return
-        facts = await session.port.facts(wanted)
-        knowledge = self._knowledge
-        record = self._around.inventory.clusters.get(self._name)
-        pinned = knowledge.uuid or (record.status.get("uuid", "") if record else "")
-        verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
-        before = (knowledge.facts is not None, knowledge.verdict, knowledge.closed)
-        knowledge.facts = facts
-        knowledge.verdict = verdict.gate
-        knowledge.closed = None
-        if verdict.closed:
-            knowledge.closed = Failure(*verdict.closed)
-        elif older := self._peers.older_with_uuid(session.cluster, facts.uuid):
-            message = f"SearchCluster {older} already manages the Elasticsearch cluster {facts.uuid}"
-            knowledge.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
-        else:
-            knowledge.uuid = facts.uuid
-        if pinned != knowledge.uuid:
-            knowledge.mapping_settled = False
-        if before != (True, knowledge.verdict, knowledge.closed):
+        known = self._around.inventory.clusters.get(self._name)
+        recalled = known.status.get("uuid", "") if known else ""
+        if await check(session, session.cluster.wanted_realm, recalled, self._peers):
             dirty.everything = True
-        self._schedule.checked(well=knowledge.closed is None and knowledge.verdict.grants)
+        self._schedule.checked(well=self._knowledge.closed is None and self._knowledge.verdict.grants)
 
     async def _let_cluster_go(self, session: Session) -> None:
         """Remove what is ours when a SearchCluster is deleted, once nobody uses it any more."""

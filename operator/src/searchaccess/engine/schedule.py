@@ -44,6 +44,7 @@ class Schedule:
         self._retry_at: float | None = None
         self._postponed_at: float | None = None
         self._last_pass = float("-inf")
+        self._last_took = 0.0
         self._last_read = float("-inf")
         self._in_vain = 0
         self._known: Probe | None = None
@@ -137,6 +138,7 @@ class Schedule:
         """Note a pass that ended well."""
         now = self._clock.monotonic()
         self._last_pass = now
+        self._last_took = now - started
         if not everything:
             return
         self._doubtful = False
@@ -151,6 +153,11 @@ class Schedule:
             self._next_probe = max(self._next_probe, now + min(LONGEST_REST, DUTY * (now - started)))
 
     def settling(self) -> tuple[float, float]:
-        """Give how long it must be quiet before a burst counts as over, and how long to wait at most (seconds)."""
-        burst = self._clock.monotonic() - self._last_pass < BURST_AFTER
-        return (QUIET_IN_A_BURST if burst else QUIET_AT_REST), LONGEST_BURST
+        """Give how long it must be quiet before a burst counts as over, and how long to wait at most (seconds).
+
+        In a burst it is as long as the last pass took, at least: where all is slow, declarations come with longer
+        gaps, and each gap would cost a pass.
+        """
+        if self._clock.monotonic() - self._last_pass >= BURST_AFTER:
+            return QUIET_AT_REST, LONGEST_BURST
+        return min(LONGEST_BURST, max(QUIET_IN_A_BURST, self._last_took)), LONGEST_BURST

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from searchaccess import __version__
-from searchaccess.api.reasons import ConditionType
+from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.status import condition_of
 from searchaccess.core.credentialreport import epoch
 from searchaccess.engine.entries import AccessRecord
