@@ -34,12 +34,13 @@ from searchaccess.ports.errors import ExternalError, Unreachable
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.test_keys import connect, install_makers, rights_to
 from tests.contract.test_stores import OPERATOR, in_kubernetes
-from tests.contract.test_vault import Tokens, ca_of, declared, opened
+from tests.contract.test_vault import ca_of
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.kubernetes import KubernetesServers
 from tests.stack.vault import VaultServer
 from tests.support.faults import Crash, Fault, Faults
 from tests.support.memory_google import MemoryGoogle
+from tests.support.vaultstore import Tokens, declared, opened
 from tests.support.world import access, grant
 
 NUMBER = "SEARCHACCESS_TEST_HISTORIES"

@@ -1,14 +1,8 @@
 """Vault: how the operator logs in, whom it trusts, and what its policy must allow."""
 
-import json
 import re
 import secrets
-import ssl
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +12,27 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient, load_confi
 from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.credentials import SecretStoreSpec
-from searchaccess.api.vault import VaultStore
 from searchaccess.core.ownership import Operator
 from searchaccess.core.vault import VaultAccess
 from searchaccess.operator.stores import OpenStores, StoreOptions
 from searchaccess.ports.errors import (
     Conflict,
-    ExternalError,
     LoginMissing,
     LoginRefused,
     PermissionDenied,
-    Rejected,
-    Throttled,
     TlsNotVerified,
-    Unexpected,
-    Unreachable,
 )
-from searchaccess.ports.stores import Owner, Place
+from searchaccess.ports.stores import Place
 from tests.contract.test_stores import payload
 from tests.stack.certificates import ServerCertificate
 from tests.stack.kubernetes import KubernetesServers
-from tests.stack.processes import free_port
 from tests.stack.tokens import TokenIssuer
 from tests.stack.vault import VaultServer
 from tests.support.clocks import SettableClock
 from tests.support.operatorprocess import ROOT
+from tests.support.vaultstore import OPERATOR, OWNER, Tokens, a_place, declared, opened
 from tests.support.world import SYSTEM
 
-OPERATOR = Operator("default", "kube-system")
-OWNER = Owner("7b0e5d7a-0000-4000-8000-000000000001", "shop", "orders")
 EMAIL = "searchaccess-operator@acme.iam.gserviceaccount.com"
 AUDIENCE = "https://vault.example.com"
 
@@ -55,40 +41,6 @@ def documented_policy() -> str:
     """The policy that docs/vault.md tells people to write."""
     [policy] = re.findall(r"```hcl\n(.*?)```", (ROOT / "docs" / "vault.md").read_text(), re.DOTALL)
     return str(policy)
-
-
-def a_place() -> Place:
-    return Place("shop", f"orders-{secrets.token_hex(4)}")
-
-
-def declared(address: str, **spec: Any) -> VaultStore:
-    auth = {"tokenSecretRef": {"namespace": SYSTEM, "name": "vault"}}
-    return VaultStore.model_validate({"address": address, "auth": auth} | spec)
-
-
-class Tokens:
-    """What is kept in Secrets, and how often it was read."""
-
-    def __init__(self, ca: str, token: str = "") -> None:
-        self.access = VaultAccess(ca, token)
-        self.reads = 0
-
-    async def read(self) -> VaultAccess:
-        self.reads += 1
-        return self.access
-
-
-def opened(
-    store: VaultStore,
-    tokens: Tokens,
-    jwt: Callable[[], Awaitable[str]] | None = None,
-    clock: SettableClock | None = None,
-) -> VaultSecrets:
-    async def none() -> str:
-        raise AssertionError("it needs no such token")
-
-    session = VaultSession(store, tokens.read, jwt or none, clock or SettableClock())
-    return VaultSecrets(store, OPERATOR, session)
 
 
 def ca_of(server: VaultServer) -> str:
@@ -337,107 +289,5 @@ async def test_nothing_of_the_environment_is_used(vault: VaultServer, monkeypatc
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     store = opened(declared(vault.url), Tokens(ca_of(vault), "no-such-token"))
     with pytest.raises(LoginRefused):
-        await store.look(a_place())
-    await store.close()
-
-
-# What goes wrong
-
-
-class _Odd(BaseHTTPRequestHandler):
-    status = 200
-    body = b"{}"
-    location = ""
-    seen: list[tuple[str, str | None, str | None]]
-
-    def do_GET(self) -> None:
-        self.seen.append((self.path, self.headers.get("X-Vault-Token"), self.headers.get("X-Vault-Namespace")))
-        login = self.path.endswith("lookup-self")
-        self.send_response(200 if login else self.status)
-        if self.location and not login:
-            self.send_header("Location", self.location)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(b'{"data": {"ttl": 0, "renewable": false}}' if login else self.body)
-
-    do_POST = do_GET  # noqa: N815 - as the library looks for it
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@contextmanager
-def odd_server(certificate: ServerCertificate, status: int, body: bytes = b"{}", location: str = "") -> Iterator[Any]:
-    answers = {"status": status, "body": body, "location": location, "seen": []}
-    handler = type("Handler", (_Odd,), answers)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.certificate_file, certificate.key_file)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{server.server_port}", handler
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [
-        (400, Rejected),
-        (403, PermissionDenied),
-        (418, Unexpected),
-        (429, Throttled),
-        (500, Unreachable),
-        (501, Unreachable),
-        (502, Unreachable),
-        (503, Unreachable),
-    ],
-)
-async def test_what_it_refuses_is_told_without_its_words(
-    certificate: ServerCertificate, status: int, error: type[ExternalError]
-) -> None:
-    words = json.dumps({"errors": ["secret-in-a-message"]}).encode()
-    with odd_server(certificate, status, words) as (address, _):
-        store = opened(declared(address), Tokens(certificate.ca_file.read_text(), "t"))
-        place = Place("shop", "orders")
-        for ask in (store.look(place), store.read(place, 1), store.add(place, OWNER, None, 1, payload())):
-            with pytest.raises(error) as raised:
-                await ask
-            assert "Vault, secret/searchaccess/shop/orders" in raised.value.message
-            assert "secret-in-a-message" not in raised.value.message
-            assert "s3cret" not in raised.value.message
-        await store.close()
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"data": {}}', b'{"data": {"versions": [], "created_time": 1}}'])
-async def test_an_answer_that_is_none_is_not_understood(certificate: ServerCertificate, body: bytes) -> None:
-    with odd_server(certificate, 200, body) as (address, _):
-        store = opened(declared(address), Tokens(certificate.ca_file.read_text(), "t"))
-        with pytest.raises(Unexpected):
-            await store.look(Place("shop", "orders"))
-        await store.close()
-
-
-async def test_the_token_goes_nowhere_else_and_the_namespace_is_told(certificate: ServerCertificate) -> None:
-    with (
-        odd_server(certificate, 200) as (other, elsewhere),
-        odd_server(certificate, 307, location=f"{other}/v1/x") as (address, here),
-    ):
-        store = opened(declared(address, namespace="team/a"), Tokens(certificate.ca_file.read_text(), "the-token"))
-        with pytest.raises(Unexpected):
-            await store.look(Place("shop", "orders"))
-        await store.close()
-    assert elsewhere.seen == []
-    assert {(token, namespace) for _, token, namespace in here.seen} == {("the-token", "team/a")}
-
-
-async def test_one_that_is_away_is_waited_for(certificate: ServerCertificate) -> None:
-    address = f"https://127.0.0.1:{free_port()}"
-    store = opened(declared(address), Tokens(certificate.ca_file.read_text(), "t"))
-    with pytest.raises(Unreachable, match="Vault, login: it does not answer"):
         await store.look(a_place())
     await store.close()
