@@ -7,6 +7,7 @@ import pytest
 
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.engine.schedule import CHECK_EVERY
+from searchaccess.ports.errors import LoginRefused
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import MAPPING, ROLE, begin, drift, granted
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
@@ -104,6 +105,36 @@ async def test_a_search_cluster_with_users_waits_for_them_and_still_guards_them(
     assert not stage.get("orders")
     assert not stage.elasticsearch.roles_now
     assert not stage.elasticsearch.mappings_now
+
+
+@on_stage
+async def test_a_search_cluster_that_was_never_connected_to_can_just_be_deleted(stage: Stage) -> None:
+    stage.faults.fail(ELASTICSEARCH, LoginRefused("401"))
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.quiet()
+    assert stage.cluster_ready() == ("False", "LoginRefused")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.quiet()
+    assert not stage.cluster()
+    assert stage.ready("orders") == ("False", "ClusterNotFound")
+
+
+@on_stage
+async def test_a_search_cluster_that_cannot_be_connected_to_any_more_is_kept_until_its_rights_are_gone(
+    stage: Stage,
+) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.faults.fail(ELASTICSEARCH, LoginRefused("401"))
+    stage.delete("orders")
+    stage.kubernetes.delete(CLUSTER_KEY)
+    await stage.restart()
+    await stage.quiet()
+    assert stage.cluster_ready() == ("False", "LoginRefused")
+    assert stage.elasticsearch.roles_now
+    stage.faults.heal(ELASTICSEARCH)
+    await stage.sleep(600)
+    assert not stage.cluster()
+    assert not stage.elasticsearch.roles_now
 
 
 @on_stage

@@ -199,6 +199,8 @@ class Reconciler:
             self._look_at_everything_later()
             self._schedule.retry_in(CLOSED_RETRY)
             return
+        # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
+        await self._ensure_cluster_finalizer(cluster)
         if everything or dirty.everything:
             await self._pass(session, None, dirty)
         elif dirty.principals:
@@ -240,7 +242,6 @@ class Reconciler:
 
     async def _connected(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         """Connect, or connect anew: where the SearchCluster or what its Secrets have is another, and after trouble."""
-        await self._ensure_cluster_finalizer(cluster)
         session = self._session
         if session is not None and (self._failing_since is not None or not _same_spec(session.cluster, cluster)):
             session = None
