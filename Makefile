@@ -62,14 +62,21 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from py
 
 ##@ Check it
 
+# Tests without servers and without waiting are spread over the processors; the others have these for themselves.
+SERVERLESS := $(wildcard tests/unit tests/component)
+SPREAD := --numprocesses auto --dist worksteal
+# pytest says 5 when PYTEST chose none of the tests.
+NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
+
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
-	$(RUN) -m pytest $(PYTEST)
+	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
+	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Once more on Elasticsearch $$release, what depends on it:"; \
 		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \
-			{ code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }; \
-	done # 5: PYTEST chose none of them.
+			$(NONE_CHOSEN); \
+	done
 
 .PHONY: test-argocd
 test-argocd: servers $(INSTALLED) ## Test with Argo CD itself, built first (15 minutes, once); from then on `test` does it too
@@ -77,7 +84,7 @@ test-argocd: servers $(INSTALLED) ## Test with Argo CD itself, built first (15 m
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Run the tests that need no servers
-	$(RUN) -m pytest $(wildcard tests/unit tests/component) $(PYTEST)
+	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST)
 
 .PHONY: lint
 lint: fmt-check ## Check style, and that imports point inward

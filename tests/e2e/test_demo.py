@@ -18,6 +18,8 @@ import pytest
 from tests.demo.keeping import suggestions
 from tests.support.operatorprocess import ROOT
 
+pytestmark = pytest.mark.one_release
+
 PATIENCE = 240.0
 KEPT = "stops all of it"
 LISTED = r"shop +{} +prod +{}@acme-shop\.iam\.gserviceaccount\.com +{} "

@@ -41,6 +41,7 @@ def test_a_certificate_need_not_be_verified_where_that_is_said_and_then_it_shows
     world.until_ready("bold", within=WITHIN)
 
 
+@pytest.mark.one_release
 def test_a_namespace_is_taken_by_its_labels_and_left_when_they_change(elsewhere: World) -> None:
     world = elsewhere
     kubectl = world.kubernetes.run_kubectl
