@@ -1,5 +1,7 @@
 """What the operator connects to, what it refuses to send its login to, and whose SearchAccesses it takes."""
 
+import pytest
+
 from tests.e2e.conftest import QUICK
 from tests.support.world import World, access, condition_in, grant
 
