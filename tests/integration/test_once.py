@@ -89,7 +89,11 @@ def test_what_fails_is_told_and_the_rest_is_done(field: Arena) -> None:
     text = subprocess.run(process(field, "--once"), capture_output=True, text=True, check=False, timeout=120)
     assert text.returncode == 1
     assert "FAILED" in text.stdout
-    assert "1 of 4 SearchAccesses as declared; 0 changed; 0 with changes pending; 3 failed." in text.stdout
+    assert (
+        "1 of 4 SearchAccesses as declared; 0 changed; 0 with changes pending; 3 failed; 1 SearchCluster failed."
+        in text.stdout
+    )
+    assert "next: " in text.stdout
 
 
 def test_what_cannot_be_is_told(field: Arena) -> None:

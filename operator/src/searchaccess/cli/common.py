@@ -4,8 +4,10 @@ import asyncio
 import functools
 import inspect
 import logging
+import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,10 +154,12 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
     ]
     # Without local variables, which may hold what must not be in a log.
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    # https://no-color.org
+    in_colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [structlog.dev.ConsoleRenderer(colors=in_colors, exception_formatter=structlog.dev.plain_traceback)]
     )
     handler = logging.StreamHandler()
     handler.setFormatter(

@@ -8,12 +8,15 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from searchaccess.api.reasons import REASON_DOCS, Reason, Who
 from searchaccess.core.rehearsal import Change
-from searchaccess.core.summary import Exit, Summary
+from searchaccess.core.summary import Exit, Line, Summary
 
 _WIDTH: Final = 160
 _NARROW: Final = 60
-"""Characters of a message in a table; all of it is in the status, and in ``-o json``."""
+"""Characters of a message in a table; all of it is in the status, in ``-o json``, and of what failed below it."""
+_TROUBLES: Final = 10
+"""Different troubles that are told in full."""
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
 
 
@@ -36,23 +39,44 @@ def _plan(changes: Sequence[Change]) -> Iterator[str]:
             yield f"  {sign} {item.path}: {both}"
 
 
+def _troubles(lines: Sequence[Line]) -> Iterator[str]:
+    """Tell what failed in full, the same trouble of many objects once, and what to do next."""
+    troubles: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        if line.code is Exit.FAILED:
+            name = f"SearchCluster {line.name}" if line.kind == "SearchCluster" else line.name
+            troubles.setdefault((line.reason, line.message), []).append(name)
+    for (reason, message), names in list(troubles.items())[:_TROUBLES]:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{reason or 'no status yet'} ({names[0]}{more}): {message}".removesuffix(": ")
+        if reason in set(Reason) and REASON_DOCS[Reason(reason)].who is not Who.NOBODY:
+            yield f"  next: {REASON_DOCS[Reason(reason)].next_step}"
+    if len(troubles) > _TROUBLES:
+        yield f"{len(troubles) - _TROUBLES} more troubles: -o json has all of them."
+
+
 def table_of(summary: Summary) -> str:
-    """Give a table, what went wrong last, what would be changed, and a sentence."""
+    """Give a table with what went wrong last, the whole of that, what would be changed, and a sentence."""
     table = Table(box=None, pad_edge=False)
-    for head in ("", "KIND", "NAME", "CLUSTER", "REASON", "CHANGED", "MESSAGE"):
+    changed = "CHANGED" if summary.changes is None else "WOULD CHANGE"
+    for head in ("", "KIND", "NAME", "CLUSTER", "REASON", changed, "MESSAGE"):
         table.add_column(head, overflow="ellipsis", no_wrap=True)
     for line in summary.lines:
         short = line.message if len(line.message) <= _NARROW else line.message[: _NARROW - 1] + "…"
         message = "" if line.code is Exit.IN_SYNC else short
-        changed = "yes" if line.changed else ""
-        table.add_row(_MARKS[line.code], line.kind, line.name, line.cluster, line.reason, changed, message)
+        mark = "would" if line.code is Exit.IN_SYNC and summary.would_change(line) else _MARKS[line.code]
+        table.add_row(mark, line.kind, line.name, line.cluster, line.reason, "yes" if line.changed else "", message)
     text = io.StringIO()
     console = Console(file=text, width=_WIDTH, color_system=None, markup=False, highlight=False)
     if summary.lines:
         console.print(table)
         console.print()
+    if troubles := list(_troubles(summary.lines)):
+        # Not wrapped here and below: lines of elasticsearch.yml, JSON and the like are to be copied.
+        console.print("\n".join(troubles), soft_wrap=True)
+        console.print()
     if summary.changes is not None:
-        console.print("\n".join(_plan(summary.changes)))
+        console.print("\n".join(_plan(summary.changes)), soft_wrap=True)
         console.print()
     console.print(summary.count() + ".")
     if summary.unfinished:

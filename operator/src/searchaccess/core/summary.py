@@ -89,16 +89,24 @@ class Summary:
             return Exit.FAILED
         return Exit.PENDING if Exit.PENDING in codes or self.changes else Exit.IN_SYNC
 
+    def would_change(self, line: Line) -> bool:
+        """Say whether an object is not as declared now, and would be if this run had changed anything."""
+        return self.changes is not None and line.changed
+
     def count(self) -> str:
         """Give it in a sentence."""
         accesses = [line for line in self.lines if line.kind == "SearchAccess"]
         by_code = {code: sum(line.code is code for line in accesses) for code in Exit}
+        changed = sum(line.changed for line in accesses)
+        well = sum(line.code is Exit.IN_SYNC and not self.would_change(line) for line in accesses)
         parts = [
-            f"{by_code[Exit.IN_SYNC]} of {len(accesses)} SearchAccesses as declared",
-            f"{sum(line.changed for line in accesses)} {'changed' if self.changes is None else 'would change'}",
+            f"{well} of {len(accesses)} SearchAccesses as declared",
+            f"{changed} {'changed' if self.changes is None else 'would change'}",
             f"{by_code[Exit.PENDING]} with changes pending",
             f"{by_code[Exit.FAILED]} failed",
         ]
+        if clusters := sum(line.kind == "SearchCluster" and line.code is Exit.FAILED for line in self.lines):
+            parts.append(f"{clusters} {'SearchCluster' if clusters == 1 else 'SearchClusters'} failed")
         if self.elsewhere:
             parts.append(f"{self.elsewhere} SearchClusters are another replica's")
         return "; ".join(parts)

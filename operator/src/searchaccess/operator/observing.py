@@ -1,7 +1,7 @@
 """Kubernetes as a run sees it that changes nothing: only read, and with manifests from files laid over it."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -25,7 +25,7 @@ class BadManifest(ExternalError):
     """A file has no manifests that can be read."""
 
 
-def read_manifests(paths: Iterable[Path]) -> list[dict[str, Any]]:
+def read_manifests(paths: Collection[Path]) -> list[dict[str, Any]]:
     """Read the SearchAccesses and SearchClusters in files.
 
     Args:
@@ -41,7 +41,8 @@ def read_manifests(paths: Iterable[Path]) -> list[dict[str, Any]]:
                 others += 1
                 continue
             found.append(_checked(file, raw))
-    log.info("read manifests", ours=len(found), others=others)
+    if paths:
+        log.info("read manifests", ours=len(found), others=others)
     return found
 
 
