@@ -39,6 +39,13 @@ async def days_pass(stage: Stage, days: float) -> None:
     await stage.quiet()
 
 
+async def change_is_noticed(stage: Stage) -> None:
+    """Let the next probe see what was changed in Elasticsearch's memory, and what is done about it come to an end."""
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(5)
+    await stage.quiet()
+
+
 def store(stage: Stage) -> MemoryStore:
     return stage.stores.by_name["main"]
 

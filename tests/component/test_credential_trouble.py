@@ -14,6 +14,7 @@ from tests.component.credentials import (
     READY,
     STORES,
     begin,
+    change_is_noticed,
     credential,
     days_pass,
     live,
@@ -208,9 +209,7 @@ async def test_what_somebody_does_to_a_key_is_drift_and_is_healed(stage: Stage) 
     await begin(stage, with_key())
     key_id = read(stage)
     stage.elasticsearch.keys_now[key_id]["role_descriptors"] = {"searchaccess": {"cluster": ["all"]}}
-    stage.elasticsearch.sequence += 1
-    await stage.sleep(5)
-    await stage.quiet()
+    await change_is_noticed(stage)
     [key] = live(stage)
     assert key["role_descriptors"]["searchaccess"]["cluster"] == []
     [item] = stage.get("orders")["status"]["drift"]["items"]

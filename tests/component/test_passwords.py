@@ -16,6 +16,7 @@ from tests.component.credentials import (
     PLACE,
     READY,
     begin,
+    change_is_noticed,
     credential,
     days_pass,
     live,
@@ -180,9 +181,7 @@ async def test_what_somebody_does_to_a_user_is_drift_and_is_healed(stage: Stage)
         partial(stage.elasticsearch.remove_role, name),
     ):
         change()
-        stage.elasticsearch.sequence += 1
-        await stage.sleep(5)
-        await stage.quiet()
+        await change_is_noticed(stage)
         assert set(users(stage)) == {name} == set(roles(stage))
         assert users(stage)[name]["roles"] == [name]
         assert roles(stage)[name]["indices"] == wanted
@@ -202,9 +201,7 @@ def test_who_is_deleted_or_disabled_by_hand_is_replaced_and_never_enabled_again(
             stage.elasticsearch.remove_user(name)
         else:
             users(stage)[name]["enabled"] = False
-        stage.elasticsearch.sequence += 1
-        await stage.sleep(5)
-        await stage.quiet()
+        await change_is_noticed(stage)
         assert read(stage) != name
         assert set(users(stage)) == {read(stage)} == set(roles(stage)), "nothing of the old one stays"
         assert users(stage)[read(stage)]["enabled"]

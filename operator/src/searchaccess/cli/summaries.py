@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from searchaccess.api.reasons import REASON_DOCS, Reason, Who
+from searchaccess.api.reasons import REASON_DOCS, Who
 from searchaccess.core.rehearsal import Change
 from searchaccess.core.summary import Exit, Line, Summary
 
@@ -17,6 +17,7 @@ _NARROW: Final = 60
 """Characters of a message in a table; all of it is in the status, in ``-o json``, and of what failed below it."""
 _TROUBLES: Final = 10
 """Different troubles that are told in full."""
+_NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY}
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
 
 
@@ -49,8 +50,8 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
     for (reason, message), names in list(troubles.items())[:_TROUBLES]:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"{reason or 'no status yet'} ({names[0]}{more}): {message}".removesuffix(": ")
-        if reason in set(Reason) and REASON_DOCS[Reason(reason)].who is not Who.NOBODY:
-            yield f"  next: {REASON_DOCS[Reason(reason)].next_step}"
+        if next_step := _NEXT_STEPS.get(reason):
+            yield f"  next: {next_step}"
     if len(troubles) > _TROUBLES:
         yield f"{len(troubles) - _TROUBLES} more troubles: -o json has all of them."
 

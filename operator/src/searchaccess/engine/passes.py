@@ -213,11 +213,10 @@ class Pass:
         """Give the principals of all roles that are ours, and count. Roles of users are looked at with those."""
         operator, knowledge = self.around.operator, self.session.knowledge
         prefix = operator.role_name("")
-        ours = {name: operator.owns(raw.get("metadata") or {}) for name, raw in raw_roles.items()}
         knowledge.user_roles = user_roles(operator, raw_roles)
         owned = {
-            name.removeprefix(prefix): mine
-            for name, mine in ours.items()
+            name.removeprefix(prefix): operator.owns(raw.get("metadata") or {})
+            for name, raw in raw_roles.items()
             if name.startswith(prefix) and name not in knowledge.user_roles
         }
         knowledge.roles = {operator.role_name(principal) for principal, mine in owned.items() if mine}
