@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
-from searchaccess.core.canonical import Entry, RoleBody
-from searchaccess.core.connection import Connection
-from searchaccess.core.ownership import Role
-from searchaccess.core.realm import WantedRealm
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.faults import Faults

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
-from searchaccess.core.sources import Source
+from searchaccess.core.clusters.sources import Source
 from searchaccess.ports.kubernetes import KubernetesPort, Plural
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.clocks import SettableClock

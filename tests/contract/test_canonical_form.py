@@ -8,11 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.access import build_share
-from searchaccess.core.canonical import Entry, MappingBody, RoleBody, canonical_json, canonical_query, role_from_json
-from searchaccess.core.canonical import mapping_from_json as read_mapping
-from searchaccess.core.mapping import RoleMapping, mapping_of
-from searchaccess.core.ownership import Role
+from searchaccess.core.model.access import build_share
+from searchaccess.core.model.canonical import (
+    Entry,
+    MappingBody,
+    RoleBody,
+    canonical_json,
+    canonical_query,
+    role_from_json,
+)
+from searchaccess.core.model.canonical import mapping_from_json as read_mapping
+from searchaccess.core.rights.mapping import RoleMapping, mapping_of
+from searchaccess.core.rights.ownership import Role
 from tests.contract.elasticsearch_sides import ElasticsearchSide, RealSide
 from tests.support.memory_elasticsearch import served_mapping, served_role
 

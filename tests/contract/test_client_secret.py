@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
-from searchaccess.core.connection import Connection
+from searchaccess.core.clusters.connection import Connection
 from tests.callers.recorder import Recorder, recording
 
 

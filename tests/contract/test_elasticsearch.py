@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
-from searchaccess.core.canonical import MappingBody, RoleBody, canonical_json, role_from_json
-from searchaccess.core.mapping import RoleMapping, build_template_mapping, mapping_of
-from searchaccess.core.ownership import Operator, Role
+from searchaccess.core.model.canonical import MappingBody, RoleBody, canonical_json, role_from_json
+from searchaccess.core.rights.mapping import RoleMapping, build_template_mapping, mapping_of
+from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.ports.errors import Rejected
 from tests.contract.elasticsearch_sides import ElasticsearchSide, an_entry
 

@@ -12,11 +12,11 @@ import yaml
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
-from searchaccess.core.canonical import RoleBody
-from searchaccess.core.connection import Connection
-from searchaccess.core.ownership import Role
-from searchaccess.core.realm import WantedRealm
-from searchaccess.core.sources import Source
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.errors import (
     ExternalError,
     LoginMissing,

@@ -15,7 +15,7 @@ from google.oauth2.credentials import Credentials
 
 from searchaccess.adapters.googlecloud.client import GoogleClient
 from searchaccess.adapters.googlecloud.convert import service_found
-from searchaccess.core.workload import Account, SecretUse, Serving, Template, Workload, WorkloadKind
+from searchaccess.core.model.workload import Account, SecretUse, Serving, Template, Workload, WorkloadKind
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
-from searchaccess.core.canonical import RoleBody
-from searchaccess.core.connection import Connection
-from searchaccess.core.ownership import Role
-from searchaccess.core.realm import WantedRealm
-from searchaccess.engine.territory import NotHolder
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.ownership import Role
+from searchaccess.engine.replicas.ownership import NotHolder
 from searchaccess.ports.errors import Unreachable
 from tests.contract.oddserver import answer
 from tests.stack.certificates import write_server_certificate

@@ -23,13 +23,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.api.credentials import Auth, PayloadFormat
-from searchaccess.core.access import access_from_object
-from searchaccess.core.credential import Wish
-from searchaccess.core.keys import key_from_json, names_of_keys
-from searchaccess.core.ownership import Operator
-from searchaccess.core.users import names_of_users
-from searchaccess.engine.credentials import Credentials, Job
-from searchaccess.engine.issued import read_users
+from searchaccess.core.credentials.credential import Wish
+from searchaccess.core.credentials.keys import key_from_json, names_of_keys
+from searchaccess.core.credentials.users import names_of_users
+from searchaccess.core.model.access import access_from_object
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.engine.credentials.observe import read_users
+from searchaccess.engine.credentials.steps import Credentials, Job
 from searchaccess.ports.errors import ExternalError, Unreachable
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.test_keys import connect, install_makers, rights_to

@@ -13,12 +13,12 @@ import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.access import build_share
-from searchaccess.core.canonical import RoleBody
-from searchaccess.core.connection import Connection
-from searchaccess.core.credential import DESCRIPTOR, Slot
-from searchaccess.core.keys import key_from_json, key_metadata, key_name, names_of_keys
-from searchaccess.core.ownership import Operator
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.credentials.credential import DESCRIPTOR, Slot
+from searchaccess.core.credentials.keys import key_from_json, key_metadata, key_name, names_of_keys
+from searchaccess.core.model.access import build_share
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
 from tests.contract.elasticsearch_sides import ElasticsearchSide

@@ -6,13 +6,13 @@ from typing import Any, Literal, TypeAlias
 import pytest
 
 from searchaccess.api.constants import FINALIZER
-from searchaccess.core.access import access_from_object
-from searchaccess.core.cluster import cluster_from_object
-from searchaccess.core.clusterreport import ClusterReport, build_cluster_status
-from searchaccess.core.notes import Note
-from searchaccess.core.report import AccessFacts, build_access_status
-from searchaccess.core.sources import Source
-from searchaccess.core.stance import OPEN, decide
+from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.access import access_from_object
+from searchaccess.core.policy.decision import OPEN, decide
+from searchaccess.core.status.access import AccessFacts, build_access_status
+from searchaccess.core.status.cluster import ClusterReport, build_cluster_status
+from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 from tests.contract.kubernetes_sides import KubernetesSide

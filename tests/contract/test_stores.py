@@ -13,10 +13,10 @@ import pytest
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import FIELD_MANAGER, KEY, KubernetesSecrets
 from searchaccess.api.credentials import Auth, PayloadFormat
-from searchaccess.core.credential import Slot, Version
-from searchaccess.core.ownership import Operator
-from searchaccess.core.payload import build_payload
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import Slot, Version
+from searchaccess.core.credentials.payload import build_payload
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, PermissionDenied
 from searchaccess.ports.stores import Owner, Place, SecretStore
 from tests.contract.conftest import MEMORY, REAL

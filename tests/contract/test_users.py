@@ -9,11 +9,11 @@ import pytest
 
 from searchaccess.adapters.elasticsearch import users as users_adapter
 from searchaccess.api.credentials import Auth
-from searchaccess.core.canonical import RoleBody
-from searchaccess.core.credential import NOWHERE, Key, Slot
-from searchaccess.core.ownership import Operator, Role
-from searchaccess.core.users import NAME_LIMIT, names_of_users, user_metadata, user_name, user_role
-from searchaccess.engine.issued import read_users
+from searchaccess.core.credentials.credential import NOWHERE, Key, Slot
+from searchaccess.core.credentials.users import NAME_LIMIT, names_of_users, user_metadata, user_name, user_role
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.ownership import Operator, Role
+from searchaccess.engine.credentials.observe import read_users
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.contract.elasticsearch_sides import ElasticsearchSide
 from tests.contract.test_keys import connect, install_makers, rights_to

@@ -12,8 +12,8 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient, load_confi
 from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.credentials import SecretStoreSpec
-from searchaccess.core.ownership import Operator
-from searchaccess.core.vault import VaultAccess
+from searchaccess.core.clusters.vault import VaultAccess
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.operator.stores import OpenStores, StoreOptions
 from searchaccess.ports.errors import (
     Conflict,

@@ -18,9 +18,9 @@ from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.credentials import GoogleSecretManagerStore
 from searchaccess.api.vault import VaultStore
-from searchaccess.core.credential import Secret, State, Version
-from searchaccess.core.ownership import Operator
-from searchaccess.core.vault import VaultAccess
+from searchaccess.core.clusters.vault import VaultAccess
+from searchaccess.core.credentials.credential import Secret, State, Version
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from searchaccess.core.workload import SecretUse
+from searchaccess.core.model.workload import SecretUse
 from tests.e2e.keys import CLUSTER, ISSUER_ROLE, WITHIN, busy_caller, client_with, secret, with_key
 from tests.e2e.test_logins import write_login
 from tests.support.googlestate import LOCATION, a_workload

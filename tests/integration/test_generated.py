@@ -15,7 +15,7 @@ from searchaccess.api.reasons import REASON_DOCS, Reason
 from searchaccess.cli.argopage import FOLDER
 from searchaccess.cli.chartpage import CHART
 from searchaccess.cli.generate import command, crd_yaml, generate, stale_files
-from searchaccess.core.actions import ACTIONS, CLUSTER_ACTIONS
+from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.engine.leases import DURATION
+from searchaccess.engine.replicas.leases import DURATION
 from tests.stack.processes import free_port
 from tests.support.arena import PATIENCE, Arena, in_sync
 from tests.support.operatorprocess import OperatorProcess

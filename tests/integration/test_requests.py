@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from searchaccess.engine.schedule import LONGEST_BURST
+from searchaccess.engine.loop.schedule import LONGEST_BURST
 from tests.support.arena import (
     PATIENCE,
     Arena,

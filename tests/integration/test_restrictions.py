@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.core.access import build_share
-from searchaccess.core.canonical import RoleBody
+from searchaccess.core.model.access import build_share
+from searchaccess.core.model.canonical import RoleBody
 from tests.stack.elasticsearch import ElasticsearchServer
 
 INDEX = "restrictions-1"

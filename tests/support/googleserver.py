@@ -18,7 +18,7 @@ from google.cloud import container_v1, iam_admin_v1, run_v2
 from google.cloud.run_v2 import types
 from google.longrunning import operations_pb2
 
-from searchaccess.core.workload import Found, Place, SecretUse, Template, Workload, WorkloadKind
+from searchaccess.core.model.workload import Found, Place, SecretUse, Template, Workload, WorkloadKind
 from tests.stack.certificates import ServerCertificate
 from tests.support.googlestate import GoogleState
 

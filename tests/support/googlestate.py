@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
 
-from searchaccess.core.pins import full_name
-from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
+from searchaccess.core.credentials.pins import full_name
+from searchaccess.core.model.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
 from tests.stack.tokens import subject_of
 
 PROJECT: Final = "acme-shop"

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from searchaccess.core.cluster import ClusterFacts
-from searchaccess.core.mapping import RoleMapping
-from searchaccess.core.ownership import Role
-from searchaccess.core.realm import WantedRealm, check_realm
+from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.realm import WantedRealm, check_realm
+from searchaccess.core.rights.mapping import RoleMapping
+from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Probe, Written
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
-from searchaccess.core.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
 from searchaccess.ports.errors import NotFound
 from searchaccess.ports.google import Accounts, Executions, Workloads
 from tests.support.faults import Call, Faults

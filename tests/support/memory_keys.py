@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from searchaccess.core.canonical import NO_INDEX, RoleBody
-from searchaccess.core.credential import DESCRIPTOR
-from searchaccess.core.keys import Login
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import DESCRIPTOR
+from searchaccess.core.credentials.keys import Login
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.canonical import NO_INDEX, RoleBody
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, Rejected
 from tests.support.faults import Call, Faults

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
-from searchaccess.core.notes import Note
-from searchaccess.core.sources import Source
-from searchaccess.engine.inventory import Inventory
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.status.events import Note
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 from tests.support.faults import Call, Faults

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from searchaccess.api.credentials import SecretStoreSpec
-from searchaccess.core.credential import Secret, Slot, State, Version
-from searchaccess.core.payload import held_key
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import Secret, Slot, State, Version
+from searchaccess.core.credentials.payload import held_key
+from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.ports.errors import Conflict
 from searchaccess.ports.stores import Found, Owner, Place
 from tests.support.faults import Call, Faults

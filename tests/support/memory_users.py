@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults

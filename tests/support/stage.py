@@ -12,19 +12,19 @@ from structlog.testing import capture_logs
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.searchcluster import PrincipalClaim, SearchClusterSpec
-from searchaccess.core.access import Access, Share, access_from_object
-from searchaccess.core.canonical import role_from_json
-from searchaccess.core.connection import Connection
-from searchaccess.core.mapping import build_template_mapping, mapping_of
-from searchaccess.core.ownership import Operator
-from searchaccess.core.rehearsal import Change
-from searchaccess.core.sources import Source
-from searchaccess.core.stance import OPEN, Do, decide
-from searchaccess.engine.context import Surroundings
+from searchaccess.core.answers.changes import Change
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.access import Access, Share, access_from_object
+from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.policy.decision import OPEN, Do, decide
+from searchaccess.core.rights.mapping import build_template_mapping, mapping_of
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.decorators.dryrun import Rehearsal, RehearsedConnections
 from searchaccess.engine.host import Host
-from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
-from searchaccess.engine.rehearsal import Rehearsal, RehearsedConnections
+from searchaccess.engine.state import Surroundings
 from searchaccess.operator.connecting import find_connection
 from searchaccess.operator.observing import observed
 from searchaccess.ports.elasticsearch import ElasticsearchPort

@@ -7,8 +7,8 @@ from typing import Any
 from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.vault import VaultStore
-from searchaccess.core.ownership import Operator
-from searchaccess.core.vault import VaultAccess
+from searchaccess.core.clusters.vault import VaultAccess
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.stores import Owner, Place
 from tests.support.clocks import SettableClock
 from tests.support.world import SYSTEM

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from searchaccess.api.constants import API_VERSION, FINALIZER, MANAGED_BY
-from searchaccess.core.access import Access, access_from_object
-from searchaccess.core.canonical import RoleBody, role_from_json
-from searchaccess.core.cluster import Cluster, ClusterFacts, cluster_from_object
-from searchaccess.core.compose import Member
-from searchaccess.core.ownership import Operator, Role
-from searchaccess.core.stance import OPEN, Gate, decide
+from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, cluster_from_object
+from searchaccess.core.model.access import Access, access_from_object
+from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.policy.decision import OPEN, Gate, decide
+from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.ownership import Operator, Role
 
 OPERATOR = Operator(instance="default", controller="6f1c")
 PRINCIPAL = "orders@acme-shop.iam.gserviceaccount.com"

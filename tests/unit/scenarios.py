@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from searchaccess.core.access import Access
-from searchaccess.core.compose import Member
-from searchaccess.core.records import Seen
-from searchaccess.core.stance import Do, Stance
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.recollection import Seen
 from tests.unit.builders import NOW, ROLE, a_grant, an_access, an_entry
 from tests.unit.world import World
 

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from searchaccess.api.searchaccess import Action, ClusterAction
-from searchaccess.core.access import Access
-from searchaccess.core.actions import ACTIONS
-from searchaccess.core.canonical import Entry, RoleBody, entry_from_json
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.actions import ACTIONS
+from searchaccess.core.model.canonical import Entry, RoleBody, entry_from_json
 from tests.unit.builders import an_access
 
 index_names = st.sampled_from(["orders", "orders-*", "orders-audit", "logs-?", "a*", "/orders-[0-9]+/", "kibana_x"])

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
-from searchaccess.core.canonical import canonical_json, role_from_json
-from searchaccess.core.compose import Member
-from searchaccess.core.ownership import Role
-from searchaccess.core.plan import RolePlan, plan_role
-from searchaccess.core.records import Seen
+from searchaccess.core.model.canonical import canonical_json, role_from_json
+from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.ownership import Role
+from searchaccess.core.rights.plan import RolePlan, plan_role
+from searchaccess.core.rights.recollection import Seen
 from tests.unit.builders import OPERATOR, PRINCIPAL
 
 

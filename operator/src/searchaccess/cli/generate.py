@@ -17,7 +17,7 @@ from searchaccess.api.reasons import EVENT_DOCS, Reason
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
-from searchaccess.core.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
+from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
 from searchaccess.operator.metrics import LABELS, Metrics, families
 
 _COMMAND: Final = "make generate"

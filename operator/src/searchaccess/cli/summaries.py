@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from searchaccess.api.reasons import REASON_DOCS, Who
-from searchaccess.core.rehearsal import Change
-from searchaccess.core.summary import Exit, Line, Summary
+from searchaccess.core.answers.changes import Change
+from searchaccess.core.answers.summary import Exit, Line, Summary
 
 _WIDTH: Final = 160
 _NARROW: Final = 60

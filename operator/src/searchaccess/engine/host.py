@@ -9,17 +9,17 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.api.reasons import Reason
-from searchaccess.core.cluster import Cluster
-from searchaccess.core.identity import State
-from searchaccess.core.report import AccessFacts, Failure
-from searchaccess.core.stance import OPEN, decide
+from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.model.identity import State
+from searchaccess.core.policy.decision import OPEN, decide
+from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.checking import Peers
-from searchaccess.engine.context import Knowledge, Surroundings
-from searchaccess.engine.identities import Identities
-from searchaccess.engine.namespaces import NamespaceLabels
-from searchaccess.engine.reconciler import Reconciler
-from searchaccess.engine.telling import Teller
+from searchaccess.engine.identities.follow import Identities
+from searchaccess.engine.inventory.namespaces import NamespaceLabels
+from searchaccess.engine.loop.check import Peers
+from searchaccess.engine.loop.reconciler import Reconciler
+from searchaccess.engine.state import Knowledge, Surroundings
+from searchaccess.engine.status.publish import Teller
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural

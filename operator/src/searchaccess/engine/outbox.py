@@ -12,9 +12,9 @@ from typing import Final
 
 import structlog
 
-from searchaccess.core.notes import Note
+from searchaccess.core.status.events import Note
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
 

@@ -15,19 +15,19 @@ from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.leases import KubernetesLeases
 from searchaccess.api.constants import ROLE_PREFIX
-from searchaccess.core.ownership import Operator
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.decorators.dryrun import Rehearsal, RehearsedConnections, refuse
+from searchaccess.decorators.measured import measured
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.context import Surroundings
 from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
-from searchaccess.engine.inventory import Inventory
-from searchaccess.engine.leases import Leases
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
-from searchaccess.engine.rehearsal import Rehearsal, RehearsedConnections, refuse
-from searchaccess.engine.territory import Territory
+from searchaccess.engine.replicas.leases import Leases
+from searchaccess.engine.replicas.ownership import Territory
+from searchaccess.engine.state import Surroundings
 from searchaccess.operator.connecting import Connections
 from searchaccess.operator.google import GoogleWhenNeeded
 from searchaccess.operator.login import KubernetesLogin, KubernetesOptions
-from searchaccess.operator.measured import measured
 from searchaccess.operator.metrics import Declared, Metrics
 from searchaccess.operator.observing import observed, read_manifests
 from searchaccess.operator.stores import OpenStores, StoreOptions

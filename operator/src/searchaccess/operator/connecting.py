@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.connection import Connection, build_connection, sources_of
-from searchaccess.core.sources import Contents, Incomplete, Source
-from searchaccess.operator.measured import measured
+from searchaccess.core.clusters.connection import Connection, build_connection, sources_of
+from searchaccess.core.clusters.sources import Contents, Incomplete, Source
+from searchaccess.decorators.measured import measured
 from searchaccess.operator.metrics import Metrics
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import LoginMissing, NotFound

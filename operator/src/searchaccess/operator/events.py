@@ -16,7 +16,7 @@ from kubernetes.aio.client import Configuration
 
 from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.api.constants import GROUP, VERSION
-from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.ports.errors import ExternalError

@@ -17,13 +17,13 @@ from prometheus_client.registry import Collector
 from searchaccess import __version__
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.status import condition_of
-from searchaccess.core.credentialreport import epoch
-from searchaccess.engine.entries import AccessRecord
+from searchaccess.core.status.credential import epoch
+from searchaccess.decorators.measured import Count
 from searchaccess.engine.host import Host
-from searchaccess.engine.inventory import Inventory
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.outbox import Outbox
-from searchaccess.engine.territory import Territory
-from searchaccess.operator.measured import Count
+from searchaccess.engine.replicas.ownership import Territory
 from searchaccess.operator.tracing import Tracing
 from searchaccess.ports.meter import Meter
 

@@ -10,7 +10,7 @@ import structlog
 import yaml
 
 from searchaccess.api.constants import API_VERSION, GROUP
-from searchaccess.core.notes import Note
+from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef, Page, Plural
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
 from searchaccess.api.reasons import Reason
-from searchaccess.core.summary import Summary, line_of, sorted_lines
+from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
 from searchaccess.operator.app import Options, Wired, watch_and_run, wired
 from searchaccess.ports.errors import ExternalError
 

@@ -10,12 +10,12 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.api.credentials import GoogleSecretManagerStore, SecretStoreSpec
 from searchaccess.api.vault import VaultStore
-from searchaccess.core.ownership import Operator
-from searchaccess.core.sources import Incomplete
-from searchaccess.core.vault import VaultAccess, build_access, sources_of
-from searchaccess.engine.pace import PacedStore, TokenBucket
+from searchaccess.core.clusters.sources import Incomplete
+from searchaccess.core.clusters.vault import VaultAccess, build_access, sources_of
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.decorators.measured import measured
+from searchaccess.decorators.paced import PacedStore, TokenBucket
 from searchaccess.operator.connecting import google_tokens, read_sources
-from searchaccess.operator.measured import measured
 from searchaccess.operator.metrics import Metrics
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginMissing

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.canonical import RoleBody
-from searchaccess.core.cluster import ClusterFacts
-from searchaccess.core.connection import Connection
-from searchaccess.core.keys import Login
-from searchaccess.core.mapping import RoleMapping
-from searchaccess.core.ownership import Role
-from searchaccess.core.realm import WantedRealm
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.credentials.keys import Login
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.mapping import RoleMapping
+from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.errors import ExternalError
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from searchaccess.core.notes import Note
-from searchaccess.core.sources import Source
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.status.events import Note
 
 
 class Plural(StrEnum):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from searchaccess.api.credentials import SecretStoreSpec
-from searchaccess.core.credential import Secret, Slot
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import Secret, Slot
+from searchaccess.core.credentials.sealed import Sealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,15 @@ from elasticsearch import AsyncElasticsearch
 from searchaccess.adapters.elasticsearch.errors import map_item, mapped
 from searchaccess.adapters.elasticsearch.node import guarded
 from searchaccess.adapters.elasticsearch.users import UsersClient
-from searchaccess.core.canonical import NO_INDEX, Entry, RoleBody
-from searchaccess.core.cluster import ClusterFacts
-from searchaccess.core.connection import Connection
-from searchaccess.core.credential import DESCRIPTOR
-from searchaccess.core.keys import Login
-from searchaccess.core.mapping import RoleMapping
-from searchaccess.core.ownership import Role
-from searchaccess.core.realm import Mismatch, WantedRealm, check_realm
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
+from searchaccess.core.credentials.credential import DESCRIPTOR
+from searchaccess.core.credentials.keys import Login
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
+from searchaccess.core.rights.mapping import RoleMapping
+from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
 

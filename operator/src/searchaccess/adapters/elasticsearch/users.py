@@ -8,7 +8,7 @@ from typing import Any, Final
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import mapped
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import NotFound, Unexpected
 

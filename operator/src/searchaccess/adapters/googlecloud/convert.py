@@ -9,8 +9,8 @@ from typing import Any, Final
 from google.cloud.run_v2 import Condition, Job, Service, WorkerPool
 from google.cloud.run_v2.types import InstanceSplitAllocationType, TrafficTargetAllocationType
 
-from searchaccess.core.pins import full_name
-from searchaccess.core.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
+from searchaccess.core.credentials.pins import full_name
+from searchaccess.core.model.workload import Found, Place, SecretUse, Serving, Template, Workload, WorkloadKind
 
 _LONGEST: Final = 300
 _NEWEST: Final = "latest"

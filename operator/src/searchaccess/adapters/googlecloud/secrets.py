@@ -13,10 +13,10 @@ from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient, Secre
 from searchaccess.adapters.googlecloud.account import OperatorAccount
 from searchaccess.adapters.googlecloud.errors import mapped_writing
 from searchaccess.api.credentials import GoogleSecretManagerStore
-from searchaccess.core.credential import Secret, Slot, State, Version
-from searchaccess.core.ownership import Operator
-from searchaccess.core.payload import held_key
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import Secret, Slot, State, Version
+from searchaccess.core.credentials.payload import held_key
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 

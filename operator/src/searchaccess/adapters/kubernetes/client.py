@@ -15,8 +15,8 @@ from yaml import YAMLError
 
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
-from searchaccess.core.notes import Note
-from searchaccess.core.sources import Source
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import LoginMissing, Unexpected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 

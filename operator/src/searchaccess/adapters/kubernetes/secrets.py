@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
-from searchaccess.core.credential import Secret, Slot, Version
-from searchaccess.core.ownership import Operator
-from searchaccess.core.payload import held_key
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import Secret, Slot, Version
+from searchaccess.core.credentials.payload import held_key
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, NotFound, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 

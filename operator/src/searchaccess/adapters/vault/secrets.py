@@ -13,10 +13,10 @@ from typing import Any, Final
 from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.api.vault import VaultStore
-from searchaccess.core.credential import Secret, Slot, State, Version
-from searchaccess.core.ownership import Operator
-from searchaccess.core.payload import held_key
-from searchaccess.core.sealed import Sealed
+from searchaccess.core.credentials.credential import Secret, Slot, State, Version
+from searchaccess.core.credentials.payload import held_key
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 

@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 
 from searchaccess.adapters.vault.errors import mapped
 from searchaccess.api.vault import VaultStore
-from searchaccess.core.vault import VaultAccess
+from searchaccess.core.clusters.vault import VaultAccess
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginMissing, LoginRefused, PermissionDenied, Rejected
 

@@ -1,0 +1,153 @@
+"""What a run that changes nothing would change: in words of objects and fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from searchaccess.core.credentials.rotation import (
+    AskUsers,
+    Destroy,
+    Disable,
+    Issue,
+    Note,
+    Prolong,
+    Read,
+    RemoveSecret,
+    Revoke,
+    Roll,
+    Step,
+    Update,
+)
+from searchaccess.core.model.access import Access, Share
+from searchaccess.core.model.canonical import MappingBody, RoleBody
+from searchaccess.core.rights.diff import Difference, diff_mapping, diff_metadata, diff_share
+from searchaccess.core.rights.mapping import RoleMapping
+from searchaccess.core.rights.ownership import Role, metadata_from_json
+
+
+class Action(StrEnum):
+    """What would be done with an object."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object that would be another."""
+
+    cluster: str
+    object: str
+    """Kind and name: ``role/…``, ``role_mapping/…`` or ``credential/namespace/name``."""
+    action: Action
+    differences: tuple[Difference, ...] = ()
+    owners: tuple[str, ...] = ()
+    """SearchAccesses that have a part in it then, or had one: ``namespace/name``."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it for scripts."""
+        fields = [{"path": item.path, "want": item.want, "have": item.have} for item in self.differences]
+        return {
+            "cluster": self.cluster,
+            "object": self.object,
+            "action": str(self.action),
+            "for": list(self.owners),
+            "fields": fields,
+        }
+
+
+def _action(before: object | None, after: object | None) -> Action:
+    if after is None:
+        return Action.DELETE
+    return Action.CREATE if before is None else Action.CHANGE
+
+
+def _share(role: Role | None) -> Share:
+    return Share(role.body.entries, role.body.cluster) if role else Share()
+
+
+def change_of_role(cluster: str, name: str, before: Role | None, after: Role | None) -> Change | None:
+    """Give what becomes of a role; None: nothing.
+
+    Args:
+        cluster: the SearchCluster's name.
+        name: of the role.
+        before: as it is; None: there is none.
+        after: as it would be; None: it would be gone.
+    """
+    if before == after:
+        return None
+    target = f"role/{name}"
+    found = diff_share(target, _share(after), _share(before))
+    if not found and before and after:
+        found = diff_metadata(target, after.metadata, before.metadata)
+        found += _diff_rest(target, after.body, before.body)
+    records = [record for role in (before, after) if role for record in metadata_from_json(role.metadata).records]
+    owners = tuple(sorted({f"{record.namespace}/{record.name}" for record in records}))
+    return Change(cluster, target, _action(before, after), tuple(found), owners)
+
+
+def _diff_rest(target: str, want: RoleBody, have: RoleBody) -> list[Difference]:
+    pairs = (("description", want.description, have.description), ("other", want.other, have.other))
+    return [Difference(target, path, one, other) for path, one, other in pairs if one != other]
+
+
+_NO_MAPPING: Final = MappingBody(enabled=False, rules="")
+
+
+def change_of_mapping(cluster: str, name: str, before: RoleMapping | None, after: RoleMapping | None) -> Change | None:
+    """Give what becomes of a role mapping; None: nothing."""
+    if before == after:
+        return None
+    target = f"role_mapping/{name}"
+    want, have = (item.body if item else _NO_MAPPING for item in (after, before))
+    found = diff_mapping(target, want, have)
+    if not found and before and after:
+        found = diff_metadata(target, after.metadata, before.metadata)
+    return Change(cluster, target, _action(before, after), tuple(found))
+
+
+def _words(step: Step) -> str:  # noqa: PLR0911 - reads as a table
+    match step:
+        case Issue(why=why):
+            return f"make and store a new one ({why})"
+        case Revoke(keys=keys, why=why):
+            return f"revoke {', '.join(key.id for key in keys)} ({why})"
+        case Update(keys=keys):
+            return f"change the rights of {', '.join(key.id for key in keys)}"
+        case Prolong(keys=keys):
+            return f"prolong {', '.join(key.id for key in keys)}"
+        case Roll(number=number):
+            return f"give the workload version {number}"
+        case Disable(numbers=numbers) | Destroy(numbers=numbers):
+            return f"{type(step).__name__.lower()} versions {', '.join(map(str, numbers))}"
+        case RemoveSecret():
+            return "delete the secret"
+        case Note() | Read() | AskUsers():
+            return ""
+
+
+def change_of_credential(access: Access, steps: Sequence[Step]) -> Change | None:
+    """Give what would be done next about a credential; None: nothing that changes anything."""
+    words = [text for text in map(_words, steps) if text]
+    if not words:
+        return None
+    target = f"credential/{access.ref}"
+    issued = any(isinstance(step, Issue) for step in steps)
+    differences = tuple(Difference(target, "next", text, "") for text in words)
+    return Change(access.cluster, target, Action.CREATE if issued else Action.CHANGE, differences, (access.ref,))
+
+
+def withdrawal(cluster: str, ref: str, keys: Sequence[str]) -> Change:
+    """Give the end of a credential.
+
+    Args:
+        cluster: the SearchCluster's name.
+        ref: whose it is, ``namespace/name`` or a uid.
+        keys: ids of the keys and users that would be revoked.
+    """
+    target = f"credential/{ref}"
+    differences = tuple(Difference(target, "keys", "", key) for key in keys)
+    return Change(cluster, target, Action.DELETE, differences, (ref,))

@@ -1,0 +1,132 @@
+"""Sums up what one run found: for people, for scripts, and as an exit code."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import condition_of
+from searchaccess.core.answers.changes import Change
+
+_PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
+_WANTED: Final = frozenset({Reason.SUSPENDED, Reason.IN_SYNC})
+
+
+class Exit(IntEnum):
+    """Exit codes of ``searchaccess reconcile``."""
+
+    IN_SYNC = 0
+    """All is as declared, or was brought there."""
+    FAILED = 1
+    """Something is not as declared, and should be. The rest was done."""
+    PENDING = 2
+    """Something differs and is only observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One object."""
+
+    kind: str
+    name: str
+    """``namespace/name``, or the name of a SearchCluster."""
+    cluster: str
+    ready: str
+    reason: str
+    message: str
+    changed: bool
+    """This run changed something in Elasticsearch for it."""
+
+    @property
+    def code(self) -> Exit:
+        """What it alone is worth."""
+        if self.ready == "True" or self.reason in _WANTED:
+            return Exit.IN_SYNC
+        return Exit.PENDING if self.reason in _PENDING else Exit.FAILED
+
+
+def line_of(kind: str, name: str, cluster: str, status: Mapping[str, Any], began: str) -> Line:
+    """Give the line of an object.
+
+    Args:
+        kind: of the object.
+        name: of the object, with its namespace if it has one.
+        cluster: name of the SearchCluster.
+        status: its status.
+        began: when the run began (RFC 3339, UTC).
+    """
+    ready = condition_of(status, ConditionType.READY) or {}
+    return Line(
+        kind,
+        name,
+        cluster,
+        str(ready.get("status", "Unknown")),
+        str(ready.get("reason", "")),
+        str(ready.get("message", "")),
+        str(status.get("lastSyncTime") or "") >= began,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one run found."""
+
+    lines: tuple[Line, ...]
+    elsewhere: int = 0
+    """SearchClusters that are another replica's."""
+    unfinished: str = ""
+    """Why it ended before all was looked at; empty: it did not."""
+    changes: tuple[Change, ...] | None = None
+    """What would be changed, by a run that changes nothing; None: it did what is to be done."""
+
+    @property
+    def code(self) -> Exit:
+        """The exit code."""
+        codes = {line.code for line in self.lines}
+        if self.unfinished or Exit.FAILED in codes:
+            return Exit.FAILED
+        return Exit.PENDING if Exit.PENDING in codes or self.changes else Exit.IN_SYNC
+
+    def would_change(self, line: Line) -> bool:
+        """Say whether an object is not as declared now, and would be if this run had changed anything."""
+        return self.changes is not None and line.changed
+
+    def count(self) -> str:
+        """Give it in a sentence."""
+        accesses = [line for line in self.lines if line.kind == "SearchAccess"]
+        by_code = {code: sum(line.code is code for line in accesses) for code in Exit}
+        changed = sum(line.changed for line in accesses)
+        well = sum(line.code is Exit.IN_SYNC and not self.would_change(line) for line in accesses)
+        parts = [
+            f"{well} of {len(accesses)} SearchAccesses as declared",
+            f"{changed} {'changed' if self.changes is None else 'would change'}",
+            f"{by_code[Exit.PENDING]} with changes pending",
+            f"{by_code[Exit.FAILED]} failed",
+        ]
+        if clusters := sum(line.kind == "SearchCluster" and line.code is Exit.FAILED for line in self.lines):
+            parts.append(f"{clusters} {'SearchCluster' if clusters == 1 else 'SearchClusters'} failed")
+        if self.elsewhere:
+            parts.append(f"{self.elsewhere} SearchClusters are another replica's")
+        return "; ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it for scripts."""
+        items = [
+            {
+                "kind": line.kind, "name": line.name, "cluster": line.cluster, "ready": line.ready,
+                "reason": line.reason, "message": line.message, "changed": line.changed,
+            }
+            for line in self.lines
+        ]  # fmt: skip
+        found = {
+            "exitCode": int(self.code), "unfinished": self.unfinished, "elsewhere": self.elsewhere, "items": items
+        }  # fmt: skip
+        return found if self.changes is None else {**found, "changes": [change.to_json() for change in self.changes]}
+
+
+def sorted_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Give lines with what went wrong last, where people see it."""
+    order = {Exit.IN_SYNC: 0, Exit.PENDING: 1, Exit.FAILED: 2}
+    return tuple(sorted(lines, key=lambda line: (order[line.code], line.kind, line.cluster, line.name)))

@@ -1,0 +1,1 @@
+"""Elasticsearch clusters: how they are reached, and what their state allows."""

@@ -1,0 +1,1 @@
+"""API keys and users: what there is, and the next step."""

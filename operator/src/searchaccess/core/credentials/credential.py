@@ -1,0 +1,156 @@
+"""API keys, users with passwords, and the secrets that hold them, as they are, and as a SearchAccess wants them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from searchaccess.api.credentials import Auth
+from searchaccess.core.credentials.pins import Pins
+from searchaccess.core.model.canonical import RoleBody
+
+DESCRIPTOR: Final = "searchaccess"
+"""Name of the one role descriptor of a key. A key without any would have all rights of its maker."""
+
+
+class State(StrEnum):
+    """What may be done with a version of a secret.
+
+    https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions#state
+    """
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+    DESTROYED = "Destroyed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """One version of one secret."""
+
+    secret: str
+    """Identity of the secret: another one when it is made anew under the same name. Empty: not stored."""
+    number: int
+
+
+NOWHERE: Final = Slot("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key of ours, or a user with a password. Its secret value is nowhere but in its slot."""
+
+    id: str
+    """Id of the key, or name of the user."""
+    owner: str
+    """Uid of the SearchAccess."""
+    sequence: int
+    """Grows with each key of a SearchAccess."""
+    created: float
+    """Seconds since the epoch, as all times here."""
+    expires: float | None
+    rights: RoleBody
+    """What it may do, as Elasticsearch has it."""
+    slot: Slot = NOWHERE
+    """Where its secret value is known to be stored."""
+    requested: str = ""
+    """The request for a rotation that it answers."""
+    namespace: str = ""
+    """Of the SearchAccess."""
+    place: tuple[str, str] = ("", "")
+    """Store and name of the secret in which its value is, or was to be."""
+    ours: bool = True
+    """Whether the operator's present login may change it: an API key of another one can only be invalidated."""
+    auth: Auth = Auth.API_KEY
+    """What it is."""
+    disabled: bool = False
+    """Somebody disabled the user."""
+
+    @property
+    def shown(self) -> str:
+        """What it is, in words."""
+        return f"{'user' if self.auth is Auth.PASSWORD else 'key'} {self.id}"
+
+    def is_live(self, now: float) -> bool:
+        """Say whether it still works."""
+        return not self.disabled and (self.expires is None or now < self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a secret."""
+
+    number: int
+    state: State = State.ENABLED
+    stamp: str = field(default="", compare=False)
+    """Which state of it this is, as the store says (etag)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret in a store, without its values."""
+
+    identity: str
+    owner: str
+    """Uid of the SearchAccess that it is for, as its labels say; empty: it is not ours."""
+    versions: tuple[Version, ...] = ()
+    stamp: str = ""
+    """Which state of it this is, as the store says (etag, resource version)."""
+    names: tuple[str, ...] = ()
+    """Resource names under which Cloud Run refers to it; none: Cloud Run cannot."""
+    aliases: tuple[tuple[str, int], ...] = ()
+    """Names of versions, such as ``live``."""
+
+    @property
+    def newest(self) -> Version | None:
+        """The version that consumers get who do not name one."""
+        return max(self.versions, key=lambda version: version.number, default=None)
+
+    def slot(self, number: int) -> Slot:
+        """Give the slot of a version."""
+        return Slot(self.identity, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a SearchAccess declares about its credential. Durations are seconds."""
+
+    owner: str
+    rights: RoleBody
+    rotate_every: float
+    overlap: float
+    grace: float
+    """How long a disabled version is kept before it is destroyed."""
+    requested: str = ""
+    """The newest request for a rotation; any new value asks for one."""
+    waits_for_users: bool = False
+    """Whether an old key stays for as long as Cloud Run still hands it out."""
+    auth: Auth = Auth.API_KEY
+    """What it is to be."""
+    rolls: bool = False
+    """Whether the workload's template is given the newest version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that there is of a SearchAccess's credential."""
+
+    keys: tuple[Key, ...] = ()
+    secret: Secret | None = None
+    holds: Mapping[int, str] = field(default_factory=dict)
+    """Of versions that were read: id of the key in them; empty: something else."""
+    pins: Pins | None = None
+    """Versions that Cloud Run hands out by number; None: it was not asked."""
+
+    def disabled(self) -> tuple[Key, ...]:
+        """Give the users that somebody disabled: they are never to be enabled again."""
+        return tuple(key for key in self.keys if key.disabled)
+
+    def live(self, now: float) -> list[Key]:
+        """Give the keys that work, oldest first; those of other logins come before all of ours.
+
+        Metadata can be forged by whoever may make keys, the login that made a key cannot: a key of another login is
+        never preferred to one of ours.
+        """
+        live = (key for key in self.keys if key.is_live(now))
+        return sorted(live, key=lambda key: (key.ours, key.sequence, key.created))

@@ -1,0 +1,76 @@
+"""Which versions of a secret Cloud Run still hands out by their number.
+
+A version under the name ``latest`` is no pin: a file is read anew at each access, a variable has what was newest when
+its instance started, which nobody tells. For those there is the overlap.
+https://cloud.google.com/run/docs/configuring/services/secrets
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from searchaccess.core.model.workload import SecretUse
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What was made from a template: a revision, an execution, or the template itself."""
+
+    name: str
+    """As people are told, such as ``revision orders-00007``."""
+    project: str
+    uses: tuple[SecretUse, ...]
+    is_template: bool = False
+    """It is the template from which the next one is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What is known of the versions in use."""
+
+    by_number: Mapping[int, str]
+    """By version: who has it."""
+    unknown: str = ""
+    """Why it is not known; empty: it is."""
+    template: frozenset[int] = frozenset()
+    """Versions in the template; 0: the one that is newest at the time."""
+    floating: str = ""
+    """Who has the version that was newest when it started; empty: nobody."""
+    failed: str = ""
+    """Why what was made from the template last cannot serve."""
+    rolled: bool = False
+    """The template was written just now: what comes of it is not known yet."""
+
+    def holder(self, number: int) -> str:
+        """Say who still has a version, or may; empty: nobody."""
+        return self.by_number.get(number, self.unknown and f"not known who uses it ({self.unknown})")
+
+
+def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str, int], failed: str = "") -> Pins:
+    """Find the versions of one secret that are in use.
+
+    Args:
+        users: who may use it.
+        names: resource names of the secret (with the project's id, and with its number).
+        aliases: of the secret's versions.
+        failed: why what was made last cannot serve.
+    """
+    found: dict[int, str] = {}
+    template: set[int] = set()
+    floating = ""
+    for user in users:
+        for use in user.uses:
+            if full_name(use.secret, user.project) not in names:
+                continue
+            number = int(use.version) if use.version.isdecimal() else aliases.get(use.version, 0)
+            if number:
+                found.setdefault(number, user.name)
+            if user.is_template:
+                template.add(number)
+            elif not number:
+                floating = floating or user.name
+    return Pins(found, template=frozenset(template), floating=floating, failed=failed)
+
+
+def full_name(secret: str, project: str) -> str:
+    """Give the resource name of a secret in a template: a name alone is of the workload's own project."""
+    return secret if "/" in secret else f"projects/{project}/secrets/{secret}"

@@ -1,0 +1,380 @@
+"""Decides what to do next about a credential, from what is seen and nothing else.
+
+    issue key n+1 → store it as a version → note where → overlap → invalidate key n → disable its version → destroy it
+
+Any step may be cut off anywhere, its reply may be lost, and people may do what they like meanwhile: the next decision
+begins with what there is then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is of
+no use to anybody, and goes before another is made.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from searchaccess.api.credentials import Auth
+from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
+from searchaccess.core.credentials.pins import Pins
+
+MOST_LIVE: Final = 2
+LEAST_MARGIN: Final = 86400.0
+"""Seconds that a key lives at least beyond its rotation and overlap: so long the operator or a store may be away."""
+ASK_AGAIN: Final = 300.0
+"""Seconds between two questions who still has an old key."""
+LOOK_AFTER_ROLL: Final = 20.0
+"""Seconds after which there is a look at what came of a rollout."""
+JITTER: Final = 0.1
+"""Part of the rotation period by which rotations are spread, ahead of time."""
+
+
+class Phase(StrEnum):
+    """Where a credential is."""
+
+    MISSING = "Missing"
+    """Nobody can read a key that works."""
+    ACTIVE = "Active"
+    OVERLAP = "Overlap"
+    """Two keys work: the one in the newest version, and the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Make a key, and store it as the newest version."""
+
+    sequence: int
+    lifetime: float
+    why: str
+    lost: bool = False
+    """Nobody can read the key before: somebody or something took it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Find out which key a version holds."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskUsers:
+    """Find out which versions Cloud Run still hands out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Give the workload's template a version, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write into a key's metadata where its value is stored."""
+
+    key: Key
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Invalidate keys."""
+
+    keys: tuple[Key, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Give keys the declared rights, in place."""
+
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prolong:
+    """Let keys work for longer."""
+
+    keys: tuple[Key, ...]
+    lifetime: float
+    """Seconds from now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    """Make versions unreadable."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Destroy what versions hold."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSecret:
+    """Delete the secret."""
+
+
+Step: TypeAlias = Issue | Read | AskUsers | Roll | Note | Revoke | Update | Prolong | Disable | Destroy | RemoveSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now; when that is done, look again."""
+
+    steps: tuple[Step, ...] = ()
+    phase: Phase = Phase.MISSING
+    current: Key | None = None
+    """The key that consumers read."""
+    due: float | None = None
+    """When there is something to do next, if nothing else happens; None: never."""
+    next_rotation: float | None = None
+    conflict: bool = False
+    """Another has a secret of this name: nothing is touched."""
+    waits: str = ""
+    """Why a rotation that is due does not happen yet."""
+    deferred: str = ""
+    """Who still has the old key although its overlap is over."""
+    not_rolled: str = ""
+    """Why the workload does not have the newest version although it is to be given it."""
+
+
+def lifetime(wish: Wish) -> float:
+    """Give how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
+    return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
+
+
+def rotate_at(wish: Wish, key: Key) -> float:
+    """Give when a key is to be replaced: spread, and the same at each look."""
+    digest = hashlib.sha256(f"{wish.owner}/{key.sequence}".encode()).digest()
+    part = int.from_bytes(digest[:4], "big") / 2**32
+    return key.created + wish.rotate_every * (1 - JITTER * part)
+
+
+def decide(wish: Wish, seen: Seen, now: float) -> Decision:
+    """Decide what to do about a credential that is to be.
+
+    Args:
+        wish: what is declared.
+        seen: what there is.
+        now: seconds since the epoch.
+    """
+    if seen.secret is not None and seen.secret.owner != wish.owner:
+        return Decision(conflict=True)
+    live = seen.live(now)
+    if steps := _settle(wish, seen, live):
+        return Decision(steps)
+    newest = seen.secret.newest if seen.secret else None
+    current = _current(live, seen, newest)
+    if current is None:
+        return _replace_lost(wish, seen, live)
+    return _keep(wish, seen, live, current, now)
+
+
+def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
+    """Put right what is there, before anything is made."""
+    if disabled := seen.disabled():
+        return (Revoke(disabled, "somebody disabled it"),)
+    if unplaced := [key for key in live if key.slot == NOWHERE]:
+        return _place(unplaced, live, seen)
+    if unmasked := _unmask(live, seen):
+        return unmasked
+    wrong = tuple(key for key in live if key.ours and not key.rights.same_as(wish.rights))
+    return (Update(wrong),) if wrong else ()
+
+
+def _place(unplaced: Sequence[Key], live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
+    """Find where keys are stored whose storing was cut off; those that are nowhere go."""
+    known = {key.slot for key in live}
+    versions = seen.secret.versions if seen.secret else ()
+    open_ones = [
+        version.number
+        for version in versions
+        if version.state is State.ENABLED and seen.secret and seen.secret.slot(version.number) not in known
+    ]
+    if unread := [number for number in open_ones if number not in seen.holds]:
+        # The newest first: it is most likely there.
+        return (Read(max(unread)),)
+    found = {seen.holds[number]: number for number in sorted(open_ones)}
+    steps: list[Step] = [
+        Note(key, seen.secret.slot(found[key.id])) for key in unplaced if seen.secret and key.id in found
+    ]
+    if lost := tuple(key for key in unplaced if key.id not in found):
+        steps.append(Revoke(lost, "its value was not stored"))
+    return tuple(steps)
+
+
+def _unmask(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
+    """Where several keys say that they are in the same version, look which one is: the others were made to look so."""
+    versions = seen.secret.versions if seen.secret else ()
+    for version in versions:
+        claimants = [key for key in live if seen.secret and key.slot == seen.secret.slot(version.number)]
+        # One of ours alone is believed: nobody else can have written its metadata.
+        if not claimants or version.state is not State.ENABLED or (len(claimants) == 1 and claimants[0].ours):
+            continue
+        if version.number not in seen.holds:
+            return (Read(version.number),)
+        forged = tuple(key for key in claimants if key.id != seen.holds[version.number])
+        if 0 < len(forged) < len(claimants):
+            return (Revoke(forged, "another key is where its metadata says that it is"),)
+    return ()
+
+
+def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | None:
+    """Give the live key in the version that consumers read."""
+    if seen.secret is None or newest is None or newest.state is not State.ENABLED:
+        return None
+    holders = [key for key in live if key.slot == seen.secret.slot(newest.number)]
+    # Where it was read, its content decides: somebody may have replaced that.
+    return holders[-1] if holders and seen.holds.get(newest.number, holders[-1].id) == holders[-1].id else None
+
+
+def _next_sequence(seen: Seen) -> int:
+    numbers = [version.number for version in seen.secret.versions] if seen.secret else []
+    return max([0, *numbers, *(key.sequence for key in seen.keys)]) + 1
+
+
+def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
+    """Make a key for consumers that cannot read one now; those that still hold an older one keep it for the overlap."""
+    if len(live) >= MOST_LIVE:
+        return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "a newer one is to be made"),))
+    why = "what consumers read is no key that works" if seen.secret and seen.secret.versions else "there is none"
+    return Decision((Issue(_next_sequence(seen), lifetime(wish), why, lost=True),))
+
+
+def _reason_to_rotate(wish: Wish, current: Key, now: float) -> str:
+    if wish.requested and wish.requested != current.requested:
+        return "requested"
+    if not current.ours:
+        return "another login of the operator made it"
+    if now >= rotate_at(wish, current):
+        return "its time is over"
+    if current.auth is not wish.auth:
+        return f"it is for {current.auth}, and {wish.auth} is declared"
+    return _reason_by_expiry(wish, current, now)
+
+
+def _reason_by_expiry(wish: Wish, current: Key, now: float) -> str:
+    if current.auth is Auth.PASSWORD:
+        return ""
+    if current.expires is None:
+        return "it would never expire"
+    return "it expires" if now >= current.expires - wish.overlap else ""
+
+
+def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
+    """Roll the newest version out, rotate in time, end the overlap, and clear up behind."""
+    rolling, not_rolled = _roll_out(wish, seen, current)
+    if rolling:
+        return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current)
+    others = tuple(key for key in live if key is not current)
+    over = current.created + wish.overlap
+    phase = Phase.OVERLAP if others else Phase.ACTIVE
+    next_rotation = rotate_at(wish, current)
+    due = next_rotation
+    waits = ""
+    steps: list[Step] = []
+    reason = _reason_to_rotate(wish, current, now)
+    deferred = ""
+    if others and now >= over:
+        ending, deferred = _end_overlap(wish, seen, others)
+        steps += ending
+        due = now + ASK_AGAIN
+        waits = "two keys are live: the next is made when the old one is revoked" if reason and deferred else ""
+    elif others:
+        due = min(due, over) if now < due else over
+        waits = "two keys are live: the next is made when the overlap is over" if reason else ""
+    elif reason:
+        steps.append(Issue(_next_sequence(seen), lifetime(wish), reason))
+    else:
+        steps, at = _clear_up(seen, live, over + wish.grace, now)
+        due = min(due, at) if at is not None else due
+    if not steps:
+        steps += _prolong(wish, live if deferred else [current] if waits else [], now)
+    if seen.pins and seen.pins.rolled:
+        due = min(due, now + LOOK_AFTER_ROLL)
+    return Decision(
+        tuple(steps), phase, current, due, next_rotation, waits=waits, deferred=deferred, not_rolled=not_rolled
+    )
+
+
+def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
+    """Give the template the newest version, once: the number in it says whether that was done."""
+    if not wish.rolls or seen.secret is None:
+        return None, ""
+    if not seen.secret.names:
+        return None, "templates of Cloud Run can name secrets of Secret Manager alone"
+    if seen.pins is None:
+        return AskUsers(), ""
+    if seen.pins.unknown:
+        return None, seen.pins.unknown
+    if seen.pins.template and seen.pins.template != {current.slot.number}:
+        return Roll(current.slot.number), ""
+    return None, seen.pins.failed if seen.pins.template else "the workload's template does not name the secret"
+
+
+def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
+    """Say who has a key; empty: nobody.
+
+    What has the version that was newest at its start has no number; where versions are rolled out, it is an older
+    revision. Numbers are this secret's: a key that was in another one of its name is not meant.
+    """
+    if key.slot.secret != secret.identity:
+        return ""
+    return pins.holder(key.slot.number) or (pins.floating if wish.rolls else "")
+
+
+def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[Step], str]:
+    """Revoke old keys, but for those that Cloud Run still hands out; say who has those."""
+    if not (wish.waits_for_users and seen.secret and seen.secret.names):
+        return [Revoke(others, "the overlap is over")], ""
+    if seen.pins is None:
+        return [AskUsers()], ""
+    held = {key: holder for key in others if (holder := _holder(wish, seen.secret, seen.pins, key))}
+    free = tuple(key for key in others if key not in held)
+    if free:
+        return [Revoke(free, "the overlap is over")], ""
+    return [], "; ".join(f"version {key.slot.number}: {holder}" for key, holder in held.items())
+
+
+def _prolong(wish: Wish, wanted: Sequence[Key], now: float) -> list[Step]:
+    """Let keys live on that cannot be replaced yet: for a day, and for the overlap after that."""
+    least = wish.overlap + LEAST_MARGIN
+    ending = tuple(key for key in wanted if key.ours and key.expires is not None and key.expires < now + least)
+    return [Prolong(ending, least + LEAST_MARGIN)] if ending else []
+
+
+def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) -> tuple[list[Step], float | None]:
+    """Disable versions whose key is gone; destroy them later."""
+    secret = seen.secret
+    if secret is None:
+        return [], None
+    used = {key.slot for key in live}
+    stale = [version for version in secret.versions if secret.slot(version.number) not in used]
+    enabled = tuple(version.number for version in stale if version.state is State.ENABLED)
+    if enabled:
+        return [Disable(enabled)], None
+    disabled = tuple(version.number for version in stale if version.state is State.DISABLED)
+    if disabled and now >= destroy_at:
+        return [Destroy(disabled)], None
+    return [], destroy_at if disabled else None
+
+
+def withdraw(owner: str, seen: Seen, now: float) -> Decision:
+    """Decide what to do about a credential that is to go: the rights first, then what holds them.
+
+    Args:
+        owner: uid of the SearchAccess.
+        seen: what there is.
+        now: seconds since the epoch.
+    """
+    working = (*seen.disabled(), *seen.live(now))
+    if working:
+        return Decision((Revoke(working, "its SearchAccess is gone"),))
+    if seen.secret is not None and seen.secret.owner == owner:
+        return Decision((RemoveSecret(),))
+    return Decision()

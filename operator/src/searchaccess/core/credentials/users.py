@@ -1,0 +1,95 @@
+"""Users with passwords of ours in Elasticsearch's native realm: each has a role of its own, of the same name.
+
+https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-user.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from searchaccess.api.credentials import Auth
+from searchaccess.core.credentials.credential import Key
+from searchaccess.core.credentials.keys import key_metadata, number_in, slot_in
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.rights.ownership import Operator, Role
+
+NAME_LIMIT: Final = 507
+"""Longest name of a user that Elasticsearch takes."""
+TAIL: Final = 9
+"""Characters that make a user's name one that never was there before: a dot, and eight hexadecimal digits."""
+
+
+def is_user_name(operator: Operator, name: str) -> bool:
+    """Say whether a name is that of a user of ours, and of its role. No principal has a slash in it."""
+    return name.startswith(operator.role_name("")) and "/" in name
+
+
+def names_of_users(operator: Operator) -> str:
+    """Give what the names of all users of ours begin with."""
+    return operator.role_name("")
+
+
+def user_roles(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Give the names of those roles that are users' of ours."""
+    return {
+        name for name, raw in roles.items() if is_user_name(operator, name) and operator.owns(raw.get("metadata") or {})
+    }
+
+
+def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> str:
+    """Give what a user's name begins with: the audit log shows it with every use."""
+    tail = f".{sequence}"
+    head = operator.role_name(f"{namespace}/{name}")
+    return head[: NAME_LIMIT - TAIL - len(tail)] + tail
+
+
+def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
+    """Give what a user's metadata says; Elasticsearch itself does not note when it was made."""
+    return key_metadata(operator, access, key.sequence, key.requested, key.slot) | {"created": int(key.created * 1000)}
+
+
+def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -> Role:
+    """Give the role of a user."""
+    described = RoleBody(
+        cluster=rights.cluster, entries=rights.entries, description=f"Of the user {name} alone; changes are undone."
+    )
+    owner = {"namespace": access.namespace, "name": access.name, "uid": access.uid}
+    return Role(name, described, operator.stamp() | {"owner": owner})
+
+
+def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
+    """Read a user as Elasticsearch gives it; None: it is not ours.
+
+    Args:
+        raw: the user.
+        role: the role of the same name; None: there is none.
+        operator: this operator.
+    """
+    metadata, name = raw.get("metadata"), str(raw.get("username", ""))
+    if not isinstance(metadata, Mapping) or not operator.owns(metadata) or not is_user_name(operator, name):
+        return None
+    owner = metadata.get("owner")
+    owner = owner if isinstance(owner, Mapping) else {}
+    uid = owner.get("uid")
+    return Key(
+        id=name,
+        owner=uid if isinstance(uid, str) else "",
+        sequence=number_in(metadata.get("sequence")),
+        created=number_in(metadata.get("created")) / 1000,
+        expires=None,
+        rights=_rights(name, raw.get("roles"), role),
+        slot=slot_in(metadata),
+        requested=str(metadata.get("requested") or ""),
+        namespace=str(owner.get("namespace") or ""),
+        place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
+        auth=Auth.PASSWORD,
+        disabled=raw.get("enabled") is not True,
+    )
+
+
+def _rights(name: str, roles: Any, role: Mapping[str, Any] | None) -> RoleBody:
+    """Give what a user may do; with other roles than its own, something that nobody ever wants."""
+    if roles != [name]:
+        return RoleBody(description="not the one role that it was made with")
+    return RoleBody() if role is None else replace(role_from_json(role), description="")

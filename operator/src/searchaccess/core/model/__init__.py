@@ -1,0 +1,1 @@
+"""What is declared and observed, in one canonical form."""

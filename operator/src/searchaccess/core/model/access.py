@@ -1,0 +1,328 @@
+"""A SearchAccess as the core sees it: small, immutable, already checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from pydantic import ValidationError
+
+from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
+from searchaccess.api.credentials import (
+    SECRET_PATTERN,
+    STORE_PATTERN,
+    Auth,
+    CredentialSpec,
+)
+from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
+from searchaccess.api.searchaccess import (
+    PRIVILEGE_PATTERNS,
+    WORKLOAD_PATTERN,
+    DeletionPolicy,
+    Mode,
+    SearchAccessSpec,
+)
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.model.actions import letters_of, privileges_of
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody, canonical_json, canonical_query, digest
+from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.patterns import PatternError, check_index_pattern
+from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
+
+LAYOUT: Final = 1
+"""Version of the way in which rights are written down. A change makes every role pending, not drifted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a role that is due to one SearchAccess."""
+
+    entries: tuple[Entry, ...] = ()
+    cluster: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> RoleBody:
+        """Give what a role, or a key, is that has these rights and no others."""
+        return RoleBody(cluster=self.cluster, entries=self.entries)
+
+    def same_as(self, another: "Share") -> bool:
+        """Say whether both grant the same."""
+        return self.cluster == another.cluster and sorted(self.entries) == sorted(another.entries)
+
+    @property
+    def hash(self) -> str:
+        """Identify the rights."""
+        return digest(canonical_json([LAYOUT, [entry.to_json() for entry in sorted(self.entries)], list(self.cluster)]))
+
+
+Subject: TypeAlias = Workload | str
+"""A workload, or the e-mail address of a service account."""
+
+_WORKLOADS: Final = {
+    "cloudRunService": WorkloadKind.SERVICE,
+    "cloudRunJob": WorkloadKind.JOB,
+    "cloudRunWorkerPool": WorkloadKind.WORKER_POOL,
+}
+_SHOWN: Final = {WorkloadKind.SERVICE: "service", WorkloadKind.JOB: "job", WorkloadKind.WORKER_POOL: "workerpool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one SearchAccess declares, and what the loop needs to know about it."""
+
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    resource_version: str
+    cluster: str
+    subject: Subject | None
+    """Who is to have the rights; None: the spec does not say it in a way that can be read."""
+    principals: tuple[str, ...]
+    """The names under which Elasticsearch knows the subject, that which it has from now on first; empty: not known."""
+    share: Share
+    summary: str
+    mode: Mode
+    suspend: bool
+    deletion_policy: DeletionPolicy
+    deleted_at: str
+    """When deletion was asked for (RFC 3339); empty: it lives."""
+    finalizers: tuple[str, ...]
+    adopt: str
+    reconcile_requested: str
+    invalid: str
+    """Why the spec cannot be applied; empty: it can."""
+    identity: Identity | None = None
+    """What is known of the subject; None: nothing needs to be."""
+    auth: Auth = Auth.IDENTITY_TOKEN
+    credential: CredentialSpec | None = None
+    """Where its API key or password is; None: it has none."""
+    rotate_requested: str = ""
+    admission: Admission = Admission.ALLOWED
+    """Whether its SearchCluster takes SearchAccesses of its namespace."""
+
+    @property
+    def principal(self) -> str:
+        """The first of its principals; empty: none is known."""
+        return self.principals[0] if self.principals else ""
+
+    @property
+    def has_credential(self) -> bool:
+        """Whether its rights are those of an API key or a user of its own, not of a principal's role."""
+        return self.auth is not Auth.IDENTITY_TOKEN
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it is sure who the principals are: declared, or said by Google in this life of the operator."""
+        return self.identity is None or self.identity.confirmed
+
+    @property
+    def has_nobody(self) -> bool:
+        """Whether it is sure that nobody is to have the rights: the workload does not exist, and its time is over."""
+        return self.identity is not None and self.identity.state is State.MISSING and not self.principals
+
+    @property
+    def ref(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether our finalizer is in place."""
+        return FINALIZER in self.finalizers
+
+    @property
+    def restricts_documents(self) -> bool:
+        """Whether it needs document- or field-level security."""
+        return any(restricts(entry) for entry in self.share.entries)
+
+
+def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
+    """Give the subject of whom Google must be asked; None: what is declared is enough.
+
+    Args:
+        access: the SearchAccess.
+        claim: by which claim of their tokens its cluster knows callers.
+    """
+    if access.has_credential:
+        return None
+    return access.subject if isinstance(access.subject, Workload) or claim is PrincipalClaim.SUB else None
+
+
+def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
+    """Give a SearchAccess with the principals that follow from what is known of its subject."""
+    if access.has_credential:
+        return replace(access, identity=None, principals=())
+    if identity is None:
+        account = (access.subject,) if isinstance(access.subject, str) else ()
+        return replace(access, identity=None, principals=account)
+    return replace(access, identity=identity, principals=identity.principals(claim))
+
+
+def build_share(spec: SearchAccessSpec) -> Share:
+    """Give the rights that a spec declares: one entry per grant."""
+    entries = []
+    for grant in spec.grants:
+        fields = grant.fields
+        entry = Entry(
+            names=tuple(sorted(set(grant.indices))),
+            privileges=privileges_of(tuple(grant.can), tuple(grant.privileges)),
+            include=tuple(sorted(set(fields.include))) if fields else ("*",),
+            exclude=tuple(sorted(set(fields.exclude))) if fields else (),
+            query=canonical_query(grant.where),
+        )
+        entries.append(kept_apart(entry))
+    return Share(tuple(entries), tuple(sorted(set(spec.cluster_can))))
+
+
+def kept_apart(entry: Entry) -> Entry:
+    """Give a restricted entry a name that no other entry has, so that its restriction cannot get lost.
+
+    Elasticsearch merges all entries of a caller's roles that have the same set of names, and drops a restriction that
+    only one of them has: a reader of some documents who may also delete would see every document (docs/adr/0011).
+    """
+    if not restricts(entry):
+        return entry
+    mark = NO_INDEX + digest(canonical_json([entry.query, entry.include, entry.exclude]))
+    return replace(entry, names=tuple(sorted({*entry.names, mark})))
+
+
+def restricts(entry: Entry) -> bool:
+    """Say whether an entry needs document- or field-level security."""
+    return bool(entry.query or entry.exclude) or entry.include != ("*",)
+
+
+def summary_of(spec: SearchAccessSpec) -> str:
+    """Give the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
+    if not spec.grants:
+        return "cluster"
+    first = spec.grants[0]
+    text = f"{letters_of(tuple(first.can), raw=bool(first.privileges))} {first.indices[0]}"
+    more = sum(len(grant.indices) for grant in spec.grants) - 1
+    return f"{text} +{more}" if more else text
+
+
+def _problems(spec: SearchAccessSpec) -> str:
+    """Say what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
+    if problem := _subject_problem(spec) or _credential_problem(spec):
+        return problem
+    for position, grant in enumerate(spec.grants):
+        for pattern in grant.indices:
+            try:
+                check_index_pattern(pattern)
+            except PatternError as error:
+                return f"spec.grants[{position}].indices: {pattern!r}: {error}"
+        for name in grant.privileges:
+            if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
+                return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
+    return ""
+
+
+def _credential_problem(spec: SearchAccessSpec) -> str:
+    credential = spec.credential
+    if credential is None:
+        return ""
+    for field, text, pattern in (("store", credential.store, STORE_PATTERN), ("name", credential.name, SECRET_PATTERN)):
+        if not re.fullmatch(pattern, text):
+            return f"spec.credential.{field}: {text!r} is not a name"
+    return ""
+
+
+def _subject_problem(spec: SearchAccessSpec) -> str:
+    subject = spec.subject
+    if subject.service_account is not None:
+        right = is_service_account(subject.service_account)
+        return "" if right else "spec.subject.serviceAccount: not the e-mail address of a Google service account"
+    reference = subject.cloud_run_service or subject.cloud_run_job or subject.cloud_run_worker_pool
+    for field, pattern in (("project", PROJECT_PATTERN), ("location", LOCATION_PATTERN), ("name", WORKLOAD_PATTERN)):
+        if not re.fullmatch(pattern, getattr(reference, field)):
+            return f"spec.subject: {field}: not the {field} of a Cloud Run workload"
+    return ""
+
+
+def _validation_message(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in ("spec", *first["loc"]))
+    return f"{where}: {first['msg']}"
+
+
+def access_from_object(raw: Mapping[str, Any]) -> Access:
+    """Read a SearchAccess as Kubernetes gives it.
+
+    Never raises for a bad spec: the result says in ``invalid`` what is wrong, so that it spoils nobody else.
+    """
+    meta = raw["metadata"]
+    annotations = meta.get("annotations") or {}
+    given = raw.get("spec") or {}
+    known = given if isinstance(given, Mapping) else {}
+    spec: SearchAccessSpec | None = None
+    try:
+        spec = SearchAccessSpec.model_validate(given)
+        invalid = _problems(spec)
+    except ValidationError as error:
+        invalid = _validation_message(error)
+    subject = _subject(known)
+    auth = spec.auth if spec else _auth(known)
+    return Access(
+        uid=meta["uid"],
+        namespace=meta["namespace"],
+        name=meta["name"],
+        generation=int(meta.get("generation", 0)),
+        resource_version=str(meta.get("resourceVersion", "")),
+        cluster=spec.cluster if spec else str(known.get("cluster", "")),
+        subject=subject,
+        principals=(subject,) if isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN else (),
+        share=build_share(spec) if spec and not invalid else Share(),
+        summary=summary_of(spec) if spec else "",
+        mode=spec.mode if spec else _mode(known),
+        suspend=spec.suspend if spec else known.get("suspend") is True,
+        deletion_policy=spec.deletion_policy if spec else _policy(known),
+        deleted_at=str(meta.get("deletionTimestamp") or ""),
+        finalizers=tuple(meta.get("finalizers") or ()),
+        adopt=str(annotations.get(ANNOTATION_ADOPT, "")),
+        reconcile_requested=str(annotations.get(ANNOTATION_RECONCILE, "")),
+        invalid=invalid,
+        auth=auth,
+        credential=spec.credential if spec else None,
+        rotate_requested=str(annotations.get(ANNOTATION_ROTATE, "")),
+    )
+
+
+def _auth(given: Mapping[str, Any]) -> Auth:
+    try:
+        return Auth(given.get("auth", Auth.IDENTITY_TOKEN))
+    except ValueError:
+        return Auth.IDENTITY_TOKEN
+
+
+def _subject(given: Mapping[str, Any]) -> Subject | None:
+    """Read who is to have the rights, also from a spec that is wrong elsewhere: such a one keeps what it has."""
+    subject = given.get("subject")
+    if not isinstance(subject, Mapping):
+        return None
+    for field, kind in _WORKLOADS.items():
+        reference = subject.get(field)
+        if isinstance(reference, Mapping):
+            parts = [reference.get(part) for part in ("project", "location", "name")]
+            if all(isinstance(part, str) and part for part in parts):
+                project, location, name = (str(part) for part in parts)
+                return Workload(Place(project, location, kind), name)
+    account = subject.get("serviceAccount")
+    return account if isinstance(account, str) and is_service_account(account) else None
+
+
+def subject_summary(subject: Subject | None) -> str:
+    """Give a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
+    return f"{_SHOWN[subject.place.kind]}/{subject.name}" if isinstance(subject, Workload) else subject or ""
+
+
+def _mode(given: Mapping[str, Any]) -> Mode:
+    return Mode.OBSERVE if given.get("mode") == Mode.OBSERVE else Mode.ENFORCE
+
+
+def _policy(given: Mapping[str, Any]) -> DeletionPolicy:
+    try:
+        return DeletionPolicy(given.get("deletionPolicy", DeletionPolicy.DELETE))
+    except ValueError:
+        return DeletionPolicy.DELETE

@@ -1,0 +1,172 @@
+"""Which service accounts are behind a subject: what Google said last, and what follows from it.
+
+A workload's rights follow its service account. They are granted to the account of its template first; the accounts of
+revisions that still serve, or of executions that still run, keep them until those are gone (docs/adr/0015).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any, Final
+
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.model.workload import (
+    Account,
+    Found,
+    Serving,
+    Workload,
+    WorkloadKind,
+    is_service_account,
+    is_unique_id,
+)
+
+
+class State(Enum):
+    """How well the accounts are known."""
+
+    RECALLED = auto()
+    """From an earlier life of the operator, or not at all; Google was not asked yet."""
+    RESOLVED = auto()
+    MISSING = auto()
+    """There is no such workload, or no such account."""
+    UNKNOWN = auto()
+    """Google was asked and did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known of the accounts behind a subject."""
+
+    accounts: tuple[Account, ...] = ()
+    """Those that have the rights: that of the template first. Empty: none."""
+    state: State = State.RECALLED
+    confirmed: bool = False
+    """Whether Google said so in this life of the operator."""
+    message: str = ""
+    """Why it is not known, or what is not known."""
+    missing_since: str = ""
+    """RFC 3339; empty: it is not missing."""
+    latest_ready: str = ""
+    serving: tuple[Serving, ...] = ()
+    shared_with: tuple[str, ...] = ()
+    """Resource names of other workloads that run as the same account."""
+
+    def principals(self, claim: PrincipalClaim) -> tuple[str, ...]:
+        """Give the names under which Elasticsearch knows the accounts; those that are not known are left out."""
+        names = (account.email if claim is PrincipalClaim.EMAIL else account.unique_id for account in self.accounts)
+        return tuple(dict.fromkeys(name for name in names if name))
+
+
+UNTRIED: Final = Identity()
+
+
+def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iterable[str], message: str) -> Identity:
+    """Give an identity that Google confirmed.
+
+    Args:
+        found: the workload; None: the subject is an account.
+        accounts: that of the template, then those that are still in use.
+        shared_with: resource names of other workloads with the same account.
+        message: what could not be found out.
+    """
+    return Identity(
+        accounts=tuple(accounts),
+        state=State.RESOLVED,
+        confirmed=True,
+        message=message,
+        latest_ready=found.latest_ready if found else "",
+        serving=found.serving if found else (),
+        shared_with=tuple(sorted(shared_with)),
+    )
+
+
+def missing(known: Identity, now: str, grace: float) -> Identity:
+    """Give an identity after Google said that there is no such workload.
+
+    Args:
+        known: what was known.
+        now: RFC 3339.
+        grace: seconds for which the rights stay.
+    """
+    since = known.missing_since or now
+    over = (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds() >= grace
+    return replace(
+        known,
+        state=State.MISSING,
+        confirmed=True,
+        accounts=() if over else known.accounts,
+        message="",
+        missing_since=since,
+        latest_ready="",
+        serving=(),
+        shared_with=(),
+    )
+
+
+def unknown(known: Identity, message: str) -> Identity:
+    """Give an identity after Google was asked and did not say: nothing is revoked on a guess."""
+    return replace(known, state=State.UNKNOWN, message=message)
+
+
+def is_settled(found: Found) -> bool:
+    """Say whether everything that serves runs as the template's account. Of a job it is not known."""
+    if found.workload.place.kind is WorkloadKind.JOB:
+        return False
+    return not found.reconciling and all(serving.revision == found.latest_created for serving in found.serving)
+
+
+def with_known_ids(accounts: Iterable[Account], known: Mapping[str, Account]) -> tuple[Account, ...]:
+    """Give accounts with the unique ids that are known, without repetitions."""
+    return tuple(dict.fromkeys(known.get(account.email, account) for account in accounts))
+
+
+def users_of(workloads: Mapping[Workload, str]) -> dict[str, tuple[str, ...]]:
+    """Give the resource names of the workloads that run as each account.
+
+    Args:
+        workloads: the e-mail address of each workload's account.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for workload, email in workloads.items():
+        if email:
+            found[email].append(workload.path)
+    return {email: tuple(sorted(paths)) for email, paths in found.items()}
+
+
+def recall(status: Mapping[str, Any], subject: Workload | str) -> Identity:
+    """Give what a status says of a subject: the last that was known, not confirmed.
+
+    Args:
+        status: of a SearchAccess; anybody may have written it.
+        subject: the workload, or the e-mail address of the account.
+    """
+    raw = status.get("identity")
+    known: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    first = _account(known)
+    if isinstance(subject, str):
+        return Identity((first,)) if first and first.email == subject else UNTRIED
+    if known.get("workload") != subject.path:
+        return UNTRIED
+    outgoing = known.get("outgoing")
+    rest = [_account(item) for item in outgoing if isinstance(item, Mapping)] if isinstance(outgoing, list) else []
+    return Identity(
+        accounts=tuple(account for account in (first, *rest) if account),
+        missing_since=_time(known.get("missingSince")),
+    )
+
+
+def _account(raw: Mapping[str, Any]) -> Account | None:
+    email, unique_id = raw.get("serviceAccount"), raw.get("uniqueId")
+    if not isinstance(email, str) or not is_service_account(email):
+        return None
+    return Account(email, unique_id if isinstance(unique_id, str) and is_unique_id(unique_id) else "")
+
+
+def _time(value: Any) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return ""
+    return str(value) if moment.tzinfo else ""

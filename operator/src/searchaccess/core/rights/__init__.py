@@ -1,0 +1,1 @@
+"""Roles and role mappings: whose they are, what differs, what to change."""

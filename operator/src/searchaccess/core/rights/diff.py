@@ -1,0 +1,111 @@
+"""Differences, field by field, between what is wanted and what Elasticsearch has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from searchaccess.core.model.access import Share
+from searchaccess.core.model.canonical import NO_INDEX, Entry, MappingBody, canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs."""
+
+    object: str
+    """Kind and name: ``role/…`` or ``role_mapping/…``."""
+    path: str
+    want: str
+    """JSON; empty: nothing is wanted here."""
+    have: str
+    """JSON; empty: nothing is there."""
+
+
+def _text(value: Any) -> str:
+    return canonical_json(value) if value not in ("", None, (), []) else ""
+
+
+def _label(entry: Entry) -> str:
+    return f"indices[{','.join(name for name in entry.names if not name.startswith(NO_INDEX))}]"
+
+
+def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
+    """Give the differences between two entries of a role."""
+    pairs: list[tuple[str, Any, Any]] = [
+        ("names", want.names, have.names),
+        ("privileges", want.privileges, have.privileges),
+        ("field_security.grant", want.include, have.include),
+        ("field_security.except", want.exclude, have.exclude),
+        ("query", want.query, have.query),
+        ("allow_restricted_indices", want.restricted or "", have.restricted or ""),
+        ("other", want.other, have.other),
+    ]
+    label = _label(want)
+    return [
+        Difference(target, f"{label}.{path}", _raw(path, one), _raw(path, other))
+        for path, one, other in pairs
+        if one != other
+    ]
+
+
+def _raw(path: str, value: Any) -> str:
+    # Queries are canonical JSON already.
+    return value if path in {"query", "other"} else _text(value)
+
+
+def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
+    """Give the differences between what a SearchAccess declares and what it has in its role."""
+    missing, unexpected = list(want.entries), []
+    for entry in have.entries:
+        if entry in missing:
+            missing.remove(entry)
+        else:
+            unexpected.append(entry)
+    found: list[Difference] = []
+    for wanted in missing:
+        partner = next((entry for entry in unexpected if entry.names == wanted.names), None)
+        if partner is None and len(missing) == len(unexpected):
+            partner = unexpected[0]
+        if partner is None:
+            found.append(Difference(target, _label(wanted), canonical_json(wanted.to_json()), ""))
+        else:
+            unexpected.remove(partner)
+            found.extend(diff_entry(target, wanted, partner))
+    found.extend(Difference(target, _label(entry), "", canonical_json(entry.to_json())) for entry in unexpected)
+    if want.cluster != have.cluster:
+        found.append(Difference(target, "cluster", _text(want.cluster), _text(have.cluster)))
+    return found
+
+
+def diff_extra(target: str, extra: Share, other: str) -> list[Difference]:
+    """Give what somebody added to a role."""
+    found = [Difference(target, _label(entry), "", canonical_json(entry.to_json())) for entry in extra.entries]
+    if extra.cluster:
+        found.append(Difference(target, "cluster", "", _text(extra.cluster)))
+    if other:
+        found.append(Difference(target, "other", "", other))
+    return found
+
+
+def diff_metadata(target: str, want: Mapping[str, Any], have: Mapping[str, Any]) -> list[Difference]:
+    """Give the keys of the metadata that differ."""
+    return [
+        Difference(target, f"metadata.{key}", _text(want.get(key)), _text(have.get(key)))
+        for key in sorted({*want, *have})
+        if want.get(key) != have.get(key)
+    ]
+
+
+def diff_mapping(target: str, want: MappingBody, have: MappingBody) -> list[Difference]:
+    """Give the differences between two role mappings."""
+    pairs: list[tuple[str, str, str]] = [
+        ("enabled", _flag(value=want.enabled), _flag(value=have.enabled)),
+        ("rules", want.rules, have.rules),
+        ("roles", _text(want.roles), _text(have.roles)),
+        ("role_templates", want.templates, have.templates),
+    ]
+    return [Difference(target, path, one, other) for path, one, other in pairs if one != other]
+
+
+def _flag(*, value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,126 @@
+"""Role mappings: one with a role template for the whole cluster, or one for each principal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.model.canonical import MappingBody, canonical_json, digest, mapping_from_json
+from searchaccess.core.rights.diff import Difference, diff_mapping
+from searchaccess.core.rights.ownership import Operator
+
+SERVICE_ACCOUNTS: Final = "*@*.gserviceaccount.com"
+"""Only service accounts get a role; people's e-mail addresses do not match."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMapping:
+    """A role mapping: what it does, and whose it is."""
+
+    name: str
+    body: MappingBody
+    metadata: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the mapping as the role mapping API takes it."""
+        return self.body.to_json() | {"metadata": self.metadata}
+
+
+def mapping_of(name: str, raw: Mapping[str, Any]) -> RoleMapping:
+    """Read a role mapping as the API gives it."""
+    return RoleMapping(name, mapping_from_json(raw), dict(raw.get("metadata") or {}))
+
+
+def _sealed(operator: Operator, name: str, body: MappingBody) -> RoleMapping:
+    spec_hash = digest(canonical_json(body.to_json()))
+    return RoleMapping(name, body, operator.stamp() | {"spec_hash": spec_hash})
+
+
+_SUB: Final = "metadata.jwt_claim_sub"
+"""Where a user has the claim ``sub`` of its token, whatever claim its name is from."""
+
+
+def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim) -> RoleMapping:
+    """Give the one mapping that makes each caller's role name from its principal.
+
+    People have a ``sub`` like service accounts; no role is named after theirs.
+    https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-role-mapping.html (role templates)
+
+    Args:
+        operator: this operator.
+        realm: name of the realm.
+        claim: by which claim of their tokens callers are known.
+    """
+    by_sub = claim is PrincipalClaim.SUB
+    who = {_SUB: "*"} if by_sub else {"username": SERVICE_ACCOUNTS}
+    rules = {"all": [{"field": {"realm.name": realm}}, {"field": who}]}
+    principal = f"{{{{{_SUB}}}}}" if by_sub else "{{username}}"
+    template = {"format": "string", "template": {"source": operator.role_name(principal)}}
+    body = MappingBody(enabled=True, rules=canonical_json(rules), templates=canonical_json([template]))
+    return _sealed(operator, operator.mapping_name, body)
+
+
+def build_principal_mapping(operator: Operator, realm: str, principal: str, claim: PrincipalClaim) -> RoleMapping:
+    """Give the mapping of one principal, for clusters where templates are not allowed."""
+    field = _SUB if claim is PrincipalClaim.SUB else "username"
+    rules = {"all": [{"field": {"realm.name": realm}}, {"field": {field: principal}}]}
+    name = operator.role_name(principal)
+    return _sealed(operator, name, MappingBody(enabled=True, rules=canonical_json(rules), roles=(name,)))
+
+
+@dataclass(frozen=True, slots=True)
+class MappingPlan:
+    """What is to be done about one role mapping."""
+
+    name: str
+    write: RoleMapping | None = None
+    delete: bool = False
+    pending: bool = False
+    """The declaration is not applied yet (new, or changed)."""
+    conflict: str = ""
+    """Name of a foreign mapping that is in the way."""
+    drift: tuple[Difference, ...] = ()
+    adopted: str = ""
+    """What was replaced by adoption, as JSON."""
+
+
+def plan_mapping(  # noqa: PLR0911 - reads as a table
+    operator: Operator,
+    name: str,
+    desired: RoleMapping | None,
+    observed: RoleMapping | None,
+    *,
+    enforce: bool,
+    seen: bool,
+    adopt: str = "",
+) -> MappingPlan:
+    """Plan one role mapping.
+
+    Args:
+        operator: this operator.
+        name: the mapping's name.
+        desired: how it should be; None: it should not be.
+        observed: how it is; None: it is not.
+        enforce: False: look, do not write.
+        seen: whether it is known from an earlier pass, so that its absence is drift.
+        adopt: name of a foreign mapping that may be taken over.
+    """
+    target = f"role_mapping/{name}"
+    if observed is not None and not operator.owns(observed.metadata):
+        if desired is None:
+            return MappingPlan(name)
+        if adopt != name or not enforce:
+            return MappingPlan(name, conflict=name)
+        return MappingPlan(name, write=desired, adopted=canonical_json(observed.body.to_json()))
+    if desired is None:
+        return MappingPlan(name, delete=observed is not None and enforce)
+    if observed is None:
+        whole = canonical_json(desired.body.to_json())
+        drift = (Difference(target, ".", whole, ""),) if seen else ()
+        return MappingPlan(name, write=desired if enforce else None, pending=not seen, drift=drift)
+    differences = diff_mapping(target, desired.body, observed.body)
+    write = desired if differences and enforce else None
+    if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
+        # Another declaration made it. Its hash alone is not worth a write: each one empties everybody's realm cache.
+        return MappingPlan(name, write=write, pending=bool(differences))
+    return MappingPlan(name, write=write, drift=tuple(differences))

@@ -1,0 +1,228 @@
+"""Whose an Elasticsearch object is: the metadata that we write, and how we read it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from searchaccess.api.constants import MANAGED_BY, ROLE_PREFIX
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import RoleBody
+
+DESCRIPTION_LIMIT: Final = 1000
+"""Longest description of a role that Elasticsearch takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """This operator, as Elasticsearch objects name it."""
+
+    instance: str
+    """Name of the installation; part of every object's name."""
+    controller: str
+    """Identity of the Kubernetes cluster (uid of the namespace kube-system), so that two clusters whose operators have
+    the same instance name do not take each other's objects for orphans."""
+
+    @property
+    def mapping_name(self) -> str:
+        """Name of the one role mapping, and prefix of the names of all roles."""
+        return f"{ROLE_PREFIX}.{self.instance}"
+
+    def role_name(self, principal: str) -> str:
+        """Name of the principal's role (and of its mapping, where each principal has one)."""
+        return f"{self.mapping_name}.{principal}"
+
+    def owns_name(self, name: str) -> bool:
+        """Say whether a role or mapping of this name would be one of ours."""
+        return name == self.mapping_name or name.startswith(f"{self.mapping_name}.")
+
+    def owns(self, metadata: Mapping[str, Any]) -> bool:
+        """Say whether metadata says that the object is ours."""
+        return (
+            metadata.get("managed_by") == MANAGED_BY
+            and metadata.get("instance") == self.instance
+            and metadata.get("controller") == self.controller
+        )
+
+    def stamp(self) -> dict[str, Any]:
+        """Give the metadata that makes an object ours."""
+        return {"managed_by": MANAGED_BY, "instance": self.instance, "controller": self.controller}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a role's metadata says about one SearchAccess."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec_hash: str
+    entries: tuple[str, ...]
+    """Hashes of its entries."""
+    cluster: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the record as metadata holds it."""
+        return {
+            "namespace": self.namespace,
+            "name": self.name,
+            "uid": self.uid,
+            "generation": self.generation,
+            "spec_hash": self.spec_hash,
+            "entries": list(self.entries),
+            "cluster": list(self.cluster),
+        }
+
+
+def record_of(access: Access) -> Record:
+    """Give the record of a SearchAccess whose rights are in the role as declared."""
+    return Record(
+        namespace=access.namespace,
+        name=access.name,
+        uid=access.uid,
+        generation=access.generation,
+        spec_hash=access.share.hash,
+        entries=tuple(entry.hash for entry in access.share.entries),
+        cluster=access.share.cluster,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Rights that nobody owns any more (``deletionPolicy: Orphan``) in a role that others still use."""
+
+    entries: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.cluster)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMetadata:
+    """The metadata of a role of ours."""
+
+    principal: str = ""
+    spec_hash: str = ""
+    records: tuple[Record, ...] = ()
+    released: Released = Released()
+    disabled_since: str = ""
+    """``deletionPolicy: Disable`` emptied this role then; RFC 3339."""
+    disabled_by: str = ""
+
+    def to_json(self, operator: Operator) -> dict[str, Any]:
+        """Give the metadata as Elasticsearch keeps it."""
+        body = operator.stamp() | {
+            "principal": self.principal,
+            "spec_hash": self.spec_hash,
+            "owners": [record.to_json() for record in self.records],
+        }
+        if self.released:
+            body["released"] = {"entries": list(self.released.entries), "cluster": list(self.released.cluster)}
+        if self.disabled_since:
+            body["disabled"] = {"since": self.disabled_since, "by": self.disabled_by}
+        return body
+
+    def record(self, uid: str) -> Record | None:
+        """Give the record of a SearchAccess."""
+        return next((record for record in self.records if record.uid == uid), None)
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _record(raw: Mapping[str, Any]) -> Record:
+    generation = raw.get("generation")
+    return Record(
+        namespace=_text(raw.get("namespace")),
+        name=_text(raw.get("name")),
+        uid=_text(raw.get("uid")),
+        generation=generation if isinstance(generation, int) else 0,
+        spec_hash=_text(raw.get("spec_hash")),
+        entries=_strings(raw.get("entries")),
+        cluster=_strings(raw.get("cluster")),
+    )
+
+
+def _records(owners: list[Any]) -> tuple[Record, ...]:
+    found: dict[str, Record] = {}
+    for item in owners:
+        if isinstance(item, dict) and (record := _record(item)).uid:
+            found.setdefault(record.uid, record)
+    return tuple(found.values())
+
+
+def released_by_us(metadata: Mapping[str, Any]) -> bool:
+    """Say whether metadata says that we gave the object up (``deletionPolicy: Orphan``)."""
+    return metadata.get("released_by") == MANAGED_BY
+
+
+def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
+    """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is wanted."""
+    owners = raw.get("owners")
+    released = raw.get("released")
+    disabled = raw.get("disabled")
+    released = released if isinstance(released, dict) else {}
+    disabled = disabled if isinstance(disabled, dict) else {}
+    return RoleMetadata(
+        principal=_text(raw.get("principal")),
+        spec_hash=_text(raw.get("spec_hash")),
+        records=_records(owners) if isinstance(owners, list) else (),
+        released=Released(_strings(released.get("entries")), _strings(released.get("cluster"))),
+        disabled_since=_text(disabled.get("since")),
+        disabled_by=_text(disabled.get("by")),
+    )
+
+
+def _lacks_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Say whether the first lacks keys of the second, at any depth."""
+    for key, value in theirs.items():
+        if key not in ours:
+            return True
+        if isinstance(value, dict) and isinstance(own := ours[key], dict) and _lacks_keys(own, value):
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role: what it grants, and whose it is."""
+
+    name: str
+    body: RoleBody
+    metadata: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the role as the role API takes it."""
+        return self.body.to_json() | {"metadata": self.metadata}
+
+    def same_as(self, another: "Role | None") -> bool:
+        """Say whether writing this over the other would change nothing."""
+        return another is not None and self.metadata == another.metadata and self.body.same_as(another.body)
+
+    def sheds(self, another: "Role | None") -> bool:
+        """Say whether parts of the other must go that the bulk API would keep.
+
+        It merges the objects ``metadata`` and ``global`` into what is there, key by key; all else it replaces
+        (measured).
+        """
+        if another is None:
+            return False
+        ours, theirs = (
+            {"metadata": role.metadata, "global": role.body.to_json().get("global", {})} for role in (self, another)
+        )
+        return _lacks_keys(ours, theirs)
+
+
+def describe(records: tuple[Record, ...], disabled_since: str, disabled_by: str) -> str:
+    """Give the description that people see in Kibana."""
+    if disabled_since:
+        return f"Emptied at {disabled_since}: SearchAccess {disabled_by} was deleted with deletionPolicy Disable."
+    owners = ", ".join(f"{record.namespace}/{record.name}" for record in records)
+    text = f"Managed by {MANAGED_BY}, changes here are undone. Declared by SearchAccess {owners}."
+    return text if len(text) <= DESCRIPTION_LIMIT else text[: DESCRIPTION_LIMIT - 1] + "…"

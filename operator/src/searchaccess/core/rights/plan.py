@@ -1,0 +1,186 @@
+"""Plans one principal's role: the difference, as a change to make and as findings for each SearchAccess."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from searchaccess.core.model.access import Share
+from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.policy.decision import Do
+from searchaccess.core.rights.attribution import Shares, split
+from searchaccess.core.rights.compose import Member, compose, in_order, record_for, spec_hash_of
+from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share
+from searchaccess.core.rights.ownership import (
+    Operator,
+    Role,
+    RoleMetadata,
+    describe,
+    metadata_from_json,
+    released_by_us,
+)
+from searchaccess.core.rights.recollection import Known, Seen, recollect
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a pass found about one SearchAccess."""
+
+    pending: bool = False
+    """The declaration is not applied yet (new, or changed)."""
+    drift: tuple[Difference, ...] = ()
+    """What somebody changed."""
+    differences: tuple[Difference, ...] = ()
+    """All that differs from the declaration, whoever is the cause."""
+    conflict: str = ""
+    """Name of a foreign object that is in the way."""
+    adopted: str = ""
+    """What was replaced by adoption, as JSON."""
+    owned: bool = False
+    """Whether Elasticsearch has rights recorded for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolePlan:
+    """What is to be done about one role."""
+
+    name: str
+    write: Role | None = None
+    whole: bool = False
+    """The role that is there must be replaced as a whole: merging would keep parts that are to go."""
+    delete: bool = False
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    """By uid."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be written."""
+        return self.delete or self.write is not None
+
+
+def plan_role(
+    operator: Operator,
+    principal: str,
+    members: Sequence[Member],
+    observed: Role | None,
+    seen: Mapping[str, Seen],
+) -> RolePlan:
+    """Plan one principal's role.
+
+    Args:
+        operator: this operator.
+        principal: whose role it is.
+        members: its SearchAccesses on this cluster, in any order, and what is done about each.
+        observed: the role as Elasticsearch has it; None: there is none.
+        seen: by uid, what statuses say of earlier passes on this same cluster.
+    """
+    name = operator.role_name(principal)
+    recorded, adopted = RoleMetadata(), ""
+    if observed is not None and operator.owns(observed.metadata):
+        recorded = metadata_from_json(observed.metadata)
+    elif observed is not None:
+        if not any(member.stance.do is Do.ENFORCE and member.access.adopt == name for member in members):
+            return RolePlan(name, findings=_conflicts(observed, members, seen))
+        adopted = canonical_json(observed.body.to_json())
+    known = recollect(name, recorded, members, seen)
+    shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
+    if not adopted:
+        shares = known.attribute(shares, members)
+    target = compose(operator, principal, members, observed, known.metadata, shares)
+    findings = _findings(operator, principal, members, observed, known, shares, adopted)
+    if target is None:
+        return RolePlan(name, delete=observed is not None, findings=findings)
+    if not adopted and target.same_as(observed):
+        return RolePlan(name, findings=findings)
+    return RolePlan(name, write=target, whole=target.sheds(observed), findings=findings)
+
+
+def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:
+    found = {}
+    for member in members:
+        access = member.access
+        had_rights = access.uid in seen and seen[access.uid].role == observed.name
+        # A deleted SearchAccess waits for a person only if rights of it may be left that are to go: not if it never had
+        # any in this role, if they are to stay, or if we took them out before we released the role.
+        waits = had_rights and member.stance.do is not Do.RELEASE and not released_by_us(observed.metadata)
+        concerned = waits if access.deleted_at else True
+        found[access.uid] = Finding(conflict=observed.name if concerned else "", owned=had_rights)
+    return found
+
+
+def _whole(share: Share) -> str:
+    return canonical_json({"indices": [entry.to_json() for entry in share.entries], "cluster": list(share.cluster)})
+
+
+def _findings(
+    operator: Operator,
+    principal: str,
+    members: Sequence[Member],
+    observed: Role | None,
+    known: Known,
+    shares: Shares,
+    adopted: str,
+) -> dict[str, Finding]:
+    metadata = known.metadata
+    target = f"role/{operator.role_name(principal)}"
+    pending = {
+        member.access.uid: (record := metadata.record(member.access.uid)) is None
+        or record.spec_hash != member.access.share.hash
+        or member.access.uid in known.recreated
+        for member in members
+    }
+    common: list[Difference] = []
+    if observed and not adopted:
+        common = diff_extra(target, shares.extra, observed.body.other)
+        if _settled(members, metadata, pending):
+            common += _metadata_drift(operator, principal, members, observed, metadata)
+    found = {}
+    for member in members:
+        access = member.access
+        owned = observed is not None and metadata.record(access.uid) is not None
+        if not _stays(member) or not member.stance.reports:
+            found[access.uid] = Finding(owned=owned)
+            continue
+        if observed is None and not pending[access.uid]:
+            own = [Difference(target, ".", _whole(access.share), "")]
+        else:
+            own = diff_share(target, access.share, shares.by_uid.get(access.uid, Share()))
+        drift = [*common] if pending[access.uid] else [*own, *common]
+        found[access.uid] = Finding(
+            pending=pending[access.uid],
+            drift=tuple(drift),
+            differences=(*own, *common),
+            adopted=adopted,
+            owned=owned,
+        )
+    return found
+
+
+def _stays(member: Member) -> bool:
+    return member.stance.do in {Do.ENFORCE, Do.HOLD}
+
+
+def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
+    """Say whether nobody comes, goes or changes, so that it is known how the metadata should be."""
+    staying = all(member.stance.reports and _stays(member) for member in members)
+    return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
+
+
+def _metadata_drift(
+    operator: Operator, principal: str, members: Sequence[Member], observed: Role, metadata: RoleMetadata
+) -> list[Difference]:
+    """Give what differs in the metadata and description of a role in which nothing is pending.
+
+    The record of an access that is held is as it is; that its entries were changed is told of the entries.
+    """
+    records = tuple(
+        record_for(member.access, record) if member.stance.do is Do.ENFORCE else record
+        for member in in_order(members)
+        if (record := metadata.record(member.access.uid)) is not None
+    )
+    ideal = RoleMetadata(principal, spec_hash_of(records), records, metadata.released).to_json(operator)
+    target = f"role/{observed.name}"
+    found = diff_metadata(target, ideal, observed.metadata)
+    description = describe(records, "", "")
+    if description != observed.body.description:
+        want, have = canonical_json(description), canonical_json(observed.body.description)
+        found.append(Difference(target, "description", want, have))
+    return found

@@ -1,0 +1,1 @@
+"""Statuses and events, computed from facts."""

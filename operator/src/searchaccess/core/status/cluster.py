@@ -1,0 +1,173 @@
+"""Computes a SearchCluster's status from facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import ADOPTED, Reason
+from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
+from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
+from searchaccess.core.clusters.exposure import Exposed, describe_exposures
+from searchaccess.core.clusters.realm import explain
+from searchaccess.core.status.access import EVENT_LIMIT, Failure, stalled_of
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+from searchaccess.core.status.events import Note
+
+_NOT_ABOUT_REACHING = frozenset({
+    Reason.CLUSTER_REPLACED,
+    Reason.VERSION_UNSUPPORTED,
+    Reason.DUPLICATE_CLUSTER,
+    Reason.OWNERSHIP_CONFLICT,
+    Reason.IN_USE,
+    Reason.PERMISSION_DENIED,
+    Reason.THROTTLED,
+    Reason.INVALID_SPEC,
+    Reason.IDENTITY_UNKNOWN,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """All that is known about a SearchCluster after a pass."""
+
+    cluster: Cluster
+    facts: ClusterFacts | None = None
+    """What the last successful check found."""
+    failure: Failure | None = None
+    """What is wrong now."""
+    licensed: bool = True
+    counts: ClusterCounts | None = None
+    drift: Drift | None = None
+    """Of the role mapping."""
+    mapping: str = ""
+    probe: Literal["Active", "Unavailable"] | None = None
+    uuid: str = ""
+    """The pinned uuid."""
+    url: str = ""
+    """First of its addresses."""
+    exposed: tuple[Exposed, ...] | None = None
+    """How the connection is not private; None: not looked at yet."""
+
+
+def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+    """Give the status of a SearchCluster.
+
+    Args:
+        report: what is known.
+        previous: the status as it is in Kubernetes.
+        now: RFC 3339, UTC, whole seconds.
+    """
+    before = previous or {}
+    cluster, facts, failure = report.cluster, report.facts, report.failure
+    conditions = Conditions(previous, cluster.generation, now)
+    _mark_private(conditions, report)
+    if failure and failure.reason not in _NOT_ABOUT_REACHING:
+        conditions.mark(ConditionType.REACHABLE, FALSE, failure.reason, failure.message)
+    elif facts:
+        conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers")
+    if facts:
+        _mark_licence(conditions, facts, licensed=report.licensed)
+        _mark_realm(conditions, facts, cluster.eck)
+    else:
+        conditions.keep(ConditionType.LICENSED)
+        conditions.keep(ConditionType.REALM_VERIFIED)
+    problem = failure or _problem(report)
+    if problem:
+        unknown = problem.reason is Reason.CLUSTER_UNREACHABLE
+        conditions.progress(ready=UNKNOWN if unknown else FALSE, reason=problem.reason, message=problem.message)
+    else:
+        checked = "realm verified" if facts and facts.mismatches is not None else "realm not checked"
+        conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
+    drift = report.drift
+    if drift:
+        if drift.open:
+            first = drift.items[0]
+            conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, f"{first.object} {first.path}")
+        elif drift.corrected:
+            conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
+        else:
+            conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
+    else:
+        conditions.keep(ConditionType.DRIFTED)
+    status = SearchClusterStatus(
+        observed_generation=cluster.generation,
+        conditions=conditions.build(),
+        url=report.url or before.get("url"),
+        version=facts.version if facts else before.get("version"),
+        uuid=report.uuid or before.get("uuid"),
+        license=facts.license if facts else before.get("license"),
+        mapping=report.mapping or before.get("mapping"),
+        probe=report.probe or before.get("probe"),
+        counts=report.counts or (ClusterCounts.model_validate(before["counts"]) if before.get("counts") else None),
+        drift=drift or (Drift.model_validate(before["drift"]) if before.get("drift") else None),
+        last_handled_reconcile_at=cluster.reconcile_requested or before.get("lastHandledReconcileAt"),
+    )
+    return status.to_json()
+
+
+def _problem(report: ClusterReport) -> Failure | None:
+    facts = report.facts
+    if facts is None:
+        return Failure(Reason.PENDING, "not looked at yet")
+    if not report.licensed:
+        return Failure(Reason.LICENSE_INSUFFICIENT, f"the JWT realm is not part of the licence {facts.license}")
+    if facts.mismatches:
+        return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
+    return None
+
+
+def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
+    if report.failure and report.failure.reason is Reason.NOT_PRIVATE:
+        conditions.mark(ConditionType.PRIVATE, FALSE, Reason.NOT_PRIVATE, report.failure.message)
+    elif report.exposed is None:
+        conditions.keep(ConditionType.PRIVATE)
+    elif report.exposed:
+        text = describe_exposures(report.exposed)
+        conditions.mark(ConditionType.PRIVATE, FALSE, Reason.EXPOSURE_ALLOWED, text)
+    else:
+        conditions.mark(ConditionType.PRIVATE, TRUE, Reason.PRIVATE, "https, verified, no public address")
+
+
+def _mark_licence(conditions: Conditions, facts: ClusterFacts, *, licensed: bool) -> None:
+    if licensed:
+        conditions.mark(ConditionType.LICENSED, TRUE, Reason.LICENSED, facts.license)
+    else:
+        message = f"licence {facts.license}: the JWT realm, where and fields need Platinum, Enterprise or trial"
+        conditions.mark(ConditionType.LICENSED, FALSE, Reason.LICENSE_INSUFFICIENT, message)
+
+
+def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
+    if facts.mismatches is None:
+        message = "the login may not read the nodes' settings (cluster privilege monitor)"
+        conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNKNOWN, message)
+    elif facts.mismatches:
+        message = explain(facts.mismatches, eck)
+        conditions.mark(ConditionType.REALM_VERIFIED, FALSE, Reason.REALM_MISMATCH, message)
+    else:
+        conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
+
+
+def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any], adopted: str = "") -> list[Note]:
+    """Give the events that a new status is worth: drift and adoption of the role mapping, what a person must act on.
+
+    Args:
+        previous: the status as it is in Kubernetes.
+        status: the new one.
+        adopted: what the role mapping was before it was taken over, as JSON.
+    """
+    notes = []
+    if adopted:
+        text = f"role mapping {status.get('mapping')} was taken over; it was {adopted}"
+        notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
+    before = previous or {}
+    drift, old = status.get("drift") or {}, before.get("drift") or {}
+    if drift.get("detected", 0) > old.get("detected", 0):
+        shown = "; ".join(f"{item['object']} {item['path']}: have {item['have']}" for item in drift["items"])
+        notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
+    if drift.get("corrected", 0) > old.get("corrected", 0):
+        notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message="the role mapping was put right"))
+    stalled, was_stalled = stalled_of(status), stalled_of(before)
+    if stalled and stalled != was_stalled:
+        notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
+    return notes

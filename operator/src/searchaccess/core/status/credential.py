@@ -1,0 +1,190 @@
+"""Computes the parts of a SearchAccess's status that are about its API key or password."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.credentials import Auth
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import CredentialStatus
+from searchaccess.core.credentials.credential import Key, Seen
+from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.rights.diff import Difference
+from searchaccess.core.rights.plan import Finding
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.events import Note
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFacts:
+    """What a look at a credential found."""
+
+    decision: Decision
+    """What is to be done next, after all that was done."""
+    seen: Seen
+    done: tuple[Step, ...] = ()
+
+
+def rfc3339(seconds: float) -> str:
+    """Give a time as RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch(text: str) -> float:
+    """Give the seconds since the epoch of a time in RFC 3339."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def build_credential(
+    access: Access, facts: CredentialFacts | None, before: Mapping[str, Any] | None, *, withdrawn: bool
+) -> CredentialStatus | None:
+    """Give the credential part of a status; None: there is none.
+
+    Args:
+        access: the SearchAccess.
+        facts: what was found; None: it was not looked at, or could not be.
+        before: the part as it was.
+        withdrawn: whether it was taken away.
+    """
+    if withdrawn:
+        return None
+    current = facts.decision.current if facts else None
+    if facts is None or current is None or access.credential is None:
+        return CredentialStatus.model_validate(before) if before else None
+    next_rotation = facts.decision.next_rotation
+    return CredentialStatus(
+        store=access.credential.store,
+        name=access.credential.name,
+        version=current.slot.number,
+        key_id=current.id if current.auth is Auth.API_KEY else None,
+        username=current.id if current.auth is Auth.PASSWORD else None,
+        phase=facts.decision.phase,
+        issued=rfc3339(current.created),
+        expires=rfc3339(current.expires) if current.expires else None,
+        next_rotation=rfc3339(next_rotation) if next_rotation else None,
+        rotation_request=current.requested or None,
+    )
+
+
+def mark_credential(
+    conditions: Conditions, access: Access, facts: CredentialFacts | None, failure: tuple[Reason, str] | None
+) -> None:
+    """Set the condition that says whether consumers can read a key that works.
+
+    Args:
+        conditions: of the status under construction.
+        access: the SearchAccess.
+        facts: what was found; None: it could not be looked at.
+        failure: why something could not be done, as reason and message.
+    """
+    kind = ConditionType.CREDENTIAL_READY
+    if not access.has_credential:
+        return
+    if failure and facts is None:
+        unknown = failure[0] in {Reason.STORE_UNAVAILABLE, Reason.CLUSTER_UNREACHABLE}
+        conditions.mark(kind, UNKNOWN if unknown else FALSE, *failure)
+    elif facts is None:
+        conditions.keep(kind)
+    elif facts.decision.conflict:
+        conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
+    elif facts.decision.current is None:
+        conditions.mark(kind, FALSE, Reason.PENDING, "none was made yet")
+    elif facts.decision.not_rolled:
+        text = f"{_where(access, facts.decision.current)}; the workload does not have it: {facts.decision.not_rolled}"
+        old = f"; the one before stays ({facts.decision.deferred})" if facts.decision.deferred else ""
+        conditions.mark(kind, TRUE, Reason.ROLLOUT_FAILED, text + old)
+    elif facts.decision.deferred:
+        waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
+        text = f"the overlap is over, but the one before is still in use: {facts.decision.deferred}{waits}"
+        conditions.mark(kind, TRUE, Reason.REVOKE_DEFERRED, text)
+    elif facts.decision.phase is Phase.OVERLAP:
+        waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
+        until = f" until {rfc3339(facts.decision.due)}" if facts.decision.due else ""
+        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the one before works too{until}{waits}")
+    else:
+        conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))
+
+
+def _where(access: Access, key: Key) -> str:
+    name = access.credential.name if access.credential else ""
+    return f"{key.shown} is version {key.slot.number} of {name}"
+
+
+def conflict_message(access: Access) -> str:
+    """Say that somebody else has a secret of this name."""
+    name = access.credential.name if access.credential else ""
+    return (
+        f"the secret {name} exists and is not this SearchAccess's; it is not touched. Delete it, or take another name"
+    )
+
+
+def finding_of(
+    access: Access, facts: CredentialFacts, before: Mapping[str, Any] | None, *, same_rights: bool
+) -> Finding:
+    """Give what differed, as drift where somebody else changed it.
+
+    Args:
+        access: the SearchAccess.
+        facts: what was found.
+        before: the credential part of the status as it was.
+        same_rights: whether an earlier pass had put the declared rights in place.
+    """
+    drift: list[Difference] = []
+    pending: list[Difference] = []
+    for step in (*facts.done, *facts.decision.steps):
+        match step:
+            case Update(keys):
+                where = drift if same_rights else pending
+                where += [_changed_rights(access, key) for key in keys]
+            case Issue(why=why) if _was_lost(before, step):
+                name = access.credential.name if access.credential else ""
+                drift.append(Difference(f"secret/{name}", "newest version", _known_key(before), why))
+            case Issue(why=why):
+                pending.append(Difference("user" if access.auth is Auth.PASSWORD else "api_key", ".", "one", why))
+            case _:
+                pass
+    return Finding(pending=bool(pending), drift=tuple(drift), differences=(*drift, *pending), owned=before is not None)
+
+
+def _was_lost(before: Mapping[str, Any] | None, step: Issue) -> bool:
+    return bool(before) and step.lost
+
+
+def _known_key(before: Mapping[str, Any] | None) -> str:
+    return _shown_in(before) if before else ""
+
+
+def _shown_in(credential: Mapping[str, Any]) -> str:
+    """Give what a status says that consumers read, in words."""
+    return f"user {credential['username']}" if credential.get("username") else f"key {credential.get('keyId', '')}"
+
+
+def _changed_rights(access: Access, key: Key) -> Difference:
+    if key.auth is Auth.PASSWORD:
+        return Difference(f"user/{key.id}", "roles", _shown(access.share.body), _shown(key.rights))
+    return Difference(f"api_key/{key.id}", "role_descriptors", _shown(access.share.body), _shown(key.rights))
+
+
+def _shown(rights: RoleBody) -> str:
+    whole = rights.sorted().to_json()
+    return canonical_json({part: whole[part] for part in ("cluster", "indices")})
+
+
+def credential_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+    """Give the event that another key is worth.
+
+    Args:
+        previous: the status as it is in Kubernetes.
+        status: the new one.
+    """
+    before, after = (previous or {}).get("credential") or {}, status.get("credential") or {}
+    if not after or (before and _shown_in(before) == _shown_in(after)):
+        return []
+    text = f"{_shown_in(after)} is version {after['version']} of {after['name']}"
+    if before:
+        text += f"; {_shown_in(before)} works until the overlap is over"
+    return [Note(warning=False, reason=Reason.CREDENTIAL_ISSUED, message=text)]

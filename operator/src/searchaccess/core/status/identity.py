@@ -1,0 +1,153 @@
+"""Tells which service account is behind a subject: the identity part of a SearchAccess's status."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import (
+    REVISIONS_LIMIT,
+    SHARED_LIMIT,
+    AccountChange,
+    AccountStatus,
+    Identity,
+    RevisionStatus,
+)
+from searchaccess.core.model.access import Access, Subject
+from searchaccess.core.model.identity import Identity as Known
+from searchaccess.core.model.identity import State
+from searchaccess.core.model.workload import Account, Workload
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.events import Note
+
+NEWS_FOR: Final = timedelta(hours=1)
+"""How long a change of account is the condition's reason."""
+
+
+def build_identity(access: Access, previous: Mapping[str, Any] | None, now: str) -> Identity | None:
+    """Give the identity part of a status.
+
+    Args:
+        access: the SearchAccess.
+        previous: the part as it was.
+        now: RFC 3339, UTC, whole seconds.
+    """
+    known, principal = access.identity, access.principal or None
+    if known is None:
+        return Identity(principal=principal) if principal else None
+    path = access.subject.path if isinstance(access.subject, Workload) else None
+    before = previous if previous and previous.get("workload") == path else {}
+    if not known.confirmed and before:
+        # Only the accounts were recalled from it.
+        return Identity.model_validate(dict(before) | {"principal": principal})
+    first = known.accounts[0] if known.accounts else Account("")
+    serving = sorted(known.serving, key=lambda item: (-item.percent, item.revision))
+    return Identity(
+        principal=principal,
+        workload=path,
+        service_account=first.email or None,
+        unique_id=first.unique_id or None,
+        latest_ready_revision=known.latest_ready or None,
+        revisions=[
+            RevisionStatus(name=item.revision, percent=item.percent, tag=item.tag or None)
+            for item in serving[:REVISIONS_LIMIT]
+        ]
+        or None,
+        outgoing=[
+            AccountStatus(service_account=account.email, unique_id=account.unique_id or None)
+            for account in known.accounts[1 : 1 + REVISIONS_LIMIT]
+        ]
+        or None,
+        shared_with=list(known.shared_with[:SHARED_LIMIT]) or None,
+        changed=_changed(first, before, now),
+        missing_since=known.missing_since or None,
+    )
+
+
+def _changed(account: Account, before: Mapping[str, Any], now: str) -> AccountChange | None:
+    email, unique_id = before.get("serviceAccount"), before.get("uniqueId")
+    another = account.email != email or (account.unique_id and unique_id and account.unique_id != unique_id)
+    if email and account.email and another:
+        return AccountChange(service_account=email, unique_id=unique_id, at=now)
+    return AccountChange.model_validate(before["changed"]) if before.get("changed") else None
+
+
+def mark_identity(conditions: Conditions, access: Access, identity: Identity | None, now: str) -> None:
+    """Set the condition that says how well the subject's account is known.
+
+    Args:
+        conditions: of the status under construction.
+        access: the SearchAccess.
+        identity: its identity part, see ``build_identity``.
+        now: RFC 3339, UTC, whole seconds.
+    """
+    known, kind = access.identity, ConditionType.IDENTITY_RESOLVED
+    if known is None or identity is None:
+        return
+    match known.state:
+        case State.RECALLED:
+            conditions.keep(kind)
+        case State.UNKNOWN:
+            last = f"; {identity.service_account} keeps its rights" if identity.service_account else ""
+            conditions.mark(kind, UNKNOWN, Reason.IDENTITY_UNKNOWN, known.message + last)
+        case State.MISSING:
+            conditions.mark(kind, FALSE, Reason.SERVICE_NOT_FOUND, _missing(access.subject, identity))
+        case State.RESOLVED:
+            reason, message = _worth_knowing(known, identity, now)
+            conditions.mark(kind, TRUE, reason, message)
+
+
+def _missing(subject: Subject | None, identity: Identity) -> str:
+    what = f"Cloud Run has no {subject.path}" if isinstance(subject, Workload) else f"there is no account {subject}"
+    rest = "its rights go when the grace period is over" if identity.service_account else "nobody has its rights"
+    return f"{what} since {identity.missing_since}; {rest}"
+
+
+def _worth_knowing(known: Known, identity: Identity, now: str) -> tuple[Reason, str]:
+    """Give the reason that matters most, and all that is worth knowing as one message."""
+    email = identity.service_account or ""
+    found: list[tuple[Reason, str]] = []
+    changed = identity.changed
+    if identity.outgoing:
+        others = ", ".join(account.service_account for account in identity.outgoing)
+        text = f"{email} has the rights now; {others} until what runs as it has ended"
+        found.append((Reason.SERVICE_ACCOUNT_CHANGED, text))
+    elif changed and datetime.fromisoformat(now) - datetime.fromisoformat(changed.at) < NEWS_FOR:
+        found.append((_kind_of(changed, email), _told(changed, email)))
+    if known.accounts and known.accounts[0].is_default_compute:
+        found.append((Reason.DEFAULT_SERVICE_ACCOUNT, f"{email} is the project's default: give it one of its own"))
+    if known.shared_with:
+        named = identity.shared_with or []
+        more = len(known.shared_with) - len(named)
+        text = f"{', '.join(named)}{f' and {more} more' if more else ''} run as {email} too"
+        found.append((Reason.SHARED_IDENTITY, text))
+    if not found:
+        found.append((Reason.IDENTITY_RESOLVED, email))
+    return found[0][0], "; ".join([text for _, text in found] + ([known.message] if known.message else []))
+
+
+def _kind_of(changed: AccountChange, email: str) -> Reason:
+    return Reason.SERVICE_ACCOUNT_RECREATED if changed.service_account == email else Reason.SERVICE_ACCOUNT_CHANGED
+
+
+def _told(changed: AccountChange, email: str) -> str:
+    if changed.service_account == email:
+        return f"{email} was made anew at {changed.at} or before: its unique id was {changed.unique_id}"
+    return f"runs as {email}; before {changed.at} as {changed.service_account}"
+
+
+def identity_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+    """Give the event that a change of account is worth.
+
+    Args:
+        previous: the status as it is in Kubernetes.
+        status: the new one.
+    """
+    identity = status.get("identity") or {}
+    raw = identity.get("changed")
+    if not raw or raw == ((previous or {}).get("identity") or {}).get("changed"):
+        return []
+    changed, email = AccountChange.model_validate(raw), identity.get("serviceAccount", "")
+    reason = _kind_of(changed, email)
+    return [Note(warning=reason is Reason.SERVICE_ACCOUNT_RECREATED, reason=reason, message=_told(changed, email))]

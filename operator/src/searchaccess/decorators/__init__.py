@@ -1,0 +1,1 @@
+"""One port around another: measured, paced, or a dry run."""

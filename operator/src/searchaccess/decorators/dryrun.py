@@ -1,0 +1,164 @@
+"""A run that changes nothing: the loop is the same, and what it would write is noted instead of written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.core.answers.changes import Change, change_of_mapping, change_of_role
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.rights.mapping import RoleMapping, mapping_of
+from searchaccess.core.rights.ownership import Role
+from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Written
+from searchaccess.ports.errors import TerminalError
+
+_READS: Final = frozenset({"facts", "probe", "login", "lacks", "keys", "users", "close"})
+
+
+class NothingIsWritten(TerminalError):
+    """A run that changes nothing was about to change something: a fault of ours."""
+
+
+def refuse() -> None:
+    """Refuse to write.
+
+    Raises:
+        NothingIsWritten: always.
+    """
+    raise NothingIsWritten("this run changes nothing")
+
+
+class Rehearsal:
+    """What would be changed."""
+
+    def __init__(self) -> None:
+        self._changes: dict[tuple[str, str], Change] = {}
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All of them, in the order of clusters and objects."""
+        return tuple(self._changes[key] for key in sorted(self._changes))
+
+    def note(self, cluster: str, target: str, change: Change | None) -> None:
+        """Take in what would become of an object; what was noted of it before is superseded.
+
+        Args:
+            cluster: the SearchCluster's name.
+            target: the object, as changes name it.
+            change: None: it stays as it is.
+        """
+        if change is None:
+            self._changes.pop((cluster, target), None)
+        else:
+            self._changes[cluster, target] = change
+
+
+class RehearsedElasticsearch:
+    """A cluster that is read, and seems to take what is written.
+
+    Args:
+        real: the cluster.
+        cluster: the SearchCluster's name.
+        rehearsal: notes what would be written.
+    """
+
+    def __init__(self, real: ElasticsearchPort, cluster: str, rehearsal: Rehearsal) -> None:
+        self._real = real
+        self._cluster = cluster
+        self._rehearsal = rehearsal
+        self._roles: dict[str, Role | None] = {}
+        self._mappings: dict[str, RoleMapping | None] = {}
+        """By name, as they would be by now; None: gone."""
+        self._real_roles: dict[str, Role] = {}
+        self._real_mappings: dict[str, RoleMapping] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _READS:
+            return getattr(self._real, name)
+
+        async def write(*_: Any, **__: Any) -> None:
+            refuse()
+
+        return write
+
+    async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read roles by name, or all of them."""
+        raw = await self._real.roles(names)
+        for name, item in raw.items():
+            self._real_roles[name] = Role(name, role_from_json(item), dict(item.get("metadata") or {}))
+        return _covered(raw, self._roles, names)
+
+    async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read role mappings by name, or all of them."""
+        raw = await self._real.mappings(names)
+        self._real_mappings |= {name: mapping_of(name, item) for name, item in raw.items()}
+        return _covered(raw, self._mappings, names)
+
+    async def put_roles(self, roles: Sequence[Role]) -> Written:
+        """Seem to write roles."""
+        return self._take({role.name: role for role in roles})
+
+    async def replace_roles(self, roles: Sequence[Role]) -> Written:
+        """Seem to write roles as a whole."""
+        return self._take({role.name: role for role in roles})
+
+    async def delete_roles(self, names: Sequence[str]) -> Written:
+        """Seem to delete roles."""
+        return self._take(dict.fromkeys(names))
+
+    def _take(self, roles: Mapping[str, Role | None]) -> Written:
+        self._roles |= roles
+        for name, after in roles.items():
+            change = change_of_role(self._cluster, name, self._real_roles.get(name), after)
+            self._rehearsal.note(self._cluster, f"role/{name}", change)
+        return Written(changed=set(roles))
+
+    async def put_mapping(self, mapping: RoleMapping) -> None:
+        """Seem to write a role mapping."""
+        self._take_mapping(mapping.name, mapping)
+
+    async def delete_mapping(self, name: str) -> None:
+        """Seem to delete a role mapping."""
+        self._take_mapping(name, None)
+
+    def _take_mapping(self, name: str, after: RoleMapping | None) -> None:
+        self._mappings[name] = after
+        change = change_of_mapping(self._cluster, name, self._real_mappings.get(name), after)
+        self._rehearsal.note(self._cluster, f"role_mapping/{name}", change)
+
+
+def _covered(
+    raw: Mapping[str, dict[str, Any]],
+    over: Mapping[str, Role | None] | Mapping[str, RoleMapping | None],
+    names: Sequence[str] | None,
+) -> dict[str, dict[str, Any]]:
+    found = {name: item for name, item in raw.items() if name not in over}
+    return found | {
+        name: item.to_json() for name, item in over.items() if item is not None and (names is None or name in names)
+    }
+
+
+class RehearsedConnections:
+    """Connections to clusters that are only read.
+
+    Args:
+        real: opens connections.
+        rehearsal: notes what would be written.
+    """
+
+    def __init__(self, real: Connector, rehearsal: Rehearsal) -> None:
+        self._real = real
+        self._rehearsal = rehearsal
+
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """Look a host name up, as the client will."""
+        return await self._real.resolve(host)
+
+    async def find(self, spec: SearchClusterSpec) -> Connection:
+        """Read what is needed to connect."""
+        return await self._real.find(spec)
+
+    async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
+        """Open a connection."""
+        real = await self._real.open(connection, cluster)
+        return cast("ElasticsearchPort", RehearsedElasticsearch(real, cluster, self._rehearsal))

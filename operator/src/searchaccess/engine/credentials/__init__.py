@@ -1,0 +1,1 @@
+"""API keys and users of one SearchCluster: observe, decide, one step at a time."""

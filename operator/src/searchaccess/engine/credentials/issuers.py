@@ -1,0 +1,191 @@
+"""How API keys, and users with passwords, are made, changed and taken away in Elasticsearch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from searchaccess.api.credentials import Auth
+from searchaccess.core.credentials.credential import Key
+from searchaccess.core.credentials.keys import key_metadata, key_name
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.credentials.users import user_metadata, user_name, user_role
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, PermissionDenied, Rejected
+
+_CHANGED: Final = "it was revoked while it was being changed"
+
+
+class Issuer(Protocol):
+    """Makes, changes and revokes one kind of credential. Every method raises only ``ExternalError``."""
+
+    operations: int
+    """Writes to the security index so far, as far as they are known to have happened."""
+
+    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
+        """Make one.
+
+        Args:
+            access: for whom.
+            new: what it is to be; its ``id`` is not known yet, nor when it expires.
+            lifetime: seconds that it is to work, where it ends by itself.
+
+        Returns:
+            What was made, and its secret part: the only time that it is seen.
+        """
+
+    async def note(self, access: Access, key: Key) -> None:
+        """Write down where its secret part is stored (``slot``).
+
+        Raises:
+            Conflict: it was revoked meanwhile.
+        """
+
+    async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
+        """Give some the declared rights.
+
+        Raises:
+            Conflict: one was revoked meanwhile.
+        """
+
+    async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
+        """Let some work for so many seconds from now, where they end by themselves.
+
+        Raises:
+            Conflict: one was revoked meanwhile.
+        """
+
+    async def revoke(self, keys: Sequence[Key]) -> None:
+        """Take some away; those that are not there are fine."""
+
+
+class _InCluster:
+    """What is made in one cluster.
+
+    Args:
+        operator: this operator.
+        port: the cluster.
+    """
+
+    def __init__(self, operator: Operator, port: ElasticsearchPort) -> None:
+        self._operator = operator
+        self._port = port
+        self.operations = 0
+
+
+class ApiKeys(_InCluster):
+    """API keys."""
+
+    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
+        """Make an API key."""
+        await self._expect_rights(new.rights)
+        name = key_name(self._operator, access.namespace, access.name, new.sequence)
+        metadata = key_metadata(self._operator, access, new.sequence, new.requested)
+        made = await self._port.create_key(name, lifetime, new.rights, metadata)
+        self.operations += 1
+        return replace(new, id=made.id, expires=new.created + lifetime), made.secret
+
+    async def _expect_rights(self, rights: RoleBody) -> None:
+        """Make sure that a key would have its rights: it has at most those of the login that makes it.
+
+        Raises:
+            PermissionDenied: it would not.
+        """
+        if lacking := await self._port.lacks(rights):
+            raise PermissionDenied(f"the operator's login lacks {'; '.join(lacking)}: a key has at most its rights")
+
+    async def note(self, access: Access, key: Key) -> None:
+        """Write down where a key's secret part is stored."""
+        metadata = key_metadata(self._operator, access, key.sequence, key.requested, key.slot)
+        try:
+            await self._port.note_key(key.id, metadata)
+        except (NotFound, Rejected):
+            raise Conflict(_CHANGED) from None
+        self.operations += 1
+
+    async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:  # noqa: ARG002 - as for users
+        """Give keys other rights, in place."""
+        await self._expect_rights(rights)
+        self.operations += _count(await self._port.update_keys([key.id for key in keys], rights))
+
+    async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
+        """Let keys work for longer."""
+        self.operations += _count(await self._port.prolong_keys([key.id for key in keys], lifetime))
+
+    async def revoke(self, keys: Sequence[Key]) -> None:
+        """Invalidate keys."""
+        await self._port.revoke_keys([key.id for key in keys])
+        self.operations += len(keys)
+
+
+class Users(_InCluster):
+    """Users, each with a role of its own name: the user is first and last, so that it tells of both."""
+
+    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - has no end
+        """Make a user. It has no rights before its role is there, and nobody knows its password before that."""
+        name = user_name(self._operator, access.namespace, access.name, new.sequence)
+        made = await self._port.create_user(name, user_metadata(self._operator, access, new))
+        self.operations += 1
+        user = replace(new, id=made.id, expires=None)
+        try:
+            await self._put_roles(access, [user], new.rights)
+        except ExternalError:
+            await discard(self, user)
+            raise
+        return user, made.secret
+
+    async def _put_roles(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
+        roles = [user_role(self._operator, access, key.id, rights) for key in keys]
+        self.operations += _count(await self._port.replace_roles(roles))
+
+    async def note(self, access: Access, key: Key) -> None:
+        """Write down where a user's password is stored."""
+        try:
+            await self._port.note_user(key.id, user_metadata(self._operator, access, key))
+        except (NotFound, Rejected):
+            raise Conflict(_CHANGED) from None
+        self.operations += 1
+
+    async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
+        """Give users' roles other rights, and users their roles alone."""
+        await self._put_roles(access, keys, rights)
+        for key in keys:
+            await self.note(access, key)
+
+    async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
+        """Do nothing: users have no end."""
+
+    async def revoke(self, keys: Sequence[Key]) -> None:
+        """Take users' roles away, and then the users: what is cut off between is seen by the user that is there."""
+        names = [key.id for key in keys]
+        self.operations += _count(await self._port.delete_roles(names))
+        await self._port.delete_users(names)
+        self.operations += len(names)
+
+
+def issuers(operator: Operator, port: ElasticsearchPort) -> Mapping[Auth, Issuer]:
+    """Give who makes what in a cluster."""
+    return {Auth.API_KEY: ApiKeys(operator, port), Auth.PASSWORD: Users(operator, port)}
+
+
+async def discard(issuer: Issuer, key: Key) -> None:
+    """Take away what surely is stored nowhere. If that fails, the next look finds it."""
+    try:
+        await issuer.revoke((key,))
+    except ExternalError:
+        return
+
+
+def _count(written: Written) -> int:
+    """Give how many were written.
+
+    Raises:
+        Conflict: one was not there any more.
+        ExternalError: one was refused.
+    """
+    refused = next(iter(written.refused.values()), None)
+    if refused is not None:
+        raise Conflict(_CHANGED) if isinstance(refused, NotFound) else refused
+    return len(written.changed)

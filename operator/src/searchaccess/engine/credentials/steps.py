@@ -1,0 +1,311 @@
+"""Carries out what is decided about credentials, one after the other step, each from what is there then."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from searchaccess.api.credentials import PayloadFormat
+from searchaccess.core.credentials.credential import Key, Seen, Wish
+from searchaccess.core.credentials.payload import build_payload
+from searchaccess.core.credentials.pins import Pins
+from searchaccess.core.credentials.rotation import (
+    AskUsers,
+    Decision,
+    Destroy,
+    Disable,
+    Issue,
+    Note,
+    Prolong,
+    Read,
+    RemoveSecret,
+    Revoke,
+    Roll,
+    Step,
+    Update,
+    decide,
+    withdraw,
+)
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.workload import Workload
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.status.credential import rfc3339
+from searchaccess.engine.credentials.consumers import find_pins
+from searchaccess.engine.credentials.issuers import Issuer, discard, issuers
+from searchaccess.engine.steps import Steps
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.errors import (
+    ExternalError,
+    TerminalError,
+    WaitingError,
+)
+from searchaccess.ports.google import GooglePort
+from searchaccess.ports.stores import Owner, Place, SecretStore
+
+MOST_STEPS: Final = 20
+"""Decisions in one go. Far fewer are needed; what is left over is done by the next look."""
+
+
+Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The credential of one SearchAccess."""
+
+    access: Access
+    wish: Wish
+    form: PayloadFormat
+    place: Place
+    store: SecretStore
+    store_name: str
+    url: str
+    """Where consumers use it."""
+
+    @property
+    def owner(self) -> Owner:
+        """Whom the secret is for."""
+        return owner_of(self.access)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a credential."""
+
+    decision: Decision
+    seen: Seen
+    done: list[Step] = field(default_factory=list)
+    """What was done, in this order."""
+
+
+class Credentials:
+    """Credentials of one Elasticsearch cluster.
+
+    Args:
+        operator: this operator.
+        port: the cluster.
+        google: tells which versions Cloud Run hands out.
+        now: gives seconds since the epoch.
+        clear: deletes secrets of ours by store and name.
+        steps: what is not to be cut off by a stop.
+    """
+
+    def __init__(
+        self,
+        operator: Operator,
+        port: ElasticsearchPort,
+        google: GooglePort,
+        now: Callable[[], float],
+        clear: Clear | None = None,
+        steps: Steps | None = None,
+    ) -> None:
+        self._clear = clear
+        self._steps = steps or Steps()
+        self._google = google
+        self._issuers = issuers(operator, port)
+        self._now = now
+
+    @property
+    def operations(self) -> int:
+        """Writes to the security index so far, as far as they are known to have happened."""
+        return sum(issuer.operations for issuer in self._issuers.values())
+
+    async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
+        """Make a credential as it is wished.
+
+        Args:
+            job: the credential.
+            keys: its keys that work, as Elasticsearch says.
+
+        Raises:
+            ExternalError: a step could not be done, or it is not known whether it was. The next look goes on there.
+        """
+        return await self._run(job, keys, lambda seen: decide(job.wish, seen, self._now()))
+
+    async def withdraw(self, job: Job, keys: Sequence[Key]) -> Outcome:
+        """Take a credential away: the keys, then the secret.
+
+        Raises:
+            ExternalError: as above.
+        """
+        seen = Seen(tuple(keys))
+        # Before the store is asked: it may be away, and the rights must not stay for that.
+        for step in withdraw(job.access.uid, seen, self._now()).steps:
+            seen = await self._perform(job, step, seen)
+        return await self._run(job, seen.keys, lambda seen: withdraw(job.access.uid, seen, self._now()))
+
+    async def look(self, job: Job, keys: Sequence[Key]) -> Outcome:
+        """Say what would be done next, and do nothing.
+
+        Raises:
+            ExternalError: it cannot be looked at.
+        """
+        seen = await self._see(job, Seen(tuple(keys)))
+        return Outcome(decide(job.wish, seen, self._now()), seen)
+
+    async def _run(self, job: Job, keys: Sequence[Key], decision_of: Callable[[Seen], Decision]) -> Outcome:
+        seen = await self._see(job, Seen(tuple(keys)))
+        done: list[Step] = []
+        for _ in range(MOST_STEPS):
+            decision = decision_of(seen)
+            for step in decision.steps:
+                seen = await self._perform(job, step, seen)
+                if not isinstance(step, AskUsers):
+                    done.append(step)
+            if not decision.steps:
+                break
+        return Outcome(decision, seen, done)
+
+    async def _see(self, job: Job, seen: Seen) -> Seen:
+        with at_store():
+            found = await job.store.look(job.place)
+        if found is None:
+            return replace(seen, secret=None, holds={})
+        same = seen.secret is not None and seen.secret.identity == found.secret.identity
+        return replace(seen, secret=found.secret, holds={**(seen.holds if same else {}), **found.holds})
+
+    async def _perform(self, job: Job, step: Step, seen: Seen) -> Seen:
+        async with self._steps:
+            return await self._do(job, step, seen)
+
+    async def _do(self, job: Job, step: Step, seen: Seen) -> Seen:
+        match step:
+            case Issue():
+                return await self._issue(job, step, seen)
+            case Read() | AskUsers():
+                return await self._learn(job, step, seen)
+            case Note(key):
+                return await self._note(job, step, _without(seen, (key,)))
+            case Revoke(keys):
+                left = _without(seen, keys)
+                present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
+                await self.take_away(job.owner, keys, {key.place for key in keys} - present)
+                return left
+            case Update() | Prolong():
+                return await self._change(job, step, seen)
+            case Roll(number):
+                seen = await self._roll(job, number, seen)
+            case _:
+                with at_store():
+                    await self._clear_up(job, step, seen)
+        return await self._see(job, seen)
+
+    async def _learn(self, job: Job, step: Read | AskUsers, seen: Seen) -> Seen:
+        if isinstance(step, Read):
+            with at_store():
+                held = await job.store.read(job.place, step.number)
+            return replace(seen, holds={**seen.holds, step.number: held})
+        subject = job.access.subject
+        pins = Pins({})
+        if isinstance(subject, Workload) and seen.secret:
+            pins = await find_pins(self._google, subject, seen.secret)
+        return replace(seen, pins=pins)
+
+    async def _roll(self, job: Job, number: int, seen: Seen) -> Seen:
+        subject = job.access.subject
+        if not isinstance(subject, Workload) or seen.secret is None:
+            return replace(seen, pins=Pins({}))
+        try:
+            await self._google.roll(subject, seen.secret.names, number)
+        except ExternalError as error:
+            # Whatever the workload has goes on to work, and it is tried again by the next look.
+            return replace(seen, pins=Pins({}, error.message))
+        pins = seen.pins or Pins({})
+        return replace(seen, pins=replace(pins, template=frozenset({number}), failed="", rolled=True))
+
+    async def _clear_up(self, job: Job, step: Step, seen: Seen) -> None:
+        match step:
+            case Disable(numbers) if seen.secret:
+                await job.store.disable(job.place, seen.secret, numbers)
+            case Destroy(numbers) if seen.secret:
+                await job.store.destroy(job.place, seen.secret, numbers)
+            case RemoveSecret() if seen.secret:
+                await job.store.remove(job.place, seen.secret)
+            case _:
+                pass
+
+    async def _issue(self, job: Job, step: Issue, seen: Seen) -> Seen:
+        access, wish = job.access, job.wish
+        issuer = self._issuers[wish.auth]
+        place = (job.store_name, job.place.name)
+        new = Key("", access.uid, step.sequence, self._now(), None, wish.rights, requested=wish.requested)
+        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth)
+        key, secret = await issuer.issue(access, new, step.lifetime)
+        ends = rfc3339(key.expires) if key.expires else ""
+        value = build_payload(job.form, wish.auth, key.id, secret, job.url, ends)
+        try:
+            with at_store():
+                slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
+        except (TerminalError, WaitingError):
+            # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
+            # stored: then consumers read it already, and the next look finds out.
+            await discard(issuer, key)
+            raise
+        return await self._note(job, Note(key, slot), await self._see(job, seen))
+
+    async def take_away(self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]]) -> None:
+        """Delete secrets, and then revoke the keys: what is cut off between is told by the keys that are there.
+
+        Args:
+            owner: whose they are.
+            keys: what is revoked, also while a store is away.
+            places: stores and names of the secrets.
+
+        Raises:
+            ExternalError: something could not be done, or it is not known whether it was.
+        """
+        failure: ExternalError | None = None
+        try:
+            if self._clear is not None:
+                await self._clear(owner, places)
+        except ExternalError as error:
+            failure = error
+        await self._revoke(keys)
+        if failure is not None:
+            raise failure
+
+    async def _revoke(self, keys: Sequence[Key]) -> None:
+        for issuer, some in self._by_issuer(keys):
+            await issuer.revoke(some)
+
+    def _by_issuer(self, keys: Sequence[Key]) -> list[tuple[Issuer, list[Key]]]:
+        parts = [(issuer, [key for key in keys if key.auth is auth]) for auth, issuer in self._issuers.items()]
+        return [(issuer, some) for issuer, some in parts if some]
+
+    async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
+        key = replace(step.key, slot=step.slot)
+        if key.ours:
+            # What another login made cannot be changed: it is found out anew at each look.
+            await self._issuers[key.auth].note(job.access, key)
+        return replace(others, keys=(*others.keys, key))
+
+    async def _change(self, job: Job, step: Update | Prolong, seen: Seen) -> Seen:
+        changed: list[Key] = []
+        for issuer, some in self._by_issuer(step.keys):
+            if isinstance(step, Update):
+                await issuer.update(job.access, some, job.wish.rights)
+                changed += [replace(key, rights=job.wish.rights) for key in some]
+            else:
+                await issuer.prolong(some, step.lifetime)
+                changed += [replace(key, expires=self._now() + step.lifetime) for key in some]
+        return replace(seen, keys=(*_without(seen, step.keys).keys, *changed))
+
+
+def owner_of(access: Access) -> Owner:
+    """Give whom secrets of a SearchAccess are for."""
+    return Owner(access.uid, access.namespace, access.name)
+
+
+@contextmanager
+def at_store() -> Iterator[None]:
+    """Mark errors of what is done within as the store's."""
+    try:
+        yield
+    except ExternalError as error:
+        error.at_store = True
+        raise
+
+
+def _without(seen: Seen, keys: Sequence[Key]) -> Seen:
+    ids = {key.id for key in keys}
+    return replace(seen, keys=tuple(key for key in seen.keys if key.id not in ids))

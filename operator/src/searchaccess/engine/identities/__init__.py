@@ -1,0 +1,1 @@
+"""The service accounts behind subjects."""

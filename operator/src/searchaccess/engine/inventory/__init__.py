@@ -1,0 +1,1 @@
+"""What is declared, as last seen."""

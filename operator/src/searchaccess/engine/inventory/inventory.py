@@ -1,0 +1,380 @@
+"""What was declared: the objects as last seen, and which of them are to be looked at.
+
+Events and lists only put into it; reconcilers only read from it. An event tells that something changed, never what to
+do about it.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
+from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.model.access import Access, Subject, access_from_object, identified
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.model.identity import Identity
+from searchaccess.core.policy.namespaces import admit, needs_labels
+from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty
+from searchaccess.engine.inventory.subjects import Subjects
+
+
+def _version(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _news(access: Access) -> tuple[object, ...]:
+    """Give what makes a pass necessary when it changes. Our own finalizer's arrival is no news, its loss is."""
+    return (
+        access.generation,
+        access.deleted_at,
+        access.adopt,
+        access.reconcile_requested,
+        access.rotate_requested,
+    )
+
+
+class Inventory:
+    """All SearchAccesses and SearchClusters."""
+
+    def __init__(self) -> None:
+        self.accesses: dict[str, AccessRecord] = {}
+        self.clusters: dict[str, ClusterRecord] = {}
+        self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._keyed: dict[str, set[str]] = defaultdict(set)
+        """By cluster, the uids of SearchAccesses whose rights are those of API keys."""
+        self._counts: Counter[str] = Counter()
+        self.subjects = Subjects()
+        self._dirty: dict[str, Dirty] = defaultdict(Dirty)
+        self._gone: set[str] = set()
+        self._gone_clusters: set[str] = set()
+        self.writing: set[str] = set()
+        """Uids whose status is on its way: what events say of it meanwhile is old."""
+        self._written: dict[str, int] = {}
+        """By uid, the resource version that our last write made."""
+        self.changed = asyncio.Event()
+        """Set when a SearchCluster comes or goes, or an access names an unknown one."""
+        self._labels: Mapping[str, Mapping[str, str]] = {}
+        """By namespace, as listed last."""
+        self.labels_wanted = asyncio.Event()
+        """Set when labels of a namespace are asked for that are not known."""
+
+    # Reading
+
+    def dirty(self, cluster: str) -> Dirty:
+        """Give what is to be looked at on a cluster."""
+        return self._dirty[cluster]
+
+    def take_dirty(self, cluster: str) -> Dirty:
+        """Give what is to be looked at on a cluster and start afresh."""
+        taken = self._dirty[cluster]
+        fresh = Dirty(event=taken.event)
+        fresh.event.clear()
+        self._dirty[cluster] = fresh
+        return taken
+
+    def principals(self, cluster: str) -> list[str]:
+        """Give all principals that SearchAccesses of a cluster name."""
+        return [principal for principal, uids in self._by_principal[cluster].items() if uids]
+
+    def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
+        """Give the SearchAccesses of a principal on a cluster."""
+        return [self.accesses[uid] for uid in self._by_principal[cluster].get(principal, ())]
+
+    def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
+        """Give all SearchAccesses of a cluster."""
+        for principal, uids in list(self._by_principal[cluster].items()):
+            for uid in list(uids):
+                # One with several principals is given with its first.
+                if uid in self.accesses and self.accesses[uid].access.principal == principal:
+                    yield self.accesses[uid]
+        yield from self.keyed(cluster)
+
+    def keyed(self, cluster: str) -> list[AccessRecord]:
+        """Give the SearchAccesses of a cluster whose rights are those of API keys."""
+        return [self.accesses[uid] for uid in self._keyed[cluster] if uid in self.accesses]
+
+    def count(self, cluster: str) -> int:
+        """Say how many SearchAccesses a cluster has."""
+        return self._counts[cluster]
+
+    def claim(self, cluster: str) -> PrincipalClaim:
+        """Say by which claim of their tokens a cluster knows callers."""
+        record = self.clusters.get(cluster)
+        wanted = record.cluster.wanted_realm if record else None
+        return wanted.principal if wanted else PrincipalClaim.EMAIL
+
+    # Namespaces
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether labels of namespaces must be known."""
+        return any(needs_labels(record.cluster.allowed_namespaces) for record in self.clusters.values())
+
+    def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Take in a full list of namespaces: by name, their labels."""
+        before, self._labels = self._labels, labels
+        if before == labels:
+            return
+        for name, record in self.clusters.items():
+            if needs_labels(record.cluster.allowed_namespaces):
+                self._readmit(name)
+
+    def _admitted(self, access: Access) -> Access:
+        record = self.clusters.get(access.cluster)
+        allowed = record.cluster.allowed_namespaces if record else None
+        admission = admit(allowed, access.namespace, self._labels.get(access.namespace))
+        if admission is Admission.UNKNOWN:
+            self.labels_wanted.set()
+        return access if admission is access.admission else replace(access, admission=admission)
+
+    def _readmit(self, cluster: str) -> None:
+        """Decide anew whose namespaces are allowed."""
+        for record in list(self.of_cluster(cluster)):
+            access = self._admitted(record.access)
+            if access is not record.access:
+                record.access = access
+                self._mark_access(access)
+
+    # Marking
+
+    def mark(self, cluster: str, principal: str) -> None:
+        """Ask for a look at a principal."""
+        dirty = self._dirty[cluster]
+        dirty.principals.add(principal)
+        dirty.event.set()
+        if cluster not in self.clusters:
+            self.changed.set()
+
+    def knows(self, uid: str) -> bool:
+        """Say whether a SearchAccess or SearchCluster still exists."""
+        return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
+
+    def mark_uid(self, uid: str) -> None:
+        """Ask for a look at a SearchAccess or SearchCluster, if it still exists."""
+        record = self.accesses.get(uid)
+        if record:
+            self._mark_access(record.access)
+        for name, known in self.clusters.items():
+            if known.cluster.uid == uid:
+                self.mark_cluster(name)
+
+    def mark_credential(self, cluster: str, uid: str) -> None:
+        """Ask for a look at a SearchAccess's API keys."""
+        dirty = self._dirty[cluster]
+        dirty.credentials.add(uid)
+        dirty.event.set()
+        if cluster not in self.clusters:
+            self.changed.set()
+
+    def _mark_access(self, access: Access) -> None:
+        if access.has_credential:
+            self.mark_credential(access.cluster, access.uid)
+            return
+        for principal in access.principals or ("",):
+            self.mark(access.cluster, principal)
+
+    def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
+        """Ask for a look at a cluster itself."""
+        dirty = self._dirty[cluster]
+        dirty.cluster = True
+        dirty.everything = dirty.everything or everything
+        dirty.event.set()
+
+    def mark_everything(self, cluster: str) -> None:
+        """Ask for a look at all that a cluster has."""
+        dirty = self._dirty[cluster]
+        dirty.everything = True
+        dirty.event.set()
+
+    # Events and lists
+
+    def is_news(self, raw: Mapping[str, Any]) -> bool:
+        """Say whether a SearchAccess, as an event has it, may be other than it is known here.
+
+        It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
+        it since: what such an event says of it is old, or our own.
+        """
+        meta = raw["metadata"]
+        known = self.accesses.get(meta["uid"])
+        if known is None:
+            return True
+        access, version = known.access, _version(str(meta.get("resourceVersion", "")))
+        if version <= _version(access.resource_version):
+            return False
+        annotations = meta.get("annotations") or {}
+        return (
+            not (access.uid in self.writing or version <= self._written.get(access.uid, 0))
+            or meta.get("generation") != access.generation
+            or bool(meta.get("deletionTimestamp")) != bool(access.deleted_at)
+            or tuple(meta.get("finalizers") or ()) != access.finalizers
+            or annotations.get(ANNOTATION_ADOPT, "") != access.adopt
+            or annotations.get(ANNOTATION_RECONCILE, "") != access.reconcile_requested
+            or annotations.get(ANNOTATION_ROTATE, "") != access.rotate_requested
+        )
+
+    def see_access(self, raw: Mapping[str, Any]) -> None:
+        """Take in a SearchAccess from an event or a list; an older version than the known one is ignored."""
+        uid = raw["metadata"]["uid"]
+        if uid in self._gone:
+            return
+        known = self.accesses.get(uid)
+        seen_version = str(raw["metadata"].get("resourceVersion", ""))
+        if known and _version(seen_version) <= _version(known.access.resource_version):
+            return
+        access = access_from_object(raw)
+        status_json = stable_json(raw["status"]) if raw.get("status") else ""
+        if known and self._older_than_ours(uid, seen_version):
+            access = replace(access, finalizers=known.access.finalizers)
+            status_json = known.status_json
+        access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
+        if known is None:
+            self.accesses[uid] = AccessRecord(access, status_json)
+            self._index(access)
+            self._mark_access(access)
+            return
+        before = known.access
+        lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
+        news = _news(before) != _news(access) or lost_finalizer or known.status_json != status_json
+        known.status_json = status_json
+        self._replace(known, access)
+        asked = before.reconcile_requested != access.reconcile_requested
+        if asked and self.subjects.ask(access, self.claim(access.cluster)):
+            # It is looked at when Google has answered.
+            return
+        if news:
+            self._mark_access(access)
+
+    def _replace(self, known: AccessRecord, access: Access) -> None:
+        before, known.access = known.access, access
+        if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
+            self._unindex(before)
+            self._index(access)
+            self._mark_access(before)
+            self._mark_access(access)
+            if not before.principals and not before.has_credential and known.status.get("elasticsearch"):
+                # It kept rights wherever it had them: nobody knows where, before all roles are read.
+                self.mark_cluster(access.cluster, everything=True)
+
+    def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
+        """Take in what Google says of a subject.
+
+        Args:
+            subject: the subject.
+            identity: what is known of it now.
+            look: look at whoever names it in any case, not only if it makes a difference.
+        """
+        for uid in self.subjects.learn(subject, identity):
+            known = self.accesses[uid]
+            access = identified(known.access, identity, self.claim(known.access.cluster))
+            if look or access != known.access:
+                self._replace(known, access)
+                self._mark_access(access)
+
+    def _reidentify(self, cluster: str) -> None:
+        """Work out everybody's principals anew: the cluster knows callers by another claim."""
+        for record in list(self.of_cluster(cluster)):
+            self._replace(record, self.subjects.see(record.access, self.claim(cluster), record.status_json))
+
+    def wrote(self, uid: str, version: str) -> None:
+        """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
+        if uid not in self._gone:
+            self._written[uid] = max(_version(version), self._written.get(uid, 0))
+
+    def _older_than_ours(self, uid: str, version: str) -> bool:
+        return uid in self.writing or _version(version) < self._written.get(uid, 0)
+
+    def forget_access(self, uid: str) -> None:
+        """Take in that a SearchAccess is gone."""
+        self._gone.add(uid)
+        self._written.pop(uid, None)
+        known = self.accesses.pop(uid, None)
+        if known:
+            self._unindex(known.access)
+            self.subjects.forget(uid)
+            if not known.confirmed:
+                self._mark_access(known.access)
+
+    def see_cluster(self, raw: Mapping[str, Any]) -> None:
+        """Take in a SearchCluster from an event or a list."""
+        cluster = cluster_from_object(raw)
+        if cluster.uid in self._gone_clusters:
+            return
+        known = self.clusters.get(cluster.name)
+        # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
+        if known and _version(cluster.resource_version) <= _version(known.cluster.resource_version):
+            return
+        status_json = stable_json(raw["status"]) if raw.get("status") else ""
+        if known and self._older_than_ours(cluster.uid, cluster.resource_version):
+            cluster = replace(cluster, finalizers=known.cluster.finalizers)
+            status_json = known.status_json
+        claim = self.claim(cluster.name)
+        self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
+        if claim is not self.claim(cluster.name):
+            self._reidentify(cluster.name)
+        if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
+            self._readmit(cluster.name)
+        if known is None or known.cluster.uid != cluster.uid:
+            self.changed.set()
+            self.mark_cluster(cluster.name, everything=True)
+            return
+        blank = {"resource_version": "", "finalizers": ()}
+        if replace(known.cluster, **blank) != replace(cluster, **blank):  # type: ignore[arg-type]
+            self.mark_cluster(cluster.name, everything=True)
+        elif known.status_json != status_json:
+            self.mark_cluster(cluster.name)
+
+    def forget_cluster(self, name: str, uid: str) -> None:
+        """Take in that a SearchCluster is gone."""
+        self._gone_clusters.add(uid)
+        known = self.clusters.get(name)
+        if known and known.cluster.uid == uid:
+            del self.clusters[name]
+            self.changed.set()
+
+    def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
+        """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
+
+        A deletion while the watch was down leaves no event.
+
+        Args:
+            present: the uids that are in the list.
+            known_before: the uids that were known when it was asked for.
+        """
+        for uid in known_before - present:
+            self.forget_access(uid)
+        self._gone &= present
+
+    def keep_clusters(self, present: set[str], known_before: Mapping[str, str]) -> None:
+        """Take in the end of a full list of SearchClusters.
+
+        Args:
+            present: the uids that are in the list.
+            known_before: by name, the uids that were known when it was asked for.
+        """
+        for name, uid in known_before.items():
+            if uid not in present:
+                self.forget_cluster(name, uid)
+        self._gone_clusters &= present
+
+    def _index(self, access: Access) -> None:
+        self._counts[access.cluster] += 1
+        if access.has_credential:
+            self._keyed[access.cluster].add(access.uid)
+            return
+        for principal in access.principals or ("",):
+            self._by_principal[access.cluster][principal].add(access.uid)
+
+    def _unindex(self, access: Access) -> None:
+        self._counts[access.cluster] -= 1
+        if access.has_credential:
+            self._keyed[access.cluster].discard(access.uid)
+            return
+        for principal in access.principals or ("",):
+            uids = self._by_principal[access.cluster][principal]
+            uids.discard(access.uid)
+            if not uids:
+                del self._by_principal[access.cluster][principal]

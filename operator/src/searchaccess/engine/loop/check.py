@@ -1,0 +1,53 @@
+"""The check of one Elasticsearch cluster: what it is, and what that allows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.clusters.cluster import Cluster, judge
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.status.access import Failure
+from searchaccess.engine.state import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """What a reconciler asks about other clusters."""
+
+    older_with_uuid: Callable[[Cluster, str], str]
+    """Name of an older SearchCluster with the same uuid; empty: none."""
+
+
+async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Peers) -> bool:
+    """Learn what a cluster is, and note it in the session's knowledge.
+
+    Args:
+        session: the connected cluster.
+        wanted: the realm that it should have.
+        recalled: the uuid of the cluster that was connected last, as the status says; empty: none was.
+        peers: what is known of other clusters.
+
+    Returns:
+        Whether something is known now that was not known, or otherwise, so that everything is to be looked at.
+
+    Raises:
+        ExternalError: it could not be asked.
+    """
+    facts = await session.port.facts(wanted)
+    knowledge = session.knowledge
+    pinned = knowledge.uuid or recalled
+    verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
+    before = (knowledge.facts is not None, knowledge.verdict, knowledge.closed)
+    knowledge.facts = facts
+    knowledge.verdict = verdict.gate
+    knowledge.closed = None
+    if verdict.closed:
+        knowledge.closed = Failure(*verdict.closed)
+    elif older := peers.older_with_uuid(session.cluster, facts.uuid):
+        message = f"SearchCluster {older} already manages the Elasticsearch cluster {facts.uuid}"
+        knowledge.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
+    else:
+        knowledge.uuid = facts.uuid
+    if pinned != knowledge.uuid:
+        knowledge.mapping_settled = False
+    return before != (True, knowledge.verdict, knowledge.closed)

@@ -1,0 +1,1 @@
+"""Which replica may write to which SearchCluster."""

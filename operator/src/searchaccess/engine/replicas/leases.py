@@ -1,0 +1,242 @@
+"""Shares out SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
+
+A replica's sign of life is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
+only as long as its own sign of life is younger than others wait before they take what it has.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+import structlog
+
+from searchaccess.core.replicas import CLUSTER, COMMON, MEMBER, Sightings, assign
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.replicas.ownership import NotHolder, Territory
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound
+from searchaccess.ports.leases import Lease, LeasesPort
+
+RENEW_EVERY: Final = 0.8
+"""Seconds."""
+VALID: Final = 2.0
+"""Seconds since the last renewal was asked for within which a replica may write."""
+DURATION: Final = 3.0
+"""Seconds without a sign of life after which others take what a replica has: later, for what is on its way."""
+GAP: Final = 1.5
+"""Seconds between two looks above which others get the whole duration anew."""
+FORGET_AFTER: Final = 60.0
+"""Seconds after which a dead replica's sign of life is deleted."""
+
+StopWorking: TypeAlias = Callable[[str], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class Leases(Territory):
+    """One replica among others.
+
+    Args:
+        port: Leases in Kubernetes.
+        inventory: which SearchClusters there are.
+        clock: tells the time.
+        identity: of this process: no other one ever has it.
+    """
+
+    def __init__(self, port: LeasesPort, inventory: Inventory, clock: Clock, identity: str) -> None:
+        self._port = port
+        self._inventory = inventory
+        self._clock = clock
+        self._me = identity
+        self._key = MEMBER + identity
+        self._own: Lease | None = None
+        """Our sign of life."""
+        self._valid_until = float("-inf")
+        self._held: set[str] = set()
+        self._new: dict[str, float] = {}
+        """Leases that we made, and when they may be ours."""
+        self._sightings = Sightings(DURATION, GAP)
+        self._leaving: set[str] = set()
+        """What is to be given to another, once its reconciler has stopped."""
+        self.is_shared_out = False
+        """Whether every SearchCluster was somebody's at the last turn."""
+        self.stop_working: StopWorking = _nothing
+        """Called with a SearchCluster's name before it is given to another; returns when nothing writes there."""
+
+    # What may be written
+
+    def is_valid(self) -> bool:
+        """Say whether our sign of life is young enough."""
+        return self._clock.monotonic() < self._valid_until
+
+    def holds(self, cluster: str) -> bool:
+        """Say whether a SearchCluster is ours right now."""
+        return self._has(CLUSTER + cluster)
+
+    def holds_common(self) -> bool:
+        """Say whether what is not of one cluster is ours right now."""
+        return self._has(COMMON)
+
+    def _has(self, key: str) -> bool:
+        return key in self._held and key not in self._leaving and self.is_valid()
+
+    def held(self, clusters: set[str]) -> set[str]:
+        """Give the SearchClusters that are ours, whether we may write now or not."""
+        return {name for name in clusters if CLUSTER + name in self._held - self._leaving}
+
+    def expect_holder(self, cluster: str) -> None:
+        """Make sure that a SearchCluster is ours right now.
+
+        Raises:
+            NotHolder: it is not, or it is not sure.
+        """
+        if not self.holds(cluster):
+            raise NotHolder(f"SearchCluster {cluster} is another replica's, or it is not known whose it is")
+
+    def expect_valid(self) -> None:
+        """Make sure that others take this replica for alive.
+
+        Raises:
+            NotHolder: perhaps they do not.
+        """
+        if not self.is_valid():
+            raise NotHolder("the Lease of this replica could not be renewed in time")
+
+    # Turning
+
+    async def run(self) -> None:
+        """Take part until cancelled."""
+        while True:
+            began = self._clock.monotonic()
+            try:
+                async with asyncio.timeout(VALID):
+                    await self.turn()
+            except (ExternalError, TimeoutError) as error:
+                log.warning("cannot renew the lease", error=str(error))
+            await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
+
+    async def turn(self) -> None:
+        """Give a sign of life, look at those of others, and take or give what has changed hands.
+
+        Raises:
+            ExternalError: something could not be done; the next turn goes on.
+        """
+        await self._renew()
+        asked = self._clock.monotonic()
+        leases = {lease.name: lease for lease in await self._port.list()}
+        now = self._clock.monotonic()
+        members = {key.removeprefix(MEMBER): lease for key, lease in leases.items() if key.startswith(MEMBER)}
+        # Whose sign of life somebody deleted may go on to write until it notices.
+        signs = {lease.holder: "" for lease in leases.values() if lease.holder}
+        signs |= {name: lease.version for name, lease in members.items()}
+        alive = self._sightings.look(signs, asked, now) | {self._me}
+        self._lose_what_others_have(leases)
+        shares = assign((CLUSTER + name for name in self._inventory.clusters), alive) | assign([COMMON], alive)
+        self._keep({key for key in self._leaving if shares.get(key) == self._me})
+        await self._give(leases, shares, now + RENEW_EVERY)
+        for key in sorted(shares):
+            if self._clock.monotonic() > now + RENEW_EVERY:
+                # The rest is for the next turn: our own sign of life comes first.
+                break
+            lease = leases.get(key)
+            free = lease is None or lease.holder not in alive - {self._me}
+            if free and shares[key] == self._me and key not in self._held:
+                await self._take(key, lease)
+        self.is_shared_out = all(
+            key in self._held or (key in leases and leases[key].holder in alive - {self._me}) for key in shares
+        )
+        await self._bury(members, now)
+
+    async def _renew(self) -> None:
+        asked = self._clock.monotonic()
+        try:
+            if self._own is None:
+                self._own = await self._port.create(self._key, self._me, DURATION)
+            else:
+                self._own = await self._port.write(self._own, self._me, DURATION)
+        except (Conflict, NotFound):
+            # Somebody took us for dead and cleared up, or the answer to our own write was lost.
+            self._own = next((lease for lease in await self._port.list() if lease.name == self._key), None)
+            raise
+        if self._clock.monotonic() >= self._valid_until and self._held:
+            # Others may have taken it, or be about to: only a write to each Lease says whose it is.
+            log.warning("this replica gave no sign of life for too long", lost=sorted(self._held))
+            self._lose(set(self._held))
+        self._valid_until = asked + VALID
+
+    def _lose_what_others_have(self, leases: dict[str, Lease]) -> None:
+        self._lose({key for key in self._held if key not in leases or leases[key].holder != self._me})
+
+    def _keep(self, keys: set[str]) -> None:
+        """Go on with what could not be given away and is our share again."""
+        self._leaving -= keys
+        if keys:
+            self._inventory.changed.set()
+
+    def _lose(self, keys: set[str]) -> None:
+        self._held -= keys
+        self._leaving -= keys
+        if keys:
+            self._inventory.changed.set()
+
+    async def _take(self, key: str, known: Lease | None) -> None:
+        if known is not None and self._clock.monotonic() < self._new.get(key, 0.0):
+            return
+        try:
+            if known is None:
+                await self._port.create(key, self._me, DURATION)
+            else:
+                await self._port.write(known, self._me, DURATION)
+        except (Conflict, NotFound):
+            return
+        if known is None:
+            # Where somebody deleted it, whoever had it must notice first.
+            self._new[key] = self._clock.monotonic() + DURATION
+        if self.is_valid() and self._clock.monotonic() >= self._new.get(key, 0.0):
+            self._new.pop(key, None)
+            log.info("taken over", lease=key, before=known.holder if known else "")
+            self._held.add(key)
+            self._inventory.changed.set()
+
+    async def _give(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
+        """Give what is another's share, or of no cluster any more; nothing is written there before."""
+        for key in [key for key, lease in leases.items() if lease.holder == self._me and key != self._key]:
+            if shares.get(key) != self._me and self._clock.monotonic() <= until:
+                self._leaving.add(key)
+                self._inventory.changed.set()
+                await self._release(key, leases[key], gone=key not in shares)
+
+    async def _release(self, key: str, lease: Lease, *, gone: bool) -> None:
+        if key.startswith(CLUSTER):
+            await self.stop_working(key.removeprefix(CLUSTER))
+        with suppress(Conflict, NotFound):
+            await (self._port.delete(lease) if gone else self._port.write(lease, "", DURATION))
+        log.info("released", lease=key)
+        self._leaving.discard(key)
+        self._new.pop(key, None)
+        self._lose({key} & self._held)
+
+    async def _bury(self, members: dict[str, Lease], now: float) -> None:
+        for name, lease in members.items():
+            if name != self._me and self._sightings.silent_for(name, now) > FORGET_AFTER:
+                with suppress(Conflict):
+                    await self._port.delete(lease)
+
+    async def leave(self) -> None:
+        """Give all away: others go on at once.
+
+        Raises:
+            ExternalError: something could not be given; others take it when our last sign of life is old.
+        """
+        self._valid_until = float("-inf")
+        for lease in await self._port.list():
+            if lease.holder == self._me and lease.name != self._key:
+                await self._release(lease.name, lease, gone=False)
+        if self._own is not None:
+            await self._port.delete(self._own)
+            self._own = None
+
+
+async def _nothing(_cluster: str) -> None:
+    """Stop nothing."""

@@ -1,0 +1,1 @@
+"""Roles and role mappings of one SearchCluster: observe, plan, apply."""

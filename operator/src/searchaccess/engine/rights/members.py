@@ -1,0 +1,75 @@
+"""Who counts in the role of a principal, and what is to be done about each of them, in one pass."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.decision import Do, Stance, decide
+from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.ownership import Role
+from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.rights.facts import is_lodger, owners_of
+from searchaccess.engine.state import Session, Surroundings
+
+NOT_CONFIRMED: Final = Stance(
+    Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
+)
+
+
+@dataclass(slots=True)
+class Members:
+    """The members of roles, as one pass sees them.
+
+    Args:
+        around: what all reconcilers share.
+        session: the connected cluster.
+    """
+
+    around: Surroundings
+    session: Session
+    held: dict[str, Stance] = field(default_factory=dict)
+    """By uid: who must be left alone in this pass, because our finalizer could not be put in place."""
+    late: set[str] = field(default_factory=set)
+    """The uids of those that came too late for this pass."""
+
+    def records(self, principal: str) -> list[AccessRecord]:
+        """Give the SearchAccesses of a principal."""
+        return self.around.inventory.of_principal(self.session.cluster.name, principal)
+
+    def stance(self, access: Access) -> Stance:
+        """Say what is to be done about a SearchAccess."""
+        knowledge = self.session.knowledge
+        if access.uid in self.held:
+            return self.held[access.uid]
+        return decide(access, knowledge.gate, knowledge.rejection_of(access))
+
+    def member(self, access: Access) -> Member:
+        """Give a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
+        stance = self.stance(access)
+        if stance.do is Do.ENFORCE and not access.has_finalizer:
+            # It came while roles were being read, or might be served only since this pass settled the role mapping.
+            self.late.add(access.uid)
+            self.around.inventory.mark(access.cluster, access.principal)
+            stance = Stance(Do.HOLD, Reason.PENDING)
+        return Member(access, stance)
+
+    def of(self, principal: str, observed: Role | None) -> list[Member]:
+        """Give the SearchAccesses of a principal, and those that may be its own and are not known yet."""
+        # Where all subjects are declared accounts, this costs nothing.
+        owners = owners_of(self.around.operator, observed) if self.around.inventory.subjects else set()
+        members = []
+        for record in self.records(principal):
+            member = self.member(record.access)
+            if member.stance.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
+                # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
+                member = replace(member, stance=NOT_CONFIRMED)
+            members.append(member)
+        present = {member.access.uid for member in members}
+        for uid in owners - present:
+            known = self.around.inventory.accesses.get(uid)
+            if known and is_lodger(known.access, self.session.cluster.name):
+                member = self.member(known.access)
+                leaves = member.stance.do is Do.REMOVE
+                members.append(member if leaves else replace(member, stance=NOT_CONFIRMED))
+        return members

@@ -1,0 +1,129 @@
+"""What a reconciler holds between passes. All of it can be lost: the next pass finds it again."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from searchaccess.api.constants import ANNOTATION_ADOPT
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import Drift
+from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
+from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.exposure import Exposed
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.status.access import Failure
+from searchaccess.decorators.dryrun import Rehearsal
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.replicas.ownership import Territory
+from searchaccess.engine.steps import Steps
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.google import GooglePort
+from searchaccess.ports.kubernetes import KubernetesPort
+from searchaccess.ports.meter import Meter
+from searchaccess.ports.stores import Stores
+
+CHUNK: Final = 1000
+"""Roles in one bulk write."""
+
+NAMES_LIMIT: Final = 3000
+"""Characters of names in one URL; Elasticsearch takes 4,096 in a request line by default. More: read everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all reconcilers share."""
+
+    operator: Operator
+    inventory: Inventory
+    kubernetes: KubernetesPort
+    outbox: Outbox
+    clock: Clock
+    google: GooglePort
+    stores: Stores
+    meter: Meter = field(default_factory=Meter)
+    territory: Territory = field(default_factory=Territory)
+    steps: Steps = field(default_factory=Steps)
+    rehearsal: Rehearsal | None = None
+    """Notes what would be changed, in a run that changes nothing; None: it is done."""
+
+    def may_tell(self, cluster: str) -> bool:
+        """Say whether this replica tells of a SearchCluster and its SearchAccesses."""
+        if cluster in self.inventory.clusters:
+            return self.territory.holds(cluster)
+        return self.territory.holds_common()
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What a reconciler learned about its cluster."""
+
+    facts: ClusterFacts | None = None
+    uuid: str = ""
+    url: str = ""
+    """First of the addresses."""
+    exposed: tuple[Exposed, ...] | None = None
+    """How the connection is not private; None: not looked at yet."""
+    verdict: Gate = OPEN
+    """What the state of the cluster allows."""
+    closed: Failure | None = None
+    """Why nothing may be read or written, as the last check found."""
+    failure: Failure | None = None
+    """What went wrong in the last step."""
+    trouble: Failure | None = None
+    """What keeps some SearchAccesses from being finished; the others are fine."""
+    mapping_settled: bool = False
+    """The role mapping was seen to be right (or is not ours to write) since the last doubt."""
+    mapping_conflict: str = ""
+    mapping_adopted: str = ""
+    """What the role mapping was before this step took it over, as JSON."""
+    mapping_drift: Drift | None = None
+    mapping_late: str = ""
+    """Why the role mapping does not give callers their roles' new names yet; empty: it gives the right ones."""
+    rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    """By uid: generation and request that Elasticsearch refused, and its message."""
+    settled: dict[str, int] = field(default_factory=dict)
+    """By principal, fingerprint of its role as it was when nothing was to be done or told about it."""
+    settled_gate: Gate = OPEN
+    """The gate for which that was so."""
+    ready: set[str] = field(default_factory=set)
+    drifted: set[str] = field(default_factory=set)
+    roles: set[str] = field(default_factory=set)
+    """Names of principals' roles of ours in Elasticsearch."""
+    user_roles: set[str] = field(default_factory=set)
+    """Names of users' roles of ours, as the last full pass found them."""
+    foreign: int = 0
+    """How many roles under our names are not ours, as the last full pass counted."""
+    operations: int = 0
+    """Writes to the security index by us since the last probe."""
+
+    def rejection_of(self, access: Access) -> str:
+        """Say why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or is asked once more."""
+        rejected = self.rejections.get(access.uid)
+        if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
+            del self.rejections[access.uid]
+            rejected = None
+        return rejected[2] if rejected else ""
+
+    @property
+    def gate(self) -> Gate:
+        """What may be done with SearchAccesses."""
+        if not self.mapping_conflict:
+            return self.verdict
+        message = (
+            f"role mapping {self.mapping_conflict} exists and is not managed by this operator; it is not touched. "
+            f"Delete it, or annotate the SearchCluster with {ANNOTATION_ADOPT}: {self.mapping_conflict}"
+        )
+        return replace(self.verdict, grants=False, reason=Reason.OWNERSHIP_CONFLICT, message=message)
+
+
+@dataclass(slots=True)
+class Session:
+    """One connected cluster."""
+
+    cluster: Cluster
+    connection: Connection
+    port: ElasticsearchPort
+    knowledge: Knowledge

@@ -1,0 +1,1 @@
+"""Publishes statuses, events and finalizers."""

@@ -1,0 +1,188 @@
+"""Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
+
+from searchaccess.api.constants import FINALIZER
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import ClusterCounts
+from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.status.access import (
+    AccessFacts,
+    Failure,
+    build_access_status,
+    build_notes,
+    is_drifted,
+    is_ready,
+    merged,
+)
+from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.state import Knowledge, Surroundings
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+BREATH: Final = 100
+"""Principals planned, or SearchAccesses told of, before other tasks may run."""
+
+ProbeState: TypeAlias = Literal["Active", "Unavailable"]
+
+
+def ref_of(access: Access) -> ObjectRef:
+    """Name a SearchAccess."""
+    return ObjectRef(Plural.ACCESSES, access.namespace, access.name, access.uid)
+
+
+def waits(record: AccessRecord) -> bool:
+    """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
+    status = record.status
+    return (
+        bool(record.access.deleted_at)
+        or status.get("observedGeneration") != record.access.generation
+        or not is_ready(status)
+    )
+
+
+class Teller:
+    """Writes what became of SearchAccesses.
+
+    Args:
+        around: what all reconcilers share.
+        knowledge: what the reconciler knows of its cluster; keeps who is ready and who is drifted.
+    """
+
+    def __init__(self, around: Surroundings, knowledge: Knowledge) -> None:
+        self._around = around
+        self._knowledge = knowledge
+
+    def tell(self, facts: AccessFacts) -> None:
+        """Compute a SearchAccess's status, and have it written if it is news."""
+        record = self._around.inventory.accesses.get(facts.access.uid)
+        if record is None or not self._around.may_tell(facts.access.cluster):
+            return
+        previous = record.status
+        status = build_access_status(facts, previous, self._around.clock.now())
+        knowledge, uid = self._knowledge, facts.access.uid
+        (knowledge.ready.add if is_ready(status) else knowledge.ready.discard)(uid)
+        (knowledge.drifted.add if is_drifted(status) else knowledge.drifted.discard)(uid)
+        text = stable_json(status)
+        if text == record.status_json:
+            return
+        notes = build_notes(facts, previous, status)
+        for note in notes:
+            self._around.meter.noted(facts.access.cluster, note.reason)
+        record.status_json = text
+        self._around.outbox.put_status(ref_of(facts.access), text, notes)
+
+    def let_go(self, access: Access) -> None:
+        """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        if not self._around.may_tell(access.cluster):
+            return
+        record = self._around.inventory.accesses.get(access.uid)
+        if record:
+            record.confirmed = True
+        self._knowledge.ready.discard(access.uid)
+        self._knowledge.drifted.discard(access.uid)
+        if access.has_finalizer:
+            after = tuple(item for item in access.finalizers if item != FINALIZER)
+            self._around.outbox.put_finalizers(ref_of(access), access.finalizers, after)
+
+    async def report(
+        self, facts: Iterable[AccessFacts], todo: set[str], stuck: set[str], trouble: Failure | None
+    ) -> None:
+        """Tell what became of SearchAccesses in a pass.
+
+        Args:
+            facts: of each SearchAccess, one for each of its principals.
+            todo: principals with whom the pass did not come to an end: whoever has one of them is not told.
+            stuck: the uids of those that have rights in a role that could not be written.
+            trouble: why it could not.
+        """
+        by_uid: dict[str, list[AccessFacts]] = {}
+        for one in facts:
+            by_uid.setdefault(one.access.uid, []).append(one)
+        for number, parts in enumerate(by_uid.values()):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            one = self._if_late(merged(parts))
+            access = one.access
+            if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
+                continue
+            if access.deleted_at and access.uid in stuck and one.failure is None:
+                one = replace(one, failure=trouble)
+            if access.deleted_at and one.failure is None and not one.finding.conflict:
+                self.let_go(access)
+            else:
+                self.tell(one)
+
+    def _if_late(self, facts: AccessFacts) -> AccessFacts:
+        """Say of what was written that it is not in force, while callers do not get the role."""
+        late = self._knowledge.mapping_late
+        concerned = late and facts.stance.do is Do.ENFORCE and facts.failure is None
+        return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
+
+    def tell_failure(self, records: Iterable[tuple[AccessRecord, Stance]], failure: Failure) -> None:
+        """Say of SearchAccesses that something did not happen."""
+        for record, stance in records:
+            self.tell(AccessFacts(record.access, stance, failure=failure))
+
+
+def cluster_ref(cluster: Cluster) -> ObjectRef:
+    """Name a SearchCluster."""
+    return ObjectRef(Plural.CLUSTERS, "", cluster.name, cluster.uid)
+
+
+def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: ProbeState | None) -> None:
+    """Compute a SearchCluster's status, and have it written if it is news.
+
+    Args:
+        around: what all reconcilers share.
+        knowledge: what its reconciler knows.
+        name: the SearchCluster's name.
+        probe: whether changes are noticed by the probe; None: not known yet.
+    """
+    record = around.inventory.clusters.get(name)
+    if record is None or not around.may_tell(name):
+        return
+    failure = knowledge.closed or knowledge.failure or knowledge.trouble
+    if failure is None and knowledge.mapping_conflict:
+        failure = Failure(Reason.OWNERSHIP_CONFLICT, knowledge.gate.message)
+    if failure is None and knowledge.mapping_late:
+        failure = Failure(Reason.IDENTITY_UNKNOWN, knowledge.mapping_late)
+    report = ClusterReport(
+        cluster=record.cluster,
+        facts=knowledge.facts,
+        failure=failure,
+        licensed=knowledge.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
+        counts=_counts(around, knowledge, name) if knowledge.uuid else None,
+        drift=knowledge.mapping_drift,
+        mapping=around.operator.mapping_name if knowledge.mapping_drift else "",
+        probe=probe,
+        uuid=knowledge.uuid,
+        url=knowledge.url,
+        exposed=knowledge.exposed,
+    )
+    previous = record.status
+    status = build_cluster_status(report, previous, around.clock.now())
+    notes = build_cluster_notes(previous, status, knowledge.mapping_adopted)
+    knowledge.mapping_adopted = ""
+    text = stable_json(status)
+    if text == record.status_json:
+        around.outbox.put_notes(cluster_ref(record.cluster), notes)
+        return
+    record.status_json = text
+    around.outbox.put_status(cluster_ref(record.cluster), text, notes)
+
+
+def _counts(around: Surroundings, knowledge: Knowledge, name: str) -> ClusterCounts:
+    return ClusterCounts(
+        accesses=around.inventory.count(name),
+        ready=len(knowledge.ready),
+        drifted=len(knowledge.drifted),
+        roles=len(knowledge.roles),
+        foreign_roles=knowledge.foreign,
+    )

@@ -1,0 +1,68 @@
+"""SearchAccesses with API keys, and what is seen of them."""
+
+from typing import Any
+
+from searchaccess.core.credentials.payload import held_key
+from searchaccess.ports.stores import Place
+from tests.support.memory_store import MemoryStore
+from tests.support.stage import CLUSTER_KEY, Stage, search_cluster
+from tests.support.world import access, condition_in, grant
+
+HOUR, DAY = 3600, 86400
+PLACE = Place("shop", "orders-elasticsearch")
+STORES = [{"name": "main", "kubernetes": {}}]
+READY = ("True", "InSync")
+
+
+def with_key(name: str = "orders", **more: Any) -> dict[str, Any]:
+    credential = {"store": "main", "name": f"{name}-elasticsearch"} | more.pop("credential", {})
+    spec = {"auth": "ApiKey", "credential": credential} | more
+    return access(name, spec.pop("granted", grant(f"{name}-*")), **spec)
+
+
+def with_password(name: str = "orders", **more: Any) -> dict[str, Any]:
+    return with_key(name, auth="Password", **more)
+
+
+async def begin(stage: Stage, *objects: dict[str, Any]) -> None:
+    stage.apply(search_cluster(secretStores=STORES), *objects)
+    await stage.quiet()
+
+
+async def days_pass(stage: Stage, days: float) -> None:
+    """Let days pass in which nobody looks for changes all the time."""
+    before = stage.cluster()["spec"].get("drift", {})
+    rare = {"probeEvery": "1h", "sweepEvery": "24h"}
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(drift=rare))
+    await stage.sleep(days * DAY)
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(drift=before))
+    await stage.quiet()
+
+
+async def change_is_noticed(stage: Stage) -> None:
+    """Let the next probe see what was changed in Elasticsearch's memory, and what is done about it come to an end."""
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(5)
+    await stage.quiet()
+
+
+def store(stage: Stage) -> MemoryStore:
+    return stage.stores.by_name["main"]
+
+
+def live(stage: Stage) -> list[dict[str, Any]]:
+    return stage.elasticsearch.live_keys()
+
+
+def read(stage: Stage, place: Place = PLACE) -> str:
+    """Give the id of the key that consumers read."""
+    return held_key(store(stage).newest(place) or "")
+
+
+def credential(stage: Stage, name: str = "orders") -> dict[str, Any]:
+    return dict(stage.get(name)["status"].get("credential") or {})
+
+
+def said(stage: Stage, name: str = "orders") -> tuple[str, str]:
+    found = condition_in(stage.get(name), "CredentialReady")
+    return found.get("status", ""), found.get("reason", "")

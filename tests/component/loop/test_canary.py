@@ -1,0 +1,75 @@
+"""Known secret values in a run, and a search for them in everything that could show them."""
+
+import base64
+import gc
+import json
+
+import pytest
+
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.ports.errors import Rejected, Unreachable
+from tests.component.credentials.common import HOUR, PLACE, begin, days_pass, store, with_key
+from tests.support import memory_elasticsearch, memory_store
+from tests.support.leaks import leaks
+from tests.support.memory_store import MemoryStore
+from tests.support.stage import Stage, access_key, on_stage
+
+
+def reprs() -> str:
+    """Give what every object of ours in memory would show of itself."""
+    ours = [thing for thing in gc.get_objects() if str(type(thing).__module__).startswith("searchaccess.")]
+    assert len(ours) > 100, "there are some"
+    return "\n".join(repr(thing) for thing in ours)
+
+
+@pytest.mark.parametrize("auth", ["ApiKey", "Password"])
+@pytest.mark.parametrize("form", ["Json", "Encoded"])
+def test_no_secret_value_is_in_anything_that_shows(auth: str, form: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        stage.stores.by_name["main"] = MemoryStore(stage.faults)
+        await begin(stage, with_key(auth=auth, credential={"format": form}))
+        texts = {"made": reprs()}
+        for number, (side, method) in enumerate(
+            [
+                (memory_store.SIDE, "add"),
+                (memory_store.SIDE, "look"),
+                (memory_elasticsearch.SIDE, "note_key"),
+                (memory_elasticsearch.SIDE, "note_user"),
+                (memory_elasticsearch.SIDE, "replace_roles"),
+            ]
+        ):
+            for error in (Unreachable("away"), Rejected("no")):
+                stage.faults.fail(side, error, method)
+                stage.annotate(access_key("orders"), "searchaccess.dev/rotate-requested-at", f"{number} {error}")
+                await stage.sleep(60)
+                texts[f"{method} {error}"] = reprs()
+                stage.faults.heal(side)
+                await stage.sleep(HOUR)
+        await days_pass(stage, 2)
+        texts |= {
+            "statuses": json.dumps([stage.get("orders"), stage.cluster()]),
+            "events": str(stage.kubernetes.events),
+            "logs": str(stage.logs),
+            "in the end": reprs(),
+        }
+        values = [value for value in store(stage).kept[PLACE].values.values() if value]
+        assert len(values) > 2
+        parts = {"secret-of-key", "password-of-searchaccess", *values}
+        for value in values:
+            document = json.loads(value) if form == "Json" else {"encoded": value}
+            parts |= {document["encoded"], base64.b64decode(document["encoded"]).decode().partition(":")[2]}
+        assert leaks(texts, parts) == []
+
+    play()
+
+
+def test_the_search_finds_what_is_not_sealed() -> None:
+    class Careless(Sealed):
+        __module__ = "searchaccess.careless"
+
+        def __repr__(self) -> str:
+            return self.reveal()
+
+    careless = Careless("a-canary-that-sings")
+    assert leaks({"memory": reprs()}, [careless.reveal()]) != []

@@ -1,0 +1,121 @@
+"""What a run says in the end, and with which exit code."""
+
+from typing import Any
+
+import pytest
+
+from searchaccess.api.reasons import REASON_DOCS, Reason
+from searchaccess.cli.summaries import table_of
+from searchaccess.core.answers.changes import Action, Change
+from searchaccess.core.answers.summary import Exit, Line, Summary, line_of, sorted_lines
+from searchaccess.core.rights.diff import Difference
+
+BEGAN = "2026-01-01T10:00:00Z"
+
+
+def a_line(
+    ready: str, reason: str, name: str = "shop/orders", kind: str = "SearchAccess", message: str = "", **more: Any
+) -> Line:
+    ready_now = {"type": "Ready", "status": ready, "reason": reason, "message": message or f"about {reason}"}
+    return line_of(kind, name, "prod", {"conditions": [ready_now]} | more, BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ([("True", "InSync")], Exit.IN_SYNC),
+        ([], Exit.IN_SYNC),
+        ([("False", "Suspended"), ("True", "InSync")], Exit.IN_SYNC),
+        ([("True", "InSync"), ("False", "ChangesPending")], Exit.PENDING),
+        ([("False", "DriftDetected")], Exit.PENDING),
+        ([("False", "ChangesPending"), ("False", "InvalidSpec"), ("True", "InSync")], Exit.FAILED),
+        ([("Unknown", "ClusterUnreachable")], Exit.FAILED),
+        ([("Unknown", "")], Exit.FAILED),
+    ],
+)
+def test_exit_codes(lines: list[tuple[str, str]], code: Exit) -> None:
+    assert Summary(tuple(a_line(*line) for line in lines)).code == code
+
+
+def test_what_did_not_come_to_its_end_failed() -> None:
+    assert Summary((a_line("True", "InSync"),), unfinished="it was told to stop").code == Exit.FAILED
+
+
+def test_what_was_changed_since_it_began() -> None:
+    assert a_line("True", "InSync", lastSyncTime="2026-01-01T10:00:00Z").changed
+    assert not a_line("True", "InSync", lastSyncTime="2026-01-01T09:59:59Z").changed
+    assert not a_line("True", "InSync").changed
+    assert line_of("SearchAccess", "a", "prod", {}, BEGAN).code == Exit.FAILED, "nothing is known of it"
+
+
+def test_what_went_wrong_comes_last_and_is_counted() -> None:
+    lines = sorted_lines(
+        [
+            a_line("False", "InvalidSpec", "shop/a"),
+            a_line("True", "InSync", "shop/c", lastSyncTime="2026-01-01T10:00:01Z"),
+            a_line("False", "ChangesPending", "shop/b"),
+        ]
+    )
+    summary = Summary(lines, elsewhere=2, unfinished="it was told to stop")
+    assert [line.name for line in lines] == ["shop/c", "shop/b", "shop/a"]
+    text = table_of(summary)
+    assert text.splitlines()[0].split() == ["KIND", "NAME", "CLUSTER", "REASON", "CHANGED", "MESSAGE"]
+    assert text.splitlines()[1].split() == ["ok", "SearchAccess", "shop/c", "prod", "InSync", "yes"]
+    assert text.splitlines()[3].split() == [
+        "FAILED",
+        "SearchAccess",
+        "shop/a",
+        "prod",
+        "InvalidSpec",
+        "about",
+        "InvalidSpec",
+    ]
+    assert "1 of 3 SearchAccesses as declared; 1 changed; 1 with changes pending; 1 failed; " in text
+    assert "2 SearchClusters are another replica's." in text
+    assert text.endswith("NOT FINISHED: it was told to stop.\n")
+    assert summary.to_json()["exitCode"] == 1
+    assert [item["changed"] for item in summary.to_json()["items"]] == [True, False, False]
+
+
+def test_what_failed_is_told_in_full_once_for_all_with_the_next_step() -> None:
+    long = "elasticsearch.yml needs " + "xpack.security.authc.realms.jwt.google.order: 1, " * 9 + "and so on"
+    troubles = [a_line("False", "RealmMismatch", f"shop/{number}", message=long) for number in range(3)]
+    cluster = a_line("False", "RealmMismatch", "prod", kind="SearchCluster", message=long)
+    text = table_of(Summary((a_line("True", "InSync"), *troubles, cluster)))
+    assert text.count(long) == 1
+    told = f"RealmMismatch (shop/0 and 3 more): {long}"
+    assert f"\n\n{told}\n  next: {REASON_DOCS[Reason.REALM_MISMATCH].next_step}\n\n" in text
+    assert "3 failed; 1 SearchCluster failed." in text
+
+
+def test_what_is_only_observed_is_no_trouble() -> None:
+    text = table_of(Summary((a_line("False", "ChangesPending"), a_line("True", "InSync"))))
+    assert text.count("\n\n") == 1
+    assert "SearchCluster failed" not in text
+
+
+def test_of_many_troubles_some_are_told_and_the_others_counted() -> None:
+    lines = [a_line("False", "InvalidSpec", f"shop/{number}", message=f"number {number}!") for number in range(12)]
+    text = table_of(Summary((*lines, a_line("Unknown", ""))))
+    assert "InvalidSpec (shop/9): number 9!" in text
+    assert "(shop/10)" not in text
+    assert "\n3 more troubles: -o json has all of them.\n" in text
+
+
+def test_what_has_no_status_yet_says_so() -> None:
+    text = table_of(Summary((line_of("SearchAccess", "shop/new", "prod", {}, BEGAN),)))
+    assert "\nno status yet (shop/new)\n" in text
+
+
+def test_what_would_be_changed_is_not_as_declared_yet() -> None:
+    difference = Difference(
+        "role/searchaccess.default.shop-web", "indices[orders-*].privileges", want='["read"]', have='["all"]' * 40
+    )
+    change = Change("prod", "role/searchaccess.default.shop-web", Action.CHANGE, (difference,), ("shop/b",))
+    lines = (a_line("True", "InSync"), a_line("True", "InSync", "shop/b", lastSyncTime="2026-01-01T10:00:01Z"))
+    text = table_of(Summary(lines, changes=(change,)))
+    assert text.splitlines()[0].split() == ["KIND", "NAME", "CLUSTER", "REASON", "WOULD", "CHANGE", "MESSAGE"]
+    assert [line.split()[0] for line in text.splitlines()[1:3]] == ["ok", "would"]
+    assert f"  ~ {difference.path}: {difference.have} -> {difference.want}\n" in text
+    assert "1 of 2 SearchAccesses as declared; 1 would change; 0 with changes pending; 0 failed." in text
+    assert "2 of 2 SearchAccesses as declared; 1 changed;" in table_of(Summary(lines))

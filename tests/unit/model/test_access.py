@@ -1,0 +1,176 @@
+"""Reading SearchAccesses, the actions, and what may be done about each."""
+
+from typing import Any
+
+import pytest
+
+from searchaccess.api.reasons import REASON_DOCS, Reason
+from searchaccess.api.searchaccess import Action, ClusterAction, DeletionPolicy, Mode
+from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, letters_of, privileges_of
+from searchaccess.core.policy.decision import OPEN, Do, Gate, decide
+from tests.unit.builders import NOW, a_grant, a_search_access, an_access
+
+CLOSED = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="realm")
+BASIC = Gate(grants=False, reason=Reason.LICENSE_INSUFFICIENT, message="jwt", field_security=False, license="basic")
+NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
+RESTRICTED = [a_grant(where={"term": {"region": "eu"}})]
+INVALID = [a_grant("Upper")]
+
+STANCES: dict[str, tuple[dict[str, Any], Gate, str, Do, Reason | None]] = {
+    "a healthy access is enforced": ({}, OPEN, "", Do.ENFORCE, None),
+    "an observed one is held": ({"mode": "Observe"}, OPEN, "", Do.HOLD, None),
+    "a suspended one is held": ({"suspend": True}, OPEN, "", Do.HOLD, Reason.SUSPENDED),
+    "suspension goes before the gate": ({"suspend": True}, CLOSED, "", Do.HOLD, Reason.SUSPENDED),
+    "an invalid one is held": ({"grants": INVALID}, OPEN, "", Do.HOLD, Reason.INVALID_SPEC),
+    "a closed gate holds": ({}, CLOSED, "", Do.HOLD, Reason.REALM_MISMATCH),
+    "a closed gate holds an observed one": ({"mode": "Observe"}, CLOSED, "", Do.HOLD, Reason.REALM_MISMATCH),
+    "a basic licence holds": ({}, BASIC, "", Do.HOLD, Reason.LICENSE_INSUFFICIENT),
+    "restrictions need their licence": (
+        {"grants": RESTRICTED},
+        NO_FIELD_SECURITY,
+        "",
+        Do.HOLD,
+        Reason.LICENSE_INSUFFICIENT,
+    ),
+    "without restrictions that licence is enough": ({}, NO_FIELD_SECURITY, "", Do.ENFORCE, None),
+    "a refused one is held": ({}, OPEN, "no such privilege", Do.HOLD, Reason.REJECTED),
+    "Delete removes": ({"deleted_at": NOW}, OPEN, "", Do.REMOVE, None),
+    "Orphan releases": ({"deleted_at": NOW, "deletionPolicy": "Orphan"}, OPEN, "", Do.RELEASE, None),
+    "Disable disables": ({"deleted_at": NOW, "deletionPolicy": "Disable"}, OPEN, "", Do.DISABLE, None),
+    "observed, then deleted: nothing changes": ({"deleted_at": NOW, "mode": "Observe"}, OPEN, "", Do.RELEASE, None),
+    "a closed gate does not stop deletion": ({"deleted_at": NOW}, CLOSED, "", Do.REMOVE, None),
+    "suspension does not stop deletion": ({"deleted_at": NOW, "suspend": True}, OPEN, "", Do.REMOVE, None),
+    "an invalid spec does not stop deletion": ({"deleted_at": NOW, "grants": INVALID}, OPEN, "", Do.REMOVE, None),
+    "a refusal does not stop deletion": ({"deleted_at": NOW}, OPEN, "refused", Do.REMOVE, None),
+    "an unreadable spec still says that it is observed": (
+        {"deleted_at": NOW, "mode": "Observe", "clusterCan": "?"},
+        OPEN,
+        "",
+        Do.RELEASE,
+        None,
+    ),
+    "an unreadable spec still says its deletion policy": (
+        {"deleted_at": NOW, "deletionPolicy": "Disable", "clusterCan": "?"},
+        OPEN,
+        "",
+        Do.DISABLE,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "gate", "rejection", "do", "reason"), STANCES.values(), ids=STANCES)
+def test_stance(given: dict[str, Any], gate: Gate, rejection: str, do: Do, reason: Reason | None) -> None:
+    stance = decide(an_access(**given), gate, rejection)
+    assert (stance.do, stance.reason) == (do, reason)
+
+
+ACTION_TABLE: dict[Action, set[str]] = {
+    Action.READ: {"read", "view_index_metadata"},
+    Action.APPEND: {"create_doc"},
+    Action.WRITE: {"create", "index"},
+    Action.DELETE: {"delete"},
+    Action.MONITOR: {"monitor", "view_index_metadata"},
+    Action.MANAGE: {"manage"},
+}
+CAN_DELETE = {"all", "delete", "delete_index", "manage", "write", "maintenance"}
+"""Index privileges with which documents or indices can be deleted (``write`` is Elasticsearch's, not ours)."""
+
+
+@pytest.mark.parametrize("action", Action)
+def test_each_action_stands_for(action: Action) -> None:
+    assert set(privileges_of((action,), ())) == ACTION_TABLE[action]
+
+
+@pytest.mark.parametrize("action", Action)
+def test_only_delete_and_manage_can_delete(action: Action) -> None:
+    can = bool(CAN_DELETE & set(privileges_of((action,), ())))
+    assert can == (action in {Action.DELETE, Action.MANAGE})
+
+
+def test_privileges_are_sorted_and_without_duplicates() -> None:
+    found = privileges_of((Action.MONITOR, Action.READ), ("read", "all"))
+    assert found == ("all", "monitor", "read", "view_index_metadata")
+
+
+def test_no_cluster_action_reads_documents_or_changes_security() -> None:
+    assert set(CLUSTER_ACTIONS) == set(ClusterAction)
+    assert not [name for name in CLUSTER_ACTIONS if "security" in name or "api_key" in name or name == "all"]
+
+
+def test_letters_are_distinct_and_in_order() -> None:
+    assert letters_of(tuple(Action)[::-1], raw=True) == "rawdmM*"
+    assert len({doc.letter for doc in ACTIONS.values()}) == len(Action)
+
+
+INVALID_SPECS: dict[str, tuple[dict[str, Any], str]] = {
+    "an upper case index": ({"grants": [a_grant("Orders")]}, "lower case"),
+    "a broken regular expression": ({"grants": [a_grant("/[/")]}, "spec.grants[0].indices"),
+    "no grant at all": ({"grants": []}, "at least one grant"),
+    "a grant that allows nothing": ({"grants": [a_grant(can=[])]}, "can"),
+    "an unknown action": ({"grants": [a_grant(can=["fly"])]}, "spec.grants.0.can.0"),
+    "an unknown key": ({"grant": []}, "spec.grant"),
+    "a privilege that is none": ({"grants": [a_grant(privileges=["Read All"])]}, "not the name of a privilege"),
+    "a person's address": ({"service_account": "me@example.com"}, "serviceAccount"),
+    "a wildcard for a service account": ({"service_account": "*@acme.iam.gserviceaccount.com"}, "serviceAccount"),
+    "fields without read": ({"grants": [a_grant(can=["append"], fields={"include": ["a"]})]}, "read"),
+    "where without read": ({"grants": [a_grant(can=["append"], where={"term": {"a": 1}})]}, "read"),
+    "where with two queries": ({"grants": [a_grant(where={"term": {}, "terms": {}})]}, "where"),
+    "an unknown mode": ({"mode": "Maybe"}, "spec.mode"),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), INVALID_SPECS.values(), ids=INVALID_SPECS)
+def test_a_bad_spec_is_named_and_grants_nothing(given: dict[str, Any], message: str) -> None:
+    access = an_access(**given)
+    assert message in access.invalid
+    assert access.share.entries == ()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [None, "text", [], {}, {"subject": []}, {"subject": {"serviceAccount": 5}}, {"deletionPolicy": [], "cluster": 7}],
+    ids=repr,
+)
+def test_any_spec_can_be_read(spec: Any) -> None:
+    access = access_from_object(a_search_access() | {"spec": spec})
+    assert access.invalid
+    assert access.principal == ""
+    assert (access.mode, access.deletion_policy) == (Mode.ENFORCE, DeletionPolicy.DELETE)
+
+
+SUMMARIES: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "one grant": ([a_grant("orders-*", can=["read", "write"])], "rw orders-*"),
+    "more indices": ([a_grant("a", "b"), a_grant("c")], "r a +2"),
+    "raw privileges": ([a_grant("a", can=[], privileges=["all"])], "* a"),
+}
+
+
+@pytest.mark.parametrize(("grants", "text"), SUMMARIES.values(), ids=SUMMARIES)
+def test_summary(grants: list[dict[str, Any]], text: str) -> None:
+    assert an_access(grants=grants).summary == text
+
+
+def test_summary_of_cluster_privileges_alone() -> None:
+    assert an_access(grants=[], clusterCan=["monitor"]).summary == "cluster"
+
+
+def test_the_hash_is_of_the_rights_alone() -> None:
+    one = an_access("a", grants=[a_grant("a", "b", can=["write", "read"]), a_grant("c")], generation=1)
+    same = an_access("b", grants=[a_grant("c"), a_grant("b", "a", "a", can=["read", "write"])], generation=9)
+    other = an_access("a", grants=[a_grant("a", "b", can=["read"]), a_grant("c")])
+    assert one.share.hash == same.share.hash != other.share.hash
+    assert one.share.same_as(same.share)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_is_documented(reason: Reason) -> None:
+    doc = reason.doc
+    assert doc.meaning.endswith(".")
+    assert doc.next_step.endswith(".")
+    assert doc.who
+
+
+def test_no_documentation_without_a_reason() -> None:
+    assert set(REASON_DOCS) == set(Reason)
