@@ -20,11 +20,11 @@ from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.rights.mapping import build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.decorators.dryrun import Rehearsal, RehearsedConnections
+from searchaccess.decorators.dryrun import DryRun, DryRunConnections
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
-from searchaccess.engine.state import Surroundings
+from searchaccess.engine.state import Context
 from searchaccess.operator.connecting import find_connection
 from searchaccess.operator.observing import observed
 from searchaccess.ports.elasticsearch import ElasticsearchPort
@@ -125,8 +125,8 @@ class Stage:
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
-        around = Surroundings(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
-        host = Host(around, self)
+        context = Context(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
+        host = Host(context, self)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
 
@@ -157,17 +157,17 @@ class Stage:
         self.restarts += 1
         self.start()
 
-    async def rehearse(self, *manifests: dict[str, Any]) -> tuple[Change, ...]:
+    async def dry_run(self, *manifests: dict[str, Any]) -> tuple[Change, ...]:
         """Say what a run that changes nothing would change; the operator is not to run meanwhile."""
         assert self.process is None
         before = len(self.faults.writes)
-        rehearsal, inventory = Rehearsal(), Inventory()
+        dry_run, inventory = DryRun(), Inventory()
         kubernetes = observed(self.kubernetes, manifests)
         outbox = Outbox(kubernetes, inventory)
-        around = Surroundings(
-            OPERATOR, inventory, kubernetes, outbox, self.clock, self.google, self.stores, rehearsal=rehearsal
+        context = Context(
+            OPERATOR, inventory, kubernetes, outbox, self.clock, self.google, self.stores, dry_run=dry_run
         )
-        host = Host(around, RehearsedConnections(self, rehearsal))
+        host = Host(context, DryRunConnections(self, dry_run))
         running = asyncio.create_task(self._run(host))
         await asyncio.wait([running], timeout=QUIET)
         assert not host.is_busy()
@@ -175,7 +175,7 @@ class Stage:
         with suppress(asyncio.CancelledError):
             await running
         assert self.faults.writes[before:] == []
-        return rehearsal.changes
+        return dry_run.changes
 
     async def find(self, spec: SearchClusterSpec) -> Connection:
         """Read what is needed to connect: the stage is its own connector."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.recollection import Seen
 from tests.unit.builders import NOW, ROLE, a_grant, an_access, an_entry
@@ -21,7 +21,7 @@ def writer(name: str = "writer", **more: Any) -> Access:
 def applied(*accesses: Access) -> tuple[World, dict[str, Seen]]:
     """Give the world after a pass over enforced accesses, and what their statuses say."""
     world = World()
-    world.run([Member(access, Stance(Do.ENFORCE)) for access in accesses])
+    world.run([Member(access, AccessDecision(Do.ENFORCE)) for access in accesses])
     return world, {access.uid: Seen(ROLE, access.share.hash) for access in accesses}
 
 

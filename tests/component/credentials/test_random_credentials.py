@@ -17,7 +17,7 @@ from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.workload import SecretUse
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job
-from searchaccess.engine.state import Knowledge, Session
+from searchaccess.engine.state import ClusterState, Session
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
 from searchaccess.ports.stores import Place
 from tests.support import memory_elasticsearch, memory_google, memory_store
@@ -74,7 +74,7 @@ class Histories(RuleBasedStateMachine):
         """The revision that has it."""
         cluster: Any = None
         connection: Any = None
-        self.session = Session(cluster, connection, self.elasticsearch, Knowledge())
+        self.session = Session(cluster, connection, self.elasticsearch, ClusterState())
         self.wish = Wish(UID, rights("orders-*"), ROTATE, OVERLAP, GRACE, waits_for_users=True)
         self.looked_at = self.time
         self.requests = 0
@@ -94,7 +94,7 @@ class Histories(RuleBasedStateMachine):
 
     async def _pass(self, *, withdraw: bool = False) -> None:
         credentials = Credentials(OPERATOR, self.elasticsearch, self.google, lambda: self.time)
-        self.session.knowledge.user_roles = user_roles(OPERATOR, self.elasticsearch.roles_now)
+        self.session.state.user_roles = user_roles(OPERATOR, self.elasticsearch.roles_now)
         everything = Issued(OPERATOR)  # another one each time, as after a start
         keys = (await everything.read(self.session, (), everything=True)).get(UID, [])
         if withdraw:

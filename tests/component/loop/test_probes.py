@@ -56,5 +56,5 @@ async def test_live_while_looks_come_to_an_end(stage: Stage) -> None:
         del cluster
         return stage.clock.monotonic() - 1
 
-    reconciler._around.meter.answered = just_now  # type: ignore[method-assign]
+    reconciler._context.meter.answered = just_now  # type: ignore[method-assign]
     assert host.stuck() == "", "it is slow, but goes on"

@@ -99,12 +99,12 @@ def test_it_says_what_the_operator_then_does(first: list[tuple[Any, ...]], then:
         for step in then:
             act(stage, step)
         before, mapped = roles_of(stage.elasticsearch), copy.deepcopy(stage.elasticsearch.mappings_now)
-        said = await stage.rehearse()
+        said = await stage.dry_run()
         stage.start()
         await stage.quiet()
         await stage.stop()
         assert set(said) == what_became(stage.elasticsearch, before, mapped)
-        assert await stage.rehearse() == (), "after it, nothing is left to do"
+        assert await stage.dry_run() == (), "after it, nothing is left to do"
 
     run_virtually(play())
 
@@ -117,7 +117,7 @@ def words(changes: tuple[Change, ...]) -> list[tuple[str, Action, list[str]]]:
 async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     await stage.stop()
     stage.apply(search_cluster(secretStores=STORES), with_key(), with_password("more"))
-    first = await stage.rehearse()
+    first = await stage.dry_run()
     assert [(name, action) for name, action, _ in words(first)] == [
         ("credential/shop/more", Action.CREATE), ("credential/shop/orders", Action.CREATE)
     ]  # fmt: skip
@@ -125,13 +125,13 @@ async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     stage.start()
     await begin(stage)
     await stage.stop()
-    assert await stage.rehearse() == ()
+    assert await stage.dry_run() == ()
 
     key = credential(stage)["keyId"]
     stage.elasticsearch.keys_now[key]["invalidated"] = True
     await asyncio.sleep(10)
     stage.delete("more")
-    told = {item.object: item.action for item in await stage.rehearse()}
+    told = {item.object: item.action for item in await stage.dry_run()}
     assert told == {"credential/shop/orders": Action.CREATE, "credential/shop/more": Action.DELETE}
     stage.start()
     await stage.quiet()
@@ -139,7 +139,7 @@ async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     await days_pass(stage, 20)
     await stage.stop()
     await asyncio.sleep(10.5 * DAY)
-    assert "credential/shop/orders" in {item.object for item in await stage.rehearse()}, "it is time for another one"
+    assert "credential/shop/orders" in {item.object for item in await stage.dry_run()}, "it is time for another one"
     stage.start()
 
 
@@ -148,11 +148,11 @@ async def test_a_manifest_takes_the_place_of_what_is_there(stage: Stage) -> None
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     await stage.stop()
-    [change] = await stage.rehearse(access("orders", grant("orders-*", can=["write"])))
+    [change] = await stage.dry_run(access("orders", grant("orders-*", can=["write"])))
     assert (change.action, [item.path for item in change.differences]) == (
         Action.CHANGE, ["indices[orders-*].privileges"]
     )  # fmt: skip
-    [change] = await stage.rehearse(access("new", grant("new-*")))
+    [change] = await stage.dry_run(access("new", grant("new-*")))
     assert (change.action, change.owners) == (Action.CREATE, ("shop/new",))
-    assert await stage.rehearse(access("orders", grant("orders-*"))) == ()
+    assert await stage.dry_run(access("orders", grant("orders-*"))) == ()
     stage.start()

@@ -62,8 +62,8 @@ STANCES: dict[str, tuple[dict[str, Any], Gate, str, Do, Reason | None]] = {
 
 @pytest.mark.parametrize(("given", "gate", "rejection", "do", "reason"), STANCES.values(), ids=STANCES)
 def test_stance(given: dict[str, Any], gate: Gate, rejection: str, do: Do, reason: Reason | None) -> None:
-    stance = decide(an_access(**given), gate, rejection)
-    assert (stance.do, stance.reason) == (do, reason)
+    decision = decide(an_access(**given), gate, rejection)
+    assert (decision.do, decision.reason) == (do, reason)
 
 
 ACTION_TABLE: dict[Action, set[str]] = {

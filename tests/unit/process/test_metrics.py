@@ -12,7 +12,7 @@ from searchaccess.core.model.access import access_from_object
 from searchaccess.decorators.measured import measured
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
-from searchaccess.engine.replicas.ownership import Territory
+from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.operator.metrics import LABELS, Declared, Metrics
 from searchaccess.ports.errors import Throttled
 from tests.support.stage import search_cluster
@@ -99,7 +99,7 @@ def declared() -> tuple[Metrics, Inventory]:
     reconciler = SimpleNamespace(looked_at=float("-inf"))
     host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
     outbox: Any = SimpleNamespace(pending=7)
-    metrics.registry.register(Declared(inventory, outbox, host, Territory()))
+    metrics.registry.register(Declared(inventory, outbox, host, Ownership()))
     return metrics, inventory
 
 

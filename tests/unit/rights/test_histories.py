@@ -210,7 +210,7 @@ class Histories(RuleBasedStateMachine):
         ours = role is not None and OPERATOR.owns(role.metadata)
         metadata = metadata_from_json(role.metadata) if role is not None and ours else RoleMetadata()
         owners = {record.name for record in metadata.records}
-        if members and all(member.stance.do is Do.HOLD for member in members) and owners <= set(self.live):
+        if members and all(member.decision.do is Do.HOLD for member in members) and owners <= set(self.live):
             assert not written, "hands off: all are held"
         if ours:
             self._check_rights(members, before, owners, seen)
@@ -218,9 +218,9 @@ class Histories(RuleBasedStateMachine):
             assert self.world.entries == rights, "hands off: foreign"
         for member in members:
             finding = plan.findings[member.access.uid]
-            if member.stance.do is Do.ENFORCE and not finding.conflict:
+            if member.decision.do is Do.ENFORCE and not finding.conflict:
                 assert written or not finding.differences, "differences without a change would stay for ever"
-            if member.stance.do is Do.RELEASE:
+            if member.decision.do is Do.RELEASE:
                 self.released.add(self.live[member.access.name].tag)
             if not interrupted:
                 self._report(member, finding, applied=written)
@@ -236,9 +236,9 @@ class Histories(RuleBasedStateMachine):
             tag = self.live[access.name].tag
             if access.uid in unclear and (access.uid not in seen or len(unclear) > 1):
                 continue
-            if member.stance.do in {Do.HOLD, Do.RELEASE}:
+            if member.decision.do in {Do.HOLD, Do.RELEASE}:
                 assert self._own(tag) == before[tag], "held and released entries are as they were"
-            if member.stance.do in {Do.REMOVE, Do.DISABLE}:
+            if member.decision.do in {Do.REMOVE, Do.DISABLE}:
                 assert not self._own(tag), "removed ones have nothing"
         for tag in self.released:
             assert self._own(tag) == before[tag], "released entries stay"
@@ -251,9 +251,9 @@ class Histories(RuleBasedStateMachine):
             return
         facts = AccessFacts(
             access=member.access,
-            stance=member.stance,
+            decision=member.decision,
             finding=finding,
-            applied=applied and member.stance.do is Do.ENFORCE and bool(finding.differences),
+            applied=applied and member.decision.do is Do.ENFORCE and bool(finding.differences),
             role=ROLE,
             mapping=OPERATOR.mapping_name,
             cluster_uuid=UUID,
@@ -271,7 +271,7 @@ class Histories(RuleBasedStateMachine):
         role = self.world.role
         if role is not None and not OPERATOR.owns(role.metadata):
             return
-        enforced = [member.access for member in members if member.stance.do is Do.ENFORCE]
+        enforced = [member.access for member in members if member.decision.do is Do.ENFORCE]
         for access in enforced:
             finding = plan.findings[access.uid]
             assert not finding.differences
@@ -289,7 +289,7 @@ class Histories(RuleBasedStateMachine):
             assert not role.body.entries, "without members a role of ours is at most a note"
 
     def _somebody_holds(self, members: list[Member]) -> bool:
-        return bool(self.released) or any(member.stance.do is Do.HOLD for member in members)
+        return bool(self.released) or any(member.decision.do is Do.HOLD for member in members)
 
 
 Histories.TestCase.settings = settings(

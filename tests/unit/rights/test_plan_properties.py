@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import metadata_from_json
 from searchaccess.core.rights.recollection import Seen
@@ -28,7 +28,7 @@ metadata_values = st.recursive(
 damaged_metadata = st.dictionaries(
     st.sampled_from(["owners", "released", "disabled", "principal", "spec_hash", "surprise"]), metadata_values
 )
-stances = st.sampled_from(list(Do)).map(Stance)
+stances = st.sampled_from(list(Do)).map(AccessDecision)
 
 
 @given(pairs)
@@ -56,27 +56,27 @@ def test_any_role_of_ours_is_planned_alike_in_any_order_and_settles(
     accesses: tuple[Access, ...],
     body: RoleBody,
     metadata: dict[str, Any],
-    does: list[Stance],
+    does: list[AccessDecision],
     data: st.DataObject,
 ) -> None:
-    members = [Member(access, stance) for access, stance in zip(accesses, does, strict=True)]
+    members = [Member(access, decision) for access, decision in zip(accesses, does, strict=True)]
     seen = {access.uid: Seen(ROLE, access.share.hash) for access in accesses if data.draw(st.booleans())}
     world = World(a_role(body, metadata=our_metadata(**metadata)).to_json())
     assert world.plan(members, seen) == world.plan(members[::-1], seen)
     world.run(members, seen)
-    staying = [member for member in members if member.stance.do in {Do.ENFORCE, Do.HOLD}]
+    staying = [member for member in members if member.decision.do in {Do.ENFORCE, Do.HOLD}]
     plan = world.plan(staying, seen)
     assert not plan.changes
     for member in staying:
-        if member.stance.do is Do.ENFORCE:
+        if member.decision.do is Do.ENFORCE:
             assert not plan.findings[member.access.uid].differences
 
 
 @given(pairs, strategies.bodies, damaged_metadata, st.lists(stances, min_size=2, max_size=2))
 def test_a_foreign_role_is_never_changed_unless_adopted(
-    accesses: tuple[Access, ...], body: RoleBody, metadata: dict[str, Any], does: list[Stance]
+    accesses: tuple[Access, ...], body: RoleBody, metadata: dict[str, Any], does: list[AccessDecision]
 ) -> None:
-    members = [Member(access, stance) for access, stance in zip(accesses, does, strict=True)]
+    members = [Member(access, decision) for access, decision in zip(accesses, does, strict=True)]
     assert not World(a_role(body, metadata=metadata).to_json()).plan(members).changes
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import DRIFT_ITEMS_LIMIT, MESSAGE_LIMIT, condition_of
-from searchaccess.core.policy.decision import OPEN, Do, Gate, Stance, decide
+from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, Gate, decide
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
@@ -41,7 +41,7 @@ def about(finding: Finding = Finding(), gate: Gate = OPEN, **more: Any) -> Acces
     access = an_access(**more)
     return AccessFacts(
         access=access,
-        stance=decide(access, gate, rejection),
+        decision=decide(access, gate, rejection),
         finding=finding,
         role=ROLE,
         mapping=OPERATOR.mapping_name,
@@ -279,4 +279,4 @@ def test_ready_and_drifted_are_read_from_a_status() -> None:
     assert is_ready(build_access_status(about(), None, NOW))
     assert not is_ready(None)
     assert not is_drifted({})
-    assert Stance(Do.HOLD).reports
+    assert AccessDecision(Do.HOLD).reports

@@ -28,7 +28,7 @@ def refuse() -> None:
     raise NothingIsWritten("this run changes nothing")
 
 
-class Rehearsal:
+class DryRun:
     """What would be changed."""
 
     def __init__(self) -> None:
@@ -53,19 +53,19 @@ class Rehearsal:
             self._changes[cluster, target] = change
 
 
-class RehearsedElasticsearch:
+class DryRunElasticsearch:
     """A cluster that is read, and seems to take what is written.
 
     Args:
         real: the cluster.
         cluster: the SearchCluster's name.
-        rehearsal: notes what would be written.
+        dry_run: notes what would be written.
     """
 
-    def __init__(self, real: ElasticsearchPort, cluster: str, rehearsal: Rehearsal) -> None:
+    def __init__(self, real: ElasticsearchPort, cluster: str, dry_run: DryRun) -> None:
         self._real = real
         self._cluster = cluster
-        self._rehearsal = rehearsal
+        self._dry_run = dry_run
         self._roles: dict[str, Role | None] = {}
         self._mappings: dict[str, RoleMapping | None] = {}
         """By name, as they would be by now; None: gone."""
@@ -110,7 +110,7 @@ class RehearsedElasticsearch:
         self._roles |= roles
         for name, after in roles.items():
             change = change_of_role(self._cluster, name, self._real_roles.get(name), after)
-            self._rehearsal.note(self._cluster, f"role/{name}", change)
+            self._dry_run.note(self._cluster, f"role/{name}", change)
         return Written(changed=set(roles))
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
@@ -124,7 +124,7 @@ class RehearsedElasticsearch:
     def _take_mapping(self, name: str, after: RoleMapping | None) -> None:
         self._mappings[name] = after
         change = change_of_mapping(self._cluster, name, self._real_mappings.get(name), after)
-        self._rehearsal.note(self._cluster, f"role_mapping/{name}", change)
+        self._dry_run.note(self._cluster, f"role_mapping/{name}", change)
 
 
 def _covered(
@@ -138,17 +138,17 @@ def _covered(
     }
 
 
-class RehearsedConnections:
+class DryRunConnections:
     """Connections to clusters that are only read.
 
     Args:
         real: opens connections.
-        rehearsal: notes what would be written.
+        dry_run: notes what would be written.
     """
 
-    def __init__(self, real: Connector, rehearsal: Rehearsal) -> None:
+    def __init__(self, real: Connector, dry_run: DryRun) -> None:
         self._real = real
-        self._rehearsal = rehearsal
+        self._dry_run = dry_run
 
     async def resolve(self, host: str) -> tuple[str, ...]:
         """Look a host name up, as the client will."""
@@ -161,4 +161,4 @@ class RehearsedConnections:
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection."""
         real = await self._real.open(connection, cluster)
-        return cast("ElasticsearchPort", RehearsedElasticsearch(real, cluster, self._rehearsal))
+        return cast("ElasticsearchPort", DryRunElasticsearch(real, cluster, self._dry_run))

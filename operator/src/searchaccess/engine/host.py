@@ -18,8 +18,8 @@ from searchaccess.engine.identities.follow import Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.loop.check import Peers
 from searchaccess.engine.loop.reconciler import Reconciler
-from searchaccess.engine.state import Knowledge, Surroundings
-from searchaccess.engine.status.publish import Teller
+from searchaccess.engine.state import ClusterState, Context
+from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
@@ -50,7 +50,7 @@ class Host:
     """All reconcilers of one process.
 
     Args:
-        around: what they share.
+        context: what they share.
         connector: opens connections to clusters.
         list_every: seconds between full lists.
         take_part: shares clusters out with other replicas until cancelled; None: there are none.
@@ -59,7 +59,7 @@ class Host:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: Context,
         connector: Connector,
         list_every: float = LIST_EVERY,
         take_part: Callable[[], Coroutine[Any, Any, None]] | None = None,
@@ -67,7 +67,7 @@ class Host:
     ) -> None:
         self._only = frozenset(only)
         self._take_part = take_part
-        self._around = around
+        self._context = context
         self._connector = connector
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
@@ -75,7 +75,7 @@ class Host:
         self._watching = False
         self._winding_down = False
         self._listed_at = 0.0
-        self._labels = NamespaceLabels(around.inventory, around.kubernetes)
+        self._labels = NamespaceLabels(context.inventory, context.kubernetes)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
 
@@ -84,12 +84,12 @@ class Host:
         await self._first_list()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._around.outbox.run())
+                group.create_task(self._context.outbox.run())
                 group.create_task(self._list_again())
                 if self._take_part:
                     group.create_task(self._take_part())
                 group.create_task(self._labels.run())
-                group.create_task(Identities(self._around.inventory, self._around.google, self._around.clock).run())
+                group.create_task(Identities(self._context.inventory, self._context.google, self._context.clock).run())
                 self._start_missing(group)
                 self.listed.set()
                 group.create_task(self._supervise(group))
@@ -120,24 +120,24 @@ class Host:
             return "the API server has not been listed yet"
         if not self._watching:
             return "the API server is not watched yet"
-        late = self._around.clock.monotonic() - self._listed_at
+        late = self._context.clock.monotonic() - self._listed_at
         if late > MOST_MISSED * self._list_every:
             return f"the API server could not be listed for {late:.0f} s"
         return ""
 
     def stuck(self) -> str:
         """Say what makes no progress although it should; empty: nothing."""
-        now = self._around.clock.monotonic()
+        now = self._context.clock.monotonic()
         for name, reconciler in self.reconcilers().items():
             if reconciler.busy_since is not None and now - reconciler.busy_since > STUCK_AFTER:
-                quiet = now - max(reconciler.busy_since, self._around.meter.answered(name))
+                quiet = now - max(reconciler.busy_since, self._context.meter.answered(name))
                 if quiet > STUCK_AFTER:
                     return f"SearchCluster {name}: nothing was answered for {quiet:.0f} s"
         return ""
 
     async def wind_down(self) -> None:
         """Begin nothing more that is not to be cut off, and wait a little for what was begun and for statuses."""
-        await self._around.steps.close(STEP_WITHIN)
+        await self._context.steps.close(STEP_WITHIN)
         self._winding_down = True
         tasks = [running.task for running in self._running.values()]
         for task in tasks:
@@ -147,7 +147,7 @@ class Host:
             await asyncio.wait(tasks, timeout=STATUSES_WITHIN)
         with suppress(TimeoutError):
             async with asyncio.timeout(STATUSES_WITHIN):
-                await self._around.outbox.drained()
+                await self._context.outbox.drained()
 
     async def _first_list(self) -> None:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
@@ -167,19 +167,19 @@ class Host:
             log.warning("cannot list namespaces", error=error.message)
 
     async def _list(self) -> None:
-        inventory = self._around.inventory
+        inventory = self._context.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._see_all(Plural.CLUSTERS, inventory.see_cluster), clusters)
         accesses = frozenset(inventory.accesses)
         inventory.keep_accesses(await self._see_all(Plural.ACCESSES, inventory.see_access), accesses)
-        self._listed_at = self._around.clock.monotonic()
+        self._listed_at = self._context.clock.monotonic()
 
     async def _see_all(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
         """Take in a list page by page, so that it is never in memory as a whole; give the uids in it."""
         present: set[str] = set()
         following = ""
         while True:
-            page = await self._around.kubernetes.list_page(plural, following)
+            page = await self._context.kubernetes.list_page(plural, following)
             for raw in page.items:
                 present.add(raw["metadata"]["uid"])
                 see(raw)
@@ -201,24 +201,24 @@ class Host:
 
     async def _supervise(self, group: asyncio.TaskGroup) -> None:
         """Start and stop reconcilers as SearchClusters come and go."""
-        inventory = self._around.inventory
+        inventory = self._context.inventory
         while True:
             inventory.changed.clear()
             self._start_missing(group)
             for name in [name for name, running in self._running.items() if running.task.done()]:
                 del self._running[name]
-                self._around.meter.forget(name)
+                self._context.meter.forget(name)
             for name in self._running:
                 if name in inventory.clusters and not self._is_ours(name):
                     self._leave(name)
-            if self._around.territory.holds_common():
-                self._tell_homeless()
+            if self._context.ownership.holds_common():
+                self._publish_without_cluster()
             await inventory.changed.wait()
 
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
-        for name in self._around.inventory.clusters if not self._winding_down else ():
+        for name in self._context.inventory.clusters if not self._winding_down else ():
             if name not in self._running and self._is_ours(name):
-                reconciler = Reconciler(name, self._around, self._connector, Peers(self._older_with_uuid))
+                reconciler = Reconciler(name, self._context, self._connector, Peers(self._older_with_uuid))
                 task = group.create_task(self._keep_running(name, reconciler))
                 self._running[name] = _Running(reconciler, task)
 
@@ -233,17 +233,17 @@ class Host:
                     log.exception("reconciler failed", cluster=name)
                     await asyncio.sleep(backoff.next())
         finally:
-            self._around.inventory.changed.set()
+            self._context.inventory.changed.set()
 
     def _is_ours(self, name: str) -> bool:
-        wanted = {name} & self._around.inventory.clusters.keys()
-        return bool(self._around.territory.held(wanted & self._only if self._only else wanted))
+        wanted = {name} & self._context.inventory.clusters.keys()
+        return bool(self._context.ownership.held(wanted & self._only if self._only else wanted))
 
     def is_busy(self) -> bool:
         """Say whether there is something to look at, or to write, that is not waiting for a next try."""
-        inventory = self._around.inventory
+        inventory = self._context.inventory
         ours = {name for name in inventory.clusters if self._is_ours(name)}
-        if not ours <= self._running.keys() or self._around.outbox.pending:
+        if not ours <= self._running.keys() or self._context.outbox.pending:
             return True
         for name in ours:
             reconciler = self._running[name].reconciler
@@ -255,16 +255,16 @@ class Host:
 
     def _unknown(self, cluster: str) -> bool:
         """Say whether something is not known yet of a cluster's SearchAccesses that is about to be."""
-        accesses = (record.access for record in self._around.inventory.of_cluster(cluster))
+        accesses = (record.access for record in self._context.inventory.of_cluster(cluster))
         return any(access.identity is not None and access.identity.state is State.RECALLED for access in accesses)
 
     def _leave(self, name: str) -> None:
         """Stop to look after a SearchCluster that is another replica's, and write nothing more about it."""
-        inventory = self._around.inventory
+        inventory = self._context.inventory
         uids = {record.access.uid for record in inventory.of_cluster(name)}
         if name in inventory.clusters:
             uids.add(inventory.clusters[name].cluster.uid)
-        self._around.outbox.drop(uids)
+        self._context.outbox.drop(uids)
         self._running[name].task.cancel()
 
     async def stop_working(self, name: str) -> None:
@@ -276,22 +276,22 @@ class Host:
         await asyncio.wait({running.task})
 
     def _older_with_uuid(self, cluster: Cluster, uuid: str) -> str:
-        for name, record in self._around.inventory.clusters.items():
+        for name, record in self._context.inventory.clusters.items():
             if name == cluster.name:
                 continue
             running = self._running.get(name)
             # After a restart the younger one may be the first to look, or another replica has it: the status knows.
-            if uuid != ((running.reconciler.knowledge.uuid if running else "") or record.status.get("uuid")):
+            if uuid != ((running.reconciler.state.uuid if running else "") or record.status.get("uuid")):
                 continue
             if (record.cluster.created_at, name) < (cluster.created_at, cluster.name):
                 return name
         return ""
 
-    def _tell_homeless(self) -> None:
+    def _publish_without_cluster(self) -> None:
         """Tell SearchAccesses whose SearchCluster does not exist."""
-        inventory = self._around.inventory
+        inventory = self._context.inventory
         uuids = {record.status.get("uuid") for record in inventory.clusters.values()}
-        teller = Teller(self._around, Knowledge())
+        publisher = StatusPublisher(self._context, ClusterState())
         for record in list(inventory.accesses.values()):
             access = record.access
             if access.cluster in inventory.clusters:
@@ -299,10 +299,10 @@ class Host:
             had = record.status.get("elasticsearch")
             if access.deleted_at and (not had or had.get("clusterUuid") in uuids):
                 # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
-                teller.let_go(access)
+                publisher.release(access)
                 continue
             failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
-            teller.tell(AccessFacts(access, decide(access, OPEN), failure=failure))
+            publisher.tell(AccessFacts(access, decide(access, OPEN), failure=failure))
 
 
 async def run_until_stopped(host: Host, stop: asyncio.Event) -> None:

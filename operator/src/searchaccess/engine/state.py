@@ -13,10 +13,10 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
-from searchaccess.decorators.dryrun import Rehearsal
+from searchaccess.decorators.dryrun import DryRun
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
-from searchaccess.engine.replicas.ownership import Territory
+from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
@@ -33,7 +33,7 @@ NAMES_LIMIT: Final = 3000
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Context:
     """What all reconcilers share."""
 
     operator: Operator
@@ -44,20 +44,32 @@ class Surroundings:
     google: GooglePort
     stores: Stores
     meter: Meter = field(default_factory=Meter)
-    territory: Territory = field(default_factory=Territory)
+    ownership: Ownership = field(default_factory=Ownership)
     steps: Steps = field(default_factory=Steps)
-    rehearsal: Rehearsal | None = None
+    dry_run: DryRun | None = None
     """Notes what would be changed, in a run that changes nothing; None: it is done."""
 
-    def may_tell(self, cluster: str) -> bool:
+    def may_publish(self, cluster: str) -> bool:
         """Say whether this replica tells of a SearchCluster and its SearchAccesses."""
         if cluster in self.inventory.clusters:
-            return self.territory.holds(cluster)
-        return self.territory.holds_common()
+            return self.ownership.holds(cluster)
+        return self.ownership.holds_common()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one reconcile is about."""
+
+    everything: bool = False
+    """All that is declared and all that is there, also what nobody declares any more."""
+    principals: frozenset[str] = frozenset()
+    """Of whom there is news."""
+    credentials: frozenset[str] = frozenset()
+    """The uids of SearchAccesses of whose credentials there is news."""
 
 
 @dataclass(slots=True)
-class Knowledge:
+class ClusterState:
     """What a reconciler learned about its cluster."""
 
     facts: ClusterFacts | None = None
@@ -126,4 +138,4 @@ class Session:
     cluster: Cluster
     connection: Connection
     port: ElasticsearchPort
-    knowledge: Knowledge
+    state: ClusterState

@@ -16,15 +16,15 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.leases import KubernetesLeases
 from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.decorators.dryrun import Rehearsal, RehearsedConnections, refuse
+from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
 from searchaccess.decorators.measured import measured
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
-from searchaccess.engine.replicas.ownership import Territory
-from searchaccess.engine.state import Surroundings
+from searchaccess.engine.replicas.ownership import Ownership
+from searchaccess.engine.state import Context
 from searchaccess.operator.connecting import Connections
 from searchaccess.operator.google import GoogleWhenNeeded
 from searchaccess.operator.login import KubernetesLogin, KubernetesOptions
@@ -120,7 +120,7 @@ class Wired:
     """An operator that is ready to run."""
 
     login: KubernetesLogin
-    around: Surroundings
+    context: Context
     host: Host
     leases: Leases | None
 
@@ -150,12 +150,12 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
             waiter.cancel()
 
 
-def _rehearsed(
-    kubernetes: KubernetesPort, connector: Connector, rehearsal: Rehearsal | None, manifests: list[dict[str, Any]]
+def _in_dry_run(
+    kubernetes: KubernetesPort, connector: Connector, dry_run: DryRun | None, manifests: list[dict[str, Any]]
 ) -> tuple[KubernetesPort, Connector]:
-    if rehearsal is None:
+    if dry_run is None:
         return kubernetes, connector
-    return observed(kubernetes, manifests), RehearsedConnections(connector, rehearsal)
+    return observed(kubernetes, manifests), DryRunConnections(connector, dry_run)
 
 
 @asynccontextmanager
@@ -176,7 +176,7 @@ async def wired(
         NotStarted: it was told to stop, or it took too long.
         BadManifest: a manifest cannot be read.
     """
-    rehearsal = Rehearsal() if options.observe else None
+    dry_run = DryRun() if options.observe else None
     manifests = read_manifests(options.manifests)
     login = KubernetesLogin(options.kubernetes)
     connecting = _insist(login.configuration, "the address of the API server", TransientError)
@@ -186,15 +186,15 @@ async def wired(
     # A name of its own for each process: one that was started anew has nothing of what the one before had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None
-    if options.lease_namespace and not rehearsal:
+    if options.lease_namespace and not dry_run:
         port = KubernetesLeases(client, options.lease_namespace, options.instance)
         leases = Leases(port, inventory, clock, identity)
-    alive = refuse if rehearsal else leases.expect_valid if leases else None
+    alive = refuse if dry_run else leases.expect_valid if leases else None
     counted_client = measured(client, metrics.counting("kubernetes"), alive, KUBERNETES_WRITES)
-    kubernetes, connections = _rehearsed(
+    kubernetes, connections = _in_dry_run(
         counted_client,
         Connections(counted_client, metrics, leases.expect_holder if leases else None, f"{ROLE_PREFIX}/{identity}"),
-        rehearsal,
+        dry_run,
         manifests,
     )
     google = GoogleWhenNeeded(options.run_endpoint, options.iam_endpoint)
@@ -209,18 +209,18 @@ async def wired(
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
         stack.push_async_callback(stores.close)
         counted = measured(google, metrics.counting("google"), alive, {"roll"})
-        territory = leases or Territory()
-        around = Surroundings(
-            operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, territory, rehearsal=rehearsal
+        ownership = leases or Ownership()
+        context = Context(
+            operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run
         )
-        host = Host(around, connections, options.list_every, leases.run if leases else None, only)
+        host = Host(context, connections, options.list_every, leases.run if leases else None, only)
         if leases:
             leases.stop_working = host.stop_working
-        metrics.registry.register(Declared(inventory, outbox, host, territory))
+        metrics.registry.register(Declared(inventory, outbox, host, ownership))
         if options.listen:
             await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.text)))
         log.info("running", instance=options.instance, replica=identity)
-        yield Wired(login, around, host, leases)
+        yield Wired(login, context, host, leases)
 
 
 async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
@@ -233,7 +233,7 @@ async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
     if not stop.is_set():
         from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
-        await watch(one.around.inventory, one.host.watch_began, one.login, stop)
+        await watch(one.context.inventory, one.host.watch_began, one.login, stop)
 
 
 async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:

@@ -23,7 +23,7 @@ from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.outbox import Outbox
-from searchaccess.engine.replicas.ownership import Territory
+from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.operator.tracing import Tracing
 from searchaccess.ports.meter import Meter
 
@@ -148,11 +148,11 @@ class Declared(Collector):
         inventory: what is declared.
         outbox: what waits to be written.
         host: what looks at it.
-        territory: what of it is this replica's.
+        ownership: what of it is this replica's.
     """
 
-    def __init__(self, inventory: Inventory, outbox: Outbox, host: Host, territory: Territory) -> None:
-        self._territory = territory
+    def __init__(self, inventory: Inventory, outbox: Outbox, host: Host, ownership: Ownership) -> None:
+        self._ownership = ownership
         self._inventory = inventory
         self._outbox = outbox
         self._host = host
@@ -169,7 +169,7 @@ class Declared(Collector):
         for name, record in self._inventory.clusters.items():
             ready, reason = _ready(record.status)
             found["searchaccess_cluster_ready"].add_metric([name, reason], float(ready == "True"))
-            found["searchaccess_lease_held"].add_metric([name], float(self._territory.holds(name)))
+            found["searchaccess_lease_held"].add_metric([name], float(self._ownership.holds(name)))
         now = time.monotonic()
         for name, reconciler in self._host.reconcilers().items():
             dirty = self._inventory.dirty(name)

@@ -63,7 +63,7 @@ async def _reconcile(
     stop: asyncio.Event,
     only: Collection[str] = (),
 ) -> Summary:
-    began = one.around.clock.now()
+    began = one.context.clock.now()
     working, ending, stopped = asyncio.create_task(work), asyncio.create_task(end), asyncio.create_task(_told(stop))
     try:
         await asyncio.wait({working, ending, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +97,7 @@ async def _settled(one: Wired, only: Collection[str], patience: float, end: floa
             quiet_since = loop.time()
         elif loop.time() - quiet_since >= QUIET:
             return ""
-        elif unknown := sorted(set(only) - one.around.inventory.clusters.keys()):
+        elif unknown := sorted(set(only) - one.context.inventory.clusters.keys()):
             raise NoSuchCluster(f"there is no SearchCluster named {unknown[0]!r}")
         await asyncio.sleep(_LOOK)
     return f"not all was looked at within {patience:.0f} s"
@@ -108,8 +108,8 @@ def _is_shared_out(one: Wired) -> bool:
 
 
 def _ours(one: Wired, only: Collection[str]) -> set[str]:
-    names = set(one.around.inventory.clusters)
-    held = one.around.territory.held(names)
+    names = set(one.context.inventory.clusters)
+    held = one.context.ownership.held(names)
     return held & set(only) if only else held
 
 
@@ -123,7 +123,7 @@ def summarise(one: Wired, began: str, ours: Collection[str], only: Collection[st
         only: the SearchClusters that were asked for; none: all.
         unfinished: why it ended before all was looked at.
     """
-    inventory = one.around.inventory
+    inventory = one.context.inventory
     lines = [
         line_of("SearchCluster", name, name, record.status, began)
         for name, record in inventory.clusters.items()
@@ -137,5 +137,5 @@ def summarise(one: Wired, began: str, ours: Collection[str], only: Collection[st
         and (record.access.cluster in ours or (not only and record.access.cluster not in inventory.clusters))
     ]
     elsewhere = 0 if only else len(inventory.clusters) - len(ours)
-    rehearsal = one.around.rehearsal
-    return Summary(sorted_lines(lines), elsewhere, unfinished, rehearsal.changes if rehearsal else None)
+    dry_run = one.context.dry_run
+    return Summary(sorted_lines(lines), elsewhere, unfinished, dry_run.changes if dry_run else None)

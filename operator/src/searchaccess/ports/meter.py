@@ -23,6 +23,14 @@ class Meter:
     def noted(self, cluster: str, reason: str) -> None:
         """Take in an event that was told of a SearchAccess, by its reason."""
 
+    def faulted(self, cluster: str, place: str) -> None:
+        """Take in an unexpected error of our own.
+
+        Args:
+            cluster: name of the SearchCluster concerned; empty: none in particular.
+            place: what was being done, from a small fixed set.
+        """
+
     def answered(self, cluster: str) -> float:  # noqa: ARG002 - of whoever counts
         """Say when the last request for a cluster came to an end, by the monotonic clock; negative infinity: never."""
         return float("-inf")

@@ -26,7 +26,7 @@ class Do(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stance:
+class AccessDecision:
     """What is done about one SearchAccess, and why not more."""
 
     do: Do
@@ -65,23 +65,23 @@ _AT_DELETION = {
 _NOT_YET = "Google was not asked yet which service account is behind the subject"
 
 
-def unresolved(access: Access) -> "Stance":
+def unresolved(access: Access) -> "AccessDecision":
     """Hold a SearchAccess of whose subject no account is known."""
     state = access.identity.state if access.identity else State.RESOLVED
     if state is State.MISSING:
-        return Stance(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
+        return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
     if state is State.RECALLED:
-        return Stance(Do.HOLD, Reason.PENDING, _NOT_YET)
+        return AccessDecision(Do.HOLD, Reason.PENDING, _NOT_YET)
     why = access.identity.message if access.identity else ""
-    return Stance(Do.HOLD, Reason.IDENTITY_UNKNOWN, why)
+    return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, why)
 
 
-def refused(access: Access) -> Stance:
+def refused(access: Access) -> AccessDecision:
     """Take the rights of a SearchAccess away whose namespace is not allowed, whatever it says itself."""
     if access.deleted_at:
-        return Stance(Do.REMOVE)
+        return AccessDecision(Do.REMOVE)
     message = f"SearchCluster {access.cluster} does not allow the namespace {access.namespace}"
-    return Stance(Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED, message)
+    return AccessDecision(Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED, message)
 
 
 def _at_deletion(access: Access) -> Do:
@@ -92,7 +92,7 @@ def _at_deletion(access: Access) -> Do:
     return Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
 
 
-def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: C901, PLR0911 - reads as a table
+def decide(access: Access, gate: Gate, rejection: str = "") -> AccessDecision:  # noqa: C901, PLR0911 - reads as a table
     """Decide what may be done about a SearchAccess.
 
     Args:
@@ -103,22 +103,24 @@ def decide(access: Access, gate: Gate, rejection: str = "") -> Stance:  # noqa: 
     if access.admission is Admission.REFUSED:
         return refused(access)
     if access.deleted_at:
-        return Stance(_at_deletion(access))
+        return AccessDecision(_at_deletion(access))
     if access.admission is Admission.UNKNOWN:
-        return Stance(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
+        return AccessDecision(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
     if access.invalid:
-        return Stance(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
+        return AccessDecision(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
     if access.suspend:
-        return Stance(Do.HOLD, Reason.SUSPENDED, "spec.suspend is true: rights in Elasticsearch stay as they are")
+        return AccessDecision(
+            Do.HOLD, Reason.SUSPENDED, "spec.suspend is true: rights in Elasticsearch stay as they are"
+        )
     if not access.principals and not access.has_credential:
         return unresolved(access)
     if access.restricts_documents and not gate.field_security:
         message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {gate.license}"
-        return Stance(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
+        return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
     if not (gate.grants or access.has_credential):
-        return Stance(Do.HOLD, gate.reason, gate.message)
+        return AccessDecision(Do.HOLD, gate.reason, gate.message)
     if rejection:
-        return Stance(Do.HOLD, Reason.REJECTED, rejection)
+        return AccessDecision(Do.HOLD, Reason.REJECTED, rejection)
     if access.mode is Mode.OBSERVE:
-        return Stance(Do.HOLD)
-    return Stance(Do.ENFORCE)
+        return AccessDecision(Do.HOLD)
+    return AccessDecision(Do.ENFORCE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json, digest
-from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, released_of
 from searchaccess.core.rights.ownership import (
     Operator,
@@ -24,7 +24,7 @@ class Member:
     """A SearchAccess of a principal, and what is done about it."""
 
     access: Access
-    stance: Stance
+    decision: AccessDecision
 
 
 def in_order(members: Sequence[Member]) -> list[Member]:
@@ -65,7 +65,7 @@ def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) 
     parts = _Parts([], [], [shares.released] if metadata.released else [])
     for member in in_order(members):
         access, recorded = member.access, metadata.record(member.access.uid)
-        match member.stance.do:
+        match member.decision.do:
             case Do.ENFORCE:
                 parts.records.append(record_for(access, recorded))
                 parts.shares.append(access.share)
@@ -105,10 +105,10 @@ def compose(
         shares: the observed role, split by owner.
     """
     name = operator.role_name(principal)
-    enforced = any(member.stance.do is Do.ENFORCE for member in members)
+    enforced = any(member.decision.do is Do.ENFORCE for member in members)
     if observed is None and not enforced:
         return None
-    held = {member.access.uid for member in members if member.stance.do is Do.HOLD}
+    held = {member.access.uid for member in members if member.decision.do is Do.HOLD}
     if not enforced and held and all(record.uid in held for record in metadata.records):
         # Nobody enforces and nobody leaves: hands off, whatever the role is like.
         return observed

@@ -77,7 +77,7 @@ def plan_role(
     if observed is not None and operator.owns(observed.metadata):
         recorded = metadata_from_json(observed.metadata)
     elif observed is not None:
-        if not any(member.stance.do is Do.ENFORCE and member.access.adopt == name for member in members):
+        if not any(member.decision.do is Do.ENFORCE and member.access.adopt == name for member in members):
             return RolePlan(name, findings=_conflicts(observed, members, seen))
         adopted = canonical_json(observed.body.to_json())
     known = recollect(name, recorded, members, seen)
@@ -100,7 +100,7 @@ def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, See
         had_rights = access.uid in seen and seen[access.uid].role == observed.name
         # A deleted SearchAccess waits for a person only if rights of it may be left that are to go: not if it never had
         # any in this role, if they are to stay, or if we took them out before we released the role.
-        waits = had_rights and member.stance.do is not Do.RELEASE and not released_by_us(observed.metadata)
+        waits = had_rights and member.decision.do is not Do.RELEASE and not released_by_us(observed.metadata)
         concerned = waits if access.deleted_at else True
         found[access.uid] = Finding(conflict=observed.name if concerned else "", owned=had_rights)
     return found
@@ -136,7 +136,7 @@ def _findings(
     for member in members:
         access = member.access
         owned = observed is not None and metadata.record(access.uid) is not None
-        if not _stays(member) or not member.stance.reports:
+        if not _stays(member) or not member.decision.reports:
             found[access.uid] = Finding(owned=owned)
             continue
         if observed is None and not pending[access.uid]:
@@ -155,12 +155,12 @@ def _findings(
 
 
 def _stays(member: Member) -> bool:
-    return member.stance.do in {Do.ENFORCE, Do.HOLD}
+    return member.decision.do in {Do.ENFORCE, Do.HOLD}
 
 
 def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
     """Say whether nobody comes, goes or changes, so that it is known how the metadata should be."""
-    staying = all(member.stance.reports and _stays(member) for member in members)
+    staying = all(member.decision.reports and _stays(member) for member in members)
     return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
 
 
@@ -172,7 +172,7 @@ def _metadata_drift(
     The record of an access that is held is as it is; that its entries were changed is told of the entries.
     """
     records = tuple(
-        record_for(member.access, record) if member.stance.do is Do.ENFORCE else record
+        record_for(member.access, record) if member.decision.do is Do.ENFORCE else record
         for member in in_order(members)
         if (record := metadata.record(member.access.uid)) is not None
     )

@@ -82,7 +82,7 @@ def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen
                 claimants += [] if exact else [member]
             elif exact:
                 records[access.uid] = replace(record, spec_hash=known.spec_hash)
-    claimant = min(claimants, key=lambda item: _CLAIM[item.stance.do]).access.uid if claimants else ""
+    claimant = min(claimants, key=lambda item: _CLAIM[item.decision.do]).access.uid if claimants else ""
     return Known(replace(metadata, records=tuple(records.values())), claimant, frozenset(recreated), complete)
 
 

@@ -16,7 +16,7 @@ from searchaccess.api.status import (
     condition_of,
 )
 from searchaccess.core.model.access import Access, subject_summary
-from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
@@ -54,7 +54,7 @@ class AccessFacts:
     """All that a pass learned about one SearchAccess."""
 
     access: Access
-    stance: Stance
+    decision: AccessDecision
     finding: Finding = Finding()
     failure: Failure | None = None
     applied: bool = False
@@ -79,10 +79,10 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         adopted=next((item.adopted for item in findings if item.adopted), ""),
         owned=any(item.owned for item in findings),
     )
-    held = next((item for item in facts if item.stance.reason), facts[0])
+    held = next((item for item in facts if item.decision.reason), facts[0])
     return replace(
         facts[0],
-        stance=held.stance,
+        decision=held.decision,
         finding=finding,
         failure=next((item.failure for item in facts if item.failure), None),
         applied=any(item.applied for item in facts),
@@ -99,12 +99,12 @@ def seen_of(status: Mapping[str, Any] | None, cluster_uuid: str) -> Seen | None:
 
 def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     """Give Ready's status, reason and message."""
-    access, stance, finding = facts.access, facts.stance, facts.finding
+    access, decision, finding = facts.access, facts.decision, facts.finding
     failure = facts.failure
-    if stance.do is Do.REMOVE and failure and not access.deleted_at:
-        failure = Failure(failure.reason, f"{stance.message}; its rights are not confirmed gone: {failure.message}")
-    elif stance.reason is not None:
-        failure = Failure(stance.reason, stance.message)
+    if decision.do is Do.REMOVE and failure and not access.deleted_at:
+        failure = Failure(failure.reason, f"{decision.message}; its rights are not confirmed gone: {failure.message}")
+    elif decision.reason is not None:
+        failure = Failure(decision.reason, decision.message)
     elif facts.credential and facts.credential.decision.conflict:
         failure = Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif finding.conflict:
@@ -122,7 +122,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         return status, failure.reason, failure.message
     if finding.differences and not facts.applied:
         reason = Reason.DRIFT_DETECTED if finding.drift else Reason.CHANGES_PENDING
-        if stance.do is Do.ENFORCE:
+        if decision.do is Do.ENFORCE:
             reason = Reason.PENDING
         return FALSE, reason, f"{_count(len(finding.differences))}, see status.drift.items"
     return TRUE, Reason.IN_SYNC, f"{_holder(facts)} has {access.summary}"
@@ -203,9 +203,9 @@ def advance_drift(
 
 def build_drift(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> Drift:
     """Give the drift part of a SearchAccess's status."""
-    enforced = facts.stance.do is Do.ENFORCE
+    enforced = facts.decision.do is Do.ENFORCE
     # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
-    observes = not enforced and facts.stance.reason is None
+    observes = not enforced and facts.decision.reason is None
     shown = facts.finding.differences if observes else facts.finding.drift
     return advance_drift(facts.finding.drift, shown, previous, now, corrected=facts.applied and enforced)
 
@@ -221,7 +221,7 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
 
 
 def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> ElasticsearchObjects | None:
-    enforced = facts.stance.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
+    enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
     if enforced and (facts.applied or not facts.finding.differences):
         return ElasticsearchObjects(
             role=facts.role or None,
@@ -229,7 +229,7 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
-    if facts.access.has_nobody or (facts.stance.do is Do.REMOVE and facts.failure is None):
+    if facts.access.has_nobody or (facts.decision.do is Do.REMOVE and facts.failure is None):
         # Its rights were taken away: to have them again is no drift.
         return None
     known = previous.get("elasticsearch")
@@ -237,7 +237,7 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
 
 
 def _was_compared(facts: AccessFacts) -> bool:
-    if not facts.stance.reports:
+    if not facts.decision.reports:
         return False
     return bool(facts.finding.differences) or (facts.failure is None and not facts.finding.conflict)
 
@@ -253,12 +253,12 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
     before = previous or {}
     access = facts.access
     conditions = Conditions(previous, access.generation, now)
-    if facts.stance.reason is Reason.SUSPENDED:
+    if facts.decision.reason is Reason.SUSPENDED:
         # Pausing is no news about the access: Ready stays what it was.
         if not conditions.keep(ConditionType.READY):
-            conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.stance.message)
+            conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
-        conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.stance.message)
+        conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         drift: Drift | None = Drift.model_validate(before["drift"]) if before.get("drift") else None
     elif not _was_compared(facts):
         # Nothing was observed: what was known of drift stays known.
@@ -278,13 +278,13 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         _mark_drifted(conditions, drift, facts)
     identity = build_identity(access, before.get("identity"), now)
     mark_identity(conditions, access, identity, now)
-    failure = Failure(facts.stance.reason, facts.stance.message) if facts.stance.reason else facts.failure
+    failure = Failure(facts.decision.reason, facts.decision.message) if facts.decision.reason else facts.failure
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
-    gone = not access.has_credential or (facts.stance.do is Do.REMOVE and facts.failure is None)
+    gone = not access.has_credential or (facts.decision.do is Do.REMOVE and facts.failure is None)
     credential = build_credential(access, facts.credential, before.get("credential"), withdrawn=gone)
     objects = _elasticsearch(facts, before)
     first_sync = objects is not None and not before.get("elasticsearch")
-    applied = facts.applied and facts.stance.do is Do.ENFORCE
+    applied = facts.applied and facts.decision.do is Do.ENFORCE
     status = SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
@@ -314,7 +314,7 @@ def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: 
             f"{item.object} {item.path}: want {item.want or 'nothing'}, have {item.have or 'nothing'}" for item in new
         )
         notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
-        if facts.applied and facts.stance.do is Do.ENFORCE:
+        if facts.applied and facts.decision.do is Do.ENFORCE:
             where = f"role {facts.role}" if facts.role else "the API key"
             text = f"{_count(len(new))} in {where} put right"
             notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message=text))

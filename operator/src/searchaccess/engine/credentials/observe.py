@@ -40,7 +40,7 @@ class Issued:
             declared: what SearchAccesses declare now.
             everything: this look is at all of them, not only at some.
         """
-        roles = session.knowledge.user_roles if everything else set()
+        roles = session.state.user_roles if everything else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []
         if Auth.API_KEY in kinds:
@@ -81,7 +81,7 @@ class Issued:
                 # Keys are as they were, and whoever needs one changed is told so himself.
                 log.warning("cannot limit keys by the login's rights", error=error.message)
                 return
-            session.knowledge.operations += len(written.changed)
+            session.state.operations += len(written.changed)
 
     async def _sweep(self, session: Session, orphans: Collection[str]) -> None:
         """Delete roles whose user is gone: a request for one came late."""
@@ -92,8 +92,8 @@ class Issued:
                 # They are of no use to anybody.
                 log.warning("cannot delete roles whose user is gone", roles=sorted(orphans), error=error.message)
                 return
-            session.knowledge.operations += len(deleted.changed)
-            session.knowledge.user_roles -= set(orphans)
+            session.state.operations += len(deleted.changed)
+            session.state.user_roles -= set(orphans)
 
 
 async def read_users(port: ElasticsearchPort, operator: Operator) -> tuple[list[Key], set[str]]:

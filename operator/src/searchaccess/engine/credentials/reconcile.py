@@ -18,16 +18,16 @@ from searchaccess.core.answers.changes import change_of_credential, withdrawal
 from searchaccess.core.credentials.credential import Key, Wish
 from searchaccess.core.credentials.rotation import Issue, Note, Prolong, Step, Update
 from searchaccess.core.model.access import Access
-from searchaccess.core.policy.decision import Do, Stance, decide
+from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.core.status.credential import CredentialFacts, epoch, finding_of
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job, Outcome, at_store, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.state import Knowledge, Session, Surroundings
+from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.engine.status.publish import Teller
+from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import ExternalError, Rejected
 from searchaccess.ports.stores import Owner, Place, SecretStore
 
@@ -54,23 +54,23 @@ class _Settled:
     """When it is to be looked at in any case."""
 
 
-def _version_of(access: Access, stance: Stance) -> tuple[object, ...]:
-    return (access.generation, access.rotate_requested, access.reconcile_requested, access.deleted_at, stance)
+def _version_of(access: Access, decision: AccessDecision) -> tuple[object, ...]:
+    return (access.generation, access.rotate_requested, access.reconcile_requested, access.deleted_at, decision)
 
 
-class Keeper:
+class CredentialReconciler:
     """API keys and users of one SearchCluster.
 
     Args:
-        around: what all reconcilers share.
+        context: what all reconcilers share.
         name: of the SearchCluster.
-        knowledge: what its reconciler knows.
+        state: what its reconciler knows.
     """
 
-    def __init__(self, around: Surroundings, name: str, knowledge: Knowledge) -> None:
-        self._around = around
+    def __init__(self, context: Context, name: str, state: ClusterState) -> None:
+        self._context = context
         self._name = name
-        self._knowledge = knowledge
+        self._state = state
         self._due: dict[str, float] = {}
         self._backoffs: defaultdict[str, Backoff] = defaultdict(lambda: Backoff(FIRST, CAP))
         self._failing: dict[str, tuple[object, ...]] = {}
@@ -78,12 +78,12 @@ class Keeper:
         self._retry: dict[str, float] = {}
         """By uid, when that is tried again."""
         self._settled: dict[str, _Settled] = {}
-        self._issued = Issued(around.operator)
+        self._issued = Issued(context.operator)
 
     # Time
 
     def _now(self) -> float:
-        return epoch(self._around.clock.now())
+        return epoch(self._context.clock.now())
 
     def delay(self) -> float:
         """Give the seconds until something is due."""
@@ -106,10 +106,10 @@ class Keeper:
         Raises:
             ExternalError: the cluster could not be read.
         """
-        records = {record.access.uid: record for record in self._around.inventory.keyed(self._name)}
+        records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
         wanted = set(records) if uids is None else set(uids)
         first = uids is None and not self._issued.swept and self._may_have_keys(session)
-        if not (wanted or first or (uids is None and self._knowledge.user_roles)):
+        if not (wanted or first or (uids is None and self._state.user_roles)):
             return
         declared = {record.access.auth for record in records.values()}
         found = await self._issued.read(session, declared, everything=uids is None)
@@ -120,15 +120,15 @@ class Keeper:
             wanted |= set(keys)
             self._forget_all_but(wanted)
         bare = [records[uid] for uid in wanted & set(records) if self._needs(records[uid])]
-        held = await ensure_finalizers(self._around, bare)
+        held = await ensure_finalizers(self._context, bare)
         gate = asyncio.Semaphore(TOGETHER)
         self._credentials = Credentials(
-            self._around.operator,
+            self._context.operator,
             session.port,
-            self._around.google,
+            self._context.google,
             self._now,
             partial(self._clear, session),
-            self._around.steps,
+            self._context.steps,
         )
 
         async def look(uid: str) -> None:
@@ -138,17 +138,17 @@ class Keeper:
                 if uid in held:
                     self._due[uid] = self._now() + self._backoffs[uid].next()
                 if uid in records:
-                    stance = held.get(uid) or self._stance(records[uid].access)
-                    await self._look_at(session, records[uid], stance, keys.get(uid, ()), urgent=uids is not None)
+                    decision = held.get(uid) or self._decision(records[uid].access)
+                    await self._look_at(session, records[uid], decision, keys.get(uid, ()), urgent=uids is not None)
                 elif keys.get(uid):
                     await self._revoke_leftovers(uid, keys[uid])
 
         try:
             await asyncio.gather(*(look(uid) for uid in sorted(wanted)))
         finally:
-            self._knowledge.operations += self._credentials.operations
+            self._state.operations += self._credentials.operations
         if uids is None:
-            enforced = [uid for uid in records if self._stance(records[uid].access).do is Do.ENFORCE]
+            enforced = [uid for uid in records if self._decision(records[uid].access).do is Do.ENFORCE]
             await self._issued.refresh(session, [key for uid in enforced for key in keys.get(uid, ())])
 
     def _forget_all_but(self, uids: set[str]) -> None:
@@ -160,19 +160,19 @@ class Keeper:
         return bool(session.cluster.spec and session.cluster.spec.secret_stores)
 
     def _needs(self, record: AccessRecord) -> bool:
-        return self._stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
+        return self._decision(record.access).do is Do.ENFORCE and not record.access.has_finalizer
 
-    def _stance(self, access: Access) -> Stance:
-        stance = decide(access, self._knowledge.verdict, self._knowledge.rejection_of(access))
-        return Stance(Do.HOLD) if self._around.rehearsal and stance.do is Do.ENFORCE else stance
+    def _decision(self, access: Access) -> AccessDecision:
+        decision = decide(access, self._state.verdict, self._state.rejection_of(access))
+        return AccessDecision(Do.HOLD) if self._context.dry_run and decision.do is Do.ENFORCE else decision
 
     # One of them
 
     async def _look_at(
-        self, session: Session, record: AccessRecord, stance: Stance, keys: tuple[Key, ...], *, urgent: bool
+        self, session: Session, record: AccessRecord, decision: AccessDecision, keys: tuple[Key, ...], *, urgent: bool
     ) -> None:
         access, now = record.access, self._now()
-        version = _version_of(access, stance)
+        version = _version_of(access, decision)
         settled = self._settled.pop(access.uid, None)
         if settled and not urgent and (settled.access, settled.keys) == (version, keys) and now < settled.until:
             self._settled[access.uid] = settled
@@ -182,12 +182,12 @@ class Keeper:
             # It is tried again with back-off, whatever else happens on the cluster.
             self._due[access.uid] = self._retry[access.uid]
             return
-        facts = AccessFacts(access, stance, cluster_uuid=self._knowledge.uuid)
+        facts = AccessFacts(access, decision, cluster_uuid=self._state.uuid)
         try:
-            outcome = await self._act(session, record, stance, keys)
+            outcome = await self._act(session, record, decision, keys)
         except ExternalError as error:
             self._note_rejection(access, error)
-            facts = replace(facts, stance=self._stance(access) if isinstance(error, Rejected) else stance)
+            facts = replace(facts, decision=self._decision(access) if isinstance(error, Rejected) else decision)
             self._failing[access.uid] = version
             self._failed(facts, _failure_of(access, error))
             return
@@ -208,35 +208,35 @@ class Keeper:
     def _note_rejection(self, access: Access, error: ExternalError) -> None:
         if isinstance(error, Rejected) and not error.at_store:
             refused = (access.generation, access.reconcile_requested, error.message)
-            self._knowledge.rejections[access.uid] = refused
+            self._state.rejections[access.uid] = refused
 
     def _failed(self, facts: AccessFacts, failure: Failure) -> None:
         uid = facts.access.uid
         self._retry[uid] = self._due[uid] = self._now() + self._backoffs[uid].next()
-        Teller(self._around, self._knowledge).tell(replace(facts, failure=failure))
+        StatusPublisher(self._context, self._state).tell(replace(facts, failure=failure))
 
     async def _act(
-        self, session: Session, record: AccessRecord, stance: Stance, keys: tuple[Key, ...]
+        self, session: Session, record: AccessRecord, decision: AccessDecision, keys: tuple[Key, ...]
     ) -> Outcome | None:
         """Do what is to be done about a credential; None: it is not looked at."""
         access = record.access
-        if stance.do is Do.REMOVE and self._around.rehearsal:
+        if decision.do is Do.REMOVE and self._context.dry_run:
             self._note_withdrawal(access.ref, keys)
             return None
         job = await self._job(session, access)
-        if stance.do is Do.REMOVE:
+        if decision.do is Do.REMOVE:
             await self._withdraw(access, job, keys)
             return None
-        if access.credential is None or (stance.reason is not None and stance.do is Do.HOLD):
+        if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:
             raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
         credentials = self._credentials
-        if stance.do is not Do.ENFORCE:
+        if decision.do is not Do.ENFORCE:
             outcome = await credentials.look(job, keys)
-            if self._around.rehearsal and access.mode is Mode.ENFORCE:
+            if self._context.dry_run and access.mode is Mode.ENFORCE:
                 change = change_of_credential(access, outcome.decision.steps)
-                self._around.rehearsal.note(self._name, f"credential/{access.ref}", change)
+                self._context.dry_run.note(self._name, f"credential/{access.ref}", change)
             return outcome
         if (await self._issued.who(session)).by_api_key:
             outcome = await credentials.look(job, keys)
@@ -247,7 +247,7 @@ class Keeper:
     async def _store(self, session: Session, name: str) -> SecretStore | None:
         spec = session.cluster.spec
         declared = next((item for item in spec.secret_stores if item.name == name), None) if spec else None
-        return await self._around.stores.open(declared) if declared else None
+        return await self._context.stores.open(declared) if declared else None
 
     async def _job(self, session: Session, access: Access) -> Job | None:
         credential = access.credential
@@ -278,16 +278,16 @@ class Keeper:
             await self._credentials.take_away(owner_of(access), keys, {key.place for key in keys})
 
     def _note_withdrawal(self, ref: str, keys: tuple[Key, ...]) -> None:
-        if self._around.rehearsal and keys:
+        if self._context.dry_run and keys:
             change = withdrawal(self._name, ref, [key.id for key in keys])
-            self._around.rehearsal.note(self._name, change.object, change)
+            self._context.dry_run.note(self._name, change.object, change)
 
     async def _revoke_leftovers(self, uid: str, keys: tuple[Key, ...]) -> None:
         """Revoke keys of which no SearchAccess here says anything: it is gone, or wants something else."""
-        if self._around.rehearsal:
+        if self._context.dry_run:
             self._note_withdrawal(uid, keys)
             return
-        known = self._around.inventory.accesses.get(uid)
+        known = self._context.inventory.accesses.get(uid)
         # Another cluster's key may be in its secret now.
         places = set() if known is not None and known.access.has_credential else {key.place for key in keys}
         try:
@@ -311,21 +311,21 @@ class Keeper:
     # Telling
 
     def _tell(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
-        teller = Teller(self._around, self._knowledge)
+        publisher = StatusPublisher(self._context, self._state)
         access = facts.access
         if access.deleted_at:
-            if facts.stance.do is Do.REMOVE:
-                teller.let_go(access)
+            if facts.decision.do is Do.REMOVE:
+                publisher.release(access)
             return
         if outcome is None:
-            teller.tell(facts)
+            publisher.tell(facts)
             return
         found = CredentialFacts(outcome.decision, outcome.seen, tuple(outcome.done))
         status = record.status
         known = status.get("elasticsearch") or {}
-        same = (known.get("specHash"), known.get("clusterUuid")) == (access.share.hash, self._knowledge.uuid)
+        same = (known.get("specHash"), known.get("clusterUuid")) == (access.share.hash, self._state.uuid)
         finding = finding_of(access, found, status.get("credential"), same_rights=same)
-        teller.tell(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
+        publisher.tell(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
 
 
 class StoreNotFound(ExternalError):

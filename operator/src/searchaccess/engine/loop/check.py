@@ -19,7 +19,7 @@ class Peers:
 
 
 async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Peers) -> bool:
-    """Learn what a cluster is, and note it in the session's knowledge.
+    """Learn what a cluster is, and note it in the session's state.
 
     Args:
         session: the connected cluster.
@@ -34,20 +34,20 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
         ExternalError: it could not be asked.
     """
     facts = await session.port.facts(wanted)
-    knowledge = session.knowledge
-    pinned = knowledge.uuid or recalled
+    state = session.state
+    pinned = state.uuid or recalled
     verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
-    before = (knowledge.facts is not None, knowledge.verdict, knowledge.closed)
-    knowledge.facts = facts
-    knowledge.verdict = verdict.gate
-    knowledge.closed = None
+    before = (state.facts is not None, state.verdict, state.closed)
+    state.facts = facts
+    state.verdict = verdict.gate
+    state.closed = None
     if verdict.closed:
-        knowledge.closed = Failure(*verdict.closed)
+        state.closed = Failure(*verdict.closed)
     elif older := peers.older_with_uuid(session.cluster, facts.uuid):
         message = f"SearchCluster {older} already manages the Elasticsearch cluster {facts.uuid}"
-        knowledge.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
+        state.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
     else:
-        knowledge.uuid = facts.uuid
-    if pinned != knowledge.uuid:
-        knowledge.mapping_settled = False
-    return before != (True, knowledge.verdict, knowledge.closed)
+        state.uuid = facts.uuid
+    if pinned != state.uuid:
+        state.mapping_settled = False
+    return before != (True, state.verdict, state.closed)

@@ -18,15 +18,15 @@ from searchaccess.core.clusters.exposure import allowed_exposures, find_exposure
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.credentials.reconcile import Keeper
+from searchaccess.engine.credentials.reconcile import CredentialReconciler
 from searchaccess.engine.inventory.records import Dirty
 from searchaccess.engine.loop.check import Peers, check
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.replicas.ownership import NotHolder
 from searchaccess.engine.rights.mappings import Mappings
-from searchaccess.engine.rights.reconcile import Pass
-from searchaccess.engine.state import Knowledge, Session, Surroundings
-from searchaccess.engine.status.publish import Teller, cluster_ref, tell_cluster, waits
+from searchaccess.engine.rights.reconcile import RightsReconciler
+from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.engine.status.publish import StatusPublisher, cluster_ref, publish_cluster, waits
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotPrivate
 
@@ -47,30 +47,30 @@ class Reconciler:
 
     Args:
         name: the SearchCluster's name.
-        around: what all reconcilers share.
+        context: what all reconcilers share.
         connector: opens connections.
         peers: what is known of other clusters.
     """
 
-    def __init__(self, name: str, around: Surroundings, connector: Connector, peers: Peers) -> None:
+    def __init__(self, name: str, context: Context, connector: Connector, peers: Peers) -> None:
         self._name = name
-        self._around = around
+        self._context = context
         self._connector = connector
         self._peers = peers
         self._session: Session | None = None
-        self._schedule = Schedule(around.clock)
+        self._schedule = Schedule(context.clock)
         self._backoff = Backoff()
         self._postponed: set[str] = set()
         self._postponed_backoff = Backoff()
         """Of principals that a pass could not finish."""
         self._failing_since: float | None = None
         self._doubted = False
-        self._knowledge = Knowledge()
-        self._keeper = Keeper(around, name, self._knowledge)
+        self._state = ClusterState()
+        self._keeper = CredentialReconciler(context, name, self._state)
         self._looks = 0
         self.busy_since: float | None = None
         """When the look that goes on began, by the monotonic clock; None: it rests."""
-        self.looked_at = around.clock.monotonic()
+        self.looked_at = context.clock.monotonic()
         """When the last look began."""
         self.looked = asyncio.Event()
         """Set after the first step, whatever came of it."""
@@ -78,20 +78,20 @@ class Reconciler:
     @property
     def is_failing(self) -> bool:
         """Whether the last look did not come to an end, so that another one follows."""
-        return self._failing_since is not None or self._knowledge.closed is not None
+        return self._failing_since is not None or self._state.closed is not None
 
     @property
-    def knowledge(self) -> Knowledge:
+    def state(self) -> ClusterState:
         """What is known of the cluster."""
-        return self._knowledge
+        return self._state
 
     async def run(self) -> None:
         """Reconcile until cancelled, or until the SearchCluster is gone or another replica's."""
         try:
-            while self._name in self._around.territory.held(set(self._around.inventory.clusters)):
+            while self._name in self._context.ownership.held(set(self._context.inventory.clusters)):
                 self._looks += 1
                 # What is logged meanwhile, by whomever, says to what it belongs.
-                looking = self._around.meter.looking(self._name)
+                looking = self._context.meter.looking(self._name)
                 with bound_contextvars(cluster=self._name, look=self._looks), looking:
                     await self.step()
                 self.looked.set()
@@ -103,17 +103,17 @@ class Reconciler:
 
     async def step(self) -> None:
         """Do what is due now. Never raises for trouble outside; that shows in statuses and in the schedule."""
-        record = self._around.inventory.clusters[self._name]
+        record = self._context.inventory.clusters[self._name]
         cluster = record.cluster
-        dirty = self._around.inventory.take_dirty(self._name)
-        self._knowledge.failure = None
+        dirty = self._context.inventory.take_dirty(self._name)
+        self._state.failure = None
         self._schedule.begin()
-        self.looked_at = self.busy_since = self._around.clock.monotonic()
+        self.looked_at = self.busy_since = self._context.clock.monotonic()
         everything = dirty.everything
         try:
             if cluster.spec is None:
-                self._knowledge.failure = Failure(Reason.INVALID_SPEC, cluster.invalid)
-                self._tell_failure(self._knowledge.failure, dirty)
+                self._state.failure = Failure(Reason.INVALID_SPEC, cluster.invalid)
+                self._publish_failure(self._state.failure, dirty)
                 self._schedule.retry_in(DOUBT_AFTER)
             else:
                 await self._look(cluster, cluster.spec, dirty)
@@ -124,10 +124,10 @@ class Reconciler:
             self._schedule.retry_in(UNSURE_RETRY)
         except ExternalError as error:
             self._failed(error, dirty)
-        tell_cluster(self._around, self._knowledge, self._name, self._schedule.probe_state)
-        failure = self._knowledge.closed or self._knowledge.failure
-        taken, self.busy_since = self._around.clock.monotonic() - self.looked_at, None
-        self._around.meter.looked(
+        publish_cluster(self._context, self._state, self._name, self._schedule.probe_state)
+        failure = self._state.closed or self._state.failure
+        taken, self.busy_since = self._context.clock.monotonic() - self.looked_at, None
+        self._context.meter.looked(
             self._name,
             everything=everything or dirty.everything,
             seconds=taken,
@@ -138,7 +138,7 @@ class Reconciler:
 
     async def _rest(self) -> None:
         """Wait until something is due, or something was declared."""
-        event = self._around.inventory.dirty(self._name).event
+        event = self._context.inventory.dirty(self._name).event
         failing = self._failing_since is not None
         with suppress(TimeoutError):
             async with asyncio.timeout(self._delay()):
@@ -151,16 +151,16 @@ class Reconciler:
 
     def _delay(self) -> float:
         delay = self._schedule.delay()
-        waits = self._failing_since is not None or self._knowledge.closed
+        waits = self._failing_since is not None or self._state.closed
         return delay if waits else min(delay, self._keeper.delay())
 
     async def _while_failing(self) -> None:
         while self._schedule.delay() > 0:
-            dirty = self._around.inventory.dirty(self._name)
+            dirty = self._context.inventory.dirty(self._name)
             if dirty.cluster:
                 return
-            if dirty.principals and self._knowledge.failure:
-                self._tell_failure(self._knowledge.failure, dirty)
+            if dirty.principals and self._state.failure:
+                self._publish_failure(self._state.failure, dirty)
             dirty.event.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._schedule.delay()):
@@ -168,14 +168,14 @@ class Reconciler:
 
     async def _settle(self) -> None:
         """Let a burst of declarations arrive, so that one pass serves them all."""
-        dirty = self._around.inventory.dirty(self._name)
+        dirty = self._context.inventory.dirty(self._name)
         if dirty.cluster or dirty.everything:
             return
         quiet, longest = self._schedule.settling()
-        end = self._around.clock.monotonic() + longest
-        while self._around.clock.monotonic() < end:
+        end = self._context.clock.monotonic() + longest
+        while self._context.clock.monotonic() < end:
             before = len(dirty.principals)
-            await asyncio.sleep(min(quiet, end - self._around.clock.monotonic()))
+            await asyncio.sleep(min(quiet, end - self._context.clock.monotonic()))
             if len(dirty.principals) == before:
                 return
 
@@ -183,18 +183,18 @@ class Reconciler:
 
     async def _look(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> None:
         session = await self._connected(cluster, spec, dirty)
-        if self._schedule.check_due() or dirty.cluster or self._knowledge.closed or self._failing_since is not None:
+        if self._schedule.check_due() or dirty.cluster or self._state.closed or self._failing_since is not None:
             await self._check(session, dirty)
         if self._schedule.postponed_due():
             dirty.principals |= self._postponed
         everything = dirty.everything or self._schedule.sweep_due()
-        if not self._knowledge.closed and (everything or self._schedule.probe_due()):
+        if not self._state.closed and (everything or self._schedule.probe_due()):
             everything = await self._probe(session) or everything
             if self._schedule.check_due():
                 await self._check(session, dirty)
-        if self._knowledge.closed:
-            self._tell_failure(self._knowledge.closed, None)
-            if self._knowledge.closed.reason is Reason.DUPLICATE_CLUSTER:
+        if self._state.closed:
+            self._publish_failure(self._state.closed, None)
+            if self._state.closed.reason is Reason.DUPLICATE_CLUSTER:
                 self._leave_to_older(session)
             self._look_at_everything_later()
             self._schedule.retry_in(CLOSED_RETRY)
@@ -213,14 +213,16 @@ class Reconciler:
     async def _probe(self, session: Session) -> bool:
         """Say whether somebody else changed something since the last probe."""
         probe = await session.port.probe()
-        operations, self._knowledge.operations = self._knowledge.operations, 0
+        operations, self._state.operations = self._state.operations, 0
         return self._schedule.probed(probe, operations)
 
     async def _pass(self, session: Session, principals: frozenset[str] | None, dirty: Dirty | None = None) -> None:
-        started = self._around.clock.monotonic()
+        started = self._context.clock.monotonic()
         if dirty and dirty.everything:
-            self._knowledge.settled.clear()
-        one = Pass(self._around, session, principals, frozenset(dirty.principals) if dirty else frozenset())
+            self._state.settled.clear()
+        one = RightsReconciler(
+            self._context, session, principals, frozenset(dirty.principals) if dirty else frozenset()
+        )
         try:
             await one.run()
         except ExternalError:
@@ -229,16 +231,16 @@ class Reconciler:
         self._postpone(one, principals)
         self._schedule.passed(everything=principals is None, started=started, changed=one.changed)
 
-    def _postpone(self, one: Pass, principals: frozenset[str] | None) -> None:
+    def _postpone(self, one: RightsReconciler, principals: frozenset[str] | None) -> None:
         """Remember what a pass could not finish: it is tried again with back-off, and holds up nothing else."""
         self._postponed = one.unfinished if principals is None else (self._postponed - principals) | one.unfinished
         if one.unfinished:
             self._schedule.postpone(self._postponed_backoff.next())
-            self._knowledge.trouble = one.trouble
+            self._state.trouble = one.trouble
         elif not self._postponed:
             self._schedule.postpone(None)
             self._postponed_backoff.reset()
-            self._knowledge.trouble = None
+            self._state.trouble = None
 
     async def _connected(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         """Connect, or connect anew: where the SearchCluster or what its Secrets have is another, and after trouble."""
@@ -255,7 +257,7 @@ class Reconciler:
             return session
         await self._disconnect()
         port = await self._connector.open(connection, self._name)
-        self._session = Session(cluster, connection, port, self._knowledge)
+        self._session = Session(cluster, connection, port, self._state)
         self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
         dirty.cluster = True
         return self._session
@@ -269,9 +271,9 @@ class Reconciler:
         hosts = hosts_of(connection)
         found = await asyncio.gather(*(self._connector.resolve(host) for host in hosts))
         exposed = find_exposures(connection, dict(zip(hosts, found, strict=True)))
-        self._knowledge.url = connection.urls[0]
+        self._state.url = connection.urls[0]
         # What cannot be looked up now cannot be connected to either, but it is not known to be private.
-        self._knowledge.exposed = exposed if exposed or all(found) else None
+        self._state.exposed = exposed if exposed or all(found) else None
         if refused := refusal(exposed, allowed_exposures(spec)):
             await self._disconnect()
             raise NotPrivate(refused)
@@ -285,43 +287,43 @@ class Reconciler:
         if cluster.has_finalizer or cluster.deleted_at:
             return
         after = (*cluster.finalizers, FINALIZER)
-        version = await self._around.kubernetes.set_finalizers(cluster_ref(cluster), cluster.finalizers, after)
-        self._around.inventory.wrote(cluster.uid, version)
-        record = self._around.inventory.clusters.get(self._name)
+        version = await self._context.kubernetes.set_finalizers(cluster_ref(cluster), cluster.finalizers, after)
+        self._context.inventory.wrote(cluster.uid, version)
+        record = self._context.inventory.clusters.get(self._name)
         if record:
             record.cluster = replace(record.cluster, finalizers=after)
 
     async def _check(self, session: Session, dirty: Dirty) -> None:
         if session.cluster.wanted_realm is None:
             return
-        known = self._around.inventory.clusters.get(self._name)
+        known = self._context.inventory.clusters.get(self._name)
         recalled = known.status.get("uuid", "") if known else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
             dirty.everything = True
-        self._schedule.checked(well=self._knowledge.closed is None and self._knowledge.verdict.grants)
+        self._schedule.checked(well=self._state.closed is None and self._state.verdict.grants)
 
     async def _let_cluster_go(self, session: Session) -> None:
         """Remove what is ours when a SearchCluster is deleted, once nobody uses it any more."""
-        users = sum(1 for record in self._around.inventory.of_cluster(self._name) if not record.confirmed)
+        users = sum(1 for record in self._context.inventory.of_cluster(self._name) if not record.confirmed)
         if users:
-            self._knowledge.failure = Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster")
+            self._state.failure = Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster")
             return
         # Roles that nobody declares go too: nobody looks for them later.
         await self._pass(session, None)
-        await Mappings(self._around, session, per_principal=False).remove_all()
+        await Mappings(self._context, session, per_principal=False).remove_all()
         self._drop_finalizer(session.cluster)
         self._schedule.rest()
 
     def _leave_to_older(self, session: Session) -> None:
         """Let go what is deleted here: in this Elasticsearch, the older SearchCluster takes it for orphans."""
-        inventory, uuid = self._around.inventory, self._knowledge.facts.uuid if self._knowledge.facts else ""
+        inventory, uuid = self._context.inventory, self._state.facts.uuid if self._state.facts else ""
         leaving = [
             record
             for record in inventory.of_cluster(self._name)
             if record.access.deleted_at and (record.status.get("elasticsearch") or {}).get("clusterUuid", uuid) == uuid
         ]
         for record in leaving:
-            Teller(self._around, self._knowledge).let_go(record.access)
+            StatusPublisher(self._context, self._state).release(record.access)
         if leaving:
             inventory.mark_cluster(self._peers.older_with_uuid(session.cluster, uuid), everything=True)
         if session.cluster.deleted_at and len(leaving) == inventory.count(self._name):
@@ -329,7 +331,7 @@ class Reconciler:
 
     def _drop_finalizer(self, cluster: Cluster) -> None:
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
-        self._around.outbox.put_finalizers(cluster_ref(cluster), cluster.finalizers, after)
+        self._context.outbox.put_finalizers(cluster_ref(cluster), cluster.finalizers, after)
 
     # Trouble
 
@@ -341,36 +343,36 @@ class Reconciler:
         self._doubted = False
 
     def _failed(self, error: ExternalError, dirty: Dirty) -> None:
-        now = self._around.clock.monotonic()
+        now = self._context.clock.monotonic()
         if self._failing_since is None:
             self._failing_since = now
             log.warning("cluster failing", reason=error.reason, error=error.message)
         delay = self._backoff.next()
         self._schedule.retry_in(delay)
         failure = Failure(error.reason, error.message)
-        self._knowledge.failure = failure
+        self._state.failure = failure
         doubt = now - self._failing_since >= DOUBT_AFTER and not self._doubted
         if doubt:
             self._doubted = True
             dirty.everything = True
-        self._tell_failure(failure, None if doubt else dirty)
+        self._publish_failure(failure, None if doubt else dirty)
         self._put_back(dirty)
 
     def _put_back(self, dirty: Dirty) -> None:
         for principal in dirty.principals:
-            self._around.inventory.mark(self._name, principal)
+            self._context.inventory.mark(self._name, principal)
         for uid in dirty.credentials:
-            self._around.inventory.mark_credential(self._name, uid)
+            self._context.inventory.mark_credential(self._name, uid)
         if dirty.everything:
             self._look_at_everything_later()
 
     def _look_at_everything_later(self) -> None:
         """When it goes on, look at everything: all were told of the trouble, and news was not looked at."""
-        self._around.inventory.dirty(self._name).everything = True
+        self._context.inventory.dirty(self._name).everything = True
 
-    def _tell_failure(self, failure: Failure, dirty: Dirty | None) -> None:
+    def _publish_failure(self, failure: Failure, dirty: Dirty | None) -> None:
         """Tell SearchAccesses what is wrong with the cluster: all of them (None), or those that wait for something."""
-        inventory, knowledge = self._around.inventory, self._knowledge
+        inventory, state = self._context.inventory, self._state
         if dirty is None:
             records = list(inventory.of_cluster(self._name))
         elif dirty.everything:
@@ -382,7 +384,7 @@ class Reconciler:
             keyed = [record for record in inventory.keyed(self._name) if record.access.uid in dirty.credentials]
             records = [record for record in (*of_principals, *keyed) if waits(record)]
         told = [(record, decide(record.access, OPEN)) for record in records]
-        Teller(self._around, knowledge).tell_failure(told, failure)
+        StatusPublisher(self._context, state).publish_failure(told, failure)
 
 
 def _same_spec(one: Cluster, other: Cluster) -> bool:

@@ -13,7 +13,7 @@ import structlog
 
 from searchaccess.core.replicas import CLUSTER, COMMON, MEMBER, Sightings, assign
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.replicas.ownership import NotHolder, Territory
+from searchaccess.engine.replicas.ownership import NotHolder, Ownership
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound
 from searchaccess.ports.leases import Lease, LeasesPort
@@ -34,7 +34,7 @@ StopWorking: TypeAlias = Callable[[str], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class Leases(Territory):
+class Leases(Ownership):
     """One replica among others.
 
     Args:

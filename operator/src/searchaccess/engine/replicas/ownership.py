@@ -7,7 +7,7 @@ class NotHolder(TransientError):
     """Another replica has this, or may have it by now."""
 
 
-class Territory:
+class Ownership:
     """Everything: there is one replica. Where there are several, ``Leases`` overrides it."""
 
     def holds(self, cluster: str) -> bool:  # noqa: ARG002 - of one of several

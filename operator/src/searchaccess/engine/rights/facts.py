@@ -28,7 +28,7 @@ def owners_of(operator: Operator, observed: Role | None) -> set[str]:
     return {record.uid for record in metadata_from_json(observed.metadata).records}
 
 
-def is_lodger(access: Access, cluster: str) -> bool:
+def keeps_rights_anywhere(access: Access, cluster: str) -> bool:
     """Say whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
     known = access.principals or access.has_nobody or access.has_credential or access.subject is None
     return access.cluster == cluster and not known and not access.deleted_at
@@ -64,14 +64,14 @@ class Work:
     @property
     def uneventful(self) -> bool:
         """Whether all is as declared, and nothing was to be done."""
-        enforced = all(member.stance.do is Do.ENFORCE for member in self.members)
+        enforced = all(member.decision.do is Do.ENFORCE for member in self.members)
         differs = any(finding.differences or finding.conflict for finding in self.plan.findings.values())
         return bool(self.members) and enforced and not differs and not self.plan.changes and self.failure is None
 
     @property
     def role_change(self) -> RoleChange:
         """What its role mapping depends on."""
-        enforced = any(member.stance.do is Do.ENFORCE for member in self.members)
+        enforced = any(member.decision.do is Do.ENFORCE for member in self.members)
         return RoleChange(self.plan, self.observed, enforced, self.mapping_seen)
 
     def facts_of(self, member: Member, operator: Operator, cluster_uuid: str, *, per_principal: bool) -> AccessFacts:
@@ -86,10 +86,10 @@ class Work:
         finding, first = self.finding_of(member.access.uid), member.access.principal
         role = operator.role_name(first) if first else ""
         written = self.applied or (self.mapping is not None and self.mapping.write is not None)
-        enforced = member.stance.do is Do.ENFORCE
+        enforced = member.decision.do is Do.ENFORCE
         return AccessFacts(
             access=member.access,
-            stance=member.stance,
+            decision=member.decision,
             finding=finding,
             failure=self.failure,
             applied=written and enforced and bool(finding.differences or finding.adopted),

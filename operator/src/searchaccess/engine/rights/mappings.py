@@ -20,7 +20,7 @@ from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import advance_drift
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.state import Session, Surroundings
+from searchaccess.engine.state import Context, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Mappings:
     """Role mappings in one pass.
 
     Args:
-        around: what all reconcilers share.
+        context: what all reconcilers share.
         session: the connected cluster.
         per_principal: one mapping for each principal instead of one for all.
     """
 
-    def __init__(self, around: Surroundings, session: Session, *, per_principal: bool) -> None:
-        self._around = around
+    def __init__(self, context: Context, session: Session, *, per_principal: bool) -> None:
+        self._context = context
         self._session = session
         self._per_principal = per_principal
         self._observed: Mapping[str, RoleMapping] = {}
@@ -77,7 +77,7 @@ class Mappings:
         The one mapping of all principals is read when everything is, or while it is not settled.
         """
         self._everything = everything
-        all_matter = role_names is None if self._per_principal else not self._session.knowledge.mapping_settled
+        all_matter = role_names is None if self._per_principal else not self._session.state.mapping_settled
         raw: Mapping[str, dict[str, Any]] = {}
         if everything or all_matter:
             raw = await self._session.port.mappings(None)
@@ -85,27 +85,27 @@ class Mappings:
         elif self._per_principal and role_names:
             raw = await self._session.port.mappings(role_names)
         self._observed = {
-            name: mapping_of(name, item) for name, item in raw.items() if self._around.operator.owns_name(name)
+            name: mapping_of(name, item) for name, item in raw.items() if self._context.operator.owns_name(name)
         }
 
     async def settle(self) -> None:
         """Make the one mapping as it should be, if all mappings were read and there is to be one."""
-        knowledge, operator = self._session.knowledge, self._around.operator
+        state, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
-            knowledge.mapping_conflict = knowledge.mapping_late = ""
-            knowledge.mapping_settled = True
+            state.mapping_conflict = state.mapping_late = ""
+            state.mapping_settled = True
             return
         self._kept.add(name)
         if not self._all_read:
             return
-        knowledge.mapping_late = ""
-        enforce = knowledge.verdict.grants and self._anybody_enforced()
+        state.mapping_late = ""
+        enforce = state.verdict.grants and self._anybody_enforced()
         observed = self._observed.get(name)
         if observed is None and not enforce:
-            knowledge.mapping_conflict = ""
+            state.mapping_conflict = ""
             return
-        record = self._around.inventory.clusters.get(self._session.cluster.name)
+        record = self._context.inventory.clusters.get(self._session.cluster.name)
         status = record.status if record else {}
         plan = plan_mapping(
             operator,
@@ -113,7 +113,7 @@ class Mappings:
             build_template_mapping(operator, self._realm, self._claim),
             observed,
             enforce=enforce,
-            seen=status.get("mapping") == name and status.get("uuid") == knowledge.uuid,
+            seen=status.get("mapping") == name and status.get("uuid") == state.uuid,
             adopt=self._session.cluster.adopt,
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
@@ -123,26 +123,26 @@ class Mappings:
         await self._conclude(plan)
 
     def _same_names(self, observed: RoleMapping) -> bool:
-        wanted = build_template_mapping(self._around.operator, self._realm, self._claim)
+        wanted = build_template_mapping(self._context.operator, self._realm, self._claim)
         return observed.body.templates == wanted.body.templates
 
     def _switch_later(self, plan: MappingPlan) -> None:
         """Prepare to write the one mapping that gives callers roles of other names, and say that it is to come."""
-        knowledge, cluster = self._session.knowledge, self._session.cluster.name
+        state, cluster = self._session.state, self._session.cluster.name
         waiting = sorted(
             f"{record.access.namespace}/{record.access.name}"
             for record in self._records()
             if self._waits(record.access)
         )
-        knowledge.mapping_late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
+        state.mapping_late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
         if waiting:
             more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-            knowledge.mapping_late += f" until all principals are known: that of {waiting[0]}{more} is not"
+            state.mapping_late += f" until all principals are known: that of {waiting[0]}{more} is not"
         elif self._everything:
             self._switch = plan
         else:
             # Only a pass over all roles knows that all are there.
-            self._around.inventory.mark_everything(cluster)
+            self._context.inventory.mark_everything(cluster)
 
     async def switch(self) -> bool:
         """Write the one mapping that gives callers roles of other names, when these roles are there.
@@ -153,12 +153,12 @@ class Mappings:
         """
         if self._switch is not None:
             await self._conclude(self._switch)
-            self._session.knowledge.mapping_late = ""
-        return not self._session.knowledge.mapping_late
+            self._session.state.mapping_late = ""
+        return not self._session.state.mapping_late
 
     def _records(self) -> Iterable[AccessRecord]:
         """Give the SearchAccesses whose rights callers get by a role mapping."""
-        records = self._around.inventory.of_cluster(self._session.cluster.name)
+        records = self._context.inventory.of_cluster(self._session.cluster.name)
         return (record for record in records if not record.access.has_credential)
 
     def _waits(self, access: Access) -> bool:
@@ -167,21 +167,21 @@ class Mappings:
 
     async def _conclude(self, plan: MappingPlan) -> None:
         await self._apply(plan)
-        knowledge = self._session.knowledge
-        record = self._around.inventory.clusters.get(self._session.cluster.name)
+        state = self._session.state
+        record = self._context.inventory.clusters.get(self._session.cluster.name)
         status = record.status if record else {}
-        knowledge.mapping_conflict = plan.conflict
-        knowledge.mapping_adopted = plan.adopted or knowledge.mapping_adopted
-        knowledge.mapping_settled = not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending))
-        now = self._around.clock.now()
+        state.mapping_conflict = plan.conflict
+        state.mapping_adopted = plan.adopted or state.mapping_adopted
+        state.mapping_settled = not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending))
+        now = self._context.clock.now()
         corrected = plan.write is not None
-        previous = knowledge.mapping_drift
-        knowledge.mapping_drift = advance_drift(
+        previous = state.mapping_drift
+        state.mapping_drift = advance_drift(
             plan.drift, plan.drift, previous.to_json() if previous else status.get("drift"), now, corrected=corrected
         )
 
     def _anybody_enforced(self) -> bool:
-        gate = self._session.knowledge.verdict
+        gate = self._session.state.verdict
         return any(decide(record.access, gate).do is Do.ENFORCE for record in self._records())
 
     def keep(self, names: Iterable[str]) -> None:
@@ -197,7 +197,7 @@ class Mappings:
             if change.plan.delete:
                 await self._apply(
                     plan_mapping(
-                        self._around.operator,
+                        self._context.operator,
                         change.plan.name,
                         None,
                         self._observed.get(change.plan.name),
@@ -210,7 +210,7 @@ class Mappings:
         """Write mappings of principals whose role is there, after the role is there."""
         if not self._per_principal:
             return
-        operator = self._around.operator
+        operator = self._context.operator
         for change in changes:
             role, name = change.after(), change.plan.name
             if role is None:
@@ -229,12 +229,12 @@ class Mappings:
 
     async def _release(self, name: str) -> None:
         observed = self._observed.get(name)
-        if observed and self._around.operator.owns(observed.metadata):
+        if observed and self._context.operator.owns(observed.metadata):
             await self._put(RoleMapping(name, observed.body, {"released_by": MANAGED_BY}))
 
     async def sweep(self) -> None:
         """Delete mappings of ours that are of no use: of the other kind, or of roles that are gone."""
-        operator = self._around.operator
+        operator = self._context.operator
         for name, mapping in self._observed.items():
             if name not in self._kept and operator.owns(mapping.metadata):
                 await self._delete(name)
@@ -243,7 +243,7 @@ class Mappings:
         """Delete every mapping of ours: the SearchCluster goes."""
         raw = await self._session.port.mappings(None)
         for name, item in raw.items():
-            if self._around.operator.owns_name(name) and self._around.operator.owns(item.get("metadata") or {}):
+            if self._context.operator.owns_name(name) and self._context.operator.owns(item.get("metadata") or {}):
                 await self._delete(name)
 
     async def _apply(self, plan: MappingPlan) -> None:
@@ -254,8 +254,8 @@ class Mappings:
 
     async def _put(self, mapping: RoleMapping) -> None:
         await self._session.port.put_mapping(mapping)
-        self._session.knowledge.operations += 1
+        self._session.state.operations += 1
 
     async def _delete(self, name: str) -> None:
         await self._session.port.delete_mapping(name)
-        self._session.knowledge.operations += 1
+        self._session.state.operations += 1

@@ -11,7 +11,7 @@ from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.canonical import role_from_json
-from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
@@ -20,9 +20,9 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.facts import Work, fingerprint, is_told, owners_of
 from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.rights.members import Members
-from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Session, Surroundings
+from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Context, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.engine.status.publish import BREATH, Teller, waits
+from searchaccess.engine.status.publish import BREATH, StatusPublisher, waits
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
@@ -39,17 +39,17 @@ def _chunks(principals: Sequence[str]) -> list[Sequence[str] | None]:
 
 
 @dataclass(slots=True)
-class Pass:
+class RightsReconciler:
     """One pass.
 
     Args:
-        around: what all reconcilers share.
+        context: what all reconcilers share.
         session: the connected cluster.
         principals: whom to look at; None: everybody, and orphans.
         dirty: of everybody, about whom there is news.
     """
 
-    around: Surroundings
+    context: Context
     session: Session
     principals: frozenset[str] | None
     dirty: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class Pass:
 
     def __post_init__(self) -> None:
         """Begin with what is declared."""
-        self.members = Members(self.around, self.session)
+        self.members = Members(self.context, self.session)
 
     async def run(self) -> None:
         """Do the pass.
@@ -76,11 +76,11 @@ class Pass:
             ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so.
         """
         name = self.session.cluster.name
-        mine = set(self.around.inventory.principals(name)) if self.principals is None else self._together()
+        mine = set(self.context.inventory.principals(name)) if self.principals is None else self._together()
         try:
             raw_roles, mappings = await self._observe(mine)
         except ExternalError as error:
-            self._tell_failure(mine, error)
+            self._publish_failure(mine, error)
             raise
         everybody = mine | self._orphans(raw_roles) if self.principals is None else mine
         # Whose rights go comes last: whoever has them under another name from now on has them there first.
@@ -100,14 +100,14 @@ class Pass:
                         self._apply(works, mappings, done, todo), self._plan(following or (), raw_roles)
                     )
                 except ExternalError as error:
-                    self._tell_failure(todo, error)
+                    self._publish_failure(todo, error)
                     raise
                 todo.difference_update(chunk or ())
                 works = planned
         finally:
-            await Teller(self.around, self.session.knowledge).report(done, todo, self.stuck, self.trouble)
+            await StatusPublisher(self.context, self.session.state).report(done, todo, self.stuck, self.trouble)
         if self.principals is None:
-            async with self.around.steps:
+            async with self.context.steps:
                 await mappings.sweep()
 
     def _together(self) -> set[str]:
@@ -132,19 +132,19 @@ class Pass:
             record
             for principal in principals
             for record in self.members.records(principal)
-            if self.members.stance(record.access).do is Do.ENFORCE and not record.access.has_finalizer
+            if self.members.decision(record.access).do is Do.ENFORCE and not record.access.has_finalizer
         ]
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
             await self._ensure_finalizers(missing)
             missing = []
-        mappings = Mappings(self.around, self.session, per_principal=self._per_principal())
+        mappings = Mappings(self.context, self.session, per_principal=self._per_principal())
         raw_roles, _, _ = await asyncio.gather(
             self._read_roles(names),
             mappings.observe(names, everything=everything),
             self._ensure_finalizers(missing),
         )
-        async with self.around.steps:
+        async with self.context.steps:
             await mappings.settle()
         return raw_roles, mappings
 
@@ -153,14 +153,14 @@ class Pass:
         return spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
 
     def _names(self, principals: set[str]) -> list[str] | None:
-        names = sorted(self.around.operator.role_name(principal) for principal in principals if principal)
+        names = sorted(self.context.operator.role_name(principal) for principal in principals if principal)
         return names if sum(len(name) + 3 for name in names) <= NAMES_LIMIT else None
 
     async def _read_roles(self, names: list[str] | None) -> Mapping[str, dict[str, Any]]:
         return await self.session.port.roles(names) if names is None or names else {}
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord]) -> None:
-        held = await ensure_finalizers(self.around, records)
+        held = await ensure_finalizers(self.context, records)
         self.members.held |= held
         self.unfinished |= {record.access.principal for record in records if record.access.uid in held}
 
@@ -172,7 +172,7 @@ class Pass:
         for number, principal in enumerate(principals):
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
-            raw = raw_roles.get(self.around.operator.role_name(principal))
+            raw = raw_roles.get(self.context.operator.role_name(principal))
             if principal not in self.dirty and raw and settled.get(principal) == fingerprint(raw):
                 # Nobody declared anything new and the role is as it was when all was well: so it still is.
                 continue
@@ -184,14 +184,14 @@ class Pass:
         return works
 
     def _settled(self) -> dict[str, int]:
-        knowledge = self.session.knowledge
-        if knowledge.settled_gate != knowledge.gate:
-            knowledge.settled.clear()
-            knowledge.settled_gate = knowledge.gate
-        return knowledge.settled if self.principals is None else {}
+        state = self.session.state
+        if state.settled_gate != state.gate:
+            state.settled.clear()
+            state.settled_gate = state.gate
+        return state.settled if self.principals is None else {}
 
     def _plan_one(self, principal: str, raw_roles: Mapping[str, dict[str, Any]]) -> Work:
-        name = self.around.operator.role_name(principal)
+        name = self.context.operator.role_name(principal)
         raw = raw_roles.get(name)
         observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
         members = self.members.of(principal, observed)
@@ -205,46 +205,46 @@ class Pass:
 
     def _unplanned(self, principal: str, error: Exception) -> Work:
         members = [self.members.member(record.access) for record in self.members.records(principal)]
-        work = Work(principal, members, None, RolePlan(self.around.operator.role_name(principal)))
+        work = Work(principal, members, None, RolePlan(self.context.operator.role_name(principal)))
         work.failure = Failure(Reason.INTERNAL_ERROR, f"the role could not be planned: {type(error).__name__}")
         return work
 
     def _orphans(self, raw_roles: Mapping[str, dict[str, Any]]) -> set[str]:
         """Give the principals of all roles that are ours, and count. Roles of users are looked at with those."""
-        operator, knowledge = self.around.operator, self.session.knowledge
+        operator, state = self.context.operator, self.session.state
         prefix = operator.role_name("")
-        knowledge.user_roles = user_roles(operator, raw_roles)
+        state.user_roles = user_roles(operator, raw_roles)
         owned = {
             name.removeprefix(prefix): operator.owns(raw.get("metadata") or {})
             for name, raw in raw_roles.items()
-            if name.startswith(prefix) and name not in knowledge.user_roles
+            if name.startswith(prefix) and name not in state.user_roles
         }
-        knowledge.roles = {operator.role_name(principal) for principal, mine in owned.items() if mine}
-        knowledge.foreign = len(owned) - len(knowledge.roles)
+        state.roles = {operator.role_name(principal) for principal, mine in owned.items() if mine}
+        state.foreign = len(owned) - len(state.roles)
         return {principal for principal, mine in owned.items() if mine}
 
     def plan_role(self, principal: str, members: Sequence[Member], observed: Role | None) -> RolePlan:
         """Plan one principal's role."""
         if not principal:
             return RolePlan("")
-        uuid = self.session.knowledge.uuid
+        uuid = self.session.state.uuid
         seen = {
             member.access.uid: known
             for member in members
-            if (record := self.around.inventory.accesses.get(member.access.uid))
+            if (record := self.context.inventory.accesses.get(member.access.uid))
             and (known := seen_of(record.status, uuid))
         }
-        return plan_role(self.around.operator, principal, members, observed, seen)
+        return plan_role(self.context.operator, principal, members, observed, seen)
 
     # Apply
 
     async def _switch(self, mappings: Mappings) -> bool:
-        async with self.around.steps:
+        async with self.context.steps:
             return await mappings.switch()
 
     async def _apply(self, works: Sequence[Work], mappings: Mappings, done: list[AccessFacts], todo: set[str]) -> None:
         """Make roles and their mappings as planned, and note what became of it; a stop waits for the end of this."""
-        async with self.around.steps:
+        async with self.context.steps:
             await self._change(works, mappings)
             done += self._conclude(works)
             todo.difference_update(work.principal for work in works)
@@ -278,8 +278,8 @@ class Pass:
             except WaitingError as error:
                 answer = Written(refused={role.name: error for role in roles})
             self._count(answer)
-            accepted = {role.name for role in roles if self.around.operator.owns(role.metadata)} - set(answer.refused)
-            self.session.knowledge.roles |= accepted
+            accepted = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
+            self.session.state.roles |= accepted
             written.add(answer)
         return written
 
@@ -291,16 +291,16 @@ class Pass:
         except WaitingError as error:
             deleted = Written(refused=dict.fromkeys(names, error))
         self._count(deleted)
-        self.session.knowledge.roles -= deleted.changed | deleted.unchanged
+        self.session.state.roles -= deleted.changed | deleted.unchanged
         for name, refusal in deleted.refused.items():
             by_name[name].failure = Failure(refusal.reason, refusal.message)
         for name in deleted.changed | deleted.unchanged:
             by_name[name].applied = True
 
     def _count(self, written: Written) -> None:
-        self.session.knowledge.operations += len(written.changed)
+        self.session.state.operations += len(written.changed)
         self.changed = self.changed or bool(written.changed)
-        if written.changed and not self.around.rehearsal:
+        if written.changed and not self.context.dry_run:
             some = sorted(written.changed)
             log.info("roles changed", count=len(some), roles=some[:NAMED])
 
@@ -310,7 +310,7 @@ class Pass:
         Each SearchAccess with a change is tried alone on top of what is in the role; who is refused is held at what it
         had, and its status says why.
         """
-        enforced = [member for member in work.members if member.stance.do is Do.ENFORCE]
+        enforced = [member for member in work.members if member.decision.do is Do.ENFORCE]
         suspects = [member for member in enforced if work.plan.findings[member.access.uid].differences] or enforced
         if not isinstance(error, Rejected) or not suspects:
             work.failure = Failure(error.reason, error.message)
@@ -319,7 +319,9 @@ class Pass:
             message = error.message
             if len(suspects) > 1:
                 others_held = [
-                    replace(member, stance=Stance(Do.HOLD)) if member in suspects and member is not suspect else member
+                    replace(member, decision=AccessDecision(Do.HOLD))
+                    if member in suspects and member is not suspect
+                    else member
                     for member in work.members
                 ]
                 alone = self.plan_role(work.principal, others_held, work.observed)
@@ -330,7 +332,7 @@ class Pass:
                     continue
                 message = next(iter(answer.refused.values())).message
             access = suspect.access
-            self.session.knowledge.rejections[access.uid] = (access.generation, access.reconcile_requested, message)
+            self.session.state.rejections[access.uid] = (access.generation, access.reconcile_requested, message)
         await self._finish_without_refused(work)
 
     async def _finish_without_refused(self, work: Work) -> None:
@@ -347,26 +349,26 @@ class Pass:
 
     def _conclude(self, works: Sequence[Work]) -> list[AccessFacts]:
         """Note what became of principals; give what is to be told of their SearchAccesses."""
-        facts, settled = [], self.session.knowledge.settled
-        per_principal, late = self._per_principal(), self.session.knowledge.mapping_late
+        facts, settled = [], self.session.state.settled
+        per_principal, late = self._per_principal(), self.session.state.mapping_late
         for work in works:
             if work.failure is not None:
                 self.unfinished.add(work.principal)
                 self.trouble = work.failure
-                self.stuck |= owners_of(self.around.operator, work.observed)
+                self.stuck |= owners_of(self.context.operator, work.observed)
             settled.pop(work.principal, None)
             if work.fingerprint is not None and work.uneventful and not per_principal and not late:
                 settled[work.principal] = work.fingerprint
             facts += [
-                work.facts_of(member, self.around.operator, self.session.knowledge.uuid, per_principal=per_principal)
+                work.facts_of(member, self.context.operator, self.session.state.uuid, per_principal=per_principal)
                 for member in work.members
                 if member.access.uid not in self.members.late and is_told(member.access, work.principal)
             ]
         return facts
 
-    def _tell_failure(self, principals: set[str], error: ExternalError) -> None:
+    def _publish_failure(self, principals: set[str], error: ExternalError) -> None:
         """Tell those who wait for something that it did not happen; the others stay as they were."""
         records = [record for principal in principals for record in self.members.records(principal) if waits(record)]
-        Teller(self.around, self.session.knowledge).tell_failure(
-            [(record, self.members.stance(record.access)) for record in records], Failure(error.reason, error.message)
+        StatusPublisher(self.context, self.session.state).publish_failure(
+            [(record, self.members.decision(record.access)) for record in records], Failure(error.reason, error.message)
         )

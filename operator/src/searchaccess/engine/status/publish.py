@@ -11,7 +11,7 @@ from searchaccess.api.status import ClusterCounts
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
-from searchaccess.core.policy.decision import Do, Stance
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.status.access import (
     AccessFacts,
     Failure,
@@ -23,7 +23,7 @@ from searchaccess.core.status.access import (
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.state import Knowledge, Surroundings
+from searchaccess.engine.state import ClusterState, Context
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 BREATH: Final = 100
@@ -47,49 +47,49 @@ def waits(record: AccessRecord) -> bool:
     )
 
 
-class Teller:
+class StatusPublisher:
     """Writes what became of SearchAccesses.
 
     Args:
-        around: what all reconcilers share.
-        knowledge: what the reconciler knows of its cluster; keeps who is ready and who is drifted.
+        context: what all reconcilers share.
+        state: what the reconciler knows of its cluster; keeps who is ready and who is drifted.
     """
 
-    def __init__(self, around: Surroundings, knowledge: Knowledge) -> None:
-        self._around = around
-        self._knowledge = knowledge
+    def __init__(self, context: Context, state: ClusterState) -> None:
+        self._context = context
+        self._state = state
 
     def tell(self, facts: AccessFacts) -> None:
         """Compute a SearchAccess's status, and have it written if it is news."""
-        record = self._around.inventory.accesses.get(facts.access.uid)
-        if record is None or not self._around.may_tell(facts.access.cluster):
+        record = self._context.inventory.accesses.get(facts.access.uid)
+        if record is None or not self._context.may_publish(facts.access.cluster):
             return
         previous = record.status
-        status = build_access_status(facts, previous, self._around.clock.now())
-        knowledge, uid = self._knowledge, facts.access.uid
-        (knowledge.ready.add if is_ready(status) else knowledge.ready.discard)(uid)
-        (knowledge.drifted.add if is_drifted(status) else knowledge.drifted.discard)(uid)
+        status = build_access_status(facts, previous, self._context.clock.now())
+        state, uid = self._state, facts.access.uid
+        (state.ready.add if is_ready(status) else state.ready.discard)(uid)
+        (state.drifted.add if is_drifted(status) else state.drifted.discard)(uid)
         text = stable_json(status)
         if text == record.status_json:
             return
         notes = build_notes(facts, previous, status)
         for note in notes:
-            self._around.meter.noted(facts.access.cluster, note.reason)
+            self._context.meter.noted(facts.access.cluster, note.reason)
         record.status_json = text
-        self._around.outbox.put_status(ref_of(facts.access), text, notes)
+        self._context.outbox.put_status(ref_of(facts.access), text, notes)
 
-    def let_go(self, access: Access) -> None:
+    def release(self, access: Access) -> None:
         """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
-        if not self._around.may_tell(access.cluster):
+        if not self._context.may_publish(access.cluster):
             return
-        record = self._around.inventory.accesses.get(access.uid)
+        record = self._context.inventory.accesses.get(access.uid)
         if record:
             record.confirmed = True
-        self._knowledge.ready.discard(access.uid)
-        self._knowledge.drifted.discard(access.uid)
+        self._state.ready.discard(access.uid)
+        self._state.drifted.discard(access.uid)
         if access.has_finalizer:
             after = tuple(item for item in access.finalizers if item != FINALIZER)
-            self._around.outbox.put_finalizers(ref_of(access), access.finalizers, after)
+            self._context.outbox.put_finalizers(ref_of(access), access.finalizers, after)
 
     async def report(
         self, facts: Iterable[AccessFacts], todo: set[str], stuck: set[str], trouble: Failure | None
@@ -115,20 +115,20 @@ class Teller:
             if access.deleted_at and access.uid in stuck and one.failure is None:
                 one = replace(one, failure=trouble)
             if access.deleted_at and one.failure is None and not one.finding.conflict:
-                self.let_go(access)
+                self.release(access)
             else:
                 self.tell(one)
 
     def _if_late(self, facts: AccessFacts) -> AccessFacts:
         """Say of what was written that it is not in force, while callers do not get the role."""
-        late = self._knowledge.mapping_late
-        concerned = late and facts.stance.do is Do.ENFORCE and facts.failure is None
+        late = self._state.mapping_late
+        concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
         return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
-    def tell_failure(self, records: Iterable[tuple[AccessRecord, Stance]], failure: Failure) -> None:
+    def publish_failure(self, records: Iterable[tuple[AccessRecord, AccessDecision]], failure: Failure) -> None:
         """Say of SearchAccesses that something did not happen."""
-        for record, stance in records:
-            self.tell(AccessFacts(record.access, stance, failure=failure))
+        for record, decision in records:
+            self.tell(AccessFacts(record.access, decision, failure=failure))
 
 
 def cluster_ref(cluster: Cluster) -> ObjectRef:
@@ -136,53 +136,53 @@ def cluster_ref(cluster: Cluster) -> ObjectRef:
     return ObjectRef(Plural.CLUSTERS, "", cluster.name, cluster.uid)
 
 
-def tell_cluster(around: Surroundings, knowledge: Knowledge, name: str, probe: ProbeState | None) -> None:
+def publish_cluster(context: Context, state: ClusterState, name: str, probe: ProbeState | None) -> None:
     """Compute a SearchCluster's status, and have it written if it is news.
 
     Args:
-        around: what all reconcilers share.
-        knowledge: what its reconciler knows.
+        context: what all reconcilers share.
+        state: what its reconciler knows.
         name: the SearchCluster's name.
         probe: whether changes are noticed by the probe; None: not known yet.
     """
-    record = around.inventory.clusters.get(name)
-    if record is None or not around.may_tell(name):
+    record = context.inventory.clusters.get(name)
+    if record is None or not context.may_publish(name):
         return
-    failure = knowledge.closed or knowledge.failure or knowledge.trouble
-    if failure is None and knowledge.mapping_conflict:
-        failure = Failure(Reason.OWNERSHIP_CONFLICT, knowledge.gate.message)
-    if failure is None and knowledge.mapping_late:
-        failure = Failure(Reason.IDENTITY_UNKNOWN, knowledge.mapping_late)
+    failure = state.closed or state.failure or state.trouble
+    if failure is None and state.mapping_conflict:
+        failure = Failure(Reason.OWNERSHIP_CONFLICT, state.gate.message)
+    if failure is None and state.mapping_late:
+        failure = Failure(Reason.IDENTITY_UNKNOWN, state.mapping_late)
     report = ClusterReport(
         cluster=record.cluster,
-        facts=knowledge.facts,
+        facts=state.facts,
         failure=failure,
-        licensed=knowledge.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
-        counts=_counts(around, knowledge, name) if knowledge.uuid else None,
-        drift=knowledge.mapping_drift,
-        mapping=around.operator.mapping_name if knowledge.mapping_drift else "",
+        licensed=state.verdict.reason is not Reason.LICENSE_INSUFFICIENT,
+        counts=_counts(context, state, name) if state.uuid else None,
+        drift=state.mapping_drift,
+        mapping=context.operator.mapping_name if state.mapping_drift else "",
         probe=probe,
-        uuid=knowledge.uuid,
-        url=knowledge.url,
-        exposed=knowledge.exposed,
+        uuid=state.uuid,
+        url=state.url,
+        exposed=state.exposed,
     )
     previous = record.status
-    status = build_cluster_status(report, previous, around.clock.now())
-    notes = build_cluster_notes(previous, status, knowledge.mapping_adopted)
-    knowledge.mapping_adopted = ""
+    status = build_cluster_status(report, previous, context.clock.now())
+    notes = build_cluster_notes(previous, status, state.mapping_adopted)
+    state.mapping_adopted = ""
     text = stable_json(status)
     if text == record.status_json:
-        around.outbox.put_notes(cluster_ref(record.cluster), notes)
+        context.outbox.put_notes(cluster_ref(record.cluster), notes)
         return
     record.status_json = text
-    around.outbox.put_status(cluster_ref(record.cluster), text, notes)
+    context.outbox.put_status(cluster_ref(record.cluster), text, notes)
 
 
-def _counts(around: Surroundings, knowledge: Knowledge, name: str) -> ClusterCounts:
+def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:
     return ClusterCounts(
-        accesses=around.inventory.count(name),
-        ready=len(knowledge.ready),
-        drifted=len(knowledge.drifted),
-        roles=len(knowledge.roles),
-        foreign_roles=knowledge.foreign,
+        accesses=context.inventory.count(name),
+        ready=len(state.ready),
+        drifted=len(state.drifted),
+        roles=len(state.roles),
+        foreign_roles=state.foreign,
     )

@@ -1,0 +1,43 @@
+"""The barrier for faults of our own: what it catches costs the item alone that it happened to (docs/adr/0025).
+
+Whoever catches puts the item back, backs off, and publishes what ``caught`` returns as a status.
+"""
+
+import traceback
+from pathlib import PurePath
+from typing import Final
+
+import structlog
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.status.access import Failure
+from searchaccess.ports.meter import Meter
+
+FRAMES: Final = 12
+"""Innermost frames that the log shows."""
+
+log = structlog.get_logger(__name__)
+
+
+def caught(meter: Meter, cluster: str, place: str, error: Exception) -> Failure:
+    """Log and count an unexpected error.
+
+    The error's own text is not shown anywhere: it may quote what was being read, also a secret.
+
+    Args:
+        meter: counts it.
+        cluster: name of the SearchCluster concerned; empty: none in particular.
+        place: what was being done, from a small fixed set, such as ``plan``.
+        error: what came out of our code.
+
+    Returns:
+        What to publish of whatever is concerned: ``InternalError``.
+    """
+    frames = [
+        f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    ]
+    kind = type(error).__name__
+    log.error("internal error", place=place, cluster=cluster, error=kind, frames=frames)
+    meter.faulted(cluster, place)
+    return Failure(Reason.INTERNAL_ERROR, f"the operator met an unexpected {kind} ({place}); it tries again by itself")
