@@ -102,7 +102,7 @@ def test_each_has_a_page_and_asks_for_metrics_that_there_are() -> None:
 
 def test_promtool_finds_nothing_wrong_with_metrics(promtool: Path) -> None:
     metrics = Metrics()
-    metrics.looked("prod", everything=True, seconds=1, result="ok")
+    metrics.reconciled("prod", everything=True, seconds=1, result="ok")
     metrics.noted("prod", "DriftCorrected")
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     text = metrics.text().decode()

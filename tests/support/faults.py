@@ -46,6 +46,8 @@ class Faults:
     _planned: dict[int, Fault] = field(default_factory=dict)
     _standing: dict[tuple[str, str], ExternalError] = field(default_factory=dict)
 
+    _broken: tuple[str, frozenset[str], type[Exception], int | None] | None = None
+
     @property
     def writes(self) -> list[Call]:
         """All writes so far."""
@@ -60,8 +62,32 @@ class Faults:
         for method in methods or ("*",):
             self._standing[side, method] = error
 
+    def break_down(self, side: str, error: type[Exception], *methods: str, times: int | None = None) -> None:
+        """Let methods of a side (none named: all) raise an unexpected error, as a fault of ours would.
+
+        Args:
+            side: of the doubles.
+            error: what it raises; nothing in the product expects it there.
+            methods: which; none: all.
+            times: how often in all; None: until it is healed.
+        """
+        self._broken = (side, frozenset(methods), error, times)
+
+    def _break(self, call: Call) -> None:
+        if self._broken is None:
+            return
+        side, methods, error, times = self._broken
+        if call.side != side or (methods and call.method not in methods):
+            return
+        if times is not None:
+            self._broken = (side, methods, error, times - 1) if times > 1 else None
+        self.calls.append(Call(call.side, call.method, call.names))
+        raise error("broken")
+
     def heal(self, side: str) -> None:
         """Let a side work again."""
+        if self._broken and self._broken[0] == side:
+            self._broken = None
         self._standing = {key: error for key, error in self._standing.items() if key[0] != side}
 
     def restart(self) -> None:
@@ -74,6 +100,7 @@ class Faults:
         await asyncio.sleep(0)  # As with a real server, others run meanwhile.
         if self.dead:
             raise Crash
+        self._break(call)
         standing = self._standing.get((call.side, call.method)) or self._standing.get((call.side, "*"))
         if standing is not None:
             self.calls.append(Call(call.side, call.method, call.names))

@@ -8,7 +8,7 @@ from tests.support.world import CLUSTER, access, grant
 
 
 @on_stage
-async def test_each_line_names_the_cluster_the_look_and_the_access(stage: Stage) -> None:
+async def test_each_line_names_the_cluster_the_reconcile_and_the_access(stage: Stage) -> None:
     await begin(stage, access("plain", grant("plain-*")), with_key("keyed"))
     stage.faults.fail(memory_elasticsearch.SIDE, Unreachable("away"))
     await stage.sleep(10)
@@ -16,15 +16,15 @@ async def test_each_line_names_the_cluster_the_look_and_the_access(stage: Stage)
     await stage.quiet()
     lines = [entry for log in stage.logs for entry in log]
     by_event = {entry["event"]: entry for entry in lines}
-    assert by_event.keys() >= {"roles changed", "credential changed", "cluster failing", "cluster answers again"}
+    assert by_event.keys() >= {"roles changed", "credential changed", "cluster failing", "cluster recovered"}
     for event, entry in by_event.items():
         assert entry["cluster"] == CLUSTER, event
-        assert entry["look"] >= 1, event
+        assert entry["reconcile"] >= 1, event
     assert "Issue" in by_event["credential changed"]["steps"]
     assert by_event["credential changed"]["access"] == "shop/keyed"
     assert "access" not in by_event["cluster failing"]
-    assert by_event["cluster failing"]["look"] > by_event["roles changed"]["look"]
-    assert len({entry["look"] for entry in lines}) > 2
+    assert by_event["cluster failing"]["reconcile"] > by_event["roles changed"]["reconcile"]
+    assert len({entry["reconcile"] for entry in lines}) > 2
 
 
 @on_stage

@@ -75,8 +75,8 @@ async def test_operations_are_counted_by_their_result() -> None:
 
 def test_looks_and_events_are_counted_and_forgotten_with_their_cluster() -> None:
     metrics = Metrics()
-    metrics.looked("prod", everything=True, seconds=2.0, result="ok")
-    metrics.looked("prod", everything=False, seconds=0.1, result="ClusterUnreachable")
+    metrics.reconciled("prod", everything=True, seconds=2.0, result="ok")
+    metrics.reconciled("prod", everything=False, seconds=0.1, result="ClusterUnreachable")
     metrics.noted("prod", "DriftCorrected")
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     found = samples(metrics)
@@ -96,7 +96,7 @@ def record(name: str, status: str) -> AccessRecord:
 
 def declared() -> tuple[Metrics, Inventory]:
     metrics, inventory = Metrics(), Inventory()
-    reconciler = SimpleNamespace(looked_at=float("-inf"))
+    reconciler = SimpleNamespace(began_at=float("-inf"))
     host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
     outbox: Any = SimpleNamespace(pending=7)
     metrics.registry.register(Declared(inventory, outbox, host, Ownership()))

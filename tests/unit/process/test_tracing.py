@@ -31,10 +31,10 @@ def test_a_look_holds_its_operations_together(collector: Collector, monkeypatch:
     tracing = start_tracing()
     assert tracing
     metrics = Metrics(tracing)
-    with metrics.looking("prod"):
+    with metrics.reconciling("prod"):
         metrics.counting("elasticsearch", "prod")("roles", "ok", 0.25)
         metrics.counting("elasticsearch", "prod")("put_roles", "Throttled", 0.1)
-        metrics.looked("prod", everything=True, seconds=1, result="Throttled")
+        metrics.reconciled("prod", everything=True, seconds=1, result="Throttled")
     tracing.close()
     by_name = {span.name: span for span in collector.spans}
     assert by_name.keys() == {"look", "elasticsearch roles", "elasticsearch put_roles"}

@@ -1,7 +1,7 @@
 """Runs a reconciler for every SearchCluster, and keeps the inventory complete."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +14,7 @@ from searchaccess.core.model.identity import State
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.identities.follow import Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.loop.check import Peers
@@ -80,27 +81,43 @@ class Host:
         """Set when the inventory is complete for the first time."""
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled. No fault of ours ends it: whatever dies of one is started again."""
         await self._first_list()
+        context = self._context
+        identities = Identities(context.inventory, context.google, context.clock)
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "write statuses": context.outbox.run,
+            "list": self._list_again,
+            "list namespaces": self._labels.run,
+            "resolve identities": identities.run,
+        }
+        if self._take_part:
+            parts["renew leases"] = self._take_part
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._context.outbox.run())
-                group.create_task(self._list_again())
-                if self._take_part:
-                    group.create_task(self._take_part())
-                group.create_task(self._labels.run())
-                group.create_task(Identities(self._context.inventory, self._context.google, self._context.clock).run())
+                for place, run in parts.items():
+                    group.create_task(self._persist(place, run))
                 self._start_missing(group)
                 self.listed.set()
-                group.create_task(self._supervise(group))
+                group.create_task(self._persist("supervise", lambda: self._supervise(group)))
         finally:
             self._running.clear()
+
+    async def _persist(self, place: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something for ever; start it again, with back-off, when it dies of a fault of ours."""
+        backoff = Backoff()
+        while True:
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and the process
+                caught(self._context.meter, "", place, error)
+            await asyncio.sleep(backoff.next())
 
     async def first_looks(self) -> None:
         """Wait until every cluster that was listed was looked at once, whatever came of it."""
         await self.listed.wait()
         for running in list(self._running.values()):
-            await running.reconciler.looked.wait()
+            await running.reconciler.reconciled.wait()
 
     def watch_began(self) -> None:
         """Take in that the event source begins to watch, or does so anew: list soon.
@@ -153,18 +170,26 @@ class Host:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
         backoff = Backoff()
         while True:
-            try:
-                await self._list()
-            except ExternalError as error:
-                log.warning("cannot list", error=error.message)
-                await asyncio.sleep(backoff.next())
-            else:
+            if await self._try_to_list():
                 break
+            await asyncio.sleep(backoff.next())
         try:
             await self._labels.look()
         except ExternalError as error:
             # Whoever depends on them is held until they are known.
             log.warning("cannot list namespaces", error=error.message)
+
+    async def _try_to_list(self) -> bool:
+        """List everything; say whether that came to its end."""
+        try:
+            await self._list()
+        except ExternalError as error:
+            log.warning("cannot list", error=error.message)
+        except Exception as error:  # noqa: BLE001 - a fault of ours: what is known stays known
+            caught(self._context.meter, "", "list", error)
+        else:
+            return True
+        return False
 
     async def _list(self) -> None:
         inventory = self._context.inventory
@@ -194,31 +219,32 @@ class Host:
                     await self._relist.wait()
                     await asyncio.sleep(RELIST_AFTER)
             self._relist.clear()
-            try:
-                await self._list()
-            except ExternalError as error:
-                log.warning("cannot list", error=error.message)
+            await self._try_to_list()
 
     async def _supervise(self, group: asyncio.TaskGroup) -> None:
         """Start and stop reconcilers as SearchClusters come and go."""
         inventory = self._context.inventory
         while True:
             inventory.changed.clear()
-            self._start_missing(group)
             for name in [name for name, running in self._running.items() if running.task.done()]:
                 del self._running[name]
                 self._context.meter.forget(name)
-            for name in self._running:
-                if name in inventory.clusters and not self._is_ours(name):
+            self._start_missing(group)
+            for name, running in self._running.items():
+                record = inventory.clusters.get(name)
+                if record and record.cluster.uid != running.reconciler.uid:
+                    # Recreated: nothing that is known of the one before is true of this one.
+                    running.task.cancel()
+                elif record and not self._is_ours(name):
                     self._leave(name)
             if self._context.ownership.holds_common():
                 self._publish_without_cluster()
             await inventory.changed.wait()
 
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
-        for name in self._context.inventory.clusters if not self._winding_down else ():
+        for name, record in self._context.inventory.clusters.items() if not self._winding_down else ():
             if name not in self._running and self._is_ours(name):
-                reconciler = Reconciler(name, self._context, self._connector, Peers(self._older_with_uuid))
+                reconciler = Reconciler(record.cluster, self._context, self._connector, Peers(self._older_with_uuid))
                 task = group.create_task(self._keep_running(name, reconciler))
                 self._running[name] = _Running(reconciler, task)
 
@@ -226,11 +252,13 @@ class Host:
         """Run a reconciler; one that dies of a fault of ours is started again and spoils no other cluster."""
         backoff = Backoff()
         try:
-            while self._is_ours(name):
+            while self._is_ours(name) and reconciler.is_current():
                 try:
                     await reconciler.run()
-                except Exception:  # the last barrier between one cluster and all others
-                    log.exception("reconciler failed", cluster=name)
+                except Exception as error:  # noqa: BLE001 - the last barrier between one cluster and all others
+                    caught(self._context.meter, name, "reconciler", error)
+                    # Whatever it was about to do, it begins anew with everything.
+                    self._context.inventory.mark_everything(name)
                     await asyncio.sleep(backoff.next())
         finally:
             self._context.inventory.changed.set()
@@ -247,7 +275,7 @@ class Host:
             return True
         for name in ours:
             reconciler = self._running[name].reconciler
-            if not reconciler.looked.is_set() or reconciler.busy_since is not None:
+            if not reconciler.reconciled.is_set() or reconciler.busy_since is not None:
                 return True
             if not reconciler.is_failing and (inventory.dirty(name) or self._unknown(name)):
                 return True

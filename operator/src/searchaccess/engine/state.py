@@ -1,7 +1,10 @@
-"""What a reconciler holds between passes. All of it can be lost: the next pass finds it again."""
+"""What a reconciler knows of its SearchCluster. All of it can be lost: the next reconcile finds it again.
+
+It lives and dies with one SearchCluster object, by uid: one that is recreated under the same name begins with nothing.
+"""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.api.reasons import Reason
@@ -57,11 +60,43 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Fine:
+    """The last reconcile came to its end, or none began yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """The last reconcile did not come to its end; it is tried again with back-off."""
+
+    failure: Failure
+    since: float
+    """When the first of them in a row failed, by the monotonic clock."""
+    times: int = 1
+    """How many failed in a row."""
+    fault: bool = False
+    """The last of them failed of a fault of ours, not of trouble outside."""
+    doubted: bool = False
+    """Every SearchAccess of the cluster was told that its truth is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing may be read or written there, as the last check found."""
+
+    failure: Failure
+
+
+Health: TypeAlias = Fine | Failing | Closed
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What one reconcile is about."""
 
     everything: bool = False
     """All that is declared and all that is there, also what nobody declares any more."""
+    afresh: bool = False
+    """Everything, and what was settled is concluded anew: the SearchCluster changed, or statuses say other things."""
     principals: frozenset[str] = frozenset()
     """Of whom there is news."""
     credentials: frozenset[str] = frozenset()
@@ -80,10 +115,9 @@ class ClusterState:
     """How the connection is not private; None: not looked at yet."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
-    closed: Failure | None = None
-    """Why nothing may be read or written, as the last check found."""
-    failure: Failure | None = None
-    """What went wrong in the last step."""
+    health: Health = Fine()
+    waiting: Failure | None = None
+    """What the SearchCluster itself waits for, while all else goes on."""
     trouble: Failure | None = None
     """What keeps some SearchAccesses from being finished; the others are fine."""
     mapping_settled: bool = False
@@ -110,6 +144,18 @@ class ClusterState:
     """How many roles under our names are not ours, as the last full pass counted."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
+
+    @property
+    def closed(self) -> Failure | None:
+        """Why nothing may be read or written; None: it may."""
+        return self.health.failure if isinstance(self.health, Closed) else None
+
+    @property
+    def problem(self) -> Failure | None:
+        """What is wrong with the SearchCluster: what keeps all from being reconciled comes first; None: nothing."""
+        if isinstance(self.health, Fine):
+            return self.waiting or self.trouble
+        return self.health.failure
 
     def rejection_of(self, access: Access) -> str:
         """Say why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or is asked once more."""

@@ -75,11 +75,11 @@ class Metrics(Meter):
         self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
         self._answered: dict[str, float] = {}
 
-    def looking(self, cluster: str) -> AbstractContextManager[None]:
+    def reconciling(self, cluster: str) -> AbstractContextManager[None]:
         """Hold together all that a look at a SearchCluster does."""
         return self._tracing.look(cluster) if self._tracing else nullcontext()
 
-    def looked(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
+    def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
         """Count a look."""
         if self._tracing:
             self._tracing.looked(everything=everything, result=result)
@@ -175,7 +175,7 @@ class Declared(Collector):
             dirty = self._inventory.dirty(name)
             waiting = len(dirty.principals) + len(dirty.credentials) + dirty.everything + dirty.cluster
             found["searchaccess_queue_length"].add_metric([name], waiting)
-            age = now - reconciler.looked_at if waiting else 0.0
+            age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
         found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
         yield from found.values()

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 class Meter:
     """Counts nothing. What counts overrides it (``operator/metrics.py``)."""
 
-    def looking(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
+    def reconciling(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
         """Hold together all that a look at a SearchCluster does."""
         return nullcontext()
 
-    def looked(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
+    def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
         """Take in a look at a cluster.
 
         Args:

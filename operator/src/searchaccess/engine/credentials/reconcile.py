@@ -25,7 +25,7 @@ from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job, Outcome, at_store, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import ExternalError, Rejected
@@ -95,6 +95,10 @@ class CredentialReconciler:
         return {uid for uid, at in self._due.items() if at <= now}
 
     # Looking
+
+    async def reconcile(self, session: Session, scope: Scope) -> None:
+        """Interim."""
+        await self.run(session, None if scope.everything else scope.credentials | self.due())
 
     async def run(self, session: Session, uids: Collection[str] | None) -> None:
         """Look at credentials.

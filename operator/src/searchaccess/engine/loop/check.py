@@ -7,7 +7,7 @@ from searchaccess.api.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster, judge
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.status.access import Failure
-from searchaccess.engine.state import Session
+from searchaccess.engine.state import Closed, Fine, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,13 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     before = (state.facts is not None, state.verdict, state.closed)
     state.facts = facts
     state.verdict = verdict.gate
-    state.closed = None
+    if isinstance(state.health, Closed):
+        state.health = Fine()
     if verdict.closed:
-        state.closed = Failure(*verdict.closed)
+        state.health = Closed(Failure(*verdict.closed))
     elif older := peers.older_with_uuid(session.cluster, facts.uuid):
         message = f"SearchCluster {older} already manages the Elasticsearch cluster {facts.uuid}"
-        state.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
+        state.health = Closed(Failure(Reason.DUPLICATE_CLUSTER, message))
     else:
         state.uuid = facts.uuid
     if pinned != state.uuid:

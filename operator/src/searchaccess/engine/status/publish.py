@@ -148,7 +148,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     record = context.inventory.clusters.get(name)
     if record is None or not context.may_publish(name):
         return
-    failure = state.closed or state.failure or state.trouble
+    failure = state.problem
     if failure is None and state.mapping_conflict:
         failure = Failure(Reason.OWNERSHIP_CONFLICT, state.gate.message)
     if failure is None and state.mapping_late:

@@ -1,0 +1,72 @@
+"""What is wrong with a whole SearchCluster: how it goes on from one reconcile to the next, and who is told."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from searchaccess.core.policy.decision import OPEN, decide
+from searchaccess.core.status.access import Failure
+from searchaccess.engine.inventory.records import AccessRecord, Dirty
+from searchaccess.engine.state import ClusterState, Context, Failing, Health
+from searchaccess.engine.status.publish import StatusPublisher, waits
+
+DOUBT_AFTER: Final = 60.0
+"""Seconds without contact after which every SearchAccess says that its truth is not known."""
+FAULTS_UNTIL_DOUBT: Final = 3
+"""Faults of our own in a row after which the same is said: nothing was reconciled, and perhaps never is."""
+
+
+def failed(health: Health, failure: Failure, now: float, *, fault: bool) -> Failing:
+    """Give how it stands after one more reconcile that failed.
+
+    Args:
+        health: how it stood before.
+        failure: what went wrong.
+        now: the monotonic clock.
+        fault: whether it is a fault of ours.
+    """
+    if isinstance(health, Failing):
+        return replace(health, failure=failure, times=health.times + 1, fault=fault)
+    return Failing(failure, now, fault=fault)
+
+
+def doubts(health: Failing, now: float) -> bool:
+    """Say whether it is time to say of every SearchAccess that its truth is not known, and that was not said yet."""
+    if health.doubted:
+        return False
+    faults = health.fault and health.times >= FAULTS_UNTIL_DOUBT
+    return faults or now - health.since >= DOUBT_AFTER
+
+
+class Trouble:
+    """Publishes what is wrong with a cluster on its SearchAccesses.
+
+    Args:
+        context: what all reconcilers share.
+        name: the SearchCluster's name.
+        state: what is known of the cluster.
+    """
+
+    def __init__(self, context: Context, name: str, state: ClusterState) -> None:
+        self._inventory = context.inventory
+        self._name = name
+        self._publisher = StatusPublisher(context, state)
+
+    def publish_to_all(self, failure: Failure) -> None:
+        """Publish it on every SearchAccess of the cluster."""
+        self._publish(self._inventory.of_cluster(self._name), failure)
+
+    def publish_to_waiting(self, failure: Failure, news: Dirty) -> None:
+        """Publish it on those SearchAccesses that there is news of, and that wait for something."""
+        self._publish((record for record in self._concerned(news) if waits(record)), failure)
+
+    def _concerned(self, news: Dirty) -> Iterator[AccessRecord]:
+        if news.everything:
+            yield from self._inventory.of_cluster(self._name)
+            return
+        for principal in news.principals:
+            yield from self._inventory.of_principal(self._name, principal)
+        yield from (item for item in self._inventory.keyed(self._name) if item.access.uid in news.credentials)
+
+    def _publish(self, records: Iterator[AccessRecord], failure: Failure) -> None:
+        self._publisher.publish_failure([(record, decide(record.access, OPEN)) for record in records], failure)
