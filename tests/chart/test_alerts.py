@@ -23,6 +23,7 @@ HEALTHY = UP | {
     'searchaccess_credential_next_rotation_timestamp_seconds{cluster="prod"}': f"{10 * DAY}x2000",
     'searchaccess_credential_expiry_timestamp_seconds{cluster="prod"}': f"{20 * DAY}x2000",
     'searchaccess_queue_age_seconds{cluster="prod"}': "3x2000",
+    'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",
     'searchaccess_lease_held{cluster="prod",pod="b"}': "0x2000",
     'searchaccess_requests_total{side="elasticsearch",cluster="prod",result="ok"}': "0+10x2000",
@@ -47,6 +48,9 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "SearchAccessCredentialExpires": (
         {'searchaccess_credential_expiry_timestamp_seconds{cluster="prod"}': f"{DAY - 60}x2000"}, "30m"
+    ),
+    "SearchAccessInternalErrors": (
+        {'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0 1x2000"}, "10m"
     ),
     "SearchAccessQueueOld": ({'searchaccess_queue_age_seconds{cluster="prod"}': "601x2000"}, "30m"),
     "SearchClusterWithoutReplica": ({'searchaccess_lease_held{cluster="prod",pod="a"}': "0x2000"}, "30m"),

@@ -187,7 +187,7 @@ def test_its_traces_say_what_was_done_and_no_secret(field: Arena) -> None:
         command = process(field, "--once")
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
         assert done.returncode == 0, done.stderr
-        looks = {span.span_id for span in collector.spans if span.name == "look"}
+        looks = {span.span_id for span in collector.spans if span.name == "reconcile"}
         inside = {span.name for span in collector.spans if span.parent_span_id in looks}
         said = b"".join(collector.bodies).decode(errors="replace")
     assert inside >= {"elasticsearch roles", "elasticsearch put_roles", "elasticsearch put_mapping"}

@@ -46,6 +46,8 @@ class Faults:
     _planned: dict[int, Fault] = field(default_factory=dict)
     _standing: dict[tuple[str, str], ExternalError] = field(default_factory=dict)
 
+    broke: bool = False
+    """Unexpected errors were injected, so that some in the log are no surprise."""
     _broken: tuple[str, frozenset[str], type[Exception], int | None] | None = None
 
     @property
@@ -71,6 +73,7 @@ class Faults:
             methods: which; none: all.
             times: how often in all; None: until it is healed.
         """
+        self.broke = True
         self._broken = (side, frozenset(methods), error, times)
 
     def _break(self, call: Call) -> None:

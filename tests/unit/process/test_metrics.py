@@ -73,16 +73,28 @@ async def test_operations_are_counted_by_their_result() -> None:
     assert metrics.answered("another") > 0, "what is for all is for each"
 
 
-def test_looks_and_events_are_counted_and_forgotten_with_their_cluster() -> None:
+def test_faults_are_counted_by_what_was_being_done_and_begin_at_zero() -> None:
+    metrics = Metrics()
+    of = "searchaccess_internal_errors_total"
+    assert samples(metrics)[of, frozenset({"", "intake"})] == 0
+    with metrics.reconciling("prod"):
+        assert samples(metrics)[of, frozenset({"prod", "plan"})] == 0, "an alert sees an increase only after a zero"
+    metrics.faulted("prod", "plan")
+    assert samples(metrics)[of, frozenset({"prod", "plan"})] == 1
+    metrics.forget("prod")
+    assert (of, frozenset({"prod", "plan"})) not in samples(metrics)
+
+
+def test_reconciles_and_events_are_counted_and_forgotten_with_their_cluster() -> None:
     metrics = Metrics()
     metrics.reconciled("prod", everything=True, seconds=2.0, result="ok")
     metrics.reconciled("prod", everything=False, seconds=0.1, result="ClusterUnreachable")
     metrics.noted("prod", "DriftCorrected")
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     found = samples(metrics)
-    assert found["searchaccess_looks_total", frozenset({"prod", "everything", "ok"})] == 1
-    assert found["searchaccess_looks_total", frozenset({"prod", "news", "ClusterUnreachable"})] == 1
-    assert found["searchaccess_look_duration_seconds_sum", frozenset({"prod", "everything"})] == 2.0
+    assert found["searchaccess_reconciles_total", frozenset({"prod", "everything", "ok"})] == 1
+    assert found["searchaccess_reconciles_total", frozenset({"prod", "news", "ClusterUnreachable"})] == 1
+    assert found["searchaccess_reconcile_duration_seconds_sum", frozenset({"prod", "everything"})] == 2.0
     assert found["searchaccess_events_total", frozenset({"prod", "DriftCorrected"})] == 1
     metrics.forget("prod")
     assert not [labels for _, labels in samples(metrics) if "prod" in labels]

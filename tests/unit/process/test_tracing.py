@@ -25,7 +25,7 @@ def attributes(span: Any) -> dict[str, str]:
     return {item.key: item.value.string_value for item in span.attributes}
 
 
-def test_a_look_holds_its_operations_together(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reconcile_holds_its_operations_together(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, collector.url)
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
     tracing = start_tracing()
@@ -37,16 +37,16 @@ def test_a_look_holds_its_operations_together(collector: Collector, monkeypatch:
         metrics.reconciled("prod", everything=True, seconds=1, result="Throttled")
     tracing.close()
     by_name = {span.name: span for span in collector.spans}
-    assert by_name.keys() == {"look", "elasticsearch roles", "elasticsearch put_roles"}
-    look, read = by_name["look"], by_name["elasticsearch roles"]
-    assert attributes(look) == {
+    assert by_name.keys() == {"reconcile", "elasticsearch roles", "elasticsearch put_roles"}
+    reconcile, read = by_name["reconcile"], by_name["elasticsearch roles"]
+    assert attributes(reconcile) == {
         "searchaccess.cluster": "prod", "searchaccess.scope": "everything", "searchaccess.result": "Throttled"
     }  # fmt: skip
-    assert {span.parent_span_id for span in collector.spans if span is not look} == {look.span_id}
+    assert {span.parent_span_id for span in collector.spans if span is not reconcile} == {reconcile.span_id}
     assert read.end_time_unix_nano - read.start_time_unix_nano == pytest.approx(0.25e9, rel=1e-3)
     assert attributes(read)["searchaccess.result"] == "ok"
     failed = {name for name, span in by_name.items() if span.status.code == 2}
-    assert failed == {"look", "elasticsearch put_roles"}
+    assert failed == {"reconcile", "elasticsearch put_roles"}
     [resource] = collector.resources
     assert resource["service.name"] == "searchaccess-operator"
     assert resource["deployment.environment"] == "test"

@@ -64,8 +64,8 @@ _PANELS: Final = (
         unit="s",
     ),
     _Panel(
-        "How long looks take", "95 of 100 looks are quicker: at everything, or at what there is news of.",
-        (f"histogram_quantile(0.95, {_rate('searchaccess_look_duration_seconds_bucket', 'cluster, scope, le')})",
+        "How long reconciles take", "95 of 100 are quicker: of everything, or of what there is news of.",
+        (f"histogram_quantile(0.95, {_rate('searchaccess_reconcile_duration_seconds_bucket', 'cluster, scope, le')})",
           "{{cluster}} {{scope}}"), unit="s",
     ),
     _Panel(
@@ -78,7 +78,7 @@ _PANELS: Final = (
         ("sum by (side) (rate(searchaccess_requests_total[$__rate_interval]))", "{{side}}"), unit="reqps",
     ),
     _Panel(
-        "News that waits", "Seconds since the last look began, if there is news since then.",
+        "News that waits", "Seconds since the last reconcile began, if there is news since then.",
         (f"max by (cluster) (searchaccess_queue_age_seconds{{{_OF}}})", "{{cluster}}"), unit="s",
     ),
     _Panel(

@@ -229,7 +229,7 @@ def metrics_page() -> str:
     return _page(
         "Metrics",
         "What `/metrics` serves where the operator is started with `--listen`, such as `--listen 0.0.0.0:8080`. "
-        "`/livez` fails when a look makes no progress; `/readyz` fails until what is declared was listed and is "
+        "`/livez` fails when a reconcile makes no progress; `/readyz` fails until what is declared was listed and is "
         "watched, and when it can be listed no more.",
         *_table(["Metric", "Type", "Labels", "What it says"], sorted(rows)),
         "Besides, `process_*` as every Prometheus client has them. No metric has a label for each SearchAccess: "

@@ -16,6 +16,12 @@ from searchaccess.ports.meter import Meter
 FRAMES: Final = 12
 """Innermost frames that the log shows."""
 
+PLACES: Final = (
+    "reconcile", "reconciler", "publish", "plan", "apply", "conclude", "isolate", "credential", "intake", "list",
+    "list namespaces", "resolve identities", "write statuses", "renew leases", "supervise",
+)  # fmt: skip
+"""What can be being done where something is caught."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -27,7 +33,7 @@ def caught(meter: Meter, cluster: str, place: str, error: Exception) -> Failure:
     Args:
         meter: counts it.
         cluster: name of the SearchCluster concerned; empty: none in particular.
-        place: what was being done, from a small fixed set, such as ``plan``.
+        place: what was being done, one of ``PLACES``.
         error: what came out of our code.
 
     Returns:

@@ -19,6 +19,7 @@ from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.status import condition_of
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
+from searchaccess.engine.barrier import PLACES
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
@@ -29,22 +30,27 @@ from searchaccess.ports.meter import Meter
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PROGRESS: Final = frozenset({"elasticsearch", "store"})
-_LOOKS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_RECONCILES: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("searchaccess_build_info", "The version that runs: always 1.", ("version",)),
     (
-        "searchaccess_looks",
-        "Looks at a SearchCluster: at everything, or at what there was news of; result is ok or a reason.",
+        "searchaccess_reconciles",
+        "Reconciles of a SearchCluster: of everything, or of what there was news of; result is ok or a reason.",
         ("cluster", "scope", "result"),
     ),
-    ("searchaccess_look_duration_seconds", "How long looks took.", ("cluster", "scope")),
+    ("searchaccess_reconcile_duration_seconds", "How long reconciles took.", ("cluster", "scope")),
     (
         "searchaccess_events",
-        "What was told of SearchAccesses as events, such as DriftDetected, DriftCorrected and CredentialIssued.",
+        "Events emitted for SearchAccesses, such as DriftDetected, DriftCorrected and CredentialIssued.",
         ("cluster", "reason"),
+    ),
+    (
+        "searchaccess_internal_errors",
+        "Unexpected errors of the operator's own, by what was being done; no cluster: none in particular.",
+        ("cluster", "place"),
     ),
     (
         "searchaccess_requests",
@@ -66,42 +72,54 @@ class Metrics(Meter):
         self._tracing = tracing
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        info, looks, look_seconds, events, requests, request_seconds = _COUNTED
+        info, reconciles, reconcile_seconds, events, faults, requests, request_seconds = _COUNTED
         Gauge(*info, registry=self.registry).labels(__version__).set(1)
-        self._looks = Counter(*looks, registry=self.registry)
-        self._look_seconds = Histogram(*look_seconds, buckets=_LOOKS, registry=self.registry)
+        self._reconciles = Counter(*reconciles, registry=self.registry)
+        self._reconcile_seconds = Histogram(*reconcile_seconds, buckets=_RECONCILES, registry=self.registry)
         self._events = Counter(*events, registry=self.registry)
+        self._faults = Counter(*faults, registry=self.registry)
+        self._expect_faults("")
         self._requests = Counter(*requests, registry=self.registry)
         self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
         self._answered: dict[str, float] = {}
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:
-        """Hold together all that a look at a SearchCluster does."""
-        return self._tracing.look(cluster) if self._tracing else nullcontext()
+        """Hold together all that a reconcile of a SearchCluster does."""
+        self._expect_faults(cluster)
+        return self._tracing.reconcile(cluster) if self._tracing else nullcontext()
 
     def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
-        """Count a look."""
+        """Count a reconcile."""
         if self._tracing:
-            self._tracing.looked(everything=everything, result=result)
+            self._tracing.reconciled(everything=everything, result=result)
         scope = "everything" if everything else "news"
-        self._looks.labels(cluster, scope, result).inc()
-        self._look_seconds.labels(cluster, scope).observe(seconds)
+        self._reconciles.labels(cluster, scope, result).inc()
+        self._reconcile_seconds.labels(cluster, scope).observe(seconds)
 
     def noted(self, cluster: str, reason: str) -> None:
         """Count an event."""
         self._events.labels(cluster, reason).inc()
 
+    def faulted(self, cluster: str, place: str) -> None:
+        """Count an unexpected error of our own."""
+        self._faults.labels(cluster, place).inc()
+
+    def _expect_faults(self, cluster: str) -> None:
+        """Show zeros: a counter that begins with its first event has no increase that an alert could see."""
+        for place in PLACES:
+            self._faults.labels(cluster, place)
+
     def answered(self, cluster: str) -> float:
         """Say when the last request to a cluster, or to a store, came to an end.
 
-        Kubernetes and Google are asked now and then whether a look makes progress or not.
+        Kubernetes and Google are asked now and then whether a reconcile makes progress or not.
         """
         return max(self._answered.get(cluster, float("-inf")), self._answered.get("", float("-inf")))
 
     def forget(self, cluster: str) -> None:
         """Show no more of a SearchCluster that is gone."""
         self._answered.pop(cluster, None)
-        for metric in (self._looks, self._look_seconds, self._events):
+        for metric in (self._reconciles, self._reconcile_seconds, self._events, self._faults):
             metric.remove_by_labels({"cluster": cluster})
         self._requests.remove_by_labels({"cluster": cluster})
 
@@ -262,10 +280,10 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "When the first of a cluster's API keys ends by itself, if nobody replaces it.",
         ("cluster",),
     ),
-    ("searchaccess_queue_length", "What a SearchCluster's next look is to look at.", ("cluster",)),
+    ("searchaccess_queue_length", "How much a SearchCluster's next reconcile has to do.", ("cluster",)),
     (
         "searchaccess_queue_age_seconds",
-        "Seconds since the last look began, if there is news since then; else 0.",
+        "Seconds since the last reconcile began, if there is news since then; else 0.",
         ("cluster",),
     ),
     ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),

@@ -63,7 +63,7 @@ def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | Non
 
 
 class Tracing:
-    """Sends a span for each look at a SearchCluster, and in it one for each operation.
+    """Sends a span for each reconcile of a SearchCluster, and in it one for each operation.
 
     Args:
         provider: sends spans.
@@ -77,16 +77,16 @@ class Tracing:
         self._tracer = provider.get_tracer("searchaccess", __version__)
 
     @contextmanager
-    def look(self, cluster: str) -> Iterator[None]:
-        """Hold a look at a SearchCluster together."""
+    def reconcile(self, cluster: str) -> Iterator[None]:
+        """Hold a reconcile of a SearchCluster together."""
         attributes = {"searchaccess.cluster": cluster}
         with self._tracer.start_as_current_span(
-            "look", attributes=attributes, record_exception=False, set_status_on_exception=False
+            "reconcile", attributes=attributes, record_exception=False, set_status_on_exception=False
         ):
             yield
 
-    def looked(self, *, everything: bool, result: str) -> None:
-        """Say what the look that goes on came to."""
+    def reconciled(self, *, everything: bool, result: str) -> None:
+        """Say what the reconcile that goes on came to."""
         span = self._trace.get_current_span()
         span.set_attributes(
             {"searchaccess.scope": "everything" if everything else "news", "searchaccess.result": result}

@@ -7,21 +7,21 @@ class Meter:
     """Counts nothing. What counts overrides it (``operator/metrics.py``)."""
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
-        """Hold together all that a look at a SearchCluster does."""
+        """Hold together all that a reconcile of a SearchCluster does."""
         return nullcontext()
 
     def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
-        """Take in a look at a cluster.
+        """Take in a reconcile of a cluster.
 
         Args:
             cluster: name of the SearchCluster.
-            everything: at all that it has; else at what there was news of.
+            everything: of all that it has; else of what there was news of.
             seconds: that it took.
             result: ``ok``, or the reason of what went wrong.
         """
 
     def noted(self, cluster: str, reason: str) -> None:
-        """Take in an event that was told of a SearchAccess, by its reason."""
+        """Take in an event that was emitted for a SearchAccess, by its reason."""
 
     def faulted(self, cluster: str, place: str) -> None:
         """Take in an unexpected error of our own.
