@@ -8,13 +8,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.credentials.credential import Secret
+from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.access import access_from_object
-from searchaccess.decorators.measured import measured
+from searchaccess.decorators.measured import MeasuredStore
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.operator.metrics import LABELS, Declared, Metrics
 from searchaccess.ports.errors import Throttled
+from searchaccess.ports.stores import Owner, Place
+from tests.support.faults import Faults
+from tests.support.memory_store import SIDE, MemoryStore
 from tests.support.stage import search_cluster
 from tests.support.world import access, grant
 
@@ -32,45 +37,51 @@ def samples(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
     }
 
 
-class Side:
-    value = 3
-
-    async def ask(self, what: str) -> str:
-        return what
-
-    async def refuse(self) -> None:
-        raise Throttled("429")
-
-    async def break_down(self) -> None:
-        raise ZeroDivisionError
-
-    def plain(self) -> int:
-        return self.value
+PLACE = Place("shop", "orders")
 
 
 async def test_operations_are_counted_by_their_result() -> None:
-    metrics = Metrics()
-    side = measured(Side(), metrics.counting("elasticsearch", "prod"))
+    metrics, faults = Metrics(), Faults()
+    store = MeasuredStore(MemoryStore(faults), metrics.counting("elasticsearch", "prod"))
     assert metrics.answered("prod") == float("-inf")
-    assert [await side.ask("x"), await side.ask(what="y"), side.plain(), side.value] == ["x", "y", 3, 3]
+    assert [await store.look(PLACE), await store.look(place=PLACE)] == [None, None]
+    faults.fail(SIDE, Throttled("429"))
     with pytest.raises(Throttled):
-        await side.refuse()
+        await store.read(PLACE, 1)
+    faults.break_down(SIDE, ZeroDivisionError)
     with pytest.raises(ZeroDivisionError):
-        await side.break_down()
+        await store.disable(PLACE, Secret("", ""), [1])
     found = samples(metrics)
     of = "searchaccess_requests_total"
-    assert found[of, frozenset({"elasticsearch", "prod", "ask", "ok"})] == 2
-    assert found[of, frozenset({"elasticsearch", "prod", "refuse", "Throttled"})] == 1
-    assert found[of, frozenset({"elasticsearch", "prod", "break_down", "ZeroDivisionError"})] == 1
-    assert not [labels for name, labels in found if name == of and "plain" in labels]
-    assert found["searchaccess_request_duration_seconds_count", frozenset({"elasticsearch", "ask"})] == 2
+    assert found[of, frozenset({"elasticsearch", "prod", "look", "ok"})] == 2
+    assert found[of, frozenset({"elasticsearch", "prod", "read", "Throttled"})] == 1
+    assert found[of, frozenset({"elasticsearch", "prod", "disable", "ZeroDivisionError"})] == 1
+    assert found["searchaccess_request_duration_seconds_count", frozenset({"elasticsearch", "look"})] == 2
     assert metrics.answered("prod") > 0
     assert metrics.answered("another") == float("-inf")
     metrics.counting("kubernetes")("list_page", "ok", 0.1)
     metrics.counting("google")("list_accounts", "ok", 0.1)
-    assert metrics.answered("another") == float("-inf"), "they are asked whether a look makes progress or not"
+    assert metrics.answered("another") == float("-inf"), "they are asked whether a reconcile makes progress or not"
     metrics.counting("store")("add", "ok", 0.1)
     assert metrics.answered("another") > 0, "what is for all is for each"
+
+
+async def test_a_guard_is_asked_before_each_write_and_before_no_read() -> None:
+    asked: list[int] = []
+
+    def guard() -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            raise Throttled("not now")
+
+    faults = Faults()
+    store = MeasuredStore(MemoryStore(faults), Metrics().counting("store"), guard)
+    await store.look(PLACE)
+    assert asked == []
+    await store.add(PLACE, Owner("uid", "shop", "orders"), None, 1, Sealed("{}"))
+    with pytest.raises(Throttled):
+        await store.remove(PLACE, Secret("", ""))
+    assert [call.method for call in faults.calls] == ["look", "add"]
 
 
 def test_faults_are_counted_by_what_was_being_done_and_begin_at_zero() -> None:

@@ -1,66 +1,284 @@
-"""Counts requests to the outside, and their answers."""
+"""Counts requests to the outside, and their answers; guards writes."""
 
-import functools
-import inspect
 import time
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
+from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.credentials.credential import Secret, Slot
+from searchaccess.core.credentials.keys import Login
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.rights.mapping import RoleMapping
+from searchaccess.core.rights.ownership import Role
+from searchaccess.core.status.events import Note
+from searchaccess.ports import stores
+from searchaccess.ports.elasticsearch import ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.google import Accounts, Executions, GooglePort, Workloads
+from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-Count = Callable[[str, str, float], None]
-"""Takes an operation, its result (``ok`` or a reason) and seconds."""
+Count: TypeAlias = Callable[[str, str, float], None]
+"""Takes an operation, its result (``ok``, a reason, or the kind of a fault) and seconds."""
+
+Guard: TypeAlias = Callable[[], None]
 
 
-class Measured:
-    """Does what something else does, and counts its asynchronous operations.
-
-    Args:
-        real: what does it.
-        count: counts.
-        guard: called before each of the guarded operations; what it raises keeps that from being done.
-        guarded: names of operations.
-    """
-
-    def __init__(
-        self, real: Any, count: Count, guard: Callable[[], None] | None = None, guarded: Collection[str] = ()
-    ) -> None:
-        self._real = real
+class _Measured:
+    def __init__(self, count: Count, guard: Guard | None) -> None:
         self._count = count
         self._guard = guard
-        self._guarded = guarded
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
-        if not inspect.iscoroutinefunction(found):
-            return found
-        wrapped = self._wrap(name, found)
-        # So that it is looked up once.
-        self.__dict__[name] = wrapped
-        return wrapped
+    async def _write(self, name: str, operation: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
+        if self._guard is not None:
+            self._guard()
+        return await self._do(name, operation, *args, **named)
 
-    def _wrap(self, name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(operation)
-        async def call(*arguments: Any, **named: Any) -> Any:
-            if self._guard is not None and name in self._guarded:
-                self._guard()
-            began, result = time.monotonic(), "ok"
-            try:
-                return await operation(*arguments, **named)
-            except ExternalError as error:
-                result = str(error.reason)
-                raise
-            except BaseException as error:  # raised again: what was cancelled, or is a fault of ours, counts too
-                result = type(error).__name__
-                raise
-            finally:
-                self._count(name, result, time.monotonic() - began)
-
-        return call
+    async def _do(self, name: str, operation: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
+        began, result = time.monotonic(), "ok"
+        try:
+            return await operation(*args, **named)
+        except ExternalError as error:
+            result = str(error.reason)
+            raise
+        except BaseException as error:  # raised again: what was cancelled, or is a fault of ours, counts too
+            result = type(error).__name__
+            raise
+        finally:
+            self._count(name, result, time.monotonic() - began)
 
 
-def measured(real: T, count: Count, guard: Callable[[], None] | None = None, guarded: Collection[str] = ()) -> T:
-    """Give something that does the same, and is counted and guarded."""
-    return cast("T", Measured(real, count, guard, guarded))
+class MeasuredElasticsearch(_Measured):
+    """Counts what is asked of an Elasticsearch cluster. Its client guards each request itself.
+
+    Args:
+        real: does it.
+        count: counts operations.
+        guard: called before each write; what it raises keeps it from being done.
+    """
+
+    def __init__(self, real: ElasticsearchPort, count: Count, guard: Guard | None = None) -> None:
+        super().__init__(count, guard)
+        self._real = real
+
+    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+        """Read version, uuid, licence and the realm's settings (three requests)."""
+        return await self._do("facts", self._real.facts, realm)
+
+    async def probe(self) -> Probe | None:
+        """Read the position of the security index; None: not permitted, or there is none yet."""
+        return await self._do("probe", self._real.probe)
+
+    async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read roles by name, or all of them (one request). Missing ones are left out."""
+        return await self._do("roles", self._real.roles, names)
+
+    async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
+        """Read role mappings by name, or all of them (one request). Missing ones are left out."""
+        return await self._do("mappings", self._real.mappings, names)
+
+    async def put_roles(self, roles: Sequence[Role]) -> Written:
+        """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
+        return await self._do("put_roles", self._real.put_roles, roles)
+
+    async def replace_roles(self, roles: Sequence[Role]) -> Written:
+        """Write roles, a request each. Nothing stays of what was there."""
+        return await self._do("replace_roles", self._real.replace_roles, roles)
+
+    async def delete_roles(self, names: Sequence[str]) -> Written:
+        """Delete roles in one request; at most 1,000. A missing one counts as unchanged."""
+        return await self._do("delete_roles", self._real.delete_roles, names)
+
+    async def put_mapping(self, mapping: RoleMapping) -> None:
+        """Write a role mapping. It empties the realm's caches: rarely do this."""
+        await self._do("put_mapping", self._real.put_mapping, mapping)
+
+    async def delete_mapping(self, name: str) -> None:
+        """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+        await self._do("delete_mapping", self._real.delete_mapping, name)
+
+    async def login(self) -> Login:
+        """Say who the operator is (one request)."""
+        return await self._do("login", self._real.login)
+
+    async def lacks(self, rights: RoleBody) -> Sequence[str]:
+        """Say which of some rights the operator's login has not itself."""
+        return await self._do("lacks", self._real.lacks, rights)
+
+    async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
+        """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
+        return await self._do("keys", self._real.keys, pattern)
+
+    async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
+        """Make an API key with these rights, and no others."""
+        return await self._do("create_key", self._real.create_key, name, lifetime, rights, metadata)
+
+    async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
+        """Give API keys other rights, in one request. One that is not there, or is not the login's own, is refused."""
+        return await self._do("update_keys", self._real.update_keys, ids, rights)
+
+    async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
+        """Let API keys work for so many seconds from now, in one request. As with rights, some may be refused."""
+        return await self._do("prolong_keys", self._real.prolong_keys, ids, lifetime)
+
+    async def refresh_keys(self, ids: Sequence[str]) -> Written:
+        """Limit API keys by what the operator's login may now, not when they were made (one request)."""
+        return await self._do("refresh_keys", self._real.refresh_keys, ids)
+
+    async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
+        """Replace an API key's metadata."""
+        await self._do("note_key", self._real.note_key, key_id, metadata)
+
+    async def revoke_keys(self, ids: Sequence[str]) -> None:
+        """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
+        await self._do("revoke_keys", self._real.revoke_keys, ids)
+
+    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
+        """Read all users of the native realm whose names begin so (one request for each 1,000)."""
+        return await self._do("users", self._real.users, prefix)
+
+    async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
+        """Make a user of the native realm, with a random password, and with the role of its own name alone."""
+        return await self._do("create_user", self._real.create_user, name, metadata)
+
+    async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """Replace a user's metadata, and its roles by the one of its name. The password stays."""
+        await self._do("note_user", self._real.note_user, name, metadata)
+
+    async def delete_users(self, names: Sequence[str]) -> None:
+        """Delete users of the native realm (a request each). Those that are not there are fine."""
+        await self._do("delete_users", self._real.delete_users, names)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._do("close", self._real.close)
+
+
+class MeasuredKubernetes(_Measured):
+    """Counts what is asked of the API server.
+
+    Args:
+        real: does it.
+        count: counts operations.
+        guard: called before each write; what it raises keeps it from being done.
+    """
+
+    def __init__(self, real: KubernetesPort, count: Count, guard: Guard | None = None) -> None:
+        super().__init__(count, guard)
+        self._real = real
+
+    async def controller_id(self) -> str:
+        """Give the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
+        return await self._do("controller_id", self._real.controller_id)
+
+    async def list_page(self, plural: Plural, following: str = "") -> Page:
+        """Give some objects of a kind, of all namespaces; together, pages show one moment."""
+        return await self._do("list_page", self._real.list_page, plural, following)
+
+    async def list_namespaces(self, following: str = "") -> NamespacePage:
+        """Give some namespaces with their labels."""
+        return await self._do("list_namespaces", self._real.list_namespaces, following)
+
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+        """Replace an object's status; give the object's resource version then."""
+        return await self._write("replace_status", self._real.replace_status, ref, status)
+
+    async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
+        """Replace an object's finalizers, if they are still as before; give its resource version then."""
+        return await self._write("set_finalizers", self._real.set_finalizers, ref, before, after)
+
+    async def create_event(self, ref: ObjectRef, note: Note) -> None:
+        """Write an event about an object."""
+        await self._write("create_event", self._real.create_event, ref, note)
+
+    async def read_source(self, source: Source) -> dict[str, bytes]:
+        """Give the data of a Secret or ConfigMap, decoded."""
+        return await self._do("read_source", self._real.read_source, source)
+
+
+class MeasuredGoogle(_Measured):
+    """Counts what is asked of Google Cloud.
+
+    Args:
+        real: does it.
+        count: counts operations.
+        guard: called before each write; what it raises keeps it from being done.
+    """
+
+    def __init__(self, real: GooglePort, count: Count, guard: Guard | None = None) -> None:
+        super().__init__(count, guard)
+        self._real = real
+
+    async def list_workloads(self, place: Place, following: str = "") -> Workloads:
+        """Give some workloads of a kind in a location."""
+        return await self._do("list_workloads", self._real.list_workloads, place, following)
+
+    async def get_workload(self, workload: Workload) -> Found:
+        """Give one workload."""
+        return await self._do("get_workload", self._real.get_workload, workload)
+
+    async def revision_template(self, workload: Workload, revision: str) -> Template:
+        """Give what a revision of a service or worker pool was made from."""
+        return await self._do("revision_template", self._real.revision_template, workload, revision)
+
+    async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
+        """Write the number of a secret's version into a workload's template, wherever that names the secret."""
+        await self._write("roll", self._real.roll, workload, names, number)
+
+    async def running_executions(self, job: Workload, following: str = "") -> Executions:
+        """Give some executions of a job that are not completed."""
+        return await self._do("running_executions", self._real.running_executions, job, following)
+
+    async def list_accounts(self, project: str, following: str = "") -> Accounts:
+        """Give some service accounts of a project, with their unique ids."""
+        return await self._do("list_accounts", self._real.list_accounts, project, following)
+
+    async def get_account(self, email: str) -> Account:
+        """Give one service account of any project, with its unique id."""
+        return await self._do("get_account", self._real.get_account, email)
+
+
+class MeasuredStore(_Measured):
+    """Counts what is asked of a store of secrets.
+
+    Args:
+        real: does it.
+        count: counts operations.
+        guard: called before each write; what it raises keeps it from being done.
+    """
+
+    def __init__(self, real: stores.SecretStore, count: Count, guard: Guard | None = None) -> None:
+        super().__init__(count, guard)
+        self._real = real
+
+    async def look(self, place: stores.Place) -> stores.Found | None:
+        """Give a secret without its values; None: there is none."""
+        return await self._do("look", self._real.look, place)
+
+    async def read(self, place: stores.Place, number: int) -> str:
+        """Give the id of the key that a version holds; empty: something else."""
+        return await self._do("read", self._real.read, place, number)
+
+    async def add(
+        self, place: stores.Place, owner: stores.Owner, known: Secret | None, number: int, value: Sealed
+    ) -> Slot:
+        """Store a value as the newest version; give where it is then."""
+        return await self._write("add", self._real.add, place, owner, known, number, value)
+
+    async def disable(self, place: stores.Place, known: Secret, numbers: Sequence[int]) -> None:
+        """Make versions unreadable. Those that are so already are fine."""
+        await self._write("disable", self._real.disable, place, known, numbers)
+
+    async def destroy(self, place: stores.Place, known: Secret, numbers: Sequence[int]) -> None:
+        """Destroy what versions hold. Those that are destroyed already are fine."""
+        await self._write("destroy", self._real.destroy, place, known, numbers)
+
+    async def remove(self, place: stores.Place, known: Secret) -> None:
+        """Delete a secret with all versions. A missing one is fine."""
+        await self._write("remove", self._real.remove, place, known)

@@ -17,7 +17,7 @@ from searchaccess.adapters.kubernetes.leases import KubernetesLeases
 from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
-from searchaccess.decorators.measured import measured
+from searchaccess.decorators.measured import MeasuredGoogle, MeasuredKubernetes
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory.inventory import Inventory
@@ -41,7 +41,6 @@ LONGEST_DEAF: Final = 5.0
 """Seconds after the first list within which we listen to events in any case."""
 LEAVE_WITHIN: Final = 3.0
 """Seconds, of the ten that Cloud Run gives, and the thirty of Kubernetes."""
-KUBERNETES_WRITES: Final = frozenset({"replace_status", "set_finalizers", "create_event"})
 
 T = TypeVar("T")
 
@@ -190,7 +189,7 @@ async def wired(
         port = KubernetesLeases(client, options.lease_namespace, options.instance)
         leases = Leases(port, inventory, clock, identity)
     alive = refuse if dry_run else leases.expect_valid if leases else None
-    counted_client = measured(client, metrics.counting("kubernetes"), alive, KUBERNETES_WRITES)
+    counted_client = MeasuredKubernetes(client, metrics.counting("kubernetes"), alive)
     kubernetes, connections = _in_dry_run(
         counted_client,
         Connections(counted_client, metrics, leases.expect_holder if leases else None, f"{ROLE_PREFIX}/{identity}"),
@@ -208,7 +207,7 @@ async def wired(
         outbox = Outbox(kubernetes, inventory)
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
         stack.push_async_callback(stores.close)
-        counted = measured(google, metrics.counting("google"), alive, {"roll"})
+        counted = MeasuredGoogle(google, metrics.counting("google"), alive)
         ownership = leases or Ownership()
         context = Context(
             operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run

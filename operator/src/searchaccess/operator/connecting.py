@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.connection import Connection, build_connection, sources_of
 from searchaccess.core.clusters.sources import Contents, Incomplete, Source
-from searchaccess.decorators.measured import measured
+from searchaccess.decorators.measured import MeasuredElasticsearch
 from searchaccess.operator.metrics import Metrics
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import LoginMissing, NotFound
@@ -110,4 +110,6 @@ class Connections:
         except ValueError as error:
             # ssl.SSLError is one; it does not show the content here.
             raise LoginMissing(f"the certificates to trust cannot be used: {type(error).__name__}") from None
-        return measured(opened, self._metrics.counting("elasticsearch", cluster)) if self._metrics else opened
+        return (
+            MeasuredElasticsearch(opened, self._metrics.counting("elasticsearch", cluster)) if self._metrics else opened
+        )

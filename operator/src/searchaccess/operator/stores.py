@@ -13,7 +13,7 @@ from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.sources import Incomplete
 from searchaccess.core.clusters.vault import VaultAccess, build_access, sources_of
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.decorators.measured import measured
+from searchaccess.decorators.measured import MeasuredStore
 from searchaccess.decorators.paced import PacedStore, TokenBucket
 from searchaccess.operator.connecting import google_tokens, read_sources
 from searchaccess.operator.metrics import Metrics
@@ -31,8 +31,6 @@ GOOGLE_BURST: Final = 60
 VAULT_RATE: Final = 50.0
 """The same for Vault, which others use too."""
 VAULT_BURST: Final = 100
-
-WRITES: Final = frozenset({"add", "disable", "destroy", "remove"})
 
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -101,7 +99,7 @@ class OpenStores:
     def _counted(self, store: SecretStore) -> SecretStore:
         if self._metrics is None:
             return store
-        return measured(store, self._metrics.counting("store"), self._guard, WRITES)
+        return MeasuredStore(store, self._metrics.counting("store"), self._guard)
 
     def _bucket(self, name: str, rate: float, burst: int) -> TokenBucket:
         return self._buckets.setdefault(name, TokenBucket(self._clock, rate, burst))
