@@ -1,25 +1,26 @@
 """A run that changes nothing: the loop is the same, and what it would write is noted instead of written."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, NoReturn
 
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.answers.changes import Change, change_of_mapping, change_of_role
+from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.credentials.keys import Login
+from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Written
+from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import TerminalError
-
-_READS: Final = frozenset({"facts", "probe", "login", "lacks", "keys", "users", "close"})
 
 
 class NothingIsWritten(TerminalError):
     """A run that changes nothing was about to change something: a fault of ours."""
 
 
-def refuse() -> None:
+def refuse() -> NoReturn:
     """Refuse to write.
 
     Raises:
@@ -72,15 +73,6 @@ class DryRunElasticsearch:
         self._real_roles: dict[str, Role] = {}
         self._real_mappings: dict[str, RoleMapping] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _READS:
-            return getattr(self._real, name)
-
-        async def write(*_: Any, **__: Any) -> None:
-            refuse()
-
-        return write
-
     async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
         """Read roles by name, or all of them."""
         raw = await self._real.roles(names)
@@ -126,6 +118,74 @@ class DryRunElasticsearch:
         change = change_of_mapping(self._cluster, name, self._real_mappings.get(name), after)
         self._dry_run.note(self._cluster, f"role_mapping/{name}", change)
 
+    # Read as it is
+
+    async def facts(self, realm: WantedRealm) -> ClusterFacts:
+        """Read version, uuid, licence and the realm's settings (three requests)."""
+        return await self._real.facts(realm)
+
+    async def probe(self) -> Probe | None:
+        """Read the position of the security index; None: not permitted, or there is none yet."""
+        return await self._real.probe()
+
+    async def login(self) -> Login:
+        """Say who the operator is (one request)."""
+        return await self._real.login()
+
+    async def lacks(self, rights: RoleBody) -> Sequence[str]:
+        """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
+        return await self._real.lacks(rights)
+
+    async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
+        """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
+        return await self._real.keys(pattern)
+
+    async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
+        """Read all users of the native realm whose names begin so (one request for each 1,000)."""
+        return await self._real.users(prefix)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._real.close()
+
+    # Never written
+
+    async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def refresh_keys(self, ids: Sequence[str]) -> Written:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def revoke_keys(self, ids: Sequence[str]) -> None:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
+    async def delete_users(self, names: Sequence[str]) -> None:  # noqa: ARG002 - of the port
+        """Refuse: credentials are only observed."""
+        refuse()
+
 
 def _covered(
     raw: Mapping[str, dict[str, Any]],
@@ -161,4 +221,4 @@ class DryRunConnections:
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection."""
         real = await self._real.open(connection, cluster)
-        return cast("ElasticsearchPort", DryRunElasticsearch(real, cluster, self._dry_run))
+        return DryRunElasticsearch(real, cluster, self._dry_run)

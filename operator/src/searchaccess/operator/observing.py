@@ -4,19 +4,19 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 import yaml
 
 from searchaccess.api.constants import API_VERSION, GROUP
+from searchaccess.core.clusters.sources import Source
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import ExternalError
-from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
 
 _KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
-_READS: Final = frozenset({"controller_id", "list_namespaces", "read_source"})
 
 log = structlog.get_logger(__name__)
 
@@ -104,10 +104,17 @@ class ObservedKubernetes:
         self._there: dict[Plural, set[Key]] = {}
         """What the list that is being read has had so far."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _READS:
-            return getattr(self._real, name)
-        raise AttributeError(name)
+    async def controller_id(self) -> str:
+        """Give the identity of this Kubernetes cluster."""
+        return await self._real.controller_id()
+
+    async def list_namespaces(self, following: str = "") -> NamespacePage:
+        """Give some namespaces with their labels."""
+        return await self._real.list_namespaces(following)
+
+    async def read_source(self, source: Source) -> dict[str, bytes]:
+        """Give the data of a Secret or ConfigMap, decoded."""
+        return await self._real.read_source(source)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Give some objects of a kind; those of manifests that are not there come with the last."""
@@ -136,7 +143,7 @@ class ObservedKubernetes:
 
 def observed(real: KubernetesPort, manifests: Iterable[dict[str, Any]]) -> KubernetesPort:
     """Give an API server that is only read."""
-    return cast("KubernetesPort", ObservedKubernetes(real, manifests))
+    return ObservedKubernetes(real, manifests)
 
 
 def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
