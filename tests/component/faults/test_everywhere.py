@@ -1,0 +1,157 @@
+"""A fault of ours at every place: nothing is lost, nothing says InSync that is not, nobody else is delayed.
+
+Each history is the same busy minute, with one fault in it: any pure function of the core, or any call of a port, raises
+an unexpected error once, a few times, or until it is healed. When the fault is over, all is as declared.
+"""
+
+import functools
+from collections import Counter
+from typing import Any, Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.component.credentials.common import STORES, live, with_key
+from tests.component.identities.common import declared
+from tests.support import memory_elasticsearch, memory_google, memory_kubernetes, memory_store
+from tests.support.breaking import ERRORS, Break, Place, breaking, counting, places
+from tests.support.clocks import run_virtually
+from tests.support.googlestate import a_workload
+from tests.support.stage import OPERATOR, Stage, search_cluster
+from tests.support.world import access, account, condition_in, grant
+
+HISTORIES: Final = 400
+"""Of each of the two kinds, in CI."""
+TAMPERED: Final = {"indices": [{"names": ["*"], "privileges": ["all"]}], "metadata": OPERATOR.stamp()}
+HEALTHY: Final = ("apart", "key-apart")
+"""SearchAccesses that share nothing with what is broken, where only one object is."""
+
+
+async def begin(stage: Stage) -> None:
+    """Declare what there is at first."""
+    stage.google.state.add_account(account("web"))
+    stage.google.state.deploy(a_workload("web"), account("web"))
+    stage.apply(
+        search_cluster(secretStores=STORES),
+        access("one", grant("one-*"), principal=account("shared")),
+        access("two", grant("two-*", where={"term": {"region": "eu"}}), principal=account("shared")),
+        access("goes", grant("goes-*")),
+        access("apart", grant("apart-*")),
+        with_key("keyed"),
+        with_key("key-goes"),
+        with_key("key-apart"),
+        declared("web", a_workload("web")),
+    )
+    await stage.quiet()
+
+
+async def happen(stage: Stage) -> None:
+    """Let things happen: the fault comes and goes meanwhile."""
+    stage.apply(access("new", grant("new-*")))
+    stage.delete("goes")
+    await stage.sleep(1)
+    stage.amend("one", grants=[grant("other-*")])
+    stage.delete("key-goes")
+    stage.elasticsearch.write_role(OPERATOR.role_name(account("shared")), TAMPERED)
+    await stage.sleep(3)
+    stage.amend("keyed", grants=[grant("keys-*")])
+    stage.apply(with_key("key-new"))
+    stage.apply(access("late", grant("late-*"), principal=account("shared")))
+    await stage.sleep(4)
+
+
+def check(stage: Stage) -> None:
+    """Check that all is as declared, and that nothing is left over."""
+    for name in ("one", "two", "new", "late", "apart", "keyed", "key-new", "key-apart", "web"):
+        assert stage.ready(name) == ("True", "InSync"), (name, stage.get(name).get("status"))
+    assert not stage.get("goes")
+    assert not stage.get("key-goes")
+    assert stage.cluster_ready() == ("True", "InSync"), stage.cluster()["status"]["conditions"]
+    declared_by = {"shared": {"other-*", "two-*", "late-*"}, "new": {"new-*"}, "apart": {"apart-*"}, "web": {"web-*"}}
+    for name, indices in declared_by.items():
+        entries = stage.role(account(name)).get("indices", [])
+        found = {index for entry in entries for index in entry["names"] if not index.startswith("NO-INDEX")}
+        assert found == indices, (name, entries)
+    ours = [name for name in stage.elasticsearch.roles_now if name.startswith(OPERATOR.role_name(""))]
+    assert sorted(ours) == sorted(OPERATOR.role_name(account(name)) for name in declared_by), ours
+    owners = Counter(key["metadata"]["owner"]["name"] for key in live(stage))
+    assert owners == {"keyed": 1, "key-new": 1, "key-apart": 1}, owners
+
+
+def never_a_lie(stage: Stage) -> None:
+    """Whoever says InSync for its newest generation has its rights, or had them before somebody changed them."""
+    role = stage.role(account("new"))
+    if stage.ready("new") == ("True", "InSync"):
+        assert role, "it says InSync and has no role"
+    for name in ("goes", "key-goes"):
+        found = stage.get(name)
+        if found and found["metadata"].get("deletionTimestamp") and condition_in(found, "Ready"):
+            ready = condition_in(found, "Ready")
+            late = ready["observedGeneration"] == found["metadata"]["generation"]
+            assert not (late and ready["status"] == "True"), f"{name} is deleted and says Ready"
+
+
+async def history(
+    broken: Break | None = None, call: tuple[str, str, type[Exception], int | None] | None = None
+) -> Stage:
+    stage = Stage()
+    stage.faults.broke = True
+    stage.start()
+    await begin(stage)
+    if call:
+        side, method, error, times = call
+        stage.faults.break_down(side, error, method, times=times)
+        await happen(stage)
+        never_a_lie(stage)
+        stage.faults.heal(side)
+    elif broken:
+        with breaking(broken):
+            await happen(stage)
+            never_a_lie(stage)
+            broken.healed = True
+    else:
+        await happen(stage)
+    await stage.sleep(330)
+    await stage.quiet()
+    check(stage)
+    await stage.stop()
+    return stage
+
+
+@functools.cache
+def _called() -> tuple[list[tuple[Place, int]], list[tuple[str, str, int]]]:
+    """Give what a history without a fault calls, and how often: functions, and methods of ports."""
+    with counting(places()) as calls:
+        stage = run_virtually(history())
+    asked = Counter((item.side, item.method) for item in stage.faults.calls)
+    functions = sorted((place, number) for place, number in calls.by_place.items())
+    return functions, sorted((side, method, number) for (side, method), number in asked.items())
+
+
+def test_a_history_without_a_fault_ends_as_declared() -> None:
+    functions, methods = _called()
+    assert len(functions) > 100, "it goes through the core"
+    sides = {side for side, _, _ in methods}
+    assert sides == {memory_elasticsearch.SIDE, memory_kubernetes.SIDE, memory_google.SIDE, memory_store.SIDE}
+
+
+TIMES = st.sampled_from([1, 1, 2, 5, None])
+
+
+@settings(max_examples=HISTORIES)
+@given(data=st.data(), error=st.sampled_from(ERRORS), times=TIMES)
+def test_a_fault_in_any_function_is_over_when_it_is_over(data: Any, error: type[Exception], times: int | None) -> None:
+    functions, _ = _called()
+    place, number = data.draw(st.sampled_from(functions))
+    after = data.draw(st.integers(0, min(number, 40)))
+    run_virtually(history(Break(place, error, after, times)))
+
+
+@settings(max_examples=HISTORIES)
+@given(data=st.data(), error=st.sampled_from(ERRORS), times=TIMES)
+def test_a_fault_in_any_call_of_a_port_is_over_when_it_is_over(
+    data: Any, error: type[Exception], times: int | None
+) -> None:
+    _, methods = _called()
+    side, method, _ = data.draw(st.sampled_from(methods))
+    run_virtually(history(call=(side, method, error, times)))

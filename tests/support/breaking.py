@@ -1,0 +1,137 @@
+"""Lets any pure function of the wings raise an unexpected error, as a fault of ours would: once, n times, or for ever.
+
+A place is a module-level function of ``searchaccess.core``. It is replaced wherever it was imported, whoever calls it. Calls by the test doubles count too: to the loop, that is a port with a fault.
+"""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import searchaccess.core
+
+ERRORS: Final = (KeyError, ValueError, RecursionError, AttributeError, ZeroDivisionError)
+"""Kinds of errors that faults of ours have shown."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """One function."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module.removeprefix('searchaccess.core.')}.{self.name}"
+
+
+def places() -> list[Place]:
+    """Give all module-level functions of the core, in one order."""
+    found = []
+    for module in pkgutil.walk_packages(searchaccess.core.__path__, "searchaccess.core."):
+        loaded = importlib.import_module(module.name)
+        for name, item in vars(loaded).items():
+            if inspect.isfunction(item) and item.__module__ == module.name:
+                found.append(Place(module.name, name))
+    return sorted(found)
+
+
+@dataclass(slots=True)
+class Break:
+    """What breaks.
+
+    Args:
+        place: which function.
+        error: what it raises.
+        after: calls that go well before that.
+        times: how often it raises; None: until it is healed.
+        only: raise only where this text is in the arguments; empty: whatever they are.
+    """
+
+    place: Place
+    error: type[Exception]
+    after: int = 0
+    times: int | None = None
+    only: str = ""
+    calls: int = 0
+    raised: int = 0
+    healed: bool = False
+
+    def meet(self, arguments: Any) -> None:
+        """Count a call, and raise if it is one that is to break."""
+        if self.healed or (self.only and self.only not in repr(arguments)):
+            return
+        self.calls += 1
+        if self.calls > self.after and (self.times is None or self.raised < self.times):
+            self.raised += 1
+            raise self.error("broken")
+
+
+@dataclass(slots=True)
+class Calls:
+    """Which functions were called, and how often."""
+
+    by_place: Counter[Place] = field(default_factory=Counter)
+
+
+@contextmanager
+def _replaced(place: Place, meet: Callable[[Any], None]) -> Iterator[None]:
+    original = getattr(sys.modules[place.module], place.name)
+
+    if inspect.isgeneratorfunction(original) or inspect.iscoroutinefunction(original):
+        yield
+        return
+
+    @functools.wraps(original)
+    def instead(*arguments: Any, **named: Any) -> Any:
+        meet((arguments, named))
+        return original(*arguments, **named)
+
+    holders = [
+        (module, name)
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("searchaccess.")
+        for name, item in list(vars(module).items())
+        if item is original
+    ]
+    for module, name in holders:
+        setattr(module, name, instead)
+    try:
+        yield
+    finally:
+        for module, name in holders:
+            setattr(module, name, original)
+
+
+@contextmanager
+def breaking(broken: Break) -> Iterator[None]:
+    """Let a function break while the context lasts."""
+    with _replaced(broken.place, broken.meet):
+        yield
+
+
+@contextmanager
+def counting(some: list[Place]) -> Iterator[Calls]:
+    """Count calls of functions while the context lasts."""
+    calls = Calls()
+    with functools.reduce(_nested, [_replaced(place, _counter(calls, place)) for place in some]):
+        yield calls
+
+
+def _counter(calls: Calls, place: Place) -> Callable[[Any], None]:
+    def count(_: Any) -> None:
+        calls.by_place[place] += 1
+
+    return count
+
+
+@contextmanager
+def _nested(outer: Any, inner: Any) -> Iterator[None]:
+    with outer, inner:
+        yield
