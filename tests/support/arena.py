@@ -13,7 +13,7 @@ from searchaccess.api.constants import API_VERSION
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.leaks import leaks
-from tests.support.operatorprocess import OperatorProcess
+from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.proxy import Fault, Proxy, Seen
 from tests.support.waiting import eventually
 from tests.support.world import CLUSTER, OPERATOR_PASSWORD, OPERATOR_USER, SYSTEM, World, condition_in
@@ -78,13 +78,21 @@ class Arena:
         proxy = through or self.elasticsearch
         return self.world.cluster(name, urls=[proxy.url], ca={"inline": proxy.ca_file.read_text()}, **spec)
 
-    def operator(self, name: str = "operator", *, proxied: bool = True, extra: tuple[str, ...] = ()) -> OperatorProcess:
+    def operator(
+        self,
+        name: str = "operator",
+        *,
+        proxied: bool = True,
+        extra: tuple[str, ...] = (),
+        source: Path = ROOT / "operator" / "src",
+    ) -> OperatorProcess:
         """Give an operator, not started; it reaches the API server through the proxy or directly."""
         kubeconfig = self.world.kubernetes.service_account_kubeconfig(SYSTEM, OPERATOR_USER)
         self.tokens.add(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])
         if proxied:
             kubeconfig = self.api.kubeconfig(kubeconfig, self.folder)
-        return OperatorProcess(kubeconfig, self.folder / f"{name}.log", instance=self.world.instance, extra=extra)
+        log = self.folder / f"{name}.log"
+        return OperatorProcess(kubeconfig, log, instance=self.world.instance, extra=extra, source=source)
 
     @contextmanager
     def running(self, *, proxied: bool = True, extra: tuple[str, ...] = ()) -> Iterator[OperatorProcess]:

@@ -19,7 +19,9 @@ class OperatorProcess:
         instance: str = "default",
         extra: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
+        source: Path = ROOT / "operator" / "src",
     ) -> None:
+        self._source = source
         self._command = [
             sys.executable,
             "-m",
@@ -46,7 +48,7 @@ class OperatorProcess:
         return self._process is not None and self._process.is_running
 
     def start(self) -> None:
-        environment = {"PYTHONPATH": str(ROOT / "operator" / "src"), "PYTHONUNBUFFERED": "1"} | self._environment
+        environment = {"PYTHONPATH": str(self._source), "PYTHONUNBUFFERED": "1"} | self._environment
         self._process = ServerProcess("operator", self._command, self.log, environment)
 
     def stop(self) -> int:
