@@ -1,6 +1,6 @@
 """Lets any pure function of the wings raise an unexpected error, as a fault of ours would: once, n times, or for ever.
 
-A place is a module-level function of ``searchaccess.core``. It is replaced wherever it was imported, whoever calls it. Calls by the test doubles count too: to the loop, that is a port with a fault.
+A place is a module-level function of ``searchaccess.core``. It is replaced wherever it was imported, whoever calls it.
 """
 
 import functools
