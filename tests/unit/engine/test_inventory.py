@@ -131,7 +131,7 @@ def test_while_a_status_is_on_its_way_an_older_one_is_not_believed(inventory: In
     inventory.accesses["uid-orders"].status_json = '{"access":"r"}'
     inventory.writing.add("uid-orders")
     inventory.see_access(_access(101, status={"access": "old"}))
-    assert inventory.accesses["uid-orders"].status == {"access": "r"}
+    assert inventory.accesses["uid-orders"].status.access == "r"
     assert not inventory.dirty("prod")
     inventory.writing.clear()
     inventory.see_access(_access(102, status={"access": "old"}))

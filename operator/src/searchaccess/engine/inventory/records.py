@@ -1,12 +1,30 @@
 """What the inventory has of each object, and what is to be looked at."""
 
 import asyncio
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import stable_json
+
+_DEPTH: Final = 32
+"""How deep a status may be nested: several times deeper than any that an operator wrote."""
+
+
+def status_json_of(raw: Mapping[str, Any]) -> str:
+    """Give the status of an object as canonical JSON; empty: it has none, or none that could be read."""
+    status = raw.get("status")
+    return stable_json(status) if status and isinstance(status, dict) and _is_within(status, _DEPTH) else ""
+
+
+def _is_within(value: object, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_within(part, depth - 1) for part in parts)
 
 
 @dataclass(slots=True)
@@ -20,9 +38,9 @@ class AccessRecord:
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
 
     @property
-    def status(self) -> dict[str, Any]:
-        """The status."""
-        return json.loads(self.status_json) if self.status_json else {}
+    def status(self) -> SearchAccessStatus:
+        """What can be understood of the status."""
+        return SearchAccessStatus.parse(self.status_json)
 
 
 @dataclass(slots=True)
@@ -33,9 +51,9 @@ class ClusterRecord:
     status_json: str
 
     @property
-    def status(self) -> dict[str, Any]:
-        """The status."""
-        return json.loads(self.status_json) if self.status_json else {}
+    def status(self) -> SearchClusterStatus:
+        """What can be understood of the status."""
+        return SearchClusterStatus.parse(self.status_json)
 
 
 @dataclass(slots=True)

@@ -297,7 +297,7 @@ class Reconciler:
         if session.cluster.wanted_realm is None:
             return
         known = self._context.inventory.clusters.get(self._name)
-        recalled = known.status.get("uuid", "") if known else ""
+        recalled = (known.status.uuid or "") if known else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
             dirty.everything = True
         self._schedule.checked(well=self._state.closed is None and self._state.verdict.grants)
@@ -320,7 +320,7 @@ class Reconciler:
         leaving = [
             record
             for record in inventory.of_cluster(self._name)
-            if record.access.deleted_at and (record.status.get("elasticsearch") or {}).get("clusterUuid", uuid) == uuid
+            if record.access.deleted_at and ((had := record.status.elasticsearch) is None or had.cluster_uuid == uuid)
         ]
         for record in leaving:
             StatusPublisher(self._context, self._state).release(record.access)

@@ -41,9 +41,7 @@ def waits(record: AccessRecord) -> bool:
     """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
     status = record.status
     return (
-        bool(record.access.deleted_at)
-        or status.get("observedGeneration") != record.access.generation
-        or not is_ready(status)
+        bool(record.access.deleted_at) or status.observed_generation != record.access.generation or not is_ready(status)
     )
 
 
@@ -69,8 +67,9 @@ class StatusPublisher:
         state, uid = self._state, facts.access.uid
         (state.ready.add if is_ready(status) else state.ready.discard)(uid)
         (state.drifted.add if is_drifted(status) else state.drifted.discard)(uid)
-        text = stable_json(status)
-        if text == record.status_json:
+        text = stable_json(status.to_json())
+        if text == record.status_json or text == stable_json(previous.to_json()):
+            # What is there besides, of a newer version or by hand, goes with the next change.
             return
         notes = build_notes(facts, previous, status)
         for note in notes:
@@ -170,8 +169,8 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     status = build_cluster_status(report, previous, context.clock.now())
     notes = build_cluster_notes(previous, status, state.mapping_adopted)
     state.mapping_adopted = ""
-    text = stable_json(status)
-    if text == record.status_json:
+    text = stable_json(status.to_json())
+    if text == record.status_json or text == stable_json(previous.to_json()):
         context.outbox.put_notes(cluster_ref(record.cluster), notes)
         return
     record.status_json = text
