@@ -66,7 +66,7 @@ def understood(model: type[Model], raw: object) -> Model | None:
                 return None
         if value is not None:
             known[key] = value
-    return model.model_validate(known)
+    return model.model_validate(known, extra="ignore")
 
 
 def _understood_as(annotation: Any, metadata: Iterable[Any], value: object) -> Any:
