@@ -311,3 +311,12 @@ def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(invent
     inventory.see_access(late)
     assert inventory.accesses[uid].access.generation == 99
     assert inventory.dirty("prod").principals == {PRINCIPAL}
+
+
+def test_how_an_access_stands_follows_its_status(inventory: Inventory) -> None:
+    record = inventory.accesses["uid-orders"]
+    assert (record.standing.generation, record.standing.ready) == (None, False)
+    ready = '{"type":"Ready","status":"True","reason":"InSync"}'
+    record.status_json = f'{{"observedGeneration":3,"conditions":[{ready}]}}'
+    assert (record.standing.generation, record.standing.ready) == (3, True)
+    assert record.standing is record.standing, "it is read once"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.reasons import Reason, Who
 from searchaccess.api.status import DRIFT_ITEMS_LIMIT, MESSAGE_LIMIT, SearchAccessStatus
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, Gate, decide
 from searchaccess.core.rights.diff import Difference
@@ -68,6 +68,10 @@ def many(count: int) -> Finding:
     return Finding(drift=found, differences=found)
 
 
+def held(reason: Reason, **known: Any) -> AccessFacts:
+    return replace(about(), decision=AccessDecision(Do.HOLD, reason, "why it is held"), **known)
+
+
 OBSERVE: dict[str, Any] = {"mode": "Observe"}
 DELETED: dict[str, Any] = {"deleted_at": NOW}
 UNREACHABLE = Failure(Reason.CLUSTER_UNREACHABLE, "timeout")
@@ -86,6 +90,25 @@ CASES: dict[str, tuple[AccessFacts, str, str, str]] = {
     "a wrong realm": (about(gate=MISMATCH), "False", "RealmMismatch", "Stalled"),
     "unreachable": (about(failure=UNREACHABLE), "Unknown", "ClusterUnreachable", "Reconciling"),
     "slowed down": (about(PENDING, failure=Failure(Reason.THROTTLED, "429")), "False", "Throttled", "Reconciling"),
+    "waiting": (held(Reason.PENDING), "False", "Pending", "Reconciling"),
+    "waiting and unreachable": (
+        held(Reason.PENDING, failure=UNREACHABLE),
+        "Unknown",
+        "ClusterUnreachable",
+        "Reconciling",
+    ),
+    "waiting and a foreign role": (
+        held(Reason.PENDING, finding=Finding(conflict=ROLE)),
+        "False",
+        "OwnershipConflict",
+        "Stalled",
+    ),
+    "an invalid spec and unreachable": (
+        about(failure=UNREACHABLE, grants=[a_grant("Upper")]),
+        "False",
+        "InvalidSpec",
+        "Stalled",
+    ),
     "suspended from the start": (about(suspend=True), "Unknown", "Suspended", ""),
     "being deleted": (about(**DELETED), "False", "Revoking", "Reconciling"),
     "being deleted, unreachable": (
@@ -113,6 +136,14 @@ def test_status(facts: AccessFacts, ready: str, reason: str, kstatus: str) -> No
     assert status["observedGeneration"] == 7
     assert {item["observedGeneration"] for item in status["conditions"]} == {7}
     assert {item["lastTransitionTime"] for item in status["conditions"]} == {NOW}
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.SUSPENDED}))
+def test_why_it_is_held_shows_before_a_failure_if_somebody_must_act_on_it(reason: Reason) -> None:
+    status = build(held(reason, failure=UNREACHABLE), None, NOW)
+    shown = UNREACHABLE.reason if reason.doc.who is Who.NOBODY else reason
+    assert condition_in(status, ConditionType.READY)["reason"] == shown
+    assert condition_in(status, ConditionType.SYNCED)["reason"] == shown
 
 
 @pytest.mark.parametrize("facts", [case[0] for case in CASES.values()], ids=CASES)
