@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 import pytest
 
 from searchaccess.api.constants import FINALIZER
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.access import access_from_object
@@ -36,7 +37,8 @@ def _access(objects: KubernetesSide, *finalizers: str, name: str = "orders") -> 
 
 def _status_of(raw: dict[str, Any], now: str = NOW) -> dict[str, Any]:
     one = access_from_object(raw)
-    return build_access_status(AccessFacts(one, decide(one, OPEN)), raw.get("status"), now)
+    before = SearchAccessStatus.read(raw.get("status"))
+    return build_access_status(AccessFacts(one, decide(one, OPEN)), before, now).to_json()
 
 
 async def _all(objects: KubernetesSide, plural: Plural, following: str = "") -> list[dict[str, Any]]:
@@ -109,7 +111,7 @@ async def test_each_write_makes_a_higher_version(objects: KubernetesSide) -> Non
 
 async def test_the_status_of_a_cluster_is_replaced(objects: KubernetesSide, unique: Unique) -> None:
     raw = objects.create(search_cluster(unique("prod")))
-    status = build_cluster_status(ClusterReport(cluster_from_object(raw)), None, NOW)
+    status = build_cluster_status(ClusterReport(cluster_from_object(raw)), SearchClusterStatus(), NOW).to_json()
     await objects.port.replace_status(ref_to(raw), status)
     assert objects.get(raw)["status"] == status
 

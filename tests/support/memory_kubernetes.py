@@ -77,6 +77,12 @@ class MemoryKubernetes:
         self._tell("ADDED", key)
         return made
 
+    def go_on_after(self, objects: Sequence[Mapping[str, Any]]) -> None:
+        """Have objects that another API server had; what comes is newer."""
+        self.objects |= {key_of(raw): copy.deepcopy(dict(raw)) for raw in objects}
+        self._version = max(int(raw["metadata"]["resourceVersion"]) for raw in objects)
+        self._made += len(objects)
+
     def change(self, key: Key, change: Callable[[dict[str, Any]], object]) -> None:
         """Change an object, as a user does: another spec makes another generation."""
         before = self.objects[key]

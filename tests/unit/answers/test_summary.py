@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.reasons import REASON_DOCS, Reason
+from searchaccess.api.status import SearchAccessStatus
 from searchaccess.cli.summaries import table_of
 from searchaccess.core.answers.changes import Action, Change
 from searchaccess.core.answers.summary import Exit, Line, Summary, line_of, sorted_lines
@@ -17,7 +18,8 @@ def a_line(
     ready: str, reason: str, name: str = "shop/orders", kind: str = "SearchAccess", message: str = "", **more: Any
 ) -> Line:
     ready_now = {"type": "Ready", "status": ready, "reason": reason, "message": message or f"about {reason}"}
-    return line_of(kind, name, "prod", {"conditions": [ready_now]} | more, BEGAN)
+    status = SearchAccessStatus.read({"conditions": [ready_now]} | more)
+    return line_of(kind, name, "prod", status, BEGAN)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,9 @@ def test_what_was_changed_since_it_began() -> None:
     assert a_line("True", "InSync", lastSyncTime="2026-01-01T10:00:00Z").changed
     assert not a_line("True", "InSync", lastSyncTime="2026-01-01T09:59:59Z").changed
     assert not a_line("True", "InSync").changed
-    assert line_of("SearchAccess", "a", "prod", {}, BEGAN).code == Exit.FAILED, "nothing is known of it"
+    assert line_of("SearchAccess", "a", "prod", SearchAccessStatus(), BEGAN).code == Exit.FAILED, (
+        "nothing is known of it"
+    )
 
 
 def test_what_went_wrong_comes_last_and_is_counted() -> None:
@@ -103,7 +107,7 @@ def test_of_many_troubles_some_are_told_and_the_others_counted() -> None:
 
 
 def test_what_has_no_status_yet_says_so() -> None:
-    text = table_of(Summary((line_of("SearchAccess", "shop/new", "prod", {}, BEGAN),)))
+    text = table_of(Summary((line_of("SearchAccess", "shop/new", "prod", SearchAccessStatus(), BEGAN),)))
     assert "\nno status yet (shop/new)\n" in text
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
-from searchaccess.api.status import ClusterCounts, Drift, condition_of
+from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import ClusterFacts, judge, version_of
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_node, check_realm, explain
 from searchaccess.core.rights.diff import Difference
@@ -17,6 +18,7 @@ from searchaccess.core.rights.mapping import build_principal_mapping, build_temp
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure, advance_drift
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.core.status.events import Note
 from tests.unit.builders import LATER, MUCH_LATER, NOW, OPERATOR, PRINCIPAL, ROLE, UUID, a_cluster, facts
 
 WANTED = WantedRealm("google", "https://search.example.com", "https://accounts.google.com")
@@ -219,14 +221,22 @@ def test_a_good_cluster() -> None:
     assert cluster.wanted_realm == WANTED
 
 
+def build(report: ClusterReport, previous: dict[str, Any] | None, now: str) -> dict[str, Any]:
+    return build_cluster_status(report, SearchClusterStatus.read(previous), now).to_json()
+
+
 def ready_of(status: dict[str, Any]) -> tuple[str, str]:
-    condition = condition_of(status, "Ready")  # type: ignore[arg-type]
+    condition = condition_of(SearchClusterStatus.read(status), ConditionType.READY)
     assert condition
-    return condition["status"], condition["reason"]
+    return condition.status, condition.reason
 
 
 def kinds_of(status: dict[str, Any]) -> set[str]:
     return {condition["type"] for condition in status["conditions"] if condition["status"] == "True"}
+
+
+def notes(previous: dict[str, Any], status: dict[str, Any]) -> list[Note]:
+    return build_cluster_notes(SearchClusterStatus.read(previous), SearchClusterStatus.read(status))
 
 
 REPORTS: dict[str, tuple[ClusterReport, tuple[str, str], set[str]]] = {
@@ -271,34 +281,33 @@ REPORTS: dict[str, tuple[ClusterReport, tuple[str, str], set[str]]] = {
 
 @pytest.mark.parametrize(("report", "ready", "true"), REPORTS.values(), ids=REPORTS)
 def test_cluster_status(report: ClusterReport, ready: tuple[str, str], true: set[str]) -> None:
-    status = build_cluster_status(report, None, NOW)
+    status = build(report, None, NOW)
     assert ready_of(status) == ready
     assert kinds_of(status) == true
-    assert build_cluster_status(report, copy.deepcopy(status), LATER) == status
+    assert build(report, copy.deepcopy(status), LATER) == status
     assert {condition["observedGeneration"] for condition in status["conditions"]} == {1}
 
 
 def test_what_was_known_stays_known_when_the_operator_starts_and_the_cluster_is_away() -> None:
-    drift = advance_drift((), (), {"detected": 2, "corrected": 2}, NOW, corrected=False)
+    drift = advance_drift((), (), Drift(open=0, detected=2, corrected=2), NOW, corrected=False)
     counts = ClusterCounts(accesses=1, ready=1, drifted=0, roles=1, foreign_roles=0)
     full = ClusterReport(a_cluster(), facts(), counts=counts, drift=drift, mapping="m", probe="Active", uuid=UUID)
-    before = build_cluster_status(full, None, NOW)
-    after = build_cluster_status(
-        ClusterReport(a_cluster(), failure=Failure(Reason.CLUSTER_UNREACHABLE, "timeout")), before, LATER
-    )
+    before = build(full, None, NOW)
+    after = build(ClusterReport(a_cluster(), failure=Failure(Reason.CLUSTER_UNREACHABLE, "timeout")), before, LATER)
     for key in ("uuid", "version", "license", "counts", "drift", "mapping", "probe"):
         assert after[key] == before[key]
-    for kind in ("Licensed", "RealmVerified", "Drifted"):
-        assert condition_of(after, kind) == condition_of(before, kind)  # type: ignore[arg-type]
+    for kind in (ConditionType.LICENSED, ConditionType.REALM_VERIFIED, ConditionType.DRIFTED):
+        kept = condition_of(SearchClusterStatus.read(after), kind)
+        assert kept == condition_of(SearchClusterStatus.read(before), kind)
 
 
 def test_drift_of_the_mapping_is_told_once() -> None:
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)
     drift: Drift = advance_drift(found, found, None, NOW, corrected=True)
-    status = build_cluster_status(ClusterReport(a_cluster(), facts(), drift=drift), None, NOW)
-    assert [note.reason for note in build_cluster_notes({}, status)] == ["DriftDetected", "DriftCorrected"]
-    again = build_cluster_status(ClusterReport(a_cluster(), facts(), drift=drift), status, MUCH_LATER)
-    assert build_cluster_notes(status, again) == []
+    status = build(ClusterReport(a_cluster(), facts(), drift=drift), None, NOW)
+    assert [note.reason for note in notes({}, status)] == ["DriftDetected", "DriftCorrected"]
+    again = build(ClusterReport(a_cluster(), facts(), drift=drift), status, MUCH_LATER)
+    assert notes(status, again) == []
     assert again == status
 
 

@@ -131,7 +131,7 @@ def test_while_a_status_is_on_its_way_an_older_one_is_not_believed(inventory: In
     inventory.accesses["uid-orders"].status_json = '{"access":"r"}'
     inventory.writing.add("uid-orders")
     inventory.see_access(_access(101, status={"access": "old"}))
-    assert inventory.accesses["uid-orders"].status == {"access": "r"}
+    assert inventory.accesses["uid-orders"].status.access == "r"
     assert not inventory.dirty("prod")
     inventory.writing.clear()
     inventory.see_access(_access(102, status={"access": "old"}))
@@ -311,3 +311,12 @@ def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(invent
     inventory.see_access(late)
     assert inventory.accesses[uid].access.generation == 99
     assert inventory.dirty("prod").principals == {PRINCIPAL}
+
+
+def test_how_an_access_stands_follows_its_status(inventory: Inventory) -> None:
+    record = inventory.accesses["uid-orders"]
+    assert (record.standing.generation, record.standing.ready) == (None, False)
+    ready = '{"type":"Ready","status":"True","reason":"InSync"}'
+    record.status_json = f'{{"observedGeneration":3,"conditions":[{ready}]}}'
+    assert (record.standing.generation, record.standing.ready) == (3, True)
+    assert record.standing is record.standing, "it is read once"

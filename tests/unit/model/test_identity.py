@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.identity import UNTRIED, Identity, State, is_settled, missing, recall, unknown, users_of
 from searchaccess.core.model.workload import Account, Found, Place, Serving, Workload, WorkloadKind
 
@@ -57,11 +58,12 @@ def test_whether_all_runs_as_the_template_says(found: Found, *, settled: bool) -
 
 def test_a_status_is_recalled_and_is_not_confirmed() -> None:
     status = {"identity": STATUS | {"outgoing": [{"serviceAccount": OTHER}], "missingSince": "2026-01-01T10:00:00Z"}}
-    identity = recall(status, WORKLOAD)
+    identity = recall(SearchAccessStatus.read(status), WORKLOAD)
     assert identity.accounts == (Account(ORDERS, ID), Account(OTHER))
     assert identity.missing_since == "2026-01-01T10:00:00Z"
     assert (identity.state, identity.confirmed) == (State.RECALLED, False)
-    assert recall({"identity": {"serviceAccount": ORDERS, "uniqueId": ID}}, ORDERS).accounts == (Account(ORDERS, ID),)
+    account = SearchAccessStatus.read({"identity": {"serviceAccount": ORDERS, "uniqueId": ID}})
+    assert recall(account, ORDERS).accounts == (Account(ORDERS, ID),)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_status_is_recalled_and_is_not_confirmed() -> None:
     ids=repr,
 )
 def test_a_status_of_something_else_says_nothing(identity: Any) -> None:
-    assert recall({"identity": identity}, WORKLOAD).accounts == UNTRIED.accounts
+    assert recall(SearchAccessStatus.read({"identity": identity}), WORKLOAD).accounts == UNTRIED.accounts
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_a_status_of_something_else_says_nothing(identity: Any) -> None:
     [{"uniqueId": "{{evil}}"}, {"uniqueId": 5}, {"outgoing": "x"}, {"outgoing": [1]}, {"missingSince": "soon"}],
 )
 def test_damaged_parts_of_a_status_are_left_out(damage: dict[str, Any]) -> None:
-    identity = recall({"identity": STATUS | damage}, WORKLOAD)
+    identity = recall(SearchAccessStatus.read({"identity": STATUS | damage}), WORKLOAD)
     assert [account.email for account in identity.accounts] == [ORDERS]
     assert identity.accounts[0].unique_id in {"", ID}
     assert identity.missing_since == ""

@@ -25,7 +25,8 @@ from tests.support.world import access, grant
 
 STATUS = (
     '{"conditions": [{"type": "Ready", "status": "%s", "reason": "%s"}], "drift": {"open": 2, "items": []},'
-    ' "credential": {"phase": "Active", "nextRotation": "2026-01-02T00:00:00Z", "expires": "2026-02-01T00:00:00Z"}}'
+    ' "credential": {"store": "main", "name": "orders", "version": 1, "phase": "Active",'
+    ' "issued": "2026-01-01T00:00:00Z", "nextRotation": "2026-01-02T00:00:00Z", "expires": "2026-02-01T00:00:00Z"}}'
 )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from searchaccess.api.constants import ANNOTATION_ADOPT
+from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.model.canonical import canonical_json
 from searchaccess.core.policy.decision import Do
@@ -35,7 +36,7 @@ class Live:
     raw: dict[str, Any]
     tag: str
     """All its index names begin with it: so a test knows whose an entry is."""
-    status: dict[str, Any] = field(default_factory=dict)
+    status: SearchAccessStatus = field(default_factory=SearchAccessStatus)
 
     @property
     def access(self) -> Access:
@@ -111,7 +112,7 @@ class Histories(RuleBasedStateMachine):
         if not live.access.deleted_at:
             self.created += 1
             live.raw["metadata"] |= {"uid": f"again-{self.created}", "generation": 1}
-            live.status = {}
+            live.status = SearchAccessStatus()
 
     # What people do in Elasticsearch
 

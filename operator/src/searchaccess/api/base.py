@@ -1,9 +1,13 @@
 """What all models of the API share."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 
 class ApiModel(BaseModel):
@@ -20,6 +24,78 @@ class ApiModel(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Give the JSON object as Kubernetes stores it: camelCase, without absent values."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+Model = TypeVar("Model", bound=ApiModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadsAs:
+    """What a required field reads as where what was written has nothing there that can be understood."""
+
+    value: Any
+
+
+def understood(model: type[Model], raw: object) -> Model | None:
+    """Read what another version, or anybody else, may have written: what can be understood of it is kept.
+
+    Fields that the model does not have are ignored. What is not as a field wants it reads as absent: an item of a list,
+    a part, or the field; a field that the model requires costs the part that it is in, unless it has a ``ReadsAs``.
+
+    Args:
+        model: what it is read as.
+        raw: a JSON value of any shape.
+
+    Returns:
+        A valid model, so that what is kept of it can be written; None: it is none at all.
+    """
+    if not isinstance(raw, Mapping):
+        return None
+    try:
+        return model.model_validate(raw, extra="ignore", by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong = {item["loc"][0] for item in errors}
+    known: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        value = raw.get(key) if key not in wrong else _understood_as(field.annotation, field.metadata, raw.get(key))
+        if value is None and field.is_required():
+            value = next((item.value for item in field.metadata if isinstance(item, ReadsAs)), None)
+            if value is None:
+                return None
+        if value is not None:
+            known[key] = value
+    return model.model_validate(known, extra="ignore")
+
+
+def _understood_as(annotation: Any, metadata: Iterable[Any], value: object) -> Any:
+    """Give what can be understood of a value that is not as a field wants it; None: nothing."""
+    arguments = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _understood_as(arguments[0], (*metadata, *arguments[1:]), value)
+    if origin in {Union, UnionType}:
+        inner = next(item for item in arguments if item is not NoneType)
+        return _understood_as(inner, metadata, value)
+    if origin is list and isinstance(value, list):
+        items = [_item(arguments[0], item) for item in value]
+        return [item for item in items if item is not None][: min(_limits(metadata), default=None)]
+    return _item(annotation, value) if isinstance(annotation, type) and issubclass(annotation, ApiModel) else None
+
+
+def _item(kind: Any, value: object) -> Any:
+    if issubclass(kind, ApiModel):
+        return understood(kind, value)
+    return value if isinstance(value, kind) else None
+
+
+def _limits(metadata: Iterable[Any]) -> Iterator[int]:
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            yield from _limits(item.metadata)
+        elif isinstance(most := getattr(item, "max_length", None), int):
+            yield most
 
 
 def cel(rule: str, message: str) -> dict[str, Any]:

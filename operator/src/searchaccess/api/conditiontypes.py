@@ -23,6 +23,9 @@ class ConditionType(StrEnum):
     REALM_VERIFIED = "RealmVerified"
 
 
+WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED)
+"""Present only while true."""
+
 _BOTH = "SearchAccess, SearchCluster"
 _ACCESS = "SearchAccess"
 _CLUSTER = "SearchCluster"
@@ -95,3 +98,15 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "The login may not read the nodes' settings, so nothing was checked.",
     ),
 }
+
+
+def types_of(kind: str) -> tuple[ConditionType, ...]:
+    """Give the types of conditions that a kind has."""
+    return tuple(name for name in ConditionType if kind in CONDITION_DOCS[name].kinds.split(", "))
+
+
+def described(kind: str) -> str:
+    """Give the description of a kind's conditions."""
+    lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
+    passing = " or ".join(f"`{name}`" for name in WHILE_TRUE)
+    return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."

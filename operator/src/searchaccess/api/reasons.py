@@ -70,7 +70,6 @@ class Reason(StrEnum):
     SHARED_IDENTITY = "SharedIdentity"
     CREDENTIAL_ACTIVE = "CredentialActive"
     CREDENTIAL_OVERLAP = "CredentialOverlap"
-    CREDENTIAL_ISSUED = "CredentialIssued"
     REVOKE_DEFERRED = "RevokeDeferred"
     ROLLOUT_FAILED = "RolloutFailed"
     STORE_NOT_FOUND = "StoreNotFound"
@@ -288,9 +287,6 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "See the message, and the revision in Cloud Run. Nothing is rolled back; the old key stays while it is in use.",
         Who.TEAM,
     ),
-    Reason.CREDENTIAL_ISSUED: ReasonDoc(
-        "Another API key (or user) was made and stored (an event).", _NOTHING, Who.NOBODY
-    ),
     Reason.STORE_NOT_FOUND: ReasonDoc(
         "The SearchCluster has no secret store of this name.",
         "Correct `credential.store`, or add the store to `spec.secretStores` of the SearchCluster.",
@@ -320,15 +316,45 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
 }
 
-ADOPTED = "Adopted"
-"""Reason of the event about an object that was taken over."""
 
-EVENT_DOCS: dict[str, tuple[str, str]] = {
-    Reason.DRIFT_DETECTED.value: ("Warning", "Somebody changed a role or role mapping: which field, want and have."),
-    Reason.DRIFT_CORRECTED.value: ("Normal", "It was put right."),
-    Reason.SERVICE_ACCOUNT_CHANGED.value: ("Normal", "A workload runs as another service account: before and after."),
-    Reason.SERVICE_ACCOUNT_RECREATED.value: ("Warning", "A service account was made anew under the same name."),
-    ADOPTED: ("Normal", "A foreign role or role mapping was taken over, as an annotation asked: what it was before."),
-    "any terminal reason": ("Warning", "The object became `Stalled`: a person must act."),
+class EventReason(StrEnum):
+    """Why an event is written: one of a closed, documented set. Besides, each terminal reason of a condition is one."""
+
+    DRIFT_DETECTED = Reason.DRIFT_DETECTED.value
+    DRIFT_CORRECTED = Reason.DRIFT_CORRECTED.value
+    SERVICE_ACCOUNT_CHANGED = Reason.SERVICE_ACCOUNT_CHANGED.value
+    SERVICE_ACCOUNT_RECREATED = Reason.SERVICE_ACCOUNT_RECREATED.value
+    CREDENTIAL_ISSUED = "CredentialIssued"
+    ADOPTED = "Adopted"
+
+
+@dataclass(frozen=True, slots=True)
+class EventDoc:
+    """What an event says."""
+
+    warning: bool
+    """True: its type is ``Warning``; else ``Normal``."""
+    when: str
+
+
+EVENT_DOCS: dict[EventReason, EventDoc] = {
+    EventReason.DRIFT_DETECTED: EventDoc(
+        warning=True,
+        when="Somebody changed a role, role mapping, API key, user or secret: what is declared, and what was found.",
+    ),
+    EventReason.DRIFT_CORRECTED: EventDoc(warning=False, when="It was corrected."),
+    EventReason.SERVICE_ACCOUNT_CHANGED: EventDoc(
+        warning=False, when="A workload runs as another service account: before and after."
+    ),
+    EventReason.SERVICE_ACCOUNT_RECREATED: EventDoc(
+        warning=True, when="A service account was recreated under the same name."
+    ),
+    EventReason.CREDENTIAL_ISSUED: EventDoc(
+        warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
+    ),
+    EventReason.ADOPTED: EventDoc(
+        warning=False, when="A foreign role or role mapping was taken over, as an annotation asked: what it was before."
+    ),
 }
-"""Events that are written: reason, type and when."""
+STALLED_EVENT = EventDoc(warning=True, when="The object became `Stalled`: a person must act.")
+"""Of the event with a terminal reason."""

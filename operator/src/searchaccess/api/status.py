@@ -1,16 +1,37 @@
-"""Status of both kinds: what is true, what is different, and who must act. Never a secret value."""
+"""Status of both kinds: what is true, what is different, and who must act. Never a secret value.
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+Writing is strict; what was written earlier is read by ``read``, which never fails: a newer or older operator beside
+this one, a rollback, or a person may have written it.
+"""
 
-from pydantic import Field
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from searchaccess.api.base import ApiModel
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from pydantic import AfterValidator, Field, ValidationError
 
-DateTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""RFC 3339, UTC, whole seconds."""
+from searchaccess.api.base import ApiModel, ReadsAs, understood
+from searchaccess.api.conditiontypes import ConditionType, described
+
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
+
+
+def _moment(text: str) -> str:
+    # As we write them, at once: thousands of them are read in every pass.
+    ours = len(text) == _LENGTH and text[4::3] == _MARKS
+    if not ours and not _RFC3339.fullmatch(text):
+        raise ValueError("not a time in RFC 3339")
+    datetime.fromisoformat(text)
+    return text
+
+
+DateTime = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
+"""RFC 3339; written in UTC, whole seconds."""
+
+NEVER = "1970-01-01T00:00:00Z"
+"""A time that nobody knows."""
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -22,6 +43,17 @@ SHARED_LIMIT = 10
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
 _NAME = {"enum": None, "minLength": 1, "maxLength": 316}
+COUNT_LIMIT = 2**53
+
+
+def _countable(number: int) -> int:
+    if not 0 <= number <= COUNT_LIMIT:
+        raise ValueError("not a count")
+    return number
+
+
+Count: TypeAlias = Annotated[int, AfterValidator(_countable)]
+"""How often something happened, or how much there is; small enough to be counted on."""
 
 
 # https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
@@ -32,19 +64,38 @@ class Condition(ApiModel):
     """Aspect that the condition is about, such as `Ready`."""
     status: Truth
     """Whether it holds: `True`, `False` or `Unknown`."""
-    reason: Annotated[Reason, Field(json_schema_extra=_NAME)]
+    reason: Annotated[str, Field(min_length=1, max_length=316)]
     """Why, in one word; docs/reasons.md has the meaning and the next step of each."""
     message: Annotated[str, Field(max_length=32768)] = ""
     """Why, in a sentence for people."""
-    last_transition_time: DateTime
+    last_transition_time: Annotated[DateTime, ReadsAs(NEVER)]
     """When the status last changed."""
-    observed_generation: int
+    observed_generation: Annotated[int, ReadsAs(0)]
     """Generation of this object that the condition is about."""
 
 
-CONDITIONS: Any = Field(
-    default=[], json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
-)
+def _conditions(kind: str) -> Any:
+    keys: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    return Field(default=[], description=described(kind), json_schema_extra=keys)
+
+
+class _Status(ApiModel):
+    """What both statuses share."""
+
+    @classmethod
+    def read(cls, raw: object) -> Self:
+        """Read a status that anybody may have written: what can be understood of it; nothing: an empty one."""
+        return understood(cls, raw) or cls()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a status from JSON, see ``read``; empty text: there is none."""
+        if not text:
+            return cls()
+        try:
+            return cls.model_validate_json(text, extra="ignore", by_alias=True, by_name=False)
+        except ValidationError:
+            return cls.read(json.loads(text))
 
 
 class AccountStatus(ApiModel):
@@ -111,7 +162,7 @@ class ElasticsearchObjects(ApiModel):
     """Name of the principal's role."""
     mapping: str | None = None
     """Name of the role mapping that gives the role to the principal."""
-    spec_hash: str
+    spec_hash: Annotated[str, ReadsAs("")]
     """Hash of this object's rights, as recorded in the role's metadata."""
     cluster_uuid: str
     """Uuid of the Elasticsearch cluster that has them."""
@@ -149,26 +200,26 @@ class DriftItem(ApiModel):
     """Kind and name of the Elasticsearch object, such as `role/searchaccess.default.orders@…`."""
     path: str
     """Where in the object, such as `indices[0].privileges`."""
-    want: str
+    want: Annotated[str, ReadsAs("")]
     """What is declared, as JSON; empty: nothing."""
-    have: str
+    have: Annotated[str, ReadsAs("")]
     """What was found, as JSON; empty: nothing."""
     first_seen: DateTime
     """When it was first seen."""
-    action: Literal["Reported", "Corrected"]
+    action: Annotated[Literal["Reported", "Corrected"], ReadsAs("Reported")]
     """What was done about it."""
 
 
 class Drift(ApiModel):
     """Differences that somebody made in Elasticsearch."""
 
-    open: int
+    open: Annotated[Count, ReadsAs(0)]
     """Differences that stand now."""
     items: Annotated[list[DriftItem], Field(max_length=DRIFT_ITEMS_LIMIT)] = []
     """The newest differences, at most 10; kept after they were put right, with `action: Corrected`."""
-    detected: int = 0
+    detected: Count = 0
     """Differences ever found."""
-    corrected: int = 0
+    corrected: Count = 0
     """Differences ever put right."""
     last_detected: DateTime | None = None
     """When a difference was last found."""
@@ -176,14 +227,12 @@ class Drift(ApiModel):
     """When a difference was last put right."""
 
 
-class SearchAccessStatus(ApiModel):
+class SearchAccessStatus(_Status):
     """What is true of a SearchAccess."""
 
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
-    conditions: Annotated[list[Condition], CONDITIONS]
-    """What holds and what does not: `Ready`, `IdentityResolved`, `CredentialReady`, `Synced`, `Drifted`, and
-    `Reconciling` or `Stalled` while true."""
+    conditions: Annotated[list[Condition], _conditions("SearchAccess")]
     subject: str | None = None
     """Who has the access, in short: `service/`, `job/` or `workerpool/` and its name, or the service account."""
     access: str | None = None
@@ -217,14 +266,12 @@ class ClusterCounts(ApiModel):
     """Roles under our names that do not belong to this operator."""
 
 
-class SearchClusterStatus(ApiModel):
+class SearchClusterStatus(_Status):
     """What is true of a SearchCluster."""
 
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
-    conditions: Annotated[list[Condition], CONDITIONS]
-    """What holds and what does not: `Ready`, `Reachable`, `Licensed`, `RealmVerified`, `Drifted`, and
-    `Reconciling` or `Stalled` while true."""
+    conditions: Annotated[list[Condition], _conditions("SearchCluster")]
     url: str | None = None
     """Address of Elasticsearch; the first one, if there are several."""
     version: str | None = None
@@ -245,9 +292,9 @@ class SearchClusterStatus(ApiModel):
     """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
 
 
-def condition_of(status: Mapping[str, Any] | None, kind: ConditionType) -> dict[str, Any] | None:
-    """Give the condition of a type from a status as Kubernetes stores it, or None."""
-    for condition in (status or {}).get("conditions", []):
-        if condition.get("type") == kind:
-            return dict(condition)
-    return None
+Status: TypeAlias = SearchAccessStatus | SearchClusterStatus
+
+
+def condition_of(status: Status, kind: ConditionType) -> Condition | None:
+    """Give the condition of a type, or None."""
+    return next((condition for condition in status.conditions if condition.type is kind), None)

@@ -13,7 +13,7 @@ import yaml
 
 from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.reasons import EVENT_DOCS, Reason
+from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
@@ -65,7 +65,11 @@ def reasons_page() -> str:
         [f"`{reason.value}`", reason.doc.meaning, reason.doc.next_step, reason.doc.who.value, _yes(reason.doc.terminal)]
         for reason in Reason
     ]
-    events = [[name if " " in name else f"`{name}`", kind, when] for name, (kind, when) in EVENT_DOCS.items()]
+    terminal = ", ".join(f"`{reason.value}`" for reason in Reason if reason.doc.terminal)
+    events = [
+        [name, "Warning" if doc.warning else "Normal", doc.when]
+        for name, doc in (*((f"`{name.value}`", doc) for name, doc in EVENT_DOCS.items()), (terminal, STALLED_EVENT))
+    ]
     return _page(
         "Conditions and reasons",
         "What a status says, what to do next, and who does it. Every condition carries the `observedGeneration` that "

@@ -309,7 +309,7 @@ class Host:
                 continue
             running = self._running.get(name)
             # After a restart the younger one may be the first to look, or another replica has it: the status knows.
-            if uuid != ((running.reconciler.state.uuid if running else "") or record.status.get("uuid")):
+            if uuid != ((running.reconciler.state.uuid if running else "") or record.status.uuid):
                 continue
             if (record.cluster.created_at, name) < (cluster.created_at, cluster.name):
                 return name
@@ -318,14 +318,14 @@ class Host:
     def _publish_without_cluster(self) -> None:
         """Tell SearchAccesses whose SearchCluster does not exist."""
         inventory = self._context.inventory
-        uuids = {record.status.get("uuid") for record in inventory.clusters.values()}
+        uuids = {record.status.uuid for record in inventory.clusters.values()}
         publisher = StatusPublisher(self._context, ClusterState())
         for record in list(inventory.accesses.values()):
             access = record.access
             if access.cluster in inventory.clusters:
                 continue
-            had = record.status.get("elasticsearch")
-            if access.deleted_at and (not had or had.get("clusterUuid") in uuids):
+            had = record.status.elasticsearch
+            if access.deleted_at and (not had or had.cluster_uuid in uuids):
                 # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
                 publisher.release(access)
                 continue

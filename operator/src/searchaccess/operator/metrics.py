@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from searchaccess import __version__
 from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.status import condition_of
+from searchaccess.api.status import Status, condition_of
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
 from searchaccess.engine.barrier import PLACES
@@ -232,23 +232,23 @@ class Declared(Collector):
         return known
 
 
-def _ready(status: dict[str, Any]) -> tuple[str, str]:
-    found = condition_of(status, ConditionType.READY) or {}
-    return str(found.get("status", "Unknown")), str(found.get("reason", ""))
+def _ready(status: Status) -> tuple[str, str]:
+    found = condition_of(status, ConditionType.READY)
+    return (found.status, found.reason) if found else ("Unknown", "")
 
 
 def _known(record: AccessRecord) -> _Known:
     status = record.status
-    credential = status.get("credential") or {}
+    credential = status.credential
     ready, reason = _ready(status)
     return _Known(
         record.status_json,
         ready,
         reason,
-        int((status.get("drift") or {}).get("open", 0)),
-        str(credential.get("phase", "")),
-        epoch(credential["nextRotation"]) if credential.get("nextRotation") else None,
-        epoch(credential["expires"]) if credential.get("expires") else None,
+        status.drift.open if status.drift else 0,
+        credential.phase if credential else "",
+        epoch(credential.next_rotation) if credential and credential.next_rotation else None,
+        epoch(credential.expires) if credential and credential.expires else None,
     )
 
 

@@ -1,13 +1,13 @@
 """Sums up what one run found: for people, for scripts, and as an exit code."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import condition_of
+from searchaccess.api.status import SearchAccessStatus, Status, condition_of
 from searchaccess.core.answers.changes import Change
 
 _PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
@@ -47,7 +47,7 @@ class Line:
         return Exit.PENDING if self.reason in _PENDING else Exit.FAILED
 
 
-def line_of(kind: str, name: str, cluster: str, status: Mapping[str, Any], began: str) -> Line:
+def line_of(kind: str, name: str, cluster: str, status: Status, began: str) -> Line:
     """Give the line of an object.
 
     Args:
@@ -57,15 +57,16 @@ def line_of(kind: str, name: str, cluster: str, status: Mapping[str, Any], began
         status: its status.
         began: when the run began (RFC 3339, UTC).
     """
-    ready = condition_of(status, ConditionType.READY) or {}
+    ready = condition_of(status, ConditionType.READY)
+    synced = status.last_sync_time if isinstance(status, SearchAccessStatus) else None
     return Line(
         kind,
         name,
         cluster,
-        str(ready.get("status", "Unknown")),
-        str(ready.get("reason", "")),
-        str(ready.get("message", "")),
-        str(status.get("lastSyncTime") or "") >= began,
+        ready.status if ready else "Unknown",
+        ready.reason if ready else "",
+        ready.message if ready else "",
+        (synced or "") >= began,
     )
 
 

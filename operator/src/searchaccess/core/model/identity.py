@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.api.status import AccountStatus, SearchAccessStatus
+from searchaccess.api.status import Identity as Recorded
 from searchaccess.core.model.workload import (
     Account,
     Found,
@@ -135,38 +137,26 @@ def users_of(workloads: Mapping[Workload, str]) -> dict[str, tuple[str, ...]]:
     return {email: tuple(sorted(paths)) for email, paths in found.items()}
 
 
-def recall(status: Mapping[str, Any], subject: Workload | str) -> Identity:
+def recall(status: SearchAccessStatus, subject: Workload | str) -> Identity:
     """Give what a status says of a subject: the last that was known, not confirmed.
 
     Args:
         status: of a SearchAccess; anybody may have written it.
         subject: the workload, or the e-mail address of the account.
     """
-    raw = status.get("identity")
-    known: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    known = status.identity or Recorded()
     first = _account(known)
     if isinstance(subject, str):
         return Identity((first,)) if first and first.email == subject else UNTRIED
-    if known.get("workload") != subject.path:
+    if known.workload != subject.path:
         return UNTRIED
-    outgoing = known.get("outgoing")
-    rest = [_account(item) for item in outgoing if isinstance(item, Mapping)] if isinstance(outgoing, list) else []
+    rest = [_account(item) for item in known.outgoing or ()]
     return Identity(
         accounts=tuple(account for account in (first, *rest) if account),
-        missing_since=_time(known.get("missingSince")),
+        missing_since=known.missing_since or "",
     )
 
 
-def _account(raw: Mapping[str, Any]) -> Account | None:
-    email, unique_id = raw.get("serviceAccount"), raw.get("uniqueId")
-    if not isinstance(email, str) or not is_service_account(email):
-        return None
-    return Account(email, unique_id if isinstance(unique_id, str) and is_unique_id(unique_id) else "")
-
-
-def _time(value: Any) -> str:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return ""
-    return str(value) if moment.tzinfo else ""
+def _account(known: Recorded | AccountStatus) -> Account | None:
+    email, unique_id = known.service_account or "", known.unique_id or ""
+    return Account(email, unique_id if is_unique_id(unique_id) else "") if is_service_account(email) else None

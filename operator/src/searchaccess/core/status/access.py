@@ -1,17 +1,19 @@
 """Computes a SearchAccess's status once, at the end of a pass, from facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import ADOPTED, Reason
+from searchaccess.api.reasons import EventReason, Reason, Who
 from searchaccess.api.status import (
+    COUNT_LIMIT,
     DRIFT_ITEMS_LIMIT,
     Drift,
     DriftItem,
     ElasticsearchObjects,
     SearchAccessStatus,
+    Status,
     Truth,
     condition_of,
 )
@@ -28,16 +30,16 @@ from searchaccess.core.status.credential import (
     credential_notes,
     mark_credential,
 )
-from searchaccess.core.status.events import Note
+from searchaccess.core.status.events import Note, note, stalled_notes
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
 
 VALUE_LIMIT: Final = 256
-EVENT_LIMIT: Final = 1000
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 """Observe: not Ready, but neither is the operator at work nor does it need anybody."""
 
 
+_NO_DRIFT: Final = Drift(open=0)
 _NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
 
 
@@ -89,30 +91,46 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
     )
 
 
-def seen_of(status: Mapping[str, Any] | None, cluster_uuid: str) -> Seen | None:
+def seen_of(status: SearchAccessStatus, cluster_uuid: str) -> Seen | None:
     """Give what a status says of an earlier pass on this cluster; None: nothing."""
-    known = (status or {}).get("elasticsearch")
-    if not known or known.get("clusterUuid") != cluster_uuid:
+    known = status.elasticsearch
+    if known is None or known.cluster_uuid != cluster_uuid:
         return None
-    return Seen(str(known.get("role", "")), str(known.get("specHash", "")))
+    return Seen(known.role or "", known.spec_hash)
+
+
+def _conflict(facts: AccessFacts) -> Failure | None:
+    """Give what is somebody else's and stands in the way."""
+    if facts.credential and facts.credential.decision.conflict:
+        return Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(facts.access))
+    if facts.finding.conflict:
+        text = (
+            f"role {facts.finding.conflict} exists and is not managed by this operator; it is not touched. Delete it, "
+            f"or annotate with searchaccess.dev/adopt: {facts.finding.conflict}"
+        )
+        return Failure(Reason.OWNERSHIP_CONFLICT, text)
+    return None
+
+
+def _cause(facts: AccessFacts) -> Failure | None:
+    """Give why an access is not as declared: the cause that matters most.
+
+    A decision that somebody must act on comes first. One that only waits gives way to a conflict or a failure, which
+    may last, and which somebody can do something about.
+    """
+    decision, trouble = facts.decision, _conflict(facts) or facts.failure
+    if decision.reason is None or (trouble and decision.reason.doc.who is Who.NOBODY):
+        return trouble
+    return Failure(decision.reason, decision.message)
 
 
 def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     """Give Ready's status, reason and message."""
     access, decision, finding = facts.access, facts.decision, facts.finding
-    failure = facts.failure
-    if decision.do is Do.REMOVE and failure and not access.deleted_at:
-        failure = Failure(failure.reason, f"{decision.message}; its rights are not confirmed gone: {failure.message}")
-    elif decision.reason is not None:
-        failure = Failure(decision.reason, decision.message)
-    elif facts.credential and facts.credential.decision.conflict:
-        failure = Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(access))
-    elif finding.conflict:
-        text = (
-            f"role {finding.conflict} exists and is not managed by this operator; it is not touched. Delete it, or "
-            f"annotate with searchaccess.dev/adopt: {finding.conflict}"
-        )
-        failure = Failure(Reason.OWNERSHIP_CONFLICT, text)
+    failure = _cause(facts)
+    if decision.do is Do.REMOVE and facts.failure and not access.deleted_at:
+        text = f"{decision.message}; its rights are not confirmed gone: {facts.failure.message}"
+        failure = Failure(facts.failure.reason, text)
     if access.deleted_at:
         if failure is None:
             return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
@@ -134,48 +152,45 @@ def _holder(facts: AccessFacts) -> str:
     return f"key {key.id}" if key else facts.access.principal
 
 
-def _items(
-    differences: tuple[Difference, ...], previous: Mapping[str, Any], now: str, *, corrected: bool
-) -> list[DriftItem]:
-    before = {(item["object"], item["path"]): item for item in previous.get("items", [])}
+def _items(differences: tuple[Difference, ...], previous: Drift, now: str, *, corrected: bool) -> list[DriftItem]:
+    before = {(item.object, item.path): item for item in previous.items}
     if not differences:
-        # What was put right stays to be seen; what was only reported and is gone is no news any more.
-        return [DriftItem.model_validate(item) for item in previous.get("items", []) if item["action"] == "Corrected"]
+        # What was corrected stays to be seen; what was only reported and is gone is no news any more.
+        return [item for item in previous.items if item.action == "Corrected"]
     items = []
     for difference in differences[:DRIFT_ITEMS_LIMIT]:
         path = shorten(difference.path, VALUE_LIMIT)
         old = before.get((difference.object, path))
-        known = old is not None and old["action"] == "Reported"
         items.append(
             DriftItem(
                 object=difference.object,
                 path=path,
                 want=shorten(difference.want, VALUE_LIMIT),
                 have=shorten(difference.have, VALUE_LIMIT),
-                first_seen=old["firstSeen"] if old and known else now,
+                first_seen=old.first_seen if old and old.action == "Reported" else now,
                 action="Corrected" if corrected else "Reported",
             )
         )
     return items
 
 
-def _new_drift(drift: tuple[Difference, ...], previous: Mapping[str, Any]) -> list[Difference]:
-    reported = [item for item in previous.get("items", []) if item["action"] == "Reported"]
-    standing = {(item["object"], item["path"], item["have"]) for item in reported}
+def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Difference]:
+    reported = [item for item in previous.items if item.action == "Reported"]
+    standing = {(item.object, item.path, item.have) for item in reported}
     unlisted = [
         item
         for item in drift
         if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
     ]
     # Only so many are listed: as many as stood beyond them are no news either.
-    known = max(0, previous.get("open", 0) - len(reported))
+    known = max(0, previous.open - len(reported))
     return unlisted[: max(0, len(unlisted) - known)]
 
 
 def advance_drift(
     drift: tuple[Difference, ...],
     shown: tuple[Difference, ...],
-    previous: Mapping[str, Any] | None,
+    previous: Drift | None,
     now: str,
     *,
     corrected: bool,
@@ -187,21 +202,21 @@ def advance_drift(
         shown: what is listed; under Observe also what is declared and not applied.
         previous: the drift part as it was.
         now: RFC 3339, UTC, whole seconds.
-        corrected: whether the differences were put right in this pass.
+        corrected: whether the differences were corrected in this pass.
     """
-    before = previous or {}
+    before = previous or _NO_DRIFT
     new = _new_drift(drift, before)
     return Drift(
         open=0 if corrected else len(shown),
         items=_items(shown, before, now, corrected=corrected),
-        detected=before.get("detected", 0) + len(new),
-        corrected=before.get("corrected", 0) + (len(drift) if corrected else 0),
-        last_detected=now if new else before.get("lastDetected"),
-        last_corrected=now if corrected and drift else before.get("lastCorrected"),
+        detected=min(COUNT_LIMIT, before.detected + len(new)),
+        corrected=min(COUNT_LIMIT, before.corrected + (len(drift) if corrected else 0)),
+        last_detected=now if new else before.last_detected,
+        last_corrected=now if corrected and drift else before.last_corrected,
     )
 
 
-def build_drift(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> Drift:
+def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
     """Give the drift part of a SearchAccess's status."""
     enforced = facts.decision.do is Do.ENFORCE
     # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
@@ -220,7 +235,7 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
 
 
-def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> ElasticsearchObjects | None:
+def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) -> ElasticsearchObjects | None:
     enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
     if enforced and (facts.applied or not facts.finding.differences):
         return ElasticsearchObjects(
@@ -232,8 +247,7 @@ def _elasticsearch(facts: AccessFacts, previous: Mapping[str, Any]) -> Elasticse
     if facts.access.has_nobody or (facts.decision.do is Do.REMOVE and facts.failure is None):
         # Its rights were taken away: to have them again is no drift.
         return None
-    known = previous.get("elasticsearch")
-    return ElasticsearchObjects.model_validate(known) if known else None
+    return previous
 
 
 def _was_compared(facts: AccessFacts) -> bool:
@@ -242,7 +256,7 @@ def _was_compared(facts: AccessFacts) -> bool:
     return bool(facts.finding.differences) or (facts.failure is None and not facts.finding.conflict)
 
 
-def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: str) -> SearchAccessStatus:
     """Give the status of a SearchAccess.
 
     Args:
@@ -250,7 +264,6 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         previous: the status as it is in Kubernetes.
         now: RFC 3339, UTC, whole seconds.
     """
-    before = previous or {}
     access = facts.access
     conditions = Conditions(previous, access.generation, now)
     if facts.decision.reason is Reason.SUSPENDED:
@@ -259,14 +272,14 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
-        drift: Drift | None = Drift.model_validate(before["drift"]) if before.get("drift") else None
+        drift = previous.drift
     elif not _was_compared(facts):
         # Nothing was observed: what was known of drift stays known.
         ready, reason, message = _verdict(facts)
         conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         conditions.keep(ConditionType.DRIFTED)
-        drift = Drift.model_validate(before["drift"]) if before.get("drift") else None
+        drift = previous.drift
     else:
         ready, reason, message = _verdict(facts)
         if reason in _NOT_OURS_TO_CHANGE:
@@ -274,74 +287,66 @@ def build_access_status(facts: AccessFacts, previous: Mapping[str, Any] | None, 
         else:
             conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
-        drift = build_drift(facts, before.get("drift"), now)
+        drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
-    identity = build_identity(access, before.get("identity"), now)
+    identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
-    failure = Failure(facts.decision.reason, facts.decision.message) if facts.decision.reason else facts.failure
+    failure = _cause(facts)
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
     gone = not access.has_credential or (facts.decision.do is Do.REMOVE and facts.failure is None)
-    credential = build_credential(access, facts.credential, before.get("credential"), withdrawn=gone)
-    objects = _elasticsearch(facts, before)
-    first_sync = objects is not None and not before.get("elasticsearch")
+    credential = build_credential(access, facts.credential, previous.credential, withdrawn=gone)
+    objects = _elasticsearch(facts, previous.elasticsearch)
+    first_sync = objects is not None and previous.elasticsearch is None
     applied = facts.applied and facts.decision.do is Do.ENFORCE
-    status = SearchAccessStatus(
+    return SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
         subject=subject_summary(access.subject) or None,
-        access=access.summary or before.get("access"),
+        access=access.summary or previous.access,
         identity=identity,
         elasticsearch=objects,
         credential=credential,
         drift=drift,
-        last_sync_time=now if applied or first_sync else before.get("lastSyncTime"),
-        last_handled_reconcile_at=access.reconcile_requested or before.get("lastHandledReconcileAt"),
+        last_sync_time=now if applied or first_sync else previous.last_sync_time,
+        last_handled_reconcile_at=access.reconcile_requested or previous.last_handled_reconcile_at,
     )
-    return status.to_json()
 
 
 def _count(number: int) -> str:
     return "1 difference" if number == 1 else f"{number} differences"
 
 
-def build_notes(facts: AccessFacts, previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
     """Give the events that a new status is worth: drift, adoption, and what a person must act on."""
     notes = []
-    before = previous or {}
-    new = _new_drift(facts.finding.drift, before.get("drift") or {})
+    new = _new_drift(facts.finding.drift, previous.drift or _NO_DRIFT)
     if new:
         shown = "; ".join(
             f"{item.object} {item.path}: want {item.want or 'nothing'}, have {item.have or 'nothing'}" for item in new
         )
-        notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
+        notes.append(note(EventReason.DRIFT_DETECTED, shown))
         if facts.applied and facts.decision.do is Do.ENFORCE:
             where = f"role {facts.role}" if facts.role else "the API key"
-            text = f"{_count(len(new))} in {where} put right"
-            notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message=text))
+            notes.append(note(EventReason.DRIFT_CORRECTED, f"{_count(len(new))} in {where} corrected"))
     if facts.finding.adopted and facts.applied:
         text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
-        notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
-    notes += identity_notes(before, status)
-    notes += credential_notes(before, status)
-    stalled, was_stalled = stalled_of(status), stalled_of(before)
-    if stalled and stalled != was_stalled:
-        notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
+        notes.append(note(EventReason.ADOPTED, text))
+    notes += identity_notes(previous, status)
+    notes += credential_notes(previous, status)
+    notes += stalled_notes(previous, status)
     return notes
 
 
-def stalled_of(status: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Give reason and message of a status that needs a person; None: it does not."""
-    for condition in status.get("conditions", []):
-        if condition["type"] == ConditionType.STALLED:
-            return condition["reason"], condition["message"]
-    return None
-
-
-def is_ready(status: Mapping[str, Any] | None) -> bool:
+def is_ready(status: Status) -> bool:
     """Say whether a status says Ready."""
-    return (condition_of(status, ConditionType.READY) or {}).get("status") == TRUE
+    return _is_true(status, ConditionType.READY)
 
 
-def is_drifted(status: Mapping[str, Any] | None) -> bool:
+def is_drifted(status: Status) -> bool:
     """Say whether a status says that somebody's change stands."""
-    return (condition_of(status, ConditionType.DRIFTED) or {}).get("status") == TRUE
+    return _is_true(status, ConditionType.DRIFTED)
+
+
+def _is_true(status: Status, kind: ConditionType) -> bool:
+    condition = condition_of(status, kind)
+    return condition is not None and condition.status == TRUE

@@ -1,18 +1,17 @@
 """Computes a SearchCluster's status from facts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import ADOPTED, Reason
+from searchaccess.api.reasons import EventReason, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.realm import explain
-from searchaccess.core.status.access import EVENT_LIMIT, Failure, stalled_of
-from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
-from searchaccess.core.status.events import Note
+from searchaccess.core.status.access import Failure
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.events import Note, note, stalled_notes
 
 _NOT_ABOUT_REACHING = frozenset({
     Reason.CLUSTER_REPLACED,
@@ -25,6 +24,9 @@ _NOT_ABOUT_REACHING = frozenset({
     Reason.INVALID_SPEC,
     Reason.IDENTITY_UNKNOWN,
 })  # fmt: skip
+
+
+_NO_DRIFT = Drift(open=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class ClusterReport:
     """How the connection is not private; None: not looked at yet."""
 
 
-def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
     """Give the status of a SearchCluster.
 
     Args:
@@ -58,7 +60,6 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
         previous: the status as it is in Kubernetes.
         now: RFC 3339, UTC, whole seconds.
     """
-    before = previous or {}
     cluster, facts, failure = report.cluster, report.facts, report.failure
     conditions = Conditions(previous, cluster.generation, now)
     _mark_private(conditions, report)
@@ -81,7 +82,7 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     drift = report.drift
     if drift:
-        if drift.open:
+        if drift.open and drift.items:
             first = drift.items[0]
             conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, f"{first.object} {first.path}")
         elif drift.corrected:
@@ -90,20 +91,19 @@ def build_cluster_status(report: ClusterReport, previous: Mapping[str, Any] | No
             conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
     else:
         conditions.keep(ConditionType.DRIFTED)
-    status = SearchClusterStatus(
+    return SearchClusterStatus(
         observed_generation=cluster.generation,
         conditions=conditions.build(),
-        url=report.url or before.get("url"),
-        version=facts.version if facts else before.get("version"),
-        uuid=report.uuid or before.get("uuid"),
-        license=facts.license if facts else before.get("license"),
-        mapping=report.mapping or before.get("mapping"),
-        probe=report.probe or before.get("probe"),
-        counts=report.counts or (ClusterCounts.model_validate(before["counts"]) if before.get("counts") else None),
-        drift=drift or (Drift.model_validate(before["drift"]) if before.get("drift") else None),
-        last_handled_reconcile_at=cluster.reconcile_requested or before.get("lastHandledReconcileAt"),
+        url=report.url or previous.url,
+        version=facts.version if facts else previous.version,
+        uuid=report.uuid or previous.uuid,
+        license=facts.license if facts else previous.license,
+        mapping=report.mapping or previous.mapping,
+        probe=report.probe or previous.probe,
+        counts=report.counts or previous.counts,
+        drift=drift or previous.drift,
+        last_handled_reconcile_at=cluster.reconcile_requested or previous.last_handled_reconcile_at,
     )
-    return status.to_json()
 
 
 def _problem(report: ClusterReport) -> Failure | None:
@@ -148,7 +148,7 @@ def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
 
 
-def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any], adopted: str = "") -> list[Note]:
+def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStatus, adopted: str = "") -> list[Note]:
     """Give the events that a new status is worth: drift and adoption of the role mapping, what a person must act on.
 
     Args:
@@ -158,16 +158,12 @@ def build_cluster_notes(previous: Mapping[str, Any] | None, status: Mapping[str,
     """
     notes = []
     if adopted:
-        text = f"role mapping {status.get('mapping')} was taken over; it was {adopted}"
-        notes.append(Note(warning=False, reason=ADOPTED, message=shorten(text, EVENT_LIMIT)))
-    before = previous or {}
-    drift, old = status.get("drift") or {}, before.get("drift") or {}
-    if drift.get("detected", 0) > old.get("detected", 0):
-        shown = "; ".join(f"{item['object']} {item['path']}: have {item['have']}" for item in drift["items"])
-        notes.append(Note(warning=True, reason=Reason.DRIFT_DETECTED, message=shorten(shown, EVENT_LIMIT)))
-    if drift.get("corrected", 0) > old.get("corrected", 0):
-        notes.append(Note(warning=False, reason=Reason.DRIFT_CORRECTED, message="the role mapping was put right"))
-    stalled, was_stalled = stalled_of(status), stalled_of(before)
-    if stalled and stalled != was_stalled:
-        notes.append(Note(warning=True, reason=stalled[0], message=shorten(stalled[1], EVENT_LIMIT)))
+        notes.append(note(EventReason.ADOPTED, f"role mapping {status.mapping} was taken over; it was {adopted}"))
+    drift, old = status.drift or _NO_DRIFT, previous.drift or _NO_DRIFT
+    if drift.detected > old.detected:
+        shown = "; ".join(f"{item.object} {item.path}: have {item.have}" for item in drift.items)
+        notes.append(note(EventReason.DRIFT_DETECTED, shown))
+    if drift.corrected > old.corrected:
+        notes.append(note(EventReason.DRIFT_CORRECTED, "the role mapping was corrected"))
+    notes += stalled_notes(previous, status)
     return notes

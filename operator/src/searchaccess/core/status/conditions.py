@@ -1,11 +1,10 @@
 """Makes conditions, carrying transition times over from the previous status."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import MESSAGE_LIMIT, Condition, Truth, condition_of
+from searchaccess.api.status import MESSAGE_LIMIT, NEVER, Condition, Status, Truth, condition_of
 
 TRUE: Final[Truth] = "True"
 FALSE: Final[Truth] = "False"
@@ -18,10 +17,16 @@ def shorten(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 
 class Conditions:
-    """Conditions of one status under construction."""
+    """Conditions of one status under construction.
 
-    def __init__(self, previous: Mapping[str, Any] | None, generation: int, now: str) -> None:
-        self._previous = dict(previous) if previous else None
+    Args:
+        previous: the status as it is in Kubernetes.
+        generation: of the object that the status is about.
+        now: RFC 3339, UTC, whole seconds.
+    """
+
+    def __init__(self, previous: Status, generation: int, now: str) -> None:
+        self._previous = previous
         self._generation = generation
         self._now = now
         self._made: dict[ConditionType, Condition] = {}
@@ -29,23 +34,25 @@ class Conditions:
     def mark(self, kind: ConditionType, status: Truth, reason: Reason, message: str = "") -> None:
         """Set a condition."""
         before = condition_of(self._previous, kind)
-        same = before is not None and before.get("status") == status
         self._made[kind] = Condition(
             type=kind,
             status=status,
             reason=reason,
             message=shorten(message),
-            last_transition_time=before["lastTransitionTime"] if before and same else self._now,
+            last_transition_time=self._since(before) if before and before.status == status else self._now,
             observed_generation=self._generation,
         )
 
     def keep(self, kind: ConditionType) -> bool:
-        """Carry a condition over as it was; False when there was none."""
+        """Carry a condition over as it was, with a reason that we may not know; False when there was none."""
         before = condition_of(self._previous, kind)
         if before is None:
             return False
-        self._made[kind] = Condition.model_validate(before)
+        self._made[kind] = before.model_copy(update={"last_transition_time": self._since(before)})
         return True
+
+    def _since(self, before: Condition) -> str:
+        return self._now if before.last_transition_time == NEVER else before.last_transition_time
 
     def progress(self, *, ready: Truth, reason: Reason, message: str) -> None:
         """Set Ready, and Stalled or Reconciling as kstatus wants them: present only while true.

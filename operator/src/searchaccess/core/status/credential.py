@@ -1,14 +1,12 @@
 """Computes the parts of a SearchAccess's status that are about its API key or password."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.credentials import Auth
-from searchaccess.api.reasons import Reason
-from searchaccess.api.status import CredentialStatus
+from searchaccess.api.reasons import EventReason, Reason
+from searchaccess.api.status import CredentialStatus, SearchAccessStatus
 from searchaccess.core.credentials.credential import Key, Seen
 from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update
 from searchaccess.core.model.access import Access
@@ -16,7 +14,7 @@ from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
-from searchaccess.core.status.events import Note
+from searchaccess.core.status.events import Note, note
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def epoch(text: str) -> float:
 
 
 def build_credential(
-    access: Access, facts: CredentialFacts | None, before: Mapping[str, Any] | None, *, withdrawn: bool
+    access: Access, facts: CredentialFacts | None, before: CredentialStatus | None, *, withdrawn: bool
 ) -> CredentialStatus | None:
     """Give the credential part of a status; None: there is none.
 
@@ -54,7 +52,7 @@ def build_credential(
         return None
     current = facts.decision.current if facts else None
     if facts is None or current is None or access.credential is None:
-        return CredentialStatus.model_validate(before) if before else None
+        return before
     next_rotation = facts.decision.next_rotation
     return CredentialStatus(
         store=access.credential.store,
@@ -123,7 +121,7 @@ def conflict_message(access: Access) -> str:
 
 
 def finding_of(
-    access: Access, facts: CredentialFacts, before: Mapping[str, Any] | None, *, same_rights: bool
+    access: Access, facts: CredentialFacts, before: CredentialStatus | None, *, same_rights: bool
 ) -> Finding:
     """Give what differed, as drift where somebody else changed it.
 
@@ -140,9 +138,9 @@ def finding_of(
             case Update(keys):
                 where = drift if same_rights else pending
                 where += [_changed_rights(access, key) for key in keys]
-            case Issue(why=why) if _was_lost(before, step):
+            case Issue(why=why) if before and step.lost:
                 name = access.credential.name if access.credential else ""
-                drift.append(Difference(f"secret/{name}", "newest version", _known_key(before), why))
+                drift.append(Difference(f"secret/{name}", "newest version", _shown_in(before), why))
             case Issue(why=why):
                 pending.append(Difference("user" if access.auth is Auth.PASSWORD else "api_key", ".", "one", why))
             case _:
@@ -150,17 +148,9 @@ def finding_of(
     return Finding(pending=bool(pending), drift=tuple(drift), differences=(*drift, *pending), owned=before is not None)
 
 
-def _was_lost(before: Mapping[str, Any] | None, step: Issue) -> bool:
-    return bool(before) and step.lost
-
-
-def _known_key(before: Mapping[str, Any] | None) -> str:
-    return _shown_in(before) if before else ""
-
-
-def _shown_in(credential: Mapping[str, Any]) -> str:
+def _shown_in(credential: CredentialStatus) -> str:
     """Give what a status says that consumers read, in words."""
-    return f"user {credential['username']}" if credential.get("username") else f"key {credential.get('keyId', '')}"
+    return f"user {credential.username}" if credential.username else f"key {credential.key_id or ''}"
 
 
 def _changed_rights(access: Access, key: Key) -> Difference:
@@ -174,17 +164,17 @@ def _shown(rights: RoleBody) -> str:
     return canonical_json({part: whole[part] for part in ("cluster", "indices")})
 
 
-def credential_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+def credential_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
     """Give the event that another key is worth.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
     """
-    before, after = (previous or {}).get("credential") or {}, status.get("credential") or {}
-    if not after or (before and _shown_in(before) == _shown_in(after)):
+    before, after = previous.credential, status.credential
+    if after is None or (before and _shown_in(before) == _shown_in(after)):
         return []
-    text = f"{_shown_in(after)} is version {after['version']} of {after['name']}"
+    text = f"{_shown_in(after)} is version {after.version} of {after.name}"
     if before:
         text += f"; {_shown_in(before)} works until the overlap is over"
-    return [Note(warning=False, reason=Reason.CREDENTIAL_ISSUED, message=text)]
+    return [note(EventReason.CREDENTIAL_ISSUED, text)]

@@ -1,6 +1,14 @@
-"""Events to write."""
+"""Events to write: made here alone, so that each has its entry in ``EVENT_DOCS``."""
 
 from dataclasses import dataclass
+from typing import Final
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, EventReason
+from searchaccess.api.status import Status, condition_of
+from searchaccess.core.status.conditions import shorten
+
+EVENT_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +18,28 @@ class Note:
     warning: bool
     reason: str
     message: str
+
+
+def note(reason: EventReason, message: str) -> Note:
+    """Give an event of a documented reason."""
+    return Note(EVENT_DOCS[reason].warning, reason, shorten(message, EVENT_LIMIT))
+
+
+def stalled_notes(previous: Status, status: Status) -> list[Note]:
+    """Give the event that an object needs a person now, or for another cause than before.
+
+    Args:
+        previous: the status as it is in Kubernetes.
+        status: the new one.
+    """
+    stalled, before = stalled_of(status), stalled_of(previous)
+    if stalled is None or stalled == before:
+        return []
+    reason, message = stalled
+    return [Note(STALLED_EVENT.warning, reason, shorten(message, EVENT_LIMIT))]
+
+
+def stalled_of(status: Status) -> tuple[str, str] | None:
+    """Give reason and message of a status that needs a person; None: it does not."""
+    condition = condition_of(status, ConditionType.STALLED)
+    return (condition.reason, condition.message) if condition else None

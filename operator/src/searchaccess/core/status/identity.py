@@ -1,11 +1,10 @@
 """Tells which service account is behind a subject: the identity part of a SearchAccess's status."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.reasons import EventReason, Reason
 from searchaccess.api.status import (
     REVISIONS_LIMIT,
     SHARED_LIMIT,
@@ -13,19 +12,21 @@ from searchaccess.api.status import (
     AccountStatus,
     Identity,
     RevisionStatus,
+    SearchAccessStatus,
 )
 from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.identity import Identity as Known
 from searchaccess.core.model.identity import State
 from searchaccess.core.model.workload import Account, Workload
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
-from searchaccess.core.status.events import Note
+from searchaccess.core.status.events import Note, note
 
 NEWS_FOR: Final = timedelta(hours=1)
 """How long a change of account is the condition's reason."""
+_NOTHING: Final = Identity()
 
 
-def build_identity(access: Access, previous: Mapping[str, Any] | None, now: str) -> Identity | None:
+def build_identity(access: Access, previous: Identity | None, now: str) -> Identity | None:
     """Give the identity part of a status.
 
     Args:
@@ -37,10 +38,10 @@ def build_identity(access: Access, previous: Mapping[str, Any] | None, now: str)
     if known is None:
         return Identity(principal=principal) if principal else None
     path = access.subject.path if isinstance(access.subject, Workload) else None
-    before = previous if previous and previous.get("workload") == path else {}
-    if not known.confirmed and before:
+    before = previous if previous and previous.workload == path else _NOTHING
+    if not known.confirmed and before != _NOTHING:
         # Only the accounts were recalled from it.
-        return Identity.model_validate(dict(before) | {"principal": principal})
+        return before.model_copy(update={"principal": principal})
     first = known.accounts[0] if known.accounts else Account("")
     serving = sorted(known.serving, key=lambda item: (-item.percent, item.revision))
     return Identity(
@@ -65,12 +66,12 @@ def build_identity(access: Access, previous: Mapping[str, Any] | None, now: str)
     )
 
 
-def _changed(account: Account, before: Mapping[str, Any], now: str) -> AccountChange | None:
-    email, unique_id = before.get("serviceAccount"), before.get("uniqueId")
+def _changed(account: Account, before: Identity, now: str) -> AccountChange | None:
+    email, unique_id = before.service_account, before.unique_id
     another = account.email != email or (account.unique_id and unique_id and account.unique_id != unique_id)
     if email and account.email and another:
         return AccountChange(service_account=email, unique_id=unique_id, at=now)
-    return AccountChange.model_validate(before["changed"]) if before.get("changed") else None
+    return before.changed
 
 
 def mark_identity(conditions: Conditions, access: Access, identity: Identity | None, now: str) -> None:
@@ -114,7 +115,9 @@ def _worth_knowing(known: Known, identity: Identity, now: str) -> tuple[Reason, 
         text = f"{email} has the rights now; {others} until what runs as it has ended"
         found.append((Reason.SERVICE_ACCOUNT_CHANGED, text))
     elif changed and datetime.fromisoformat(now) - datetime.fromisoformat(changed.at) < NEWS_FOR:
-        found.append((_kind_of(changed, email), _told(changed, email)))
+        recreated = _is_recreated(changed, email)
+        kind = Reason.SERVICE_ACCOUNT_RECREATED if recreated else Reason.SERVICE_ACCOUNT_CHANGED
+        found.append((kind, _described(changed, email)))
     if known.accounts and known.accounts[0].is_default_compute:
         found.append((Reason.DEFAULT_SERVICE_ACCOUNT, f"{email} is the project's default: give it one of its own"))
     if known.shared_with:
@@ -127,27 +130,27 @@ def _worth_knowing(known: Known, identity: Identity, now: str) -> tuple[Reason, 
     return found[0][0], "; ".join([text for _, text in found] + ([known.message] if known.message else []))
 
 
-def _kind_of(changed: AccountChange, email: str) -> Reason:
-    return Reason.SERVICE_ACCOUNT_RECREATED if changed.service_account == email else Reason.SERVICE_ACCOUNT_CHANGED
+def _is_recreated(changed: AccountChange, email: str) -> bool:
+    return changed.service_account == email
 
 
-def _told(changed: AccountChange, email: str) -> str:
-    if changed.service_account == email:
-        return f"{email} was made anew at {changed.at} or before: its unique id was {changed.unique_id}"
+def _described(changed: AccountChange, email: str) -> str:
+    if _is_recreated(changed, email):
+        return f"{email} was recreated at {changed.at} or before: its unique id was {changed.unique_id}"
     return f"runs as {email}; before {changed.at} as {changed.service_account}"
 
 
-def identity_notes(previous: Mapping[str, Any] | None, status: Mapping[str, Any]) -> list[Note]:
+def identity_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
     """Give the event that a change of account is worth.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
     """
-    identity = status.get("identity") or {}
-    raw = identity.get("changed")
-    if not raw or raw == ((previous or {}).get("identity") or {}).get("changed"):
+    identity, before = status.identity or _NOTHING, previous.identity or _NOTHING
+    changed, email = identity.changed, identity.service_account or ""
+    if changed is None or changed == before.changed:
         return []
-    changed, email = AccountChange.model_validate(raw), identity.get("serviceAccount", "")
-    reason = _kind_of(changed, email)
-    return [Note(warning=reason is Reason.SERVICE_ACCOUNT_RECREATED, reason=reason, message=_told(changed, email))]
+    recreated = _is_recreated(changed, email)
+    reason = EventReason.SERVICE_ACCOUNT_RECREATED if recreated else EventReason.SERVICE_ACCOUNT_CHANGED
+    return [note(reason, _described(changed, email))]

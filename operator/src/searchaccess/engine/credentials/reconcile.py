@@ -326,9 +326,9 @@ class CredentialReconciler:
             return
         found = CredentialFacts(outcome.decision, outcome.seen, tuple(outcome.done))
         status = record.status
-        known = status.get("elasticsearch") or {}
-        same = (known.get("specHash"), known.get("clusterUuid")) == (access.share.hash, self._state.uuid)
-        finding = finding_of(access, found, status.get("credential"), same_rights=same)
+        known = status.elasticsearch
+        same = known is not None and (known.spec_hash, known.cluster_uuid) == (access.share.hash, self._state.uuid)
+        finding = finding_of(access, found, status.credential, same_rights=same)
         publisher.tell(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
 
 

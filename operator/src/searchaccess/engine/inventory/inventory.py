@@ -15,10 +15,9 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import Access, Subject, access_from_object, identified
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.policy.namespaces import admit, needs_labels
-from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty
+from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty, status_json_of
 from searchaccess.engine.inventory.subjects import Subjects
 
 
@@ -226,7 +225,7 @@ class Inventory:
         if known and _version(seen_version) <= _version(known.access.resource_version):
             return
         access = access_from_object(raw)
-        status_json = stable_json(raw["status"]) if raw.get("status") else ""
+        status_json = status_json_of(raw)
         if known and self._older_than_ours(uid, seen_version):
             access = replace(access, finalizers=known.access.finalizers)
             status_json = known.status_json
@@ -255,7 +254,7 @@ class Inventory:
             self._index(access)
             self._mark_access(before)
             self._mark_access(access)
-            if not before.principals and not before.has_credential and known.status.get("elasticsearch"):
+            if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 self.mark_cluster(access.cluster, everything=True)
 
@@ -307,7 +306,7 @@ class Inventory:
         # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
         if known and _version(cluster.resource_version) <= _version(known.cluster.resource_version):
             return
-        status_json = stable_json(raw["status"]) if raw.get("status") else ""
+        status_json = status_json_of(raw)
         if known and self._older_than_ours(cluster.uid, cluster.resource_version):
             cluster = replace(cluster, finalizers=known.cluster.finalizers)
             status_json = known.status_json

@@ -1,12 +1,48 @@
 """What the inventory has of each object, and what is to be looked at."""
 
 import asyncio
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.status.access import is_ready
+
+_DEPTH: Final = 64
+"""How deep a status may be nested: several times deeper than any that an operator wrote."""
+
+
+def status_json_of(raw: Mapping[str, Any]) -> str:
+    """Give the status of an object as canonical JSON; empty: it has none, or none that could be read."""
+    status = raw.get("status")
+    if not status or not isinstance(status, dict):
+        return ""
+    try:
+        text = stable_json(status)
+    except RecursionError:
+        return ""
+    nested = text.count("{") + text.count("[")
+    return text if nested <= _DEPTH or _is_within(status, _DEPTH) else ""
+
+
+def _is_within(value: object, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_within(part, depth - 1) for part in parts)
+
+
+class Standing(NamedTuple):
+    """What every pass asks of every status."""
+
+    text: str
+    """The status that says so, as JSON."""
+    generation: int | None
+    """Which it is about."""
+    ready: bool
 
 
 @dataclass(slots=True)
@@ -18,11 +54,20 @@ class AccessRecord:
     """Canonical JSON of its status: what it has, or is about to get."""
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
+    _standing: Standing | None = field(default=None, repr=False, compare=False)
 
     @property
-    def status(self) -> dict[str, Any]:
-        """The status."""
-        return json.loads(self.status_json) if self.status_json else {}
+    def status(self) -> SearchAccessStatus:
+        """What can be understood of the status."""
+        return SearchAccessStatus.parse(self.status_json)
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands, read once from each status: there are thousands of them, and they seldom change."""
+        if self._standing is None or self._standing.text is not self.status_json:
+            status = self.status
+            self._standing = Standing(self.status_json, status.observed_generation, is_ready(status))
+        return self._standing
 
 
 @dataclass(slots=True)
@@ -33,9 +78,9 @@ class ClusterRecord:
     status_json: str
 
     @property
-    def status(self) -> dict[str, Any]:
-        """The status."""
-        return json.loads(self.status_json) if self.status_json else {}
+    def status(self) -> SearchClusterStatus:
+        """What can be understood of the status."""
+        return SearchClusterStatus.parse(self.status_json)
 
 
 @dataclass(slots=True)

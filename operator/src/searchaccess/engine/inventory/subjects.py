@@ -1,11 +1,11 @@
 """Who the SearchAccesses are for: each subject once, and what is known of it."""
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, Subject, identified, subject_to_resolve
 from searchaccess.core.model.identity import UNTRIED, Identity, recall
 
@@ -60,7 +60,7 @@ class Subjects:
         self._users[subject].add(access.uid)
         known = self._known.get(subject, UNTRIED)
         if known is UNTRIED and status_json:
-            self._known[subject] = known = recall(json.loads(status_json), subject)
+            self._known[subject] = known = recall(SearchAccessStatus.parse(status_json), subject)
         return identified(access, known, claim)
 
     def learn(self, subject: Subject, identity: Identity) -> list[str]:

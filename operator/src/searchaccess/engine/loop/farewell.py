@@ -52,7 +52,7 @@ class Farewell:
         leaving = [
             record
             for record in inventory.of_cluster(name)
-            if record.access.deleted_at and (record.status.get("elasticsearch") or {}).get("clusterUuid", uuid) == uuid
+            if record.access.deleted_at and ((had := record.status.elasticsearch) is None or had.cluster_uuid == uuid)
         ]
         for record in leaving:
             StatusPublisher(self.context, state).release(record.access)

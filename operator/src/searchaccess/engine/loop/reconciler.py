@@ -179,7 +179,7 @@ class Reconciler:
         if session.cluster.wanted_realm is None:
             return
         record = self._context.inventory.clusters.get(self._name)
-        recalled = record.status.get("uuid", "") if record and record.cluster.uid == self.uid else ""
+        recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
             news.everything = True
         well = self.state.closed is None and self.state.verdict.grants

@@ -6,6 +6,7 @@ from typing import Any
 
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.api.status import SearchClusterStatus
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import Do, decide
 from searchaccess.core.rights.mapping import (
@@ -106,14 +107,14 @@ class Mappings:
             state.mapping_conflict = ""
             return
         record = self._context.inventory.clusters.get(self._session.cluster.name)
-        status = record.status if record else {}
+        status = record.status if record else SearchClusterStatus()
         plan = plan_mapping(
             operator,
             name,
             build_template_mapping(operator, self._realm, self._claim),
             observed,
             enforce=enforce,
-            seen=status.get("mapping") == name and status.get("uuid") == state.uuid,
+            seen=status.mapping == name and status.uuid == state.uuid,
             adopt=self._session.cluster.adopt,
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
@@ -169,15 +170,14 @@ class Mappings:
         await self._apply(plan)
         state = self._session.state
         record = self._context.inventory.clusters.get(self._session.cluster.name)
-        status = record.status if record else {}
+        status = record.status if record else SearchClusterStatus()
         state.mapping_conflict = plan.conflict
         state.mapping_adopted = plan.adopted or state.mapping_adopted
         state.mapping_settled = not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending))
         now = self._context.clock.now()
         corrected = plan.write is not None
-        previous = state.mapping_drift
         state.mapping_drift = advance_drift(
-            plan.drift, plan.drift, previous.to_json() if previous else status.get("drift"), now, corrected=corrected
+            plan.drift, plan.drift, state.mapping_drift or status.drift, now, corrected=corrected
         )
 
     def _anybody_enforced(self) -> bool:

@@ -198,7 +198,7 @@ class RightsReconciler:
         work = Work(principal, members, observed, self.plan_role(principal, members, observed))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
-            (record.status.get("elasticsearch") or {}).get("mapping") == name
+            (had := record.status.elasticsearch) is not None and had.mapping == name
             for record in self.members.records(principal)
         )
         return work

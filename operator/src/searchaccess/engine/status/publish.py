@@ -39,12 +39,8 @@ def ref_of(access: Access) -> ObjectRef:
 
 def waits(record: AccessRecord) -> bool:
     """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
-    status = record.status
-    return (
-        bool(record.access.deleted_at)
-        or status.get("observedGeneration") != record.access.generation
-        or not is_ready(status)
-    )
+    standing = record.standing
+    return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
 
 
 class StatusPublisher:
@@ -69,13 +65,13 @@ class StatusPublisher:
         state, uid = self._state, facts.access.uid
         (state.ready.add if is_ready(status) else state.ready.discard)(uid)
         (state.drifted.add if is_drifted(status) else state.drifted.discard)(uid)
-        text = stable_json(status)
-        if text == record.status_json:
+        if status == previous:
+            # What else is there, from a newer version or by hand, goes with the next change.
             return
         notes = build_notes(facts, previous, status)
         for note in notes:
             self._context.meter.noted(facts.access.cluster, note.reason)
-        record.status_json = text
+        record.status_json = text = stable_json(status.to_json())
         self._context.outbox.put_status(ref_of(facts.access), text, notes)
 
     def release(self, access: Access) -> None:
@@ -170,11 +166,10 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     status = build_cluster_status(report, previous, context.clock.now())
     notes = build_cluster_notes(previous, status, state.mapping_adopted)
     state.mapping_adopted = ""
-    text = stable_json(status)
-    if text == record.status_json:
+    if status == previous:
         context.outbox.put_notes(cluster_ref(record.cluster), notes)
         return
-    record.status_json = text
+    record.status_json = text = stable_json(status.to_json())
     context.outbox.put_status(cluster_ref(record.cluster), text, notes)
 
 
