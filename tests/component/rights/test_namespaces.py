@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import FINALIZER
-from searchaccess.engine.inventory.namespaces import LOOK_EVERY
+from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import granted
@@ -116,12 +116,12 @@ async def test_labels_are_followed(stage: Stage) -> None:
     await begin_with(stage, BY_LABEL, access("orders", grant("orders-*")))
     stage.check()
     label(stage, search="no")
-    await stage.sleep(LOOK_EVERY + 5)
+    await stage.sleep(READ_EVERY + 5)
     await stage.quiet()
     assert stage.ready("orders") == NOT_ALLOWED
     assert not granted(stage)
     label(stage, search="yes")
-    await stage.sleep(LOOK_EVERY + 5)
+    await stage.sleep(READ_EVERY + 5)
     await stage.quiet()
     stage.check()
 
@@ -173,7 +173,7 @@ async def test_it_costs_one_list_in_fifteen_seconds_at_most(stage: Stage) -> Non
 
     before = lists()
     await stage.sleep(600)
-    assert lists() - before <= 600 / LOOK_EVERY
+    assert lists() - before <= 600 / READ_EVERY
 
 
 @on_stage

@@ -14,7 +14,7 @@ from searchaccess.core.model.identity import State
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.identities.follow import Identities
+from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.loop.check import Peers
 from searchaccess.engine.loop.reconciler import Reconciler
@@ -55,6 +55,7 @@ class Host:
         list_every: seconds between full lists.
         take_part: shares clusters out with other replicas until cancelled; None: there are none.
         only: the SearchClusters to look after; none: all.
+        brief: the process ends by itself soon.
     """
 
     def __init__(
@@ -64,7 +65,10 @@ class Host:
         list_every: float = LIST_EVERY,
         take_part: Callable[[], Coroutine[Any, Any, None]] | None = None,
         only: Collection[str] = (),
+        *,
+        brief: bool = False,
     ) -> None:
+        self._brief = brief
         self._only = frozenset(only)
         self._take_part = take_part
         self._context = context
@@ -75,7 +79,7 @@ class Host:
         self._watching = False
         self._winding_down = False
         self._listed_at = 0.0
-        self._labels = NamespaceLabels(context.inventory, context.kubernetes)
+        self._labels = NamespaceLabels(context.inventory, context.kubernetes, context.meter)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
 
@@ -89,12 +93,18 @@ class Host:
                 if self._take_part:
                     group.create_task(self._take_part())
                 group.create_task(self._labels.run())
-                group.create_task(Identities(self._context.inventory, self._context.google, self._context.clock).run())
+                group.create_task(self._identities().run())
                 self._start_missing(group)
                 self.listed.set()
                 group.create_task(self._supervise(group))
         finally:
             self._running.clear()
+
+    def _identities(self) -> Identities:
+        context = self._context
+        # A run that ends soon sees nothing missing for long: it must take the status's word for that.
+        least_seen = 0.0 if self._brief else LEAST_SEEN
+        return Identities(context.inventory, context.google, context.clock, context.meter, least_seen)
 
     async def first_looks(self) -> None:
         """Wait until every cluster that was listed was looked at once, whatever came of it."""
@@ -160,11 +170,8 @@ class Host:
                 await asyncio.sleep(backoff.next())
             else:
                 break
-        try:
-            await self._labels.look()
-        except ExternalError as error:
-            # Whoever depends on them is held until they are known.
-            log.warning("cannot list namespaces", error=error.message)
+        # Where it fails, whoever depends on them is held until they are known.
+        await self._labels.read()
 
     async def _list(self) -> None:
         inventory = self._context.inventory
