@@ -5,7 +5,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -47,6 +47,9 @@ LONGEST_RETRY: Final = 60.0
 IDLE: Final = 3600.0
 LEAST_SEEN: Final = 300.0
 """Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
+FIRST_ANSWER: Final = 1.0
+"""Seconds after which whoever has no rights yet is told that the first answer takes its time."""
+WAITING: Final = "Google has not answered yet"
 CHUNK: Final = 100
 """Subjects after which others have a turn."""
 
@@ -106,6 +109,8 @@ class Identities:
                 changed.clear()
                 for batch in self._take_due():
                     group.create_task(self._guarded(batch, batch.records, self._resolve(batch)))
+                    if any(first for _, first in batch.members):
+                        group.create_task(self._guarded(batch, (), self._report_waiting(batch)))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._delay()):
                         await changed.wait()
@@ -177,6 +182,15 @@ class Identities:
             for record in records:
                 if record.reading:
                     self._conclude(batch, record, trouble, {}, {})
+
+    async def _report_waiting(self, batch: _Batch) -> None:
+        """Report those of a batch that still wait for their first answer after a while."""
+        await asyncio.sleep(FIRST_ANSWER)
+        for record in batch.records:
+            known = record.known
+            waits = known.state is State.RECALLED and not known.accounts and not known.message
+            if record.reading and waits and self._inventory.subjects.has(record):
+                self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
 
     async def _resolve(self, batch: _Batch) -> None:
         listed: Read = {}

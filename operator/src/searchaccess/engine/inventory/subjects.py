@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.access import Access, Subject, identified, subject_to_resolve
-from searchaccess.core.model.identity import UNTRIED, Identity, recall
+from searchaccess.core.model.identity import UNTRIED, Identity, State, recall
 from searchaccess.engine.backoff import Backoff
 
 
@@ -98,8 +98,9 @@ class Subjects:
             self.changed.set()
         self._of[access.uid] = record
         record.users.add(access.uid)
-        if record.known is UNTRIED and status_json:
-            record.known = recall(json.loads(status_json), subject)
+        if record.known.state is State.RECALLED and not record.known.accounts and status_json:
+            recalled = recall(json.loads(status_json), subject)
+            record.known = record.known if recalled is UNTRIED else recalled
         return identified(access, record.known, claim)
 
     def learn(self, subject: Subject, identity: Identity) -> list[str]:
