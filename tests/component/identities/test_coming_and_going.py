@@ -6,9 +6,10 @@ from tests.component.common import begin
 from tests.component.identities.common import NEW, OLD, SERVICE, asked, declared, have_roles, resolved, subject
 from tests.support.googlestate import a_workload
 from tests.support.stage import Stage, access_key, on_stage
-from tests.support.world import condition_in
+from tests.support.world import account, condition_in
 
 OTHER = a_workload("invoices")
+BLUE = account("blue")
 SOON = 5
 
 
@@ -63,11 +64,12 @@ async def test_a_subject_that_is_changed_there_and_back_is_resolved_within_secon
     stage.google.state.deploy(SERVICE, OLD)
     stage.google.state.deploy(OTHER, NEW)
     await begin(stage, declared())
+    stage.google.state.deploy(SERVICE, BLUE)
     stage.amend("orders", subject=subject(OTHER))
     await stage.sleep(0.05)
     stage.amend("orders", subject=subject(SERVICE))
     await stage.sleep(SOON)
-    assert have_roles(stage) == {OLD}
+    assert have_roles(stage) == {BLUE}
     assert resolved(stage)[0] == "True"
     stage.google.state.deploy(a_workload("orders", project="acme-bill"), NEW)
     stage.amend("orders", subject=subject(a_workload("orders", project="acme-bill")))

@@ -200,3 +200,27 @@ async def test_many_subjects_of_one_namespace_do_not_delay_the_first_answer_for_
     while not have_roles(stage):
         await stage.sleep(0.1)
     assert len(asked(stage)) - before <= 50, "a list and an account, by turns"
+
+
+@on_stage
+async def test_a_fault_while_the_operator_finds_out_what_is_due_ends_nothing(stage: Stage) -> None:
+    stage.google.state.deploy(SERVICE, OLD)
+    await begin(stage, declared())
+    assert stage.process is not None
+    subjects = stage.process.inventory.subjects
+    healthy = subjects.all
+
+    def broken() -> Any:
+        raise RuntimeError("SECRET")
+
+    subjects.all = broken  # type: ignore[method-assign]
+    stage.google.state.deploy(SERVICE, NEW)
+    stage.annotate(access_key("orders"), "searchaccess.dev/reconcile-requested-at", "now")
+    await stage.sleep(600)
+    assert have_roles(stage) == {OLD}
+    assert 100 <= len(_internal_errors(stage)) <= 300, "with back-off"
+    subjects.all = healthy  # type: ignore[method-assign]
+    await stage.sleep(SOON)
+    await stage.quiet()
+    assert have_roles(stage) == {NEW}
+    assert stage.get("orders")["status"]["lastHandledReconcileAt"] == "now"

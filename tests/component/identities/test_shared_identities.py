@@ -1,7 +1,8 @@
 """Who else runs as the same account: named while it is so, and no longer."""
 
-from searchaccess.core.model.workload import Workload
+from searchaccess.core.model.workload import Place, Workload
 from searchaccess.ports.errors import PermissionDenied
+from searchaccess.ports.google import Workloads
 from tests.component.common import begin
 from tests.component.identities.common import (
     NEW,
@@ -70,6 +71,31 @@ async def test_a_workload_that_runs_as_another_account_now_is_not_named(stage: S
     await begin(stage, declared())
     stage.google.state.deploy(OTHER, NEW)
     await _stays_shared_for_a_while_only(stage, OTHER)
+
+
+@on_stage
+async def test_a_restart_writes_nothing_though_one_of_two_places_takes_its_time(stage: Stage) -> None:
+    stage.google.state.deploy(SERVICE, OLD)
+    stage.google.state.deploy(ELSEWHERE, OLD)
+    await begin(stage, declared(), declared("invoices", ELSEWHERE))
+    await refreshed(stage)
+    assert identity(stage)["sharedWith"] == [ELSEWHERE.path]
+    assert identity(stage, "invoices")["sharedWith"] == [SERVICE.path]
+    before = len(stage.faults.writes)
+    healthy = stage.google.list_workloads
+
+    async def slow(place: Place, following: str = "") -> Workloads:
+        if place == ELSEWHERE.place:
+            await stage.sleep(10)
+        return await healthy(place, following)
+
+    stage.google.list_workloads = slow  # type: ignore[method-assign]
+    await stage.restart()
+    await stage.sleep(30)
+    assert stage.faults.writes[before:] == []
+    stage.google.state.deploy(SERVICE, NEW)
+    await refreshed(stage)
+    assert have_roles(stage) == {OLD, NEW}
 
 
 @on_stage

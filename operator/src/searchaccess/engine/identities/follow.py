@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -22,9 +22,9 @@ from searchaccess.core.model.identity import (
     unknown,
     with_known_ids,
 )
-from searchaccess.core.model.workload import Account, Found, Place, Workload
+from searchaccess.core.model.workload import Account, Found, Workload
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.identities.accounts import project_of
+from searchaccess.engine.identities.batches import Batch, share_out
 from searchaccess.engine.identities.calls import PLACE, Lane
 from searchaccess.engine.identities.lookup import Lookup, Read
 from searchaccess.engine.inventory.inventory import Inventory
@@ -47,6 +47,10 @@ LONGEST_RETRY: Final = 60.0
 IDLE: Final = 3600.0
 LEAST_SEEN: Final = 300.0
 """Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
+HURRIED: Final = 0.5
+PATIENT: Final = 60.0
+"""Seconds that whoever waits for rights, and whoever has them, waits for what else is read in the same round: so
+``sharedWith`` is complete, and does not come and go."""
 FIRST_ANSWER: Final = 1.0
 """Seconds after which whoever has no rights yet is told that the first answer takes its time."""
 WAITING: Final = "Google has not answered yet"
@@ -62,23 +66,6 @@ class _Terms:
 
     every: float
     grace: float
-
-
-@dataclass(slots=True, eq=False)
-class _Batch:
-    """Subjects that are resolved together: of one place, or accounts of one project."""
-
-    place: Place | None
-    members: dict[Lane, list[SubjectRecord]] = field(default_factory=lambda: defaultdict(list))
-    """By lane, so that each namespace waits for its own requests alone."""
-    requested: set[SubjectRecord] = field(default_factory=set)
-    ids_again: frozenset[str] = frozenset()
-    """Accounts whose unique id is to be read although it is known."""
-
-    @property
-    def records(self) -> list[SubjectRecord]:
-        """Give all of them."""
-        return [record for some in self.members.values() for record in some]
 
 
 class Identities:
@@ -103,18 +90,28 @@ class Identities:
 
     async def run(self) -> None:
         """Resolve what is due until cancelled."""
-        changed = self._inventory.subjects.changed
+        changed, backoff = self._inventory.subjects.changed, Backoff()
         async with asyncio.TaskGroup() as group:
             while True:
                 changed.clear()
-                for batch in self._take_due():
-                    group.create_task(self._guarded(batch, batch.records, self._resolve(batch)))
-                    if any(first for _, first in batch.members):
-                        group.create_task(self._guarded(batch, (), self._report_waiting(batch)))
+                try:
+                    self._start_due(group)
+                    delay = self._delay()
+                except Exception as error:  # noqa: BLE001 - the barrier: what is due stays so
+                    self._lookup.calls.fault(error)
+                    await asyncio.sleep(backoff.next())
+                    continue
+                backoff.reset()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._delay()):
+                    async with asyncio.timeout(delay):
                         await changed.wait()
                         await asyncio.sleep(GATHER)
+
+    def _start_due(self, group: asyncio.TaskGroup) -> None:
+        for batch in self._take_due():
+            group.create_task(self._guarded(batch, batch.records, partial(self._resolve, batch)))
+            if any(first for _, first in batch.members):
+                group.create_task(self._guarded(batch, (), partial(self._report_waiting, batch)))
 
     def _delay(self) -> float:
         now = self._clock.monotonic()
@@ -124,7 +121,7 @@ class Identities:
 
     # What is due
 
-    def _take_due(self) -> list[_Batch]:
+    def _take_due(self) -> list[Batch]:
         """Give what is to be resolved now; from now on it is being resolved."""
         now = self._clock.monotonic()
         every = self._inventory.subjects.all()
@@ -133,7 +130,7 @@ class Identities:
             return []
         due = [record for record in waiting if record.requested or record.early <= now]
         self._lookup.keep({record.subject.place for record in every if isinstance(record.subject, Workload)})
-        batches = self._batches(due)
+        batches = share_out(due, self._namespaces)
         known = {account.email for record in due for account in record.known.accounts}
         oldest = self._lookup.accounts.oldest(known, now - min(record.every for record in due) / 2)
         for batch in batches:
@@ -141,22 +138,6 @@ class Identities:
         for record in due:
             record.reading, record.requested = True, False
         return batches
-
-    def _batches(self, due: Sequence[SubjectRecord]) -> list[_Batch]:
-        """Share subjects out to batches, and each to the lane of a namespace that has few."""
-        batches: dict[Place | str, _Batch] = {}
-        shares: Counter[str] = Counter()
-        for record in due:
-            subject = record.subject
-            place = subject.place if isinstance(subject, Workload) else None
-            batch = batches.setdefault(place or project_of(str(subject)), _Batch(place))
-            namespace = min(self._namespaces(record), key=lambda name: (shares[name], name), default="")
-            shares[namespace] += 1
-            first = record.requested or not record.known.confirmed
-            batch.members[namespace, first].append(record)
-            if record.requested:
-                batch.requested.add(record)
-        return list(batches.values())
 
     def _namespaces(self, record: SubjectRecord) -> set[str]:
         accesses = self._inventory.accesses
@@ -173,17 +154,19 @@ class Identities:
 
     # Resolving
 
-    async def _guarded(self, batch: _Batch, records: Sequence[SubjectRecord], work: Awaitable[None]) -> None:
+    async def _guarded(
+        self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
+    ) -> None:
         """Do some of a batch. A fault of ours on the way is reported on those that were not concluded before it."""
         try:
-            await work
+            await work()
         except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are tried again
             trouble = self._lookup.calls.fault(error)
             for record in records:
                 if record.reading:
                     self._conclude(batch, record, trouble, {}, {})
 
-    async def _report_waiting(self, batch: _Batch) -> None:
+    async def _report_waiting(self, batch: Batch) -> None:
         """Report those of a batch that still wait for their first answer after a while."""
         await asyncio.sleep(FIRST_ANSWER)
         for record in batch.records:
@@ -192,7 +175,7 @@ class Identities:
             if record.reading and waits and self._inventory.subjects.has(record):
                 self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
 
-    async def _resolve(self, batch: _Batch) -> None:
+    async def _resolve(self, batch: Batch) -> None:
         listed: Read = {}
         if batch.place is not None:
             wanted = [record.subject for record in batch.records if isinstance(record.subject, Workload)]
@@ -202,7 +185,8 @@ class Identities:
             listed = await self._lookup.list_place(batch.place, wanted, every, payer)
         async with asyncio.TaskGroup() as group:
             for lane, records in batch.members.items():
-                group.create_task(self._guarded(batch, records, self._resolve_some(batch, lane, records, listed)))
+                work = partial(self._resolve_some, batch, lane, records, listed)
+                group.create_task(self._guarded(batch, records, work))
 
     def _every(self, record: SubjectRecord) -> float:
         try:
@@ -213,17 +197,17 @@ class Identities:
 
     async def _resolve_some(
         self,
-        batch: _Batch,
+        batch: Batch,
         lane: Lane,
         records: Sequence[SubjectRecord],
-        listed: Mapping[Workload, Found | ExternalError],
+        listed: Read,
     ) -> None:
-        read: Read = dict(listed)
         # Of what nobody names any more, nothing needs to be read.
         alive = [record for record in records if self._inventory.subjects.has(record)]
-        left = [item.subject for item in alive if isinstance(item.subject, Workload) and item.subject not in read]
-        if left:
-            read |= await self._lookup.get_each(left, min(self._every(record) for record in alive), lane)
+        try:
+            read = await self._read_workloads(alive, listed, lane)
+        finally:
+            batch.round.end()
         emails: dict[SubjectRecord, list[str] | ExternalError] = {}
         async with asyncio.TaskGroup() as group:
             for number, record in enumerate(alive):
@@ -238,10 +222,22 @@ class Identities:
             for email in some
         }
         failed = await self._lookup.accounts.read_ids(wanted, urgent | batch.ids_again, lane)
-        for number, record in enumerate(records):
-            self._conclude(batch, record, emails.get(record, []), read, failed)
-            if number % CHUNK == CHUNK - 1:
-                await asyncio.sleep(0)
+        hurried = {record for record in records if record in batch.requested or not record.known.accounts}
+        for patience, some in ((HURRIED, hurried), (PATIENT, set(records) - hurried)):
+            if some:
+                await batch.round.wait(patience)
+            for number, record in enumerate(some):
+                self._conclude(batch, record, emails.get(record, []), read, failed)
+                if number % CHUNK == CHUNK - 1:
+                    await asyncio.sleep(0)
+
+    async def _read_workloads(self, records: Sequence[SubjectRecord], listed: Read, lane: Lane) -> Read:
+        wanted = [record.subject for record in records if isinstance(record.subject, Workload)]
+        left = [workload for workload in wanted if workload not in listed]
+        if not left:
+            return listed
+        every = min(self._every(record) for record in records)
+        return {**listed, **await self._lookup.get_each(left, every, lane)}
 
     async def _read_emails(
         self, record: SubjectRecord, read: Read, emails: dict[SubjectRecord, list[str] | ExternalError], lane: Lane
@@ -261,7 +257,7 @@ class Identities:
 
     def _conclude(
         self,
-        batch: _Batch,
+        batch: Batch,
         record: SubjectRecord,
         emails: list[str] | ExternalError,
         read: Mapping[Workload, Found | ExternalError],
