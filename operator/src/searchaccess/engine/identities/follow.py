@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -56,6 +56,8 @@ FIRST_ANSWER: Final = 1.0
 WAITING: Final = "Google has not answered yet"
 CHUNK: Final = 100
 """Subjects after which others have a turn."""
+
+Work: TypeAlias = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
