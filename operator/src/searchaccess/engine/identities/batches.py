@@ -64,7 +64,10 @@ def share_out(records: Iterable[SubjectRecord], namespaces: Callable[[SubjectRec
     for record in records:
         subject = record.subject
         place = subject.place if isinstance(subject, Workload) else None
-        batch = batches.setdefault(place or project_of(str(subject)), Batch(place, together))
+        key = place or project_of(str(subject))
+        batch = batches.get(key)
+        if batch is None:
+            batch = batches[key] = Batch(place, together)
         namespace = min(namespaces(record), key=lambda name: (shares[name], name), default="")
         shares[namespace] += 1
         first = record.requested or not record.known.confirmed

@@ -16,6 +16,7 @@ from searchaccess.core.model.identity import (
     Identity,
     State,
     grace_left,
+    is_settled,
     missing,
     missing_for,
     resolved,
@@ -54,8 +55,8 @@ PATIENT: Final = 60.0
 FIRST_ANSWER: Final = 1.0
 """Seconds after which whoever has no rights yet is told that the first answer takes its time."""
 WAITING: Final = "Google has not answered yet"
-CHUNK: Final = 100
-"""Subjects after which others have a turn."""
+CHUNK: Final = 50
+"""Subjects that are concluded before others have a turn."""
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -89,6 +90,7 @@ class Identities:
         self._least_seen = least_seen
         self._lookup = Lookup(google, clock, meter)
         self._wakes_at = 0.0
+        self._concluding = asyncio.Lock()
 
     async def run(self) -> None:
         """Resolve what is due until cancelled."""
@@ -171,11 +173,18 @@ class Identities:
     async def _report_waiting(self, batch: Batch) -> None:
         """Report those of a batch that still wait for their first answer after a while."""
         await asyncio.sleep(FIRST_ANSWER)
-        for record in batch.records:
-            known = record.known
-            waits = known.state is State.RECALLED and not known.accounts and not known.message
-            if record.reading and waits and self._inventory.subjects.has(record):
-                self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
+        records = batch.records
+        for start in range(0, len(records), CHUNK):
+            async with self._concluding:
+                for record in records[start : start + CHUNK]:
+                    self._report_if_waiting(record)
+                await asyncio.sleep(0)
+
+    def _report_if_waiting(self, record: SubjectRecord) -> None:
+        known = record.known
+        waits = known.state is State.RECALLED and not known.accounts and not known.message
+        if record.reading and waits and self._inventory.subjects.has(record):
+            self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
 
     async def _resolve(self, batch: Batch) -> None:
         listed: Read = {}
@@ -191,6 +200,8 @@ class Identities:
                 group.create_task(self._guarded(batch, records, work))
 
     def _every(self, record: SubjectRecord) -> float:
+        if record.every:
+            return record.every
         try:
             return self._terms(record).every
         except Exception as error:  # noqa: BLE001 - the barrier: it is reported when this one is concluded
@@ -212,10 +223,12 @@ class Identities:
             batch.round.end()
         emails: dict[SubjectRecord, list[str] | ExternalError] = {}
         async with asyncio.TaskGroup() as group:
-            for number, record in enumerate(alive):
-                group.create_task(self._read_emails(record, read, emails, lane))
-                if number % CHUNK == CHUNK - 1:
-                    await asyncio.sleep(0)
+            for record in alive:
+                plain = self._plain_email(record, read)
+                if plain is None:
+                    group.create_task(self._read_emails(record, read, emails, lane))
+                else:
+                    emails[record] = plain
         wanted = {email for some in emails.values() if not isinstance(some, ExternalError) for email in some}
         urgent = {
             email
@@ -224,13 +237,17 @@ class Identities:
             for email in some
         }
         failed = await self._lookup.accounts.read_ids(wanted, urgent | batch.ids_again, lane)
-        hurried = {record for record in records if record in batch.requested or not record.known.accounts}
-        for patience, some in ((HURRIED, hurried), (PATIENT, set(records) - hurried)):
+        hurried = [record for record in records if record in batch.requested or not record.known.accounts]
+        ahead = set(hurried)
+        rest = [record for record in records if record not in ahead]
+        for patience, some in ((HURRIED, hurried), (PATIENT, rest)):
             if some:
                 await batch.round.wait(patience)
-            for number, record in enumerate(some):
-                self._conclude(batch, record, emails.get(record, []), read, failed)
-                if number % CHUNK == CHUNK - 1:
+            for start in range(0, len(some), CHUNK):
+                # One at a time, and everything else has its turn in between.
+                async with self._concluding:
+                    for record in some[start : start + CHUNK]:
+                        self._conclude(batch, record, emails.get(record, []), read, failed)
                     await asyncio.sleep(0)
 
     async def _read_workloads(self, records: Sequence[SubjectRecord], listed: Read, lane: Lane) -> Read:
@@ -241,19 +258,23 @@ class Identities:
         every = min(self._every(record) for record in records)
         return {**listed, **await self._lookup.get_each(left, every, lane)}
 
+    def _plain_email(self, record: SubjectRecord, read: Read) -> list[str] | ExternalError | None:
+        """Give the accounts of a subject where nothing more is to be read for that; None: something is."""
+        if isinstance(record.subject, str):
+            return [record.subject]
+        found = read[record.subject]
+        if isinstance(found, ExternalError):
+            return found
+        return [found.service_account] if found.service_account and is_settled(found) else None
+
     async def _read_emails(
         self, record: SubjectRecord, read: Read, emails: dict[SubjectRecord, list[str] | ExternalError], lane: Lane
     ) -> None:
-        if isinstance(record.subject, str):
-            emails[record] = [record.subject]
-            return
-        found = read[record.subject]
-        if isinstance(found, ExternalError):
-            emails[record] = found
-            return
-        answer = await self._lookup.calls.attempt(self._lookup.emails(found, record.known.accounts, lane))
-        # Also where it is something that does not exist: the workload itself does.
-        emails[record] = Unexpected(answer.message) if isinstance(answer, NotFound) else answer
+        found = read[record.subject] if isinstance(record.subject, Workload) else None
+        if isinstance(found, Found):
+            answer = await self._lookup.calls.attempt(self._lookup.emails(found, record.known.accounts, lane))
+            # Also where it is something that does not exist: the workload itself does.
+            emails[record] = Unexpected(answer.message) if isinstance(answer, NotFound) else answer
 
     # Conclusions
 

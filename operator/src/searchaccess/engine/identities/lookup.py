@@ -92,7 +92,7 @@ class Lookup:
         if isinstance(found, ExternalError):
             return dict.fromkeys(wanted, found)
         listing.refusals.reset()
-        self._neighbours.saw_all(place, found.values(), self._until(every))
+        await self._neighbours.saw_all(place, found, self._until(every))
         return {workload: found.get(workload, NotFound("not listed")) for workload in wanted}
 
     async def _list(self, place: Place, listing: _Listing, lane: Lane) -> dict[Workload, Found]:

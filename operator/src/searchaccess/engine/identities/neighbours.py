@@ -1,10 +1,15 @@
 """Which workloads run as which service account, as the newest reads of Cloud Run say."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from searchaccess.core.model.workload import Found, Place, Workload
+
+CHUNK: Final = 100
+"""Workloads that are taken in before others have a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,14 @@ class Neighbours:
         if not self._by_account[key]:
             del self._by_account[key]
 
-    def saw_all(self, place: Place, found: Collection[Found], until: float) -> None:
-        """Take in a full list of a place: what is not in it is gone."""
-        for workload in self._seen.get(place, {}).keys() - {item.workload for item in found}:
+    async def saw_all(self, place: Place, found: Mapping[Workload, Found], until: float) -> None:
+        """Take in a full list of a place: what is not in it is gone. Others have their turn in between."""
+        for workload in self._seen.get(place, {}).keys() - found.keys():
             self.lost(workload)
-        for item in found:
+        for number, item in enumerate(found.values()):
             self.saw(item, until)
+            if number % CHUNK == CHUNK - 1:
+                await asyncio.sleep(0)
 
     def keep(self, places: Collection[Place], now: float) -> None:
         """Forget places that nobody reads any more, and what has not been read for too long."""
