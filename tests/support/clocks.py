@@ -35,8 +35,11 @@ class SettableClock:
 class LoopClock:
     """The time of the running event loop: virtual under ``run_virtually``."""
 
+    offset: float = 0.0
+    """Seconds by which the wall clock was moved; what is monotonic does not show it."""
+
     def now(self) -> str:
-        return rfc3339(self.monotonic())
+        return rfc3339(self.monotonic() + self.offset)
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

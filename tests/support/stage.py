@@ -90,6 +90,8 @@ class Stage:
     logs: list[list[Any]] = field(default_factory=list)
     """What each life of the operator logged."""
     restarts: int = 0
+    brief: bool = False
+    """Whether the operator is told that its process ends by itself soon."""
     connections: list[Connection] = field(default_factory=list)
     """All that were opened."""
     addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Stage:
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
         context = Context(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
-        host = Host(context, self)
+        host = Host(context, self, brief=self.brief)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import FINALIZER
-from searchaccess.engine.inventory.namespaces import LOOK_EVERY
+from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import granted
@@ -116,12 +116,12 @@ async def test_labels_are_followed(stage: Stage) -> None:
     await begin_with(stage, BY_LABEL, access("orders", grant("orders-*")))
     stage.check()
     label(stage, search="no")
-    await stage.sleep(LOOK_EVERY + 5)
+    await stage.sleep(READ_EVERY + 5)
     await stage.quiet()
     assert stage.ready("orders") == NOT_ALLOWED
     assert not granted(stage)
     label(stage, search="yes")
-    await stage.sleep(LOOK_EVERY + 5)
+    await stage.sleep(READ_EVERY + 5)
     await stage.quiet()
     stage.check()
 
@@ -173,7 +173,7 @@ async def test_it_costs_one_list_in_fifteen_seconds_at_most(stage: Stage) -> Non
 
     before = lists()
     await stage.sleep(600)
-    assert lists() - before <= 600 / LOOK_EVERY
+    assert lists() - before <= 600 / READ_EVERY
 
 
 @on_stage
@@ -204,3 +204,27 @@ async def test_of_a_workload_that_is_not_known_yet_rights_go_too(stage: Stage) -
     await stage.sleep(60)
     assert stage.ready("orders") == NOT_ALLOWED
     assert not granted(stage)
+
+
+@on_stage
+async def test_a_fault_while_namespaces_are_read_ends_nothing_and_is_tried_again(stage: Stage) -> None:
+    label(stage, search="yes")
+    await begin_with(stage, BY_LABEL, access("orders", grant("orders-*")))
+    healthy, tried = stage.kubernetes.list_namespaces, []
+
+    async def broken(following: str = "") -> Any:
+        tried.append(following)
+        raise ValueError("SECRET")
+
+    stage.kubernetes.list_namespaces = broken  # type: ignore[method-assign]
+    label(stage, search="no")
+    await stage.sleep(600)
+    assert granted(stage), "what was known stays in force"
+    assert 600 / READ_EVERY / 2 <= len(tried) <= 120
+    faults = [entry for logs in stage.logs for entry in logs if entry["event"] == "internal error"]
+    assert {entry["place"] for entry in faults} == {"namespaces"}
+    assert "SECRET" not in str(faults)
+    stage.kubernetes.list_namespaces = healthy  # type: ignore[method-assign]
+    await stage.sleep(2 * READ_EVERY)
+    await stage.quiet()
+    assert stage.ready("orders") == NOT_ALLOWED

@@ -7,7 +7,17 @@ import pytest
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import SearchAccessStatus
-from searchaccess.core.model.identity import UNTRIED, Identity, State, is_settled, missing, recall, unknown, users_of
+from searchaccess.core.model.identity import (
+    UNTRIED,
+    Identity,
+    State,
+    grace_left,
+    is_settled,
+    missing,
+    missing_for,
+    recall,
+    unknown,
+)
 from searchaccess.core.model.workload import Account, Found, Place, Serving, Workload, WorkloadKind
 
 WORKLOAD = Workload(Place("acme-shop", "europe-west1", WorkloadKind.SERVICE), "orders")
@@ -25,15 +35,44 @@ def test_principals_by_either_claim() -> None:
 
 
 def test_the_grace_period_begins_when_it_was_first_missing() -> None:
-    first = missing(KNOWN, "2026-01-01T10:00:00Z", 60)
+    first = missing(KNOWN, "2026-01-01T10:00:00Z", over=False)
     assert (first.accounts, first.missing_since) == (KNOWN.accounts, "2026-01-01T10:00:00Z")
     away = unknown(first, "away")
-    assert missing(away, "2026-01-01T10:00:59Z", 60).accounts == KNOWN.accounts
-    assert missing(away, "2026-01-01T10:01:00Z", 60).accounts == ()
+    later = missing(away, "2026-01-01T10:00:59Z", over=False)
+    assert (later.accounts, later.missing_since) == (KNOWN.accounts, "2026-01-01T10:00:00Z")
+    assert missing(away, "2026-01-01T10:01:00Z", over=True).accounts == ()
 
 
-def test_without_a_grace_period_rights_go_at_once() -> None:
-    assert missing(KNOWN, "2026-01-01T10:00:00Z", 0).accounts == ()
+@pytest.mark.parametrize(
+    ("since", "seconds"),
+    [
+        pytest.param("", 0, id="it was not missing"),
+        pytest.param("2026-01-01T09:00:00Z", 3600, id="for an hour"),
+        pytest.param("2026-01-01T12:00:00Z", 0, id="the clock was ahead then"),
+    ],
+)
+def test_for_how_long_it_is_missing_by_a_status(since: str, seconds: float) -> None:
+    assert missing_for(replace(KNOWN, missing_since=since), "2026-01-01T10:00:00Z") == seconds
+
+
+@pytest.mark.parametrize(
+    ("seen", "credit", "left"),
+    [
+        pytest.param(0, 0, 900, id="the whole grace period from when it is first seen"),
+        pytest.param(899, 0, 1, id="the time that it was seen"),
+        pytest.param(900, 0, 0, id="over"),
+        pytest.param(0, 500, 400, id="what the status says shortens it"),
+        pytest.param(0, 1e9, 300, id="down to the least"),
+        pytest.param(300, 1e9, 0, id="over when it was seen that long"),
+    ],
+)
+def test_what_is_left_of_the_grace_period(seen: float, credit: float, left: float) -> None:
+    assert grace_left(seen, credit, grace=900, least=300) == left
+
+
+def test_a_grace_period_shorter_than_the_least_counts_as_it_is() -> None:
+    assert grace_left(0, 0, grace=60, least=300) == 60
+    assert grace_left(0, 0, grace=0, least=300) == 0
 
 
 SETTLED = Found(WORKLOAD, "uid", ORDERS, latest_created="b", latest_ready="b", serving=(Serving("b", 100),))
@@ -91,10 +130,3 @@ def test_damaged_parts_of_a_status_are_left_out(damage: dict[str, Any]) -> None:
     assert [account.email for account in identity.accounts] == [ORDERS]
     assert identity.accounts[0].unique_id in {"", ID}
     assert identity.missing_since == ""
-
-
-def test_who_runs_as_an_account() -> None:
-    other = replace(WORKLOAD, name="invoices")
-    assert users_of({WORKLOAD: ORDERS, other: ORDERS, replace(WORKLOAD, name="x"): ""}) == {
-        ORDERS: (other.path, WORKLOAD.path)
-    }

@@ -66,7 +66,7 @@ def with_key(decision: Decision | None, failure: Failure | None = None) -> Acces
 SERVING = replace(KNOWN, serving=(Serving("moved-1", 100),), shared_with=("projects/x",))
 FACTS: list[AccessFacts] = [
     *(replace(facts, applied=False) for facts, *_ in CASES.values()),
-    *map(for_workload, (KNOWN, SERVING, missing(KNOWN, NOW, 60), unknown(KNOWN, "away"), UNTRIED)),
+    *map(for_workload, (KNOWN, SERVING, missing(KNOWN, NOW, over=False), unknown(KNOWN, "away"), UNTRIED)),
     with_key(None),
     with_key(None, Failure(Reason.STORE_UNAVAILABLE, "away")),
     with_key(Decision(phase=Phase.ACTIVE, current=KEY, next_rotation=1767361600.0)),
@@ -181,7 +181,7 @@ def test_any_status_of_an_access_is_read_and_rewritten_once(raw: Any, facts: Acc
 def test_an_identity_recalled_from_any_status_is_reported_the_same_each_time(raw: Any) -> None:
     before = SearchAccessStatus.read(raw)
     recalled = recall(before, WORKLOAD)
-    for identity in (recalled, unknown(recalled, "away"), missing(recalled, NOW, 60)):
+    for identity in (recalled, unknown(recalled, "away"), missing(recalled, NOW, over=True)):
         facts = for_workload(identity)
         once = build_access_status(facts, before, NOW)
         build_notes(facts, before, once)

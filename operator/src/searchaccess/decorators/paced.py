@@ -1,7 +1,9 @@
 """Keeps requests below a quota."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
 
 from searchaccess.core.credentials.credential import Secret, Slot
 from searchaccess.core.credentials.sealed import Sealed
@@ -40,6 +42,79 @@ class TokenBucket:
         if self._filled is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
+
+
+class FairGate:
+    """Lets so many through at a time. Whoever waits has a lane, and lanes take turns: a long one delays no other.
+
+    Args:
+        slots: how many at a time.
+        in_lane: how many of one lane at a time.
+    """
+
+    def __init__(self, slots: int, in_lane: int) -> None:
+        self._free = slots
+        self._in_lane = in_lane
+        self._inside: Counter[Hashable] = Counter()
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        """By lane, whoever waits; the lane whose turn is next comes first."""
+
+    @asynccontextmanager
+    async def slot(self, lane: Hashable) -> AsyncIterator[None]:
+        """Hold one of the slots, when it is the lane's turn."""
+        await self._enter(lane)
+        try:
+            yield
+        finally:
+            self._leave(lane)
+
+    async def _enter(self, lane: Hashable) -> None:
+        if self._free and self._inside[lane] < self._in_lane:
+            # Whoever waits now is of a lane that has all its slots.
+            self._admit(lane)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(lane, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._give_up(lane, turn)
+            else:
+                self._leave(lane)
+            raise
+
+    def _admit(self, lane: Hashable) -> None:
+        self._free -= 1
+        self._inside[lane] += 1
+
+    def _give_up(self, lane: Hashable, turn: "asyncio.Future[None]") -> None:
+        line = self._waiting.get(lane)
+        if line and turn in line:
+            line.remove(turn)
+            if not line:
+                del self._waiting[lane]
+
+    def _leave(self, lane: Hashable) -> None:
+        self._free += 1
+        self._inside[lane] -= 1
+        if not self._inside[lane]:
+            del self._inside[lane]
+        while self._free:
+            following = next((one for one in self._waiting if self._inside[one] < self._in_lane), None)
+            if following is None:
+                return
+            self._call_in(following)
+
+    def _call_in(self, lane: Hashable) -> None:
+        line = self._waiting.pop(lane)
+        turn = line.popleft()
+        if line:
+            # At the end: every other lane has its turn first.
+            self._waiting[lane] = line
+        if not turn.done():
+            self._admit(lane)
+            turn.set_result(None)
 
 
 class PacedStore:

@@ -15,7 +15,7 @@ from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.identities.follow import Identities
+from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.loop.check import Peers
 from searchaccess.engine.loop.reconciler import Reconciler
@@ -56,6 +56,7 @@ class Host:
         list_every: seconds between full lists.
         take_part: shares clusters out with other replicas until cancelled; None: there are none.
         only: the SearchClusters to look after; none: all.
+        brief: the process ends by itself soon.
     """
 
     def __init__(
@@ -65,7 +66,10 @@ class Host:
         list_every: float = LIST_EVERY,
         take_part: Callable[[], Coroutine[Any, Any, None]] | None = None,
         only: Collection[str] = (),
+        *,
+        brief: bool = False,
     ) -> None:
+        self._brief = brief
         self._only = frozenset(only)
         self._take_part = take_part
         self._context = context
@@ -76,7 +80,7 @@ class Host:
         self._watching = False
         self._winding_down = False
         self._listed_at = 0.0
-        self._labels = NamespaceLabels(context.inventory, context.kubernetes)
+        self._labels = NamespaceLabels(context.inventory, context.kubernetes, context.meter)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
 
@@ -84,12 +88,11 @@ class Host:
         """Run until cancelled. No fault of ours ends it: whatever dies of one is started again."""
         await self._first_list()
         context = self._context
-        identities = Identities(context.inventory, context.google, context.clock)
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "write statuses": context.outbox.run,
             "list": self._list_again,
             "list namespaces": self._labels.run,
-            "resolve identities": identities.run,
+            "resolve identities": self._identities().run,
         }
         if self._take_part:
             parts["renew leases"] = self._take_part
@@ -112,6 +115,12 @@ class Host:
             except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and the process
                 caught(self._context.meter, "", place, error)
             await asyncio.sleep(backoff.next())
+
+    def _identities(self) -> Identities:
+        context = self._context
+        # A run that ends soon sees nothing missing for long: it must take the status's word for that.
+        least_seen = 0.0 if self._brief else LEAST_SEEN
+        return Identities(context.inventory, context.google, context.clock, context.meter, least_seen)
 
     async def first_looks(self) -> None:
         """Wait until every cluster that was listed was looked at once, whatever came of it."""
@@ -173,11 +182,8 @@ class Host:
             if await self._try_to_list():
                 break
             await asyncio.sleep(backoff.next())
-        try:
-            await self._labels.look()
-        except ExternalError as error:
-            # Whoever depends on them is held until they are known.
-            log.warning("cannot list namespaces", error=error.message)
+        # Where it fails, whoever depends on them is held until they are known.
+        await self._labels.read()
 
     async def _try_to_list(self) -> bool:
         """List everything; say whether that came to its end."""

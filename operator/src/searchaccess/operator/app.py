@@ -212,7 +212,8 @@ async def wired(
         context = Context(
             operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run
         )
-        host = Host(context, connections, options.list_every, leases.run if leases else None, only)
+        take_part = leases.run if leases else None
+        host = Host(context, connections, options.list_every, take_part, only, brief=within is not None)
         if leases:
             leases.stop_working = host.stop_working
         metrics.registry.register(Declared(inventory, outbox, host, ownership))

@@ -4,7 +4,6 @@ A workload's rights follow its service account. They are granted to the account 
 revisions that still serve, or of executions that still run, keep them until those are gone (docs/adr/0015).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -84,27 +83,49 @@ def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iter
     )
 
 
-def missing(known: Identity, now: str, grace: float) -> Identity:
+def missing(known: Identity, now: str, *, over: bool) -> Identity:
     """Give an identity after Google said that there is no such workload.
 
     Args:
         known: what was known.
         now: RFC 3339.
-        grace: seconds for which the rights stay.
+        over: the grace period is over: nobody has its rights any more.
     """
-    since = known.missing_since or now
-    over = (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds() >= grace
     return replace(
         known,
         state=State.MISSING,
         confirmed=True,
         accounts=() if over else known.accounts,
         message="",
-        missing_since=since,
+        missing_since=known.missing_since or now,
         latest_ready="",
         serving=(),
         shared_with=(),
     )
+
+
+def missing_for(known: Identity, now: str) -> float:
+    """Give the seconds for which a subject has been missing, by the wall clock; never less than none."""
+    if not known.missing_since:
+        return 0.0
+    return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(known.missing_since)).total_seconds())
+
+
+def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
+    """Give the seconds for which the rights of something that is missing stay.
+
+    Only what this process has seen itself takes rights away; its time is the monotonic clock's. What the status of an
+    earlier life says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
+    (docs/adr/0015).
+
+    Args:
+        seen: seconds for which this process has seen it missing.
+        credit: seconds for which it was missing before that, as the status says.
+        grace: seconds for which the rights stay.
+        least: seconds for which this process must have seen it missing, whatever the status says; a shorter grace
+            period counts as it is.
+    """
+    return max(grace - credit, min(grace, least)) - seen
 
 
 def unknown(known: Identity, message: str) -> Identity:
@@ -122,19 +143,6 @@ def is_settled(found: Found) -> bool:
 def with_known_ids(accounts: Iterable[Account], known: Mapping[str, Account]) -> tuple[Account, ...]:
     """Give accounts with the unique ids that are known, without repetitions."""
     return tuple(dict.fromkeys(known.get(account.email, account) for account in accounts))
-
-
-def users_of(workloads: Mapping[Workload, str]) -> dict[str, tuple[str, ...]]:
-    """Give the resource names of the workloads that run as each account.
-
-    Args:
-        workloads: the e-mail address of each workload's account.
-    """
-    found: dict[str, list[str]] = defaultdict(list)
-    for workload, email in workloads.items():
-        if email:
-            found[email].append(workload.path)
-    return {email: tuple(sorted(paths)) for email, paths in found.items()}
 
 
 def recall(status: SearchAccessStatus, subject: Workload | str) -> Identity:

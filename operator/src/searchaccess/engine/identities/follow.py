@@ -1,35 +1,64 @@
-"""Follows the service accounts behind subjects: asks Google now and then, and tells the inventory."""
+"""Follows the service accounts behind subjects: resolves them now and then, and reports to the inventory."""
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeAlias
 
 import structlog
 
 from searchaccess.api.durations import seconds
 from searchaccess.api.searchcluster import CloudRunSettings
-from searchaccess.core.model.access import Subject
-from searchaccess.core.model.identity import Identity, missing, resolved, unknown, users_of, with_known_ids
+from searchaccess.core.model.identity import (
+    Identity,
+    State,
+    grace_left,
+    is_settled,
+    missing,
+    missing_for,
+    resolved,
+    unknown,
+    with_known_ids,
+)
 from searchaccess.core.model.workload import Account, Found, Workload
 from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.identities.batches import Batch, share_out
+from searchaccess.engine.identities.calls import PLACE, Lane
 from searchaccess.engine.identities.lookup import Lookup, Read
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.inventory.subjects import Absence, SubjectRecord
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, Unexpected, WaitingError
 from searchaccess.ports.google import GooglePort
+from searchaccess.ports.meter import Meter
 
 GATHER: Final = 0.1
 """Seconds to wait for more subjects after a new one."""
 TOGETHER: Final = 0.2
 """Share of the interval by which a read may come early, so that one read serves many."""
+RETRY_TOGETHER: Final = 0.5
+"""The same of a retry's delay: the spread of back-off."""
 JITTER: Final = 0.1
 FIRST_RETRY: Final = 2.0
 LONGEST_RETRY: Final = 60.0
 """Seconds between reads of what could not be read."""
 IDLE: Final = 3600.0
+LEAST_SEEN: Final = 300.0
+"""Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
+HURRIED: Final = 0.5
+PATIENT: Final = 60.0
+"""Seconds that whoever waits for rights, and whoever has them, waits for what else is read in the same round: so
+``sharedWith`` is complete, and does not come and go."""
+FIRST_ANSWER: Final = 1.0
+"""Seconds after which whoever has no rights yet is told that the first answer takes its time."""
+WAITING: Final = "Google has not answered yet"
+CHUNK: Final = 50
+"""Subjects that are concluded before others have a turn."""
+
+Work: TypeAlias = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -49,146 +78,296 @@ class Identities:
         inventory: whom SearchAccesses are for.
         google: Google Cloud.
         clock: the time.
+        meter: counts faults of our own.
+        least_seen: seconds for which this process must have seen a workload missing before its rights go.
     """
 
-    def __init__(self, inventory: Inventory, google: GooglePort, clock: Clock) -> None:
+    def __init__(
+        self, inventory: Inventory, google: GooglePort, clock: Clock, meter: Meter, least_seen: float = LEAST_SEEN
+    ) -> None:
         self._inventory = inventory
         self._clock = clock
-        self._lookup = Lookup(google, clock)
-        self._due: dict[Subject, float] = {}
-        self._backoffs: dict[Subject, Backoff] = {}
+        self._least_seen = least_seen
+        self._lookup = Lookup(google, clock, meter)
+        self._wakes_at = 0.0
+        self._concluding = asyncio.Lock()
 
     async def run(self) -> None:
-        """Ask until cancelled."""
-        subjects = self._inventory.subjects
-        while True:
-            subjects.changed.clear()
-            asked = set(subjects.asked)
-            try:
-                await self.step()
-            except Exception:  # a fault of ours must not end the process: all that is known stays in force
-                log.exception("identities failed")
-                subjects.asked |= asked
-                await asyncio.sleep(LONGEST_RETRY)
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._delay()):
-                    await subjects.changed.wait()
-                    await asyncio.sleep(GATHER)
+        """Resolve what is due until cancelled."""
+        changed, backoff = self._inventory.subjects.changed, Backoff()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                changed.clear()
+                try:
+                    self._start_due(group)
+                    delay = self._delay()
+                except Exception as error:  # noqa: BLE001 - the barrier: what is due stays so
+                    self._lookup.calls.fault(error)
+                    await asyncio.sleep(backoff.next())
+                    continue
+                backoff.reset()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await changed.wait()
+                        await asyncio.sleep(GATHER)
+
+    def _start_due(self, group: asyncio.TaskGroup) -> None:
+        for batch in self._take_due():
+            group.create_task(self._guarded(batch, batch.records, partial(self._resolve, batch)))
+            if any(first for _, first in batch.members):
+                group.create_task(self._guarded(batch, (), partial(self._report_waiting, batch)))
 
     def _delay(self) -> float:
         now = self._clock.monotonic()
-        return max(0.0, min((self._due.get(subject, now) for subject in self._subjects()), default=now + IDLE) - now)
+        waiting = (record.due for record in self._inventory.subjects.all() if not record.reading)
+        self._wakes_at = max(now, min(waiting, default=now + IDLE))
+        return self._wakes_at - now
 
-    def _subjects(self) -> list[Subject]:
-        return self._inventory.subjects.all()
+    # What is due
 
-    async def step(self) -> None:
-        """Ask for what is due. Never raises for trouble outside."""
+    def _take_due(self) -> list[Batch]:
+        """Give what is to be resolved now; from now on it is being resolved."""
         now = self._clock.monotonic()
-        every = self._subjects()
-        self._due = {subject: self._due.get(subject, now) for subject in every}
-        asked, self._inventory.subjects.asked = self._inventory.subjects.asked, set()
-        if not asked and all(due > now for due in self._due.values()):
-            return
-        terms = {subject: self._terms(subject) for subject in every}
-        batch = [
-            subject
-            for subject in every
-            if subject in asked or self._due[subject] <= now + TOGETHER * terms[subject].every
-        ]
-        if not batch:
-            return
-        found = await self._ask(batch, asked, terms)
-        for subject, (identity, trouble) in found.items():
-            self._plan_next(subject, terms[subject].every, trouble)
-            self._inventory.identify(subject, identity, look=subject in asked)
+        every = self._inventory.subjects.all()
+        waiting = [record for record in every if not record.reading]
+        if not any(record.requested or record.due <= now for record in waiting):
+            return []
+        due = [record for record in waiting if record.requested or record.early <= now]
+        self._lookup.keep({record.subject.place for record in every if isinstance(record.subject, Workload)})
+        batches = share_out(due, self._namespaces)
+        known = {account.email for record in due for account in record.known.accounts}
+        oldest = self._lookup.accounts.oldest(known, now - min(record.every for record in due) / 2)
+        for batch in batches:
+            batch.ids_again = oldest
+        for record in due:
+            record.reading, record.requested = True, False
+        return batches
 
-    def _terms(self, subject: Subject) -> _Terms:
+    def _namespaces(self, record: SubjectRecord) -> set[str]:
+        accesses = self._inventory.accesses
+        return {accesses[uid].access.namespace for uid in record.users if uid in accesses}
+
+    def _terms(self, record: SubjectRecord) -> _Terms:
         """Give the shortest interval and the longest grace period of the clusters concerned."""
         inventory = self._inventory
-        names = {inventory.accesses[uid].access.cluster for uid in inventory.subjects.users(subject)}
+        names = {inventory.accesses[uid].access.cluster for uid in record.users if uid in inventory.accesses}
         specs = [inventory.clusters[name].cluster.spec for name in names if name in inventory.clusters]
         said = [spec.identity.cloud_run for spec in specs if spec] or [CloudRunSettings()]
         every = min(seconds(item.refresh_every) for item in said)
         return _Terms(every, max(seconds(item.grace_period) for item in said))
 
-    def _plan_next(self, subject: Subject, every: float, trouble: ExternalError | None) -> None:
-        now = self._clock.monotonic()
-        if trouble is None:
-            self._backoffs.pop(subject, None)
-            self._due[subject] = now + every * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - jitter
-            return
-        # What a person must mend is asked for as often as ever, in the end.
-        longest = every if isinstance(trouble, WaitingError) else min(LONGEST_RETRY, every)
-        backoff = self._backoffs.setdefault(subject, Backoff(FIRST_RETRY, longest))
-        self._due[subject] = now + backoff.next()
+    # Resolving
 
-    async def _ask(
-        self, batch: Iterable[Subject], asked: set[Subject], terms: Mapping[Subject, _Terms]
-    ) -> dict[Subject, tuple[Identity, ExternalError | None]]:
-        read = await self._lookup.workloads(subject for subject in batch if isinstance(subject, Workload))
-        emails: dict[Subject, list[str] | ExternalError] = {}
-        for subject in batch:
-            emails[subject] = await self._emails(subject, read)
+    async def _guarded(
+        self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do some of a batch. A fault of ours on the way is reported on those that were not concluded before it."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are tried again
+            trouble = self._lookup.calls.fault(error)
+            for record in records:
+                if record.reading:
+                    self._conclude(batch, record, trouble, {}, {})
+
+    async def _report_waiting(self, batch: Batch) -> None:
+        """Report those of a batch that still wait for their first answer after a while."""
+        await asyncio.sleep(FIRST_ANSWER)
+        records = batch.records
+        for start in range(0, len(records), CHUNK):
+            async with self._concluding:
+                for record in records[start : start + CHUNK]:
+                    self._report_if_waiting(record)
+                await asyncio.sleep(0)
+
+    def _report_if_waiting(self, record: SubjectRecord) -> None:
+        known = record.known
+        waits = known.state is State.RECALLED and not known.accounts and not known.message
+        if record.reading and waits and self._inventory.subjects.has(record):
+            self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
+
+    async def _resolve(self, batch: Batch) -> None:
+        listed: Read = {}
+        if batch.place is not None:
+            wanted = [record.subject for record in batch.records if isinstance(record.subject, Workload)]
+            every = min(self._every(record) for record in batch.records)
+            # Whoever has least to read pays for all: the list is there soonest so.
+            payer = min(batch.members, key=lambda lane: (len(batch.members[lane]), lane))
+            listed = await self._lookup.list_place(batch.place, wanted, every, payer)
+        async with asyncio.TaskGroup() as group:
+            for lane, records in batch.members.items():
+                work = partial(self._resolve_some, batch, lane, records, listed)
+                group.create_task(self._guarded(batch, records, work))
+
+    def _every(self, record: SubjectRecord) -> float:
+        if record.every:
+            return record.every
+        try:
+            return self._terms(record).every
+        except Exception as error:  # noqa: BLE001 - the barrier: it is reported when this one is concluded
+            log.debug("no interval", place=PLACE, error=type(error).__name__)
+            return LONGEST_RETRY
+
+    async def _resolve_some(
+        self,
+        batch: Batch,
+        lane: Lane,
+        records: Sequence[SubjectRecord],
+        listed: Read,
+    ) -> None:
+        # Of what nobody names any more, nothing needs to be read.
+        alive = [record for record in records if self._inventory.subjects.has(record)]
+        try:
+            read = await self._read_workloads(alive, listed, lane)
+        finally:
+            batch.round.end()
+        emails: dict[SubjectRecord, list[str] | ExternalError] = {}
+        async with asyncio.TaskGroup() as group:
+            for record in alive:
+                plain = self._plain_email(record, read)
+                if plain is None:
+                    group.create_task(self._read_emails(record, read, emails, lane))
+                else:
+                    emails[record] = plain
         wanted = {email for some in emails.values() if not isinstance(some, ExternalError) for email in some}
         urgent = {
             email
-            for subject in asked
-            if not isinstance(some := emails.get(subject, []), ExternalError)
+            for record, some in emails.items()
+            if record in batch.requested and not isinstance(some, ExternalError)
             for email in some
         }
-        every = min((item.every for item in terms.values()), default=0.0)
-        missing_ids = await self._lookup.ids(wanted, self._clock.monotonic() - every / 2, urgent)
-        shared = self._shared()
-        return {
-            subject: self._conclude(subject, some, read, missing_ids, shared, terms[subject].grace)
-            for subject, some in emails.items()
-        }
+        failed = await self._lookup.accounts.read_ids(wanted, urgent | batch.ids_again, lane)
+        hurried = [record for record in records if record in batch.requested or not record.known.accounts]
+        ahead = set(hurried)
+        rest = [record for record in records if record not in ahead]
+        for patience, some in ((HURRIED, hurried), (PATIENT, rest)):
+            if some:
+                await batch.round.wait(patience)
+            for start in range(0, len(some), CHUNK):
+                # One at a time, and everything else has its turn in between.
+                async with self._concluding:
+                    for record in some[start : start + CHUNK]:
+                        self._conclude(batch, record, emails.get(record, []), read, failed)
+                    await asyncio.sleep(0)
 
-    async def _emails(self, subject: Subject, read: Read) -> list[str] | ExternalError:
-        if isinstance(subject, str):
-            return [subject]
-        found = read[subject]
+    async def _read_workloads(self, records: Sequence[SubjectRecord], listed: Read, lane: Lane) -> Read:
+        wanted = [record.subject for record in records if isinstance(record.subject, Workload)]
+        left = [workload for workload in wanted if workload not in listed]
+        if not left:
+            return listed
+        every = min(self._every(record) for record in records)
+        return {**listed, **await self._lookup.get_each(left, every, lane)}
+
+    def _plain_email(self, record: SubjectRecord, read: Read) -> list[str] | ExternalError | None:
+        """Give the accounts of a subject where nothing more is to be read for that; None: something is."""
+        if isinstance(record.subject, str):
+            return [record.subject]
+        found = read[record.subject]
         if isinstance(found, ExternalError):
             return found
-        try:
-            return await self._lookup.emails(found, self._inventory.subjects.known(subject).accounts)
-        except ExternalError as error:
-            # Also where it is something that does not exist: the workload itself does.
-            return Unexpected(error.message) if isinstance(error, NotFound) else error
+        return [found.service_account] if found.service_account and is_settled(found) else None
 
-    def _shared(self) -> dict[str, tuple[str, ...]]:
-        emails: dict[Workload, str] = {}
-        for listed in self._lookup.listed.values():
-            for workload, found in listed.items():
-                emails[workload] = found.service_account or self._lookup.known_default(workload.place.project)
-        return users_of(emails)
+    async def _read_emails(
+        self, record: SubjectRecord, read: Read, emails: dict[SubjectRecord, list[str] | ExternalError], lane: Lane
+    ) -> None:
+        found = read[record.subject] if isinstance(record.subject, Workload) else None
+        if isinstance(found, Found):
+            answer = await self._lookup.calls.attempt(self._lookup.emails(found, record.known.accounts, lane))
+            # Also where it is something that does not exist: the workload itself does.
+            emails[record] = Unexpected(answer.message) if isinstance(answer, NotFound) else answer
+
+    # Conclusions
 
     def _conclude(
         self,
-        subject: Subject,
+        batch: Batch,
+        record: SubjectRecord,
         emails: list[str] | ExternalError,
-        read: Read,
-        missing_ids: Mapping[str, ExternalError],
-        shared: Mapping[str, tuple[str, ...]],
-        grace: float,
+        read: Mapping[Workload, Found | ExternalError],
+        failed: Mapping[str, ExternalError],
+    ) -> None:
+        """Report what was read of a subject, and plan when it is read again. Never raises."""
+        record.reading = False
+        if not self._inventory.subjects.has(record):
+            # Nobody names it any more, or it was recreated: then the other record is resolved by itself.
+            return
+        try:
+            identity, trouble = self._judge(record, emails, read, failed)
+            self._plan_next(record, identity, trouble)
+        except Exception as error:  # noqa: BLE001 - the barrier: it is reported on this subject alone, which keeps what it has
+            trouble = self._lookup.calls.fault(error)
+            identity = unknown(record.known, trouble.message)
+            self._back_off(record, trouble)
+        look, record.owed = record.owed or record in batch.requested, True
+        try:
+            self._inventory.identify(record.subject, identity, look=look)
+        except Exception as error:  # noqa: BLE001 - the barrier: whoever names it is reconciled at the next try
+            self._back_off(record, self._lookup.calls.fault(error))
+        else:
+            record.owed = False
+        if record.requested or record.due < self._wakes_at:
+            self._inventory.subjects.changed.set()
+
+    def _judge(
+        self,
+        record: SubjectRecord,
+        emails: list[str] | ExternalError,
+        read: Mapping[Workload, Found | ExternalError],
+        failed: Mapping[str, ExternalError],
     ) -> tuple[Identity, ExternalError | None]:
-        known = self._inventory.subjects.known(subject)
+        """Give what is known of a subject now, and what kept more from being known."""
+        subject, known = record.subject, record.known
         if isinstance(emails, NotFound):
-            return missing(known, self._clock.now(), grace), None
+            return self._missing(record), None
         if isinstance(emails, ExternalError):
             return unknown(known, emails.message), emails
-        first_trouble = missing_ids.get(emails[0])
+        first_trouble = failed.get(emails[0])
         if isinstance(subject, str) and first_trouble is not None:
             if isinstance(first_trouble, NotFound):
-                return missing(known, self._clock.now(), grace), None
+                return self._missing(record), None
             return unknown(known, first_trouble.message), first_trouble
+        record.absence = None
         ids = {account.email: account for account in known.accounts}
-        ids |= {email: account for email, (account, _) in self._lookup.accounts.items()}
+        ids |= {
+            email: account for email in emails if (account := self._lookup.accounts.with_id(Account(email))).unique_id
+        }
         accounts = with_known_ids((Account(email) for email in emails), ids)
-        others = [path for path in shared.get(emails[0], ()) if path != getattr(subject, "path", "")]
+        others = [path for path in self._lookup.users_of(emails[0]) if path != getattr(subject, "path", "")]
         found = read.get(subject) if isinstance(subject, Workload) else None
         message = f"its unique id cannot be read: {first_trouble.message}" if first_trouble else ""
         workload = found if isinstance(found, Found) else None
         return resolved(workload, accounts, others, message), first_trouble if not accounts[0].unique_id else None
+
+    def _missing(self, record: SubjectRecord) -> Identity:
+        now = self._clock.now()
+        if record.absence is None:
+            record.absence = Absence(self._clock.monotonic(), missing_for(record.known, now))
+        return missing(record.known, now, over=self._grace_left(record, record.absence) <= 0)
+
+    def _grace_left(self, record: SubjectRecord, absence: Absence) -> float:
+        seen = self._clock.monotonic() - absence.seen_at
+        return grace_left(seen, absence.credit, self._terms(record).grace, self._least_seen)
+
+    def _plan_next(self, record: SubjectRecord, identity: Identity, trouble: ExternalError | None) -> None:
+        record.every = self._terms(record).every
+        if trouble is not None:
+            self._back_off(record, trouble)
+            return
+        now = self._clock.monotonic()
+        record.backoff = None
+        record.due = now + record.every * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - jitter
+        record.early = record.due - TOGETHER * record.every
+        if identity.state is State.MISSING and identity.accounts and record.absence:
+            # Its rights go when the grace period is over, not at some time after that.
+            record.due = min(record.due, now + self._grace_left(record, record.absence))
+            record.early = min(record.early, record.due)
+
+    def _back_off(self, record: SubjectRecord, trouble: ExternalError) -> None:
+        if record.backoff is None:
+            # What a person must mend is read as often as ever, in the end.
+            longest = record.every or LONGEST_RETRY
+            cap = longest if isinstance(trouble, WaitingError) else min(LONGEST_RETRY, longest)
+            record.backoff = Backoff(FIRST_RETRY, cap)
+        delay = record.backoff.next()
+        record.due = self._clock.monotonic() + delay
+        record.early = record.due - RETRY_TOGETHER * delay

@@ -7,55 +7,64 @@ from typing import Final
 import structlog
 
 from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort
+from searchaccess.ports.meter import Meter
 
-LOOK_EVERY: Final = 15.0
+READ_EVERY: Final = 15.0
 """Seconds between lists of namespaces."""
 APART: Final = 1.0
 """Seconds between two lists at least."""
+PLACE: Final = "namespaces"
 
 log = structlog.get_logger(__name__)
 
 
 class NamespaceLabels:
-    """Keeps the labels of namespaces known, while a SearchCluster asks for them.
+    """Keeps the labels of namespaces known, while a SearchCluster needs them.
 
     Args:
-        inventory: where they go, and who asks.
+        inventory: where they go, and who needs them.
         kubernetes: has them.
+        meter: counts faults of our own.
     """
 
-    def __init__(self, inventory: Inventory, kubernetes: KubernetesPort) -> None:
+    def __init__(self, inventory: Inventory, kubernetes: KubernetesPort, meter: Meter) -> None:
         self._inventory = inventory
         self._kubernetes = kubernetes
+        self._meter = meter
 
     async def run(self) -> None:
         """List them again and again until cancelled."""
-        backoff = Backoff()
+        backoff = Backoff(cap=READ_EVERY)
+        wanted = self._inventory.labels_wanted
         while True:
-            wanted = self._inventory.labels_wanted
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(READ_EVERY):
                     await wanted.wait()
             wanted.clear()
-            try:
-                await self.look()
-            except ExternalError as error:
-                log.warning("cannot list namespaces", error=error.message)
-                await asyncio.sleep(backoff.next())
-                wanted.set()
-            else:
+            if await self.read():
                 backoff.reset()
                 await asyncio.sleep(APART)
+            else:
+                await asyncio.sleep(backoff.next())
+                wanted.set()
 
-    async def look(self) -> None:
-        """List them now, if anybody asks for them.
+    async def read(self) -> bool:
+        """List them now, if anybody needs them; say whether that could be done. Never raises."""
+        try:
+            await self._read()
+        except ExternalError as error:
+            log.warning("cannot list namespaces", error=error.message)
+            return False
+        except Exception as error:  # noqa: BLE001 - the barrier: what was known of them stays in force
+            caught(self._meter, "", PLACE, error)
+            return False
+        return True
 
-        Raises:
-            ExternalError: they could not be read.
-        """
+    async def _read(self) -> None:
         if not self._inventory.needs_labels:
             return
         labels: dict[str, dict[str, str]] = {}

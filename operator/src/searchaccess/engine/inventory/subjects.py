@@ -1,45 +1,82 @@
 """Who the SearchAccesses are for: each subject once, and what is known of it."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, Subject, identified, subject_to_resolve
-from searchaccess.core.model.identity import UNTRIED, Identity, recall
+from searchaccess.core.model.identity import UNTRIED, Identity, State, recall
+from searchaccess.engine.backoff import Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A workload or an account that does not exist, as this process has seen it."""
+
+    seen_at: float
+    """When it was first found to be missing: the monotonic clock's seconds."""
+    credit: float
+    """Seconds for which it was missing before that, as the status of an earlier life of the operator has it."""
+
+
+@dataclass(slots=True, eq=False)
+class SubjectRecord:
+    """One subject, from when a SearchAccess names it until none does.
+
+    All that is remembered of a subject is here, so that one that goes and comes again begins anew.
+    """
+
+    subject: Subject
+    users: set[str] = field(default_factory=set)
+    """The uids of the SearchAccesses that are for it."""
+    known: Identity = UNTRIED
+    requested: bool = False
+    """Somebody wants it to be resolved now."""
+    owed: bool = False
+    """Whoever names it is to be reconciled at the next answer, also if that is no news."""
+    reading: bool = False
+    """It is being resolved."""
+    due: float = float("-inf")
+    """When it is to be resolved again: the monotonic clock's seconds."""
+    early: float = float("-inf")
+    """From when on it may be resolved together with others."""
+    every: float = 0.0
+    """Seconds between two times that it is resolved, as the SearchClusters said last."""
+    backoff: Backoff | None = None
+    """While it cannot be resolved."""
+    absence: Absence | None = None
+    """While it is missing."""
 
 
 class Subjects:
-    """Subjects of whom Google must be asked."""
+    """Subjects that Google must resolve."""
 
     def __init__(self) -> None:
-        self._known: dict[Subject, Identity] = {}
-        self._users: dict[Subject, set[str]] = defaultdict(set)
-        """By subject, the uids of the SearchAccesses that are for it."""
-        self._of: dict[str, Subject] = {}
-        self.asked: set[Subject] = set()
-        """Of whom somebody wants to know now."""
+        self._records: dict[Subject, SubjectRecord] = {}
+        self._of: dict[str, SubjectRecord] = {}
         self.changed = asyncio.Event()
-        """Set when there is a new one, or one is asked for."""
+        """Set when there is a new one, or one is requested."""
 
     def __contains__(self, subject: Subject) -> bool:
-        return subject in self._users
+        return subject in self._records
 
     def __bool__(self) -> bool:
-        return bool(self._users)
+        return bool(self._records)
 
-    def all(self) -> list[Subject]:
-        """Give all subjects."""
-        return list(self._users)
+    def all(self) -> Collection[SubjectRecord]:
+        """Give all subjects. The collection changes with them."""
+        return self._records.values()
 
-    def users(self, subject: Subject) -> Iterable[str]:
-        """Give the uids of the SearchAccesses for a subject."""
-        return self._users.get(subject, ())
+    def has(self, record: SubjectRecord) -> bool:
+        """Say whether a SearchAccess still names a subject; one that was recreated has another record."""
+        return self._records.get(record.subject) is record
 
     def known(self, subject: Subject) -> Identity:
         """Give what is known of a subject."""
-        return self._known.get(subject, UNTRIED)
+        record = self._records.get(subject)
+        return record.known if record else UNTRIED
 
     def see(self, access: Access, claim: PrincipalClaim, status_json: str) -> Access:
         """Take in whom a SearchAccess is for; give it with the principals that follow from what is known.
@@ -50,42 +87,45 @@ class Subjects:
             status_json: its status, which may say what was known in an earlier life of the operator.
         """
         subject = subject_to_resolve(access, claim)
-        if self._of.get(access.uid) != subject:
+        before = self._of.get(access.uid)
+        if before is not None and before.subject != subject:
             self.forget(access.uid)
         if subject is None:
             return identified(access, None, claim)
-        if subject not in self._users:
+        record = self._records.get(subject)
+        if record is None:
+            record = self._records[subject] = SubjectRecord(subject)
             self.changed.set()
-        self._of[access.uid] = subject
-        self._users[subject].add(access.uid)
-        known = self._known.get(subject, UNTRIED)
-        if known is UNTRIED and status_json:
-            self._known[subject] = known = recall(SearchAccessStatus.parse(status_json), subject)
-        return identified(access, known, claim)
+        self._of[access.uid] = record
+        record.users.add(access.uid)
+        if record.known.state is State.RECALLED and not record.known.accounts and status_json:
+            recalled = recall(SearchAccessStatus.parse(status_json), subject)
+            record.known = record.known if recalled is UNTRIED else recalled
+        return identified(access, record.known, claim)
 
     def learn(self, subject: Subject, identity: Identity) -> list[str]:
         """Take in what Google says; give the uids of the SearchAccesses for the subject."""
-        if subject not in self._users:
+        record = self._records.get(subject)
+        if record is None:
             return []
-        self._known[subject] = identity
-        return list(self._users[subject])
+        record.known = identity
+        return list(record.users)
 
     def ask(self, access: Access, claim: PrincipalClaim) -> bool:
-        """Want to know of a SearchAccess's subject now; False: nothing needs to be known of it."""
+        """Request that a SearchAccess's subject is resolved now; False: there is nothing to resolve."""
         subject = subject_to_resolve(access, claim)
-        if subject is None:
+        record = self._records.get(subject) if subject is not None else None
+        if record is None:
             return False
-        self.asked.add(subject)
+        record.requested = True
         self.changed.set()
         return True
 
     def forget(self, uid: str) -> None:
         """Take in that a SearchAccess is gone, or for somebody else."""
-        subject = self._of.pop(uid, None)
-        if subject is None:
+        record = self._of.pop(uid, None)
+        if record is None:
             return
-        self._users[subject].discard(uid)
-        if not self._users[subject]:
-            del self._users[subject]
-            self._known.pop(subject, None)
-            self.asked.discard(subject)
+        record.users.discard(uid)
+        if not record.users:
+            del self._records[record.subject]

@@ -38,7 +38,9 @@ def is_told(access: Access, principal: str) -> bool:
     """Say whether a pass over a principal tells of a SearchAccess: not while Google's first answer is on its way."""
     if principal != access.principal and principal not in access.principals:
         return False
-    waits = access.identity is not None and not access.principals and access.identity.state is State.RECALLED
+    known = access.identity
+    # With a message it has been on its way for a while.
+    waits = known is not None and not access.principals and known.state is State.RECALLED and not known.message
     return bool(access.deleted_at) or not waits
 
 
