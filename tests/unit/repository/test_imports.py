@@ -54,7 +54,11 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "searchaccess.engine.loop.check",
         [ENGINE],
     ),
-    "the inventory imports a wing": ("engine/inventory/records.py", "searchaccess.engine.rights.facts", [ENGINE]),
+    "the inventory imports a wing, and so do all who import it": (
+        "engine/inventory/records.py",
+        "searchaccess.engine.rights.facts",
+        [ENGINE, WINGS],
+    ),
     "an adapter imports another": (
         "adapters/vault/secrets.py",
         "searchaccess.adapters.kubernetes.secrets",
