@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from searchaccess.core.model.patterns import PatternError, matches, parse_index_pattern
+from searchaccess.core.model.patterns import PatternError, check_index_pattern, matches, parse_index_pattern
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.patterns import expressions, names, text_of, wildcards
 
@@ -31,6 +31,7 @@ WRITTEN = [
     "/[^-a]/", "/[a.*+?]+/", r"/[\]\-a]+/", r"/a[\^&@~]b/", "/a[&]b/", r"/\~\&\@\#\<\>\"/", r"/a\~b/", r"/\&a/",
     r"/a\\b/", r"/[\\]/", "/gr.*e/", "/grö.e/", "/[ä-ü]*gr.*/", "/A/", "/[A-Z]/", "/.*.*.*/", "/((a)(b))?/",
     "/(a|b)*a(a|b){2}/", "/a{100}/", "/(a{10}){10}/",
+    "/(a{100}){10}/", "/(a?){100}/", "/.*a.{10}/", "*a?????????", "/.*a.*|.*b.*|.*c.*|.*d.*|.*e.*/", "/~(.*a.{8})/",
 ]  # fmt: skip
 BROKEN = [
     "/", "/a", "/[/", "/a[/", "/[a/", "/[]/", "/[^]/", "/(/", "/(a/", "/a)/", "/(a|)/", "/a|/", "/a&/", "/a\\/", "/~/",
@@ -38,6 +39,12 @@ BROKEN = [
     "/a{2/", "/a{2,b}/", r"/\b/", r"/a\n/", r"/[\b]/", "/[z-a]/", "/a(?=b/",
 ]  # fmt: skip
 """What Elasticsearch stores in a role, and then answers its user's requests with an error."""
+
+TOO_COMPLICATED = [
+    "*a" + "?" * 16, "/.*a.{13}/", "/(a|b)*a(a|b){13}/", "/~(.*a.{13})/", "/(a{100}){100}/", "/(a{0,100}){20}/",
+    "/(a|b.*){100}/",
+]  # fmt: skip
+"""What it can read, but gives up on."""
 
 
 class Reader:
@@ -116,3 +123,11 @@ def test_what_elasticsearch_breaks_on_is_refused(reader: Reader, text: str) -> N
         parse_index_pattern(text)
     reader.write([text])
     assert reader.ask(["a"], ["read"]).is_client_error
+
+
+@pytest.mark.parametrize("text", TOO_COMPLICATED)
+def test_what_elasticsearch_gives_up_on_is_refused(reader: Reader, text: str) -> None:
+    with pytest.raises(PatternError):
+        check_index_pattern(text)
+    reader.write([text])
+    assert reader.ask(["a"], ["read"]).is_server_error

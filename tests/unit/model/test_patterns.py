@@ -44,7 +44,7 @@ ACCEPTED = [
     r"/a\.b/", r"/\~\&\@\#\<\>\"/", r"/[\]\-a]/", "/[-a]/", "/[a.*+?]/", r"/\d{4}/", r"/[\d_]+/", "/a.*/",
     "/((a)(b))?/", r"/a\/b/", r"/\^a\$/", "/(a{100}){10}/", "/()a/", "/(a|())b/", "/@/",
     "/~(([.]|ilm-history-).*)/", r"/@&~(\.security.*)/", "/a~(b)/", "/.*a&b.*/", "/orders-<1-12>/", "/<001-100>/",
-    '/"a.b"/',
+    '/"a.b"/', "*a????????", "/.*a.{8}/", "/(a?){100}/", "/[a-z]{0,100}/", "/.*a.*|.*b.*|.*c.*|.*d.*/",
 ]  # fmt: skip
 
 REJECTED: dict[str, str] = {
@@ -134,6 +134,11 @@ REJECTED: dict[str, str] = {
     "a range from a class": r"/[\d-z]/",
     "a range to an escaped letter": r"/[a-\z]/",
     "repetitions that multiply beyond what Elasticsearch evaluates": "/(a{100}){100}/",
+    "a wildcard with more states than Elasticsearch takes": "*a" + "?" * 16,
+    "an expression with more states than Elasticsearch takes": "/.*a.{13}/",
+    "alternatives with more states than Elasticsearch takes": "/(a|b.*){100}/",
+    "such a complement": "/~(.*a.{13})/",
+    "such an intersection": "/.*a.{13}&.*b/",
     "too long": "a" * 256,
 }
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from searchaccess.core.model.effort import is_too_complicated
 from searchaccess.core.model.expressions import (
     ANY_CHAR,
     ANY_STRING,
@@ -110,8 +111,11 @@ def check_index_pattern(text: str) -> None:
     pattern = parse_index_pattern(text)
     if pattern.caveat:
         raise PatternError(pattern.caveat)
-    if text.startswith("/") and _is_empty(pattern.expression):
+    is_regex = text.startswith("/")
+    if is_regex and _is_empty(pattern.expression):
         raise PatternError("it matches no index")
+    if (is_regex or ("*" in text and "?" in text)) and is_too_complicated(pattern.expression):
+        raise PatternError("it is too complicated for Elasticsearch: write less after .* or *, and fewer repetitions")
 
 
 def _is_empty(expression: Expression) -> bool:
