@@ -1,4 +1,4 @@
-"""Reading SearchAccesses, the actions, and what may be done about each."""
+"""Reading SearchAccesses, and the actions."""
 
 from typing import Any
 
@@ -8,63 +8,7 @@ from searchaccess.api.reasons import REASON_DOCS, Reason
 from searchaccess.api.searchaccess import Action, ClusterAction, DeletionPolicy, Mode
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, letters_of, privileges_of
-from searchaccess.core.policy.decision import OPEN, Do, Gate, decide
-from tests.unit.builders import NOW, a_grant, a_search_access, an_access
-
-CLOSED = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="realm")
-BASIC = Gate(grants=False, reason=Reason.LICENSE_INSUFFICIENT, message="jwt", field_security=False, license="basic")
-NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
-RESTRICTED = [a_grant(where={"term": {"region": "eu"}})]
-INVALID = [a_grant("Upper")]
-
-STANCES: dict[str, tuple[dict[str, Any], Gate, str, Do, Reason | None]] = {
-    "a healthy access is enforced": ({}, OPEN, "", Do.ENFORCE, None),
-    "an observed one is held": ({"mode": "Observe"}, OPEN, "", Do.HOLD, None),
-    "a suspended one is held": ({"suspend": True}, OPEN, "", Do.HOLD, Reason.SUSPENDED),
-    "suspension goes before the gate": ({"suspend": True}, CLOSED, "", Do.HOLD, Reason.SUSPENDED),
-    "an invalid one is held": ({"grants": INVALID}, OPEN, "", Do.HOLD, Reason.INVALID_SPEC),
-    "a closed gate holds": ({}, CLOSED, "", Do.HOLD, Reason.REALM_MISMATCH),
-    "a closed gate holds an observed one": ({"mode": "Observe"}, CLOSED, "", Do.HOLD, Reason.REALM_MISMATCH),
-    "a basic licence holds": ({}, BASIC, "", Do.HOLD, Reason.LICENSE_INSUFFICIENT),
-    "restrictions need their licence": (
-        {"grants": RESTRICTED},
-        NO_FIELD_SECURITY,
-        "",
-        Do.HOLD,
-        Reason.LICENSE_INSUFFICIENT,
-    ),
-    "without restrictions that licence is enough": ({}, NO_FIELD_SECURITY, "", Do.ENFORCE, None),
-    "a refused one is held": ({}, OPEN, "no such privilege", Do.HOLD, Reason.REJECTED),
-    "Delete removes": ({"deleted_at": NOW}, OPEN, "", Do.REMOVE, None),
-    "Orphan releases": ({"deleted_at": NOW, "deletionPolicy": "Orphan"}, OPEN, "", Do.RELEASE, None),
-    "Disable disables": ({"deleted_at": NOW, "deletionPolicy": "Disable"}, OPEN, "", Do.DISABLE, None),
-    "observed, then deleted: nothing changes": ({"deleted_at": NOW, "mode": "Observe"}, OPEN, "", Do.RELEASE, None),
-    "a closed gate does not stop deletion": ({"deleted_at": NOW}, CLOSED, "", Do.REMOVE, None),
-    "suspension does not stop deletion": ({"deleted_at": NOW, "suspend": True}, OPEN, "", Do.REMOVE, None),
-    "an invalid spec does not stop deletion": ({"deleted_at": NOW, "grants": INVALID}, OPEN, "", Do.REMOVE, None),
-    "a refusal does not stop deletion": ({"deleted_at": NOW}, OPEN, "refused", Do.REMOVE, None),
-    "an unreadable spec still says that it is observed": (
-        {"deleted_at": NOW, "mode": "Observe", "clusterCan": "?"},
-        OPEN,
-        "",
-        Do.RELEASE,
-        None,
-    ),
-    "an unreadable spec still says its deletion policy": (
-        {"deleted_at": NOW, "deletionPolicy": "Disable", "clusterCan": "?"},
-        OPEN,
-        "",
-        Do.DISABLE,
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize(("given", "gate", "rejection", "do", "reason"), STANCES.values(), ids=STANCES)
-def test_stance(given: dict[str, Any], gate: Gate, rejection: str, do: Do, reason: Reason | None) -> None:
-    decision = decide(an_access(**given), gate, rejection)
-    assert (decision.do, decision.reason) == (do, reason)
-
+from tests.unit.builders import a_grant, a_search_access, an_access
 
 ACTION_TABLE: dict[Action, set[str]] = {
     Action.READ: {"read", "view_index_metadata"},

@@ -1,162 +1,193 @@
-"""Checks index patterns that Elasticsearch would accept although they are wrong.
+"""Index patterns as Elasticsearch understands them: names, wildcards and ``/regular expressions/``.
 
-A role with a broken regular expression is stored without complaint and then breaks its user's other requests (400).
-Of Lucene's syntax (https://www.elastic.co/guide/en/elasticsearch/reference/8.19/regexp-syntax.html) we accept what
-people know from elsewhere: literals, ``.``, classes, groups, ``|``, ``*``, ``+``, ``?``, ``{n,m}`` and
-escapes. Lucene's own operators (``~ & @ # < > "``) are refused unless escaped: they match more than was meant.
+`parse_index_pattern` reads a pattern as ``Automatons.pattern`` of Elasticsearch does, into the one form from which each
+question about it is answered. `check_index_pattern` also says whether a SearchAccess may declare it: Elasticsearch
+stores a role with a broken pattern without complaint, and then answers each of its user's requests with an error; other
+patterns it reads in another way than they were meant.
 """
 
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
-MAX_REPEAT: Final = 100
-MAX_DEPTH: Final = 20
-MAX_SIZE: Final = 10_000
-"""Longest expression when its repetitions are written out; Elasticsearch gives up on much longer ones."""
-_OPERATORS: Final = frozenset('~&@#<>"')
-_ANCHORS: Final = frozenset("^$")
-_CLASSES: Final = frozenset("dDsSwW")
-"""``\\d`` and the like, as Lucene 9 has them."""
+from searchaccess.core.model.effort import is_too_complicated
+from searchaccess.core.model.expressions import (
+    ANY_CHAR,
+    ANY_STRING,
+    NOTHING,
+    Expression,
+    borders,
+    char,
+    concat,
+    count,
+    derivative,
+    intersection,
+    nullable,
+    repeat,
+)
+from searchaccess.core.model.lucene import PatternError, parse_expression
+
+__all__ = [
+    "Pattern",
+    "PatternError",
+    "TooComplicatedError",
+    "check_index_pattern",
+    "find_name",
+    "matches",
+    "parse_index_pattern",
+]
+
+MAX_LENGTH: Final = 255
+"""Longest pattern: as long as the longest name of an index."""
+MAX_STEPS: Final = 100_000
+"""How many expressions are looked at before a question is too complicated: well under a second."""
+_STEPS_OF_A_CHECK: Final = 1_000
+_ANY_NAME: Final = repeat(ANY_CHAR, 1, None)
 _FORBIDDEN_IN_NAMES: Final = frozenset('\\/"<>|:# ,')
 
 
-class PatternError(ValueError):
-    """An index pattern that cannot work, with what to write instead."""
+class TooComplicatedError(PatternError):
+    """A question about a pattern takes too long to answer."""
 
 
-class _Regex:
-    """A recursive-descent reader of one regular expression; it only checks."""
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One index pattern, read.
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
+    Args:
+        text: as it was written.
+        expression: the names that it matches.
+        caveat: in which way it is not what it may look like; empty: in none.
+    """
 
-    def check(self) -> None:
-        if self._alternatives(0) > MAX_SIZE:
-            raise PatternError(f"its repetitions multiply to more than {MAX_SIZE} characters")
-        if self._at < len(self._text):
-            raise PatternError(f"unexpected {self._text[self._at]!r} at position {self._at}: escape it with \\")
-
-    def _peek(self) -> str:
-        return self._text[self._at] if self._at < len(self._text) else ""
-
-    def _take(self) -> str:
-        char = self._peek()
-        if not char:
-            raise PatternError("it ends too early")
-        self._at += 1
-        return char
-
-    def _alternatives(self, depth: int) -> int:
-        """Read alternatives; give their size when repetitions are written out, as all the readers below."""
-        if depth > MAX_DEPTH:
-            raise PatternError(f"groups are nested more than {MAX_DEPTH} deep")
-        size = self._sequence(depth)
-        while self._peek() == "|":
-            self._take()
-            size += self._sequence(depth)
-        return size
-
-    def _sequence(self, depth: int) -> int:
-        size, parts = 0, 0
-        while self._peek() and self._peek() not in "|)":
-            size += self._atom(depth) * self._repeat()
-            parts += 1
-        if not parts:
-            raise PatternError("there is an empty alternative or group")
-        return size
-
-    def _atom(self, depth: int) -> int:
-        char = self._take()
-        if char == "(":
-            size = self._alternatives(depth + 1)
-            if self._peek() != ")":
-                raise PatternError("a group is not closed with )")
-            self._take()
-            return size
-        if char == "[":
-            self._char_class()
-        elif char == "\\":
-            self._escaped()
-        elif char in _ANCHORS:
-            raise PatternError(f"{char} is no anchor here: an expression matches the whole name, leave it out")
-        elif char in _OPERATORS or char in "*+?{}]/":
-            raise PatternError(f"{char!r} at position {self._at - 1} has no meaning here: escape it with \\")
-        return 1
-
-    def _escaped(self) -> str:
-        """Read what follows a backslash; give the character that it stands for, or nothing when it is a class."""
-        char = self._take()
-        if char in _CLASSES:
-            return ""
-        if char.isalnum():
-            raise PatternError(f"\\{char} has no meaning here: leave the backslash out")
-        return char
-
-    def _char_class(self) -> None:
-        if self._peek() == "^":
-            self._take()
-        members = 0
-        while self._peek() != "]":
-            first = self._class_char()
-            if self._peek() == "-":
-                self._take()
-                if self._peek() == "]":
-                    raise PatternError("a dash at the end of a character class must be escaped with \\")
-                last = self._class_char()
-                if not first or not last or last < first:
-                    raise PatternError(f"the range {first}-{last} does not run from a character to a later one")
-            members += 1
-        self._take()
-        if not members:
-            raise PatternError("a character class is empty")
-
-    def _class_char(self) -> str:
-        char = self._take()
-        if char == "[":
-            raise PatternError("[ within a character class must be escaped with \\")
-        return self._escaped() if char == "\\" else char
-
-    def _repeat(self) -> int:
-        """Read a repetition, if there is one; give how often it repeats what stands before."""
-        if not self._peek() or self._peek() not in "*+?{":
-            return 1
-        times = self._times() if self._take() == "{" else 1
-        if self._peek() and self._peek() in "*+?{":
-            raise PatternError("two repetitions follow each other: keep one, or put a group around the first")
-        return times
-
-    def _times(self) -> int:
-        body = ""
-        while self._peek() != "}":
-            body += self._take()
-        self._take()
-        low, comma, high = body.partition(",")
-        if not body.isascii() or not low.isdecimal() or (high and not high.isdecimal()):
-            raise PatternError(f"write a repetition as {{2}}, {{2,}} or {{2,5}}, not {{{body}}}")
-        if max(int(low), int(high or low)) > MAX_REPEAT or (comma and high and int(high) < int(low)):
-            raise PatternError(f"the repetition {{{body}}} is out of range (0 to {MAX_REPEAT}, ascending)")
-        return int(high or low)
+    text: str
+    expression: Expression
+    caveat: str = ""
 
 
-def check_index_pattern(pattern: str) -> None:
-    """Check an index name, wildcard or ``/regular expression/``.
+def parse_index_pattern(text: str) -> Pattern:
+    """Read an index pattern as Elasticsearch does, whether or not it is one that can be meant.
+
+    Raises:
+        PatternError: Elasticsearch cannot read it, or some of its releases differ, or it is beyond our limits.
+    """
+    if not text or len(text) > MAX_LENGTH:
+        raise PatternError(f"a pattern has 1 to {MAX_LENGTH} characters")
+    if not text.startswith("/"):
+        return Pattern(text, _wildcard(text))
+    if len(text) == 1 or not text.endswith("/"):
+        raise PatternError("a regular expression stands between two slashes, such as /orders-[0-9]+/")
+    expression, caveat = parse_expression(text[1:-1])
+    return Pattern(text, expression, caveat)
+
+
+def _wildcard(text: str) -> Expression:
+    r"""Read a name with ``*`` for any string, ``?`` for any character, and ``\`` before what stands for itself.
+
+    Elasticsearch goes through the text in units of UTF-16, so that a wildcard with a character of two units matches
+    nothing that there is.
+    """
+    left = iter(text)
+    parts = [_WILDCARDS.get(one) or char(next(left, one) if one == "\\" else one) for one in left]
+    if not _SPECIAL.isdisjoint(text) and any(ord(one) > _LAST_OF_ONE_UNIT for one in text):
+        raise PatternError("a character outside of Unicode's basic plane is not understood in a pattern")
+    return concat(parts)
+
+
+_WILDCARDS: Final[dict[str, Expression]] = {"*": ANY_STRING, "?": ANY_CHAR}
+_SPECIAL: Final = frozenset("*?\\")
+_LAST_OF_ONE_UNIT: Final = 0xFFFF
+
+
+def check_index_pattern(text: str) -> None:
+    """Check an index name, wildcard or ``/regular expression/`` that a SearchAccess declares.
 
     Raises:
         PatternError: it cannot match any index, or would be understood in another way than it was meant.
     """
-    if pattern.startswith("/"):
-        if len(pattern) < 3 or not pattern.endswith("/"):  # noqa: PLR2004 - two slashes and something between
-            raise PatternError("a regular expression stands between two slashes, such as /orders-[0-9]+/")
-        _Regex(pattern[1:-1]).check()
-        return
-    bad = sorted(_FORBIDDEN_IN_NAMES.intersection(pattern))
+    if not text.startswith("/"):
+        _check_name(text)
+    pattern = parse_index_pattern(text)
+    if pattern.caveat:
+        raise PatternError(pattern.caveat)
+    is_regex = text.startswith("/")
+    if is_regex and _is_empty(pattern.expression):
+        raise PatternError("it matches no index")
+    if (is_regex or ("*" in text and "?" in text)) and is_too_complicated(pattern.expression):
+        raise PatternError("it is too complicated for Elasticsearch: write less after .* or *, and fewer repetitions")
+
+
+def _is_empty(expression: Expression) -> bool:
+    """Say whether it is easily seen that no index has a name that it matches."""
+    with suppress(TooComplicatedError):
+        return find_name(intersection((expression, _ANY_NAME)), _STEPS_OF_A_CHECK) is None
+    return False
+
+
+def _check_name(name: str) -> None:
+    """Check that there can be an index of this name, or some that this wildcard matches."""
+    bad = sorted(_FORBIDDEN_IN_NAMES.intersection(name))
     if bad:
         raise PatternError(f"an index name cannot contain {' '.join(map(repr, bad))}")
-    if not pattern or pattern.strip() != pattern or any(char.isspace() or not char.isprintable() for char in pattern):
+    if not name or name.strip() != name or any(one.isspace() or not one.isprintable() for one in name):
         raise PatternError("an index name cannot be empty or contain white space")
-    if pattern != pattern.lower():
+    if name != name.lower():
         raise PatternError("index names are lower case")
-    if pattern[0] in "-_+":
+    if name[0] in "-_+":
         raise PatternError("an index name cannot start with - _ or +")
-    if pattern in {".", ".."}:
+    if name in {".", ".."}:
         raise PatternError("an index cannot be named . or ..")
+
+
+def matches(pattern: Pattern, name: str, steps: int = MAX_STEPS) -> bool:
+    """Say whether the pattern matches an index of this name, as Elasticsearch does.
+
+    Args:
+        pattern: what may match.
+        name: of the index.
+        steps: how many expressions may be looked at.
+
+    Raises:
+        TooComplicatedError: they are not enough.
+    """
+    rest = pattern.expression
+    for one in name:
+        steps -= count(rest)
+        if steps < 0:
+            raise TooComplicatedError("it is too complicated to say what it matches")
+        rest = derivative(rest, ord(one))
+        if rest in {NOTHING, ANY_STRING}:
+            break
+    return nullable(rest)
+
+
+def find_name(expression: Expression, steps: int = MAX_STEPS) -> str | None:
+    """Give one of the shortest names that an expression matches; None: there are none.
+
+    Whether all names of one expression are also names of another is this question too: it has none of the intersection
+    of the one with the complement of the other.
+
+    Args:
+        expression: what is to match.
+        steps: how many expressions may be looked at.
+
+    Raises:
+        TooComplicatedError: they are not enough.
+    """
+    codes = sorted(borders(expression))
+    seen = {expression}
+    ahead = deque([("", expression)])
+    while ahead:
+        name, rest = ahead.popleft()
+        if nullable(rest):
+            return name
+        for code in codes:
+            steps -= count(rest)
+            if steps < 0:
+                raise TooComplicatedError("it is too complicated to say whether it matches anything")
+            after = derivative(rest, code)
+            if after != NOTHING and after not in seen:
+                seen.add(after)
+                ahead.append((name + chr(code), after))
+    return None

@@ -1,7 +1,18 @@
-"""Restricts the plan: what the operator may do about each SearchAccess right now."""
+"""Restricts the plan: what the operator may do about each SearchAccess right now.
 
+The decision is a chain of small checks. Each is a pure function of `Inputs` that answers one question: it gives the
+decision when its case applies, and None when the next one is to be asked. `CHECKS` has them in their order, and what
+comes first wins; when none objects, the rights are enforced.
+
+To add one: write it as a function here (or in a module of its own in this package), with a docstring that says what it
+decides; put what it needs to know into `Inputs`, with a default; put it into `CHECKS` where it belongs, and say there
+what it must not come before; add its rows to the table in ``tests/unit/policy/test_decision.py``.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final, TypeAlias
 
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
@@ -62,65 +73,128 @@ _AT_DELETION = {
 }
 
 
-_NOT_YET = "Google was not asked yet which service account is behind the subject"
-
-
-def unresolved(access: Access) -> "AccessDecision":
-    """Hold a SearchAccess of whose subject no account is known."""
-    state = access.identity.state if access.identity else State.RESOLVED
-    if state is State.MISSING:
-        return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
-    if state is State.RECALLED:
-        return AccessDecision(Do.HOLD, Reason.PENDING, _NOT_YET)
-    why = access.identity.message if access.identity else ""
-    return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, why)
-
-
-def refused(access: Access) -> AccessDecision:
-    """Take the rights of a SearchAccess away whose namespace is not allowed, whatever it says itself."""
-    if access.deleted_at:
-        return AccessDecision(Do.REMOVE)
-    message = f"SearchCluster {access.cluster} does not allow the namespace {access.namespace}"
-    return AccessDecision(Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED, message)
-
-
-def _at_deletion(access: Access) -> Do:
-    if access.has_credential:
-        # A key that nobody rotates or revokes must not stay, whatever it says itself.
-        return Do.REMOVE
-    # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
-    return Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
-
-
-def decide(access: Access, gate: Gate, rejection: str = "") -> AccessDecision:  # noqa: C901, PLR0911 - reads as a table
-    """Decide what may be done about a SearchAccess.
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a decision depends on.
 
     Args:
         access: the SearchAccess.
         gate: what the state of its cluster allows.
         rejection: why Elasticsearch refused this very generation; empty: it did not.
     """
-    if access.admission is Admission.REFUSED:
-        return refused(access)
+
+    access: Access
+    gate: Gate = OPEN
+    rejection: str = ""
+
+
+Check: TypeAlias = Callable[[Inputs], AccessDecision | None]
+
+
+def namespace_refused(inputs: Inputs) -> AccessDecision | None:
+    """Remove the rights when the SearchCluster does not take the namespace, whatever the SearchAccess says itself."""
+    access = inputs.access
+    if access.admission is not Admission.REFUSED:
+        return None
     if access.deleted_at:
-        return AccessDecision(_at_deletion(access))
-    if access.admission is Admission.UNKNOWN:
-        return AccessDecision(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
-    if access.invalid:
-        return AccessDecision(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
-    if access.suspend:
-        return AccessDecision(
-            Do.HOLD, Reason.SUSPENDED, "spec.suspend is true: rights in Elasticsearch stay as they are"
-        )
-    if not access.principals and not access.has_credential:
-        return unresolved(access)
-    if access.restricts_documents and not gate.field_security:
-        message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {gate.license}"
-        return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
-    if not (gate.grants or access.has_credential):
-        return AccessDecision(Do.HOLD, gate.reason, gate.message)
-    if rejection:
-        return AccessDecision(Do.HOLD, Reason.REJECTED, rejection)
-    if access.mode is Mode.OBSERVE:
-        return AccessDecision(Do.HOLD)
-    return AccessDecision(Do.ENFORCE)
+        return AccessDecision(Do.REMOVE)
+    message = f"SearchCluster {access.cluster} does not allow the namespace {access.namespace}"
+    return AccessDecision(Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED, message)
+
+
+def deletion(inputs: Inputs) -> AccessDecision | None:
+    """End the rights of what is being deleted as its deletionPolicy says."""
+    access = inputs.access
+    if not access.deleted_at:
+        return None
+    if access.has_credential:
+        # A key that nobody rotates or revokes must not stay, whatever it says itself.
+        return AccessDecision(Do.REMOVE)
+    # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
+    return AccessDecision(Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy])
+
+
+def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights until it is known whether the SearchCluster takes the namespace."""
+    access = inputs.access
+    if access.admission is not Admission.UNKNOWN:
+        return None
+    return AccessDecision(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
+
+
+def invalid_spec(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights while the spec cannot be applied."""
+    invalid = inputs.access.invalid
+    return AccessDecision(Do.HOLD, Reason.INVALID_SPEC, invalid) if invalid else None
+
+
+def suspension(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights of what is suspended."""
+    message = "spec.suspend is true: rights in Elasticsearch stay as they are"
+    return AccessDecision(Do.HOLD, Reason.SUSPENDED, message) if inputs.access.suspend else None
+
+
+def subject_unknown(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights while it is not known which account is to have them."""
+    access = inputs.access
+    if access.principals or access.has_credential:
+        return None
+    state = access.identity.state if access.identity else State.RESOLVED
+    if state is State.MISSING:
+        return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
+    if state is State.RECALLED:
+        message = "Google was not asked yet which service account is behind the subject"
+        return AccessDecision(Do.HOLD, Reason.PENDING, message)
+    return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, access.identity.message if access.identity else "")
+
+
+def licence(inputs: Inputs) -> AccessDecision | None:
+    """Hold rights that are restricted to documents or fields when the licence has no such restrictions."""
+    if inputs.gate.field_security or not inputs.access.restricts_documents:
+        return None
+    message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {inputs.gate.license}"
+    return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
+
+
+def cluster_closed(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights while the cluster's state allows no new ones; API keys and users do not depend on its realm."""
+    gate = inputs.gate
+    if gate.grants or inputs.access.has_credential:
+        return None
+    return AccessDecision(Do.HOLD, gate.reason, gate.message)
+
+
+def rejected(inputs: Inputs) -> AccessDecision | None:
+    """Hold what Elasticsearch refused, until somebody changes it."""
+    return AccessDecision(Do.HOLD, Reason.REJECTED, inputs.rejection) if inputs.rejection else None
+
+
+def observation(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights of what only observes; nothing is wrong with it."""
+    return AccessDecision(Do.HOLD) if inputs.access.mode is Mode.OBSERVE else None
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    # What ends rights: no fault of the SearchAccess itself keeps them.
+    namespace_refused,
+    deletion,
+    # What the SearchAccess says cannot be relied on before these; a fault in reading it belongs here.
+    namespace_unknown,
+    invalid_spec,
+    suspension,
+    # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.
+    subject_unknown,
+    licence,
+    cluster_closed,
+    rejected,
+    # What would be granted, were it enforced.
+    observation,
+)
+"""In the order in which they are asked."""
+
+
+def decide(access: Access, gate: Gate, rejection: str = "") -> AccessDecision:
+    """Decide what may be done about a SearchAccess, from what `Inputs` describes."""
+    inputs = Inputs(access, gate, rejection)
+    answers = (check(inputs) for check in CHECKS)
+    return next((answer for answer in answers if answer), AccessDecision(Do.ENFORCE))

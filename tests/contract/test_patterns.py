@@ -1,0 +1,133 @@
+"""What an index pattern matches is what Elasticsearch says that it matches, on each of its releases."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from searchaccess.core.model.patterns import PatternError, check_index_pattern, matches, parse_index_pattern
+from tests.stack.elasticsearch import ElasticsearchServer
+from tests.support.patterns import expressions, names, text_of, wildcards
+
+NAME = "contract.patterns"
+NAMES = [
+    "a", "b", "ab", "aa", "aab", "abab", "a-b", "a.b", "-", ".a", "a1", "1", "01", "001", "10", "12", "13", "099",
+    "orders", "orders-1", "orders-12", "orders-0012", "orders-2024.01", "ilm-history-7", "größe", "größer", "a^b",
+    "a$", "a&b", "a@b", "a~b", "a]b", "a[b", "a}b", "d", "z", "_", "a_b", "A", "aÉb", "~a", "a&", "&a", "aaaaaaaaaaaa",
+]  # fmt: skip
+WRITTEN = [
+    "*", "a", "a*", "*a", "a?", "?", "??", "a*b", "a?b", "orders-*", "gr*e", "größe", "a.b", "*1*", "a^b", "a$", "[ab]",
+    r"a\*", r"a\b", r"\a",
+    "/~(([.]|ilm-history-).*)/", r"/@&~(\.a.*)/", "/@/", "/a@/", "/a@b/", "/#/", "/a#|b/", "/()/", "/a()b/",
+    "/(()|a)b/", '/"a.b"/', '/a"."b/', '/""/', r'/"a\b"/', "/orders-<1-12>/", "/orders-<01-12>/", "/<0-12>/",
+    "/<12-1>/", "/<00-09>/", "/<001-99>/", "/a<1-1>/", "/~a/", "/~ab/", "/~a*/", "/~(a)*/", "/~~a/", "/~[ab]/",
+    "/a&b/", "/a|b&b|ab/", "/.*b&a.*/", "/a&b|ab/", "/&a/", "/a&&b/", "/|a/", "/*a/", "/a**/", "/a+?/", "/a*+/",
+    "/a{2}{3}/", "/a{0}/", "/a{0,0}b/", "/a{2,}/", "/(ab){1,2}/", "/^a/", "/a$/", "/^a$/", "/a^b/", "/a]b/", "/a}b/",
+    "/a>b/", "/a/b/", r"/a\/b/", r"/a\.b/", "/a.b/", r"/\d+/", r"/\D+/", r"/\w+/", r"/\W+/", r"/\S+/", r"/a\sb/",
+    r"/[\d_]+/", r"/[^\d]+/", r"/[\D]+/", r"/[\w-]/", r"/[\W]/", r"/\1/", r"/[\1]/", "/[]a]/", "/[]]/", "/[^]a]+/",
+    "/[-a]+/", "/[a[]b/", "/[[a]b/", "/[+-]]/", "/[+-]b]/", "/[0-a]/", "/[a^]b/", r"/[a-\d]/", r"/[a-\z]/", "/[^a]/",
+    "/[^-a]/", "/[a.*+?]+/", r"/[\]\-a]+/", r"/a[\^&@~]b/", "/a[&]b/", r"/\~\&\@\#\<\>\"/", r"/a\~b/", r"/\&a/",
+    r"/a\\b/", r"/[\\]/", "/gr.*e/", "/grö.e/", "/[ä-ü]*gr.*/", "/A/", "/[A-Z]/", "/.*.*.*/", "/((a)(b))?/",
+    "/(a|b)*a(a|b){2}/", "/a{100}/", "/(a{10}){10}/",
+    "/(a{100}){10}/", "/(a?){100}/", "/.*a.{10}/", "*a?????????", "/.*a.*|.*b.*|.*c.*|.*d.*|.*e.*/", "/~(.*a.{8})/",
+]  # fmt: skip
+BROKEN = [
+    "/", "/a", "/[/", "/a[/", "/[a/", "/[]/", "/[^]/", "/(/", "/(a/", "/a)/", "/(a|)/", "/a|/", "/a&/", "/a\\/", "/~/",
+    "/<a>/", "/<1-/", "/<1>/", "/<-1>/", "/<1-2-3>/", "/<1-99999999999>/", '/"a/', "/a{/", "/a{}/", "/a{,3}/", "/a{b}/",
+    "/a{2/", "/a{2,b}/", r"/\b/", r"/a\n/", r"/[\b]/", "/[z-a]/", "/a(?=b/",
+]  # fmt: skip
+"""What Elasticsearch stores in a role, and then answers its user's requests with an error."""
+
+TOO_COMPLICATED = [
+    "*a" + "?" * 16, "/.*a.{13}/", "/(a|b)*a(a|b){13}/", "/~(.*a.{13})/", "/(a{100}){100}/", "/(a{0,100}){20}/",
+    "/(a|b.*){100}/",
+]  # fmt: skip
+"""What it can read, but gives up on."""
+
+
+class Reader:
+    """A user whose roles have the patterns that are asked about."""
+
+    def __init__(self, admin: httpx.Client) -> None:
+        self._admin = admin
+        self.write([])
+        admin.put(f"/_security/user/{NAME}", json={"password": "long enough", "roles": [NAME]}).raise_for_status()
+
+    def write(self, patterns: Sequence[str]) -> None:
+        """Give each pattern a privilege of its own."""
+        entries = [{"names": [text], "privileges": [_privilege(at)]} for at, text in enumerate(patterns)]
+        self._admin.put(f"/_security/role/{NAME}", json={"indices": entries}).raise_for_status()
+
+    def ask(self, several: Iterable[str], privileges: Sequence[str]) -> httpx.Response:
+        """Ask which of the privileges the user has on indices of these names."""
+        question = {"index": [{"names": list(several), "privileges": privileges}]}
+        run_as = {"es-security-runas-user": NAME}
+        return self._admin.post("/_security/user/_has_privileges", json=question, headers=run_as, timeout=120)
+
+    def matched(self, patterns: Sequence[str], several: Sequence[str]) -> set[tuple[str, str]]:
+        """Give the pairs of a pattern and a name that it matches."""
+        self.write(patterns)
+        privileges = [_privilege(at) for at in range(len(patterns))]
+        answer = self.ask(several, privileges)
+        assert answer.is_success, answer.text
+        has = answer.json()["index"]
+        return {(text, name) for at, text in enumerate(patterns) for name in several if has[name][privileges[at]]}
+
+    def remove(self) -> None:
+        """Remove the user and its role."""
+        self._admin.delete(f"/_security/user/{NAME}").raise_for_status()
+        self._admin.delete(f"/_security/role/{NAME}").raise_for_status()
+
+
+def _privilege(number: int) -> str:
+    """Give an action that nothing else is called."""
+    return f"indices:data/read/contract{number:04}"
+
+
+@pytest.fixture(scope="module")
+def reader(elasticsearch_server: ElasticsearchServer) -> Iterator[Reader]:
+    with elasticsearch_server.client() as admin:
+        made = Reader(admin)
+        yield made
+        made.remove()
+
+
+def agreed(reader: Reader, patterns: Sequence[str], several: Sequence[str]) -> None:
+    parsed = [parse_index_pattern(text) for text in patterns]
+    ours = {(each.text, name) for each in parsed for name in several if matches(each, name)}
+    theirs = reader.matched(patterns, several)
+    assert {"only here": ours - theirs, "only there": theirs - ours} == {"only here": set(), "only there": set()}
+
+
+def test_what_people_write_matches_as_elasticsearch_says(reader: Reader) -> None:
+    agreed(reader, WRITTEN, NAMES)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(expressions.map(lambda each: f"/{text_of(each)}/"), min_size=60, max_size=80, unique=True),
+    st.lists(wildcards, min_size=20, max_size=20, unique=True),
+    st.lists(names, min_size=20, max_size=20, unique=True),
+)
+def test_any_pattern_matches_as_elasticsearch_says(
+    reader: Reader, regexes: list[str], simple: list[str], several: list[str]
+) -> None:
+    agreed(reader, [*(text for text in regexes if len(text) < 256), *simple], several)
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_what_elasticsearch_breaks_on_is_refused(reader: Reader, text: str) -> None:
+    with pytest.raises(PatternError):
+        parse_index_pattern(text)
+    reader.write([text])
+    assert reader.ask(["a"], ["read"]).is_client_error
+
+
+@pytest.mark.parametrize("text", TOO_COMPLICATED)
+def test_what_elasticsearch_gives_up_on_is_refused(reader: Reader, text: str) -> None:
+    with pytest.raises(PatternError):
+        check_index_pattern(text)
+    reader.write([text])
+    assert reader.ask(["a"], ["read"]).is_server_error

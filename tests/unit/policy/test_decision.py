@@ -1,0 +1,207 @@
+"""What may be done about a SearchAccess: each check, and which comes first."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.policy import decision as policy
+from searchaccess.core.policy.decision import CHECKS, OPEN, AccessDecision, Check, Do, Gate, Inputs, decide
+from tests.unit.builders import NOW, a_grant, an_access
+
+CLOSED = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="realm")
+BASIC = Gate(grants=False, reason=Reason.LICENSE_INSUFFICIENT, message="jwt", field_security=False, license="basic")
+NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
+Spec = dict[str, Any]
+DELETED: Spec = {"deleted_at": NOW}
+OBSERVED: Spec = {"mode": "Observe"}
+SUSPENDED: Spec = {"suspend": True}
+INVALID: Spec = {"grants": [a_grant("Upper")]}
+UNREADABLE: Spec = {"clusterCan": "?"}
+RESTRICTED: Spec = {"grants": [a_grant(where={"term": {"region": "eu"}})]}
+WITH_KEY: Spec = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders-key"}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A SearchAccess in its surroundings.
+
+    Args:
+        spec: keywords of the builder.
+        gate: of its cluster.
+        rejection: by Elasticsearch.
+        more: what is known of the SearchAccess beside its object.
+    """
+
+    spec: Spec
+    gate: Gate = OPEN
+    rejection: str = ""
+    more: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(replace(an_access(**self.spec), **dict(self.more)), self.gate, self.rejection)
+
+
+def case(*specs: Spec, gate: Gate = OPEN, rejection: str = "", **more: Any) -> Case:
+    together: Spec = {}
+    for spec in specs:
+        together |= spec
+    return Case(together, gate, rejection, tuple(more.items()))
+
+
+REFUSED: dict[str, Any] = {"admission": Admission.REFUSED}
+UNKNOWN: dict[str, Any] = {"admission": Admission.UNKNOWN}
+
+
+def nobody(state: State, message: str = "") -> dict[str, Any]:
+    return {"principals": (), "identity": Identity(state=state, message=message)}
+
+
+Row = tuple[Case, Do, Reason | None]
+DECISIONS: dict[str, Row] = {
+    "a healthy one is enforced": (case(), Do.ENFORCE, None),
+    "an observed one is held, and nothing is wrong": (case(OBSERVED), Do.HOLD, None),
+    "a suspended one is held": (case(SUSPENDED), Do.HOLD, Reason.SUSPENDED),
+    "an invalid one is held": (case(INVALID), Do.HOLD, Reason.INVALID_SPEC),
+    "one that Elasticsearch refused is held": (case(rejection="no such privilege"), Do.HOLD, Reason.REJECTED),
+    # the namespace
+    "one of a refused namespace is removed": (case(**REFUSED), Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED),
+    "an observed one of a refused namespace too": (case(OBSERVED, **REFUSED), Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED),
+    "one of a namespace whose labels are unknown is held": (case(**UNKNOWN), Do.HOLD, Reason.PENDING),
+    # the subject
+    "one of a workload that does not exist is held": (
+        case(**nobody(State.MISSING)), Do.HOLD, Reason.SERVICE_NOT_FOUND,
+    ),
+    "one of whom Google was not asked yet is held": (case(**nobody(State.RECALLED)), Do.HOLD, Reason.PENDING),
+    "one of whose account Google does not say is held": (
+        case(**nobody(State.UNKNOWN, "403")), Do.HOLD, Reason.IDENTITY_UNKNOWN,
+    ),
+    "one that names nobody is held": (case(principals=()), Do.HOLD, Reason.IDENTITY_UNKNOWN),
+    "a key belongs to nobody else": (case(WITH_KEY), Do.ENFORCE, None),
+    # the cluster
+    "a closed gate holds": (case(gate=CLOSED), Do.HOLD, Reason.REALM_MISMATCH),
+    "a closed gate holds no key": (case(WITH_KEY, gate=CLOSED), Do.ENFORCE, None),
+    "a basic licence holds": (case(gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
+    "restrictions need their licence": (
+        case(RESTRICTED, gate=NO_FIELD_SECURITY), Do.HOLD, Reason.LICENSE_INSUFFICIENT,
+    ),
+    "those of a key too": (case(RESTRICTED, WITH_KEY, gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
+    "without restrictions that licence is enough": (case(gate=NO_FIELD_SECURITY), Do.ENFORCE, None),
+    # the end
+    "Delete removes": (case(DELETED), Do.REMOVE, None),
+    "Orphan releases": (case(DELETED, {"deletionPolicy": "Orphan"}), Do.RELEASE, None),
+    "Disable disables": (case(DELETED, {"deletionPolicy": "Disable"}), Do.DISABLE, None),
+    "observed, then deleted: nothing changes": (case(DELETED, OBSERVED), Do.RELEASE, None),
+    "a key is always removed": (case(DELETED, WITH_KEY, {"deletionPolicy": "Orphan"}), Do.REMOVE, None),
+    "an observed key too": (case(DELETED, WITH_KEY, OBSERVED), Do.REMOVE, None),
+    "an unreadable spec still says that it is observed": (case(DELETED, OBSERVED, UNREADABLE), Do.RELEASE, None),
+    "an unreadable spec still says its deletion policy": (
+        case(DELETED, UNREADABLE, {"deletionPolicy": "Disable"}), Do.DISABLE, None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "do", "reason"), DECISIONS.values(), ids=DECISIONS)
+def test_decision(given: Case, do: Do, reason: Reason | None) -> None:
+    inputs = given.inputs
+    decision = decide(inputs.access, inputs.gate, inputs.rejection)
+    assert (decision.do, decision.reason) == (do, reason)
+
+
+ORDER: dict[str, tuple[Check, Check, Case]] = {
+    "a refused namespace takes the rights away whatever the deletionPolicy": (
+        policy.namespace_refused, policy.deletion, case(DELETED, {"deletionPolicy": "Orphan"}, **REFUSED),
+    ),
+    "a refused namespace takes the rights away whatever the spec": (
+        policy.namespace_refused, policy.invalid_spec, case(INVALID, **REFUSED),
+    ),
+    "suspending keeps nothing in a refused namespace": (
+        policy.namespace_refused, policy.suspension, case(SUSPENDED, **REFUSED),
+    ),
+    "a closed cluster revokes what is not allowed": (
+        policy.namespace_refused, policy.cluster_closed, case(gate=CLOSED, **REFUSED),
+    ),
+    "unknown labels do not stop deletion": (policy.deletion, policy.namespace_unknown, case(DELETED, **UNKNOWN)),
+    "an invalid spec does not stop deletion": (policy.deletion, policy.invalid_spec, case(DELETED, INVALID)),
+    "suspension does not stop deletion": (policy.deletion, policy.suspension, case(DELETED, SUSPENDED)),
+    "an unknown subject does not stop deletion": (
+        policy.deletion, policy.subject_unknown, case(DELETED, **nobody(State.MISSING)),
+    ),
+    "a licence does not stop deletion": (
+        policy.deletion, policy.licence, case(DELETED, RESTRICTED, gate=NO_FIELD_SECURITY),
+    ),
+    "a closed gate does not stop deletion": (policy.deletion, policy.cluster_closed, case(DELETED, gate=CLOSED)),
+    "a refusal does not stop deletion": (policy.deletion, policy.rejected, case(DELETED, rejection="refused")),
+    "what is not known to be allowed is not judged": (
+        policy.namespace_unknown, policy.invalid_spec, case(INVALID, **UNKNOWN),
+    ),
+    "an invalid spec is said although it is suspended": (
+        policy.invalid_spec, policy.suspension, case(INVALID, SUSPENDED),
+    ),
+    "of what is suspended nobody is looked for": (
+        policy.suspension, policy.subject_unknown, case(SUSPENDED, **nobody(State.MISSING)),
+    ),
+    "suspension is said although the gate is closed": (
+        policy.suspension, policy.cluster_closed, case(SUSPENDED, gate=CLOSED),
+    ),
+    "who is to have the rights is asked before what they need": (
+        policy.subject_unknown, policy.licence, case(RESTRICTED, gate=NO_FIELD_SECURITY, **nobody(State.MISSING)),
+    ),
+    "a licence is said before the gate": (policy.licence, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
+    "a closed gate is said before an old refusal": (
+        policy.cluster_closed, policy.rejected, case(gate=CLOSED, rejection="refused"),
+    ),
+    "a closed gate is said of an observed one": (
+        policy.cluster_closed, policy.observation, case(OBSERVED, gate=CLOSED),
+    ),
+    "a refusal is said of an observed one": (policy.rejected, policy.observation, case(OBSERVED, rejection="refused")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second", "both"), ORDER.values(), ids=ORDER)
+def test_where_two_checks_apply_the_first_decides(first: Check, second: Check, both: Case) -> None:
+    inputs = both.inputs
+    assert first(inputs) != second(inputs), "the order would not matter"
+    assert second(inputs) is not None
+    assert decide(inputs.access, inputs.gate, inputs.rejection) == first(inputs)
+
+
+def test_the_order_is_held_by_the_cases_above() -> None:
+    """Any two neighbours are told apart, so that none can be moved unnoticed."""
+    told_apart = {(first, second) for first, second, _ in ORDER.values()}
+    assert set(pairwise(CHECKS)) <= told_apart
+
+
+def test_no_check_is_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    for check in CHECKS:
+        monkeypatch.setattr(policy, "CHECKS", tuple(other for other in CHECKS if other is not check))
+        changed = [name for name, row in DECISIONS.items() if _outcome(row[0].inputs) != row[1:]]
+        assert changed, check.__name__
+
+
+def _outcome(inputs: Inputs) -> tuple[Do, Reason | None]:
+    decision = decide(inputs.access, inputs.gate, inputs.rejection)
+    return decision.do, decision.reason
+
+
+accesses = st.builds(
+    lambda specs, more: replace(an_access(**{name: value for spec in specs for name, value in spec.items()}), **more),
+    st.lists(st.sampled_from([DELETED, OBSERVED, SUSPENDED, INVALID, UNREADABLE, RESTRICTED, WITH_KEY])),
+    st.sampled_from([{}, REFUSED, UNKNOWN, nobody(State.MISSING), nobody(State.RECALLED)]),
+)
+
+
+@given(accesses, st.sampled_from([OPEN, CLOSED, BASIC, NO_FIELD_SECURITY]), st.sampled_from(["", "refused"]))
+def test_nothing_is_enforced_to_which_a_check_objects(access: Access, gate: Gate, rejection: str) -> None:
+    objections = [found for check in CHECKS if (found := check(Inputs(access, gate, rejection)))]
+    decision = decide(access, gate, rejection)
+    assert (decision == AccessDecision(Do.ENFORCE)) is (not objections)
+    assert decision.do is not Do.HOLD or not access.deleted_at, "deletion never waits"

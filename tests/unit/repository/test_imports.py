@@ -1,0 +1,94 @@
+"""A wrong import fails `make lint`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+LINT = Path(sys.executable).with_name("lint-imports")
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package, and the contracts beside it."""
+    folder = tmp_path_factory.mktemp("imports")
+    without_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "operator/src/searchaccess", folder / "searchaccess", ignore=without_caches)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def broken_contracts(folder: Path) -> list[str]:
+    run = subprocess.run(
+        [LINT, "--no-logo", "--no-cache"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Analyzed" in run.stdout, run.stdout + run.stderr
+    broken = [line.partition(" BROKEN")[0] for line in run.stdout.splitlines() if " BROKEN" in line]
+    assert run.returncode == bool(broken)
+    return broken
+
+
+CORE = "Wings of core import the model and what is below them"
+ENGINE = "Wings of the engine import what is below them"
+WINGS = "Wings of the engine do not know each other"
+CLIENTS = "The engine and the decorators know no client"
+WRONG: dict[str, tuple[str, str, list[str]]] = {
+    "the model imports a wing": ("core/model/actions.py", "searchaccess.core.policy.decision", [CORE]),
+    "a wing of core imports its neighbour": ("core/clusters/realm.py", "searchaccess.core.rights.diff", [CORE]),
+    "a wing of the engine imports another": (
+        "engine/rights/facts.py",
+        "searchaccess.engine.identities.lookup",
+        [ENGINE, WINGS],
+    ),
+    "a wing of the engine imports the loop": (
+        "engine/credentials/steps.py",
+        "searchaccess.engine.loop.check",
+        [ENGINE],
+    ),
+    "the inventory imports a wing, and so do all who import it": (
+        "engine/inventory/records.py",
+        "searchaccess.engine.rights.facts",
+        [ENGINE, WINGS],
+    ),
+    "an adapter imports another": (
+        "adapters/vault/secrets.py",
+        "searchaccess.adapters.kubernetes.secrets",
+        ["Adapters do not know each other"],
+    ),
+    "a decorator imports the engine": ("decorators/paced.py", "searchaccess.engine.backoff", ["Imports point inward"]),
+    "a decorator imports a client": ("decorators/paced.py", "aiohttp", [CLIENTS]),
+}
+
+
+def test_the_imports_are_right(copied: Path) -> None:
+    assert broken_contracts(copied) == []
+
+
+@pytest.mark.parametrize(("module", "imported", "broken"), WRONG.values(), ids=WRONG)
+def test_a_wrong_import_fails(copied: Path, module: str, imported: str, broken: list[str]) -> None:
+    file = copied / "searchaccess" / module
+    right = file.read_text()
+    file.write_text(f"import {imported}\n{right}")
+    try:
+        assert broken_contracts(copied) == broken
+    finally:
+        file.write_text(right)
+
+
+def test_a_wing_that_no_contract_names_fails(copied: Path) -> None:
+    wing = copied / "searchaccess/core/extra"
+    wing.mkdir()
+    try:
+        (wing / "__init__.py").touch()
+        assert broken_contracts(copied) == [CORE]
+    finally:
+        shutil.rmtree(wing)
