@@ -16,6 +16,7 @@ from kubernetes.aio.client import Configuration
 
 from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.api.constants import GROUP, VERSION
+from searchaccess.core.model.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
@@ -106,7 +107,7 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
     async def _access(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
         if event["type"] == "DELETED":
-            inventory.forget_access(raw["metadata"]["uid"])
+            inventory.forget_access(metadata_of(raw).uid)
         else:
             inventory.see_access(raw)
 
@@ -115,7 +116,8 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
         clusters.see(event)
         raw = event["object"]
         if event["type"] == "DELETED":
-            inventory.forget_cluster(raw["metadata"]["name"], raw["metadata"]["uid"])
+            meta = metadata_of(raw)
+            inventory.forget_cluster(meta.name, meta.uid)
         else:
             inventory.see_cluster(raw)
 

@@ -36,8 +36,8 @@ class AccessDecision:
 
     @property
     def reports(self) -> bool:
-        """Whether differences are looked for: not when suspended or when the spec cannot be applied."""
-        return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC}
+        """Whether differences are looked for: not when suspended or when the spec cannot be applied, or read."""
+        return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC, Reason.INTERNAL_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,8 @@ def decide(access: Access, gate: Gate, rejection: str = "") -> AccessDecision:  
         return AccessDecision(_at_deletion(access))
     if access.admission is Admission.UNKNOWN:
         return AccessDecision(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
+    if access.fault:
+        return AccessDecision(Do.HOLD, Reason.INTERNAL_ERROR, access.fault)
     if access.invalid:
         return AccessDecision(Do.HOLD, Reason.INVALID_SPEC, access.invalid)
     if access.suspend:

@@ -112,7 +112,8 @@ class Reconciler:
         everything = dirty.everything
         try:
             if cluster.spec is None:
-                self._state.failure = Failure(Reason.INVALID_SPEC, cluster.invalid)
+                reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
+                self._state.failure = Failure(reason, cluster.fault or cluster.invalid)
                 self._publish_failure(self._state.failure, dirty)
                 self._schedule.retry_in(DOUBT_AFTER)
             else:
