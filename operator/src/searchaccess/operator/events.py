@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
 
 from searchaccess.adapters.kubernetes.client import PAGE
+from searchaccess.adapters.kubernetes.reading import TolerantResponse
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.core.model.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
@@ -50,6 +52,16 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
         private_key_path=configuration.key_file,
         expiration=dt.datetime.now(dt.UTC) + lifetime,
     )
+
+
+def session_of(connection: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    """Give a connection as a session whose answers kopf can read, whatever is in them."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
+        headers=connection.as_http_headers(),
+        response_class=TolerantResponse,
+    )
+    return kopf.AiohttpSession(server=connection.server, aiohttp_session=session, expiration=connection.expiration)
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
@@ -143,12 +155,16 @@ async def watch(
     for beginnings in (accesses, clusters):
         asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
 
+    sessions: list[aiohttp.ClientSession] = []
+
     @kopf.on.login(registry=registry)
-    async def _login(**_: Any) -> kopf.ConnectionInfo:
+    async def _login(**_: Any) -> kopf.AiohttpSession:
         try:
-            return connection_info(await login.configuration(), login.lifetime)
+            made = session_of(connection_info(await login.configuration(), login.lifetime))
         except ExternalError as error:
             raise kopf.TemporaryError(error.message, delay=LOGIN_RETRY) from None
+        sessions[:] = [*(session for session in sessions if not session.closed), made.aiohttp_session]
+        return made
 
     ready = asyncio.Event()
     reclaiming = asyncio.create_task(_reclaim_signals(ready, stop))
@@ -163,6 +179,9 @@ async def watch(
         )
     finally:
         reclaiming.cancel()
+        # kopf closes those that it used.
+        for session in sessions:
+            await session.close()
 
 
 async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:

@@ -5,16 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
-from searchaccess.core.model.access import MESSAGE_LIMIT, validation_message
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of
+from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.policy.decision import Gate
 
 OLDEST: Final = (8, 15)
@@ -90,10 +88,9 @@ def _problems(spec: SearchClusterSpec) -> str:
 def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
     """Read a SearchCluster as Kubernetes gives it. Never raises for a bad spec."""
     outline = cluster_outline(raw)
-    try:
-        spec = SearchClusterSpec.model_validate(raw.get("spec") or {})
-    except ValidationError as error:
-        return replace(outline, invalid=validation_message(error))
+    spec, invalid = validated(SearchClusterSpec, raw.get("spec"))
+    if spec is None:
+        return replace(outline, invalid=invalid)
     invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)
     return replace(outline, spec=None if invalid else spec, invalid=invalid)
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
-from pydantic import ValidationError
-
 from searchaccess.api.constants import (
     ANNOTATION_ADOPT,
     ANNOTATION_RECONCILE,
@@ -36,15 +34,12 @@ from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody, canonic
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
+from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 
 LAYOUT: Final = 1
 """Version of the way in which rights are written down. A change makes every role pending, not drifted."""
-MESSAGE_LIMIT: Final = 500
-"""Characters of what is said about a spec that cannot be applied, which may quote it."""
-PART_LIMIT: Final = 80
-"""Characters of one name in the path to what is wrong: the name of an unknown field may have any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,23 +262,15 @@ def _reference_problem(project: str, location: str, name: str) -> str:
     return ""
 
 
-def validation_message(error: ValidationError) -> str:
-    """Say what is wrong with a spec first of all, without what was given, in a bounded length."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = ".".join(bounded_text(str(step), PART_LIMIT) for step in ("spec", *first["loc"]))
-    return bounded_text(f"{where}: {first['msg']}", MESSAGE_LIMIT)
-
-
 def access_from_object(raw: Mapping[str, Any]) -> Access:
     """Read a SearchAccess as Kubernetes gives it.
 
     Never raises for a bad spec: the result says in ``invalid`` what is wrong, so that it spoils nobody else.
     """
     outline = access_outline(raw)
-    try:
-        spec = SearchAccessSpec.model_validate(raw.get("spec") or {})
-    except ValidationError as error:
-        return replace(outline, invalid=validation_message(error))
+    spec, invalid = validated(SearchAccessSpec, raw.get("spec"))
+    if spec is None:
+        return replace(outline, invalid=invalid)
     invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)
     subject = outline.subject
     return replace(
