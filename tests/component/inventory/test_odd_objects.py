@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
+from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.metadata import REQUEST_LIMIT
+from searchaccess.engine.host import LIST_EVERY
+from searchaccess.engine.inventory import intake
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, begin, granted
 from tests.support.clocks import run_virtually
@@ -217,3 +221,58 @@ def test_a_list_that_has_something_without_a_name_goes_on() -> None:
         stage.check_rules()
 
     run_virtually(story())
+
+
+# Faults of our own
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["list", "watch"])
+def test_a_fault_of_ours_at_one_object_is_told_there_and_heals_by_itself(
+    monkeypatch: pytest.MonkeyPatch, *, listed: bool
+) -> None:
+    broken = {"odd"}
+    actual = access_from_object
+
+    def read(raw: Any) -> Any:
+        if raw["metadata"]["name"] in broken:
+            raise KeyError("something")
+        return actual(raw)
+
+    async def story(stage: Stage) -> None:
+        await begin(stage, access("orders", grant("orders-*")), access("odd", grant("odd-*"), principal=ODD))
+        monkeypatch.setattr(intake, "access_from_object", read)
+        before = stage.role(ODD)
+        if listed:
+            await stage.restart()
+        else:
+            stage.amend("odd", grants=[grant("else-*")])
+        await stage.quiet()
+        assert stage.ready("odd") == ("False", "InternalError")
+        assert "KeyError (intake)" in condition_in(stage.get("odd"), "Ready")["message"]
+        assert stage.role(ODD) == before, "it holds what it had"
+        await _others_are_served(stage, "later")
+        broken.clear()
+        await stage.sleep(LIST_EVERY + 5)
+        await stage.quiet()
+        assert stage.ready("odd") == IN_SYNC
+        assert granted(stage, ODD) == ({"odd-*"} if listed else {"else-*"})
+
+    play(story)
+
+
+def test_a_fault_of_ours_at_a_cluster_is_told_there_and_heals_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    actual = cluster_from_object
+
+    def read(raw: Any) -> Any:
+        raise KeyError(raw["metadata"]["name"])
+
+    async def story(stage: Stage) -> None:
+        monkeypatch.setattr(intake, "cluster_from_object", read)
+        await begin(stage, access("orders", grant("orders-*")))
+        assert stage.cluster_ready() == stage.ready("orders") == ("False", "InternalError")
+        monkeypatch.setattr(intake, "cluster_from_object", actual)
+        await stage.sleep(LIST_EVERY + 5)
+        await stage.quiet()
+        assert stage.cluster_ready() == stage.ready("orders") == IN_SYNC
+
+    play(story)
