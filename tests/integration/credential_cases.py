@@ -9,7 +9,7 @@ CREDENTIAL = {"store": "main", "name": "orders-elasticsearch"}
 
 _TOGETHER = "auth: ApiKey or Password and credential belong together: write both, or neither"
 _STORE = "write the name of one of the SearchCluster's secretStores, such as main"
-_SECRET = "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch"
+_SECRET = "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch; each part"
 _OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
 _ORPHAN = "nobody would rotate or revoke what stays"
 
@@ -30,7 +30,7 @@ def reject_credentials(cases: Cases) -> None:
     cases.access("a user that is left behind", left, _ORPHAN)
     for field, texts, says, most in (
         ("store", ("", "Main", "a_b", "-a", "a-", "a.b"), _STORE, 63),
-        ("name", ("", "Orders", "a_b", "-a", "a/b", "a-"), _SECRET, 253),
+        ("name", ("", "Orders", "a_b", "-a", "a/b", "a-", "a..b", "a.-b", "a-.b", ".a", "a."), _SECRET, 253),
     ):
         cases.access(f"a credential without a {field}", _with(**{field: None}), "Required value")
         cases.access(f"a credential with too long a {field}", _with(**{field: "a" * (most + 1)}), f"more than {most}")
@@ -108,6 +108,7 @@ def accept_credentials(cases: Cases) -> None:
     ) | {"deletionPolicy": "Disable", "mode": "Observe"})  # fmt: skip
     service = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "orders"}}
     cases.access("an API key that is rolled out", _with(rollout="NewRevision") | {"subject": service})
+    cases.access("an API key under a name with dots", _with(name="a.b-c.0"))
     cases.access("an API key that is replaced all the time", _with(rotateEvery="10m", overlap="10s"))
     stores = [{"name": f"store-{number}", "kubernetes": {}} for number in range(10)]
     cases.cluster("ten stores", {"secretStores": stores})

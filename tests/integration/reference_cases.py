@@ -35,6 +35,8 @@ def reject_certificates(cases: Cases, whose: str, wrap: Wrap) -> None:
 
         reject_reference(cases, f"certificates in a {place}{whose}", within, key=253)
     cases.cluster(f"a file name as ca{whose}", wrap({"inline": "/etc/ca.crt"}), "write certificates in PEM form")
+    placeholder = "-----BEGIN CERTIFICATE-----\nREPLACE WITH THE CERTIFICATE\n-----END CERTIFICATE-----\n"
+    cases.cluster(f"a placeholder as ca{whose}", wrap({"inline": placeholder}), "write certificates in PEM form")
     key = f"{CERTIFICATE}-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
     cases.cluster(f"a private key in ca{whose}", wrap({"inline": key}), "a private key does not belong here")
     big = {"inline": CERTIFICATE.ljust(65537, "\n")}

@@ -10,6 +10,7 @@ import yaml
 
 from tests.integration.test_once import process
 from tests.support.arena import Arena
+from tests.support.odd import queries
 from tests.support.operatorprocess import ROOT
 from tests.support.proxy import Seen
 from tests.support.world import CLUSTER, SYSTEM, access, account, grant
@@ -146,6 +147,13 @@ def test_manifests_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
     [field_] = changes[f"role/{instance}.{account('orders')}"]["fields"]
     assert field_["path"] == "indices[orders-*].privileges"
     assert set(field.listed()) == {"orders", "other"}
+
+    odd = access("odd", grant("odd-*", where=queries(40)))
+    (folder / "odd.yaml").write_text(yaml.safe_dump(odd))
+    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(folder))
+    assert code == 1
+    reasons = {item["name"]: item["reason"] for item in found["items"]}
+    assert (reasons["shop/odd"], reasons["shop/new"]) == ("InvalidSpec", "InSync")
 
     (folder / "more" / "bad.yml").write_text("a: [\nb: {{ .Values.x }}\n")
     command = process(field, "--once", "--observe", "-f", str(folder))

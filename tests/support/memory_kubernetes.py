@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from searchaccess.adapters.kubernetes.reading import cut_json
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.sources import Source
@@ -71,7 +72,8 @@ class MemoryKubernetes:
         if key in self.objects:
             raise Conflict(f"{key} already exists")
         self._made += 1
-        made: dict[str, Any] = copy.deepcopy(dict(raw))
+        # As the operator's client reads it.
+        made: dict[str, Any] = copy.deepcopy(cut_json(dict(raw)))
         made["metadata"] |= {"uid": f"uid-{self._made}", "generation": 1, "creationTimestamp": self._now()}
         self.objects[key] = made
         self._tell("ADDED", key)
@@ -88,6 +90,7 @@ class MemoryKubernetes:
         before = self.objects[key]
         after = copy.deepcopy(before)
         change(after)
+        cut_json(after)
         if after["spec"] != before["spec"]:
             after["metadata"]["generation"] += 1
         if after != before:

@@ -10,9 +10,10 @@ from elastic_transport.client_utils import parse_cloud_id
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.connection import Connection, build_connection, cloud_url, sources_of
 from searchaccess.core.clusters.sources import Incomplete, Source
+from tests.support.pem import CERTIFICATE, PLACEHOLDER
 from tests.unit.builders import a_search_cluster
 
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+PEM = CERTIFICATE.strip()
 AUDIENCE = "https://search.example.com"
 URL = "https://elasticsearch.example.com:9200"
 LOGIN = Source("Secret", "search", "operator")
@@ -151,7 +152,13 @@ INCOMPLETE: list[tuple[str, dict[str, Any], Read, str]] = [
         "something else in place of certificates",
         IN_A_SECRET,
         {LOGIN: USER, AUTHORITY: {"ca.crt": b"geheim"}},
-        "Secret search/authority: ca.crt has no certificate in PEM form",
+        "Secret search/authority: ca.crt holds no certificate that can be read",
+    ),
+    (
+        "a placeholder in place of certificates",
+        IN_A_SECRET,
+        {LOGIN: USER, AUTHORITY: {"ca.crt": PLACEHOLDER.encode()}},
+        "Secret search/authority: ca.crt holds no certificate that can be read",
     ),
     (
         "a realm with a client secret that the operator does not have",

@@ -71,6 +71,7 @@ DECISIONS: dict[str, Row] = {
     "an observed one is held, and nothing is wrong": (case(OBSERVED), Do.HOLD, None),
     "a suspended one is held": (case(SUSPENDED), Do.HOLD, Reason.SUSPENDED),
     "an invalid one is held": (case(INVALID), Do.HOLD, Reason.INVALID_SPEC),
+    "one that could not be read is held": (case(fault="KeyError"), Do.HOLD, Reason.INTERNAL_ERROR),
     "one that Elasticsearch refused is held": (case(rejection="no such privilege"), Do.HOLD, Reason.REJECTED),
     # the namespace
     "one of a refused namespace is removed": (case(**REFUSED), Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED),
@@ -143,6 +144,13 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "what is not known to be allowed is not judged": (
         policy.namespace_unknown, policy.invalid_spec, case(INVALID, **UNKNOWN),
     ),
+    "unknown labels come before what could not be read": (
+        policy.namespace_unknown, policy.unread, case(fault="KeyError", **UNKNOWN),
+    ),
+    "of what could not be read the spec is not judged": (
+        policy.unread, policy.invalid_spec, case(INVALID, fault="KeyError"),
+    ),
+    "a fault does not stop deletion": (policy.deletion, policy.unread, case(DELETED, fault="KeyError")),
     "an invalid spec is said although it is suspended": (
         policy.invalid_spec, policy.suspension, case(INVALID, SUSPENDED),
     ),

@@ -10,10 +10,10 @@ FINALIZER: Final = f"{GROUP}/revoke"
 """Keeps a deleted object until Elasticsearch confirmed that its rights are gone."""
 
 ANNOTATION_RECONCILE: Final = f"{GROUP}/reconcile-requested-at"
-"""Any new value asks for a pass now; echoed in ``status.lastHandledReconcileAt``."""
+"""Any new value asks for a pass now; echoed in ``status.lastHandledReconcileAt``, cut if it has over 128 characters."""
 
 ANNOTATION_ROTATE: Final = f"{GROUP}/rotate-requested-at"
-"""Any new value asks for another API key or password now; echoed in ``status.credential.rotationRequest``."""
+"""Any new value asks for another API key or password now; echoed in ``status.credential.rotationRequest``, cut too."""
 
 ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
 """Name of the foreign Elasticsearch object (role or role mapping) that may be taken over."""

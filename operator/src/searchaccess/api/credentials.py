@@ -11,8 +11,8 @@ from searchaccess.api.googlecloud import Location, ProjectId
 from searchaccess.api.vault import VaultStore
 
 STORE_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-SECRET_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 - of a name
-"""A name that Kubernetes takes. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+SECRET_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # noqa: S105 - of a name
+"""A name that Kubernetes takes: a DNS subdomain. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 
 
 class Auth(StrEnum):
@@ -74,12 +74,14 @@ class CredentialSpec(ApiModel):
             json_schema_extra=rules(
                 cel(
                     matches(SECRET_PATTERN),
-                    "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch",
+                    "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch; each part "
+                    "between dots begins and ends with a letter or digit",
                 )
             ),
         ),
     ]
-    """Name of the secret. One that is there already and is not this object's is never touched."""
+    """Name of the secret. One that is there already and is not this object's is never touched. Secret Manager takes no
+    dots in it."""
 
     format: PayloadFormat = PayloadFormat.JSON
     """What the secret holds. `Json`: an object with `id`, `api_key`, `encoded`, `url` and `expires`, or with

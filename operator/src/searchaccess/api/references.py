@@ -47,6 +47,9 @@ class ConfigMapKey(ApiModel):
     """Key in the ConfigMap."""
 
 
+CERTIFICATE_PATTERN = r"-----BEGIN CERTIFICATE-----\s+MI[E-L]"
+"""The mark, and the first bytes of every certificate: a DER sequence of 128 to 65,535 bytes."""
+
 _ONE_CA = "say where the certificates are: exactly one of inline, secretRef and configMapRef"
 
 
@@ -64,9 +67,7 @@ class Certificates(ApiModel):
         Field(
             max_length=65536,
             json_schema_extra=rules(
-                cel(
-                    "self.contains('-----BEGIN CERTIFICATE-----')", "write certificates in PEM form, as in a .crt file"
-                ),
+                cel(matches(CERTIFICATE_PATTERN), "write certificates in PEM form, as in a .crt file"),
                 cel(
                     "!self.contains('PRIVATE KEY-----')",
                     "a private key does not belong here: write the certificates alone, and replace this key",

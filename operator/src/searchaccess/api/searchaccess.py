@@ -244,8 +244,9 @@ class Grant(ApiModel):
         ),
     ] = None
     """Limits which documents can be read (document-level security), not what can be written: one Elasticsearch query,
-    such as `{term: {region: eu}}`; only documents that it matches are seen. Elasticsearch refuses partial updates by
-    such a reader. Needs a Platinum, Enterprise or trial licence."""
+    such as `{term: {region: eu}}`; only documents that it matches are seen. At most 30 queries within each other, and
+    32,766 bytes as JSON. Elasticsearch refuses partial updates by such a reader. Needs a Platinum, Enterprise or trial
+    licence."""
 
 
 _CREDENTIAL = "auth: ApiKey or Password and credential belong together: write both, or neither"

@@ -18,6 +18,7 @@ from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
 from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
+from searchaccess.core.model.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.metrics import LABELS, Metrics, families
 
 _COMMAND: Final = "make generate"
@@ -115,6 +116,8 @@ def actions_page() -> str:
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
+        f"- A `where` has at most {QUERY_DEPTH} queries within each other and {MOST_BYTES:,} bytes as JSON: "
+        "Elasticsearch takes no more. Another one is an `InvalidSpec`.",
         "- Two grants that both read overlapping indices add up: the wider one wins, also when they stand in two "
         "SearchAccesses of one service account. A grant that does not read widens nothing.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "

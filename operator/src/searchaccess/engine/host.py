@@ -11,6 +11,7 @@ import structlog
 from searchaccess.api.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.identity import State
+from searchaccess.core.model.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
@@ -212,7 +213,7 @@ class Host:
         while True:
             page = await self._context.kubernetes.list_page(plural, following)
             for raw in page.items:
-                present.add(raw["metadata"]["uid"])
+                present.add(metadata_of(raw).uid)
                 see(raw)
             following = page.following
             if not following:

@@ -181,7 +181,7 @@ async def wired(
     connecting = _insist(login.configuration, "the address of the API server", TransientError)
     client, tracing = KubernetesClient(await _before_stop(connecting, stop, within)), start_tracing()
     metrics = Metrics(tracing)
-    inventory, clock = Inventory(), SystemClock()
+    inventory, clock = Inventory(metrics), SystemClock()
     # A name of its own for each process: one that was started anew has nothing of what the one before had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None

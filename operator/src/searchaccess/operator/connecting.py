@@ -107,8 +107,8 @@ class Connections:
         try:
             guard = partial(self._guard, cluster) if self._guard else None
             opened: ElasticsearchPort = client(connection, token, guard, self._opaque_id)
-        except ValueError as error:
-            # ssl.SSLError is one; it does not show the content here.
+        except (ValueError, OSError) as error:
+            # ssl.SSLError is an OSError; neither shows the content here.
             raise LoginMissing(f"the certificates to trust cannot be used: {type(error).__name__}") from None
         return (
             MeasuredElasticsearch(opened, self._metrics.counting("elasticsearch", cluster)) if self._metrics else opened

@@ -11,11 +11,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
 
 from searchaccess.adapters.kubernetes.client import PAGE
+from searchaccess.adapters.kubernetes.reading import TolerantResponse
 from searchaccess.api.constants import GROUP, VERSION
+from searchaccess.core.model.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
@@ -49,6 +52,16 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
         private_key_path=configuration.key_file,
         expiration=dt.datetime.now(dt.UTC) + lifetime,
     )
+
+
+def session_of(connection: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    """Give a connection as a session whose answers kopf can read, whatever is in them."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
+        headers=connection.as_http_headers(),
+        response_class=TolerantResponse,
+    )
+    return kopf.AiohttpSession(server=connection.server, aiohttp_session=session, expiration=connection.expiration)
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
@@ -106,7 +119,7 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
     async def _access(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
         if event["type"] == "DELETED":
-            inventory.forget_access(raw["metadata"]["uid"])
+            inventory.forget_access(metadata_of(raw).uid)
         else:
             inventory.see_access(raw)
 
@@ -115,7 +128,8 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
         clusters.see(event)
         raw = event["object"]
         if event["type"] == "DELETED":
-            inventory.forget_cluster(raw["metadata"]["name"], raw["metadata"]["uid"])
+            meta = metadata_of(raw)
+            inventory.forget_cluster(meta.name, meta.uid)
         else:
             inventory.see_cluster(raw)
 
@@ -141,12 +155,16 @@ async def watch(
     for beginnings in (accesses, clusters):
         asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
 
+    sessions: list[aiohttp.ClientSession] = []
+
     @kopf.on.login(registry=registry)
-    async def _login(**_: Any) -> kopf.ConnectionInfo:
+    async def _login(**_: Any) -> kopf.AiohttpSession:
         try:
-            return connection_info(await login.configuration(), login.lifetime)
+            made = session_of(connection_info(await login.configuration(), login.lifetime))
         except ExternalError as error:
             raise kopf.TemporaryError(error.message, delay=LOGIN_RETRY) from None
+        sessions[:] = [*(session for session in sessions if not session.closed), made.aiohttp_session]
+        return made
 
     ready = asyncio.Event()
     reclaiming = asyncio.create_task(_reclaim_signals(ready, stop))
@@ -161,6 +179,9 @@ async def watch(
         )
     finally:
         reclaiming.cancel()
+        # kopf closes those that it used.
+        for session in sessions:
+            await session.close()
 
 
 async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:

@@ -1,5 +1,6 @@
 """Kubernetes as a run sees it that changes nothing: only read, and with manifests from files laid over it."""
 
+import re
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,12 +11,16 @@ import structlog
 import yaml
 
 from searchaccess.api.constants import API_VERSION, GROUP
+from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
 
 _KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
+_DEFAULT: Final = "default"
+_LONGEST_NAME: Final = 253
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
 
 log = structlog.get_logger(__name__)
@@ -37,7 +42,8 @@ def read_manifests(paths: Collection[Path]) -> list[dict[str, Any]]:
     found, others = [], 0
     for file in _files(paths):
         for raw in _documents(file):
-            if str(raw.get("apiVersion", "")).partition("/")[0] != GROUP:
+            version = raw.get("apiVersion")
+            if not isinstance(version, str) or version.partition("/")[0] != GROUP:
                 others += 1
                 continue
             found.append(_checked(file, raw))
@@ -54,16 +60,40 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as kubectl does, which makes JSON of it: a time is a text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_UNREADABLE: Final = (
+    OSError,
+    yaml.YAMLError,
+    # What PyYAML raises at explicit tags on other content, at numbers of thousands of digits, and at deep nesting.
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
 def _documents(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        documents = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Loader))
+    except RecursionError:
+        raise BadManifest(f"{file}: it is nested too deep to be read") from None
+    except _UNREADABLE as error:
         where = getattr(error, "problem_mark", None)
         at = f", line {where.line + 1}" if where else ""
         raise BadManifest(f"{file}{at}: it cannot be read as YAML ({type(error).__name__})") from None
     for document in documents:
         if isinstance(document, dict) and document.get("kind") == "List":
-            yield from (item for item in document.get("items") or [] if isinstance(item, dict))
+            items = document.get("items")
+            yield from (item for item in items or [] if isinstance(item, dict)) if isinstance(items, list) else ()
         elif isinstance(document, dict):
             yield document
         elif document is not None:
@@ -71,14 +101,24 @@ def _documents(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _checked(file: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """Check that an object can be told from others. What else is wrong with it is said of it alone."""
     kind, metadata = raw.get("kind"), raw.get("metadata")
-    if raw["apiVersion"] != API_VERSION or kind not in _KINDS:
-        raise BadManifest(f"{file}: {raw['apiVersion']} {kind} is not known")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise BadManifest(f"{file}: a {kind} has no name")
-    if not isinstance(raw.get("spec"), dict):
-        raise BadManifest(f"{file}: {kind} {metadata['name']} has no spec")
+    if raw["apiVersion"] != API_VERSION or not isinstance(kind, str) or kind not in _KINDS:
+        raise BadManifest(f"{file}: {_shown(raw['apiVersion'])} {_shown(kind)} is not known")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not _is_name(name):
+        raise BadManifest(f"{file}: a {kind} has no name that Kubernetes takes")
+    if not _is_name((metadata or {}).get("namespace") or _DEFAULT):
+        raise BadManifest(f"{file}: {kind} {name} has no namespace that Kubernetes takes")
     return raw
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and len(name) <= _LONGEST_NAME and bool(re.fullmatch(SECRET_PATTERN, name))
+
+
+def _shown(text: Any) -> str:
+    return bounded_text(text, REQUEST_LIMIT) if isinstance(text, str) else "something"
 
 
 Key = tuple[Plural, str, str]
@@ -86,7 +126,7 @@ Key = tuple[Plural, str, str]
 
 def _key(raw: Mapping[str, Any]) -> Key:
     plural, metadata = _KINDS[raw["kind"]], raw["metadata"]
-    namespace = "" if plural is Plural.CLUSTERS else str(metadata.get("namespace") or "default")
+    namespace = "" if plural is Plural.CLUSTERS else str(metadata.get("namespace") or _DEFAULT)
     return plural, namespace, metadata["name"]
 
 
@@ -122,7 +162,8 @@ class ObservedKubernetes:
         there = self._there[plural] = self._there[plural] if following else set()
         items = []
         for raw in page.items:
-            key = plural, raw["metadata"].get("namespace", ""), raw["metadata"]["name"]
+            meta = metadata_of(raw)
+            key = plural, meta.namespace, meta.name
             there.add(key)
             items.append(_merged(raw, self._manifests[key]) if key in self._manifests else raw)
         if not page.following:
@@ -149,13 +190,20 @@ def observed(real: KubernetesPort, manifests: Iterable[dict[str, Any]]) -> Kuber
 def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Give an object as it would be with a manifest applied."""
     metadata = there["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), **(given["metadata"].get("annotations") or {})}
-    generation = metadata.get("generation", 1) + (given["spec"] != there.get("spec"))
+    annotations = {**part(metadata, "annotations"), **part(given["metadata"], "annotations")}
+    generation = metadata_of(there).generation + _differ(given.get("spec"), there.get("spec"))
     return {
         **there,
-        "spec": given["spec"],
+        "spec": given.get("spec"),
         "metadata": {**metadata, "annotations": annotations, "generation": generation},
     }
+
+
+def _differ(one: Any, other: Any) -> bool:
+    try:
+        return bool(one != other)
+    except RecursionError:
+        return True
 
 
 def _born(key: Key, raw: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from yaml import YAMLError
 
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
+from searchaccess.adapters.kubernetes.reading import read_json
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.status.events import Note
@@ -102,7 +103,7 @@ class KubernetesClient:
             if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP success
                 text = (response.data or b"").decode(errors="replace")
                 raise ApiException(status=response.status, reason=response.reason, body=text)
-            answer = await response.response.json(content_type=None)
+            answer = await response.response.json(content_type=None, loads=read_json)
         if not isinstance(answer, dict):
             raise Unexpected("the API server's answer is no object")
         return answer

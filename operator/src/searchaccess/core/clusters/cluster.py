@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
-
-from pydantic import ValidationError
 
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain
+from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
+from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of
+from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.policy.decision import Gate
 
 OLDEST: Final = (8, 15)
@@ -36,13 +37,15 @@ class Cluster:
     resource_version: str
     created_at: str
     spec: SearchClusterSpec | None
-    """None: it cannot be read, see ``invalid``."""
+    """None: it cannot be read, see ``invalid`` and ``fault``."""
     invalid: str
     deleted_at: str
     finalizers: tuple[str, ...]
     adopt: str
     accept_uuid: str
     reconcile_requested: str
+    fault: str = ""
+    """Which unexpected error the operator met when it read this version; empty: none."""
 
     @property
     def has_finalizer(self) -> bool:
@@ -77,34 +80,43 @@ def _problems(spec: SearchClusterSpec) -> str:
     # In the rules of a role mapping * and / have a meaning: any realm would do.
     if not re.fullmatch(r"[A-Za-z0-9_-]+", spec.identity.jwt_realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
+    if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
+        return f"spec.ca.inline {NO_CERTIFICATE}"
     return ""
 
 
 def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
     """Read a SearchCluster as Kubernetes gives it. Never raises for a bad spec."""
-    meta = raw["metadata"]
-    annotations = meta.get("annotations") or {}
-    spec, invalid = None, ""
-    try:
-        spec = SearchClusterSpec.model_validate(raw.get("spec") or {})
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        invalid = f"{'.'.join(str(part) for part in ('spec', *first['loc']))}: {first['msg']}"
-    if spec and (invalid := _problems(spec)):
-        spec = None
+    outline = cluster_outline(raw)
+    spec, invalid = validated(SearchClusterSpec, raw.get("spec"))
+    if spec is None:
+        return replace(outline, invalid=invalid)
+    invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)
+    return replace(outline, spec=None if invalid else spec, invalid=invalid)
+
+
+def cluster_outline(raw: Any, fault: str = "") -> Cluster:
+    """Read of a SearchCluster what can be read whatever its spec is. Never raises.
+
+    Args:
+        raw: the object, as Kubernetes gives it.
+        fault: which unexpected error was met when it was read.
+    """
+    meta = metadata_of(raw)
     return Cluster(
-        uid=meta["uid"],
-        name=meta["name"],
-        generation=int(meta.get("generation", 0)),
-        resource_version=str(meta.get("resourceVersion", "")),
-        created_at=str(meta.get("creationTimestamp", "")),
-        spec=spec,
-        invalid=invalid,
-        deleted_at=str(meta.get("deletionTimestamp") or ""),
-        finalizers=tuple(meta.get("finalizers") or ()),
-        adopt=str(annotations.get(ANNOTATION_ADOPT, "")),
-        accept_uuid=str(annotations.get(ANNOTATION_ACCEPT_UUID, "")),
-        reconcile_requested=str(annotations.get(ANNOTATION_RECONCILE, "")),
+        uid=meta.uid,
+        name=meta.name,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        created_at=meta.created_at,
+        spec=None,
+        invalid="",
+        deleted_at=meta.deleted_at,
+        finalizers=meta.finalizers,
+        adopt=meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT),
+        accept_uuid=meta.annotation(ANNOTATION_ACCEPT_UUID),
+        reconcile_requested=meta.annotation(ANNOTATION_RECONCILE),
+        fault=fault,
     )
 
 

@@ -1,5 +1,6 @@
 """What is kept in Secrets and ConfigMaps, and how it is read: shared by all that the operator connects to."""
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,12 @@ from typing import Final, Literal, TypeAlias
 
 from searchaccess.api.references import Certificates, SecretReference
 
-_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
+NO_CERTIFICATE: Final = "holds no certificate that can be read: write it in PEM form, as in a .crt file"
+_CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+_MARK: Final = "-----BEGIN CERTIFICATE-----"
+_SEQUENCE: Final = 0x30
+_LONG: Final = 0x80
+"""From here on the first byte of a DER length says how many bytes of length follow."""
 
 
 class Incomplete(ValueError):
@@ -80,6 +86,37 @@ def certificates_of(place: tuple[Source, str], read: Contents) -> str:
         Incomplete: there are none.
     """
     text = text_of(*place, read)
-    if _CERTIFICATE not in text:
-        raise Incomplete(f"{place[0]}: {place[1]} has no certificate in PEM form")
+    if not holds_certificates(text):
+        raise Incomplete(f"{place[0]}: {place[1]} {NO_CERTIFICATE}")
     return text
+
+
+def holds_certificates(text: str) -> bool:
+    """Say whether a text has certificates in PEM form, and each looks like one.
+
+    That is a DER sequence of the length that it says, which begins with another one (RFC 5280, section 4.1). What else
+    can be wrong shows when it is used.
+    """
+    bodies = _CERTIFICATE.findall(text)
+    return bool(bodies) and len(bodies) == text.count(_MARK) and all(map(_is_certificate, bodies))
+
+
+def _is_certificate(body: str) -> bool:
+    try:
+        der = base64.b64decode("".join(body.split()), validate=True)
+    except ValueError:
+        return False
+    outer = _sequence(der)
+    return outer is not None and _sequence(outer, whole=False) is not None
+
+
+def _sequence(der: bytes, *, whole: bool = True) -> bytes | None:
+    """Give what is in a DER sequence; None: it is none, or has another length than it says."""
+    if len(der) < 2 or der[0] != _SEQUENCE:  # noqa: PLR2004 - tag and length
+        return None
+    size, start = der[1], 2
+    if size >= _LONG:
+        start += size - _LONG
+        size = int.from_bytes(der[2:start], "big")
+    content = der[start : start + size]
+    return content if len(content) == size and (not whole or len(der) == start + size) else None

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.sources import (
+    NO_CERTIFICATE,
     Contents,
+    Incomplete,
     Source,
     certificates_of,
     certificates_place,
     header_text_of,
+    holds_certificates,
     secret_source,
 )
 
@@ -41,6 +44,8 @@ def build_access(store: VaultStore, read: Contents) -> VaultAccess:
     """
     place, source = certificates_place(store.ca), secret_source(store.auth.token_secret_ref)
     inline = (store.ca.inline if store.ca else None) or ""
+    if inline and not holds_certificates(inline):
+        raise Incomplete(f"ca.inline {NO_CERTIFICATE}")
     return VaultAccess(
         ca=certificates_of(place, read) if place else inline,
         token=header_text_of(source, "token", read) if source else "",

@@ -3,11 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from enum import StrEnum
+from typing import Any, Final, TypeAlias, TypeVar
 
-from pydantic import ValidationError
-
-from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
+from searchaccess.api.constants import (
+    ANNOTATION_ADOPT,
+    ANNOTATION_RECONCILE,
+    ANNOTATION_ROTATE,
+    CLUSTER_NAME_LIMIT,
+    FINALIZER,
+)
 from searchaccess.api.credentials import (
     SECRET_PATTERN,
     STORE_PATTERN,
@@ -27,7 +32,10 @@ from searchaccess.core.model.actions import letters_of, privileges_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody, canonical_json, canonical_query, digest
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
+from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 
 LAYOUT: Final = 1
@@ -58,6 +66,7 @@ class Share:
 
 Subject: TypeAlias = Workload | str
 """A workload, or the e-mail address of a service account."""
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _WORKLOADS: Final = {
     "cloudRunService": WorkloadKind.SERVICE,
@@ -101,6 +110,8 @@ class Access:
     rotate_requested: str = ""
     admission: Admission = Admission.ALLOWED
     """Whether its SearchCluster takes SearchAccesses of its namespace."""
+    fault: str = ""
+    """Which unexpected error the operator met when it read this version: it holds what it has; empty: none."""
 
     @property
     def principal(self) -> str:
@@ -216,6 +227,8 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
+        if problem := where_problem(grant.where):
+            return f"spec.grants[{position}].where: {problem}"
     return ""
 
 
@@ -225,7 +238,7 @@ def _credential_problem(spec: SearchAccessSpec) -> str:
         return ""
     for field, text, pattern in (("store", credential.store, STORE_PATTERN), ("name", credential.name, SECRET_PATTERN)):
         if not re.fullmatch(pattern, text):
-            return f"spec.credential.{field}: {text!r} is not a name"
+            return f"spec.credential.{field}: {text!r} is no name of a {'store' if field == 'store' else 'secret'}"
     return ""
 
 
@@ -235,16 +248,18 @@ def _subject_problem(spec: SearchAccessSpec) -> str:
         right = is_service_account(subject.service_account)
         return "" if right else "spec.subject.serviceAccount: not the e-mail address of a Google service account"
     reference = subject.cloud_run_service or subject.cloud_run_job or subject.cloud_run_worker_pool
-    for field, pattern in (("project", PROJECT_PATTERN), ("location", LOCATION_PATTERN), ("name", WORKLOAD_PATTERN)):
-        if not re.fullmatch(pattern, getattr(reference, field)):
+    return _reference_problem(reference.project, reference.location, reference.name) if reference else ""
+
+
+def _reference_problem(project: str, location: str, name: str) -> str:
+    for field, text, pattern in (
+        ("project", project, PROJECT_PATTERN),
+        ("location", location, LOCATION_PATTERN),
+        ("name", name, WORKLOAD_PATTERN),
+    ):
+        if not re.fullmatch(pattern, text):
             return f"spec.subject: {field}: not the {field} of a Cloud Run workload"
     return ""
-
-
-def _validation_message(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in ("spec", *first["loc"]))
-    return f"{where}: {first['msg']}"
 
 
 def access_from_object(raw: Mapping[str, Any]) -> Access:
@@ -252,48 +267,66 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
 
     Never raises for a bad spec: the result says in ``invalid`` what is wrong, so that it spoils nobody else.
     """
-    meta = raw["metadata"]
-    annotations = meta.get("annotations") or {}
-    given = raw.get("spec") or {}
-    known = given if isinstance(given, Mapping) else {}
-    spec: SearchAccessSpec | None = None
-    try:
-        spec = SearchAccessSpec.model_validate(given)
-        invalid = _problems(spec)
-    except ValidationError as error:
-        invalid = _validation_message(error)
-    subject = _subject(known)
-    auth = spec.auth if spec else _auth(known)
-    return Access(
-        uid=meta["uid"],
-        namespace=meta["namespace"],
-        name=meta["name"],
-        generation=int(meta.get("generation", 0)),
-        resource_version=str(meta.get("resourceVersion", "")),
-        cluster=spec.cluster if spec else str(known.get("cluster", "")),
-        subject=subject,
-        principals=(subject,) if isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN else (),
-        share=build_share(spec) if spec and not invalid else Share(),
-        summary=summary_of(spec) if spec else "",
-        mode=spec.mode if spec else _mode(known),
-        suspend=spec.suspend if spec else known.get("suspend") is True,
-        deletion_policy=spec.deletion_policy if spec else _policy(known),
-        deleted_at=str(meta.get("deletionTimestamp") or ""),
-        finalizers=tuple(meta.get("finalizers") or ()),
-        adopt=str(annotations.get(ANNOTATION_ADOPT, "")),
-        reconcile_requested=str(annotations.get(ANNOTATION_RECONCILE, "")),
+    outline = access_outline(raw)
+    spec, invalid = validated(SearchAccessSpec, raw.get("spec"))
+    if spec is None:
+        return replace(outline, invalid=invalid)
+    invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)
+    subject = outline.subject
+    return replace(
+        outline,
+        cluster=spec.cluster,
+        principals=(subject,) if isinstance(subject, str) and spec.auth is Auth.IDENTITY_TOKEN else (),
+        share=Share() if invalid else build_share(spec),
+        summary=summary_of(spec),
+        mode=spec.mode,
+        suspend=spec.suspend,
+        deletion_policy=spec.deletion_policy,
         invalid=invalid,
-        auth=auth,
-        credential=spec.credential if spec else None,
-        rotate_requested=str(annotations.get(ANNOTATION_ROTATE, "")),
+        auth=spec.auth,
+        credential=spec.credential,
     )
 
 
-def _auth(given: Mapping[str, Any]) -> Auth:
-    try:
-        return Auth(given.get("auth", Auth.IDENTITY_TOKEN))
-    except ValueError:
-        return Auth.IDENTITY_TOKEN
+def access_outline(raw: Any, fault: str = "") -> Access:
+    """Read of a SearchAccess what can be read whatever its spec is: who has rights by it, and how they are kept.
+
+    Never raises: nothing of it is walked, and what has another form than it should counts as absent.
+
+    Args:
+        raw: the object, as Kubernetes gives it.
+        fault: which unexpected error was met when it was read.
+    """
+    meta, given = metadata_of(raw), part(raw, "spec")
+    subject, auth = _subject(given), _choice(Auth, given, "auth", Auth.IDENTITY_TOKEN)
+    return Access(
+        uid=meta.uid,
+        namespace=meta.namespace,
+        name=meta.name,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        cluster=text_in(given, "cluster", CLUSTER_NAME_LIMIT),
+        subject=subject,
+        principals=(subject,) if isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN else (),
+        share=Share(),
+        summary="",
+        mode=_choice(Mode, given, "mode", Mode.ENFORCE),
+        suspend=given.get("suspend") is True,
+        deletion_policy=_choice(DeletionPolicy, given, "deletionPolicy", DeletionPolicy.DELETE),
+        deleted_at=meta.deleted_at,
+        finalizers=meta.finalizers,
+        adopt=meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT),
+        reconcile_requested=meta.annotation(ANNOTATION_RECONCILE),
+        invalid="",
+        auth=auth,
+        rotate_requested=meta.annotation(ANNOTATION_ROTATE),
+        fault=fault,
+    )
+
+
+def _choice(kind: type[Choice], given: Mapping[str, Any], key: str, default: Choice) -> Choice:
+    found = given.get(key)
+    return kind(found) if isinstance(found, str) and found in kind.__members__.values() else default
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:
@@ -304,25 +337,13 @@ def _subject(given: Mapping[str, Any]) -> Subject | None:
     for field, kind in _WORKLOADS.items():
         reference = subject.get(field)
         if isinstance(reference, Mapping):
-            parts = [reference.get(part) for part in ("project", "location", "name")]
-            if all(isinstance(part, str) and part for part in parts):
-                project, location, name = (str(part) for part in parts)
-                return Workload(Place(project, location, kind), name)
-    account = subject.get("serviceAccount")
-    return account if isinstance(account, str) and is_service_account(account) else None
+            project, location, name = (text_in(reference, key) for key in ("project", "location", "name"))
+            wrong = _reference_problem(project, location, name)
+            return None if wrong else Workload(Place(project, location, kind), name)
+    account = text_in(subject, "serviceAccount")
+    return account if is_service_account(account) else None
 
 
 def subject_summary(subject: Subject | None) -> str:
     """Give a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
     return f"{_SHOWN[subject.place.kind]}/{subject.name}" if isinstance(subject, Workload) else subject or ""
-
-
-def _mode(given: Mapping[str, Any]) -> Mode:
-    return Mode.OBSERVE if given.get("mode") == Mode.OBSERVE else Mode.ENFORCE
-
-
-def _policy(given: Mapping[str, Any]) -> DeletionPolicy:
-    try:
-        return DeletionPolicy(given.get("deletionPolicy", DeletionPolicy.DELETE))
-    except ValueError:
-        return DeletionPolicy.DELETE

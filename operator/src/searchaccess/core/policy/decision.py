@@ -47,8 +47,8 @@ class AccessDecision:
 
     @property
     def reports(self) -> bool:
-        """Whether differences are looked for: not when suspended or when the spec cannot be applied."""
-        return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC}
+        """Whether differences are looked for: not when suspended or when the spec cannot be applied, or read."""
+        return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC, Reason.INTERNAL_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,12 @@ def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, Reason.PENDING, f"the labels of the namespace {access.namespace} are not known")
 
 
+def unread(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights of a SearchAccess at which the operator met a fault of its own."""
+    fault = inputs.access.fault
+    return AccessDecision(Do.HOLD, Reason.INTERNAL_ERROR, fault) if fault else None
+
+
 def invalid_spec(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights while the spec cannot be applied."""
     invalid = inputs.access.invalid
@@ -178,8 +184,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     # What ends rights: no fault of the SearchAccess itself keeps them.
     namespace_refused,
     deletion,
-    # What the SearchAccess says cannot be relied on before these; a fault in reading it belongs here.
+    # What the SearchAccess says cannot be relied on before these.
     namespace_unknown,
+    unread,
     invalid_spec,
     suspension,
     # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.

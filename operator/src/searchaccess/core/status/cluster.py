@@ -22,6 +22,7 @@ _NOT_ABOUT_REACHING = frozenset({
     Reason.PERMISSION_DENIED,
     Reason.THROTTLED,
     Reason.INVALID_SPEC,
+    Reason.INTERNAL_ERROR,
     Reason.IDENTITY_UNKNOWN,
 })  # fmt: skip
 

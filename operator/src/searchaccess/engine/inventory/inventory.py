@@ -5,24 +5,36 @@ do about it.
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.clusters.cluster import cluster_from_object
-from searchaccess.core.model.access import Access, Subject, access_from_object, identified
+from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.metadata import NAME_LIMIT, Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
-from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty, status_json_of
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.inventory.index import Index
+from searchaccess.engine.inventory.intake import (
+    PLACE,
+    faulty_access,
+    faulty_cluster,
+    read_access,
+    read_cluster,
+    read_status,
+)
+from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty
 from searchaccess.engine.inventory.subjects import Subjects
+from searchaccess.ports.meter import Meter
 
-
-def _version(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+log = structlog.get_logger(__name__)
 
 
 def _news(access: Access) -> tuple[object, ...]:
@@ -33,19 +45,28 @@ def _news(access: Access) -> tuple[object, ...]:
         access.adopt,
         access.reconcile_requested,
         access.rotate_requested,
+        access.fault,
     )
 
 
-class Inventory:
-    """All SearchAccesses and SearchClusters."""
+def _is_old(meta: Metadata, known: Access | Cluster) -> bool:
+    """Say whether an object says nothing new. The version at which a fault was met is tried again."""
+    seen, before = version_of(meta.resource_version), version_of(known.resource_version)
+    return seen < before or (seen == before and not known.fault)
 
-    def __init__(self) -> None:
+
+class Inventory:
+    """All SearchAccesses and SearchClusters.
+
+    Args:
+        meter: counts objects that cannot be taken in.
+    """
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter or Meter()
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
-        self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self._keyed: dict[str, set[str]] = defaultdict(set)
-        """By cluster, the uids of SearchAccesses whose rights are those of API keys."""
-        self._counts: Counter[str] = Counter()
+        self._index = Index()
         self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
@@ -77,16 +98,16 @@ class Inventory:
 
     def principals(self, cluster: str) -> list[str]:
         """Give all principals that SearchAccesses of a cluster name."""
-        return [principal for principal, uids in self._by_principal[cluster].items() if uids]
+        return self._index.principals(cluster)
 
     def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
         """Give the SearchAccesses of a principal on a cluster."""
-        return [self.accesses[uid] for uid in self._by_principal[cluster].get(principal, ())]
+        return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal)]
 
     def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
         """Give all SearchAccesses of a cluster."""
-        for principal, uids in list(self._by_principal[cluster].items()):
-            for uid in list(uids):
+        for principal in self._index.principals(cluster):
+            for uid in list(self._index.of_principal(cluster, principal)):
                 # One with several principals is given with its first.
                 if uid in self.accesses and self.accesses[uid].access.principal == principal:
                     yield self.accesses[uid]
@@ -94,11 +115,11 @@ class Inventory:
 
     def keyed(self, cluster: str) -> list[AccessRecord]:
         """Give the SearchAccesses of a cluster whose rights are those of API keys."""
-        return [self.accesses[uid] for uid in self._keyed[cluster] if uid in self.accesses]
+        return [self.accesses[uid] for uid in self._index.keyed(cluster) if uid in self.accesses]
 
     def count(self, cluster: str) -> int:
         """Say how many SearchAccesses a cluster has."""
-        return self._counts[cluster]
+        return self._index.count(cluster)
 
     def claim(self, cluster: str) -> PrincipalClaim:
         """Say by which claim of their tokens a cluster knows callers."""
@@ -197,42 +218,68 @@ class Inventory:
         It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
         it since: what such an event says of it is old, or our own.
         """
-        meta = raw["metadata"]
-        known = self.accesses.get(meta["uid"])
+        meta = metadata_of(raw)
+        known = self.accesses.get(meta.uid)
         if known is None:
             return True
-        access, version = known.access, _version(str(meta.get("resourceVersion", "")))
-        if version <= _version(access.resource_version):
+        access, version = known.access, version_of(meta.resource_version)
+        if version <= version_of(access.resource_version):
             return False
-        annotations = meta.get("annotations") or {}
         return (
             not (access.uid in self.writing or version <= self._written.get(access.uid, 0))
-            or meta.get("generation") != access.generation
-            or bool(meta.get("deletionTimestamp")) != bool(access.deleted_at)
-            or tuple(meta.get("finalizers") or ()) != access.finalizers
-            or annotations.get(ANNOTATION_ADOPT, "") != access.adopt
-            or annotations.get(ANNOTATION_RECONCILE, "") != access.reconcile_requested
-            or annotations.get(ANNOTATION_ROTATE, "") != access.rotate_requested
+            or meta.generation != access.generation
+            or bool(meta.deleted_at) != bool(access.deleted_at)
+            or meta.finalizers != access.finalizers
+            or meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT) != access.adopt
+            or meta.annotation(ANNOTATION_RECONCILE) != access.reconcile_requested
+            or meta.annotation(ANNOTATION_ROTATE) != access.rotate_requested
         )
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
-        """Take in a SearchAccess from an event or a list; an older version than the known one is ignored."""
-        uid = raw["metadata"]["uid"]
-        if uid in self._gone:
+        """Take in a SearchAccess from an event or a list; an older version than the known one is ignored.
+
+        Never raises: one that cannot be read is held as it is, says so, and is tried again with the next list.
+        """
+        meta = metadata_of(raw)
+        known = self.accesses.get(meta.uid)
+        if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        known = self.accesses.get(uid)
-        seen_version = str(raw["metadata"].get("resourceVersion", ""))
-        if known and _version(seen_version) <= _version(known.access.resource_version):
+        if known and _is_old(meta, known.access):
             return
-        access = access_from_object(raw)
-        status_json = status_json_of(raw)
-        if known and self._older_than_ours(uid, seen_version):
+        access = read_access(raw, known.access if known else None, self._meter)
+        try:
+            self._take_access(access, read_status(raw))
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
+
+    def _has_names(self, meta: Metadata, *names: str) -> bool:
+        """Say whether an object can be told from others, so that it can be kept and answered at all."""
+        if meta.uid and meta.name and all(names):
+            return True
+        log.warning("an object without uid or name is left out", name=meta.name, namespace=meta.namespace)
+        self._meter.faulted("", PLACE)
+        return False
+
+    def _replace_faulty(self, access: Access) -> None:
+        known = self.accesses.get(access.uid)
+        if known is None:
+            # Where it has rights is not known, so wherever it has some they stay.
+            access = replace(access, principals=())
+            self.accesses[access.uid] = AccessRecord(access, "")
+            self._index.add(access)
+        else:
+            self._replace(known, access)
+        self._mark_access(access)
+
+    def _take_access(self, access: Access, status_json: str) -> None:
+        uid, known = access.uid, self.accesses.get(access.uid)
+        if known and self._older_than_ours(uid, access.resource_version):
             access = replace(access, finalizers=known.access.finalizers)
             status_json = known.status_json
         access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
         if known is None:
             self.accesses[uid] = AccessRecord(access, status_json)
-            self._index(access)
+            self._index.add(access)
             self._mark_access(access)
             return
         before = known.access
@@ -250,8 +297,8 @@ class Inventory:
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
         if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
-            self._unindex(before)
-            self._index(access)
+            self._index.remove(before)
+            self._index.add(access)
             self._mark_access(before)
             self._mark_access(access)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
@@ -276,15 +323,20 @@ class Inventory:
     def _reidentify(self, cluster: str) -> None:
         """Work out everybody's principals anew: the cluster knows callers by another claim."""
         for record in list(self.of_cluster(cluster)):
-            self._replace(record, self.subjects.see(record.access, self.claim(cluster), record.status_json))
+            try:
+                access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
+            except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+                access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
+                self._mark_access(access)
+            self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
         """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
         if uid not in self._gone:
-            self._written[uid] = max(_version(version), self._written.get(uid, 0))
+            self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
     def _older_than_ours(self, uid: str, version: str) -> bool:
-        return uid in self.writing or _version(version) < self._written.get(uid, 0)
+        return uid in self.writing or version_of(version) < self._written.get(uid, 0)
 
     def forget_access(self, uid: str) -> None:
         """Take in that a SearchAccess is gone."""
@@ -292,21 +344,32 @@ class Inventory:
         self._written.pop(uid, None)
         known = self.accesses.pop(uid, None)
         if known:
-            self._unindex(known.access)
+            self._index.remove(known.access)
             self.subjects.forget(uid)
             if not known.confirmed:
                 self._mark_access(known.access)
 
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
-        """Take in a SearchCluster from an event or a list."""
-        cluster = cluster_from_object(raw)
-        if cluster.uid in self._gone_clusters:
+        """Take in a SearchCluster from an event or a list.
+
+        Never raises: one that cannot be read says so, and is tried again with the next list.
+        """
+        meta = metadata_of(raw)
+        known = self.clusters.get(meta.name)
+        if not self._has_names(meta) or meta.uid in self._gone_clusters:
             return
-        known = self.clusters.get(cluster.name)
         # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
-        if known and _version(cluster.resource_version) <= _version(known.cluster.resource_version):
+        if known and _is_old(meta, known.cluster):
             return
-        status_json = status_json_of(raw)
+        try:
+            self._take_cluster(read_cluster(raw, self._meter), read_status(raw))
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            self.clusters[meta.name] = ClusterRecord(faulty_cluster(raw, self._meter, error), "")
+            self.changed.set()
+            self.mark_cluster(meta.name, everything=True)
+
+    def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
+        known = self.clusters.get(cluster.name)
         if known and self._older_than_ours(cluster.uid, cluster.resource_version):
             cluster = replace(cluster, finalizers=known.cluster.finalizers)
             status_json = known.status_json
@@ -358,22 +421,3 @@ class Inventory:
             if uid not in present:
                 self.forget_cluster(name, uid)
         self._gone_clusters &= present
-
-    def _index(self, access: Access) -> None:
-        self._counts[access.cluster] += 1
-        if access.has_credential:
-            self._keyed[access.cluster].add(access.uid)
-            return
-        for principal in access.principals or ("",):
-            self._by_principal[access.cluster][principal].add(access.uid)
-
-    def _unindex(self, access: Access) -> None:
-        self._counts[access.cluster] -= 1
-        if access.has_credential:
-            self._keyed[access.cluster].discard(access.uid)
-            return
-        for principal in access.principals or ("",):
-            uids = self._by_principal[access.cluster][principal]
-            uids.discard(access.uid)
-            if not uids:
-                del self._by_principal[access.cluster][principal]

@@ -1,38 +1,13 @@
 """What the inventory has of each object, and what is to be looked at."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.status.access import is_ready
-
-_DEPTH: Final = 64
-"""How deep a status may be nested: several times deeper than any that an operator wrote."""
-
-
-def status_json_of(raw: Mapping[str, Any]) -> str:
-    """Give the status of an object as canonical JSON; empty: it has none, or none that could be read."""
-    status = raw.get("status")
-    if not status or not isinstance(status, dict):
-        return ""
-    try:
-        text = stable_json(status)
-    except RecursionError:
-        return ""
-    nested = text.count("{") + text.count("[")
-    return text if nested <= _DEPTH or _is_within(status, _DEPTH) else ""
-
-
-def _is_within(value: object, depth: int) -> bool:
-    if not isinstance(value, dict | list):
-        return True
-    parts = value.values() if isinstance(value, dict) else value
-    return depth > 0 and all(_is_within(part, depth - 1) for part in parts)
 
 
 class Standing(NamedTuple):

@@ -143,7 +143,8 @@ class Reconciler:
             ExternalError: the cluster as a whole could not be read or written.
         """
         if cluster.spec is None:
-            self._close(Failure(Reason.INVALID_SPEC, cluster.invalid), retry=DOUBT_AFTER)
+            reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
+            self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
             return
         session = await self._connect(cluster, cluster.spec, news)
         await self._check_if_due(session, news)

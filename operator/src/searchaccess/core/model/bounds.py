@@ -1,0 +1,107 @@
+"""Bounds of what others wrote: how deep, how much, how long. Measured without recursion, before anything walks it.
+
+Python's JSON, hashing and comparing recurse, and raise ``RecursionError`` at a depth that depends on who calls; numbers
+of more than 4,300 digits raise ``ValueError`` when they become text. Whatever passes here does neither.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from math import isfinite
+from typing import Any, Final
+
+DIGITS: Final = 40
+"""Digits of a whole number: more than any counter, version or time has."""
+MOST_TEXT: Final = 3_000_000
+"""Characters of all texts: the API server takes no request of more than 3 MB."""
+NESTED: Final = "nested more than"
+"""Begins what is said of too many levels."""
+
+
+class Unbounded(ValueError):
+    """A value is more than its reader takes; the message says what is too much, and has nothing of the value."""
+
+
+def excess(
+    value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
+) -> str:
+    """Say what of a JSON value is too much; empty: nothing.
+
+    Args:
+        value: what ``json.loads`` or a YAML reader gives.
+        depth: levels of objects and lists within each other.
+        nodes: values of any kind, keys of objects too.
+        digits: of a whole number.
+        text: characters of all texts and keys together.
+        lists: whether lists count as levels.
+    """
+    seen, length = 0, 0
+    todo: list[tuple[Any, int]] = [(value, 1)]
+    while todo:
+        item, level = todo.pop()
+        seen += 1
+        inner = _inner(item)
+        if inner is None:
+            if wrong := _wrong(item, digits):
+                return wrong
+            length += len(item) if isinstance(item, str) else 0
+        elif level > depth and (lists or isinstance(item, Mapping)):
+            return f"{NESTED} {depth} levels deep"
+        else:
+            below = level + (lists or isinstance(item, Mapping))
+            todo.extend((one, below) for one in inner)
+        if seen + len(todo) > nodes:
+            return f"more than {nodes} values"
+        if length > text:
+            return f"texts of more than {text} characters"
+    return ""
+
+
+def expect_bounded(
+    value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
+) -> None:
+    """Check that a JSON value is within bounds, see ``excess``.
+
+    Raises:
+        Unbounded: it is not.
+    """
+    if found := excess(value, depth=depth, nodes=nodes, digits=digits, text=text, lists=lists):
+        raise Unbounded(found)
+
+
+def depth_of(value: Any) -> int:
+    """Give how many objects and lists of a JSON value are within each other."""
+    deepest, todo = 0, [(value, 1)]
+    while todo:
+        item, level = todo.pop()
+        inner = _inner(item)
+        if inner is not None:
+            deepest = max(deepest, level)
+            todo.extend((one, level + 1) for one in inner)
+    return deepest
+
+
+def _inner(item: Any) -> Iterable[Any] | None:
+    """Give what is in an object (its keys too) or a list; None: it is neither."""
+    if isinstance(item, Mapping):
+        return chain(item, item.values())
+    return item if isinstance(item, list | tuple) else None
+
+
+def _wrong(leaf: Any, digits: int) -> str:
+    if isinstance(leaf, str):
+        return "" if _is_text(leaf) else "a text with half a character (a lone surrogate)"
+    if isinstance(leaf, int):
+        return "" if abs(leaf) < 10**digits else f"a number of more than {digits} digits"
+    if isinstance(leaf, float):
+        return "" if isfinite(leaf) else "a number that is not finite"
+    return "" if leaf is None else f"a value that JSON does not have ({type(leaf).__name__})"
+
+
+def _is_text(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

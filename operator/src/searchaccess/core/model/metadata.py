@@ -1,0 +1,75 @@
+"""What the loop reads of an object's metadata, whatever form it has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from searchaccess.core.model.bounds import DIGITS
+from searchaccess.core.model.canonical import canonical_json, digest
+
+NAME_LIMIT: Final = 512
+"""Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
+REQUEST_LIMIT: Final = 128
+"""Characters of an annotation that asks for something: it is echoed in statuses and in the metadata of keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Metadata of an object. What is not there, or has another form than it should, is empty."""
+
+    uid: str = ""
+    namespace: str = ""
+    name: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    created_at: str = ""
+    deleted_at: str = ""
+    finalizers: tuple[str, ...] = ()
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+
+    def annotation(self, name: str, limit: int = REQUEST_LIMIT) -> str:
+        """Give an annotation; a longer one is cut and marked, so that another value is still another one."""
+        given = self.annotations.get(name)
+        return bounded_text(given, limit) if isinstance(given, str) else ""
+
+
+def metadata_of(raw: Any) -> Metadata:
+    """Read an object's metadata. Never raises."""
+    meta = part(raw, "metadata")
+    generation, finalizers = meta.get("generation"), meta.get("finalizers")
+    return Metadata(
+        uid=text_in(meta, "uid"),
+        namespace=text_in(meta, "namespace"),
+        name=text_in(meta, "name"),
+        generation=generation if type(generation) is int and 0 <= generation < 10**DIGITS else 0,
+        resource_version=text_in(meta, "resourceVersion"),
+        created_at=text_in(meta, "creationTimestamp"),
+        deleted_at=text_in(meta, "deletionTimestamp"),
+        finalizers=tuple(item for item in finalizers if isinstance(item, str)) if isinstance(finalizers, list) else (),
+        annotations=part(meta, "annotations"),
+    )
+
+
+def version_of(resource_version: str) -> int:
+    """Give a resource version as a number that grows; 0 when it is none."""
+    return int(resource_version) if resource_version.isdecimal() and len(resource_version) <= DIGITS else 0
+
+
+def part(raw: Any, key: str) -> Mapping[str, Any]:
+    """Give an object in an object; an empty one when there is none."""
+    found = raw.get(key) if isinstance(raw, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def text_in(raw: Mapping[str, Any], key: str, limit: int = NAME_LIMIT) -> str:
+    """Give a text in an object; empty when there is none that is so short."""
+    found = raw.get(key)
+    return found if isinstance(found, str) and len(found) <= limit else ""
+
+
+def bounded_text(text: str, limit: int) -> str:
+    """Give a text of at most that length: a longer one is cut, with its hash at the end."""
+    if len(text) <= limit:
+        return text
+    mark = f"…{digest(canonical_json(text))}"
+    return text[: limit - len(mark)] + mark

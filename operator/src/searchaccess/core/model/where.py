@@ -1,0 +1,30 @@
+"""Checks of a ``where`` that need no Elasticsearch: what would be too much for it, or for whoever reads it here."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from searchaccess.core.model.bounds import NESTED, excess
+from searchaccess.core.model.canonical import canonical_query
+
+QUERY_DEPTH: Final = 30
+"""Queries within each other that Elasticsearch takes, the innermost one too (indices.query.bool.max_nested_depth)."""
+OBJECT_DEPTH: Final = 2 * QUERY_DEPTH + 1
+"""Objects within each other: two for each query, one more in the innermost, as in {term: {region: {value: eu}}}."""
+ALL_DEPTH: Final = 2 * OBJECT_DEPTH
+"""Objects and lists within each other."""
+MOST_BYTES: Final = 32_766
+"""Of a query as compact JSON: Elasticsearch keeps a role's query as one term, and longer ones Lucene does not take."""
+_DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUERY_DEPTH} queries within each other"
+
+
+def where_problem(where: Mapping[str, Any] | None) -> str:
+    """Say why a query cannot be a ``where``; empty: nothing is against it here."""
+    if where is None:
+        return ""
+    # Every value takes a byte at least. Both walks end at what is too much.
+    if found := excess(where, depth=OBJECT_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES, lists=False):
+        return found + (_DEPTH_HINT if found.startswith(NESTED) else "")
+    if found := excess(where, depth=ALL_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES):
+        return found
+    size = len(canonical_query(where).encode())
+    return f"{size} bytes as JSON: Elasticsearch takes at most {MOST_BYTES}" if size > MOST_BYTES else ""

@@ -1,0 +1,85 @@
+"""Reads objects for the inventory. One that cannot be read costs itself alone (docs/adr/0025)."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from searchaccess.core.clusters.cluster import Cluster, cluster_from_object, cluster_outline
+from searchaccess.core.model.access import Access, access_from_object, access_outline
+from searchaccess.core.model.bounds import excess
+from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.model.metadata import part
+from searchaccess.engine.barrier import caught
+from searchaccess.ports.meter import Meter
+
+PLACE: Final = "intake"
+"""Where a fault is counted that an object meets before any reconcile."""
+STATUS_DEPTH: Final = 32
+"""Levels of a status; ours has five."""
+STATUS_VALUES: Final = 100_000
+STATUS_LENGTH: Final = 1_500_000
+"""Characters of a status as JSON: the API server stores no larger object."""
+
+
+def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
+    """Read a SearchAccess. Never raises: after an unexpected error of ours it says so in ``fault``.
+
+    Args:
+        raw: the object, as Kubernetes gives it.
+        known: as it was seen before; None: it was not. With a fault it keeps the rights that it had.
+        meter: counts faults.
+    """
+    try:
+        return access_from_object(raw)
+    except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+        return faulty_access(raw, known, meter, error)
+
+
+def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception) -> Access:
+    """Give a SearchAccess at which an unexpected error was met: who has rights by it, as well as that is known."""
+    outline = access_outline(raw)
+    fault = caught(meter, outline.cluster, PLACE, error).message
+    if known is None:
+        return replace(outline, fault=fault)
+    return replace(
+        outline,
+        cluster=known.cluster,
+        subject=known.subject,
+        principals=known.principals,
+        share=known.share,
+        summary=known.summary,
+        auth=known.auth,
+        credential=known.credential,
+        identity=known.identity,
+        admission=known.admission,
+        fault=fault,
+    )
+
+
+def read_cluster(raw: Any, meter: Meter) -> Cluster:
+    """Read a SearchCluster. Never raises: after an unexpected error of ours it says so in ``fault``."""
+    try:
+        return cluster_from_object(raw)
+    except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+        return faulty_cluster(raw, meter, error)
+
+
+def faulty_cluster(raw: Any, meter: Meter, error: Exception) -> Cluster:
+    """Give a SearchCluster at which an unexpected error was met."""
+    outline = cluster_outline(raw)
+    return replace(outline, fault=caught(meter, outline.name, PLACE, error).message)
+
+
+def read_status(raw: Any) -> str:
+    """Give an object's status as JSON; one that cannot be kept counts as absent, and is written anew."""
+    status = part(raw, "status")
+    if not status:
+        return ""
+    try:
+        text = stable_json(status)
+    except (RecursionError, TypeError, ValueError):
+        return ""
+    # Cheap, and enough for all that we ever wrote.
+    shallow = text.count("{") + text.count("[") <= STATUS_DEPTH and text.isascii()
+    if len(text) > STATUS_LENGTH or not (shallow or not excess(status, depth=STATUS_DEPTH, nodes=STATUS_VALUES)):
+        return ""
+    return text

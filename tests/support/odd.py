@@ -1,0 +1,59 @@
+"""Values that nobody should write, and that somebody will."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+HUGE: Final = 10**5000
+"""A number that Python refuses to write."""
+
+
+def nested(levels: int, around: Callable[[Any], Any], inner: Any = None) -> Any:
+    """Give a value within as many others."""
+    for _ in range(levels):
+        inner = around(inner)
+    return inner
+
+
+def queries(count: int) -> dict[str, Any]:
+    """Give as many queries within each other."""
+    innermost = {"term": {"region": "eu"}}
+    return dict(nested(count - 1, lambda inner: {"bool": {"must": [inner]}}, innermost))
+
+
+_ODD: Final[dict[str, Any]] = {
+    "<huge>": HUGE,
+    "<minus huge>": -HUGE,
+    "<digits>": "9" * 4301,
+    "<long>": "x" * 250_000,
+    "<half a character>": "\ud800",
+    **{f"<{levels} deep>": nested(levels, lambda inner: {"a": [inner]}) for levels in (40, 170, 480, 1500)},
+}
+"""What a report of a failed test could not show, by what it shows in place of it."""
+
+
+def real(value: Any) -> Any:
+    """Put odd values in their places."""
+    if isinstance(value, dict):
+        return {_ODD[key] if key in {"<long>", "<digits>"} else key: real(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [real(inner) for inner in value]
+    return _ODD.get(value, value) if isinstance(value, str) else value
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | st.text("abc", max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
+    max_leaves=10,
+)
+"""Any JSON, and all of it within bounds."""
+odd_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(sorted(_ODD)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3) | st.sampled_from(["<long>", "<digits>"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+"""Any JSON, and what no reader likes; ``real`` makes it of them."""

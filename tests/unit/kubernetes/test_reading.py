@@ -1,0 +1,103 @@
+"""Answers of the API server that Python's JSON reader does not take."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from searchaccess.adapters.kubernetes.reading import DEEPEST, KEPT, TolerantResponse, cut_json, read_json, readable
+from searchaccess.core.model.bounds import depth_of
+from searchaccess.core.model.where import ALL_DEPTH
+from searchaccess.engine.inventory.intake import STATUS_DEPTH
+
+WRAPPED = 6
+"""Levels of a list around a ``where``: the list, its items, the object, its spec, grants, a grant."""
+
+
+def deep(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+@pytest.mark.parametrize("text", ['{"a":[1,2.5,null]}', "7", '"x"', b"[]"])
+def test_usual_json_is_read_as_ever(text: str | bytes) -> None:
+    assert read_json(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("levels", [900, 1500, DEEPEST])
+def test_what_is_nested_deeper_than_python_reads_is_cut(levels: int) -> None:
+    found = read_json(f'[{deep(levels)},{{"b":[true]}}]')
+    assert depth_of(found[0]) == KEPT - 1 if levels > 1000 else depth_of(found[0]) >= KEPT - 1
+    assert found[1] == {"b": [True]}
+
+
+def test_nothing_that_is_cut_passes_for_whole() -> None:
+    assert max(ALL_DEPTH, STATUS_DEPTH) + WRAPPED + 1 < KEPT
+
+
+def test_a_number_that_python_does_not_write_is_read_as_something_else() -> None:
+    assert read_json(f'{{"a":{"9" * 4301},"b":7}}') == {"a": "9" * 40, "b": 7}
+
+
+@pytest.mark.parametrize("text", ["{", "", "nope", deep(50_000)])
+def test_what_cannot_be_read_at_all_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_json(text)
+
+
+def test_only_what_is_deep_is_replaced() -> None:
+    value: dict[str, Any] = {"a": [1, {"b": [[2]]}]}
+    assert cut_json(value) is value
+    assert value == {"a": [1, {"b": [[2]]}]}
+
+
+class _Stream:
+    def __init__(self, *chunks: bytes) -> None:
+        self._chunks = chunks
+        self.total_bytes = sum(map(len, chunks))
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def _lines(*chunks: bytes) -> list[bytes]:
+    from searchaccess.adapters.kubernetes.reading import _Lines  # noqa: PLC0415 - kopf meets it as a stream
+
+    async def read() -> bytes:
+        stream = _Lines(_Stream(*chunks))  # type: ignore[arg-type]
+        assert stream.total_bytes == sum(map(len, chunks))
+        return b"".join([part async for part in stream.iter_chunked(100)])
+
+    return asyncio.run(read()).split(b"\n")
+
+
+def test_lines_of_a_watch_are_whole_however_they_come() -> None:
+    one, other = b'{"type":"ADDED","object":{"a":1}}', deep(1500).encode()
+    whole = one + b"\n" + other + b"\n" + one
+    for size in (1, 7, 100, len(whole)):
+        found = _lines(*(whole[start : start + size] for start in range(0, len(whole), size)))
+        assert [found[0], found[2]] == [one, one]
+        assert depth_of(json.loads(found[1])) == KEPT
+
+
+def test_a_line_that_is_wide_and_not_deep_stays_as_it_is() -> None:
+    line = json.dumps({"a": [{}] * 1000}, indent=None).encode()
+    assert readable(line) is line
+    assert readable(b"{" * 1000) == b"{" * 1000
+
+
+def test_kopf_gets_answers_of_this_kind() -> None:
+    from kopf import ConnectionInfo  # noqa: PLC0415 - it takes a while
+
+    from searchaccess.operator.events import session_of  # noqa: PLC0415
+
+    async def play() -> None:
+        made = session_of(ConnectionInfo(server="https://kubernetes", token="t"))
+        session = made.aiohttp_session
+        assert session._response_class is TolerantResponse
+        assert (made.server, session.headers["Authorization"]) == ("https://kubernetes", "Bearer t")
+        await session.close()
+
+    asyncio.run(play())
