@@ -1,10 +1,12 @@
 """Faults of our own while identities are resolved, and places that do not answer: each costs its own subject alone."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from searchaccess.engine.identities.follow import CHUNK
 from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import begin
 from tests.component.identities.common import NEW, OLD, SERVICE, asked, declared, have_roles, refreshed, resolved
@@ -224,3 +226,41 @@ async def test_a_fault_while_the_operator_finds_out_what_is_due_ends_nothing(sta
     await stage.quiet()
     assert have_roles(stage) == {NEW}
     assert stage.get("orders")["status"]["lastHandledReconcileAt"] == "now"
+
+
+@on_stage
+async def test_many_subjects_of_one_place_that_are_read_one_by_one_delay_no_other_namespace(stage: Stage) -> None:
+    stage.faults.fail(SIDE, PermissionDenied("403"), "list_workloads", "list_accounts")
+    stage.google.state.deploy(SERVICE, OLD)
+    flood = [declared(f"f{n}", a_workload(f"f{n}")) for n in range(300)]
+    for raw in flood:
+        raw["metadata"]["namespace"] = "flood"
+    await begin(stage)
+    stage.apply(*flood, declared())
+    while not have_roles(stage):
+        await stage.sleep(0.1)
+    assert len(asked(stage)) <= 150, "all could be read at once but for the pace"
+
+
+@on_stage
+async def test_a_thousand_subjects_are_concluded_in_small_parts(stage: Stage) -> None:
+    await begin(stage)
+    assert stage.process is not None
+    loop, inventory = asyncio.get_running_loop(), stage.process.inventory
+    healthy = inventory.identify
+    turns = [0]
+
+    def counted(*arguments: Any, **more: Any) -> None:
+        if not turns[-1]:
+            loop.call_soon(turns.append, 0)
+        turns[-1] += 1
+        healthy(*arguments, **more)
+
+    inventory.identify = counted  # type: ignore[method-assign]
+    many = [declared(f"f{n}", a_workload(f"f{n}")) for n in range(1000)]
+    for number, raw in enumerate(many):
+        raw["metadata"]["namespace"] = f"team-{number % 50}"
+    stage.apply(*many)
+    await stage.sleep(60)
+    assert sum(turns) >= 1000
+    assert max(turns) <= CHUNK
