@@ -41,10 +41,10 @@ BROKEN = [
 """What Elasticsearch stores in a role, and then answers its user's requests with an error."""
 
 TOO_COMPLICATED = [
-    "*a" + "?" * 16, "/.*a.{13}/", "/(a|b)*a(a|b){13}/", "/~(.*a.{13})/", "/(a{100}){100}/", "/(a{0,100}){20}/",
+    "*a" + "?" * 16, "/.*a.{13}/", "/(a|b)*a(a|b){13}/", "/~(.*a.{13})/", "/(a{0,100}){20}/",
     "/(a|b.*){100}/",
 ]  # fmt: skip
-"""What it can read, but gives up on."""
+"""What each release can read, but gives up on; 8.19 alone also on `/(a{100}){100}/`."""
 
 
 class Reader:
