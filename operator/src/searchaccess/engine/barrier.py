@@ -18,7 +18,7 @@ FRAMES: Final = 12
 
 PLACES: Final = (
     "reconcile", "reconciler", "publish", "plan", "apply", "conclude", "isolate", "credential", "intake", "list",
-    "list namespaces", "resolve identities", "write statuses", "renew leases", "supervise",
+    "list namespaces", "namespaces", "resolve identities", "identities", "write statuses", "renew leases", "supervise",
 )  # fmt: skip
 """What can be being done where something is caught."""
 
