@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from searchaccess.adapters.vault.errors import mapped
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.vault import VaultAccess
+from searchaccess.core.model.reading import whole_number
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginMissing, LoginRefused, PermissionDenied, Rejected
 
@@ -170,7 +171,7 @@ class VaultSession:
         elif auth.kubernetes:
             kubernetes = auth.kubernetes
             answer = client.auth.kubernetes.login(kubernetes.role, token, mount_point=kubernetes.mount)
-        return float(answer["auth"]["lease_duration"])
+        return _lifetime(answer["auth"]["lease_duration"])
 
     @staticmethod
     def _renew(client: Any, token: str) -> float:
@@ -178,10 +179,15 @@ class VaultSession:
         client.token = token
         known = client.auth.token.lookup_self()["data"]
         if known.get("renewable"):
-            return float(client.auth.token.renew_self()["auth"]["lease_duration"])
-        return float(known.get("ttl") or 0)
+            return _lifetime(client.auth.token.renew_self()["auth"]["lease_duration"])
+        return _lifetime(known.get("ttl"))
 
     async def close(self) -> None:
         """Close connections."""
         if self._open:
             await self._forget(self._open)
+
+
+def _lifetime(value: Any) -> float:
+    """Read seconds of a token; 0: for ever, or not known."""
+    return float(whole_number(value) or 0)
