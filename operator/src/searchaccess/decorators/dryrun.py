@@ -10,13 +10,9 @@ from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Written
-from searchaccess.ports.errors import TerminalError
+from searchaccess.ports.errors import NothingIsWritten
 
 _READS: Final = frozenset({"facts", "probe", "login", "lacks", "keys", "users", "close"})
-
-
-class NothingIsWritten(TerminalError):
-    """A run that changes nothing was about to change something: a fault of ours."""
 
 
 def refuse() -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from searchaccess.api.constants import API_VERSION, GROUP
 from searchaccess.core.status.events import Note
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef, Page, Plural
 
 _KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
@@ -19,10 +19,6 @@ _FILES: Final = frozenset({".yaml", ".yml", ".json"})
 _READS: Final = frozenset({"controller_id", "list_namespaces", "read_source"})
 
 log = structlog.get_logger(__name__)
-
-
-class BadManifest(ExternalError):
-    """A file has no manifests that can be read."""
 
 
 def read_manifests(paths: Collection[Path]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from searchaccess.adapters.elasticsearch.readers import (
     written_of,
 )
 from searchaccess.adapters.elasticsearch.users import UsersClient
+from searchaccess.adapters.trust import trusting
 from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
@@ -35,7 +36,7 @@ from searchaccess.core.model.reading import mapping, readable
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
-from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
+from searchaccess.ports.errors import LoginMissing, NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
@@ -57,7 +58,7 @@ class ElasticsearchClient(UsersClient):
         opaque_id: shown in Elasticsearch's logs and tasks with each request (``X-Opaque-Id``).
 
     Raises:
-        ValueError: the certificates cannot be read.
+        LoginMissing: the certificates or an address cannot be used.
     """
 
     def __init__(
@@ -309,11 +310,15 @@ async def _readable(answer: Any) -> dict[str, dict[str, Any]]:
 
 def _nodes(connection: Connection) -> list[NodeConfig]:
     """Give the addresses, each with its way of TLS: it cannot be said for all if one of them is plain http."""
-    context = ssl.create_default_context(cadata=connection.ca or None)
+    context = trusting(connection.ca, "spec.ca")
     if not connection.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    nodes = (url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls)
+    try:
+        nodes = [url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls]
+    except ValueError:
+        # Its text shows the whole address, which may have a password in it.
+        raise LoginMissing("spec.urls: an address has no host, or a port that cannot be") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
 
 

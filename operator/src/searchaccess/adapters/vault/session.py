@@ -1,7 +1,6 @@
 """Connections to Vault with a token that is good now, by the client hvac."""
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ import hvac
 from requests import Session
 from requests.adapters import HTTPAdapter
 
+from searchaccess.adapters.trust import trusting
 from searchaccess.adapters.vault.errors import mapped
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.vault import VaultAccess
 from searchaccess.core.model.reading import whole_number
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import LoginMissing, LoginRefused, PermissionDenied, Rejected
+from searchaccess.ports.errors import LoginRefused, PermissionDenied, Rejected
 
 TIMEOUT: Final = 10.0
 """Seconds."""
@@ -34,7 +34,7 @@ class _Trusting(HTTPAdapter):
     """
 
     def __init__(self, ca: str) -> None:
-        self._context = ssl.create_default_context(cadata=ca or None)
+        self._context = trusting(ca, "Vault's ca")
         super().__init__()
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
@@ -131,10 +131,7 @@ class VaultSession:
             session = closing.enter_context(Session())
             # Else its proxies, certificates and passwords would be those of the environment.
             session.trust_env = False
-            try:
-                session.mount("https://", _Trusting(access.ca))
-            except ssl.SSLError:
-                raise LoginMissing("Vault: the certificates to trust cannot be used") from None
+            session.mount("https://", _Trusting(access.ca))
             token = access.token or await self._jwt()
             try:
                 client, lifetime = await asyncio.to_thread(self._open_client, session, access, token)

@@ -22,13 +22,12 @@ from searchaccess.engine.credentials.reconcile import CredentialReconciler
 from searchaccess.engine.inventory.records import Dirty
 from searchaccess.engine.loop.check import Peers, check
 from searchaccess.engine.loop.schedule import Schedule
-from searchaccess.engine.replicas.ownership import NotHolder
 from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.rights.reconcile import RightsReconciler
 from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref, publish_cluster, waits
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError, NotPrivate
+from searchaccess.ports.errors import ExternalError, NotHolder, NotPrivate
 
 log = structlog.get_logger(__name__)
 
