@@ -146,7 +146,7 @@ async def test_facts_that_lack_what_is_needed_are_unexpected(tmp_path: Path) -> 
 # Kubernetes
 
 
-def _kubeconfig(folder: Path, url: str, ca: Path, token: str = PASSWORD) -> Path:
+def write_kubeconfig(folder: Path, url: str, ca: Path, token: str = PASSWORD) -> Path:
     path = folder / "kubeconfig.yaml"
     content = {
         "apiVersion": "v1",
@@ -170,7 +170,7 @@ async def _objects(kubeconfig: Path) -> AsyncIterator[KubernetesClient]:
 
 
 async def test_a_wrong_token_is_a_login_refused(installed: KubernetesServers, tmp_path: Path) -> None:
-    async with _objects(_kubeconfig(tmp_path, installed.url, Path(installed.ca_file))) as port:
+    async with _objects(write_kubeconfig(tmp_path, installed.url, Path(installed.ca_file))) as port:
         assert type(await _error_of(port.list_page(Plural.ACCESSES))) is LoginRefused
         assert type(await _error_of(port.controller_id())) is LoginRefused
 
@@ -183,13 +183,13 @@ async def test_secrets_of_other_namespaces_are_denied(installed: KubernetesServe
 
 async def test_an_api_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
-    async with _objects(_kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}", ca)) as port:
+    async with _objects(write_kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}", ca)) as port:
         assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is Unreachable
 
 
 async def test_an_api_server_of_another_authority_is_not_verified(installed: KubernetesServers, tmp_path: Path) -> None:
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
-    async with _objects(_kubeconfig(tmp_path, installed.url, ca)) as port:
+    async with _objects(write_kubeconfig(tmp_path, installed.url, ca)) as port:
         assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is TlsNotVerified
 
 
@@ -210,7 +210,7 @@ ODD_OBJECTS: list[tuple[str, bytes, type[ExternalError]]] = [
 async def test_odd_answers_instead_of_kubernetes(tmp_path: Path, reply: bytes, kind: type[ExternalError]) -> None:
     async with odd_server(tmp_path / "pki", reply) as (url, ca):
         (tmp_path / "ca.pem").write_text(ca)
-        async with _objects(_kubeconfig(tmp_path, url, tmp_path / "ca.pem")) as port:
+        async with _objects(write_kubeconfig(tmp_path, url, tmp_path / "ca.pem")) as port:
             assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is kind
 
 
@@ -233,5 +233,5 @@ async def test_the_environment_is_asked_for_a_proxy_only_if_it_has_one(
     for name, value in proxies.items():
         monkeypatch.setenv(name, value)
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
-    configuration = await load_configuration(_kubeconfig(tmp_path, "https://127.0.0.1:1", ca))
+    configuration = await load_configuration(write_kubeconfig(tmp_path, "https://127.0.0.1:1", ca))
     assert configuration.client_session_kwargs == {"trust_env": asked}
