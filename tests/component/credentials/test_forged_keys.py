@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.component.credentials.common import READY, begin, change_is_noticed, live, with_key
+from searchaccess.ports.stores import Found, Place
+from tests.component.credentials.common import READY, begin, change_is_noticed, live, store, with_key
 from tests.support.stage import Stage, on_stage
 from tests.unit.adapters.anything import nested
 
@@ -21,7 +22,7 @@ FORGED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("metadata", FORGED, ids=range(len(FORGED)))
-def test_a_forged_key_leads_nowhere_else(metadata: dict[str, Any]) -> None:
+def test_a_forged_key_leads_nowhere_else(metadata: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         await begin(stage, with_key())
@@ -29,12 +30,19 @@ def test_a_forged_key_leads_nowhere_else(metadata: dict[str, Any]) -> None:
         forged = copy.deepcopy(ours) | {"id": "forged", "username": "mallory"}
         forged["metadata"] = forged["metadata"] | metadata
         stage.elasticsearch.keys_now["forged"] = forged
-        before = len(stage.faults.calls)
+        places: list[Place] = []
+        look = store(stage).look
+
+        async def noted_look(place: Place) -> Found | None:
+            places.append(place)
+            return await look(place)
+
+        monkeypatch.setattr(store(stage), "look", noted_look)
         await change_is_noticed(stage)
         await stage.look_at_everything()
         assert stage.ready("orders") == READY
         assert ours in live(stage)
-        asked = {name for call in stage.faults.calls[before:] if call.side == "store" for name in call.names}
-        assert not any(set("./") & set(name) for name in asked)
+        assert {place.namespace for place in places} <= {"shop"}
+        assert not any(set("./") & set(place.name) for place in places)
 
     play()
