@@ -15,7 +15,8 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient, load_confi
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.clusters.sources import Source
-from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.canonical import MappingBody, RoleBody
+from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.errors import (
     ExternalError,
@@ -136,6 +137,52 @@ ODD_SEARCH: list[tuple[str, bytes, type[ExternalError]]] = [
 async def test_odd_answers_instead_of_elasticsearch(tmp_path: Path, reply: bytes, kind: type[ExternalError]) -> None:
     async with odd_server(tmp_path, reply) as (url, ca), _search(url, ca) as port:
         assert type(await _error_of(port.roles(None))) is kind
+
+
+REST: dict[str, Method] = {
+    "probe": lambda port: port.probe(),
+    "put_mapping": lambda port: port.put_mapping(RoleMapping("x", MappingBody(enabled=True, rules="{}"), {})),
+    "login": lambda port: port.login(),
+    "lacks": lambda port: port.lacks(RoleBody(cluster=("monitor",))),
+    "keys": lambda port: port.keys("x*"),
+    "create_key": lambda port: port.create_key("x", 60, RoleBody(), {}),
+    "update_keys": lambda port: port.update_keys(["x"], RoleBody()),
+    "prolong_keys": lambda port: port.prolong_keys(["x"], 60),
+    "refresh_keys": lambda port: port.refresh_keys(["x"]),
+    "note_key": lambda port: port.note_key("x", {}),
+    "revoke_keys": lambda port: port.revoke_keys(["x"]),
+    "users": lambda port: port.users("x"),
+    "create_user": lambda port: port.create_user("x", {}),
+    "note_user": lambda port: port.note_user("x", {}),
+    "delete_users": lambda port: port.delete_users(["x"]),
+}
+_DEEP = '{"a":' * 3000 + "1" + "}" * 3000
+ODD_JSON = {
+    "null": "null",
+    "a list": "[]",
+    "a text": '"x"',
+    "a number": "7",
+    "other types": '{"errors": [], "users": {}, "api_keys": 7, "version": [], "license": 1, "a": {"b": 1}}',
+    "lists of anything": '{"users": [1, null], "api_keys": [[]], "created": [{}], "errors": {"details": {"x": 1}}}',
+    "deep": f'{{"users": [{_DEEP}], "api_keys": [{_DEEP}], "created": {_DEEP}, "x": {_DEEP}}}',
+    "a long number": f'{{"error_count": {"9" * 5000}, "created": {"9" * 5000}}}',
+}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "403 Forbidden"])
+@pytest.mark.parametrize("body", ODD_JSON.values(), ids=ODD_JSON)
+async def test_any_json_is_an_answer_or_an_error_of_ours(tmp_path: Path, body: str, status: str) -> None:
+    """For every method: nothing else comes out of the port, whatever the server says."""
+    others: dict[str, str] = {}
+    async with odd_server(tmp_path, answer(status, body)) as (url, ca), _search(url, ca) as port:
+        for name, method in (METHODS | REST).items():
+            try:
+                await method(port)
+            except ExternalError as error:
+                assert PASSWORD not in error.message  # noqa: PT017 - many are tried
+            except Exception as error:  # noqa: BLE001 - to name the method
+                others[name] = repr(error)
+    assert others == {}
 
 
 async def test_facts_that_lack_what_is_needed_are_unexpected(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from searchaccess.api.credentials import GoogleSecretManagerStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import digits, is_uid
+from searchaccess.core.model.reading import digits, is_name, is_uid
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
@@ -80,6 +80,8 @@ class GoogleSecrets:
     def _path(self, place: Place) -> str:
         if "." in place.name:
             raise Rejected(f"Secret Manager takes no dots in the name of a secret: {place.name}")
+        if not is_name(place.name):
+            raise Rejected(f"not a name of a secret: {place.name[:253]!r}")
         return f"{self._parent}/secrets/{place.name}"
 
     async def look(self, place: Place) -> Found | None:

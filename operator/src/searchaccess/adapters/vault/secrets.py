@@ -16,9 +16,9 @@ from searchaccess.api.vault import VaultStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import digits, is_uid, mapping, text, whole_number, within
+from searchaccess.core.model.reading import digits, is_label, is_name, is_uid, mapping, text, whole_number, within
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Unexpected
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 
 _MOMENT: Final = 64
@@ -50,6 +50,8 @@ class VaultSecrets:
         await self._session.close()
 
     def _path(self, place: Place) -> str:
+        if not is_label(place.namespace) or not is_name(place.name):
+            raise Rejected(f"not a name of a secret in a namespace: {place.namespace[:63]!r}, {place.name[:253]!r}")
         return f"{self._store.path}/{place.namespace}/{place.name}"
 
     async def _ask(self, method: str, place: Place, **arguments: Any) -> Any:
