@@ -151,9 +151,9 @@ SEARCH: list[tuple[str, Any, Callable[[Any], Any], type | tuple[type, ...]]] = [
     ("licence", {"license": {"type": "trial", "status": "active"}}, readers.licence_of, str),
     ("probe", STATS, readers.probe_of, (Probe, type(None))),
     ("login", AUTHENTICATED, readers.login_of, Login),
-    ("privileges", PRIVILEGES, readers.missing_in, list),
+    ("privileges", PRIVILEGES, readers.missing_in, tuple),
     ("keys", {"api_keys": [KEY]}, readers.keys_of, list),
-    ("users", {"users": [USER]}, readers.users_of, tuple),
+    ("users", {"users": [USER]}, lambda answer: readers.users_of(answer, 1), tuple),
     ("made key", {"id": "i", "api_key": "k"}, readers.made_key_of, MadeKey),
     ("bulk", BULK, lambda answer: readers.written_of(answer, ("created", "updated"), "noop"), Written),
 ]

@@ -70,7 +70,7 @@ def login_of(answer: Any) -> Login:
     return Login(username, realm, body.get("authentication_type") == "api_key")
 
 
-def missing_in(answer: Any) -> list[str]:
+def missing_in(answer: Any) -> tuple[str, ...]:
     """Give what an answer about privileges says that is missing.
 
     Raises:
@@ -78,14 +78,14 @@ def missing_in(answer: Any) -> list[str]:
     """
     body = mapping(answer)
     if body.get("has_all_requested") is True:
-        return []
+        return ()
     found = _lacking(body.get("cluster"))
     for index, privileges in sorted(mapping(body.get("index")).items()):
         if lacking := _lacking(privileges):
             found.append(f"{', '.join(lacking)} on {index}")
     if not found:
         raise Unexpected("Elasticsearch: its answer does not say which privileges are missing")
-    return found
+    return tuple(found)
 
 
 def _lacking(privileges: Any) -> list[str]:
@@ -97,10 +97,18 @@ def keys_of(answer: Any) -> list[dict[str, Any]]:
     return readable_list(mapping(answer).get("api_keys"))
 
 
-def users_of(answer: Any) -> tuple[list[dict[str, Any]], str]:
-    """Give the users of a page that can be read, and the name of its last one; empty: there is no other page."""
+def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:
+    """Give the users of a page that can be read.
+
+    Args:
+        answer: the page.
+        size: users in a page that is not the last one.
+
+    Returns:
+        The users, and the name after which the next page begins; empty: there is none.
+    """
     page = mapping(answer).get("users")
-    last = mapping(page[-1]).get("username") if isinstance(page, list) and page else ""
+    last = mapping(page[-1]).get("username") if isinstance(page, list) and len(page) >= max(size, 1) else ""
     return readable_list(page), text(last) or ""
 
 

@@ -32,18 +32,16 @@ class UsersClient(ABC):
         """Read all users of the native realm whose names begin so."""
         found: list[dict[str, Any]] = []
         after: list[str] | None = None
-        seen: set[str] = set()
         while True:
             with mapped():
                 api = await self._api()
                 answer = await api.security.query_user(
                     query={"prefix": {"username": {"value": prefix}}}, size=PAGE, sort=["username"], search_after=after
                 )
-            page, last = users_of(answer.body)
+            page, last = users_of(answer.body, PAGE)
             found += page
-            if not last or last in seen:
+            if not last or after == [last]:
                 return found
-            seen.add(last)
             after = [last]
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
