@@ -1,5 +1,6 @@
 """Errors of real servers, and of odd ones, come out as the port's own."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -78,6 +79,13 @@ async def _error_of(call: Awaitable[Any]) -> ExternalError:
 async def test_a_wrong_password_is_a_login_refused(login: ElasticsearchServer, method: str) -> None:
     async with _search(login.url, _text(login.ca_file)) as port:
         assert type(await _error_of(METHODS[method](port))) is LoginRefused
+
+
+async def test_of_several_writes_that_fail_one_error_comes_out_and_no_task_is_left(login: ElasticsearchServer) -> None:
+    async with _search(login.url, _text(login.ca_file)) as port:
+        roles = [Role(f"x{number}", RoleBody(), {}) for number in range(20)]
+        assert type(await _error_of(port.replace_roles(roles))) is LoginRefused
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.parametrize("method", METHODS)

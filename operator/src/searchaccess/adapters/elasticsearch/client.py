@@ -176,7 +176,13 @@ class ElasticsearchClient(UsersClient):
                 else:
                     written.changed.add(role.name)
 
-        await asyncio.gather(*(put(role) for role in roles))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for role in roles:
+                    tasks.create_task(put(role))
+        except ExceptionGroup as group:
+            # The others were cut off with the first one that failed.
+            raise group.exceptions[0] from None
         return written
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
