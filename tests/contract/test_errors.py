@@ -1,5 +1,6 @@
 """Errors of real servers, and of odd ones, come out as the port's own."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,8 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient, load_confi
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.clusters.sources import Source
-from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.canonical import MappingBody, RoleBody
+from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.errors import (
     ExternalError,
@@ -79,6 +81,13 @@ async def test_a_wrong_password_is_a_login_refused(login: ElasticsearchServer, m
         assert type(await _error_of(METHODS[method](port))) is LoginRefused
 
 
+async def test_of_several_writes_that_fail_one_error_comes_out_and_no_task_is_left(login: ElasticsearchServer) -> None:
+    async with _search(login.url, _text(login.ca_file)) as port:
+        roles = [Role(f"x{number}", RoleBody(), {}) for number in range(20)]
+        assert type(await _error_of(port.replace_roles(roles))) is LoginRefused
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_login_without_rights_is_denied(login: ElasticsearchServer, method: str) -> None:
     name = f"powerless-{secrets.token_hex(3)}"
@@ -138,6 +147,52 @@ async def test_odd_answers_instead_of_elasticsearch(tmp_path: Path, reply: bytes
         assert type(await _error_of(port.roles(None))) is kind
 
 
+REST: dict[str, Method] = {
+    "probe": lambda port: port.probe(),
+    "put_mapping": lambda port: port.put_mapping(RoleMapping("x", MappingBody(enabled=True, rules="{}"), {})),
+    "login": lambda port: port.login(),
+    "lacks": lambda port: port.lacks(RoleBody(cluster=("monitor",))),
+    "keys": lambda port: port.keys("x*"),
+    "create_key": lambda port: port.create_key("x", 60, RoleBody(), {}),
+    "update_keys": lambda port: port.update_keys(["x"], RoleBody()),
+    "prolong_keys": lambda port: port.prolong_keys(["x"], 60),
+    "refresh_keys": lambda port: port.refresh_keys(["x"]),
+    "note_key": lambda port: port.note_key("x", {}),
+    "revoke_keys": lambda port: port.revoke_keys(["x"]),
+    "users": lambda port: port.users("x"),
+    "create_user": lambda port: port.create_user("x", {}),
+    "note_user": lambda port: port.note_user("x", {}),
+    "delete_users": lambda port: port.delete_users(["x"]),
+}
+_DEEP = '{"a":' * 3000 + "1" + "}" * 3000
+ODD_JSON = {
+    "null": "null",
+    "a list": "[]",
+    "a text": '"x"',
+    "a number": "7",
+    "other types": '{"errors": [], "users": {}, "api_keys": 7, "version": [], "license": 1, "a": {"b": 1}}',
+    "lists of anything": '{"users": [1, null], "api_keys": [[]], "created": [{}], "errors": {"details": {"x": 1}}}',
+    "deep": f'{{"users": [{_DEEP}], "api_keys": [{_DEEP}], "created": {_DEEP}, "x": {_DEEP}}}',
+    "a long number": f'{{"error_count": {"9" * 5000}, "created": {"9" * 5000}}}',
+}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "403 Forbidden"])
+@pytest.mark.parametrize("body", ODD_JSON.values(), ids=ODD_JSON)
+async def test_any_json_is_an_answer_or_an_error_of_ours(tmp_path: Path, body: str, status: str) -> None:
+    """For every method: nothing else comes out of the port, whatever the server says."""
+    others: dict[str, str] = {}
+    async with odd_server(tmp_path, answer(status, body)) as (url, ca), _search(url, ca) as port:
+        for name, method in (METHODS | REST).items():
+            try:
+                await method(port)
+            except ExternalError as error:
+                assert PASSWORD not in error.message  # noqa: PT017 - many are tried
+            except Exception as error:  # noqa: BLE001 - to name the method
+                others[name] = repr(error)
+    assert others == {}
+
+
 async def test_facts_that_lack_what_is_needed_are_unexpected(tmp_path: Path) -> None:
     async with odd_server(tmp_path, answer("200 OK")) as (url, ca), _search(url, ca) as port:
         assert type(await _error_of(port.facts(REALM))) is Unexpected
@@ -146,7 +201,7 @@ async def test_facts_that_lack_what_is_needed_are_unexpected(tmp_path: Path) -> 
 # Kubernetes
 
 
-def _kubeconfig(folder: Path, url: str, ca: Path, token: str = PASSWORD) -> Path:
+def write_kubeconfig(folder: Path, url: str, ca: Path, token: str = PASSWORD) -> Path:
     path = folder / "kubeconfig.yaml"
     content = {
         "apiVersion": "v1",
@@ -170,7 +225,7 @@ async def _objects(kubeconfig: Path) -> AsyncIterator[KubernetesClient]:
 
 
 async def test_a_wrong_token_is_a_login_refused(installed: KubernetesServers, tmp_path: Path) -> None:
-    async with _objects(_kubeconfig(tmp_path, installed.url, Path(installed.ca_file))) as port:
+    async with _objects(write_kubeconfig(tmp_path, installed.url, Path(installed.ca_file))) as port:
         assert type(await _error_of(port.list_page(Plural.ACCESSES))) is LoginRefused
         assert type(await _error_of(port.controller_id())) is LoginRefused
 
@@ -183,13 +238,13 @@ async def test_secrets_of_other_namespaces_are_denied(installed: KubernetesServe
 
 async def test_an_api_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
-    async with _objects(_kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}", ca)) as port:
+    async with _objects(write_kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}", ca)) as port:
         assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is Unreachable
 
 
 async def test_an_api_server_of_another_authority_is_not_verified(installed: KubernetesServers, tmp_path: Path) -> None:
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
-    async with _objects(_kubeconfig(tmp_path, installed.url, ca)) as port:
+    async with _objects(write_kubeconfig(tmp_path, installed.url, ca)) as port:
         assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is TlsNotVerified
 
 
@@ -210,7 +265,7 @@ ODD_OBJECTS: list[tuple[str, bytes, type[ExternalError]]] = [
 async def test_odd_answers_instead_of_kubernetes(tmp_path: Path, reply: bytes, kind: type[ExternalError]) -> None:
     async with odd_server(tmp_path / "pki", reply) as (url, ca):
         (tmp_path / "ca.pem").write_text(ca)
-        async with _objects(_kubeconfig(tmp_path, url, tmp_path / "ca.pem")) as port:
+        async with _objects(write_kubeconfig(tmp_path, url, tmp_path / "ca.pem")) as port:
             assert type(await _error_of(port.list_page(Plural.CLUSTERS))) is kind
 
 
@@ -233,5 +288,5 @@ async def test_the_environment_is_asked_for_a_proxy_only_if_it_has_one(
     for name, value in proxies.items():
         monkeypatch.setenv(name, value)
     ca = Path(write_server_certificate(tmp_path / "pki").ca_file)
-    configuration = await load_configuration(_kubeconfig(tmp_path, "https://127.0.0.1:1", ca))
+    configuration = await load_configuration(write_kubeconfig(tmp_path, "https://127.0.0.1:1", ca))
     assert configuration.client_session_kwargs == {"trust_env": asked}

@@ -14,8 +14,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.rights.ownership import Role
-from searchaccess.engine.replicas.ownership import NotHolder
-from searchaccess.ports.errors import Unreachable
+from searchaccess.ports.errors import NotHolder, Unreachable
 from tests.contract.oddserver import answer
 from tests.stack.certificates import write_server_certificate
 from tests.stack.processes import free_port

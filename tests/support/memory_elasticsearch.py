@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
+from searchaccess.core.model.reading import readable
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Probe, Written
@@ -312,7 +313,8 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
 
 
 def _some(stored: Mapping[str, dict[str, Any]], names: Sequence[str] | None) -> dict[str, dict[str, Any]]:
-    return {name: copy.deepcopy(raw) for name, raw in stored.items() if names is None or name in names}
+    found = {name: raw for name, raw in stored.items() if names is None or name in names}
+    return copy.deepcopy(readable(found))
 
 
 def _merge(known: Any, new: Any) -> Any:

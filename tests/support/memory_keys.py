@@ -9,6 +9,7 @@ from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import NO_INDEX, RoleBody
+from searchaccess.core.model.reading import readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, Rejected
 from tests.support.faults import Call, Faults
@@ -50,7 +51,8 @@ class MemoryKeys:
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
-            return [copy.deepcopy(raw) for raw in self.live_keys() if fnmatchcase(raw["name"], pattern)]
+            matching = [raw for raw in self.live_keys() if fnmatchcase(raw["name"], pattern)]
+            return copy.deepcopy(readable_list(matching))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "keys", (pattern,)), read)
 

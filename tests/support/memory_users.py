@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.reading import readable_list
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults
@@ -27,7 +28,8 @@ class MemoryUsers:
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
-            return [copy.deepcopy(raw) for name, raw in sorted(self.users_now.items()) if name.startswith(prefix)]
+            matching = [raw for name, raw in sorted(self.users_now.items()) if name.startswith(prefix)]
+            return copy.deepcopy(readable_list(matching))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "users", (prefix,)), read)
 

@@ -11,8 +11,7 @@ import pytest
 
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.replicas.leases import DURATION, FORGET_AFTER, VALID, Leases
-from searchaccess.engine.replicas.ownership import NotHolder
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, NotHolder
 from searchaccess.ports.leases import Lease
 from tests.support.clocks import LoopClock, SettableClock, run_virtually
 from tests.support.memory_leases import BadLine, MemoryLeases

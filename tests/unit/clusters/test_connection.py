@@ -97,7 +97,7 @@ CONNECTIONS: list[tuple[str, dict[str, Any], Read, Connection]] = [
         "a Cloud ID",
         {"urls": None, "cloudId": cloud_id("europe-west1.gcp.cloud.es.io$abc$def")},
         {LOGIN: {"apiKey": b"a2V5"}},
-        Connection(("https://abc.europe-west1.gcp.cloud.es.io:443",), api_key="a2V5"),
+        Connection(("https://abc.europe-west1.gcp.cloud.es.io:443",), api_key="a2V5", public=True),
     ),
     (
         "ECK with all that is its own",

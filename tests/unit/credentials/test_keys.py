@@ -49,14 +49,78 @@ def test_what_is_not_ours(more: dict[str, Any]) -> None:
     assert key_from_json(raw(**more), OPERATOR, LOGIN) is None
 
 
+OWNER = {"namespace": "shop", "name": "orders", "uid": "uid-orders"}
+
+
 @pytest.mark.parametrize(
     "metadata",
-    [{"owner": "x"}, {"owner": {"uid": 3}}, {"sequence": "x", "secret": 3, "version": True}, {"requested": None}],
+    [
+        {"sequence": "x", "secret": 3, "version": True},
+        {"sequence": -1, "secret": "", "requested": None},
+        {"sequence": 10**19, "secret": ["s"], "requested": ["now"]},
+        {"sequence": 1.0, "secret": "\ud800", "requested": "\ud800"},
+        {"sequence": 0, "secret": "s" * 100_000, "requested": "r" * 1_000_000},
+    ],
 )
 def test_metadata_that_somebody_changed_reads_as_absent(metadata: dict[str, Any]) -> None:
-    key = key_from_json(raw(metadata=OPERATOR.stamp() | metadata), OPERATOR, LOGIN)
+    key = key_from_json(raw(metadata=OPERATOR.stamp() | {"owner": OWNER} | metadata), OPERATOR, LOGIN)
     assert key is not None
-    assert (key.owner, key.sequence, key.slot, key.requested) == ("", 0, NOWHERE, "")
+    assert (key.owner, key.sequence, key.slot, key.requested) == (OWNER["uid"], 0, NOWHERE, "")
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        "x",
+        {"uid": 3},
+        {},
+        OWNER | {"namespace": "../../shop"},
+        OWNER | {"namespace": "shop/secrets"},
+        OWNER | {"namespace": "Shop"},
+        OWNER | {"namespace": "shop\n"},
+        OWNER | {"namespace": "a" * 64},
+        OWNER | {"namespace": "kube.system"},
+        OWNER | {"name": ".."},
+        OWNER | {"name": "a..b"},
+        OWNER | {"name": "orders?watch=true"},
+        OWNER | {"name": "a" * 254},
+        OWNER | {"uid": "../x"},
+        OWNER | {"uid": ""},
+        OWNER | {"uid": "u" * 200},
+    ],
+    ids=str,
+)
+def test_a_key_whose_owner_is_no_name_of_kubernetes_is_not_ours(owner: Any) -> None:
+    """Whoever may make keys can write our metadata: what it names must never be a part of a path (R12)."""
+    assert (
+        key_from_json(raw(metadata=key_metadata(OPERATOR, an_access(), 1, "") | {"owner": owner}), OPERATOR, LOGIN)
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "place", [("main", "../../x"), ("main", "a..b"), ("../x", "orders"), ("main", 3), (None, "orders")]
+)
+def test_a_place_that_is_no_name_is_none(place: tuple[Any, Any]) -> None:
+    metadata = key_metadata(OPERATOR, an_access(), 1, "") | {"store": place[0], "name": place[1]}
+    key = key_from_json(raw(metadata=metadata), OPERATOR, LOGIN)
+    assert key is not None
+    assert key.place == ("", "")
+
+
+def test_a_request_is_read_back_however_long_it_is() -> None:
+    """Else it would ask for another key for ever."""
+    asked = "r" * 250_000
+    key = key_from_json(raw(metadata=key_metadata(OPERATOR, an_access(), 1, asked)), OPERATOR, LOGIN)
+    assert key is not None
+    assert key.requested == asked
+
+
+@pytest.mark.parametrize("moment", ["soon", -5, 10**30, 1e400, True])
+def test_a_moment_that_cannot_be_is_long_ago(moment: Any) -> None:
+    key = key_from_json(raw(creation=moment, expiration=moment), OPERATOR, LOGIN)
+    assert key is not None
+    assert (key.created, key.expires) == (0, 0)
 
 
 @pytest.mark.parametrize(

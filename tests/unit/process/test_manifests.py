@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.operator.observing import BadManifest, ObservedKubernetes, read_manifests
+from searchaccess.operator.observing import ObservedKubernetes, read_manifests
+from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import Page, Plural
 from tests.support.clocks import run_virtually
 from tests.support.odd import json_values, queries

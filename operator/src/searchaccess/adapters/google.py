@@ -42,7 +42,7 @@ class IdentityTokens:
         try:
             credentials: Credentials = known or fetch_id_token_credentials(self._audience, request=request)
             credentials.refresh(request)
-        except (GoogleAuthError, ValueError) as error:
+        except (GoogleAuthError, OSError, ValueError) as error:
             # Its message may have the answer of whatever stands in for the metadata server.
             raise LoginMissing(
                 f"there is no identity token of the operator's own: {type(error).__name__}; it must run with Workload "

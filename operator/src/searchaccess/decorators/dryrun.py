@@ -13,11 +13,7 @@ from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, MadeKey, Probe, Written
-from searchaccess.ports.errors import TerminalError
-
-
-class NothingIsWritten(TerminalError):
-    """A run that changes nothing was about to change something: a fault of ours."""
+from searchaccess.ports.errors import NothingIsWritten
 
 
 def refuse() -> NoReturn:

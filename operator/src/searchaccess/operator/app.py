@@ -34,7 +34,7 @@ from searchaccess.operator.stores import OpenStores, StoreOptions
 from searchaccess.operator.tracing import start_tracing
 from searchaccess.operator.web import Pages, serving
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError, TransientError
+from searchaccess.ports.errors import ExternalError, NotStarted, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort
 
 LONGEST_DEAF: Final = 5.0
@@ -45,10 +45,6 @@ LEAVE_WITHIN: Final = 3.0
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-
-class NotStarted(ExternalError):
-    """It was told to stop, or its time was over, before it could begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,12 +104,8 @@ class Connections:
         token = (
             await asyncio.to_thread(google_tokens, connection.google_audience) if connection.google_audience else None
         )
-        try:
-            guard = partial(self._guard, cluster) if self._guard else None
-            opened: ElasticsearchPort = client(connection, token, guard, self._opaque_id)
-        except (ValueError, OSError) as error:
-            # ssl.SSLError is an OSError; neither shows the content here.
-            raise LoginMissing(f"the certificates to trust cannot be used: {type(error).__name__}") from None
+        guard = partial(self._guard, cluster) if self._guard else None
+        opened: ElasticsearchPort = client(connection, token, guard, self._opaque_id)
         return (
             MeasuredElasticsearch(opened, self._metrics.counting("elasticsearch", cluster)) if self._metrics else opened
         )

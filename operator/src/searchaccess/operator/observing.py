@@ -15,7 +15,7 @@ from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part
 from searchaccess.core.status.events import Note
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
 
 _KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
@@ -24,10 +24,6 @@ _LONGEST_NAME: Final = 253
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
 
 log = structlog.get_logger(__name__)
-
-
-class BadManifest(ExternalError):
-    """A file has no manifests that can be read."""
 
 
 def read_manifests(paths: Collection[Path]) -> list[dict[str, Any]]:

@@ -4,20 +4,13 @@ import asyncio
 from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
-from searchaccess.api.reasons import Reason
 from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
 from searchaccess.operator.app import Options, Wired, watch_and_run, wired
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import NoSuchCluster
 
 QUIET: Final = 0.5
 """Seconds without anything to do after which a run has come to its end."""
 _LOOK: Final = 0.05
-
-
-class NoSuchCluster(ExternalError):
-    """A SearchCluster that was asked for does not exist."""
-
-    reason = Reason.CLUSTER_NOT_FOUND
 
 
 async def reconcile_once(

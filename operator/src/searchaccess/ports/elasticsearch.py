@@ -59,10 +59,14 @@ class ElasticsearchPort(Protocol):
         """Read the position of the security index; None: not permitted, or there is none yet."""
 
     async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
-        """Read roles by name, or all of them (one request). Missing ones are left out."""
+        """Read roles by name, or all of them (one request). Missing ones are left out.
+
+        Each is an object of at most ``reading.DEPTH`` levels, and so is its metadata; in place of one that is not,
+        there is ``reading.UNREADABLE``. This holds of all objects that this port gives.
+        """
 
     async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
-        """Read role mappings by name, or all of them (one request). Missing ones are left out."""
+        """Read role mappings by name, or all of them (one request), as roles are."""
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
@@ -86,7 +90,10 @@ class ElasticsearchPort(Protocol):
         """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
-        """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
+        """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request).
+
+        Those that cannot be read are left out.
+        """
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
         """Make an API key with these rights, and no others.
@@ -124,7 +131,10 @@ class ElasticsearchPort(Protocol):
         """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
-        """Read all users of the native realm whose names begin so (one request for each 1,000)."""
+        """Read all users of the native realm whose names begin so (one request for each 1,000).
+
+        Those that cannot be read are left out.
+        """
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
         """Make a user of the native realm, with a random password, and with the role of its own name alone.

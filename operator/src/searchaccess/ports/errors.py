@@ -1,21 +1,30 @@
-"""Errors of everything outside.
+"""Errors of everything outside: all of them, in one place.
 
 ExternalError
- ├── TransientError            try again with back-off
+ ├── TransientError            retried with back-off
  │    ├── Unreachable          no answer, or a server's own trouble (5xx)
  │    ├── Throttled            429
  │    ├── Conflict             409: somebody else wrote at the same time
- │    └── Unexpected           an answer that we do not understand
- ├── WaitingError              a person or another system must do something; look again now and then
+ │    ├── Unexpected           an answer that we do not understand
+ │    └── NotHolder            another replica has it, or may have it by now
+ ├── WaitingError              a person or another system must do something; retried now and then
  │    ├── TlsNotVerified
  │    ├── LoginMissing
  │    ├── LoginRefused         401
  │    ├── PermissionDenied     403
  │    ├── NotSupported         not Elasticsearch, or too old
  │    └── NotFound             404
- └── TerminalError             the same request will never succeed
-      ├── Rejected             400, 413, 422
-      └── NotPrivate           others could listen, and nobody allowed that
+ ├── Rejected                  400, 413, 422: the same request will never succeed
+ ├── NotPrivate                others could listen, and nobody allowed that
+ ├── StoreNotFound             a SearchAccess names a store that its SearchCluster does not have
+ ├── LoginCannotIssue          the operator's login can make no keys
+ ├── NothingIsWritten          a dry run was about to write: a fault of ours
+ ├── BadManifest               a file has no manifests that can be read
+ ├── NoSuchCluster             a run is for a SearchCluster that does not exist
+ ├── NotStarted                it was told to stop, or its time was over, before it could begin
+ └── CannotListen              the address for probes and metrics is taken, or is none of this machine
+
+Whether a person must act (``Stalled``) is said once, by the reason: ``Reason.doc.terminal``.
 """
 
 from typing import ClassVar
@@ -40,7 +49,7 @@ class ExternalError(Exception):
 
 
 class TransientError(ExternalError):
-    """Try again with back-off."""
+    """Retried with back-off."""
 
 
 class Unreachable(TransientError):
@@ -61,6 +70,10 @@ class Conflict(TransientError):
 
 class Unexpected(TransientError):
     """An answer that we do not understand."""
+
+
+class NotHolder(TransientError):
+    """Another replica has this, or may have it by now."""
 
 
 class WaitingError(ExternalError):
@@ -101,17 +114,47 @@ class NotFound(WaitingError):
     """What was asked for does not exist."""
 
 
-class TerminalError(ExternalError):
-    """The same request will never succeed."""
-
-
-class Rejected(TerminalError):
-    """The server refused the content of a request."""
+class Rejected(ExternalError):
+    """The server refused the content of a request: the same request will never succeed."""
 
     reason = Reason.REJECTED
 
 
-class NotPrivate(TerminalError):
+class NotPrivate(ExternalError):
     """A connection is not private, and that is not allowed."""
 
     reason = Reason.NOT_PRIVATE
+
+
+class StoreNotFound(ExternalError):
+    """The SearchCluster has no such store."""
+
+    reason = Reason.STORE_NOT_FOUND
+
+
+class LoginCannotIssue(ExternalError):
+    """The operator's login can make no keys."""
+
+    reason = Reason.LOGIN_CANNOT_ISSUE
+
+
+class NothingIsWritten(ExternalError):
+    """A run that changes nothing was about to change something: a fault of ours."""
+
+
+class BadManifest(ExternalError):
+    """A file has no manifests that can be read."""
+
+
+class NoSuchCluster(ExternalError):
+    """A SearchCluster that was asked for does not exist."""
+
+    reason = Reason.CLUSTER_NOT_FOUND
+
+
+class NotStarted(ExternalError):
+    """It was told to stop, or its time was over, before it could begin."""
+
+
+class CannotListen(ExternalError):
+    """The address for probes and metrics is taken, or is none of this machine."""

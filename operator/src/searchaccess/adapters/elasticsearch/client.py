@@ -6,28 +6,43 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from elastic_transport import AiohttpHttpNode, NodeConfig
+from elastic_transport import NodeConfig
 from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import AsyncElasticsearch
+from elasticsearch.serializer import JsonSerializer
 
-from searchaccess.adapters.elasticsearch.errors import map_item, mapped
-from searchaccess.adapters.elasticsearch.node import guarded
+from searchaccess.adapters.answers import decode
+from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.node import node_class
+from searchaccess.adapters.elasticsearch.readers import (
+    identity_of,
+    keys_of,
+    licence_of,
+    login_of,
+    made_key_of,
+    missing_in,
+    probe_of,
+    written_of,
+)
 from searchaccess.adapters.elasticsearch.users import UsersClient
+from searchaccess.adapters.trust import trusting
 from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
-from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
+from searchaccess.core.model.reading import mapping, readable
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
-from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected, Unexpected
+from searchaccess.ports.errors import LoginMissing, NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 _CONNECTIONS: Final = 4
+_AT_A_TIME: Final = 500
+"""Objects that are looked through before others run."""
 
 _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
@@ -43,7 +58,7 @@ class ElasticsearchClient(UsersClient):
         opaque_id: shown in Elasticsearch's logs and tasks with each request (``X-Opaque-Id``).
 
     Raises:
-        ValueError: the certificates cannot be read.
+        LoginMissing: the certificates or an address cannot be used.
     """
 
     def __init__(
@@ -59,7 +74,8 @@ class ElasticsearchClient(UsersClient):
         self._token = token
         self._client = AsyncElasticsearch(
             _nodes(connection),
-            node_class=guarded(guard) if guard else AiohttpHttpNode,
+            node_class=node_class(guard, public=connection.public),
+            serializers={BoundedJson.mimetype: BoundedJson()},
             basic_auth=(connection.username, connection.password) if connection.username else None,
             api_key=connection.api_key or None,
             bearer_auth=connection.token or None,
@@ -82,13 +98,7 @@ class ElasticsearchClient(UsersClient):
             api = await self._api()
             info = (await api.info()).body
             licence = (await api.license.get()).body
-        try:
-            version, uuid = str(info["version"]["number"]), str(info["cluster_uuid"])
-            known = licence["license"]
-            licensed = str(known["type"]) if known["status"] == "active" else "expired"
-        except (LookupError, TypeError):
-            raise Unexpected("Elasticsearch: its answer lacks the version, the uuid or the licence") from None
-        return ClusterFacts(version, uuid, licensed, await self._mismatches(realm))
+        return ClusterFacts(*identity_of(info), licence_of(licence), await self._mismatches(realm))
 
     async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
         try:
@@ -97,7 +107,7 @@ class ElasticsearchClient(UsersClient):
                 answer = await api.nodes.info(metric="settings", filter_path=_REALMS)
         except PermissionDenied:
             return None
-        return tuple(check_realm(answer.body.get("nodes", {}), realm))
+        return tuple(check_realm(mapping(answer.body).get("nodes"), realm))
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index."""
@@ -109,12 +119,7 @@ class ElasticsearchClient(UsersClient):
                 )
         except (PermissionDenied, NotFound):
             return None
-        for index in answer.body.get("indices", {}).values():
-            copies = [copy for shard in index.get("shards", {}).values() for copy in shard]
-            numbers = [copy["seq_no"]["max_seq_no"] for copy in copies if "seq_no" in copy]
-            if numbers:
-                return Probe(str(index.get("uuid", "")), max(numbers))
-        return None
+        return probe_of(answer.body)
 
     async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
         """Read roles by name, or all of them."""
@@ -124,7 +129,7 @@ class ElasticsearchClient(UsersClient):
                 answer = await api.security.get_role(name=list(names) if names is not None else None)
         except NotFound:
             return {}
-        return dict(answer.body)
+        return await _readable(answer.body)
 
     async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
         """Read role mappings by name, or all of them."""
@@ -134,7 +139,7 @@ class ElasticsearchClient(UsersClient):
                 answer = await api.security.get_role_mapping(name=list(names) if names is not None else None)
         except NotFound:
             return {}
-        return dict(answer.body)
+        return await _readable(answer.body)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request.
@@ -153,12 +158,7 @@ class ElasticsearchClient(UsersClient):
             written = await self.put_roles(roles[:middle])
             written.add(await self.put_roles(roles[middle:]))
             return written
-        body = answer.body
-        return Written(
-            changed={*body.get("created", ()), *body.get("updated", ())},
-            unchanged=set(body.get("noop", ())),
-            refused=_refused(body),
-        )
+        return written_of(answer.body, ("created", "updated"), "noop")
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles, a request each. Each waits for a refresh of the index, so several wait for the same one."""
@@ -176,7 +176,13 @@ class ElasticsearchClient(UsersClient):
                 else:
                     written.changed.add(role.name)
 
-        await asyncio.gather(*(put(role) for role in roles))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for role in roles:
+                    tasks.create_task(put(role))
+        except ExceptionGroup as group:
+            # The others were cut off with the first one that failed.
+            raise group.exceptions[0] from None
         return written
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
@@ -184,10 +190,7 @@ class ElasticsearchClient(UsersClient):
         with mapped():
             api = await self._api()
             answer = await api.security.bulk_delete_role(names=list(names))
-        body = answer.body
-        return Written(
-            changed=set(body.get("deleted", ())), unchanged=set(body.get("not_found", ())), refused=_refused(body)
-        )
+        return written_of(answer.body, ("deleted",), "not_found")
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
         """Write a role mapping, with the default refresh: without it, a revoked caller keeps its role (measured)."""
@@ -216,12 +219,8 @@ class ElasticsearchClient(UsersClient):
         """Say who the operator is."""
         with mapped():
             api = await self._api()
-            body = (await api.security.authenticate()).body
-        try:
-            realm = str(body["authentication_realm"]["name"])
-            return Login(str(body["username"]), realm, body.get("authentication_type") == "api_key")
-        except (LookupError, TypeError):
-            raise Unexpected("Elasticsearch: its answer lacks the user's name and realm") from None
+            answer = await api.security.authenticate()
+        return login_of(answer.body)
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         """Say which of some rights the login has not itself."""
@@ -231,17 +230,14 @@ class ElasticsearchClient(UsersClient):
                 cluster=list(rights.cluster),
                 index=[{"names": _real_names(entry), "privileges": list(entry.privileges)} for entry in rights.entries],
             )
-        body = answer.body
-        if body.get("has_all_requested"):
-            return ()
-        return _missing(body)
+        return missing_in(answer.body)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern."""
         with mapped():
             api = await self._api()
             answer = await api.security.get_api_key(name=pattern, active_only=True)
-        return list(answer.body.get("api_keys") or [])
+        return keys_of(answer.body)
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
         """Make an API key. It is there for all reads when this returns."""
@@ -254,10 +250,7 @@ class ElasticsearchClient(UsersClient):
                 role_descriptors={DESCRIPTOR: rights.to_json()},
                 metadata=dict(metadata),
             )
-        try:
-            return MadeKey(str(answer.body["id"]), Sealed(answer.body["api_key"]))
-        except (LookupError, TypeError):
-            raise Unexpected("Elasticsearch: its answer lacks the key that it made") from None
+        return made_key_of(answer.body)
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         """Give API keys other rights, in one request."""
@@ -266,21 +259,21 @@ class ElasticsearchClient(UsersClient):
             answer = await api.security.bulk_update_api_keys(
                 ids=list(ids), role_descriptors={DESCRIPTOR: rights.to_json()}
             )
-        return _updated(answer.body)
+        return written_of(answer.body, ("updated",), "noops")
 
     async def refresh_keys(self, ids: Sequence[str]) -> Written:
         """Limit API keys by the login's present rights: every update takes them over."""
         with mapped():
             api = await self._api()
             answer = await api.security.bulk_update_api_keys(ids=list(ids))
-        return _updated(answer.body)
+        return written_of(answer.body, ("updated",), "noops")
 
     async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
         """Let API keys work for longer, in one request."""
         with mapped():
             api = await self._api()
             answer = await api.security.bulk_update_api_keys(ids=list(ids), expiration=_duration(lifetime))
-        return _updated(answer.body)
+        return written_of(answer.body, ("updated",), "noops")
 
     async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
         """Replace an API key's metadata."""
@@ -296,7 +289,7 @@ class ElasticsearchClient(UsersClient):
                 answer = await api.security.invalidate_api_key(ids=list(ids))
         except NotFound:
             return
-        if answer.body.get("error_count"):
+        if mapping(answer.body).get("error_count") != 0:
             raise Unexpected("Elasticsearch: not all keys could be invalidated")
 
     async def close(self) -> None:
@@ -304,13 +297,34 @@ class ElasticsearchClient(UsersClient):
         await self._client.close()
 
 
+class BoundedJson(JsonSerializer):
+    """Reads JSON of any depth."""
+
+    def json_loads(self, data: bytes) -> Any:
+        """Read an answer."""
+        return decode(data)
+
+
+async def _readable(answer: Any) -> dict[str, dict[str, Any]]:
+    """Give objects by name as far as they can be read, and let others run in between: there may be thousands."""
+    items, found = list(mapping(answer).items()), dict[str, dict[str, Any]]()
+    for start in range(0, len(items), _AT_A_TIME):
+        found |= readable(dict(items[start : start + _AT_A_TIME]))
+        await asyncio.sleep(0)
+    return found
+
+
 def _nodes(connection: Connection) -> list[NodeConfig]:
     """Give the addresses, each with its way of TLS: it cannot be said for all if one of them is plain http."""
-    context = ssl.create_default_context(cadata=connection.ca or None)
+    context = trusting(connection.ca, "spec.ca")
     if not connection.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    nodes = (url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls)
+    try:
+        nodes = [url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls]
+    except ValueError:
+        # Its text shows the whole address, which may have a password in it.
+        raise LoginMissing("spec.urls: an address has no host, or a port that cannot be") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
 
 
@@ -318,24 +332,5 @@ def _real_names(entry: Entry) -> list[str]:
     return [name for name in entry.names if not name.startswith(NO_INDEX)]
 
 
-def _missing(body: Mapping[str, Any]) -> list[str]:
-    """Give what an answer about privileges says that is missing."""
-    found = sorted(name for name, has in (body.get("cluster") or {}).items() if not has)
-    for index, privileges in sorted((body.get("index") or {}).items()):
-        lacking = sorted(name for name, has in privileges.items() if not has)
-        if lacking:
-            found.append(f"{', '.join(lacking)} on {index}")
-    return found
-
-
 def _duration(lifetime: float) -> str:
     return f"{math.ceil(lifetime)}s"
-
-
-def _updated(body: Mapping[str, Any]) -> Written:
-    return Written(set(body.get("updated", ())), set(body.get("noops", ())), _refused(body))
-
-
-def _refused(body: Mapping[str, Any]) -> dict[str, Any]:
-    details = (body.get("errors") or {}).get("details") or {}
-    return {name: map_item(error) for name, error in details.items()}

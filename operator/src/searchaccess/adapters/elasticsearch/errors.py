@@ -8,6 +8,7 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
+from searchaccess.core.model.reading import mapping, objects, shortened
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -36,6 +37,10 @@ _BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
     429: Throttled,
 }
 _SERVER_TROUBLE: Final = 500
+_NO_REASON: Final = "no reason given"
+_PART: Final = 400
+"""Characters that are shown of a reason: it may have the whole request in it, and its cause comes after that."""
+_CAUSES: Final = 8
 
 _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
     elastic_transport.TlsError: TlsNotVerified,
@@ -67,19 +72,18 @@ def by_status(status: int, message: str) -> ExternalError:
 
 def _reason(body: Any) -> str:
     """Give the cause that Elasticsearch names; never headers or the request."""
-    error = body.get("error") if isinstance(body, Mapping) else None
+    error = mapping(body).get("error")
     if isinstance(error, str):
-        return error
-    if not isinstance(error, Mapping):
-        return "no reason given"
-    causes = error.get("root_cause") or [error]
-    parts = [str(causes[0].get("reason") or error.get("reason") or error.get("type"))]
-    cause = error.get("caused_by")
-    while isinstance(cause, Mapping):
-        reason = str(cause.get("reason"))
-        if reason not in parts:
-            parts.append(reason)
-        cause = cause.get("caused_by")
+        return shortened(error)
+    causes = [*objects(mapping(error).get("root_cause")), mapping(error)]
+    said = (causes[0].get("reason"), mapping(error).get("reason"), mapping(error).get("type"))
+    parts = [shortened(next((reason for reason in said if isinstance(reason, str) and reason), _NO_REASON), _PART)]
+    cause = mapping(error).get("caused_by")
+    for _ in range(_CAUSES):
+        reason = mapping(cause).get("reason")
+        if isinstance(reason, str) and (shown := shortened(reason, _PART)) not in parts:
+            parts.append(shown)
+        cause = mapping(cause).get("caused_by")
     return ": ".join(parts)
 
 

@@ -1,42 +1,115 @@
-"""Requests that are made only while they may be."""
+"""Requests that are made only while they may be, only to addresses that may be, and whose answers have an end."""
 
+import asyncio
+import socket
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from elastic_transport import AiohttpHttpNode, TransportError
 
+from searchaccess.adapters.answers import body_of
+from searchaccess.api.searchcluster import Exposure
+from searchaccess.core.clusters.exposure import Exposed, is_public, refusal
+from searchaccess.ports.errors import ExternalError, NotPrivate
 
-def guarded(guard: Callable[[], None]) -> type[AiohttpHttpNode]:
+
+class PrivateResolver(AbstractResolver):
+    """Gives addresses that may be connected to, and no others.
+
+    That a SearchCluster's hosts are private is checked before a client is opened, but their names are looked up again
+    for each connection, and may stand for something else by then. What is looked up here is what is connected to.
+
+    Args:
+        found_by: looks names up.
+    """
+
+    def __init__(self, found_by: AbstractResolver | None = None) -> None:
+        self._found_by = found_by or aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Look a name up.
+
+        Raises:
+            NotPrivate: one of its addresses is public.
+            OSError: it stands for nothing.
+        """
+        found = await self._found_by.resolve(host, port, family)
+        for address in (item["host"].partition("%")[0] for item in found):
+            if is_public(address):
+                exposed = Exposed(Exposure.PUBLIC_ADDRESS, f"{host} ({address}) is a public address")
+                raise NotPrivate(refusal([exposed], frozenset()))
+        return found
+
+    async def close(self) -> None:
+        """Close what looks names up."""
+        await self._found_by.close()
+
+
+class _Bounded(aiohttp.ClientResponse):
+    async def read(self) -> bytes:
+        """Read the whole body, if it is not too long."""
+        return await body_of(self, "Elasticsearch")
+
+
+async def _refuse_redirect(*_: object) -> NoReturn:
+    # Whereto is checked by nobody, and the realm's client secret would go there as well.
+    raise aiohttp.ClientConnectionError("it answers with a redirect")
+
+
+def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[AiohttpHttpNode]:
     """Give a class of nodes that ask before each request, and once more when its bytes are about to leave.
 
     A connection may have to be made first, another address may be tried when one does not answer, and the process may
     be frozen meanwhile: what was true when the request was asked for need not be true when it is sent.
 
     Args:
-        guard: whatever it raises keeps the request from being made.
+        guard: whatever it raises keeps the request from being made; None: each may be made.
+        public: whether connections may be to public addresses.
     """
 
+    def may() -> None:
+        if guard is not None:
+            guard()
+
     async def ask(*_: object) -> None:
-        guard()
+        may()
 
     class GuardedNode(AiohttpHttpNode):
         def _create_aiohttp_session(self) -> None:
-            super()._create_aiohttp_session()
+            # As the library does it, with another response class, resolver and tracing.
+            self._loop = asyncio.get_running_loop()
             tracing = aiohttp.TraceConfig()
             # Both are sent right before the bytes are written, with nothing to wait for in between.
             tracing.on_request_headers_sent.append(ask)
             tracing.on_request_chunk_sent.append(ask)
-            tracing.freeze()
-            cast("aiohttp.ClientSession", self.session).trace_configs.append(tracing)
+            tracing.on_request_redirect.append(_refuse_redirect)
+            self.session = aiohttp.ClientSession(
+                headers=self.headers,
+                skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(
+                    limit_per_host=self._connections_per_node,
+                    ssl=self._ssl_context or False,
+                    resolver=None if public else PrivateResolver(),
+                ),
+                response_class=_Bounded,
+                trace_configs=[tracing],
+            )
 
         async def perform_request(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-            guard()
+            may()
             try:
                 return await super().perform_request(*args, **kwargs)
-            except TransportError:
+            except TransportError as error:
                 # What it was asked last comes wrapped, as if the cluster could not be reached.
-                guard()
+                may()
+                ours = next((cause for cause in error.errors if isinstance(cause, ExternalError)), None)
+                if ours is not None:
+                    raise ours from None
                 raise
 
     return GuardedNode

@@ -8,7 +8,9 @@ from typing import Any, Final
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.readers import users_of
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.reading import mapping
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import NotFound, Unexpected
 
@@ -36,11 +38,11 @@ class UsersClient(ABC):
                 answer = await api.security.query_user(
                     query={"prefix": {"username": {"value": prefix}}}, size=PAGE, sort=["username"], search_after=after
                 )
-            page = answer.body.get("users") or []
+            page, last = users_of(answer.body, PAGE)
             found += page
-            if len(page) < PAGE:
+            if not last or after == [last]:
                 return found
-            after = [str(page[-1].get("username"))]
+            after = [last]
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
         """Make a user with a random password."""
@@ -50,7 +52,7 @@ class UsersClient(ABC):
             answer = await api.security.put_user(
                 username=whole, password=password, roles=[whole], metadata=dict(metadata), enabled=True
             )
-        if not answer.body.get("created"):
+        if mapping(answer.body).get("created") is not True:
             raise Unexpected("Elasticsearch: a user of this random name was there already")
         return MadeKey(whole, Sealed(password))
 

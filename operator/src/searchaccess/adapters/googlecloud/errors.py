@@ -98,3 +98,6 @@ def mapped(what: str) -> Iterator[None]:
         yield
     except (exceptions.GoogleAPIError, GoogleAuthError, RpcError, BaseError) as error:
         raise map_error(what, error) from None
+    except (OSError, ValueError, OverflowError) as error:
+        # A file of credentials that is no such file; a moment or a text that the library cannot make of an answer.
+        raise Unexpected(f"{what}: its answer is not understood ({type(error).__name__})") from None

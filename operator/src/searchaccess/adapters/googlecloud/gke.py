@@ -14,7 +14,7 @@ from google.cloud.container_v1 import ClusterManagerAsyncClient
 from searchaccess.adapters.googlecloud.account import OperatorAccount
 from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
 from searchaccess.adapters.googlecloud.errors import mapped
-from searchaccess.ports.errors import LoginMissing
+from searchaccess.ports.errors import LoginMissing, Unexpected
 
 TIMEOUT: Final = 10.0
 """Seconds."""
@@ -45,6 +45,7 @@ def control_plane_of(cluster: Any, wanted: GkeEndpoint) -> ControlPlane:
 
     Raises:
         LoginMissing: the cluster has no such endpoint.
+        Unexpected: its certificate authority cannot be read.
     """
     hosts = _hosts(cluster)
     order = (GkeEndpoint.DNS, GkeEndpoint.PUBLIC, GkeEndpoint.PRIVATE) if wanted is GkeEndpoint.AUTO else (wanted,)
@@ -54,7 +55,10 @@ def control_plane_of(cluster: Any, wanted: GkeEndpoint) -> ControlPlane:
         if endpoint is GkeEndpoint.DNS:
             # Google's own front, with a certificate that everybody trusts.
             return ControlPlane(f"https://{hosts[endpoint]}", "")
-        ca = base64.b64decode(cluster.master_auth.cluster_ca_certificate).decode()
+        try:
+            ca = base64.b64decode(cluster.master_auth.cluster_ca_certificate, validate=True).decode("ascii")
+        except ValueError:
+            raise Unexpected(f"the GKE cluster {cluster.name}: its certificate authority cannot be read") from None
         return ControlPlane(f"https://{hosts[endpoint]}", ca)
     have = ", ".join(endpoint for endpoint, host in hosts.items() if host) or "none"
     raise LoginMissing(f"the GKE cluster {cluster.name} has no open {wanted} endpoint (open: {have})")

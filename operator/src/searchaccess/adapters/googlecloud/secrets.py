@@ -16,6 +16,7 @@ from searchaccess.api.credentials import GoogleSecretManagerStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.reading import digits, is_name, is_uid
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
@@ -79,6 +80,8 @@ class GoogleSecrets:
     def _path(self, place: Place) -> str:
         if "." in place.name:
             raise Rejected(f"Secret Manager takes no dots in the name of a secret: {place.name}")
+        if not is_name(place.name):
+            raise Rejected(f"not a name of a secret: {place.name[:253]!r}")
         return f"{self._parent}/secrets/{place.name}"
 
     async def look(self, place: Place) -> Found | None:
@@ -88,10 +91,10 @@ class GoogleSecrets:
             with mapped_writing(f"Secret Manager, {path}"):
                 client = await self._client()
                 raw = await client.get_secret(name=path, **_ONCE)
-                versions = [_version_of(item) for item in await self._versions(client, path)]
+                versions = [version_of(item) for item in await self._versions(client, path)]
+                return Found(self._secret_of(raw, versions))
         except NotFound:
             return None
-        return Found(self._secret_of(raw, versions))
 
     async def _versions(self, client: Any, path: str) -> list[Any]:
         found: list[Any] = []
@@ -106,20 +109,7 @@ class GoogleSecrets:
                 return found
 
     def _secret_of(self, raw: Any, versions: Sequence[Version]) -> Secret:
-        labels = raw.labels
-        ours = labels.get(_MANAGED_BY) == _OURS and labels.get(_INSTANCE) == self._operator.instance
-        # A secret that is made anew under its name counts from 1 again, so its name is not enough.
-        identity = f"{raw.name}@{raw.create_time.timestamp() if raw.create_time else 0}"
-        known = f"{self._parent}/secrets/{raw.name.rpartition('/')[2]}"
-        return Secret(
-            identity,
-            str(labels.get(_OWNER, "")) if ours else "",
-            tuple(versions),
-            raw.etag,
-            # Its own name has the project's number.
-            names=tuple(sorted({known, raw.name})),
-            aliases=tuple(sorted((alias, int(number)) for alias, number in raw.version_aliases.items())),
-        )
+        return secret_of(raw, versions, self._parent, self._operator)
 
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key that a version holds."""
@@ -149,7 +139,7 @@ class GoogleSecrets:
             version = await client.add_secret_version(parent=path, payload=payload, **_ONCE)
         if not version.client_specified_payload_checksum:
             raise Unexpected(f"Secret Manager, {path}: it did not check what was sent (CRC32C)")
-        return known.slot(_version_of(version).number)
+        return known.slot(version_of(version).number)
 
     def _body(self, owner: Owner) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -198,10 +188,40 @@ class GoogleSecrets:
             return
 
 
-def _version_of(raw: Any) -> Version:
-    number = raw.name.rpartition("/")[2]
-    if not number.isdecimal() or raw.state not in _STATES:
+def secret_of(raw: Any, versions: Sequence[Version], parent: str, operator: Operator) -> Secret:
+    """Read a secret.
+
+    Args:
+        raw: what Secret Manager says of it.
+        versions: its versions.
+        parent: resource name of the project or region, as we know it.
+        operator: this operator; what another one made is foreign.
+    """
+    labels, owner = raw.labels, raw.labels.get(_OWNER)
+    ours = labels.get(_MANAGED_BY) == _OURS and labels.get(_INSTANCE) == operator.instance
+    # A secret that is made anew under its name counts from 1 again, so its name is not enough.
+    identity = f"{raw.name}@{raw.create_time.timestamp() if raw.create_time else 0}"
+    known = f"{parent}/secrets/{raw.name.rpartition('/')[2]}"
+    return Secret(
+        identity,
+        str(owner) if ours and is_uid(owner) else "",
+        tuple(versions),
+        raw.etag,
+        # Its own name has the project's number.
+        names=tuple(sorted({known, raw.name})),
+        aliases=tuple(sorted((alias, int(number)) for alias, number in raw.version_aliases.items())),
+    )
+
+
+def version_of(raw: Any) -> Version:
+    """Read a version.
+
+    Raises:
+        Unexpected: it has no number or state.
+    """
+    number = digits(raw.name.rpartition("/")[2])
+    if number is None or raw.state not in _STATES:
         raise Unexpected("Secret Manager: its answer has a version without a number or state")
     # What waits for its destruction cannot be used, and is not to be destroyed again.
     state = State.DESTROYED if raw.scheduled_destroy_time else _STATES[raw.state]
-    return Version(int(number), state, str(raw.etag))
+    return Version(number, state, str(raw.etag))

@@ -13,10 +13,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
 
+from searchaccess.adapters.answers import body_of, decode
 from searchaccess.adapters.kubernetes.errors import map_error, mapped
-from searchaccess.adapters.kubernetes.reading import read_json
+from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import LoginMissing, Unexpected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
@@ -32,6 +34,8 @@ _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 _JSON_PATCH: Final = "application/json-patch+json"
 _KINDS: Final = {Plural.ACCESSES: "SearchAccess", Plural.CLUSTERS: "SearchCluster"}
+_MISSING: Final = object()
+_LONGEST_TOKEN: Final = 65536
 _CLUSTER_EVENTS: Final = "default"
 """Namespace of events about objects that have none."""
 
@@ -99,32 +103,37 @@ class KubernetesClient:
             response = await self._api.call_api(
                 method, self._host + path, headers, body, _request_timeout=REQUEST_TIMEOUT
             )
-            await response.read()
+            data = await body_of(response.response, "the API server")
             if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP success
-                text = (response.data or b"").decode(errors="replace")
+                text = data.decode(errors="replace")
                 raise ApiException(status=response.status, reason=response.reason, body=text)
-            answer = await response.response.json(content_type=None, loads=read_json)
+            answer = decode(data)
         if not isinstance(answer, dict):
             raise Unexpected("the API server's answer is no object")
         return answer
 
     async def controller_id(self) -> str:
         """Give the uid of the namespace kube-system."""
-        return str(_part(await self.call("GET", "/api/v1/namespaces/kube-system"), "metadata", "uid"))
+        answer = await self.call("GET", "/api/v1/namespaces/kube-system")
+        uid = mapping(answer.get("metadata")).get("uid")
+        if not is_uid(uid):
+            raise Unexpected("the API server's answer lacks metadata.uid")
+        return str(uid)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Give some objects of a kind."""
-        rest = f"&continue={following}" if following else ""
+        rest = f"&continue={parameter(following)}" if following else ""
         page = await self.call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
-        return Page(_part(page, "items"), str(_part(page, "metadata").get("continue") or ""))
+        return Page(*_page(page))
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
         """Give some namespaces with their labels, and nothing else of them."""
-        rest = f"&continue={following}" if following else ""
+        rest = f"&continue={parameter(following)}" if following else ""
         page = await self.call("GET", f"/api/v1/namespaces?limit={self._page}{rest}", accept=_METADATA_ONLY)
-        metadata = [_part(item, "metadata") for item in _part(page, "items")]
-        labels = {str(item["name"]): dict(item.get("labels") or {}) for item in metadata}
-        return NamespacePage(labels, str(_part(page, "metadata").get("continue") or ""))
+        items, following = _page(page)
+        metadata = [mapping(item.get("metadata")) for item in items]
+        labels = {str(item["name"]): _texts(item.get("labels")) for item in metadata if is_label(item.get("name"))}
+        return NamespacePage(labels, following)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         """Replace an object's status, if it is still the same object; give its resource version."""
@@ -132,7 +141,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        return _version(await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
+        return version_of(await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         """Replace an object's finalizers, if they are still as before; give its resource version."""
@@ -141,7 +150,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
             {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
         ]
-        return _version(await self.call("PATCH", _path(ref), patch, _JSON_PATCH))
+        return version_of(await self.call("PATCH", _path(ref), patch, _JSON_PATCH))
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""
@@ -164,30 +173,51 @@ class KubernetesClient:
             "lastTimestamp": now,
             "count": 1,
         }
-        await self.call("POST", f"/api/v1/namespaces/{namespace}/events", body)
+        await self.call("POST", path_of("/api/v1/namespaces", namespace, "events"), body)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Give the data of a Secret or ConfigMap, decoded."""
-        found = await self.call("GET", f"/api/v1/namespaces/{source.namespace}/{source.kind.lower()}s/{source.name}")
-        data = found.get("data") or {}
-        if source.kind == "Secret":
-            return {key: base64.b64decode(value) for key, value in data.items()}
-        return {key: value.encode() for key, value in data.items()}
+        path = path_of("/api/v1/namespaces", source.namespace, f"{source.kind.lower()}s", source.name)
+        data = _texts((await self.call("GET", path)).get("data"))
+        if source.kind == "ConfigMap":
+            return {key: value.encode() for key, value in data.items()}
+        decoded = ((key, decoded_base64(value)) for key, value in data.items())
+        return {key: value for key, value in decoded if value is not None}
 
 
-def _part(answer: Any, *keys: str) -> Any:
-    for key in keys:
-        if not isinstance(answer, dict) or key not in answer:
-            raise Unexpected(f"the API server's answer lacks {'.'.join(keys)}")
-        answer = answer[key]
-    return answer
+def decoded_base64(value: Any) -> bytes | None:
+    """Give the bytes that a Secret's data stands for; None: it is no base64."""
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
-def _version(body: Mapping[str, Any]) -> str:
-    return str(body.get("metadata", {}).get("resourceVersion", ""))
+def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Give the objects of a page, and where the next one begins.
+
+    Raises:
+        Unexpected: it is no page. An empty one would say that all objects are gone.
+    """
+    items, metadata = answer.get("items", _MISSING), answer.get("metadata")
+    if not isinstance(items, list | None) or not isinstance(metadata, dict):
+        raise Unexpected("the API server's answer is no list of objects")
+    following = text(metadata.get("continue") or "", _LONGEST_TOKEN)
+    if following is None:
+        raise Unexpected("the API server does not say where its list goes on")
+    return objects(items), following
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {key: item for key, item in mapping(value).items() if isinstance(item, str)}
+
+
+def version_of(answer: Mapping[str, Any]) -> str:
+    """Give the resource version of an object; empty: it has none."""
+    return text(mapping(answer.get("metadata")).get("resourceVersion")) or ""
 
 
 def _path(ref: ObjectRef) -> str:
     if ref.namespace:
-        return f"{_GROUP_PATH}/namespaces/{ref.namespace}/{ref.plural}/{ref.name}"
-    return f"{_GROUP_PATH}/{ref.plural}/{ref.name}"
+        return path_of(f"{_GROUP_PATH}/namespaces", ref.namespace, ref.plural, ref.name)
+    return path_of(_GROUP_PATH, ref.plural, ref.name)

@@ -10,6 +10,7 @@ import aiohttp
 from kubernetes.aio.client import exceptions as client_exceptions
 from kubernetes.aio.config import ConfigException
 
+from searchaccess.core.model.reading import mapping, shortened
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -39,6 +40,7 @@ _BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
 }
 _SERVER_TROUBLE: Final = 500
 _UNPROCESSABLE: Final = 422
+_NO_REASON: Final = "no reason given"
 _PATCH_FAILED: Final = "the server rejected our request due to an error in our request"
 """All that the API server says (measured) when a "test" of a JSON patch fails; of bad content it says what is bad."""
 
@@ -67,9 +69,10 @@ def _message(body: object) -> str:
     """Give the message of a Status object."""
     try:
         parsed = json.loads(body) if isinstance(body, str | bytes) else body
-    except ValueError:
-        return "no reason given"
-    return str(parsed.get("message", "")) if isinstance(parsed, dict) else "no reason given"
+    except (ValueError, RecursionError):
+        return _NO_REASON
+    message = mapping(parsed).get("message")
+    return shortened(message) if isinstance(message, str) and message else _NO_REASON
 
 
 def map_error(error: BaseException) -> ExternalError:

@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
+from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import GROUP, MANAGED_BY, ROLE_PREFIX
+from searchaccess.core.model.reading import is_name, mapping, objects, text, whole_number
 from searchaccess.ports.errors import NotFound, Unexpected
 from searchaccess.ports.leases import Lease
 
 _INSTANCE: Final = f"{GROUP}/instance"
+_MOST: Final = 2**31 - 2
+"""Transitions of a Lease are 32-bit numbers, and the next one is to fit too."""
 
 
 class KubernetesLeases:
@@ -27,23 +31,25 @@ class KubernetesLeases:
 
     def __init__(self, client: KubernetesClient, namespace: str, instance: str) -> None:
         self._client = client
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._path = path_of("/apis/coordination.k8s.io/v1/namespaces", namespace, "leases")
         self._instance = instance
         self._prefix = f"{ROLE_PREFIX}-{instance}-"
 
     async def list(self) -> Sequence[Lease]:
         """Read all of them, from the newest state."""
-        answer = await self._client.call("GET", f"{self._path}?labelSelector={_INSTANCE}={self._instance}")
-        return [self._read(raw) for raw in answer.get("items") or []]
+        selector = parameter(f"{_INSTANCE}={self._instance}")
+        answer = await self._client.call("GET", f"{self._path}?labelSelector={selector}")
+        if "items" not in answer:
+            raise Unexpected("the API server's answer is no list of Leases")
+        found = (lease_of(raw, self._prefix) for raw in objects(answer["items"]))
+        # One that cannot be read is nobody's to renew: making it anew is refused, as it is there.
+        return [lease for lease in found if lease is not None]
 
     def _read(self, raw: Any) -> Lease:
-        try:
-            metadata, spec = raw["metadata"], raw.get("spec") or {}
-            name = str(metadata["name"]).removeprefix(self._prefix)
-            transitions = int(spec.get("leaseTransitions") or 0)
-            return Lease(name, str(spec.get("holderIdentity") or ""), str(metadata["resourceVersion"]), transitions)
-        except (LookupError, TypeError, AttributeError, ValueError):
-            raise Unexpected("the API server's answer is no Lease") from None
+        found = lease_of(raw, self._prefix)
+        if found is None:
+            raise Unexpected("the API server's answer is no Lease")
+        return found
 
     def _body(self, name: str, holder: str, duration: float, transitions: int) -> dict[str, Any]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -69,12 +75,31 @@ class KubernetesLeases:
         transitions = lease.transitions + (holder not in {"", lease.holder})
         body = self._body(lease.name, holder, duration, transitions)
         body["metadata"]["resourceVersion"] = lease.version
-        return self._read(await self._client.call("PUT", f"{self._path}/{self._prefix}{lease.name}", body))
+        return self._read(await self._client.call("PUT", self._path_of(lease), body))
 
     async def delete(self, lease: Lease) -> None:
         """Delete one, if nobody wrote it since it was read."""
         options = {"preconditions": {"resourceVersion": lease.version}}
         try:
-            await self._client.call("DELETE", f"{self._path}/{self._prefix}{lease.name}", options)
+            await self._client.call("DELETE", self._path_of(lease), options)
         except NotFound:
             return
+
+    def _path_of(self, lease: Lease) -> str:
+        return path_of(self._path, self._prefix + lease.name)
+
+
+def lease_of(raw: Any, prefix: str) -> Lease | None:
+    """Read a Lease as the API server gives it; None: it is none of ours.
+
+    Args:
+        raw: what it gives.
+        prefix: of the names of all of ours.
+    """
+    metadata, spec = mapping(mapping(raw).get("metadata")), mapping(mapping(raw).get("spec"))
+    name, version = metadata.get("name"), text(metadata.get("resourceVersion"))
+    if not is_name(name) or not str(name).startswith(prefix) or not version:
+        return None
+    holder = text(spec.get("holderIdentity"))
+    transitions = whole_number(spec.get("leaseTransitions"), _MOST) or 0
+    return Lease(str(name).removeprefix(prefix), holder or "", version, transitions)

@@ -6,52 +6,25 @@ takes is left out here, so that the object can be named and refused like any oth
 """
 
 import json
-import sys
 from collections.abc import AsyncIterator
 from typing import Any, Final, Self
 
 import aiohttp
 
-from searchaccess.core.model.bounds import DIGITS, depth_of
+from searchaccess.adapters.answers import CUT, decode
+from searchaccess.core.model.bounds import depth_of
 
-DEEPEST: Final = 10_000
-"""Levels that the API server takes (``maxNestingDepth`` of Go's encoding/json)."""
-KEPT: Final = 200
-"""Levels that are kept: more than all bounds of our readers, so that nothing that was cut passes for whole."""
-_MARGIN: Final = 1_000
-"""For the frames of whoever calls, and the list or event around an object."""
 _SHALLOW: Final = 300
 """Brackets in one line that any reader takes, however they are nested."""
 
 
 def read_json(text: str | bytes) -> Any:
-    """Read JSON; what is nested more than ``KEPT`` levels deep is replaced by null if it is more than Python reads.
+    """Read JSON; of what is nested deeper than Python reads, all below level ``CUT`` is left out.
 
     Raises:
-        ValueError: it is not JSON, or nested deeper than the API server takes.
+        ValueError: it is no JSON.
     """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except (RecursionError, ValueError):
-        return cut_json(_read_deep(text))
-
-
-def _read_deep(text: str | bytes) -> Any:
-    usual = sys.getrecursionlimit()
-    # Only the reader in C goes so deep, at 300 bytes of stack a level, and nothing else runs meanwhile.
-    sys.setrecursionlimit(DEEPEST + _MARGIN)
-    try:
-        return json.loads(text, parse_int=_number)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    finally:
-        sys.setrecursionlimit(usual)
-
-
-def _number(digits: str) -> int | str:
-    return int(digits) if len(digits) <= DIGITS else digits[:DIGITS]
+    return decode(text.encode(errors="replace") if isinstance(text, str) else text)
 
 
 def cut_json(value: Any) -> Any:
@@ -62,7 +35,7 @@ def cut_json(value: Any) -> Any:
         for key, inner in list(item.items() if isinstance(item, dict) else enumerate(item)):
             if not isinstance(inner, dict | list):
                 continue
-            if level >= KEPT:
+            if level >= CUT:
                 item[key] = None
             else:
                 todo.append((inner, level + 1))
@@ -104,7 +77,7 @@ def readable(line: bytes) -> bytes:
         value = read_json(line)
     except ValueError:
         return line
-    return line if depth_of(value) < KEPT else json.dumps(value).encode()
+    return line if depth_of(value) < CUT else json.dumps(value).encode()
 
 
 class TolerantResponse(aiohttp.ClientResponse):

@@ -5,16 +5,17 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from searchaccess.adapters.kubernetes.client import KubernetesClient
+from searchaccess.adapters.kubernetes.client import KubernetesClient, decoded_base64, version_of
+from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
 from searchaccess.core.credentials.credential import Secret, Slot, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.reading import digits, is_uid, mapping
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, NotFound, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
@@ -50,23 +51,9 @@ class KubernetesSecrets:
             raw = await self._client.call("GET", _path(place))
         except NotFound:
             return None
-        secret = self._secret_of(raw)
+        secret = secret_of(raw, self._operator)
         newest = secret.newest
-        return Found(secret, {newest.number: _held(raw)} if newest else {})
-
-    def _secret_of(self, raw: Mapping[str, Any]) -> Secret:
-        metadata = raw.get("metadata") or {}
-        notes = metadata.get("annotations") or {}
-        ours = (metadata.get("labels") or {}).get(_LABEL) == MANAGED_BY and notes.get(_INSTANCE) == (
-            self._operator.instance
-        )
-        number = str(notes.get(_NUMBER, ""))
-        return Secret(
-            identity=str(metadata.get("uid", "")),
-            owner=str(notes.get(_OWNER, "")) if ours else "",
-            versions=(Version(int(number)),) if number.isdecimal() else (),
-            stamp=str(metadata.get("resourceVersion", "")),
-        )
+        return Found(secret, {newest.number: held_in(raw)} if newest else {})
 
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key in a Secret, if it has this version."""
@@ -83,10 +70,7 @@ class KubernetesSecrets:
             raw = await self._client.call(
                 "PATCH", f"{_path(place)}?fieldManager={FIELD_MANAGER}&force=true", body, _APPLY
             )
-        identity = (raw.get("metadata") or {}).get("uid")
-        if not isinstance(identity, str):
-            raise Unexpected("the API server's answer lacks the Secret's uid")
-        return Slot(identity, number)
+        return Slot(secret_of(raw, self._operator).identity, number)
 
     def _body(self, place: Place, owner: Owner, number: int, value: Sealed) -> dict[str, Any]:
         text = value.reveal().encode()
@@ -133,19 +117,45 @@ class KubernetesSecrets:
             raise Conflict("another Secret has this name now") from None
 
 
-def _held(raw: Mapping[str, Any]) -> str:
+def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:
+    """Read a Secret as the API server gives it, without its value.
+
+    Whoever may write Secrets in its namespace can write its annotations too. A number that is none, or that is larger
+    than any that we would write, reads as absent: then no version is known, and the next one takes its place.
+
+    Args:
+        raw: what the API server gives.
+        operator: this operator; what another one made is foreign.
+
+    Raises:
+        Unexpected: it has no uid, so it is no Secret.
+    """
+    metadata = mapping(raw.get("metadata"))
+    notes, labels = mapping(metadata.get("annotations")), mapping(metadata.get("labels"))
+    ours = labels.get(_LABEL) == MANAGED_BY and notes.get(_INSTANCE) == operator.instance
+    identity, owner, number = metadata.get("uid"), notes.get(_OWNER), digits(notes.get(_NUMBER))
+    if not is_uid(identity):
+        raise Unexpected("the API server's answer lacks the Secret's uid")
+    return Secret(
+        identity=str(identity),
+        owner=str(owner) if ours and is_uid(owner) else "",
+        versions=(Version(number),) if number is not None else (),
+        stamp=version_of(raw),
+    )
+
+
+def held_in(raw: Mapping[str, Any]) -> str:
     """Give the id of the key in a Secret; empty: it is not the value that was written."""
-    try:
-        text = base64.b64decode((raw.get("data") or {}).get(KEY, ""), validate=True)
-    except (binascii.Error, ValueError, TypeError):
+    value = decoded_base64(mapping(raw.get("data")).get(KEY))
+    notes = mapping(mapping(raw.get("metadata")).get("annotations"))
+    if value is None or hashlib.sha256(value).hexdigest() != notes.get(_SUM):
         return ""
-    notes = (raw.get("metadata") or {}).get("annotations") or {}
-    return held_key(text) if hashlib.sha256(text).hexdigest() == notes.get(_SUM) else ""
+    return held_key(value)
 
 
 def _folder(place: Place) -> str:
-    return f"/api/v1/namespaces/{place.namespace}/secrets"
+    return path_of("/api/v1/namespaces", place.namespace, "secrets")
 
 
 def _path(place: Place) -> str:
-    return f"{_folder(place)}/{place.name}"
+    return path_of("/api/v1/namespaces", place.namespace, "secrets", place.name)

@@ -59,5 +59,6 @@ def mapped(what: str) -> Iterator[None]:
         yield
     except (exceptions.VaultError, RequestException) as error:
         raise _map(what, error) from None
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        # RecursionError: the client's own reader of JSON meets an answer that is nested too deeply.
         raise Unexpected(f"{what}: its answer is not understood ({type(error).__name__})") from None

@@ -16,10 +16,13 @@ from searchaccess.api.vault import VaultStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.reading import digits, is_label, is_name, is_uid, mapping, text, whole_number, within
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Unexpected
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 
+_MOMENT: Final = 64
+"""Characters of a moment."""
 KEY: Final = "credential"
 """Key under which consumers find a value that is no object."""
 
@@ -47,6 +50,8 @@ class VaultSecrets:
         await self._session.close()
 
     def _path(self, place: Place) -> str:
+        if not is_label(place.namespace) or not is_name(place.name):
+            raise Rejected(f"not a name of a secret in a namespace: {place.namespace[:63]!r}, {place.name[:253]!r}")
         return f"{self._store.path}/{place.namespace}/{place.name}"
 
     async def _ask(self, method: str, place: Place, **arguments: Any) -> Any:
@@ -63,20 +68,7 @@ class VaultSecrets:
             answer = await self._ask("read_secret_metadata", place)
         except NotFound:
             return None
-        try:
-            return Found(self._secret_of(place, answer["data"]))
-        except (LookupError, TypeError, ValueError, AttributeError):
-            raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: its answer is not understood") from None
-
-    def _secret_of(self, place: Place, data: Mapping[str, Any]) -> Secret:
-        notes = data.get("custom_metadata") or {}
-        ours = notes.get(_MANAGED_BY) == MANAGED_BY and notes.get(_INSTANCE) == self._operator.instance
-        versions = tuple(
-            Version(int(number), _state_of(raw, datetime.now(UTC))) for number, raw in data["versions"].items()
-        )
-        # A secret that is made anew under its name counts from 1 again, so its name is not enough.
-        identity = f"{self._store.mount}/{self._path(place)}@{data['created_time']}"
-        return Secret(identity, str(notes.get(_OWNER, "")) if ours else "", versions, str(data["current_version"]))
+        return Found(secret_of(answer, f"{self._store.mount}/{self._path(place)}", self._operator, datetime.now(UTC)))
 
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key that a version holds."""
@@ -84,11 +76,7 @@ class VaultSecrets:
             answer = await self._ask("read_secret_version", place, version=number, raise_on_deleted_version=True)
         except NotFound:
             return ""
-        data = answer["data"]["data"] if isinstance(answer, dict) else None
-        if not isinstance(data, dict):
-            return ""
-        alone = data.get(KEY)
-        return held_key(alone if isinstance(alone, str) else json.dumps(data))
+        return held_in(answer)
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:  # noqa: ARG002 - it counts itself
         """Store a value as the newest version, if all others were seen; mark the secret first, if it is new."""
@@ -105,12 +93,14 @@ class VaultSecrets:
                 with suppress(ExternalError):
                     await self._ask("update_metadata", place, custom_metadata={})
             raise
-        added = answer["data"]["version"]
+        added = whole_number(mapping(mapping(answer).get("data")).get("version"))
+        if added is None:
+            raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: it does not say which version it stored")
         found = await self.look(place) if known is None else None
         known = found.secret if found else known
         if known is None:
             raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted at once")
-        return known.slot(int(added))
+        return known.slot(added)
 
     def _marks(self, owner: Owner) -> dict[str, str]:
         return {
@@ -148,9 +138,60 @@ def _body(text: str) -> dict[str, Any]:
     return body if isinstance(body, dict) else {KEY: text}
 
 
-def _state_of(raw: Mapping[str, Any], now: datetime) -> State:
-    if raw["destroyed"]:
-        return State.DESTROYED
+def secret_of(answer: Any, path: str, operator: Operator, now: datetime) -> Secret:
+    """Read a secret's metadata.
+
+    Args:
+        answer: what Vault says.
+        path: where the secret is, with its mount.
+        operator: this operator; what another one made is foreign.
+        now: the time: it is known beforehand when a version will be deleted.
+
+    Raises:
+        Unexpected: it is no metadata of a secret.
+    """
+    data = mapping(mapping(answer).get("data"))
+    versions, created, current = data.get("versions"), text(data.get("created_time")), data.get("current_version")
+    stamp = whole_number(current)
+    if not isinstance(versions, Mapping) or not created or stamp is None:
+        raise Unexpected(f"Vault, {path}: its answer is not understood")
+    notes = mapping(data.get("custom_metadata"))
+    ours, owner = notes.get(_MANAGED_BY) == MANAGED_BY and notes.get(_INSTANCE) == operator.instance, notes.get(_OWNER)
+    # A secret that is made anew under its name counts from 1 again, so its name is not enough.
+    return Secret(
+        f"{path}@{created}",
+        str(owner) if ours and is_uid(owner) else "",
+        tuple(_version_of(path, number, raw, now) for number, raw in versions.items()),
+        str(stamp),
+    )
+
+
+def held_in(answer: Any) -> str:
+    """Give the id of the key in a version; empty: it is something else."""
+    data = mapping(mapping(answer).get("data")).get("data")
+    if not isinstance(data, dict) or not within(data):
+        return ""
+    alone = data.get(KEY)
+    return held_key(alone if isinstance(alone, str) else json.dumps(data))
+
+
+def _version_of(path: str, number: Any, raw: Any, now: datetime) -> Version:
+    known, version = mapping(raw), digits(number)
+    ends = _moment(known.get("deletion_time"))
+    if version is None or not isinstance(known.get("destroyed"), bool) or ends is None:
+        raise Unexpected(f"Vault, {path}: its answer has a version that is not understood")
+    if known["destroyed"]:
+        return Version(version, State.DESTROYED)
     # With delete_version_after it is known beforehand when a version will be deleted.
-    ends = raw["deletion_time"]
-    return State.DISABLED if ends and datetime.fromisoformat(ends) <= now else State.ENABLED
+    return Version(version, State.DISABLED if ends <= now else State.ENABLED)
+
+
+def _moment(value: Any) -> datetime | None:
+    """Read a moment; the end of time: there is none."""
+    if value == "":
+        return datetime.max.replace(tzinfo=UTC)
+    try:
+        found = datetime.fromisoformat(text(value, _MOMENT) or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

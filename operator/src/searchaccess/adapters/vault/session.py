@@ -1,7 +1,6 @@
 """Connections to Vault with a token that is good now, by the client hvac."""
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,11 +10,13 @@ import hvac
 from requests import Session
 from requests.adapters import HTTPAdapter
 
+from searchaccess.adapters.trust import trusting
 from searchaccess.adapters.vault.errors import mapped
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.vault import VaultAccess
+from searchaccess.core.model.reading import whole_number
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import LoginMissing, LoginRefused, PermissionDenied, Rejected
+from searchaccess.ports.errors import LoginRefused, PermissionDenied, Rejected
 
 TIMEOUT: Final = 10.0
 """Seconds."""
@@ -33,7 +34,7 @@ class _Trusting(HTTPAdapter):
     """
 
     def __init__(self, ca: str) -> None:
-        self._context = ssl.create_default_context(cadata=ca or None)
+        self._context = trusting(ca, "Vault's ca")
         super().__init__()
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
@@ -130,10 +131,7 @@ class VaultSession:
             session = closing.enter_context(Session())
             # Else its proxies, certificates and passwords would be those of the environment.
             session.trust_env = False
-            try:
-                session.mount("https://", _Trusting(access.ca))
-            except ssl.SSLError:
-                raise LoginMissing("Vault: the certificates to trust cannot be used") from None
+            session.mount("https://", _Trusting(access.ca))
             token = access.token or await self._jwt()
             try:
                 client, lifetime = await asyncio.to_thread(self._open_client, session, access, token)
@@ -170,7 +168,7 @@ class VaultSession:
         elif auth.kubernetes:
             kubernetes = auth.kubernetes
             answer = client.auth.kubernetes.login(kubernetes.role, token, mount_point=kubernetes.mount)
-        return float(answer["auth"]["lease_duration"])
+        return _lifetime(answer["auth"]["lease_duration"])
 
     @staticmethod
     def _renew(client: Any, token: str) -> float:
@@ -178,10 +176,15 @@ class VaultSession:
         client.token = token
         known = client.auth.token.lookup_self()["data"]
         if known.get("renewable"):
-            return float(client.auth.token.renew_self()["auth"]["lease_duration"])
-        return float(known.get("ttl") or 0)
+            return _lifetime(client.auth.token.renew_self()["auth"]["lease_duration"])
+        return _lifetime(known.get("ttl"))
 
     async def close(self) -> None:
         """Close connections."""
         if self._open:
             await self._forget(self._open)
+
+
+def _lifetime(value: Any) -> float:
+    """Read seconds of a token; 0: for ever, or not known."""
+    return float(whole_number(value) or 0)

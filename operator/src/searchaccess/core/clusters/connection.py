@@ -41,6 +41,8 @@ class Connection:
     """The realm's shared client secret, which goes with a token."""
     verify: bool = True
     """Whether the server's certificate is verified."""
+    public: bool = False
+    """Whether it may be to a public address."""
 
 
 # https://www.elastic.co/guide/en/cloud-on-k8s/current/k8s-accessing-elastic-services.html
@@ -91,7 +93,10 @@ def build_connection(spec: SearchClusterSpec, read: Contents) -> Connection:
     """
     other = cloud_url(spec.cloud_id) if spec.cloud_id else _eck_url(spec)
     skips = Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure
-    return Connection(tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read), verify=not skips)
+    public = bool(spec.cloud_id) or Exposure.PUBLIC_ADDRESS in spec.allow_exposure
+    return Connection(
+        tuple(spec.urls or (other,)), _ca(spec, read), **_login(spec, read), verify=not skips, public=public
+    )
 
 
 def _ca(spec: SearchClusterSpec, read: Contents) -> str:

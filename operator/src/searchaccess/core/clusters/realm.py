@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
+from searchaccess.core.model.reading import mapping, within
 
 ALGORITHM: Final = "RS256"
 """Google signs identity tokens with RS256."""
 KEYS: Final = "https://www.googleapis.com/oauth2/v3/certs"
 """Where Google's keys are, as a JSON Web Key Set. https://accounts.google.com/.well-known/openid-configuration"""
 NODES_NAMED: Final = 3
+LONGEST: Final = 300
+"""Characters of a node's name, or of what a setting has, that are shown."""
 
 _CLIENTS: Final = {ClientAuthentication.NONE: "none", ClientAuthentication.SHARED_SECRET: "shared_secret"}
 _NO_REALM: Final = "no such realm"
@@ -70,7 +73,7 @@ def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> l
     if not isinstance(realm, Mapping):
         return [Mismatch(node, f"{prefix}.{line}", _NO_REALM) for line in lines_of(wanted)]
     return [
-        Mismatch(node, f"{prefix}.{line}", "absent" if have is None else str(have))
+        Mismatch(node, f"{prefix}.{line}", "absent" if have is None else str(have)[:LONGEST])
         for right, line, have in _checks(realm, wanted)
         if not right
     ]
@@ -126,19 +129,20 @@ def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, s
     ]
 
 
-def check_realm(nodes: Mapping[str, Mapping[str, Any]], wanted: WantedRealm) -> list[Mismatch]:
+def check_realm(nodes: Any, wanted: WantedRealm) -> list[Mismatch]:
     """Check every node.
 
     Args:
-        nodes: the ``nodes`` object of ``GET _nodes/settings``.
+        nodes: the ``nodes`` object of ``GET _nodes/settings``; of anything else no node has the realm.
         wanted: what the SearchCluster says.
     """
+    nodes = mapping(nodes)
     if not nodes:
         # A filtered answer leaves out the nodes that have no realm at all.
         return check_node("every node", {}, wanted)
     found = []
-    for node in nodes.values():
-        found += check_node(str(node.get("name", "?")), node.get("settings") or {}, wanted)
+    for node in (mapping(node) if within(node) else {} for node in nodes.values()):
+        found += check_node(str(node.get("name", "?"))[:LONGEST], mapping(node.get("settings")), wanted)
     return found
 
 

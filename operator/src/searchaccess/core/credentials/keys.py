@@ -3,17 +3,22 @@
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-create-api-key.html
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN
 from searchaccess.core.credentials.credential import DESCRIPTOR, NOWHERE, Key, Slot
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.model.reading import ANNOTATIONS, LATEST, mapping, text, whole_number
+from searchaccess.core.rights.ownership import Operator, owner_in
 
 NAME_LIMIT: Final = 256
 """Longest name of a key that Elasticsearch takes."""
+_STORE: Final = re.compile(STORE_PATTERN)
+_SECRET: Final = re.compile(SECRET_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +66,30 @@ def key_metadata(
 
 
 def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> Key | None:
-    """Read a key as Elasticsearch gives it; None: it is not ours, or does not work any more."""
-    metadata = raw.get("metadata")
-    if raw.get("invalidated") or not isinstance(metadata, Mapping) or not operator.owns(metadata):
+    """Read a key as Elasticsearch gives it.
+
+    Returns:
+        None: it is not ours, or does not work any more. One whose metadata does not say whose it is, in names that
+        Kubernetes has, is not ours either: anybody who may make keys can write that.
+    """
+    metadata, key_id = mapping(raw.get("metadata")), text(raw.get("id"))
+    if raw.get("invalidated") or not key_id or not operator.owns(metadata):
         return None
-    owner = metadata.get("owner")
-    owner = owner if isinstance(owner, Mapping) else {}
-    uid = owner.get("uid")
-    descriptors = raw.get("role_descriptors")
-    descriptors = descriptors if isinstance(descriptors, Mapping) else {}
+    owner = owner_in(metadata.get("owner"))
+    if owner is None:
+        return None
     expires = raw.get("expiration")
     return Key(
-        id=str(raw.get("id", "")),
-        owner=uid if isinstance(uid, str) else "",
+        id=key_id,
+        owner=owner.uid,
         sequence=number_in(metadata.get("sequence")),
-        created=number_in(raw.get("creation")) / 1000,
-        expires=number_in(expires) / 1000 if expires is not None else None,
-        rights=_rights(descriptors),
+        created=moment_in(raw.get("creation")),
+        expires=moment_in(expires) if expires is not None else None,
+        rights=_rights(mapping(raw.get("role_descriptors"))),
         slot=slot_in(metadata),
-        requested=str(metadata.get("requested") or ""),
-        namespace=str(owner.get("namespace") or ""),
-        place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
+        requested=text(metadata.get("requested"), ANNOTATIONS) or "",
+        namespace=owner.namespace,
+        place=place_in(metadata),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
     )
 
@@ -96,10 +104,25 @@ def _rights(descriptors: Mapping[str, Any]) -> RoleBody:
 
 def slot_in(metadata: Mapping[str, Any]) -> Slot:
     """Read where metadata says that the value is stored."""
-    secret = metadata.get("secret")
-    return Slot(secret, number_in(metadata.get("version"))) if isinstance(secret, str) and secret else NOWHERE
+    secret = text(metadata.get("secret"))
+    return Slot(secret, number_in(metadata.get("version"))) if secret else NOWHERE
+
+
+def place_in(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Read store and name of the secret in which metadata says that the value is; both empty: in none.
+
+    Both become parts of paths. Longer names than any store takes are refused there.
+    """
+    store, name = text(metadata.get("store")) or "", text(metadata.get("name")) or ""
+    good = _STORE.fullmatch(store) and _SECRET.fullmatch(name) and ".." not in name
+    return (store, name) if good else ("", "")
 
 
 def number_in(value: Any) -> int:
-    """Read a number that somebody may have tampered with."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    """Read a number that somebody may have tampered with; 0: it is none."""
+    return whole_number(value) or 0
+
+
+def moment_in(value: Any) -> float:
+    """Read milliseconds since the epoch; give seconds."""
+    return (whole_number(value, LATEST) or 0) / 1000

@@ -8,6 +8,7 @@ https://cloud.google.com/run/docs/configuring/services/secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from searchaccess.core.model.reading import digits
 from searchaccess.core.model.workload import SecretUse
 
 
@@ -61,7 +62,8 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
         for use in user.uses:
             if full_name(use.secret, user.project) not in names:
                 continue
-            number = int(use.version) if use.version.isdecimal() else aliases.get(use.version, 0)
+            known = digits(use.version)
+            number = aliases.get(use.version, 0) if known is None else known
             if number:
                 found.setdefault(number, user.name)
             if user.is_template:

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
-from searchaccess.core.credentials.keys import key_metadata, number_in, slot_in
+from searchaccess.core.credentials.keys import key_metadata, moment_in, number_in, place_in, slot_in
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.rights.ownership import Operator, Role
+from searchaccess.core.model.reading import ANNOTATIONS, mapping, text
+from searchaccess.core.rights.ownership import Operator, Role, owner_in
 
 NAME_LIMIT: Final = 507
 """Longest name of a user that Elasticsearch takes."""
@@ -32,9 +33,7 @@ def names_of_users(operator: Operator) -> str:
 
 def user_roles(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Give the names of those roles that are users' of ours."""
-    return {
-        name for name, raw in roles.items() if is_user_name(operator, name) and operator.owns(raw.get("metadata") or {})
-    }
+    return {name for name, raw in roles.items() if is_user_name(operator, name) and operator.owns(raw.get("metadata"))}
 
 
 def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> str:
@@ -59,30 +58,31 @@ def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -
 
 
 def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
-    """Read a user as Elasticsearch gives it; None: it is not ours.
+    """Read a user as Elasticsearch gives it.
 
     Args:
         raw: the user.
         role: the role of the same name; None: there is none.
         operator: this operator.
+
+    Returns:
+        None: it is not ours, or does not say whose it is in names that Kubernetes has.
     """
-    metadata, name = raw.get("metadata"), str(raw.get("username", ""))
-    if not isinstance(metadata, Mapping) or not operator.owns(metadata) or not is_user_name(operator, name):
+    metadata, name = mapping(raw.get("metadata")), text(raw.get("username"), NAME_LIMIT) or ""
+    owner = owner_in(metadata.get("owner"))
+    if owner is None or not operator.owns(metadata) or not is_user_name(operator, name):
         return None
-    owner = metadata.get("owner")
-    owner = owner if isinstance(owner, Mapping) else {}
-    uid = owner.get("uid")
     return Key(
         id=name,
-        owner=uid if isinstance(uid, str) else "",
+        owner=owner.uid,
         sequence=number_in(metadata.get("sequence")),
-        created=number_in(metadata.get("created")) / 1000,
+        created=moment_in(metadata.get("created")),
         expires=None,
         rights=_rights(name, raw.get("roles"), role),
         slot=slot_in(metadata),
-        requested=str(metadata.get("requested") or ""),
-        namespace=str(owner.get("namespace") or ""),
-        place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
+        requested=text(metadata.get("requested"), ANNOTATIONS) or "",
+        namespace=owner.namespace,
+        place=place_in(metadata),
         auth=Auth.PASSWORD,
         disabled=raw.get("enabled") is not True,
     )

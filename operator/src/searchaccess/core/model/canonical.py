@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from searchaccess.core.model.reading import mapping, within
+
 _ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", "transient_metadata"})
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
 _ALL_FIELDS: Final = ("*",)
@@ -138,21 +140,36 @@ def canonical_query(query: Any) -> str:
     if not isinstance(query, str):
         return canonical_json(query)
     try:
-        return canonical_json(json.loads(query))
+        parsed = json.loads(query)
     except (ValueError, RecursionError):
         return query
+    return canonical_json(parsed) if within(parsed) else query
 
 
-def _names(values: Iterable[Any] | str | None) -> tuple[str, ...]:
+def _names(values: Any) -> tuple[str, ...]:
+    """Read a list of names; what is none stays visible as JSON, so that it differs from all that is declared."""
     if values is None:
         return ()
-    return tuple(sorted({values} if isinstance(values, str) else {str(value) for value in values}))
+    items = values if isinstance(values, list | tuple) else [values]
+    return tuple(sorted({item if isinstance(item, str) else canonical_json(item) for item in items}))
 
 
-def entry_from_json(raw: Mapping[str, Any]) -> Entry:
+def _list(values: Any) -> Iterable[Any]:
+    return values if isinstance(values, list | tuple) else [values] if values else ()
+
+
+def _others(raw: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in raw.items() if key not in known and value not in (None, [], {}, "")}
+
+
+def entry_from_json(raw: Any) -> Entry:
     """Read one entry of ``indices`` as the role API gives it."""
-    fields = raw.get("field_security") or {}
-    other = {key: value for key, value in raw.items() if key not in _ENTRY_KEYS and value not in (None, [], {}, "")}
+    if not isinstance(raw, Mapping):
+        return Entry((), (), other=canonical_json({"unreadable": raw}))
+    given = raw.get("field_security")
+    fields, other = mapping(given), _others(raw, _ENTRY_KEYS)
+    if given and not fields:
+        other["field_security"] = given
     return Entry(
         names=_names(raw.get("names")),
         privileges=_names(raw.get("privileges")),
@@ -165,11 +182,15 @@ def entry_from_json(raw: Mapping[str, Any]) -> Entry:
 
 
 def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
-    """Read a role as the role API gives it (metadata is read elsewhere)."""
-    other = {key: value for key, value in raw.items() if key not in _ROLE_KEYS and value not in (None, [], {}, "")}
+    """Read a role as the role API gives it (metadata is read elsewhere).
+
+    Args:
+        raw: the role, as deep as ``reading.readable`` lets pass; any of its parts may be of any type.
+    """
+    other = _others(raw, _ROLE_KEYS)
     return RoleBody(
         cluster=_names(raw.get("cluster")),
-        entries=tuple(entry_from_json(entry) for entry in raw.get("indices") or []),
+        entries=tuple(entry_from_json(entry) for entry in _list(raw.get("indices"))),
         description=str(raw.get("description") or ""),
         other=canonical_json(other) if other else "",
     )
@@ -197,21 +218,28 @@ class MappingBody:
 
 
 def _template(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, Mapping):
+        return {"unreadable": raw}
     template = raw.get("template")
     if isinstance(template, str):
         # The server keeps a template that was sent as an object as its JSON text.
         try:
-            template = json.loads(template)
-        except ValueError:
-            template = {"source": template}
+            parsed = json.loads(template)
+        except (ValueError, RecursionError):
+            parsed = None
+        template = parsed if parsed is not None and within(parsed) else {"source": template}
     return {"format": raw.get("format", "string"), "template": template}
 
 
 def mapping_from_json(raw: Mapping[str, Any]) -> MappingBody:
-    """Read a role mapping as the API gives it (metadata is read elsewhere)."""
+    """Read a role mapping as the API gives it (metadata is read elsewhere).
+
+    Args:
+        raw: the mapping, as deep as ``reading.readable`` lets pass; any of its parts may be of any type.
+    """
     return MappingBody(
         enabled=bool(raw.get("enabled", False)),
         rules=canonical_json(raw.get("rules") or {}),
         roles=_names(raw.get("roles")),
-        templates=canonical_json([_template(item) for item in raw.get("role_templates") or []]),
+        templates=canonical_json([_template(item) for item in _list(raw.get("role_templates"))]),
     )

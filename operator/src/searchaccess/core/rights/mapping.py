@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.canonical import MappingBody, canonical_json, digest, mapping_from_json
+from searchaccess.core.model.reading import mapping
 from searchaccess.core.rights.diff import Difference, diff_mapping
 from searchaccess.core.rights.ownership import Operator
 
@@ -28,7 +29,7 @@ class RoleMapping:
 
 def mapping_of(name: str, raw: Mapping[str, Any]) -> RoleMapping:
     """Read a role mapping as the API gives it."""
-    return RoleMapping(name, mapping_from_json(raw), dict(raw.get("metadata") or {}))
+    return RoleMapping(name, mapping_from_json(raw), dict(mapping(raw.get("metadata"))))
 
 
 def _sealed(operator: Operator, name: str, body: MappingBody) -> RoleMapping:

@@ -7,6 +7,17 @@ from typing import Any, Final
 from searchaccess.api.constants import MANAGED_BY, ROLE_PREFIX
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.model.reading import (
+    LARGEST,
+    is_label,
+    is_name,
+    is_uid,
+    mapping,
+    objects,
+    text,
+    texts,
+    whole_number,
+)
 
 DESCRIPTION_LIMIT: Final = 1000
 """Longest description of a role that Elasticsearch takes."""
@@ -35,10 +46,11 @@ class Operator:
         """Say whether a role or mapping of this name would be one of ours."""
         return name == self.mapping_name or name.startswith(f"{self.mapping_name}.")
 
-    def owns(self, metadata: Mapping[str, Any]) -> bool:
-        """Say whether metadata says that the object is ours."""
+    def owns(self, metadata: Any) -> bool:
+        """Say whether metadata, whatever it is, says that the object is ours."""
         return (
-            metadata.get("managed_by") == MANAGED_BY
+            isinstance(metadata, Mapping)
+            and metadata.get("managed_by") == MANAGED_BY
             and metadata.get("instance") == self.instance
             and metadata.get("controller") == self.controller
         )
@@ -128,32 +140,48 @@ class RoleMetadata:
         return next((record for record in self.records if record.uid == uid), None)
 
 
-def _strings(value: Any) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Which SearchAccess an object in Elasticsearch belongs to, as its metadata says."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+def owner_in(raw: Any) -> Owned | None:
+    """Read a SearchAccess's namespace, name and uid; None: one of them is none.
+
+    They become parts of paths of the API server and of stores, and whoever may make an API key can write them.
+    """
+    owner = mapping(raw)
+    namespace, name, uid = owner.get("namespace"), owner.get("name"), owner.get("uid")
+    if not is_label(namespace) or not is_name(name) or not is_uid(uid):
+        return None
+    return Owned(str(namespace), str(name), str(uid))
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return text(value) or ""
 
 
-def _record(raw: Mapping[str, Any]) -> Record:
-    generation = raw.get("generation")
+def _record(owner: Owned, raw: Mapping[str, Any]) -> Record:
     return Record(
-        namespace=_text(raw.get("namespace")),
-        name=_text(raw.get("name")),
-        uid=_text(raw.get("uid")),
-        generation=generation if isinstance(generation, int) else 0,
+        namespace=owner.namespace,
+        name=owner.name,
+        uid=owner.uid,
+        generation=whole_number(raw.get("generation"), LARGEST) or 0,
         spec_hash=_text(raw.get("spec_hash")),
-        entries=_strings(raw.get("entries")),
-        cluster=_strings(raw.get("cluster")),
+        entries=texts(raw.get("entries")),
+        cluster=texts(raw.get("cluster")),
     )
 
 
-def _records(owners: list[Any]) -> tuple[Record, ...]:
+def _records(owners: Any) -> tuple[Record, ...]:
     found: dict[str, Record] = {}
-    for item in owners:
-        if isinstance(item, dict) and (record := _record(item)).uid:
-            found.setdefault(record.uid, record)
+    for item in objects(owners):
+        if owner := owner_in(item):
+            found.setdefault(owner.uid, _record(owner, item))
     return tuple(found.values())
 
 
@@ -164,16 +192,12 @@ def released_by_us(metadata: Mapping[str, Any]) -> bool:
 
 def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
     """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is wanted."""
-    owners = raw.get("owners")
-    released = raw.get("released")
-    disabled = raw.get("disabled")
-    released = released if isinstance(released, dict) else {}
-    disabled = disabled if isinstance(disabled, dict) else {}
+    released, disabled = mapping(raw.get("released")), mapping(raw.get("disabled"))
     return RoleMetadata(
         principal=_text(raw.get("principal")),
         spec_hash=_text(raw.get("spec_hash")),
-        records=_records(owners) if isinstance(owners, list) else (),
-        released=Released(_strings(released.get("entries")), _strings(released.get("cluster"))),
+        records=_records(raw.get("owners")),
+        released=Released(texts(released.get("entries")), texts(released.get("cluster"))),
         disabled_since=_text(disabled.get("since")),
         disabled_by=_text(disabled.get("by")),
     )

@@ -28,7 +28,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.ports.errors import ExternalError, Rejected
+from searchaccess.ports.errors import ExternalError, LoginCannotIssue, Rejected, StoreNotFound
 from searchaccess.ports.stores import Owner, Place, SecretStore
 
 TOGETHER: Final = 8
@@ -330,18 +330,6 @@ class CredentialReconciler:
         same = known is not None and (known.spec_hash, known.cluster_uuid) == (access.share.hash, self._state.uuid)
         finding = finding_of(access, found, status.credential, same_rights=same)
         publisher.tell(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
-
-
-class StoreNotFound(ExternalError):
-    """The SearchCluster has no such store."""
-
-    reason = Reason.STORE_NOT_FOUND
-
-
-class LoginCannotIssue(ExternalError):
-    """The operator's login can make no keys."""
-
-    reason = Reason.LOGIN_CANNOT_ISSUE
 
 
 def _takes_a_key(step: Step, wish: Wish) -> bool:

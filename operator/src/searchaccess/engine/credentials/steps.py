@@ -36,7 +36,7 @@ from searchaccess.engine.steps import Steps
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
     ExternalError,
-    TerminalError,
+    Rejected,
     WaitingError,
 )
 from searchaccess.ports.google import GooglePort
@@ -236,7 +236,7 @@ class Credentials:
         try:
             with at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
-        except (TerminalError, WaitingError):
+        except (Rejected, WaitingError):
             # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
             # stored: then consumers read it already, and the next look finds out.
             await discard(issuer, key)

@@ -24,11 +24,10 @@ from searchaccess.engine.loop.interim import Rights
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
-from searchaccess.engine.replicas.ownership import NotHolder
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Fine, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, NotHolder
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ import structlog
 
 from searchaccess.core.replicas import CLUSTER, COMMON, MEMBER, Sightings, assign
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.replicas.ownership import NotHolder, Ownership
+from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, NotHolder
 from searchaccess.ports.leases import Lease, LeasesPort
 
 RENEW_EVERY: Final = 0.8

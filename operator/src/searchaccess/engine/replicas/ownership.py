@@ -1,11 +1,5 @@
 """What one replica may write."""
 
-from searchaccess.ports.errors import TransientError
-
-
-class NotHolder(TransientError):
-    """Another replica has this, or may have it by now."""
-
 
 class Ownership:
     """Everything: there is one replica. Where there are several, ``Leases`` overrides it."""

@@ -1,0 +1,146 @@
+"""Reads answers of Elasticsearch. Whatever an answer is, only ``ExternalError`` comes out of here.
+
+https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api.html
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from searchaccess.adapters.elasticsearch.errors import map_item
+from searchaccess.core.credentials.keys import Login
+from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.reading import mapping, readable_list, text, texts, whole_number
+from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
+from searchaccess.ports.errors import ExternalError, Unexpected
+
+_SHORT: Final = 256
+_POSITION: Final = 2**63 - 1
+"""Largest sequence number of Elasticsearch: a long."""
+
+
+def identity_of(info: Any) -> tuple[str, str]:
+    """Give version and uuid of a cluster.
+
+    Raises:
+        Unexpected: it says neither.
+    """
+    body = mapping(info)
+    version = text(mapping(body.get("version")).get("number"), _SHORT)
+    uuid = text(body.get("cluster_uuid"), _SHORT)
+    if not version or not uuid:
+        raise Unexpected("Elasticsearch: its answer lacks the version or the uuid")
+    return version, uuid
+
+
+def licence_of(answer: Any) -> str:
+    """Give the type of the licence, or ``expired``.
+
+    Raises:
+        Unexpected: it says none.
+    """
+    licence = mapping(mapping(answer).get("license"))
+    kind, status = text(licence.get("type"), _SHORT), licence.get("status")
+    if not kind or not isinstance(status, str):
+        raise Unexpected("Elasticsearch: its answer lacks the licence")
+    return kind if status == "active" else "expired"
+
+
+def probe_of(answer: Any) -> Probe | None:
+    """Give the position of the security index; None: there is none."""
+    for index in mapping(mapping(answer).get("indices")).values():
+        shards = mapping(mapping(index).get("shards")).values()
+        copies = (mapping(copy) for shard in shards if isinstance(shard, list) for copy in shard)
+        found = (whole_number(mapping(copy.get("seq_no")).get("max_seq_no"), _POSITION) for copy in copies)
+        numbers = [number for number in found if number is not None]
+        if numbers:
+            return Probe(text(mapping(index).get("uuid"), _SHORT) or "", max(numbers))
+    return None
+
+
+def login_of(answer: Any) -> Login:
+    """Give who the operator is.
+
+    Raises:
+        Unexpected: it does not say that.
+    """
+    body = mapping(answer)
+    username, realm = text(body.get("username")), text(mapping(body.get("authentication_realm")).get("name"))
+    if username is None or realm is None:
+        raise Unexpected("Elasticsearch: its answer lacks the user's name and realm")
+    return Login(username, realm, body.get("authentication_type") == "api_key")
+
+
+def missing_in(answer: Any) -> tuple[str, ...]:
+    """Give what an answer about privileges says that is missing.
+
+    Raises:
+        Unexpected: it does not say that all is there, nor what is not.
+    """
+    body = mapping(answer)
+    if body.get("has_all_requested") is True:
+        return ()
+    found = _lacking(body.get("cluster"))
+    for index, privileges in sorted(mapping(body.get("index")).items()):
+        if lacking := _lacking(privileges):
+            found.append(f"{', '.join(lacking)} on {index}")
+    if not found:
+        raise Unexpected("Elasticsearch: its answer does not say which privileges are missing")
+    return tuple(found)
+
+
+def _lacking(privileges: Any) -> list[str]:
+    return sorted(name for name, has in mapping(privileges).items() if has is not True)
+
+
+def keys_of(answer: Any) -> list[dict[str, Any]]:
+    """Give the API keys that can be read."""
+    return readable_list(mapping(answer).get("api_keys"))
+
+
+def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:
+    """Give the users of a page that can be read.
+
+    Args:
+        answer: the page.
+        size: users in a page that is not the last one.
+
+    Returns:
+        The users, and the name after which the next page begins; empty: there is none.
+    """
+    page = mapping(answer).get("users")
+    last = mapping(page[-1]).get("username") if isinstance(page, list) and len(page) >= max(size, 1) else ""
+    return readable_list(page), text(last) or ""
+
+
+def made_key_of(answer: Any) -> MadeKey:
+    """Give a key that was just made.
+
+    Raises:
+        Unexpected: the answer lacks it.
+    """
+    body = mapping(answer)
+    key_id, secret = text(body.get("id"), _SHORT), text(body.get("api_key"), _SHORT)
+    if not key_id or not secret:
+        raise Unexpected("Elasticsearch: its answer lacks the key that it made")
+    return MadeKey(key_id, Sealed(secret))
+
+
+def written_of(answer: Any, changed: Iterable[str], unchanged: str) -> Written:
+    """Give what became of a bulk write.
+
+    Args:
+        answer: what Elasticsearch says.
+        changed: keys under which it names what was changed.
+        unchanged: key under which it names what was not.
+    """
+    body = mapping(answer)
+    return Written(
+        changed={name for key in changed for name in texts(body.get(key))},
+        unchanged=set(texts(body.get(unchanged))),
+        refused=_refused(body),
+    )
+
+
+def _refused(body: Mapping[str, Any]) -> dict[str, ExternalError]:
+    details = mapping(mapping(body.get("errors")).get("details"))
+    return {name: map_item(mapping(error)) for name, error in details.items()}
