@@ -47,6 +47,11 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster", "reason"),
     ),
     (
+        "searchaccess_events_dropped",
+        "Events that were not written, as too many of one namespace waited or the API server refused them.",
+        (),
+    ),
+    (
         "searchaccess_requests",
         "Operations at elasticsearch, kubernetes, google or store; no cluster: for all; result is ok or a reason.",
         ("side", "cluster", "operation", "result"),
@@ -66,11 +71,12 @@ class Metrics(Meter):
         self._tracing = tracing
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        info, looks, look_seconds, events, requests, request_seconds = _COUNTED
+        info, looks, look_seconds, events, dropped, requests, request_seconds = _COUNTED
         Gauge(*info, registry=self.registry).labels(__version__).set(1)
         self._looks = Counter(*looks, registry=self.registry)
         self._look_seconds = Histogram(*look_seconds, buckets=_LOOKS, registry=self.registry)
         self._events = Counter(*events, registry=self.registry)
+        self._dropped = Counter(*dropped, registry=self.registry)
         self._requests = Counter(*requests, registry=self.registry)
         self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
         self._answered: dict[str, float] = {}
@@ -90,6 +96,10 @@ class Metrics(Meter):
     def noted(self, cluster: str, reason: str) -> None:
         """Count an event."""
         self._events.labels(cluster, reason).inc()
+
+    def events_dropped(self, number: int) -> None:
+        """Count events that were not written."""
+        self._dropped.inc(number)
 
     def answered(self, cluster: str) -> float:
         """Say when the last request to a cluster, or to a store, came to an end.
@@ -178,6 +188,7 @@ class Declared(Collector):
             age = now - reconciler.looked_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
         found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
+        found["searchaccess_outbox_failing"].add_metric([], self._outbox.failing)
         yield from found.values()
 
     def _accesses(self, found: dict[str, GaugeMetricFamily]) -> None:
@@ -269,6 +280,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster",),
     ),
     ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),
+    (
+        "searchaccess_outbox_failing",
+        "Of these, those whose write failed again and again, such as refused by a webhook. It is still tried.",
+        (),
+    ),
 )
 
 
