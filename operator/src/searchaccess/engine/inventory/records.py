@@ -7,6 +7,17 @@ from typing import Any
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
+from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
+
+
+@dataclass(frozen=True, slots=True)
+class Gist:
+    """What of a status is asked for again and again."""
+
+    text: str
+    generation: int | None
+    ready: bool
+    drifted: bool
 
 
 @dataclass(slots=True)
@@ -18,11 +29,24 @@ class AccessRecord:
     """Canonical JSON of its status: what it has, or is about to get."""
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
+    published: tuple[AccessFacts, str] | None = None
+    """A failure, and the status that was made of it: made of the same once more, it would be the same."""
+    _gist: Gist | None = None
 
     @property
     def status(self) -> dict[str, Any]:
         """The status."""
         return json.loads(self.status_json) if self.status_json else {}
+
+    @property
+    def gist(self) -> Gist:
+        """What of the status is asked for again and again; read once for each status."""
+        gist = self._gist
+        if gist is None or gist.text is not self.status_json:
+            status = self.status
+            gist = Gist(self.status_json, status.get("observedGeneration"), is_ready(status), is_drifted(status))
+            self._gist = gist
+        return gist
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from searchaccess.engine.replicas.ownership import NotHolder
 from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.rights.reconcile import RightsReconciler
 from searchaccess.engine.state import ClusterState, Context, Session
-from searchaccess.engine.status.publish import StatusPublisher, cluster_ref, publish_cluster, waits
+from searchaccess.engine.status.publish import StatusPublisher, cluster_ref, publish_cluster
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotPrivate
 
@@ -113,7 +113,7 @@ class Reconciler:
         try:
             if cluster.spec is None:
                 self._state.failure = Failure(Reason.INVALID_SPEC, cluster.invalid)
-                self._publish_failure(self._state.failure, dirty)
+                await self._publish_failure(self._state.failure, dirty)
                 self._schedule.retry_in(DOUBT_AFTER)
             else:
                 await self._look(cluster, cluster.spec, dirty)
@@ -123,7 +123,7 @@ class Reconciler:
             self._put_back(dirty)
             self._schedule.retry_in(UNSURE_RETRY)
         except ExternalError as error:
-            self._failed(error, dirty)
+            await self._failed(error, dirty)
         publish_cluster(self._context, self._state, self._name, self._schedule.probe_state)
         failure = self._state.closed or self._state.failure
         taken, self.busy_since = self._context.clock.monotonic() - self.looked_at, None
@@ -159,9 +159,10 @@ class Reconciler:
             dirty = self._context.inventory.dirty(self._name)
             if dirty.cluster:
                 return
-            if dirty.principals and self._state.failure:
-                self._publish_failure(self._state.failure, dirty)
+            # First, as more may come while it is published.
             dirty.event.clear()
+            if dirty.principals and self._state.failure:
+                await self._publish_failure(self._state.failure, dirty)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._schedule.delay()):
                     await dirty.event.wait()
@@ -193,7 +194,7 @@ class Reconciler:
             if self._schedule.check_due():
                 await self._check(session, dirty)
         if self._state.closed:
-            self._publish_failure(self._state.closed, None)
+            await self._publish_failure(self._state.closed, None)
             if self._state.closed.reason is Reason.DUPLICATE_CLUSTER:
                 self._leave_to_older(session)
             self._look_at_everything_later()
@@ -342,7 +343,7 @@ class Reconciler:
         self._failing_since = None
         self._doubted = False
 
-    def _failed(self, error: ExternalError, dirty: Dirty) -> None:
+    async def _failed(self, error: ExternalError, dirty: Dirty) -> None:
         now = self._context.clock.monotonic()
         if self._failing_since is None:
             self._failing_since = now
@@ -355,8 +356,8 @@ class Reconciler:
         if doubt:
             self._doubted = True
             dirty.everything = True
-        self._publish_failure(failure, None if doubt else dirty)
         self._put_back(dirty)
+        await self._publish_failure(failure, None if doubt else dirty)
 
     def _put_back(self, dirty: Dirty) -> None:
         for principal in dirty.principals:
@@ -370,21 +371,20 @@ class Reconciler:
         """When it goes on, look at everything: all were told of the trouble, and news was not looked at."""
         self._context.inventory.dirty(self._name).everything = True
 
-    def _publish_failure(self, failure: Failure, dirty: Dirty | None) -> None:
-        """Tell SearchAccesses what is wrong with the cluster: all of them (None), or those that wait for something."""
-        inventory, state = self._context.inventory, self._state
-        if dirty is None:
+    async def _publish_failure(self, failure: Failure, dirty: Dirty | None) -> None:
+        """Publish what is wrong with the cluster to SearchAccesses: all (None), or those that wait for something."""
+        inventory = self._context.inventory
+        if dirty is None or dirty.everything:
             records = list(inventory.of_cluster(self._name))
-        elif dirty.everything:
-            records = [record for record in inventory.of_cluster(self._name) if waits(record)]
         else:
             of_principals = [
                 record for principal in dirty.principals for record in inventory.of_principal(self._name, principal)
             ]
             keyed = [record for record in inventory.keyed(self._name) if record.access.uid in dirty.credentials]
-            records = [record for record in (*of_principals, *keyed) if waits(record)]
-        told = [(record, decide(record.access, OPEN)) for record in records]
-        StatusPublisher(self._context, state).publish_failure(told, failure)
+            records = [*of_principals, *keyed]
+        await StatusPublisher(self._context, self._state).publish_failure(
+            records, failure, lambda access: decide(access, OPEN), only_waiting=dirty is not None
+        )
 
 
 def _same_spec(one: Cluster, other: Cluster) -> bool:
