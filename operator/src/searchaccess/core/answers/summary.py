@@ -9,6 +9,7 @@ from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import condition_of
 from searchaccess.core.answers.changes import Change
+from searchaccess.core.status.access import Failure
 
 _PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 _WANTED: Final = frozenset({Reason.SUSPENDED, Reason.IN_SYNC})
@@ -47,7 +48,16 @@ class Line:
         return Exit.PENDING if self.reason in _PENDING else Exit.FAILED
 
 
-def line_of(kind: str, name: str, cluster: str, status: Mapping[str, Any], began: str) -> Line:
+def line_of(
+    kind: str,
+    name: str,
+    cluster: str,
+    status: Mapping[str, Any],
+    began: str,
+    *,
+    generation: int,
+    unwritten: Failure | None = None,
+) -> Line:
     """Give the line of an object.
 
     Args:
@@ -56,17 +66,29 @@ def line_of(kind: str, name: str, cluster: str, status: Mapping[str, Any], began
         cluster: name of the SearchCluster.
         status: its status.
         began: when the run began (RFC 3339, UTC).
+        generation: what of it is declared now: a status of an earlier one says nothing about that.
+        unwritten: why its status or finalizer could not be written; None: nothing waits to be.
     """
     ready = condition_of(status, ConditionType.READY) or {}
-    return Line(
-        kind,
-        name,
-        cluster,
-        str(ready.get("status", "Unknown")),
-        str(ready.get("reason", "")),
-        str(ready.get("message", "")),
-        str(status.get("lastSyncTime") or "") >= began,
-    )
+    verdict = (str(ready.get("status", "Unknown")), str(ready.get("reason", "")), str(ready.get("message", "")))
+    if unwritten is not None:
+        verdict = ("Unknown", str(unwritten.reason), unwritten.message)
+    elif ready and _is_outdated(status, ready, generation):
+        verdict = ("Unknown", str(Reason.PENDING), "it was changed and not reconciled since")
+    return Line(kind, name, cluster, *verdict, str(status.get("lastSyncTime") or "") >= began)
+
+
+def _is_outdated(status: Mapping[str, Any], ready: Mapping[str, Any], generation: int) -> bool:
+    if _generation_of(ready) >= generation:
+        return False
+    # While it is suspended, Ready stays as it was.
+    synced = condition_of(status, ConditionType.SYNCED) or {}
+    return synced.get("reason") != Reason.SUSPENDED or _generation_of(synced) < generation
+
+
+def _generation_of(condition: Mapping[str, Any]) -> int:
+    observed = condition.get("observedGeneration")
+    return observed if isinstance(observed, int) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import Access, Subject, access_from_object, identified
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import stable_json
-from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty
 from searchaccess.engine.inventory.subjects import Subjects
@@ -37,6 +37,10 @@ def _news(access: Access) -> tuple[object, ...]:
     )
 
 
+def _is_recalled(access: Access) -> bool:
+    return access.identity is not None and access.identity.state is State.RECALLED
+
+
 class Inventory:
     """All SearchAccesses and SearchClusters."""
 
@@ -47,6 +51,8 @@ class Inventory:
         self._keyed: dict[str, set[str]] = defaultdict(set)
         """By cluster, the uids of SearchAccesses whose rights are those of API keys."""
         self._counts: Counter[str] = Counter()
+        self._recalled: Counter[str] = Counter()
+        """By cluster, how many SearchAccesses have accounts that only their status knows of."""
         self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
@@ -100,6 +106,10 @@ class Inventory:
     def count(self, cluster: str) -> int:
         """Say how many SearchAccesses a cluster has."""
         return self._counts[cluster]
+
+    def recalled(self, cluster: str) -> int:
+        """Say of how many SearchAccesses of a cluster Google was not asked yet."""
+        return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
         """Say by which claim of their tokens a cluster knows callers."""
@@ -234,6 +244,7 @@ class Inventory:
         if known is None:
             self.accesses[uid] = AccessRecord(access, status_json)
             self._index(access)
+            self._recalled[access.cluster] += _is_recalled(access)
             self._mark_access(access)
             return
         before = known.access
@@ -250,6 +261,8 @@ class Inventory:
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
+        self._recalled[before.cluster] -= _is_recalled(before)
+        self._recalled[access.cluster] += _is_recalled(access)
         if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
             self._unindex(before)
             self._index(access)
@@ -294,6 +307,7 @@ class Inventory:
         known = self.accesses.pop(uid, None)
         if known:
             self._unindex(known.access)
+            self._recalled[known.access.cluster] -= _is_recalled(known.access)
             self.subjects.forget(uid)
             if not known.confirmed:
                 self._mark_access(known.access)
