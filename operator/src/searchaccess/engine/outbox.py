@@ -167,7 +167,7 @@ class Outbox:
                     self._finish(entry)
         self._note_idle()
 
-    # Telling
+    # State
 
     @property
     def pending(self) -> int:

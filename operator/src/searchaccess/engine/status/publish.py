@@ -47,7 +47,7 @@ def waits(record: AccessRecord) -> bool:
 def _is_lasting(facts: AccessFacts) -> bool:
     """Say whether a status made of these facts stays the same when it is made of them again, at any time.
 
-    It does where nothing was read or done, and nothing about the subject's account is told for a while only.
+    It does where nothing was read or done, and nothing about the subject's account is published for a while only.
     """
     nothing = facts.finding == _NOTHING_FOUND and facts.credential is None and not facts.applied
     return nothing and facts.failure is not None and facts.access.identity is None
