@@ -1,4 +1,4 @@
-"""For how much CPU time work over 10,000 SearchAccesses holds the event loop: ``python -m tests.bench.steps``. For people."""
+"""CPU time for which work over 10,000 SearchAccesses holds the event loop: ``python -m tests.bench.steps``. For people."""
 
 import asyncio
 import json
