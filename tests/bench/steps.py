@@ -1,4 +1,4 @@
-"""CPU time for which work over 10,000 SearchAccesses holds the event loop: ``python -m tests.bench.steps``. For people."""
+"""CPU time for which work over 10,000 SearchAccesses holds the loop: ``python -m tests.bench.steps``. For people."""
 
 import asyncio
 import json

@@ -35,10 +35,11 @@ class Webhook:
 
     def _guarded(self, method: str, write: Any) -> Any:
         async def guarded(ref: ObjectRef, *arguments: Any) -> Any:
-            if ref.namespace == REFUSED and self.error is not None:
+            error = self.error
+            if ref.namespace == REFUSED and error is not None:
                 self.hits.append((method, ref.name))
                 await asyncio.sleep(self.seconds)
-                raise type(self.error)(self.error.message)
+                raise type(error)(error.message)
             return await write(ref, *arguments)
 
         return guarded
