@@ -5,21 +5,38 @@ from typing import Any
 import pytest
 
 from searchaccess.api.reasons import REASON_DOCS, Reason
-from searchaccess.api.status import SearchAccessStatus
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, Status
 from searchaccess.cli.summaries import table_of
 from searchaccess.core.answers.changes import Action, Change
 from searchaccess.core.answers.summary import Exit, Line, Summary, line_of, sorted_lines
 from searchaccess.core.rights.diff import Difference
+from searchaccess.core.status.access import Failure
 
 BEGAN = "2026-01-01T10:00:00Z"
+
+
+def read(raw: dict[str, Any], kind: str = "SearchAccess") -> Status:
+    return (SearchAccessStatus if kind == "SearchAccess" else SearchClusterStatus).read(raw)
 
 
 def a_line(
     ready: str, reason: str, name: str = "shop/orders", kind: str = "SearchAccess", message: str = "", **more: Any
 ) -> Line:
-    ready_now = {"type": "Ready", "status": ready, "reason": reason, "message": message or f"about {reason}"}
-    status = SearchAccessStatus.read({"conditions": [ready_now]} | more)
-    return line_of(kind, name, "prod", status, BEGAN)
+    return line_of(
+        kind,
+        name,
+        "prod",
+        read({"conditions": [a_condition(ready, reason, message)]} | more, kind),
+        BEGAN,
+        generation=1,
+    )
+
+
+def a_condition(
+    status: str, reason: str, message: str = "", kind: str = "Ready", generation: int | None = 1
+) -> dict[str, Any]:
+    made = {"type": kind, "status": status, "reason": reason, "message": message or f"about {reason}"}
+    return made if generation is None else made | {"observedGeneration": generation}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +64,7 @@ def test_what_was_changed_since_it_began() -> None:
     assert a_line("True", "InSync", lastSyncTime="2026-01-01T10:00:00Z").changed
     assert not a_line("True", "InSync", lastSyncTime="2026-01-01T09:59:59Z").changed
     assert not a_line("True", "InSync").changed
-    assert line_of("SearchAccess", "a", "prod", SearchAccessStatus(), BEGAN).code == Exit.FAILED, (
+    assert line_of("SearchAccess", "a", "prod", read({}), BEGAN, generation=1).code == Exit.FAILED, (
         "nothing is known of it"
     )
 
@@ -107,7 +124,7 @@ def test_of_many_troubles_some_are_told_and_the_others_counted() -> None:
 
 
 def test_what_has_no_status_yet_says_so() -> None:
-    text = table_of(Summary((line_of("SearchAccess", "shop/new", "prod", SearchAccessStatus(), BEGAN),)))
+    text = table_of(Summary((line_of("SearchAccess", "shop/new", "prod", read({}), BEGAN, generation=1),)))
     assert "\nno status yet (shop/new)\n" in text
 
 
@@ -123,3 +140,40 @@ def test_what_would_be_changed_is_not_as_declared_yet() -> None:
     assert f"  ~ {difference.path}: {difference.have} -> {difference.want}\n" in text
     assert "1 of 2 SearchAccesses as declared; 1 would change; 0 with changes pending; 0 failed." in text
     assert "2 of 2 SearchAccesses as declared; 1 changed;" in table_of(Summary(lines))
+
+
+KINDS = ["SearchAccess", "SearchCluster"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_has_no_status_failed(kind: str) -> None:
+    statuses: list[dict[str, Any]] = [
+        {}, {"conditions": []}, {"conditions": [a_condition("True", "InSync", kind="Synced")]}
+    ]  # fmt: skip
+    for status in statuses:
+        line = line_of(kind, "a", "prod", read(status, kind), BEGAN, generation=1)
+        assert (line.ready, line.code) == ("Unknown", Exit.FAILED)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reason", ["InSync", "ChangesPending"])
+@pytest.mark.parametrize("generation", [None, 1, 2])
+def test_what_was_changed_since_its_status_failed(kind: str, reason: str, generation: int | None) -> None:
+    status = {"observedGeneration": 3, "conditions": [a_condition("True", reason, generation=generation)]}
+    line = line_of(kind, "a", "prod", read(status, kind), BEGAN, generation=3)
+    assert (line.ready, line.reason, line.code) == ("Unknown", "Pending", Exit.FAILED)
+    assert line.message == "it was changed and not reconciled since"
+
+
+@pytest.mark.parametrize(("seen", "code"), [(2, Exit.IN_SYNC), (1, Exit.FAILED)])
+def test_what_is_suspended_keeps_what_was_said_of_it_before(seen: int, code: Exit) -> None:
+    paused = a_condition("Unknown", "Suspended", kind="Synced", generation=seen)
+    status = {"conditions": [a_condition("True", "InSync", generation=1), paused]}
+    assert line_of("SearchAccess", "a", "prod", read(status), BEGAN, generation=2).code is code
+
+
+def test_what_could_not_be_written_failed_though_its_status_would_say_that_it_is_as_declared() -> None:
+    status = {"conditions": [a_condition("True", "InSync")]}
+    refused = Failure(Reason.PERMISSION_DENIED, "its status cannot be written: 403")
+    line = line_of("SearchAccess", "a", "prod", read(status), BEGAN, generation=1, unwritten=refused)
+    assert (line.code, line.reason, line.message) == (Exit.FAILED, "PermissionDenied", refused.message)

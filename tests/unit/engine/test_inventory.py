@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.core.model.identity import resolved
+from searchaccess.core.model.workload import Account
 from searchaccess.engine.inventory.inventory import Inventory
+from tests.support.googlestate import a_workload
 from tests.unit.builders import PRINCIPAL, a_search_access, a_search_cluster
 
 OTHER = "other@acme-shop.iam.gserviceaccount.com"
@@ -320,3 +323,26 @@ def test_how_an_access_stands_follows_its_status(inventory: Inventory) -> None:
     record.status_json = f'{{"observedGeneration":3,"conditions":[{ready}]}}'
     assert (record.standing.generation, record.standing.ready) == (3, True)
     assert record.standing is record.standing, "it is read once"
+
+
+def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:
+    inventory, workload = Inventory(), a_workload("orders")
+    inventory.see_cluster(_cluster())
+    status = {"identity": {"workload": workload.path, "serviceAccount": OTHER, "uniqueId": "1"}}
+
+    def declared(uid: str, version: int, **spec: Any) -> dict[str, Any]:
+        raw = _access(version)
+        raw["metadata"]["uid"] = uid
+        place = workload.place
+        reference = {"project": place.project, "location": place.location, "name": workload.name}
+        return raw | {"spec": raw["spec"] | {"subject": {"cloudRunService": reference}} | spec, "status": status}
+
+    for number in range(3):
+        inventory.see_access(declared(f"uid-{number}", 200 + number))
+    assert inventory.recalled("prod") == 3
+    inventory.see_access(declared("uid-0", 300, cluster="other"))
+    assert (inventory.recalled("prod"), inventory.recalled("other")) == (2, 1)
+    inventory.forget_access("uid-1")
+    assert inventory.recalled("prod") == 1
+    inventory.identify(workload, resolved(None, [Account(OTHER)], [], ""), look=False)
+    assert (inventory.recalled("prod"), inventory.recalled("other")) == (0, 0)

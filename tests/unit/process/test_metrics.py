@@ -102,12 +102,14 @@ def test_reconciles_and_events_are_counted_and_forgotten_with_their_cluster() ->
     metrics.reconciled("prod", everything=True, seconds=2.0, result="ok")
     metrics.reconciled("prod", everything=False, seconds=0.1, result="ClusterUnreachable")
     metrics.noted("prod", "DriftCorrected")
+    metrics.events_dropped(3)
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     found = samples(metrics)
     assert found["searchaccess_reconciles_total", frozenset({"prod", "everything", "ok"})] == 1
     assert found["searchaccess_reconciles_total", frozenset({"prod", "news", "ClusterUnreachable"})] == 1
     assert found["searchaccess_reconcile_duration_seconds_sum", frozenset({"prod", "everything"})] == 2.0
     assert found["searchaccess_events_total", frozenset({"prod", "DriftCorrected"})] == 1
+    assert found["searchaccess_events_dropped_total", frozenset()] == 3
     metrics.forget("prod")
     assert not [labels for _, labels in samples(metrics) if "prod" in labels]
 
@@ -122,7 +124,7 @@ def declared() -> tuple[Metrics, Inventory]:
     metrics, inventory = Metrics(), Inventory()
     reconciler = SimpleNamespace(began_at=float("-inf"))
     host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
-    outbox: Any = SimpleNamespace(pending=7)
+    outbox: Any = SimpleNamespace(pending=7, failing=2)
     metrics.registry.register(Declared(inventory, outbox, host, Ownership()))
     return metrics, inventory
 
@@ -149,6 +151,7 @@ def test_what_is_declared_is_looked_up() -> None:
     assert found["searchaccess_cluster_ready", frozenset({"prod", "InSync"})] == 1
     assert found["searchaccess_lease_held", frozenset({"prod"})] == 1
     assert found["searchaccess_outbox_length", frozenset()] == 7
+    assert found["searchaccess_outbox_failing", frozenset()] == 2
     assert found["searchaccess_queue_length", frozenset({"prod"})] == 0
     assert found["searchaccess_queue_age_seconds", frozenset({"prod"})] == 0
 

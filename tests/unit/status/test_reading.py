@@ -166,7 +166,7 @@ def test_any_status_of_an_access_is_read_and_rewritten_once(raw: Any, facts: Acc
     stalled_of(before)
     seen_of(before, UUID)
     _known(record)
-    line_of("SearchAccess", "shop/orders", "prod", before, NOW)
+    line_of("SearchAccess", "shop/orders", "prod", before, NOW, generation=1)
     lost = CredentialFacts(Decision(steps=(Issue(1, 1.0, "lost", lost=True),)), Seen())
     finding_of(facts.access, lost, before.credential, same_rights=True)
 
@@ -196,7 +196,7 @@ def test_any_status_of_a_cluster_is_read_and_rewritten_once(raw: Any, report: Cl
     assert_writable(before, "SearchCluster")
     _ready(before)
     stalled_of(before)
-    line_of("SearchCluster", "prod", "prod", before, NOW)
+    line_of("SearchCluster", "prod", "prod", before, NOW, generation=1)
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)
     advance_drift(found, found, before.drift, NOW, corrected=True)
 

@@ -16,9 +16,13 @@ class Backoff:
         self._cap = cap
         self.failures = 0
 
-    def next(self) -> float:
-        """Count a failure and give the seconds to wait."""
-        top = min(self._cap, self._first * float(1 << min(self.failures, 16)))
+    def next(self, cap: float | None = None) -> float:
+        """Count a failure and give the seconds to wait.
+
+        Args:
+            cap: of this delay alone; None: that of all.
+        """
+        top = min(self._cap if cap is None else cap, self._first * float(1 << min(self.failures, 16)))
         self.failures += 1
         return top * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
 

@@ -10,7 +10,6 @@ import structlog
 
 from searchaccess.api.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
-from searchaccess.core.model.identity import State
 from searchaccess.core.model.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -275,23 +274,21 @@ class Host:
         return bool(self._context.ownership.held(wanted & self._only if self._only else wanted))
 
     def is_busy(self) -> bool:
-        """Say whether there is something to look at, or to write, that is not waiting for a next try."""
+        """Say whether there is something to reconcile, or to write, that is not waiting for a next try.
+
+        It is asked many times a second: it takes no longer the more SearchAccesses there are.
+        """
         inventory = self._context.inventory
         ours = {name for name in inventory.clusters if self._is_ours(name)}
-        if not ours <= self._running.keys() or self._context.outbox.pending:
+        if not ours <= self._running.keys() or self._context.outbox.is_busy:
             return True
         for name in ours:
             reconciler = self._running[name].reconciler
             if not reconciler.reconciled.is_set() or reconciler.busy_since is not None:
                 return True
-            if not reconciler.is_failing and (inventory.dirty(name) or self._unknown(name)):
+            if not reconciler.is_failing and (inventory.dirty(name) or inventory.recalled(name)):
                 return True
         return False
-
-    def _unknown(self, cluster: str) -> bool:
-        """Say whether something is not known yet of a cluster's SearchAccesses that is about to be."""
-        accesses = (record.access for record in self._context.inventory.of_cluster(cluster))
-        return any(access.identity is not None and access.identity.state is State.RECALLED for access in accesses)
 
     def _leave(self, name: str) -> None:
         """Stop to look after a SearchCluster that is another replica's, and write nothing more about it."""

@@ -1,26 +1,47 @@
 """Writes to Kubernetes in the background: the newest status of each object, then what must follow it.
 
-The loop never waits for the API server. Entries of one object are merged while they wait; a write that fails is tried
-again with back-off until it succeeds or the object is gone.
+The loop never waits for the API server. What is asked for about one object is merged while it waits. A write that fails
+waits for a delay of its own and holds no worker meanwhile: others pass it. It is tried again until it succeeds or the
+object is gone. Namespaces are served in turn, what failed before in a turn of its own.
 """
 
 import asyncio
 import json
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import Final
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from random import uniform
+from typing import Final, TypeAlias
 
 import structlog
 
+from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.backoff import CAP, FIRST, Backoff
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, TransientError
+from searchaccess.engine.turns import Turns
+from searchaccess.ports.errors import Conflict, ExternalError, NotFound, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
+from searchaccess.ports.meter import Meter
 
-WORKERS: Final = 24
+WORKERS: Final = 36
+"""Writes at once. One namespace alone gets 24 of them."""
+LONGEST: Final = 30.0
+"""Seconds between two tries of what is refused, such as by a webhook."""
+RETRIES: Final = 20
+"""Tries in a second, at most, of all that failed before in one namespace."""
+RELEASED: Final = 2
+"""Of what waits for its next try in a namespace, so many go at once when one try succeeds: the trouble may be over."""
+TRIES: Final = 5
+"""After so many failures a write no longer counts as about to happen."""
 EVENTS_LIMIT: Final = 200
-"""Events that may wait; more are dropped (the statuses say the same)."""
+"""Events of one namespace that may wait; more are dropped (the statuses say the same) and counted."""
+
+_Group: TypeAlias = tuple[str, bool]
+"""A namespace, and whether it is about what failed before."""
+_Failed: TypeAlias = tuple[str, ExternalError | Failure]
+"""What of an object, and why."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,151 +54,336 @@ class _Entry:
     finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Before and after."""
     notes: list[Note] = field(default_factory=list)
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST, LONGEST))
+    trouble: Failure | None = None
+    """Why the last try failed."""
+    outdated: bool = False
+    """The object changed meanwhile: its event has until the next try to arrive."""
+    writing: bool = False
+    timer: asyncio.TimerHandle | None = None
+    """Runs while it waits for its next try."""
+
+    @property
+    def is_done(self) -> bool:
+        return self.status is None and self.finalizers is None and not self.notes
+
+    @property
+    def group(self) -> _Group:
+        return self.ref.namespace, self.backoff.failures > 0
 
 
 class Outbox:
-    """Pending writes to Kubernetes."""
+    """Pending writes to Kubernetes.
 
-    def __init__(self, kubernetes: KubernetesPort, inventory: Inventory) -> None:
+    Args:
+        kubernetes: the API server.
+        inventory: is told what was written.
+        meter: counts faults of ours, and events that were dropped.
+    """
+
+    def __init__(self, kubernetes: KubernetesPort, inventory: Inventory, meter: Meter | None = None) -> None:
         self._kubernetes = kubernetes
         self._inventory = inventory
+        self._meter = meter or Meter()
         self._entries: dict[str, _Entry] = {}
-        self._busy: set[str] = set()
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._events = 0
+        self._delayed: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        """By namespace, uids of what waits for its next try."""
+        self._given_up: set[str] = set()
+        """Uids of what failed so often that nobody waits for it any more. It is still tried."""
+        self._turns: Turns[_Group, str] = Turns(WORKERS)
+        self._wake = asyncio.Event()
+        self._events: Counter[str] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
+
+    # Asking
 
     def put_status(self, ref: ObjectRef, status: str, notes: list[Note]) -> None:
         """Ask for a status (JSON), and events about it, to be written."""
         entry = self._entry(ref)
-        entry.status = status
+        first, entry.status = entry.status is None, status
         self._inventory.writing.add(ref.uid)
         self._add_notes(entry, notes)
+        self._came(entry, at_once=first)
 
-    def put_finalizers(self, ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-        """Ask for finalizers to be replaced, after anything else that is pending for the object."""
-        self._entry(ref).finalizers = (before, after)
+    def put_finalizers(
+        self, ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...], failed: ExternalError | None = None
+    ) -> None:
+        """Ask for finalizers to be replaced, after anything else that is pending for the object.
+
+        Args:
+            ref: the object.
+            before: as they are; if they are not, the SearchAccess is reconciled again instead.
+            after: as they shall be.
+            failed: why a try just failed; None: there was none.
+        """
+        entry = self._entry(ref)
+        first, entry.finalizers = entry.finalizers is None, (before, after)
+        if failed is not None and not entry.writing:
+            self._failed(entry, "its finalizer", failed)
+        self._came(entry, at_once=first and failed is None)
 
     def put_notes(self, ref: ObjectRef, notes: list[Note]) -> None:
         """Ask for events to be written."""
         if notes:
-            self._add_notes(self._entry(ref), notes)
+            entry = self._entry(ref)
+            self._add_notes(entry, notes)
+            self._came(entry, at_once=False)
 
     def _add_notes(self, entry: _Entry, notes: list[Note]) -> None:
-        room = max(0, EVENTS_LIMIT - self._events)
+        namespace = entry.ref.namespace
+        room = max(0, EVENTS_LIMIT - self._events[namespace])
         entry.notes.extend(notes[:room])
-        self._events += min(room, len(notes))
+        self._events[namespace] += min(room, len(notes))
+        if len(notes) > room:
+            self._meter.events_dropped(len(notes) - room)
 
     def _entry(self, ref: ObjectRef) -> _Entry:
         entry = self._entries.get(ref.uid)
         if entry is None:
             entry = self._entries[ref.uid] = _Entry(ref)
-            if ref.uid not in self._busy:
-                self._queue.put_nowait(ref.uid)
-            self._idle.clear()
         return entry
 
+    def _came(self, entry: _Entry, *, at_once: bool) -> None:
+        """Let an entry wait for its turn, if it does not yet.
+
+        Args:
+            entry: what something was added to.
+            at_once: end the delay after a failure: what was added is no newer version of what failed.
+        """
+        if entry.is_done and not entry.writing:
+            self._finish(entry)
+        elif entry.timer is None or at_once:
+            self._ready(entry)
+        self._note_idle()
+
     def drop(self, uids: Collection[str]) -> None:
-        """Write nothing more of what waits for some objects: another replica tells of them."""
+        """Write nothing more of what waits for some objects: another replica publishes about them."""
         for uid in uids:
-            entry = self._entries.pop(uid, None)
+            entry = self._entries.get(uid)
             if entry is not None:
-                self._drop_notes(entry)
-                self._inventory.writing.discard(uid)
-        if not self._entries and not self._busy:
-            self._idle.set()
+                self._clear(entry)
+                if not entry.writing:
+                    self._finish(entry)
+        self._note_idle()
+
+    # State
 
     @property
     def pending(self) -> int:
-        """How many objects wait to be written."""
-        return len(self._entries) + len(self._busy)
+        """How many objects wait to be written, also those that wait for a next try."""
+        return len(self._entries)
+
+    @property
+    def failing(self) -> int:
+        """How many of these failed again and again."""
+        return len(self._given_up)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is about to be written; what failed again and again is not."""
+        return self.pending > self.failing
+
+    def trouble_of(self, uid: str) -> Failure | None:
+        """Say why the last try to write something of an object failed; None: nothing failed that still waits."""
+        entry = self._entries.get(uid)
+        return entry.trouble if entry else None
+
+    def sets_finalizers(self, uid: str) -> bool:
+        """Say whether an object's finalizers wait to be written."""
+        entry = self._entries.get(uid)
+        return entry is not None and entry.finalizers is not None
+
+    def unwritten(self) -> Iterator[tuple[ObjectRef, Failure]]:
+        """Give what failed and waits to be tried again, and why."""
+        for entry in self._entries.values():
+            if entry.trouble is not None:
+                yield entry.ref, entry.trouble
 
     async def drained(self) -> None:
-        """Wait until nothing is pending."""
+        """Wait until nothing is about to be written."""
         await self._idle.wait()
+
+    def _note_idle(self) -> None:
+        if self.is_busy:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    # Waiting
+
+    def _ready(self, entry: _Entry) -> None:
+        self._undelay(entry)
+        if not entry.writing:
+            self._turns.put(entry.group, entry.ref.uid)
+            self._wake.set()
+
+    def _delay(self, entry: _Entry, seconds: float) -> None:
+        self._undelay(entry)
+        self._turns.remove((entry.ref.namespace, False), entry.ref.uid)
+        self._turns.remove((entry.ref.namespace, True), entry.ref.uid)
+        waiting = self._delayed[entry.ref.namespace]
+        waiting[entry.ref.uid] = None
+        seconds = max(seconds, uniform(1.0, 1.5) * len(waiting) / RETRIES)  # noqa: S311 - jitter, not cryptography
+        entry.timer = asyncio.get_running_loop().call_later(seconds, self._ready, entry)
+
+    def _undelay(self, entry: _Entry) -> None:
+        if entry.timer is None:
+            return
+        entry.timer.cancel()
+        entry.timer = None
+        namespace = entry.ref.namespace
+        self._delayed[namespace].pop(entry.ref.uid, None)
+        if not self._delayed[namespace]:
+            del self._delayed[namespace]
+
+    def _finish(self, entry: _Entry) -> None:
+        self._undelay(entry)
+        for failing in (False, True):
+            self._turns.remove((entry.ref.namespace, failing), entry.ref.uid)
+        self._given_up.discard(entry.ref.uid)
+        self._inventory.writing.discard(entry.ref.uid)
+        self._entries.pop(entry.ref.uid, None)
+
+    def _clear(self, entry: _Entry) -> None:
+        entry.status = entry.finalizers = None
+        self._drop_notes(entry)
+
+    def _drop_notes(self, entry: _Entry) -> None:
+        self._events[entry.ref.namespace] -= len(entry.notes)
+        entry.notes.clear()
+
+    # Writing
 
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work())
+            while True:
+                self._wake.clear()
+                while (taken := self._turns.take()) is not None:
+                    turn, uid = taken
+                    entry = self._entries[uid]
+                    entry.writing = True
+                    group.create_task(self._work(turn, entry))
+                await self._wake.wait()
 
-    async def _work(self) -> None:
-        while True:
-            uid = await self._queue.get()
-            entry = self._entries.pop(uid, None)
-            if entry is None:
-                continue
-            self._busy.add(uid)
-            try:
-                await self._deliver(entry)
-            finally:
-                self._busy.discard(uid)
-                if uid in self._entries:
-                    self._queue.put_nowait(uid)
-                else:
-                    self._inventory.writing.discard(uid)
-                if not self._entries and not self._busy:
-                    self._idle.set()
+    async def _work(self, turn: _Group, entry: _Entry) -> None:
+        try:
+            failed = await self._write(entry)
+        finally:
+            entry.writing = False
+            self._turns.done(turn)
+            self._wake.set()
+        if entry.is_done:
+            self._finish(entry)
+            if failed is None and entry.backoff.failures:
+                self._release(entry.ref.namespace)
+        elif failed is None:
+            # What came meanwhile.
+            self._recovered(entry)
+            self._ready(entry)
+        else:
+            self._failed(entry, *failed)
+        self._note_idle()
 
-    async def _deliver(self, entry: _Entry) -> None:
-        """Write an entry; steps that are done are not repeated after a failure."""
-        while True:
-            newer = self._entries.pop(entry.ref.uid, None)
-            if newer:
-                entry.status = newer.status or entry.status
-                entry.finalizers = newer.finalizers or entry.finalizers
-                entry.notes += newer.notes
+    def _recovered(self, entry: _Entry) -> None:
+        if entry.backoff.failures:
+            self._release(entry.ref.namespace)
+        entry.backoff.reset()
+        entry.trouble = None
+        self._given_up.discard(entry.ref.uid)
+
+    def _release(self, namespace: str) -> None:
+        for uid in list(self._delayed.get(namespace, ()))[:RELEASED]:
+            self._ready(self._entries[uid])
+
+    def _failed(self, entry: _Entry, what: str, error: ExternalError | Failure) -> None:
+        """Let an entry wait for its next try."""
+        uid = entry.ref.uid
+        delay = entry.backoff.next(CAP if isinstance(error, TransientError) else None)
+        entry.trouble = Failure(error.reason, f"{what} cannot be written: {error.message}")
+        entry.outdated = isinstance(error, Conflict)
+        if entry.backoff.failures in {1, TRIES}:
+            name = f"{entry.ref.namespace}/{entry.ref.name}".removeprefix("/")
+            log.warning("write to kubernetes failed", object=name, what=what, error=error.message)
+        if entry.backoff.failures == TRIES:
+            self._given_up.add(uid)
+            if entry.finalizers is not None:
+                # Its status says why it stays.
+                self._inventory.mark_uid(uid)
+        self._delay(entry, delay)
+
+    async def _write(self, entry: _Entry) -> _Failed | None:
+        """Write an entry; steps that are done are not repeated after a failure. Give what failed first, and why."""
+        failed: _Failed | None = None
+        for what, step in (
+            ("the object", self._check_outdated),
+            ("its status", self._write_status),
+            ("its finalizer", self._write_finalizers),
+            ("its events", self._write_notes),
+        ):
             try:
-                await self._write(entry)
+                await step(entry)
             except NotFound:
-                self._drop_notes(entry)
-                return
-            except Conflict:
-                # Changed meanwhile: let its event arrive, then let the loop look again.
-                await asyncio.sleep(entry.backoff.next())
-                if entry.status is None or not self._inventory.knows(entry.ref.uid):
-                    self._drop_notes(entry)
-                    self._inventory.mark_uid(entry.ref.uid)
-                    return
-            except Rejected as error:
-                log.error("finalizers refused", object=entry.ref.name, error=error.message)  # noqa: TRY400 - says it all
-                self._drop_notes(entry)
-                return
+                self._clear(entry)
+                return None
             except ExternalError as error:
-                log.warning("write to kubernetes failed", object=entry.ref.name, error=error.message)
-                await asyncio.sleep(entry.backoff.next())
-            else:
-                return
+                # A status may be refused by a webhook, or by a CRD that is older than the operator: the finalizers
+                # matter more.
+                failed = failed or (what, error)
+            except Exception as error:  # noqa: BLE001 - a fault of ours costs this object alone, and is tried again
+                failed = failed or (what, caught(self._meter, "", "outbox", error))
+        return failed
 
-    def _drop_notes(self, entry: _Entry) -> None:
-        self._events -= len(entry.notes)
-        entry.notes.clear()
+    async def _check_outdated(self, entry: _Entry) -> None:
+        """Leave it to the reconciler what is to be written of an object that changed meanwhile."""
+        outdated, entry.outdated = entry.outdated, False
+        if outdated and (entry.status is None or not self._inventory.knows(entry.ref.uid)):
+            self._clear(entry)
+            self._inventory.mark_uid(entry.ref.uid)
 
-    async def _write(self, entry: _Entry) -> None:
-        if entry.status is not None:
-            try:
-                version = await self._kubernetes.replace_status(entry.ref, json.loads(entry.status))
-                self._inventory.wrote(entry.ref.uid, version)
-            except Rejected as error:
-                # Such as by a CRD that is older than the operator. What follows matters more.
-                log.error("status refused", object=entry.ref.name, error=error.message)  # noqa: TRY400 - says it all
+    async def _write_status(self, entry: _Entry) -> None:
+        status = entry.status
+        if status is None:
+            return
+        version = await self._kubernetes.replace_status(entry.ref, json.loads(status))
+        self._inventory.wrote(entry.ref.uid, version)
+        if entry.status is status:
             entry.status = None
-        if entry.finalizers is not None:
-            before, after = entry.finalizers
-            version = await self._kubernetes.set_finalizers(entry.ref, before, after)
-            self._inventory.wrote(entry.ref.uid, version)
+            self._inventory.writing.discard(entry.ref.uid)
+
+    async def _write_finalizers(self, entry: _Entry) -> None:
+        finalizers = entry.finalizers
+        if finalizers is None:
+            return
+        before, after = finalizers
+        record = self._inventory.accesses.get(entry.ref.uid)
+        adds = record is not None and bool(set(after) - set(before))
+        if record is not None and adds and record.access.deleted_at:
+            # It would be refused for ever.
             entry.finalizers = None
+            return
+        version = await self._kubernetes.set_finalizers(entry.ref, before, after)
+        self._inventory.wrote(entry.ref.uid, version)
+        if entry.finalizers is finalizers:
+            entry.finalizers = None
+        if record is not None and adds:
+            # Whoever waited for this goes on.
+            record.access = replace(record.access, finalizers=after)
+            self._inventory.mark_uid(entry.ref.uid)
+
+    async def _write_notes(self, entry: _Entry) -> None:
         try:
             while entry.notes:
-                await self._kubernetes.create_event(entry.ref, entry.notes[0])
-                entry.notes.pop(0)
-                self._events -= 1
+                note = entry.notes[0]
+                await self._kubernetes.create_event(entry.ref, note)
+                if entry.notes and entry.notes[0] is note:
+                    entry.notes.pop(0)
+                    self._events[entry.ref.namespace] -= 1
         except TransientError:
             raise
         except ExternalError as error:
             # Such as in a namespace that is being deleted. The status says the same.
             log.warning("events cannot be written", object=entry.ref.name, error=error.message)
+            self._meter.events_dropped(len(entry.notes))
             self._drop_notes(entry)

@@ -200,7 +200,7 @@ async def wired(
         stack.push_async_callback(google.close)
         reading = _insist(kubernetes.controller_id, "the namespace kube-system")
         operator = Operator(options.instance, await _before_stop(reading, stop, within))
-        outbox = Outbox(kubernetes, inventory)
+        outbox = Outbox(kubernetes, inventory, metrics)
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
         stack.push_async_callback(stores.close)
         counted = MeasuredGoogle(google, metrics.counting("google"), alive)

@@ -53,6 +53,11 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster", "place"),
     ),
     (
+        "searchaccess_events_dropped",
+        "Events that were not written, as too many of one namespace waited or the API server refused them.",
+        (),
+    ),
+    (
         "searchaccess_requests",
         "Operations at elasticsearch, kubernetes, google or store; no cluster: for all; result is ok or a reason.",
         ("side", "cluster", "operation", "result"),
@@ -72,13 +77,14 @@ class Metrics(Meter):
         self._tracing = tracing
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        info, reconciles, reconcile_seconds, events, faults, requests, request_seconds = _COUNTED
+        info, reconciles, reconcile_seconds, events, faults, dropped, requests, request_seconds = _COUNTED
         Gauge(*info, registry=self.registry).labels(__version__).set(1)
         self._reconciles = Counter(*reconciles, registry=self.registry)
         self._reconcile_seconds = Histogram(*reconcile_seconds, buckets=_RECONCILES, registry=self.registry)
         self._events = Counter(*events, registry=self.registry)
         self._faults = Counter(*faults, registry=self.registry)
         self._expect_faults("")
+        self._dropped = Counter(*dropped, registry=self.registry)
         self._requests = Counter(*requests, registry=self.registry)
         self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
         self._answered: dict[str, float] = {}
@@ -108,6 +114,10 @@ class Metrics(Meter):
         """Show zeros: a counter that begins with its first event has no increase that an alert could see."""
         for place in PLACES:
             self._faults.labels(cluster, place)
+
+    def events_dropped(self, number: int) -> None:
+        """Count events that were not written."""
+        self._dropped.inc(number)
 
     def answered(self, cluster: str) -> float:
         """Say when the last request to a cluster, or to a store, came to an end.
@@ -196,6 +206,7 @@ class Declared(Collector):
             age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
         found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
+        found["searchaccess_outbox_failing"].add_metric([], self._outbox.failing)
         yield from found.values()
 
     def _accesses(self, found: dict[str, GaugeMetricFamily]) -> None:
@@ -287,6 +298,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster",),
     ),
     ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),
+    (
+        "searchaccess_outbox_failing",
+        "Of these, those whose write failed again and again, such as refused by a webhook. It is still tried.",
+        (),
+    ),
 )
 
 

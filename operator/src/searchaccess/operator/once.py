@@ -117,16 +117,33 @@ def summarise(one: Wired, began: str, ours: Collection[str], only: Collection[st
         unfinished: why it ended before all was looked at.
     """
     inventory = one.context.inventory
+    unwritten = {ref.uid: failure for ref, failure in one.context.outbox.unwritten()}
     lines = [
-        line_of("SearchCluster", name, name, record.status, began)
+        line_of(
+            "SearchCluster",
+            name,
+            name,
+            record.status,
+            began,
+            generation=record.cluster.generation,
+            unwritten=unwritten.get(record.cluster.uid),
+        )
         for name, record in inventory.clusters.items()
         if name in ours
     ]
     lines += [
-        line_of("SearchAccess", record.access.ref, record.access.cluster, record.status, began)
-        for record in inventory.accesses.values()
-        # Who was deleted and has nothing left is gone, though nobody told us.
-        if not record.confirmed
+        line_of(
+            "SearchAccess",
+            record.access.ref,
+            record.access.cluster,
+            record.status,
+            began,
+            generation=record.access.generation,
+            unwritten=unwritten.get(uid),
+        )
+        for uid, record in inventory.accesses.items()
+        # Who was deleted and has nothing left is gone, though nobody told us, unless its finalizer is still there.
+        if (not record.confirmed or uid in unwritten)
         and (record.access.cluster in ours or (not only and record.access.cluster not in inventory.clusters))
     ]
     elsewhere = 0 if only else len(inventory.clusters) - len(ours)

@@ -23,6 +23,13 @@ class Meter:
     def noted(self, cluster: str, reason: str) -> None:
         """Take in an event that was emitted for a SearchAccess, by its reason."""
 
+    def events_dropped(self, number: int) -> None:
+        """Take in that events were not written: too many waited, or the API server refused them.
+
+        Args:
+            number: of events.
+        """
+
     def faulted(self, cluster: str, place: str) -> None:
         """Take in an unexpected error of our own.
 

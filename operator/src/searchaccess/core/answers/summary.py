@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import SearchAccessStatus, Status, condition_of
+from searchaccess.api.status import Condition, SearchAccessStatus, Status, condition_of
 from searchaccess.core.answers.changes import Change
+from searchaccess.core.status.access import Failure
 
 _PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 _WANTED: Final = frozenset({Reason.SUSPENDED, Reason.IN_SYNC})
@@ -47,7 +48,16 @@ class Line:
         return Exit.PENDING if self.reason in _PENDING else Exit.FAILED
 
 
-def line_of(kind: str, name: str, cluster: str, status: Status, began: str) -> Line:
+def line_of(
+    kind: str,
+    name: str,
+    cluster: str,
+    status: Status,
+    began: str,
+    *,
+    generation: int,
+    unwritten: Failure | None = None,
+) -> Line:
     """Give the line of an object.
 
     Args:
@@ -56,18 +66,25 @@ def line_of(kind: str, name: str, cluster: str, status: Status, began: str) -> L
         cluster: name of the SearchCluster.
         status: its status.
         began: when the run began (RFC 3339, UTC).
+        generation: what of it is declared now: a status of an earlier one says nothing about that.
+        unwritten: why its status or finalizer could not be written; None: nothing waits to be.
     """
     ready = condition_of(status, ConditionType.READY)
+    verdict = (ready.status, ready.reason, ready.message) if ready else ("Unknown", "", "")
+    if unwritten is not None:
+        verdict = ("Unknown", unwritten.reason, unwritten.message)
+    elif ready and _is_outdated(status, ready, generation):
+        verdict = ("Unknown", Reason.PENDING, "it was changed and not reconciled since")
     synced = status.last_sync_time if isinstance(status, SearchAccessStatus) else None
-    return Line(
-        kind,
-        name,
-        cluster,
-        ready.status if ready else "Unknown",
-        ready.reason if ready else "",
-        ready.message if ready else "",
-        (synced or "") >= began,
-    )
+    return Line(kind, name, cluster, *verdict, (synced or "") >= began)
+
+
+def _is_outdated(status: Status, ready: Condition, generation: int) -> bool:
+    if ready.observed_generation >= generation:
+        return False
+    # While it is suspended, Ready stays as it was.
+    synced = condition_of(status, ConditionType.SYNCED)
+    return synced is None or synced.reason != Reason.SUSPENDED or synced.observed_generation < generation
 
 
 @dataclass(frozen=True, slots=True)

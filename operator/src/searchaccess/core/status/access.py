@@ -66,6 +66,8 @@ class AccessFacts:
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not looked at, or has none."""
+    released: bool = False
+    """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
@@ -132,9 +134,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         text = f"{decision.message}; its rights are not confirmed gone: {facts.failure.message}"
         failure = Failure(facts.failure.reason, text)
     if access.deleted_at:
-        if failure is None:
-            return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
-        return FALSE, failure.reason, f"rights are not confirmed gone: {failure.message}"
+        return _deleted_verdict(failure, released=facts.released)
     if failure is not None:
         status: Truth = UNKNOWN if failure.reason in _NOT_KNOWN else FALSE
         return status, failure.reason, failure.message
@@ -144,6 +144,13 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
             reason = Reason.PENDING
         return FALSE, reason, f"{_count(len(finding.differences))}, see status.drift.items"
     return TRUE, Reason.IN_SYNC, f"{_holder(facts)} has {access.summary}"
+
+
+def _deleted_verdict(failure: Failure | None, *, released: bool) -> tuple[Truth, Reason, str]:
+    if failure is None:
+        return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
+    state = "nothing is left of it in Elasticsearch;" if released else "rights are not confirmed gone:"
+    return FALSE, failure.reason, f"{state} {failure.message}"
 
 
 def _holder(facts: AccessFacts) -> str:

@@ -5,7 +5,7 @@ do about it.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
@@ -55,6 +55,10 @@ def _is_old(meta: Metadata, known: Access | Cluster) -> bool:
     return seen < before or (seen == before and not known.fault)
 
 
+def _is_recalled(access: Access) -> bool:
+    return access.identity is not None and access.identity.state is State.RECALLED
+
+
 class Inventory:
     """All SearchAccesses and SearchClusters.
 
@@ -67,6 +71,8 @@ class Inventory:
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
         self._index = Index()
+        self._recalled: Counter[str] = Counter()
+        """By cluster, how many SearchAccesses have accounts that only their status knows of."""
         self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
@@ -120,6 +126,10 @@ class Inventory:
     def count(self, cluster: str) -> int:
         """Say how many SearchAccesses a cluster has."""
         return self._index.count(cluster)
+
+    def recalled(self, cluster: str) -> int:
+        """Say of how many SearchAccesses of a cluster Google was not asked yet."""
+        return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
         """Say by which claim of their tokens a cluster knows callers."""
@@ -280,6 +290,7 @@ class Inventory:
         if known is None:
             self.accesses[uid] = AccessRecord(access, status_json)
             self._index.add(access)
+            self._recalled[access.cluster] += _is_recalled(access)
             self._mark_access(access)
             return
         before = known.access
@@ -296,6 +307,8 @@ class Inventory:
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
+        self._recalled[before.cluster] -= _is_recalled(before)
+        self._recalled[access.cluster] += _is_recalled(access)
         if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
             self._index.remove(before)
             self._index.add(access)
@@ -345,6 +358,7 @@ class Inventory:
         known = self.accesses.pop(uid, None)
         if known:
             self._index.remove(known.access)
+            self._recalled[known.access.cluster] -= _is_recalled(known.access)
             self.subjects.forget(uid)
             if not known.confirmed:
                 self._mark_access(known.access)

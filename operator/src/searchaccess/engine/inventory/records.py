@@ -7,7 +7,7 @@ from typing import NamedTuple
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
-from searchaccess.core.status.access import is_ready
+from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
 
 
 class Standing(NamedTuple):
@@ -18,6 +18,7 @@ class Standing(NamedTuple):
     generation: int | None
     """Which it is about."""
     ready: bool
+    drifted: bool
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class AccessRecord:
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
     _standing: Standing | None = field(default=None, repr=False, compare=False)
+    published: tuple[AccessFacts, str] | None = None
+    """A failure, and the status that was made of it: made of the same once more, it would be the same."""
 
     @property
     def status(self) -> SearchAccessStatus:
@@ -41,7 +44,9 @@ class AccessRecord:
         """How it stands, read once from each status: there are thousands of them, and they seldom change."""
         if self._standing is None or self._standing.text is not self.status_json:
             status = self.status
-            self._standing = Standing(self.status_json, status.observed_generation, is_ready(status))
+            self._standing = Standing(
+                self.status_json, status.observed_generation, is_ready(status), is_drifted(status)
+            )
         return self._standing
 
 

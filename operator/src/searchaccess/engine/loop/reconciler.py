@@ -118,9 +118,9 @@ class Reconciler:
             self._put_back(news)
             self._schedule.retry_in(UNSURE_RETRY)
         except ExternalError as error:
-            self._failed(Failure(error.reason, error.message), news)
+            await self._failed(Failure(error.reason, error.message), news)
         except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and everybody else
-            self._failed(caught(self._context.meter, self._name, "reconcile", error), news, fault=True)
+            await self._failed(caught(self._context.meter, self._name, "reconcile", error), news, fault=True)
         self._publish_cluster()
         problem = self.state.problem if self.is_failing else None
         taken, self.busy_since = self._context.clock.monotonic() - self.began_at, None
@@ -143,13 +143,13 @@ class Reconciler:
         """
         if cluster.spec is None:
             reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
-            self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
+            await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
             return
         session = await self._connect(cluster, cluster.spec, news)
         await self._check_if_due(session, news)
         scope = await self._scope(session, news)
         if isinstance(self.state.health, Closed):
-            self._stay_away(session, self.state.health.failure)
+            await self._stay_away(session, self.state.health.failure)
             return
         # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
         await self._ensure_finalizer(cluster)
@@ -218,16 +218,16 @@ class Reconciler:
 
     # Trouble
 
-    def _close(self, failure: Failure, retry: float) -> None:
+    async def _close(self, failure: Failure, retry: float) -> None:
         """Touch nothing, and say so on every SearchAccess."""
         self.state.health = Closed(failure)
-        self._trouble.publish_to_all(failure)
-        # When it goes on, reconcile everything: all say that there is trouble, and news was not looked at.
+        # When it goes on, reconcile everything: all say that there is trouble, and news was not reconciled.
         self._context.inventory.dirty(self._name).everything = True
         self._schedule.retry_in(retry)
+        await self._trouble.publish_to_all(failure)
 
-    def _stay_away(self, session: Session, failure: Failure) -> None:
-        self._close(failure, CLOSED_RETRY)
+    async def _stay_away(self, session: Session, failure: Failure) -> None:
+        await self._close(failure, CLOSED_RETRY)
         if failure.reason is Reason.DUPLICATE_CLUSTER:
             uuid = self.state.facts.uuid if self.state.facts else ""
             self._farewell.leave_to_older(session, self._peers.older_with_uuid(session.cluster, uuid))
@@ -238,7 +238,7 @@ class Reconciler:
             log.info("cluster recovered")
             self.state.health = Fine()
 
-    def _failed(self, failure: Failure, news: Dirty, *, fault: bool = False) -> None:
+    async def _failed(self, failure: Failure, news: Dirty, *, fault: bool = False) -> None:
         now = self._context.clock.monotonic()
         health = failed(self.state.health, failure, now, fault=fault)
         if health.times == 1:
@@ -250,9 +250,9 @@ class Reconciler:
         self._schedule.retry_in(self._backoff.next())
         self._put_back(news)
         if doubt:
-            self._trouble.publish_to_all(failure)
+            await self._trouble.publish_to_all(failure)
         else:
-            self._trouble.publish_to_waiting(failure, news)
+            await self._trouble.publish_to_waiting(failure, news)
 
     def _put_back(self, news: Dirty) -> None:
         inventory = self._context.inventory
@@ -295,9 +295,10 @@ class Reconciler:
             dirty = self._context.inventory.dirty(self._name)
             if dirty.cluster:
                 return
-            if dirty.principals or dirty.credentials:
-                self._trouble.publish_to_waiting(failure, dirty)
+            # First, as more may come while it is published.
             dirty.event.clear()
+            if dirty.principals or dirty.credentials:
+                await self._trouble.publish_to_waiting(failure, dirty)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._schedule.delay()):
                     await dirty.event.wait()

@@ -8,7 +8,7 @@ from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.inventory.records import AccessRecord, Dirty
 from searchaccess.engine.state import ClusterState, Context, Failing, Health
-from searchaccess.engine.status.publish import StatusPublisher, waits
+from searchaccess.engine.status.publish import StatusPublisher
 
 DOUBT_AFTER: Final = 60.0
 """Seconds without contact after which every SearchAccess says that its truth is not known."""
@@ -52,13 +52,13 @@ class Trouble:
         self._name = name
         self._publisher = StatusPublisher(context, state)
 
-    def publish_to_all(self, failure: Failure) -> None:
+    async def publish_to_all(self, failure: Failure) -> None:
         """Publish it on every SearchAccess of the cluster."""
-        self._publish(self._inventory.of_cluster(self._name), failure)
+        await self._publish(list(self._inventory.of_cluster(self._name)), failure, only_waiting=False)
 
-    def publish_to_waiting(self, failure: Failure, news: Dirty) -> None:
+    async def publish_to_waiting(self, failure: Failure, news: Dirty) -> None:
         """Publish it on those SearchAccesses that there is news of, and that wait for something."""
-        self._publish((record for record in self._concerned(news) if waits(record)), failure)
+        await self._publish(list(self._concerned(news)), failure, only_waiting=True)
 
     def _concerned(self, news: Dirty) -> Iterator[AccessRecord]:
         if news.everything:
@@ -68,5 +68,7 @@ class Trouble:
             yield from self._inventory.of_principal(self._name, principal)
         yield from (item for item in self._inventory.keyed(self._name) if item.access.uid in news.credentials)
 
-    def _publish(self, records: Iterator[AccessRecord], failure: Failure) -> None:
-        self._publisher.publish_failure([(record, decide(record.access, OPEN)) for record in records], failure)
+    async def _publish(self, records: list[AccessRecord], failure: Failure, *, only_waiting: bool) -> None:
+        await self._publisher.publish_failure(
+            records, failure, lambda access: decide(access, OPEN), only_waiting=only_waiting
+        )

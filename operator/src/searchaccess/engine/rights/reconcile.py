@@ -22,7 +22,7 @@ from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Context, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.engine.status.publish import BREATH, StatusPublisher, waits
+from searchaccess.engine.status.publish import BREATH, StatusPublisher
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
 
@@ -80,7 +80,7 @@ class RightsReconciler:
         try:
             raw_roles, mappings = await self._observe(mine)
         except ExternalError as error:
-            self._publish_failure(mine, error)
+            await self._publish_failure(mine, error)
             raise
         everybody = mine | self._orphans(raw_roles) if self.principals is None else mine
         # Whose rights go comes last: whoever has them under another name from now on has them there first.
@@ -100,7 +100,7 @@ class RightsReconciler:
                         self._apply(works, mappings, done, todo), self._plan(following or (), raw_roles)
                     )
                 except ExternalError as error:
-                    self._publish_failure(todo, error)
+                    await self._publish_failure(todo, error)
                     raise
                 todo.difference_update(chunk or ())
                 works = planned
@@ -162,7 +162,6 @@ class RightsReconciler:
     async def _ensure_finalizers(self, records: Sequence[AccessRecord]) -> None:
         held = await ensure_finalizers(self.context, records)
         self.members.held |= held
-        self.unfinished |= {record.access.principal for record in records if record.access.uid in held}
 
     # Plan
 
@@ -366,9 +365,9 @@ class RightsReconciler:
             ]
         return facts
 
-    def _publish_failure(self, principals: set[str], error: ExternalError) -> None:
-        """Tell those who wait for something that it did not happen; the others stay as they were."""
-        records = [record for principal in principals for record in self.members.records(principal) if waits(record)]
-        StatusPublisher(self.context, self.session.state).publish_failure(
-            [(record, self.members.decision(record.access)) for record in records], Failure(error.reason, error.message)
-        )
+    async def _publish_failure(self, principals: set[str], error: ExternalError) -> None:
+        """Publish to those who wait for something that it did not happen; the others stay as they were."""
+        records = {record.access.uid: record for principal in principals for record in self.members.records(principal)}
+        failure = Failure(error.reason, error.message)
+        publisher = StatusPublisher(self.context, self.session.state)
+        await publisher.publish_failure(records.values(), failure, self.members.decision, only_waiting=True)

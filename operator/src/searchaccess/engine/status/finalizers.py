@@ -8,32 +8,69 @@ from typing import Final
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.status.access import Failure
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import Context
 from searchaccess.engine.status.publish import ref_of
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, NotFound
 
 CONCURRENT: Final = 32
 """Finalizers written at once."""
+WITHIN: Final = 2.0
+"""Seconds that a reconcile waits for one of them, such as where a webhook of its namespace does not answer. The outbox
+goes on with it, and with all others of its namespace: they hold up nobody else."""
+
+_PENDING: Final = Failure(Reason.PENDING, "its finalizer is being written")
 
 
 async def ensure_finalizers(context: Context, records: Sequence[AccessRecord]) -> dict[str, AccessDecision]:
-    """Put our finalizer into SearchAccesses; give by uid those that must be left alone, as it could not be written."""
-    gate = asyncio.Semaphore(CONCURRENT)
+    """Put our finalizer into SearchAccesses; give by uid those that must be left alone, as it is not there yet.
+
+    What cannot be written is tried again by the outbox, which has the SearchAccess reconciled when it succeeds.
+    """
     held: dict[str, AccessDecision] = {}
+    slow: set[str] = set()
+    """Namespaces."""
+    waiting = iter(records)
 
-    async def ensure(record: AccessRecord) -> None:
-        access = record.access
-        after = (*access.finalizers, FINALIZER)
-        async with gate:
-            try:
-                version = await context.kubernetes.set_finalizers(ref_of(access), access.finalizers, after)
-            except ExternalError as error:
-                message = f"the finalizer could not be written: {error.message}"
-                held[access.uid] = AccessDecision(Do.HOLD, Reason.PENDING, message)
-            else:
-                context.inventory.wrote(access.uid, version)
-                record.access = replace(record.access, finalizers=after)
+    async def work() -> None:
+        for record in waiting:
+            if (why := await _ensure(context, record, slow)) is not None:
+                reason = Reason.INTERNAL_ERROR if why.reason is Reason.INTERNAL_ERROR else Reason.PENDING
+                held[record.access.uid] = AccessDecision(Do.HOLD, reason, why.message)
 
-    await asyncio.gather(*(ensure(record) for record in records))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(CONCURRENT, len(records))):
+            group.create_task(work())
     return held
+
+
+async def _ensure(context: Context, record: AccessRecord, slow: set[str]) -> Failure | None:
+    """Put our finalizer into one SearchAccess; say why it is not there yet."""
+    access, outbox = record.access, context.outbox
+    ref, before, after = ref_of(access), access.finalizers, (*access.finalizers, FINALIZER)
+    if outbox.sets_finalizers(access.uid):
+        return outbox.trouble_of(access.uid) or _PENDING
+    if access.namespace in slow:
+        outbox.put_finalizers(ref, before, after)
+        return _PENDING
+    failure = _PENDING
+    try:
+        async with asyncio.timeout(WITHIN):
+            version = await context.kubernetes.set_finalizers(ref, before, after)
+    except TimeoutError:
+        slow.add(access.namespace)
+        outbox.put_finalizers(ref, before, after)
+    except ExternalError as error:
+        failure = Failure(error.reason, f"its finalizer cannot be written: {error.message}")
+        if not isinstance(error, NotFound):
+            outbox.put_finalizers(ref, before, after, failed=error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours costs this SearchAccess alone
+        failure = caught(context.meter, access.cluster, "finalizer", error)
+        outbox.put_finalizers(ref, before, after)
+    else:
+        context.inventory.wrote(access.uid, version)
+        record.access = replace(record.access, finalizers=after)
+        return None
+    return failure

@@ -1,7 +1,6 @@
 """Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
@@ -12,22 +11,24 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import (
     AccessFacts,
     Failure,
     build_access_status,
     build_notes,
-    is_drifted,
-    is_ready,
     merged,
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.engine.chunks import CHUNK, in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
-BREATH: Final = 100
-"""Principals planned, or SearchAccesses told of, before other tasks may run."""
+BREATH: Final = CHUNK
+"""Principals planned before other tasks may run."""
+
+_NOTHING_FOUND: Final = Finding()
 
 ProbeState: TypeAlias = Literal["Active", "Unavailable"]
 
@@ -41,6 +42,15 @@ def waits(record: AccessRecord) -> bool:
     """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
     standing = record.standing
     return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
+
+
+def _is_lasting(facts: AccessFacts) -> bool:
+    """Say whether a status made of these facts stays the same when it is made of them again, at any time.
+
+    It does where nothing was read or done, and nothing about the subject's account is published for a while only.
+    """
+    nothing = facts.finding == _NOTHING_FOUND and facts.credential is None and not facts.applied
+    return nothing and facts.failure is not None and facts.access.identity is None
 
 
 class StatusPublisher:
@@ -60,19 +70,23 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return
+        if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
+            self._publish(record, facts)
+        standing = record.standing
+        (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
+        (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
+
+    def _publish(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
         status = build_access_status(facts, previous, self._context.clock.now())
-        state, uid = self._state, facts.access.uid
-        (state.ready.add if is_ready(status) else state.ready.discard)(uid)
-        (state.drifted.add if is_drifted(status) else state.drifted.discard)(uid)
-        if status == previous:
-            # What else is there, from a newer version or by hand, goes with the next change.
-            return
-        notes = build_notes(facts, previous, status)
-        for note in notes:
-            self._context.meter.noted(facts.access.cluster, note.reason)
-        record.status_json = text = stable_json(status.to_json())
-        self._context.outbox.put_status(ref_of(facts.access), text, notes)
+        # What else is there, from a newer version or by hand, goes with the next change.
+        if status != previous:
+            notes = build_notes(facts, previous, status)
+            for note in notes:
+                self._context.meter.noted(facts.access.cluster, note.reason)
+            record.status_json = text = stable_json(status.to_json())
+            self._context.outbox.put_status(ref_of(facts.access), text, notes)
+        record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
         """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
@@ -85,7 +99,10 @@ class StatusPublisher:
         self._state.drifted.discard(access.uid)
         if access.has_finalizer:
             after = tuple(item for item in access.finalizers if item != FINALIZER)
-            self._context.outbox.put_finalizers(ref_of(access), access.finalizers, after)
+            outbox = self._context.outbox
+            outbox.put_finalizers(ref_of(access), access.finalizers, after)
+            if trouble := outbox.trouble_of(access.uid):
+                self.tell(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
 
     async def report(
         self, facts: Iterable[AccessFacts], todo: set[str], stuck: set[str], trouble: Failure | None
@@ -101,9 +118,7 @@ class StatusPublisher:
         by_uid: dict[str, list[AccessFacts]] = {}
         for one in facts:
             by_uid.setdefault(one.access.uid, []).append(one)
-        for number, parts in enumerate(by_uid.values()):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        async for parts in in_chunks(by_uid.values()):
             one = self._if_late(merged(parts))
             access = one.access
             if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
@@ -121,10 +136,25 @@ class StatusPublisher:
         concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
         return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
-    def publish_failure(self, records: Iterable[tuple[AccessRecord, AccessDecision]], failure: Failure) -> None:
-        """Say of SearchAccesses that something did not happen."""
-        for record, decision in records:
-            self.tell(AccessFacts(record.access, decision, failure=failure))
+    async def publish_failure(
+        self,
+        records: Iterable[AccessRecord],
+        failure: Failure,
+        decision: Callable[[Access], AccessDecision],
+        *,
+        only_waiting: bool,
+    ) -> None:
+        """Publish of SearchAccesses that something did not happen.
+
+        Args:
+            records: of whom; may be all of a cluster, others run meanwhile.
+            failure: what did not happen, and why.
+            decision: says what is to be done about a SearchAccess.
+            only_waiting: leave those as they are that wait for nothing.
+        """
+        async for record in in_chunks(records):
+            if not only_waiting or waits(record):
+                self.tell(AccessFacts(record.access, decision(record.access), failure=failure))
 
 
 def cluster_ref(cluster: Cluster) -> ObjectRef:
