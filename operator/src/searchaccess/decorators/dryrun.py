@@ -12,7 +12,7 @@ from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Written
 from searchaccess.ports.errors import TerminalError
 
-_READS: Final = frozenset({"facts", "probe", "login", "lacks", "keys", "users", "close"})
+_READS: Final = frozenset({"facts", "probe", "time", "login", "lacks", "keys", "users", "close"})
 
 
 class NothingIsWritten(TerminalError):

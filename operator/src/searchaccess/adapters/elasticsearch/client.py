@@ -30,6 +30,9 @@ REQUEST_TIMEOUT: Final = 30.0
 _CONNECTIONS: Final = 4
 
 _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
+_DIGITS: Final = 12
+_LATEST: Final = 10**15
+"""Milliseconds since the epoch, far beyond any that is meant."""
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
@@ -212,6 +215,16 @@ class ElasticsearchClient(UsersClient):
         except NotFound:
             return
 
+    async def time(self) -> float | None:
+        """Read the cluster's time: that of the node that answers, in whole seconds."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.cat.health(h="epoch", format="json")
+        except PermissionDenied:
+            return None
+        return _epoch(answer.body)
+
     async def login(self) -> Login:
         """Say who the operator is."""
         with mapped():
@@ -255,9 +268,12 @@ class ElasticsearchClient(UsersClient):
                 metadata=dict(metadata),
             )
         try:
-            return MadeKey(str(answer.body["id"]), Sealed(answer.body["api_key"]))
+            key_id, value, ends = str(answer.body["id"]), Sealed(answer.body["api_key"]), answer.body.get("expiration")
         except (LookupError, TypeError):
             raise Unexpected("Elasticsearch: its answer lacks the key that it made") from None
+        # It tells when the key ends, and so when it was made.
+        known = isinstance(ends, int) and not isinstance(ends, bool) and 0 < ends <= _LATEST
+        return MadeKey(key_id, value, ends / 1000 - math.ceil(lifetime) if known else None)
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         """Give API keys other rights, in one request."""
@@ -312,6 +328,14 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         context.verify_mode = ssl.CERT_NONE
     nodes = (url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls)
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
+
+
+def _epoch(body: Any) -> float:
+    try:
+        # As text, like all that a cat API gives; never so long that it cannot be read.
+        return float(int(str(body[0]["epoch"])[:_DIGITS]))
+    except (LookupError, TypeError, ValueError):
+        raise Unexpected("Elasticsearch: its answer lacks its time") from None
 
 
 def _real_names(entry: Entry) -> list[str]:

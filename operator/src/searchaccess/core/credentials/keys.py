@@ -39,7 +39,7 @@ def key_name(operator: Operator, namespace: str, name: str, sequence: int) -> st
 
 
 def key_metadata(
-    operator: Operator, access: Access, sequence: int, requested: str, slot: Slot = NOWHERE
+    operator: Operator, access: Access, sequence: int, requested: str, slot: Slot = NOWHERE, replaces: str = ""
 ) -> dict[str, Any]:
     """Give what a key's metadata says.
 
@@ -49,12 +49,15 @@ def key_metadata(
         sequence: its number among that one's keys.
         requested: the request for a rotation that it answers.
         slot: where its value is stored.
+        replaces: id of the key that worked when it was made.
     """
     body = operator.stamp() | {
         "owner": {"namespace": access.namespace, "name": access.name, "uid": access.uid},
         "sequence": sequence,
         "requested": requested,
     }
+    if replaces:
+        body |= {"replaces": replaces}
     if access.credential:
         body |= {"store": access.credential.store, "name": access.credential.name}
     return body | {"secret": slot.secret, "version": slot.number} if slot != NOWHERE else body
@@ -83,6 +86,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         namespace=str(owner.get("namespace") or ""),
         place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
+        replaces=str(metadata.get("replaces") or ""),
     )
 
 

@@ -46,7 +46,8 @@ def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> s
 
 def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
     """Give what a user's metadata says; Elasticsearch itself does not note when it was made."""
-    return key_metadata(operator, access, key.sequence, key.requested, key.slot) | {"created": int(key.created * 1000)}
+    body = key_metadata(operator, access, key.sequence, key.requested, key.slot, key.replaces)
+    return body | {"created": int(key.created * 1000)}
 
 
 def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -> Role:
@@ -85,6 +86,7 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
         place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
         auth=Auth.PASSWORD,
         disabled=raw.get("enabled") is not True,
+        replaces=str(metadata.get("replaces") or ""),
     )
 
 

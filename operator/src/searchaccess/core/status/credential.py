@@ -103,7 +103,8 @@ def mark_credential(
         conditions.mark(kind, TRUE, Reason.REVOKE_DEFERRED, text)
     elif facts.decision.phase is Phase.OVERLAP:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
-        until = f" until {rfc3339(facts.decision.due)}" if facts.decision.due else ""
+        end = facts.decision.overlap_until
+        until = f" until {rfc3339(end)}" if end else ""
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the one before works too{until}{waits}")
     else:
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))

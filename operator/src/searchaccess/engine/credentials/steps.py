@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeAlias
 
-from searchaccess.api.credentials import PayloadFormat
+from searchaccess.api.credentials import Auth, PayloadFormat
+from searchaccess.api.reasons import Reason
 from searchaccess.core.credentials.credential import Key, Seen, Wish
 from searchaccess.core.credentials.payload import build_payload
 from searchaccess.core.credentials.pins import Pins
@@ -30,6 +32,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.workload import Workload
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.credential import rfc3339
+from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.consumers import find_pins
 from searchaccess.engine.credentials.issuers import Issuer, discard, issuers
 from searchaccess.engine.steps import Steps
@@ -43,7 +46,13 @@ from searchaccess.ports.google import GooglePort
 from searchaccess.ports.stores import Owner, Place, SecretStore
 
 MOST_STEPS: Final = 20
-"""Decisions in one go. Far fewer are needed; what is left over is done by the next look."""
+"""Decisions in one go. Far fewer are needed; what is left over is done by the next reconcile."""
+
+
+class LoginCannotIssue(ExternalError):
+    """The operator's login can make no keys."""
+
+    reason = Reason.LOGIN_CANNOT_ISSUE
 
 
 Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]]], Awaitable[None]]
@@ -85,9 +94,10 @@ class Credentials:
         operator: this operator.
         port: the cluster.
         google: tells which versions Cloud Run hands out.
-        now: gives seconds since the epoch.
+        clock: the cluster's time.
         clear: deletes secrets of ours by store and name.
         steps: what is not to be cut off by a stop.
+        by_api_key: the operator logs in by an API key.
     """
 
     def __init__(
@@ -95,15 +105,18 @@ class Credentials:
         operator: Operator,
         port: ElasticsearchPort,
         google: GooglePort,
-        now: Callable[[], float],
+        clock: SharedClock,
         clear: Clear | None = None,
         steps: Steps | None = None,
+        *,
+        by_api_key: bool = False,
     ) -> None:
+        self._by_api_key = by_api_key
         self._clear = clear
         self._steps = steps or Steps()
         self._google = google
-        self._issuers = issuers(operator, port)
-        self._now = now
+        self._issuers = issuers(operator, port, clock)
+        self._clock = clock
 
     @property
     def operations(self) -> int:
@@ -118,11 +131,12 @@ class Credentials:
             keys: its keys that work, as Elasticsearch says.
 
         Raises:
-            ExternalError: a step could not be done, or it is not known whether it was. The next look goes on there.
+            LoginCannotIssue: it takes an API key, and the operator's login can make and change none.
+            ExternalError: a step could not be done, or it is not known whether it was. The next reconcile goes on.
         """
-        return await self._run(job, keys, lambda seen: decide(job.wish, seen, self._now()))
+        return await self._run(job, keys, partial(self._decide, job))
 
-    async def withdraw(self, job: Job, keys: Sequence[Key]) -> Outcome:
+    async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
         """Take a credential away: the keys, then the secret.
 
         Raises:
@@ -130,24 +144,30 @@ class Credentials:
         """
         seen = Seen(tuple(keys))
         # Before the store is asked: it may be away, and the rights must not stay for that.
-        for step in withdraw(job.access.uid, seen, self._now()).steps:
+        for step in withdraw(job.access.uid, seen).steps:
             seen = await self._perform(job, step, seen)
-        return await self._run(job, seen.keys, lambda seen: withdraw(job.access.uid, seen, self._now()))
+        await self._run(job, seen.keys, partial(withdraw, job.access.uid))
 
-    async def look(self, job: Job, keys: Sequence[Key]) -> Outcome:
+    async def preview(self, job: Job, keys: Sequence[Key]) -> Outcome:
         """Say what would be done next, and do nothing.
 
         Raises:
-            ExternalError: it cannot be looked at.
+            ExternalError: the store cannot be read.
         """
         seen = await self._see(job, Seen(tuple(keys)))
-        return Outcome(decide(job.wish, seen, self._now()), seen)
+        return Outcome(self._decide(job, seen), seen)
+
+    def _decide(self, job: Job, seen: Seen) -> Decision:
+        dated = replace(seen, ages=self._clock.ages(seen.keys))
+        return decide(job.wish, dated, self._clock.now())
 
     async def _run(self, job: Job, keys: Sequence[Key], decision_of: Callable[[Seen], Decision]) -> Outcome:
         seen = await self._see(job, Seen(tuple(keys)))
         done: list[Step] = []
         for _ in range(MOST_STEPS):
             decision = decision_of(seen)
+            if self._by_api_key and any(_takes_a_key(step, job.wish) for step in decision.steps):
+                raise LoginCannotIssue("the operator logs in by an API key, which can make and change no other one")
             for step in decision.steps:
                 seen = await self._perform(job, step, seen)
                 if not isinstance(step, AskUsers):
@@ -208,7 +228,7 @@ class Credentials:
         try:
             await self._google.roll(subject, seen.secret.names, number)
         except ExternalError as error:
-            # Whatever the workload has goes on to work, and it is tried again by the next look.
+            # Whatever the workload has goes on to work, and the next reconcile tries again.
             return replace(seen, pins=Pins({}, error.message))
         pins = seen.pins or Pins({})
         return replace(seen, pins=replace(pins, template=frozenset({number}), failed="", rolled=True))
@@ -228,9 +248,10 @@ class Credentials:
         access, wish = job.access, job.wish
         issuer = self._issuers[wish.auth]
         place = (job.store_name, job.place.name)
-        new = Key("", access.uid, step.sequence, self._now(), None, wish.rights, requested=wish.requested)
-        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth)
+        new = Key("", access.uid, step.sequence, self._clock.now(), None, wish.rights, requested=wish.requested)
+        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth, replaces=step.replaces)
         key, secret = await issuer.issue(access, new, step.lifetime)
+        self._clock.made(key)
         ends = rfc3339(key.expires) if key.expires else ""
         value = build_payload(job.form, wish.auth, key.id, secret, job.url, ends)
         try:
@@ -238,7 +259,7 @@ class Credentials:
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (TerminalError, WaitingError):
             # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
-            # stored: then consumers read it already, and the next look finds out.
+            # stored: then consumers read it already, and the next reconcile finds out.
             await discard(issuer, key)
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
@@ -275,7 +296,7 @@ class Credentials:
     async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
         key = replace(step.key, slot=step.slot)
         if key.ours:
-            # What another login made cannot be changed: it is found out anew at each look.
+            # What another login made cannot be changed: it is found out anew each time.
             await self._issuers[key.auth].note(job.access, key)
         return replace(others, keys=(*others.keys, key))
 
@@ -287,8 +308,21 @@ class Credentials:
                 changed += [replace(key, rights=job.wish.rights) for key in some]
             else:
                 await issuer.prolong(some, step.lifetime)
-                changed += [replace(key, expires=self._now() + step.lifetime) for key in some]
+                changed += [replace(key, expires=self._clock.now() + step.lifetime) for key in some]
         return replace(seen, keys=(*_without(seen, step.keys).keys, *changed))
+
+
+def _takes_a_key(step: Step, wish: Wish) -> bool:
+    """Say whether a step makes or changes an API key."""
+    match step:
+        case Issue():
+            return wish.auth is Auth.API_KEY
+        case Update(keys) | Prolong(keys):
+            return any(key.auth is Auth.API_KEY for key in keys)
+        case Note(key):
+            return key.auth is Auth.API_KEY
+        case _:
+            return False
 
 
 def owner_of(access: Access) -> Owner:

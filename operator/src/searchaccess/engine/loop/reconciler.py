@@ -25,7 +25,7 @@ from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.replicas.ownership import NotHolder
 from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.rights.reconcile import RightsReconciler
-from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref, publish_cluster, waits
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotPrivate
@@ -206,7 +206,9 @@ class Reconciler:
         elif dirty.principals:
             await self._pass(session, frozenset(dirty.principals))
         everything = everything or dirty.everything
-        await self._keeper.run(session, None if everything else dirty.credentials | self._keeper.due())
+        result = await self._keeper.reconcile(session, Scope(everything, credentials=frozenset(dirty.credentials)))
+        self._state.operations += result.operations
+        self._state.rejections |= result.rejected
         if cluster.deleted_at:
             await self._let_cluster_go(session)
 
