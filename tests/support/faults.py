@@ -60,6 +60,10 @@ class Faults:
         for method in methods or ("*",):
             self._standing[side, method] = error
 
+    def fails(self, side: str, method: str) -> bool:
+        """Say whether a method of a side answers with an error."""
+        return (side, method) in self._standing or (side, "*") in self._standing
+
     def heal(self, side: str) -> None:
         """Let a side work again."""
         self._standing = {key: error for key, error in self._standing.items() if key[0] != side}

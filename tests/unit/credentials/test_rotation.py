@@ -77,7 +77,7 @@ def test_a_key_outlives_its_rotation_and_overlap_by_a_day_at_least(period: float
 def test_a_key_of_another_login_is_believed_only_when_its_version_was_read() -> None:
     theirs = a_key(ours=False)
     assert decide(WISH, Seen((theirs,), SECRET), NOW).steps == (Read(1),)
-    [step] = decide(WISH, Seen((theirs,), SECRET, {1: "another"}), NOW).steps
+    _, step = decide(WISH, Seen((theirs,), SECRET, {1: "another"}), NOW).steps
     assert isinstance(step, Issue)
     assert step.lost, "what consumers read does not work"
 
@@ -268,6 +268,9 @@ class TestAges:
             assert step.why == "it expires"
 
 
+WHY = "another login made it, and it is not in use"
+
+
 class TestForged:
     """Whoever may make API keys may write any metadata, but not as the operator's login, nor into the store."""
 
@@ -276,13 +279,14 @@ class TestForged:
     def test_one_of_ours_is_believed_and_the_other_goes_when_all_else_is_done(self) -> None:
         seen = Seen((a_key(1), self.forged), SECRET)
         decision = decide(WISH, seen, NOW)
-        assert decision.steps == (Revoke((self.forged,), "another login made it, and it is not in use"),)
+        assert decision.steps == (Revoke((self.forged,), WHY, may_fail=True),)
         assert (decision.current, decision.phase) == (a_key(1), Phase.ACTIVE)
 
     @pytest.mark.parametrize("slot", [NOWHERE, Slot("s1", 1), Slot("s1", 7), Slot("elsewhere", 1)], ids=str)
     def test_an_emergency_rotation_does_not_wait_for_it(self, slot: Slot) -> None:
         forged = a_key(9_999_999_999_999_999_999, ours=False, slot=slot)
-        [step] = decide(replace(WISH, requested="leaked"), Seen((a_key(1), forged), SECRET), NOW).steps
+        revoke, step = decide(replace(WISH, requested="leaked"), Seen((a_key(1), forged), SECRET), NOW).steps
+        assert revoke == Revoke((forged,), WHY, may_fail=True)
         assert isinstance(step, Issue)
         assert (step.sequence, step.replaces) == (2, "key-1")
         after = Seen((a_key(2, requested="leaked"), a_key(1), forged), versions(State.ENABLED, State.ENABLED))
@@ -292,20 +296,25 @@ class TestForged:
     def test_many_of_them_displace_no_key(self) -> None:
         lost = replace(versions(State.DISABLED, State.DISABLED))
         seen = Seen((a_key(1), *(a_key(number, ours=False) for number in range(50, 90))), lost)
-        [step] = decide(WISH, seen, NOW).steps
+        revoke, step = decide(WISH, seen, NOW).steps
+        assert isinstance(revoke, Revoke)
+        assert len(revoke.keys) == 40
         assert isinstance(step, Issue)
         assert step.replaces == "key-1"
 
     def test_the_real_one_of_an_earlier_login_is_told_by_what_its_version_holds(self) -> None:
         theirs = a_key(1, ours=False)
         assert decide(WISH, Seen((theirs, self.forged), SECRET), NOW).steps == (Read(1),)
-        [step] = decide(WISH, Seen((theirs, self.forged), SECRET, {1: "key-1"}), NOW).steps
+        revoke, step = decide(WISH, Seen((theirs, self.forged), SECRET, {1: "key-1"}), NOW).steps
+        assert revoke == Revoke((self.forged,), WHY, may_fail=True)
         assert isinstance(step, Issue)
         assert "another login" in step.why
 
     def test_where_a_version_holds_something_else_nobody_elses_key_counts(self) -> None:
         seen = Seen((a_key(1, ours=False), self.forged), SECRET, {1: "something else"})
-        [step] = decide(WISH, seen, NOW).steps
+        revoke, step = decide(WISH, seen, NOW).steps
+        assert isinstance(revoke, Revoke)
+        assert revoke.keys == seen.keys
         assert isinstance(step, Issue)
         assert step.lost
         assert step.replaces == ""

@@ -4,8 +4,8 @@
 
 Any step may be cut off anywhere, its reply may be lost, and people may do what they like meanwhile: the next decision
 begins with what there is then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is of
-no use to anybody, and goes before another is made. A key that another login made, and that none of ours vouches for, is
-never waited for: it is revoked when all else is done.
+no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
+but nothing waits for that.
 """
 
 import hashlib
@@ -87,6 +87,8 @@ class Revoke:
 
     keys: tuple[Key, ...]
     why: str
+    may_fail: bool = False
+    """All else goes on if it cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,11 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
     if seen.secret is not None and seen.secret.owner != wish.owner:
         return Decision(conflict=True)
     decision = _decide(wish, seen, now)
-    if not decision.steps and (strangers := seen.strangers()):
-        return replace(decision, steps=(Revoke(strangers, "another login made it, and it is not in use"),))
+    strangers = seen.strangers()
+    if strangers and (not decision.steps or any(isinstance(step, Issue) for step in decision.steps)):
+        # Before another is made: an earlier login may have made them, and two are enough.
+        dismissal = Revoke(strangers, "another login made it, and it is not in use", may_fail=True)
+        return replace(decision, steps=(dismissal, *decision.steps))
     return decision
 
 

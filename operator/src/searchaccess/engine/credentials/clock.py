@@ -41,18 +41,19 @@ class SharedClock:
         now = self._clock.monotonic()
         return {key.id: now - self._births[key.id] for key in keys if key.id in self._births}
 
-    async def observe(self, port: ElasticsearchPort, keys: Collection[Key]) -> None:
+    async def observe(self, port: ElasticsearchPort, keys: Collection[Key], *, dates: bool = False) -> None:
         """Take down when keys were made that were not seen before.
 
         Args:
             port: the cluster; one request at most.
             keys: what was read there.
+            dates: what is made next is dated by this clock: Elasticsearch notes of no user when it was made.
 
         Raises:
             ExternalError: it did not answer.
         """
         new = [key for key in keys if key.id not in self._births]
-        if new and self._clock.monotonic() - self._asked >= ASK_EVERY:
+        if (new or (dates and not self._is_shared)) and self._clock.monotonic() - self._asked >= ASK_EVERY:
             said = await port.time()
             self._asked = self._clock.monotonic()
             if said is not None:

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import Reason
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
@@ -156,7 +157,8 @@ class CredentialReconciler:
         observed = await self._issued.read(session, declared, everything=scope.everything)
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)
-        await self._clock.observe(session.port, [key for key in keys if key.owner in records])
+        ours = [key for key in keys if key.owner in records]
+        await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
         jobs = Jobs(self._context.stores, session)
         return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeAlias
 
+import structlog
+
 from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.api.reasons import Reason
 from searchaccess.core.credentials.credential import Key, Seen, Wish
@@ -44,6 +46,8 @@ from searchaccess.ports.errors import (
 )
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.stores import Owner, Place, SecretStore
+
+log = structlog.get_logger(__name__)
 
 MOST_STEPS: Final = 20
 """Decisions in one go. Far fewer are needed; what is left over is done by the next reconcile."""
@@ -196,11 +200,8 @@ class Credentials:
                 return await self._learn(job, step, seen)
             case Note(key):
                 return await self._note(job, step, _without(seen, (key,)))
-            case Revoke(keys):
-                left = _without(seen, keys)
-                present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
-                await self.take_away(job.owner, keys, {key.place for key in keys} - present)
-                return left
+            case Revoke():
+                return await self._retire(job, step, seen)
             case Update() | Prolong():
                 return await self._change(job, step, seen)
             case Roll(number):
@@ -284,6 +285,19 @@ class Credentials:
         await self._revoke(keys)
         if failure is not None:
             raise failure
+
+    async def _retire(self, job: Job, step: Revoke, seen: Seen) -> Seen:
+        keys, left = step.keys, _without(seen, step.keys)
+        if not step.may_fail:
+            present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
+            await self.take_away(job.owner, keys, {key.place for key in keys} - present)
+            return left
+        try:
+            # What their metadata says of secrets is not believed.
+            await self._revoke(keys)
+        except ExternalError as error:
+            log.warning("cannot revoke keys of other logins", keys=[key.id for key in keys], error=error.message)
+        return left
 
     async def _revoke(self, keys: Sequence[Key]) -> None:
         for issuer, some in self._by_issuer(keys):
