@@ -86,7 +86,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         namespace=str(owner.get("namespace") or ""),
         place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
-        replaces=str(metadata.get("replaces") or ""),
+        replaces=replaced_in(metadata),
     )
 
 
@@ -102,6 +102,12 @@ def slot_in(metadata: Mapping[str, Any]) -> Slot:
     """Read where metadata says that the value is stored."""
     secret = metadata.get("secret")
     return Slot(secret, number_in(metadata.get("version"))) if isinstance(secret, str) and secret else NOWHERE
+
+
+def replaced_in(metadata: Mapping[str, Any]) -> str:
+    """Read which key worked when this one was made."""
+    replaces = metadata.get("replaces")
+    return replaces if isinstance(replaces, str) else ""
 
 
 def number_in(value: Any) -> int:

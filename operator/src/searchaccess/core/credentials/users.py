@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
-from searchaccess.core.credentials.keys import key_metadata, number_in, slot_in
+from searchaccess.core.credentials.keys import key_metadata, number_in, replaced_in, slot_in
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.rights.ownership import Operator, Role
@@ -86,7 +86,7 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
         place=(str(metadata.get("store") or ""), str(metadata.get("name") or "")),
         auth=Auth.PASSWORD,
         disabled=raw.get("enabled") is not True,
-        replaces=str(metadata.get("replaces") or ""),
+        replaces=replaced_in(metadata),
     )
 
 
