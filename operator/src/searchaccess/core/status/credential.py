@@ -21,7 +21,7 @@ from searchaccess.core.status.events import Note
 
 @dataclass(frozen=True, slots=True)
 class CredentialFacts:
-    """What a look at a credential found."""
+    """What a reconcile of a credential found."""
 
     decision: Decision
     """What is to be done next, after all that was done."""
@@ -46,7 +46,7 @@ def build_credential(
 
     Args:
         access: the SearchAccess.
-        facts: what was found; None: it was not looked at, or could not be.
+        facts: what was found; None: it was not read, or could not be.
         before: the part as it was.
         withdrawn: whether it was taken away.
     """
@@ -78,7 +78,7 @@ def mark_credential(
     Args:
         conditions: of the status under construction.
         access: the SearchAccess.
-        facts: what was found; None: it could not be looked at.
+        facts: what was found; None: it could not be read.
         failure: why something could not be done, as reason and message.
     """
     kind = ConditionType.CREDENTIAL_READY

@@ -1,10 +1,11 @@
 """Reads which API keys and users of ours there are in one cluster."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
@@ -21,6 +22,11 @@ from searchaccess.ports.errors import ExternalError, WaitingError
 from searchaccess.ports.meter import Meter
 
 UserReader: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any] | None, Operator], Key | None]
+
+T = TypeVar("T")
+
+BREATH: Final = 100
+"""Keys, users or credentials at rest that are gone through before other tasks may run."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +77,7 @@ class Issued:
         found: list[Key] = []
         if Auth.API_KEY in kinds:
             login = await self.who(session)
-            for raw in await session.port.keys(names_of_keys(self._operator)):
+            async for raw in breathing(await session.port.keys(names_of_keys(self._operator))):
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
                 read = partial(key_from_json, raw, self._operator, login)
@@ -142,6 +148,14 @@ class Issued:
             return 0
 
 
+async def breathing(items: Iterable[T]) -> AsyncIterator[T]:
+    """Give items one after the other, and let other tasks run now and then."""
+    for number, item in enumerate(items):
+        if number % BREATH == BREATH - 1:
+            await asyncio.sleep(0)
+        yield item
+
+
 def _owner_of(raw: Mapping[str, Any]) -> str:
     """Give the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
     metadata = raw.get("metadata")
@@ -171,9 +185,9 @@ async def read_users(
         Those that are ours, and the names of all.
     """
     raw: list[Mapping[str, object]] = [*await port.users(names_of_users(operator))]
-    ours = [item for item in raw if read(item, None, operator)]
+    ours = [item async for item in breathing(raw) if read(item, None, operator)]
     names = sorted(str(item.get("username")) for item in ours)
     listed = names if sum(len(name) + 3 for name in names) <= NAMES_LIMIT else None
     roles = await port.roles(listed) if names else {}
-    users = (read(item, roles.get(str(item.get("username"))), operator) for item in ours)
-    return [user for user in users if user], {str(item.get("username")) for item in raw}
+    found = [read(item, roles.get(str(item.get("username"))), operator) async for item in breathing(ours)]
+    return [user for user in found if user], {str(item.get("username")) for item in raw}

@@ -1,7 +1,7 @@
 """Keeps the API keys and users of one SearchCluster: observe → decide (core) → one step after the other → facts."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
 from searchaccess.engine.credentials.jobs import Jobs, StoreNotFound
-from searchaccess.engine.credentials.observe import Issued, Observed
+from searchaccess.engine.credentials.observe import Issued, Observed, breathing
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
@@ -131,10 +131,10 @@ class CredentialReconciler:
         if scope.everything:
             wanted |= set(one.observed.keys)
             self._forget_all_but(wanted)
-        gate = asyncio.Semaphore(TOGETHER)
+        uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
-            for uid in sorted(wanted):
-                group.create_task(self._guarded(one, uid, gate))
+            for _ in range(min(TOGETHER, len(wanted))):
+                group.create_task(self._work(one, uids))
         refreshed = await self._refresh(one) if scope.everything else 0
         return CredentialResult(
             one.observed.operations + one.credentials.operations + refreshed,
@@ -182,27 +182,34 @@ class CredentialReconciler:
             del self._settled[uid]
 
     async def _refresh(self, one: _Pass) -> int:
-        enforced = [uid for uid, record in one.records.items() if self._decision(record.access).do is Do.ENFORCE]
-        return await self._issued.refresh(one.session, [key for uid in enforced for key in one.keys(uid)])
+        keys: list[Key] = []
+        async for uid, record in breathing(one.records.items()):
+            if self._decision(record.access).do is Do.ENFORCE:
+                keys += one.keys(uid)
+        return await self._issued.refresh(one.session, keys)
 
     # One of them
 
-    async def _guarded(self, one: _Pass, uid: str, gate: asyncio.Semaphore) -> None:
+    async def _work(self, one: _Pass, uids: Iterator[str]) -> None:
+        """Reconcile one credential after the other; several work on the same list."""
+        async for uid in breathing(uids):
+            await self._guarded(one, uid)
+
+    async def _guarded(self, one: _Pass, uid: str) -> None:
         """Reconcile one credential; a fault of ours costs it alone."""
-        async with gate:
-            record = one.records.get(uid)
-            bind_contextvars(access=record.access.ref if record else uid)
-            if self._waits(one, uid):
-                return
-            try:
-                if uid in one.observed.unreadable:
-                    self._broken(one, uid, one.observed.unreadable[uid])
-                elif record:
-                    await self._keep(one, record)
-                else:
-                    await self._revoke_leftovers(one, uid)
-            except Exception as error:  # noqa: BLE001 - the barrier around one credential
-                self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
+        record = one.records.get(uid)
+        bind_contextvars(access=record.access.ref if record else uid)
+        if self._waits(one, uid):
+            return
+        try:
+            if uid in one.observed.unreadable:
+                self._broken(one, uid, one.observed.unreadable[uid])
+            elif record:
+                await self._keep(one, record)
+            else:
+                await self._revoke_leftovers(one, uid)
+        except Exception as error:  # noqa: BLE001 - the barrier around one credential
+            self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
 
     def _waits(self, one: _Pass, uid: str) -> bool:
         """Say whether the next try is not due yet, after trouble that did not come from what is declared."""
