@@ -9,7 +9,6 @@ import base64
 import json
 import os
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.api.credentials import Auth, PayloadFormat
@@ -28,6 +28,7 @@ from searchaccess.core.credentials.keys import key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.rights.ownership import Operator
+from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.observe import read_users
 from searchaccess.engine.credentials.steps import Credentials, Job
 from searchaccess.ports.errors import ExternalError, Unreachable
@@ -160,12 +161,14 @@ class Histories(RuleBasedStateMachine):
         }
         port: Any = Interrupted(self.port, self.plan)
         store: Any = Interrupted(self.store, self.plan)
-        credentials = Credentials(self.operator, port, MemoryGoogle(Faults()), time.time)
+        clock = SharedClock(SystemClock())
+        credentials = Credentials(self.operator, port, MemoryGoogle(Faults()), clock)
         job = Job(access_from_object(raw), self.wish, PayloadFormat.JSON, self.place, store, "main", "https://es")
         me = await self.port.login()
         found = await self.port.keys(names_of_keys(self.operator))
         keys = [key for item in found if (key := key_from_json(item, self.operator, me))]
         keys += (await read_users(self.port, self.operator))[0]
+        await clock.observe(self.port, keys)
         await (credentials.withdraw(job, keys) if withdraw else credentials.keep(job, keys))
 
     def _try(self, *, withdraw: bool = False) -> bool:

@@ -111,6 +111,24 @@ async def test_a_name_of_any_length_is_taken(search: ElasticsearchSide, operator
     assert len(await read(search, operator)) == 1
 
 
+async def test_the_cluster_tells_its_time_and_dates_its_keys_by_it(
+    search: ElasticsearchSide, operator: Operator
+) -> None:
+    before = await search.port.time()
+    metadata = key_metadata(operator, an_access(), 1, "", replaces="another")
+    made = await search.port.create_key(key_name(operator, "shop", "orders", 1), HOUR + 0.5, rights_to("x"), metadata)
+    after = await search.port.time()
+    assert before is not None
+    assert after is not None
+    assert made.created is not None
+    assert before <= made.created < after + 1
+    key = (await read(search, operator))[made.id]
+    assert key.created == pytest.approx(made.created, abs=1)
+    assert key.replaces == "another"
+    if search.is_real:
+        assert after == pytest.approx(time.time(), abs=60)
+
+
 async def test_who_the_operator_is(search: ElasticsearchSide) -> None:
     login = await search.port.login()
     assert login.username
@@ -244,6 +262,24 @@ def observer(admin: httpx.Client) -> str:
     user = {"password": OPERATOR_PASSWORD, "roles": ["key-observer"]}
     admin.put("/_security/user/key-observer", json=user).raise_for_status()
     return "key-observer"
+
+
+@pytest.fixture
+def timeless(admin: httpx.Client) -> str:
+    admin.put("/_security/role/timeless", json={"cluster": ["manage_security"]}).raise_for_status()
+    user = {"password": OPERATOR_PASSWORD, "roles": ["timeless"]}
+    admin.put("/_security/user/timeless", json=user).raise_for_status()
+    return "timeless"
+
+
+async def test_a_login_that_may_not_read_the_time_is_not_told(
+    timeless: str, elasticsearch_server: ElasticsearchServer
+) -> None:
+    client = connect(elasticsearch_server, timeless)
+    try:
+        assert await client.time() is None
+    finally:
+        await client.close()
 
 
 async def test_a_login_that_only_observes_makes_none(observer: str, elasticsearch_server: ElasticsearchServer) -> None:

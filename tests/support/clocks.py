@@ -21,12 +21,14 @@ class SettableClock:
 
     def __init__(self, seconds: float = 1000.0) -> None:
         self.seconds = seconds
+        self.offset = 0.0
+        """By how much the time of day is wrong."""
 
     def advance(self, seconds: float) -> None:
         self.seconds += seconds
 
     def now(self) -> str:
-        return rfc3339(self.seconds)
+        return rfc3339(self.seconds + self.offset)
 
     def monotonic(self) -> float:
         return self.seconds

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
-from searchaccess.ports.errors import ExternalError, Unreachable
+from searchaccess.ports.errors import Unreachable
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Faults:
     on_call: Callable[[Call], None] = lambda _call: None
     """Called with everything that was done, before the answer is given."""
     _planned: dict[int, Fault] = field(default_factory=dict)
-    _standing: dict[tuple[str, str], ExternalError] = field(default_factory=dict)
+    _standing: dict[tuple[str, str], Exception] = field(default_factory=dict)
 
     broke: bool = False
     """Unexpected errors were injected, so that some in the log are no surprise."""
@@ -59,7 +59,7 @@ class Faults:
         """Let something happen at the n-th write from now on; 0 is the next one."""
         self._planned[len(self.writes) + number] = fault
 
-    def fail(self, side: str, error: ExternalError, *methods: str) -> None:
+    def fail(self, side: str, error: Exception, *methods: str) -> None:
         """Answer methods of a side (none named: all of them) with an error until it is healed."""
         for method in methods or ("*",):
             self._standing[side, method] = error
@@ -87,6 +87,10 @@ class Faults:
         self.calls.append(Call(call.side, call.method, call.names))
         raise error("broken")
 
+    def fails(self, side: str, method: str) -> bool:
+        """Say whether a method of a side answers with an error."""
+        return (side, method) in self._standing or (side, "*") in self._standing
+
     def heal(self, side: str) -> None:
         """Let a side work again."""
         if self._broken and self._broken[0] == side:
@@ -107,7 +111,7 @@ class Faults:
         standing = self._standing.get((call.side, call.method)) or self._standing.get((call.side, "*"))
         if standing is not None:
             self.calls.append(Call(call.side, call.method, call.names))
-            raise type(standing)(standing.message)
+            raise type(standing)(*standing.args)
         fault = self._planned.pop(len(self.writes), None) if call.write else None
         if fault is Fault.CRASH_BEFORE:
             self.dead = True

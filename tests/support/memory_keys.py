@@ -36,8 +36,16 @@ class MemoryKeys:
         """Index patterns that the operator's login may not read itself."""
         self.now: Callable[[], float] = lambda: 0.0
         """Gives seconds since the epoch."""
+        self.tells_time = True
+        """The operator's login may read the cluster's time."""
         self.on_key: Callable[[str], object] = lambda _id: None
         """Called with the id of every key that the operator makes."""
+
+    async def time(self) -> float | None:
+        def read() -> float | None:
+            return float(int(self.now())) if self.tells_time else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "time"), read)
 
     async def login(self) -> Login:
         return await self._faults.perform(Call(ELASTICSEARCH, "login"), lambda: self.me)
@@ -83,7 +91,7 @@ class MemoryKeys:
         }
         self.sequence += 1
         self.on_key(key_id)
-        return MadeKey(key_id, Sealed(f"secret-of-{key_id}"))
+        return MadeKey(key_id, Sealed(f"secret-of-{key_id}"), created / 1000)
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         call = Call(ELASTICSEARCH, "update_keys", tuple(ids), write=True)

@@ -15,13 +15,14 @@ from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.workload import SecretUse
+from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job
 from searchaccess.engine.state import ClusterState, Session
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
 from searchaccess.ports.stores import Place
 from tests.support import memory_elasticsearch, memory_google, memory_store
-from tests.support.clocks import virtual_runner
+from tests.support.clocks import EPOCH, SettableClock, virtual_runner
 from tests.support.faults import Crash, Fault, Faults
 from tests.support.googlestate import a_workload
 from tests.support.memory_elasticsearch import MemoryElasticsearch
@@ -33,6 +34,7 @@ from tests.support.world import access, grant
 HOUR, DAY = 3600.0, 86400.0
 ROTATE, OVERLAP, GRACE = 30 * DAY, 24 * HOUR, 7 * DAY
 PATIENCE = 15 * DAY
+MOST_SKEW = 6 * HOUR
 UID = "uid-1"
 SERVICE = a_workload()
 SIDES = (memory_elasticsearch.SIDE, memory_store.SIDE, memory_google.SIDE)
@@ -60,9 +62,13 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.runner = virtual_runner()
         self.faults = Faults()
-        self.time = 1_700_000_000.0
+        self.clock = SettableClock()
+        self.skew = 0.0
+        """Seconds by which Elasticsearch's clock is ahead."""
+        self.skewed = False
+        """It jumped in this life of the operator."""
         self.elasticsearch = MemoryElasticsearch(self.faults)
-        self.elasticsearch.now = lambda: self.time
+        self.elasticsearch.now = lambda: EPOCH.timestamp() + self.time + self.skew
         self.elasticsearch.on_key = self.elasticsearch.on_user = self._not_too_many
         self.store = MemoryStore(self.faults, versions=self.versions)
         self.store.put(FOREIGN, "somebody else's value", owner="")
@@ -82,9 +88,27 @@ class Histories(RuleBasedStateMachine):
         """Nobody has damaged anything since consumers could last read a key that works."""
         self.readers: list[tuple[str, float]] = []
         """Keys that consumers have read, and when."""
+        self._start()
+
+    @property
+    def time(self) -> float:
+        return self.clock.seconds
+
+    def _start(self) -> None:
+        """Begin another life of the operator, which knows nothing of the one before."""
+        self.faults.restart()
+        self.shared = SharedClock(self.clock)
+        if self.skewed:
+            # By the only clock that both lives know, keys are older or younger now than they are.
+            self.readers = []
+            self.skewed = False
 
     def _not_too_many(self, _id: str) -> None:
-        live = [raw for raw in self.elasticsearch.live_keys() if raw["username"] != "mallory"]
+        others = {"mallory"}
+        if self.faults.fails(memory_elasticsearch.SIDE, "revoke_keys"):
+            # Nothing waits until keys of earlier logins that nobody uses are gone.
+            others |= {raw["username"] for raw in self.elasticsearch.live_keys()} - {self.elasticsearch.me.username}
+        live = [raw for raw in self.elasticsearch.live_keys() if raw["username"] not in others]
         assert len(live) + len(self.elasticsearch.users_now) <= MOST_LIVE, "three are live"
 
     @property
@@ -93,21 +117,24 @@ class Histories(RuleBasedStateMachine):
         return Job(declared, self.wish, PayloadFormat.JSON, PLACE, self.store, "main", "https://es.example.com")
 
     async def _pass(self, *, withdraw: bool = False) -> None:
-        credentials = Credentials(OPERATOR, self.elasticsearch, self.google, lambda: self.time)
+        credentials = Credentials(OPERATOR, self.elasticsearch, self.google, self.shared)
         self.session.state.user_roles = user_roles(OPERATOR, self.elasticsearch.roles_now)
         everything = Issued(OPERATOR)  # another one each time, as after a start
-        keys = (await everything.read(self.session, (), everything=True)).get(UID, [])
+        keys = (await everything.read(self.session, (), everything=True)).keys.get(UID, ())
+        await self.shared.observe(self.elasticsearch, keys)
         if withdraw:
             await credentials.withdraw(self.job, keys)
         else:
             await credentials.keep(self.job, keys)
 
     def _try(self, *, withdraw: bool = False) -> bool:
-        """Let the operator look once; it may fail or die."""
+        """Let the operator reconcile once; it may fail or die."""
         try:
             self.runner.run(self._pass(withdraw=withdraw))
-        except (ExternalError, Crash):
-            self.faults.restart()
+        except Crash:
+            self._start()
+            return False
+        except (ExternalError, KeyError):
             return False
         self.looked_at = self.time
         return True
@@ -119,11 +146,11 @@ class Histories(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([0, 1, 23, 25, 24 * 8, 24 * 27, 24 * 31]))
     def time_passes(self, hours: int) -> None:
-        """The operator looks at least daily: longer than that it is not away here."""
+        """The operator reconciles at least daily: longer than that it is not away here."""
         left = hours
         while left > 0:
             self._consume()
-            self.time += min(left, 12) * HOUR
+            self.clock.advance(min(left, 12) * HOUR)
             left -= 12
             self.look()
 
@@ -200,6 +227,32 @@ class Histories(RuleBasedStateMachine):
     def something_fails(self, side: str, error: ExternalError, method: str) -> None:
         self.faults.fail(side, error, method)
         self.look()
+
+    @rule(side=st.sampled_from(SIDES), method=st.sampled_from(["*", "add", "create_key", "note_key", "look", "keys"]))
+    def a_fault_of_ours_happens(self, side: str, method: str) -> None:
+        self.faults.fail(side, KeyError("unexpected"), method)
+        self.look()
+
+    @rule()
+    def the_operator_starts_again(self) -> None:
+        self._start()
+        self.look()
+
+    @rule(hours=st.sampled_from([-50, -2, 2, 50]))
+    def the_operators_clock_jumps(self, hours: int) -> None:
+        self.clock.offset += hours * HOUR
+        self.look()
+
+    @rule(hours=st.sampled_from([-3, 3]))
+    def elasticsearchs_clock_jumps(self, hours: int) -> None:
+        if abs(self.skew + hours * HOUR) <= MOST_SKEW:
+            self.skew += hours * HOUR
+            self.skewed = True
+        self.look()
+
+    @rule(tells=st.booleans())
+    def the_login_may_read_the_time(self, *, tells: bool) -> None:
+        self.elasticsearch.tells_time = tells
 
     @rule()
     def all_work_again(self) -> None:
@@ -312,12 +365,13 @@ class Histories(RuleBasedStateMachine):
         for side in SIDES:
             self.faults.heal(side)
         self.faults.restart()
+        self.clock.offset = 0.0
         assert self._try()
         # A rotation that had to wait for the overlap's end has one of its own, and another may be due meanwhile.
         for _ in range(4):
             if len(self._live()) == 1 and self._requested() == {self.wish.requested}:
                 break
-            self.time += OVERLAP + 1
+            self.clock.advance(OVERLAP + 1)
             assert self._try()
         self.readers = []
         live = self._live()

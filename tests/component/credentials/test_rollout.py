@@ -136,7 +136,7 @@ def test_what_cloud_run_refuses_is_told_and_tried_again(error: Exception) -> Non
     @on_stage
     async def run(stage: Stage) -> None:
         stage.google.state.deploy(SERVICE, uses=pinned(1))
-        stage.faults.fail(SIDE, error, "roll")  # type: ignore[arg-type]
+        stage.faults.fail(SIDE, error, "roll")
         first, second = await two_keys(stage, declared(credential=ROLL))
         assert said(stage) == ("True", "RolloutFailed")
         assert str(error) in message(stage)

@@ -155,7 +155,8 @@ SEARCH: list[tuple[str, Any, Callable[[Any], Any], type | tuple[type, ...]]] = [
     ("privileges", PRIVILEGES, readers.missing_in, tuple),
     ("keys", {"api_keys": [KEY]}, readers.keys_of, list),
     ("users", {"users": [USER]}, lambda answer: readers.users_of(answer, 1), tuple),
-    ("made key", {"id": "i", "api_key": "k"}, readers.made_key_of, MadeKey),
+    ("made key", {"id": "i", "api_key": "k", "expiration": 9}, lambda raw: readers.made_key_of(raw, 60), MadeKey),
+    ("time", [{"epoch": "1700000000"}], readers.time_of, float),
     ("bulk", BULK, lambda answer: readers.written_of(answer, ("created", "updated"), "noop"), Written),
 ]
 

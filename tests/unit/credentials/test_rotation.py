@@ -56,7 +56,8 @@ def test_all_is_well() -> None:
     assert decision.steps == ()
     assert decision.phase is Phase.ACTIVE
     assert decision.current == a_key()
-    assert decision.due == decision.next_rotation == rotate_at(WISH, a_key())
+    assert decision.next_rotation == rotate_at(WISH, a_key())
+    assert decision.after == pytest.approx(rotate_at(WISH, a_key()) - NOW)
 
 
 def test_rotations_are_spread_ahead_of_time_and_always_the_same() -> None:
@@ -76,7 +77,7 @@ def test_a_key_outlives_its_rotation_and_overlap_by_a_day_at_least(period: float
 def test_a_key_of_another_login_is_believed_only_when_its_version_was_read() -> None:
     theirs = a_key(ours=False)
     assert decide(WISH, Seen((theirs,), SECRET), NOW).steps == (Read(1),)
-    [step] = decide(WISH, Seen((theirs,), SECRET, {1: "another"}), NOW).steps
+    _, step = decide(WISH, Seen((theirs,), SECRET, {1: "another"}), NOW).steps
     assert isinstance(step, Issue)
     assert step.lost, "what consumers read does not work"
 
@@ -95,7 +96,7 @@ def test_a_user_that_somebody_disabled_goes_whatever_else_is_there() -> None:
     assert decide(WISH, Seen(users, versions(State.ENABLED, State.ENABLED)), NOW).steps == (
         Revoke(users[:1], "somebody disabled it"),
     )
-    assert withdraw("uid-1", Seen(users[:1]), NOW).steps == (Revoke(users[:1], "its SearchAccess is gone"),)
+    assert withdraw("uid-1", Seen(users[:1])).steps == (Revoke(users[:1], "its SearchAccess is gone"),)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ class TestOverlap:
         decision = decide(WISH, self.seen, NOW + DAY - 1)
         assert decision.steps == ()
         assert decision.phase is Phase.OVERLAP
-        assert decision.due == NOW + DAY
+        assert (decision.after, decision.overlap_until) == (1, NOW + DAY)
 
     def test_then_the_old_key_goes_and_then_its_version(self) -> None:
         [revoke] = decide(WISH, self.seen, NOW + DAY).steps
@@ -140,7 +141,7 @@ class TestOverlap:
         after = replace(after, secret=versions(State.DISABLED, State.ENABLED))
         decision = decide(WISH, after, NOW + DAY)
         assert decision.steps == ()
-        assert decision.due == NOW + 8 * DAY
+        assert decision.after == 7 * DAY
         assert decide(WISH, after, NOW + 8 * DAY).steps == (Destroy((1,)),)
 
     def test_a_rotation_waits_for_its_end(self) -> None:
@@ -148,7 +149,7 @@ class TestOverlap:
         decision = decide(wish, self.seen, NOW)
         assert decision.steps == ()
         assert "when the overlap is over" in decision.waits
-        assert decision.due == NOW + DAY
+        assert decision.after == DAY
 
 
 class TestUse:
@@ -168,7 +169,7 @@ class TestUse:
         assert decision.steps == ()
         assert decision.deferred.startswith("version 1: ")
         assert decision.waits
-        assert decision.due == NOW + DAY + ASK_AGAIN
+        assert decision.after == ASK_AGAIN
 
     @pytest.mark.parametrize("pins", [Pins({}), Pins({2: "revision a"})], ids=["unused", "only the new one"])
     def test_the_key_goes_when_nobody_has_it(self, pins: Pins) -> None:
@@ -219,10 +220,55 @@ class TestLost:
         assert isinstance(step, Revoke)
         assert step.keys == (a_key(1),)
 
-    def test_an_expired_key_is_no_key(self) -> None:
+    def test_no_clock_of_ours_ends_a_key_that_elasticsearch_lists(self) -> None:
         [step] = decide(WISH, Seen((a_key(expires=NOW - 1),), SECRET), NOW).steps
         assert isinstance(step, Issue)
-        assert step.sequence == 2
+        assert not step.lost
+        assert step.replaces == "key-1"
+
+
+class TestAges:
+    """How old keys are is told by a clock that does not jump, where it is known."""
+
+    seen = Seen((a_key(1), a_key(2)), versions(State.ENABLED, State.ENABLED))
+
+    @pytest.mark.parametrize("jump", [-900 * DAY, -2 * HOUR, 2 * HOUR, 40 * DAY])
+    def test_no_jump_rotates_ends_an_overlap_or_destroys(self, jump: float) -> None:
+        young = Seen((a_key(1),), SECRET, ages={"key-1": HOUR})
+        assert decide(WISH, replace(young, keys=(a_key(1, expires=None, auth=Auth.PASSWORD),)), NOW + jump).steps == (
+            Issue(2, lifetime(WISH), "it is for Password, and ApiKey is declared", "key-1"),
+        )
+        users = replace(WISH, auth=Auth.PASSWORD)
+        user = a_key(1, auth=Auth.PASSWORD, expires=None)
+        assert decide(users, replace(young, keys=(user,)), NOW + jump).steps == ()
+        overlapping = replace(self.seen, ages={"key-1": 30 * DAY, "key-2": HOUR})
+        assert decide(WISH, overlapping, NOW + jump).steps == ()
+        cleared = Seen((a_key(2),), versions(State.DISABLED, State.ENABLED), ages={"key-2": 2 * DAY})
+        assert not [step for step in decide(WISH, cleared, NOW + jump).steps if isinstance(step, Destroy)]
+
+    def test_they_count_for_all_that_is_due(self) -> None:
+        def age(days: float) -> dict[str, float]:
+            return {"key-1": 60 * DAY, "key-2": days * DAY}
+
+        assert decide(WISH, replace(self.seen, ages=age(0.75)), NOW).after == DAY / 4
+        [step] = decide(WISH, replace(self.seen, ages=age(1)), NOW).steps
+        assert isinstance(step, Revoke)
+        alone = Seen((a_key(2),), versions(State.DISABLED, State.ENABLED))
+        assert decide(WISH, replace(alone, ages=age(7)), NOW).after == DAY
+        assert decide(WISH, replace(alone, ages=age(8)), NOW).steps == (Destroy((1,)),)
+        [step] = decide(WISH, replace(alone, ages=age(31)), NOW).steps
+        assert isinstance(step, Issue)
+
+    def test_a_key_is_replaced_before_it_expires_by_either_clock(self) -> None:
+        ending = Seen((a_key(expires=NOW + 10 * DAY),), SECRET, ages={"key-1": 0.0})
+        assert decide(WISH, ending, NOW).steps == ()
+        for now, seen in ((NOW + 9 * DAY, ending), (NOW, replace(ending, ages={"key-1": 9 * DAY}))):
+            [step] = decide(WISH, seen, now).steps
+            assert isinstance(step, Issue)
+            assert step.why == "it expires"
+
+
+WHY = "another login made it, and it is not in use"
 
 
 class TestForged:
@@ -230,29 +276,59 @@ class TestForged:
 
     forged = a_key(99, ours=False, slot=Slot("s1", 1))
 
-    def test_where_two_claim_a_version_its_content_decides(self) -> None:
+    def test_one_of_ours_is_believed_and_the_other_goes_when_all_else_is_done(self) -> None:
         seen = Seen((a_key(1), self.forged), SECRET)
-        assert decide(WISH, seen, NOW).steps == (Read(1),)
-        [step] = decide(WISH, replace(seen, holds={1: "key-1"}), NOW).steps
-        assert isinstance(step, Revoke)
-        assert step.keys == (self.forged,)
+        decision = decide(WISH, seen, NOW)
+        assert decision.steps == (Revoke((self.forged,), WHY, may_fail=True),)
+        assert (decision.current, decision.phase) == (a_key(1), Phase.ACTIVE)
 
-    @pytest.mark.parametrize("ours", [True, False], ids=["the same login", "another login"])
-    def test_the_real_one_is_told_whoever_made_it(self, ours: bool) -> None:  # noqa: FBT001 - a parameter of the test
-        seen = Seen((a_key(1, ours=ours), self.forged), SECRET, {1: "key-1"})
-        [step] = decide(WISH, seen, NOW).steps
-        assert isinstance(step, Revoke)
-        assert step.keys == (self.forged,)
+    @pytest.mark.parametrize("slot", [NOWHERE, Slot("s1", 1), Slot("s1", 7), Slot("elsewhere", 1)], ids=str)
+    def test_an_emergency_rotation_does_not_wait_for_it(self, slot: Slot) -> None:
+        forged = a_key(9_999_999_999_999_999_999, ours=False, slot=slot)
+        revoke, step = decide(replace(WISH, requested="leaked"), Seen((a_key(1), forged), SECRET), NOW).steps
+        assert revoke == Revoke((forged,), WHY, may_fail=True)
+        assert isinstance(step, Issue)
+        assert (step.sequence, step.replaces) == (2, "key-1")
+        after = Seen((a_key(2, requested="leaked"), a_key(1), forged), versions(State.ENABLED, State.ENABLED))
+        [step] = decide(replace(WISH, requested="leaked", overlap=0), after, NOW).steps
+        assert step == Revoke((a_key(1),), "the overlap is over")
 
-    def test_where_that_cannot_be_told_ours_is_preferred(self) -> None:
-        seen = Seen((a_key(1), self.forged), SECRET, {1: "something else"})
-        [step] = decide(WISH, seen, NOW).steps
-        assert isinstance(step, Revoke)
-        assert step.keys == (self.forged,)
-        lost = replace(seen, secret=versions(State.DISABLED), holds={})
-        [step] = decide(WISH, lost, NOW).steps
-        assert isinstance(step, Revoke)
-        assert step.keys == (self.forged,)
+    def test_many_of_them_displace_no_key(self) -> None:
+        lost = replace(versions(State.DISABLED, State.DISABLED))
+        seen = Seen((a_key(1), *(a_key(number, ours=False) for number in range(50, 90))), lost)
+        revoke, step = decide(WISH, seen, NOW).steps
+        assert isinstance(revoke, Revoke)
+        assert len(revoke.keys) == 40
+        assert isinstance(step, Issue)
+        assert step.replaces == "key-1"
+
+    def test_the_real_one_of_an_earlier_login_is_told_by_what_its_version_holds(self) -> None:
+        theirs = a_key(1, ours=False)
+        assert decide(WISH, Seen((theirs, self.forged), SECRET), NOW).steps == (Read(1),)
+        revoke, step = decide(WISH, Seen((theirs, self.forged), SECRET, {1: "key-1"}), NOW).steps
+        assert revoke == Revoke((self.forged,), WHY, may_fail=True)
+        assert isinstance(step, Issue)
+        assert "another login" in step.why
+
+    def test_where_a_version_holds_something_else_nobody_elses_key_counts(self) -> None:
+        seen = Seen((a_key(1, ours=False), self.forged), SECRET, {1: "something else"})
+        revoke, step = decide(WISH, seen, NOW).steps
+        assert isinstance(revoke, Revoke)
+        assert revoke.keys == seen.keys
+        assert isinstance(step, Issue)
+        assert step.lost
+        assert step.replaces == ""
+
+    def test_a_key_of_an_earlier_login_keeps_its_overlap_after_it_was_replaced(self) -> None:
+        before = a_key(1, ours=False, slot=NOWHERE)
+        kept = Seen((before, a_key(2, replaces="key-1")), replace(SECRET, versions=(Version(2),)))
+        assert decide(WISH, kept, NOW + DAY - 1).steps == ()
+        assert decide(WISH, kept, NOW + DAY).steps == (Revoke((before,), "the overlap is over"),)
+
+    def test_it_vouches_for_nobody_itself(self) -> None:
+        friend = a_key(98, ours=False)
+        seen = Seen((a_key(1), replace(self.forged, replaces="key-98"), friend), SECRET)
+        assert set(seen.strangers()) == {replace(self.forged, replaces="key-98"), friend}
 
 
 def test_other_rights_change_the_keys_in_place_first() -> None:
@@ -268,15 +344,15 @@ def test_what_is_not_ours_is_not_touched() -> None:
         decision = decide(WISH, Seen((), secret), NOW)
         assert decision.conflict
         assert decision.steps == ()
-        assert withdraw("uid-1", Seen((), secret), NOW).steps == ()
+        assert withdraw("uid-1", Seen((), secret)).steps == ()
 
 
 def test_it_is_withdrawn_rights_first() -> None:
     seen = Seen((a_key(1), a_key(2)), versions(State.ENABLED, State.ENABLED))
-    [step] = withdraw("uid-1", seen, NOW).steps
+    [step] = withdraw("uid-1", seen).steps
     assert isinstance(step, Revoke)
-    assert withdraw("uid-1", replace(seen, keys=()), NOW).steps == (RemoveSecret(),)
-    assert withdraw("uid-1", Seen(), NOW).steps == ()
+    assert withdraw("uid-1", replace(seen, keys=())).steps == (RemoveSecret(),)
+    assert withdraw("uid-1", Seen()).steps == ()
 
 
 @pytest.mark.parametrize(("left", "goes_on"), [(2 * DAY - 1, True), (2 * DAY + 1, False)])

@@ -71,7 +71,7 @@ FACTS: list[AccessFacts] = [
     with_key(None),
     with_key(None, Failure(Reason.STORE_UNAVAILABLE, "away")),
     with_key(Decision(phase=Phase.ACTIVE, current=KEY, next_rotation=1767361600.0)),
-    with_key(Decision(phase=Phase.OVERLAP, current=KEY, due=1767361600.0, waits="until then")),
+    with_key(Decision(phase=Phase.OVERLAP, current=KEY, overlap_until=1767361600.0, waits="until then")),
 ]
 REPORTS: list[ClusterReport] = [
     ClusterReport(a_cluster()),

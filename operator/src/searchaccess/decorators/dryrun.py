@@ -124,6 +124,10 @@ class DryRunElasticsearch:
         """Read the position of the security index; None: not permitted, or there is none yet."""
         return await self._real.probe()
 
+    async def time(self) -> float | None:
+        """Give the cluster's time."""
+        return await self._real.time()
+
     async def login(self) -> Login:
         """Say who the operator is (one request)."""
         return await self._real.login()

@@ -103,6 +103,10 @@ class MeasuredElasticsearch(_Measured):
         """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
         await self._do("delete_mapping", self._real.delete_mapping, name)
 
+    async def time(self) -> float | None:
+        """Read the cluster's time."""
+        return await self._do("time", self._real.time)
+
     async def login(self) -> Login:
         """Say who the operator is (one request)."""
         return await self._do("login", self._real.login)

@@ -47,6 +47,8 @@ class MadeKey:
     id: str
     """The key's id, or the user's name."""
     secret: Sealed
+    created: float | None = None
+    """When Elasticsearch made it, in seconds since the epoch by its own clock; None: it does not say."""
 
 
 class ElasticsearchPort(Protocol):
@@ -82,6 +84,9 @@ class ElasticsearchPort(Protocol):
 
     async def delete_mapping(self, name: str) -> None:
         """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+
+    async def time(self) -> float | None:
+        """Read the cluster's time, in seconds since the epoch (one request); None: not permitted."""
 
     async def login(self) -> Login:
         """Say who the operator is (one request)."""

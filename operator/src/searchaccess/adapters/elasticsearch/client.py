@@ -22,6 +22,7 @@ from searchaccess.adapters.elasticsearch.readers import (
     made_key_of,
     missing_in,
     probe_of,
+    time_of,
     written_of,
 )
 from searchaccess.adapters.elasticsearch.users import UsersClient
@@ -215,6 +216,16 @@ class ElasticsearchClient(UsersClient):
         except NotFound:
             return
 
+    async def time(self) -> float | None:
+        """Read the cluster's time: that of the node that answers, in whole seconds."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.cat.health(h="epoch", format="json")
+        except PermissionDenied:
+            return None
+        return time_of(answer.body)
+
     async def login(self) -> Login:
         """Say who the operator is."""
         with mapped():
@@ -250,7 +261,7 @@ class ElasticsearchClient(UsersClient):
                 role_descriptors={DESCRIPTOR: rights.to_json()},
                 metadata=dict(metadata),
             )
-        return made_key_of(answer.body)
+        return made_key_of(answer.body, lifetime)
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         """Give API keys other rights, in one request."""

@@ -3,17 +3,20 @@
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api.html
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import map_item
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import mapping, readable_list, text, texts, whole_number
+from searchaccess.core.model.reading import digits, mapping, readable_list, text, texts, whole_number
 from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError, Unexpected
 
 _SHORT: Final = 256
+_LATEST: Final = 10**15
+"""Milliseconds since the epoch, far beyond any that is meant."""
 _POSITION: Final = 2**63 - 1
 """Largest sequence number of Elasticsearch: a long."""
 
@@ -112,8 +115,12 @@ def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:
     return readable_list(page), text(last) or ""
 
 
-def made_key_of(answer: Any) -> MadeKey:
+def made_key_of(answer: Any, lifetime: float) -> MadeKey:
     """Give a key that was just made.
+
+    Args:
+        answer: of the API.
+        lifetime: seconds for which it was made: the answer has when it ends, and so when it was made.
 
     Raises:
         Unexpected: the answer lacks it.
@@ -122,7 +129,21 @@ def made_key_of(answer: Any) -> MadeKey:
     key_id, secret = text(body.get("id"), _SHORT), text(body.get("api_key"), _SHORT)
     if not key_id or not secret:
         raise Unexpected("Elasticsearch: its answer lacks the key that it made")
-    return MadeKey(key_id, Sealed(secret))
+    ends = whole_number(body.get("expiration"), _LATEST)
+    return MadeKey(key_id, Sealed(secret), ends / 1000 - math.ceil(lifetime) if ends else None)
+
+
+def time_of(answer: Any) -> float:
+    """Give the cluster's time: seconds since the epoch, as text, like all that a cat API gives.
+
+    Raises:
+        Unexpected: the answer lacks it.
+    """
+    first = mapping(answer[0]) if isinstance(answer, list) and answer else {}
+    epoch = digits(first.get("epoch"))
+    if epoch is None:
+        raise Unexpected("Elasticsearch: its answer lacks its time")
+    return float(epoch)
 
 
 def written_of(answer: Any, changed: Iterable[str], unchanged: str) -> Written:

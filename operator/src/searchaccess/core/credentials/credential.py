@@ -65,15 +65,13 @@ class Key:
     """What it is."""
     disabled: bool = False
     """Somebody disabled the user."""
+    replaces: str = ""
+    """Id of the key that worked when this one was issued, as its metadata says; empty: there was none."""
 
     @property
     def shown(self) -> str:
         """What it is, in words."""
         return f"{'user' if self.auth is Auth.PASSWORD else 'key'} {self.id}"
-
-    def is_live(self, now: float) -> bool:
-        """Say whether it still works."""
-        return not self.disabled and (self.expires is None or now < self.expires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +139,43 @@ class Seen:
     """Of versions that were read: id of the key in them; empty: something else."""
     pins: Pins | None = None
     """Versions that Cloud Run hands out by number; None: it was not asked."""
+    ages: Mapping[str, float] = field(default_factory=dict)
+    """By key, how many seconds ago it was made, by a clock that does not jump; of others, ``now`` tells."""
+
+    def age(self, key: Key, now: float) -> float:
+        """Give how many seconds ago a key was made."""
+        return self.ages.get(key.id, now - key.created)
 
     def disabled(self) -> tuple[Key, ...]:
         """Give the users that somebody disabled: they are never to be enabled again."""
         return tuple(key for key in self.keys if key.disabled)
 
-    def live(self, now: float) -> list[Key]:
-        """Give the keys that work, oldest first; those of other logins come before all of ours.
+    def genuine(self) -> tuple[Key, ...]:
+        """Give the keys that count.
 
-        Metadata can be forged by whoever may make keys, the login that made a key cannot: a key of another login is
-        never preferred to one of ours.
+        Whoever may make API keys may write our metadata into them; Elasticsearch vouches for the login alone that made
+        a key. So a key of another login counts only if a version of our secret holds it, or if a key that counts says
+        that it replaced it: then an earlier login of the operator made it.
         """
-        live = (key for key in self.keys if key.is_live(now))
+        held = {*self.holds.values()} - {""}
+        genuine = {key.id: key for key in self.keys if key.ours or key.id in held}
+        while more := {key.id: key for key in self.keys if key.id in _replaced(genuine) and key.id not in genuine}:
+            genuine |= more
+        return tuple(key for key in self.keys if key.id in genuine)
+
+    def strangers(self) -> tuple[Key, ...]:
+        """Give the keys that carry our metadata and do not count."""
+        genuine = {key.id for key in self.genuine()}
+        return tuple(key for key in self.keys if key.id not in genuine)
+
+    def live(self) -> list[Key]:
+        """Give the keys that count and work, oldest first; those of other logins come before all of ours.
+
+        Elasticsearch lists no key that has expired: no clock of ours has a say in that.
+        """
+        live = (key for key in self.genuine() if not key.disabled)
         return sorted(live, key=lambda key: (key.ours, key.sequence, key.created))
+
+
+def _replaced(keys: Mapping[str, Key]) -> set[str]:
+    return {key.replaces for key in keys.values()}

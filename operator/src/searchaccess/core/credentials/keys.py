@@ -44,7 +44,7 @@ def key_name(operator: Operator, namespace: str, name: str, sequence: int) -> st
 
 
 def key_metadata(
-    operator: Operator, access: Access, sequence: int, requested: str, slot: Slot = NOWHERE
+    operator: Operator, access: Access, sequence: int, requested: str, slot: Slot = NOWHERE, replaces: str = ""
 ) -> dict[str, Any]:
     """Give what a key's metadata says.
 
@@ -54,12 +54,15 @@ def key_metadata(
         sequence: its number among that one's keys.
         requested: the request for a rotation that it answers.
         slot: where its value is stored.
+        replaces: id of the key that worked when it was made.
     """
     body = operator.stamp() | {
         "owner": {"namespace": access.namespace, "name": access.name, "uid": access.uid},
         "sequence": sequence,
         "requested": requested,
     }
+    if replaces:
+        body |= {"replaces": replaces}
     if access.credential:
         body |= {"store": access.credential.store, "name": access.credential.name}
     return body | {"secret": slot.secret, "version": slot.number} if slot != NOWHERE else body
@@ -91,6 +94,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         namespace=owner.namespace,
         place=place_in(metadata),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
+        replaces=replaced_in(metadata),
     )
 
 
@@ -116,6 +120,11 @@ def place_in(metadata: Mapping[str, Any]) -> tuple[str, str]:
     store, name = text(metadata.get("store")) or "", text(metadata.get("name")) or ""
     good = _STORE.fullmatch(store) and _SECRET.fullmatch(name) and ".." not in name
     return (store, name) if good else ("", "")
+
+
+def replaced_in(metadata: Mapping[str, Any]) -> str:
+    """Read which key worked when this one was made."""
+    return text(metadata.get("replaces")) or ""
 
 
 def number_in(value: Any) -> int:

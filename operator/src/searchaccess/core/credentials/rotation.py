@@ -4,12 +4,13 @@
 
 Any step may be cut off anywhere, its reply may be lost, and people may do what they like meanwhile: the next decision
 begins with what there is then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is of
-no use to anybody, and goes before another is made.
+no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
+but nothing waits for that.
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -23,7 +24,9 @@ LEAST_MARGIN: Final = 86400.0
 ASK_AGAIN: Final = 300.0
 """Seconds between two questions who still has an old key."""
 LOOK_AFTER_ROLL: Final = 20.0
-"""Seconds after which there is a look at what came of a rollout."""
+"""Seconds after which what came of a rollout is read."""
+MOST_READ: Final = 10
+"""Newest versions that are searched for a key."""
 JITTER: Final = 0.1
 """Part of the rotation period by which rotations are spread, ahead of time."""
 
@@ -45,6 +48,8 @@ class Issue:
     sequence: int
     lifetime: float
     why: str
+    replaces: str = ""
+    """Id of the key that works besides it; empty: none does."""
     lost: bool = False
     """Nobody can read the key before: somebody or something took it away."""
 
@@ -82,6 +87,8 @@ class Revoke:
 
     keys: tuple[Key, ...]
     why: str
+    may_fail: bool = False
+    """All else goes on if it cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +131,16 @@ Step: TypeAlias = Issue | Read | AskUsers | Roll | Note | Revoke | Update | Prol
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do now; when that is done, look again."""
+    """What to do now; when that is done, decide again."""
 
     steps: tuple[Step, ...] = ()
     phase: Phase = Phase.MISSING
     current: Key | None = None
     """The key that consumers read."""
-    due: float | None = None
-    """When there is something to do next, if nothing else happens; None: never."""
+    after: float | None = None
+    """Seconds after which there is something to do next, if nothing else happens; None: never."""
     next_rotation: float | None = None
+    overlap_until: float | None = None
     conflict: bool = False
     """Another has a secret of this name: nothing is touched."""
     waits: str = ""
@@ -148,11 +156,16 @@ def lifetime(wish: Wish) -> float:
     return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
 
 
-def rotate_at(wish: Wish, key: Key) -> float:
-    """Give when a key is to be replaced: spread, and the same at each look."""
+def rotation_age(wish: Wish, key: Key) -> float:
+    """Give how old a key is when it is to be replaced: spread, and the same at each decision."""
     digest = hashlib.sha256(f"{wish.owner}/{key.sequence}".encode()).digest()
     part = int.from_bytes(digest[:4], "big") / 2**32
-    return key.created + wish.rotate_every * (1 - JITTER * part)
+    return wish.rotate_every * (1 - JITTER * part)
+
+
+def rotate_at(wish: Wish, key: Key) -> float:
+    """Give when a key is to be replaced."""
+    return key.created + rotation_age(wish, key)
 
 
 def decide(wish: Wish, seen: Seen, now: float) -> Decision:
@@ -161,11 +174,21 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
     Args:
         wish: what is declared.
         seen: what there is.
-        now: seconds since the epoch.
+        now: seconds since the epoch, by Elasticsearch's clock.
     """
     if seen.secret is not None and seen.secret.owner != wish.owner:
         return Decision(conflict=True)
-    live = seen.live(now)
+    decision = _decide(wish, seen, now)
+    strangers = seen.strangers()
+    if strangers and (not decision.steps or any(isinstance(step, Issue) for step in decision.steps)):
+        # Before another is made: an earlier login may have made them, and two are enough.
+        dismissal = Revoke(strangers, "another login made it, and it is not in use", may_fail=True)
+        return replace(decision, steps=(dismissal, *decision.steps))
+    return decision
+
+
+def _decide(wish: Wish, seen: Seen, now: float) -> Decision:
+    live = seen.live()
     if steps := _settle(wish, seen, live):
         return Decision(steps)
     newest = seen.secret.newest if seen.secret else None
@@ -176,52 +199,37 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
 
 
 def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
-    """Put right what is there, before anything is made."""
+    """Correct what is there, before anything is made."""
     if disabled := seen.disabled():
         return (Revoke(disabled, "somebody disabled it"),)
-    if unplaced := [key for key in live if key.slot == NOWHERE]:
-        return _place(unplaced, live, seen)
-    if unmasked := _unmask(live, seen):
-        return unmasked
+    if steps := _place(live, seen):
+        return steps
     wrong = tuple(key for key in live if key.ours and not key.rights.same_as(wish.rights))
     return (Update(wrong),) if wrong else ()
 
 
-def _place(unplaced: Sequence[Key], live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
-    """Find where keys are stored whose storing was cut off; those that are nowhere go."""
-    known = {key.slot for key in live}
-    versions = seen.secret.versions if seen.secret else ()
-    open_ones = [
-        version.number
-        for version in versions
-        if version.state is State.ENABLED and seen.secret and seen.secret.slot(version.number) not in known
-    ]
-    if unread := [number for number in open_ones if number not in seen.holds]:
+def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
+    """Find where keys are stored whose storing was cut off, or whose metadata others may have written.
+
+    What one of ours says of itself is believed. Ours that are nowhere go; those of others that are nowhere are
+    strangers.
+    """
+    secret = seen.secret
+    unplaced = [key for key in live if key.slot == NOWHERE]
+    if not unplaced and not seen.strangers():
+        return ()
+    claimed = {key.slot for key in live if key.ours}
+    numbers = [version.number for version in secret.versions if version.state is State.ENABLED] if secret else []
+    free = sorted((number for number in numbers if secret and secret.slot(number) not in claimed), reverse=True)
+    free = free[:MOST_READ]
+    if unread := [number for number in free if number not in seen.holds]:
         # The newest first: it is most likely there.
-        return (Read(max(unread)),)
-    found = {seen.holds[number]: number for number in sorted(open_ones)}
-    steps: list[Step] = [
-        Note(key, seen.secret.slot(found[key.id])) for key in unplaced if seen.secret and key.id in found
-    ]
-    if lost := tuple(key for key in unplaced if key.id not in found):
+        return (Read(unread[0]),)
+    found = {seen.holds[number]: secret.slot(number) for number in reversed(free) if secret}
+    steps: list[Step] = [Note(key, found[key.id]) for key in live if found.get(key.id, key.slot) != key.slot]
+    if lost := tuple(key for key in unplaced if key.ours and key.id not in found):
         steps.append(Revoke(lost, "its value was not stored"))
     return tuple(steps)
-
-
-def _unmask(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
-    """Where several keys say that they are in the same version, look which one is: the others were made to look so."""
-    versions = seen.secret.versions if seen.secret else ()
-    for version in versions:
-        claimants = [key for key in live if seen.secret and key.slot == seen.secret.slot(version.number)]
-        # One of ours alone is believed: nobody else can have written its metadata.
-        if not claimants or version.state is not State.ENABLED or (len(claimants) == 1 and claimants[0].ours):
-            continue
-        if version.number not in seen.holds:
-            return (Read(version.number),)
-        forged = tuple(key for key in claimants if key.id != seen.holds[version.number])
-        if 0 < len(forged) < len(claimants):
-            return (Revoke(forged, "another key is where its metadata says that it is"),)
-    return ()
 
 
 def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | None:
@@ -235,7 +243,11 @@ def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | N
 
 def _next_sequence(seen: Seen) -> int:
     numbers = [version.number for version in seen.secret.versions] if seen.secret else []
-    return max([0, *numbers, *(key.sequence for key in seen.keys)]) + 1
+    return max([0, *numbers, *(key.sequence for key in seen.genuine())]) + 1
+
+
+def _issue(wish: Wish, seen: Seen, live: Sequence[Key], why: str, *, lost: bool = False) -> Issue:
+    return Issue(_next_sequence(seen), lifetime(wish), why, live[-1].id if live else "", lost=lost)
 
 
 def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
@@ -243,27 +255,32 @@ def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
     if len(live) >= MOST_LIVE:
         return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "a newer one is to be made"),))
     why = "what consumers read is no key that works" if seen.secret and seen.secret.versions else "there is none"
-    return Decision((Issue(_next_sequence(seen), lifetime(wish), why, lost=True),))
+    return Decision((_issue(wish, seen, live, why, lost=True),))
 
 
-def _reason_to_rotate(wish: Wish, current: Key, now: float) -> str:
+def _reason_to_rotate(wish: Wish, seen: Seen, current: Key, now: float) -> str:
     if wish.requested and wish.requested != current.requested:
         return "requested"
     if not current.ours:
         return "another login of the operator made it"
-    if now >= rotate_at(wish, current):
+    if seen.age(current, now) >= rotation_age(wish, current):
         return "its time is over"
     if current.auth is not wish.auth:
         return f"it is for {current.auth}, and {wish.auth} is declared"
-    return _reason_by_expiry(wish, current, now)
+    return _reason_by_expiry(wish, seen, current, now)
 
 
-def _reason_by_expiry(wish: Wish, current: Key, now: float) -> str:
+def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
     if current.auth is Auth.PASSWORD:
         return ""
     if current.expires is None:
         return "it would never expire"
-    return "it expires" if now >= current.expires - wish.overlap else ""
+    return "it expires" if _left(seen, current, current.expires, now) <= wish.overlap else ""
+
+
+def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
+    """Give for how many seconds a key works, at least."""
+    return min(expires - now, expires - key.created - seen.age(key, now))
 
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
@@ -272,33 +289,40 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     if rolling:
         return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current)
     others = tuple(key for key in live if key is not current)
-    over = current.created + wish.overlap
-    phase = Phase.OVERLAP if others else Phase.ACTIVE
-    next_rotation = rotate_at(wish, current)
-    due = next_rotation
+    age = seen.age(current, now)
+    overlap = wish.overlap - age
+    after = rotation_age(wish, current) - age
     waits = ""
     steps: list[Step] = []
-    reason = _reason_to_rotate(wish, current, now)
+    reason = _reason_to_rotate(wish, seen, current, now)
     deferred = ""
-    if others and now >= over:
+    if others and overlap <= 0:
         ending, deferred = _end_overlap(wish, seen, others)
         steps += ending
-        due = now + ASK_AGAIN
+        after = ASK_AGAIN
         waits = "two keys are live: the next is made when the old one is revoked" if reason and deferred else ""
     elif others:
-        due = min(due, over) if now < due else over
+        after = min(after, overlap) if after > 0 else overlap
         waits = "two keys are live: the next is made when the overlap is over" if reason else ""
     elif reason:
-        steps.append(Issue(_next_sequence(seen), lifetime(wish), reason))
+        steps.append(_issue(wish, seen, live, reason))
     else:
-        steps, at = _clear_up(seen, live, over + wish.grace, now)
-        due = min(due, at) if at is not None else due
+        steps, destroying = _clear_up(seen, live, overlap + wish.grace)
+        after = min(after, destroying) if destroying is not None else after
     if not steps:
-        steps += _prolong(wish, live if deferred else [current] if waits else [], now)
+        steps += _prolong(wish, seen, live if deferred else [current] if waits else [], now)
     if seen.pins and seen.pins.rolled:
-        due = min(due, now + LOOK_AFTER_ROLL)
+        after = min(after, LOOK_AFTER_ROLL)
     return Decision(
-        tuple(steps), phase, current, due, next_rotation, waits=waits, deferred=deferred, not_rolled=not_rolled
+        tuple(steps),
+        Phase.OVERLAP if others else Phase.ACTIVE,
+        current,
+        after,
+        next_rotation=rotate_at(wish, current),
+        overlap_until=current.created + wish.overlap if others else None,
+        waits=waits,
+        deferred=deferred,
+        not_rolled=not_rolled,
     )
 
 
@@ -341,15 +365,17 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
     return [], "; ".join(f"version {key.slot.number}: {holder}" for key, holder in held.items())
 
 
-def _prolong(wish: Wish, wanted: Sequence[Key], now: float) -> list[Step]:
+def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], now: float) -> list[Step]:
     """Let keys live on that cannot be replaced yet: for a day, and for the overlap after that."""
     least = wish.overlap + LEAST_MARGIN
-    ending = tuple(key for key in wanted if key.ours and key.expires is not None and key.expires < now + least)
+    ending = tuple(
+        key for key in wanted if key.ours and key.expires is not None and _left(seen, key, key.expires, now) < least
+    )
     return [Prolong(ending, least + LEAST_MARGIN)] if ending else []
 
 
-def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) -> tuple[list[Step], float | None]:
-    """Disable versions whose key is gone; destroy them later."""
+def _clear_up(seen: Seen, live: Sequence[Key], destroy_in: float) -> tuple[list[Step], float | None]:
+    """Disable versions whose key is gone; destroy them later, in so many seconds."""
     secret = seen.secret
     if secret is None:
         return [], None
@@ -359,22 +385,20 @@ def _clear_up(seen: Seen, live: Sequence[Key], destroy_at: float, now: float) ->
     if enabled:
         return [Disable(enabled)], None
     disabled = tuple(version.number for version in stale if version.state is State.DISABLED)
-    if disabled and now >= destroy_at:
+    if disabled and destroy_in <= 0:
         return [Destroy(disabled)], None
-    return [], destroy_at if disabled else None
+    return [], destroy_in if disabled else None
 
 
-def withdraw(owner: str, seen: Seen, now: float) -> Decision:
+def withdraw(owner: str, seen: Seen) -> Decision:
     """Decide what to do about a credential that is to go: the rights first, then what holds them.
 
     Args:
         owner: uid of the SearchAccess.
         seen: what there is.
-        now: seconds since the epoch.
     """
-    working = (*seen.disabled(), *seen.live(now))
-    if working:
-        return Decision((Revoke(working, "its SearchAccess is gone"),))
+    if seen.keys:
+        return Decision((Revoke(seen.keys, "its SearchAccess is gone"),))
     if seen.secret is not None and seen.secret.owner == owner:
         return Decision((RemoveSecret(),))
     return Decision()

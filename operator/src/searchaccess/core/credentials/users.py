@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
-from searchaccess.core.credentials.keys import key_metadata, moment_in, number_in, place_in, slot_in
+from searchaccess.core.credentials.keys import key_metadata, moment_in, number_in, place_in, replaced_in, slot_in
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.reading import ANNOTATIONS, mapping, text
@@ -45,7 +45,8 @@ def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> s
 
 def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
     """Give what a user's metadata says; Elasticsearch itself does not note when it was made."""
-    return key_metadata(operator, access, key.sequence, key.requested, key.slot) | {"created": int(key.created * 1000)}
+    body = key_metadata(operator, access, key.sequence, key.requested, key.slot, key.replaces)
+    return body | {"created": int(key.created * 1000)}
 
 
 def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -> Role:
@@ -85,6 +86,7 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
         place=place_in(metadata),
         auth=Auth.PASSWORD,
         disabled=raw.get("enabled") is not True,
+        replaces=replaced_in(metadata),
     )
 
 

@@ -19,7 +19,7 @@ from searchaccess.core.status.events import Note, note
 
 @dataclass(frozen=True, slots=True)
 class CredentialFacts:
-    """What a look at a credential found."""
+    """What a reconcile of a credential found."""
 
     decision: Decision
     """What is to be done next, after all that was done."""
@@ -44,7 +44,7 @@ def build_credential(
 
     Args:
         access: the SearchAccess.
-        facts: what was found; None: it was not looked at, or could not be.
+        facts: what was found; None: it was not read, or could not be.
         before: the part as it was.
         withdrawn: whether it was taken away.
     """
@@ -76,7 +76,7 @@ def mark_credential(
     Args:
         conditions: of the status under construction.
         access: the SearchAccess.
-        facts: what was found; None: it could not be looked at.
+        facts: what was found; None: it could not be read.
         failure: why something could not be done, as reason and message.
     """
     kind = ConditionType.CREDENTIAL_READY
@@ -101,7 +101,8 @@ def mark_credential(
         conditions.mark(kind, TRUE, Reason.REVOKE_DEFERRED, text)
     elif facts.decision.phase is Phase.OVERLAP:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
-        until = f" until {rfc3339(facts.decision.due)}" if facts.decision.due else ""
+        end = facts.decision.overlap_until
+        until = f" until {rfc3339(end)}" if end else ""
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the one before works too{until}{waits}")
     else:
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))

@@ -12,6 +12,7 @@ from searchaccess.core.credentials.users import user_metadata, user_name, user_r
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.rights.ownership import Operator
+from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, PermissionDenied, Rejected
 
@@ -67,11 +68,13 @@ class _InCluster:
     Args:
         operator: this operator.
         port: the cluster.
+        clock: the cluster's time.
     """
 
-    def __init__(self, operator: Operator, port: ElasticsearchPort) -> None:
+    def __init__(self, operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> None:
         self._operator = operator
         self._port = port
+        self._clock = clock
         self.operations = 0
 
 
@@ -79,13 +82,16 @@ class ApiKeys(_InCluster):
     """API keys."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
-        """Make an API key."""
+        """Make an API key. Its answer tells Elasticsearch's time."""
         await self._expect_rights(new.rights)
         name = key_name(self._operator, access.namespace, access.name, new.sequence)
-        metadata = key_metadata(self._operator, access, new.sequence, new.requested)
+        metadata = key_metadata(self._operator, access, new.sequence, new.requested, replaces=new.replaces)
         made = await self._port.create_key(name, lifetime, new.rights, metadata)
         self.operations += 1
-        return replace(new, id=made.id, expires=new.created + lifetime), made.secret
+        if made.created is not None:
+            self._clock.learn(made.created)
+        created = new.created if made.created is None else made.created
+        return replace(new, id=made.id, created=created, expires=created + lifetime), made.secret
 
     async def _expect_rights(self, rights: RoleBody) -> None:
         """Make sure that a key would have its rights: it has at most those of the login that makes it.
@@ -98,7 +104,7 @@ class ApiKeys(_InCluster):
 
     async def note(self, access: Access, key: Key) -> None:
         """Write down where a key's secret part is stored."""
-        metadata = key_metadata(self._operator, access, key.sequence, key.requested, key.slot)
+        metadata = key_metadata(self._operator, access, key.sequence, key.requested, key.slot, key.replaces)
         try:
             await self._port.note_key(key.id, metadata)
         except (NotFound, Rejected):
@@ -165,13 +171,13 @@ class Users(_InCluster):
         self.operations += len(names)
 
 
-def issuers(operator: Operator, port: ElasticsearchPort) -> Mapping[Auth, Issuer]:
+def issuers(operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> Mapping[Auth, Issuer]:
     """Give who makes what in a cluster."""
-    return {Auth.API_KEY: ApiKeys(operator, port), Auth.PASSWORD: Users(operator, port)}
+    return {Auth.API_KEY: ApiKeys(operator, port, clock), Auth.PASSWORD: Users(operator, port, clock)}
 
 
 async def discard(issuer: Issuer, key: Key) -> None:
-    """Take away what surely is stored nowhere. If that fails, the next look finds it."""
+    """Take away what surely is stored nowhere. If that fails, the next reconcile finds it."""
     try:
         await issuer.revoke((key,))
     except ExternalError:

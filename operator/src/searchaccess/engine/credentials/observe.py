@@ -1,7 +1,11 @@
 """Reads which API keys and users of ours there are in one cluster."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
@@ -10,11 +14,33 @@ from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import Login, key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users, user_from_json
 from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.status.access import Failure
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Session
 from searchaccess.ports.elasticsearch import ElasticsearchPort
-from searchaccess.ports.errors import WaitingError
+from searchaccess.ports.errors import ExternalError, WaitingError
+from searchaccess.ports.meter import Meter
+
+UserReader: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any] | None, Operator], Key | None]
+
+T = TypeVar("T")
+
+BREATH: Final = 100
+"""Keys, users or credentials at rest that are gone through before other tasks may run."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Observed:
+    """What was read of one cluster."""
+
+    keys: dict[str, tuple[Key, ...]] = field(default_factory=dict)
+    """Keys and users by uid of the SearchAccess."""
+    unreadable: dict[str, Failure] = field(default_factory=dict)
+    """By uid of the SearchAccess: why one of its keys or users could not be read."""
+    operations: int = 0
+    """Writes to the security index."""
 
 
 class Issued:
@@ -22,42 +48,65 @@ class Issued:
 
     Args:
         operator: this operator.
+        meter: counts faults of our own.
     """
 
-    def __init__(self, operator: Operator) -> None:
+    def __init__(self, operator: Operator, meter: Meter | None = None) -> None:
         self._operator = operator
+        self._meter = meter or Meter()
         self._login: tuple[Session, Login] | None = None
         self._present: set[Auth] = set()
-        """What there may be since the last look."""
+        """What there may be since it was read last."""
         self.swept = False
         """Whether all was read once."""
 
-    async def read(self, session: Session, declared: Collection[Auth], *, everything: bool) -> dict[str, list[Key]]:
-        """Give keys and users by uid of the SearchAccess. What is neither declared nor was seen is not asked for.
+    async def read(self, session: Session, declared: Collection[Auth], *, everything: bool) -> Observed:
+        """Read keys and users. What is neither declared nor was seen is not asked for.
 
         Args:
             session: the connected cluster.
             declared: what SearchAccesses declare now.
-            everything: this look is at all of them, not only at some.
+            everything: also delete roles whose user is gone.
+
+        Raises:
+            ExternalError: the cluster could not be read.
         """
+        observed = Observed()
         roles = session.state.user_roles if everything else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []
         if Auth.API_KEY in kinds:
             login = await self.who(session)
-            raw = await session.port.keys(names_of_keys(self._operator))
-            found += [key for item in raw if (key := key_from_json(item, self._operator, login))]
+            async for raw in breathing(await session.port.keys(names_of_keys(self._operator))):
+                is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
+                whose = _owner_of(raw) if is_ours else ""
+                read = partial(key_from_json, raw, self._operator, login)
+                found += self._guarded(session, observed, whose, read)
         if Auth.PASSWORD in kinds or roles:
-            users, names = await read_users(session.port, self._operator)
+
+            def read_user(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
+                read = partial(user_from_json, raw, role, operator)
+                return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
+
+            users, names = await read_users(session.port, self._operator, read_user)
             found += users
-            await self._sweep(session, roles - names)
-        # What is declared may be made before the next look.
+            observed.operations += await self._sweep(session, roles - names)
+        # What is declared may be made before it is read again.
         self._present = {key.auth for key in found} | set(declared)
         self.swept = self.swept or everything
-        by_owner: dict[str, list[Key]] = defaultdict(list)
-        for key in found:
-            by_owner[key.owner].append(key)
-        return by_owner
+        observed.keys = _by_owner(found)
+        return observed
+
+    def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:
+        """Read one key; one that cannot be read costs the SearchAccess alone whose it is."""
+        try:
+            key = read()
+        except Exception as error:  # noqa: BLE001 - the barrier around one key or user
+            failure = caught(self._meter, session.cluster.name, "key", error)
+            if whose:
+                observed.unreadable[whose] = failure
+            return []
+        return [key] if key else []
 
     async def who(self, session: Session) -> Login:
         """Say who the operator is in the cluster."""
@@ -65,47 +114,80 @@ class Issued:
             self._login = session, await session.port.login()
         return self._login[1]
 
-    async def refresh(self, session: Session, keys: Collection[Key]) -> None:
+    async def refresh(self, session: Session, keys: Iterable[Key]) -> int:
         """Let keys have no more rights, and no fewer, than the operator's login has now.
 
         Elasticsearch remembers with each key what its maker could do when it was made or changed.
+
+        Returns:
+            How many were changed.
         """
         ids = sorted(key.id for key in keys if key.ours and key.auth is Auth.API_KEY)
         if not ids or (await self.who(session)).by_api_key:
-            return
+            return 0
+        changed = 0
         for start in range(0, len(ids), CHUNK):
             try:
                 # One that was revoked meanwhile is refused, which is fine.
-                written = await session.port.refresh_keys(ids[start : start + CHUNK])
-            except WaitingError as error:
-                # Keys are as they were, and whoever needs one changed is told so himself.
+                changed += len((await session.port.refresh_keys(ids[start : start + CHUNK])).changed)
+            except ExternalError as error:
+                # Keys are as they were, the next sweep tries again, and whoever needs one changed sees that himself.
                 log.warning("cannot limit keys by the login's rights", error=error.message)
-                return
-            session.state.operations += len(written.changed)
+                break
+        return changed
 
-    async def _sweep(self, session: Session, orphans: Collection[str]) -> None:
-        """Delete roles whose user is gone: a request for one came late."""
-        if orphans:
-            try:
-                deleted = await session.port.delete_roles(sorted(orphans))
-            except WaitingError as error:
-                # They are of no use to anybody.
-                log.warning("cannot delete roles whose user is gone", roles=sorted(orphans), error=error.message)
-                return
-            session.state.operations += len(deleted.changed)
-            session.state.user_roles -= set(orphans)
+    async def _sweep(self, session: Session, orphans: Collection[str]) -> int:
+        """Delete roles whose user is gone: a request for one came late. Give how many were deleted."""
+        if not orphans:
+            return 0
+        try:
+            return len((await session.port.delete_roles(sorted(orphans))).changed)
+        except WaitingError as error:
+            # They are of no use to anybody.
+            log.warning("cannot delete roles whose user is gone", roles=sorted(orphans), error=error.message)
+            return 0
 
 
-async def read_users(port: ElasticsearchPort, operator: Operator) -> tuple[list[Key], set[str]]:
+async def breathing(items: Iterable[T]) -> AsyncIterator[T]:
+    """Give items one after the other, and let other tasks run now and then."""
+    for number, item in enumerate(items):
+        if number % BREATH == BREATH - 1:
+            await asyncio.sleep(0)
+        yield item
+
+
+def _owner_of(raw: Mapping[str, Any]) -> str:
+    """Give the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
+    metadata = raw.get("metadata")
+    owner = metadata.get("owner") if isinstance(metadata, Mapping) else None
+    uid = owner.get("uid") if isinstance(owner, Mapping) else None
+    return uid if isinstance(uid, str) else ""
+
+
+def _by_owner(keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
+    by_owner: dict[str, list[Key]] = defaultdict(list)
+    for key in keys:
+        by_owner[key.owner].append(key)
+    return {uid: tuple(some) for uid, some in by_owner.items()}
+
+
+async def read_users(
+    port: ElasticsearchPort, operator: Operator, read: UserReader = user_from_json
+) -> tuple[list[Key], set[str]]:
     """Read users with their roles.
+
+    Args:
+        port: the cluster.
+        operator: this operator.
+        read: reads one user; None: it is not ours.
 
     Returns:
         Those that are ours, and the names of all.
     """
     raw: list[Mapping[str, object]] = [*await port.users(names_of_users(operator))]
-    ours = {user.id for item in raw if (user := user_from_json(item, None, operator))}
-    names = sorted(ours)
+    ours = [item async for item in breathing(raw) if read(item, None, operator)]
+    names = sorted(str(item.get("username")) for item in ours)
     listed = names if sum(len(name) + 3 for name in names) <= NAMES_LIMIT else None
     roles = await port.roles(listed) if names else {}
-    users = (user_from_json(item, roles.get(str(item.get("username"))), operator) for item in raw)
-    return [user for user in users if user], {str(item.get("username")) for item in raw}
+    found = [read(item, roles.get(str(item.get("username"))), operator) async for item in breathing(ours)]
+    return [user for user in found if user], {str(item.get("username")) for item in raw}

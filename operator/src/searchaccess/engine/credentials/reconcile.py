@@ -1,35 +1,33 @@
-"""Keeps the API keys and users of one SearchCluster: who is to be looked at, what is done, what is told."""
+"""Keeps the API keys and users of one SearchCluster: observe → decide (core) → one step after the other → facts."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 from structlog.contextvars import bind_contextvars
 
-from searchaccess.api.credentials import Auth, RevokeWhen, Rollout
-from searchaccess.api.durations import seconds
+from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import Reason
-from searchaccess.api.searchaccess import Mode
-from searchaccess.core.answers.changes import change_of_credential, withdrawal
-from searchaccess.core.credentials.credential import Key, Wish
-from searchaccess.core.credentials.rotation import Issue, Note, Prolong, Step, Update
+from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.core.status.credential import CredentialFacts, epoch, finding_of
-from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.credentials.observe import Issued
-from searchaccess.engine.credentials.steps import Credentials, Job, Outcome, at_store, owner_of
+from searchaccess.core.status.credential import CredentialFacts, finding_of
+from searchaccess.engine.agenda import Agenda
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.credentials.clock import SharedClock
+from searchaccess.engine.credentials.dryrun import DryRunCredentials
+from searchaccess.engine.credentials.jobs import Jobs
+from searchaccess.engine.credentials.observe import Issued, Observed, breathing
+from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.ports.errors import ExternalError, LoginCannotIssue, Rejected, StoreNotFound
-from searchaccess.ports.stores import Owner, Place, SecretStore
+from searchaccess.ports.errors import ExternalError, Rejected, StoreNotFound
+from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
 """Credentials that are worked on at the same time."""
@@ -37,21 +35,55 @@ FIRST: Final = 2.0
 CAP: Final = 300.0
 """Seconds of back-off after trouble with one credential. At first as long as a key takes to be found by a search."""
 STORE_EVERY: Final = 300.0
-"""Seconds after which a secret is looked at again although nothing else tells that it changed."""
+"""Seconds after which a secret is read again although nothing else tells that it changed."""
 TOGETHER_EVERY: Final = 30.0
-"""Seconds between two such looks."""
+"""Seconds between two such reads: each reads the keys of all, so those that are due are read together."""
+SOONEST: Final = 1.0
+"""Seconds after which something is due at the earliest."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
-    """How a credential was when nothing was to be done about it."""
+class CredentialResult:
+    """What a reconcile did."""
 
-    access: tuple[object, ...]
-    keys: tuple[Key, ...]
-    until: float
-    """When it is to be looked at in any case."""
+    operations: int = 0
+    """Writes to the security index, as far as they are known to have happened."""
+    rejected: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
+    """By uid: generation and request that Elasticsearch refused, and its message."""
+    failing: frozenset[str] = frozenset()
+    """The uids of all with whom there is trouble, also from before."""
+    faults: Mapping[str, Failure] = field(default_factory=dict)
+    """By uid: the unexpected errors of our own that were met now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """How a credential was when nothing was to be done about it until it is due."""
+
+    version: tuple[object, ...]
+    keys: tuple[Key, ...] | None
+    """None: it failed, and waits for its next try whatever its keys are."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One reconcile under way."""
+
+    session: Session
+    scope: Scope
+    due: frozenset[str]
+    records: Mapping[str, AccessRecord]
+    observed: Observed
+    jobs: Jobs
+    credentials: Credentials
+    rejected: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    faults: dict[str, Failure] = field(default_factory=dict)
+
+    def keys(self, uid: str) -> tuple[Key, ...]:
+        """Give the keys and users of a SearchAccess."""
+        return self.observed.keys.get(uid, ())
 
 
 def _version_of(access: Access, decision: AccessDecision) -> tuple[object, ...]:
@@ -64,285 +96,248 @@ class CredentialReconciler:
     Args:
         context: what all reconcilers share.
         name: of the SearchCluster.
-        state: what its reconciler knows.
+        state: what its reconciler knows; it is only read here.
     """
 
     def __init__(self, context: Context, name: str, state: ClusterState) -> None:
         self._context = context
         self._name = name
         self._state = state
-        self._due: dict[str, float] = {}
-        self._backoffs: defaultdict[str, Backoff] = defaultdict(lambda: Backoff(FIRST, CAP))
-        self._failing: dict[str, tuple[object, ...]] = {}
-        """By uid, what could not be done."""
-        self._retry: dict[str, float] = {}
-        """By uid, when that is tried again."""
+        self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
-        self._issued = Issued(context.operator)
-
-    # Time
-
-    def _now(self) -> float:
-        return epoch(self._context.clock.now())
+        self._issued = Issued(context.operator, context.meter)
+        self._clock = SharedClock(context.clock)
 
     def delay(self) -> float:
         """Give the seconds until something is due."""
-        return max(0.0, min(self._due.values(), default=float("inf")) - self._now())
+        return self._agenda.delay()
 
-    def due(self) -> set[str]:
-        """Give the uids of those that are due."""
-        now = self._now()
-        return {uid for uid, at in self._due.items() if at <= now}
-
-    # Looking
-
-    async def reconcile(self, session: Session, scope: Scope) -> None:
-        """Interim."""
-        await self.run(session, None if scope.everything else scope.credentials | self.due())
-
-    async def run(self, session: Session, uids: Collection[str] | None) -> None:
-        """Look at credentials.
+    async def reconcile(self, session: Session, scope: Scope) -> CredentialResult:
+        """Reconcile credentials: those of the scope, and those that are due.
 
         Args:
             session: the connected cluster.
-            uids: of which SearchAccesses; None: of all, and at keys of those that are gone.
+            scope: everything: also keys of SearchAccesses that are gone.
 
         Raises:
             ExternalError: the cluster could not be read.
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
-        wanted = set(records) if uids is None else set(uids)
-        first = uids is None and not self._issued.swept and self._may_have_keys(session)
-        if not (wanted or first or (uids is None and self._state.user_roles)):
-            return
-        declared = {record.access.auth for record in records.values()}
-        found = await self._issued.read(session, declared, everything=uids is None)
-        keys = {uid: tuple(some) for uid, some in found.items()}
-        for uid in wanted:
-            self._due.pop(uid, None)
-        if uids is None:
-            wanted |= set(keys)
+        due = self._agenda.due()
+        wanted = {*records} if scope.everything else {*scope.credentials, *due}
+        if not wanted and not (scope.everything and self._may_have_some(session)):
+            return CredentialResult(failing=self._agenda.failing())
+        one = await self._observe(session, scope, due, records)
+        if scope.everything:
+            wanted |= set(one.observed.keys)
             self._forget_all_but(wanted)
-        bare = [records[uid] for uid in wanted & set(records) if self._needs(records[uid])]
-        held = await ensure_finalizers(self._context, bare)
-        gate = asyncio.Semaphore(TOGETHER)
-        self._credentials = Credentials(
-            self._context.operator,
-            session.port,
-            self._context.google,
-            self._now,
-            partial(self._clear, session),
-            self._context.steps,
+        uids = iter(sorted(wanted))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(TOGETHER, len(wanted))):
+                group.create_task(self._work(one, uids))
+        refreshed = await self._refresh(one) if scope.everything else 0
+        return CredentialResult(
+            one.observed.operations + one.credentials.operations + refreshed,
+            one.rejected,
+            self._agenda.failing(),
+            one.faults,
         )
 
-        async def look(uid: str) -> None:
-            async with gate:
-                record = records.get(uid)
-                bind_contextvars(access=record.access.ref if record else uid)
-                if uid in held:
-                    self._due[uid] = self._now() + self._backoffs[uid].next()
-                if uid in records:
-                    decision = held.get(uid) or self._decision(records[uid].access)
-                    await self._look_at(session, records[uid], decision, keys.get(uid, ()), urgent=uids is not None)
-                elif keys.get(uid):
-                    await self._revoke_leftovers(uid, keys[uid])
+    # Observe
 
-        try:
-            await asyncio.gather(*(look(uid) for uid in sorted(wanted)))
-        finally:
-            self._state.operations += self._credentials.operations
-        if uids is None:
-            enforced = [uid for uid in records if self._decision(records[uid].access).do is Do.ENFORCE]
-            await self._issued.refresh(session, [key for uid in enforced for key in keys.get(uid, ())])
+    def _may_have_some(self, session: Session) -> bool:
+        """Say whether there may be keys, users or roles of users that nobody declares."""
+        declared = bool(session.cluster.spec and session.cluster.spec.secret_stores)
+        return bool(self._state.user_roles) or (declared and not self._issued.swept)
+
+    async def _observe(
+        self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
+    ) -> _Pass:
+        declared = {record.access.auth for record in records.values()}
+        observed = await self._issued.read(session, declared, everything=scope.everything)
+        keys = [key for some in observed.keys.values() for key in some]
+        self._clock.keep(keys)
+        ours = [key for key in keys if key.owner in records]
+        await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
+        jobs = Jobs(self._context.stores, session)
+        return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
+
+    async def _credentials(self, session: Session, jobs: Jobs) -> Credentials:
+        context = self._context
+        if context.dry_run:
+            return DryRunCredentials(context, session, self._clock, context.dry_run)
+        return Credentials(
+            context.operator,
+            session.port,
+            context.google,
+            self._clock,
+            jobs.clear,
+            context.steps,
+            by_api_key=(await self._issued.who(session)).by_api_key,
+        )
 
     def _forget_all_but(self, uids: set[str]) -> None:
-        for known in (self._due, self._backoffs, self._failing, self._retry, self._settled):
-            for uid in set(known) - uids:
-                del known[uid]
+        self._agenda.keep(uids)
+        for uid in self._settled.keys() - uids:
+            del self._settled[uid]
 
-    def _may_have_keys(self, session: Session) -> bool:
-        return bool(session.cluster.spec and session.cluster.spec.secret_stores)
-
-    def _needs(self, record: AccessRecord) -> bool:
-        return self._decision(record.access).do is Do.ENFORCE and not record.access.has_finalizer
-
-    def _decision(self, access: Access) -> AccessDecision:
-        decision = decide(access, self._state.verdict, self._state.rejection_of(access))
-        return AccessDecision(Do.HOLD) if self._context.dry_run and decision.do is Do.ENFORCE else decision
+    async def _refresh(self, one: _Pass) -> int:
+        keys: list[Key] = []
+        async for uid, record in breathing(one.records.items()):
+            if self._decision(record.access).do is Do.ENFORCE:
+                keys += one.keys(uid)
+        return await self._issued.refresh(one.session, keys)
 
     # One of them
 
-    async def _look_at(
-        self, session: Session, record: AccessRecord, decision: AccessDecision, keys: tuple[Key, ...], *, urgent: bool
-    ) -> None:
-        access, now = record.access, self._now()
-        version = _version_of(access, decision)
-        settled = self._settled.pop(access.uid, None)
-        if settled and not urgent and (settled.access, settled.keys) == (version, keys) and now < settled.until:
-            self._settled[access.uid] = settled
-            self._due[access.uid] = settled.until
+    async def _work(self, one: _Pass, uids: Iterator[str]) -> None:
+        """Reconcile one credential after the other; several work on the same list."""
+        async for uid in breathing(uids):
+            await self._guarded(one, uid)
+
+    async def _guarded(self, one: _Pass, uid: str) -> None:
+        """Reconcile one credential; a fault of ours costs it alone."""
+        record = one.records.get(uid)
+        bind_contextvars(access=record.access.ref if record else uid)
+        if self._waits(one, uid):
             return
-        if not urgent and self._failing.get(access.uid) == version and self._retry.get(access.uid, 0) > now:
-            # It is tried again with back-off, whatever else happens on the cluster.
-            self._due[access.uid] = self._retry[access.uid]
+        try:
+            if uid in one.observed.unreadable:
+                self._broken(one, uid, one.observed.unreadable[uid])
+            elif record:
+                await self._keep(one, record)
+            else:
+                await self._revoke_leftovers(one, uid)
+        except Exception as error:  # noqa: BLE001 - the barrier around one credential
+            self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
+
+    def _waits(self, one: _Pass, uid: str) -> bool:
+        """Say whether the next try is not due yet, after trouble that did not come from what is declared."""
+        news = uid in one.scope.credentials
+        return self._agenda.is_backing_off(uid) and uid not in self._settled and not news
+
+    def _broken(self, one: _Pass, uid: str, failure: Failure) -> None:
+        one.faults[uid] = failure
+        self._settled.pop(uid, None)
+        self._agenda.fail(uid)
+        record = one.records.get(uid)
+        if record is None:
             return
+        try:
+            self._publish(AccessFacts(record.access, self._decision(record.access), failure=failure))
+        except Exception as error:  # noqa: BLE001 - what broke may be the status itself
+            caught(self._context.meter, self._name, "status", error)
+
+    async def _keep(self, one: _Pass, record: AccessRecord) -> None:
+        uid, decision = record.access.uid, self._decision(record.access)
+        version = _version_of(record.access, decision)
+        if self._rests(one, uid, version):
+            return
+        self._settled.pop(uid, None)
+        if decision.do is Do.ENFORCE and not record.access.has_finalizer:
+            held = await ensure_finalizers(self._context, [record])
+            if uid in held:
+                self._agenda.fail(uid)
+                self._publish(AccessFacts(record.access, held[uid], cluster_uuid=self._state.uuid))
+                return
+        access = record.access
         facts = AccessFacts(access, decision, cluster_uuid=self._state.uuid)
         try:
-            outcome = await self._act(session, record, decision, keys)
+            outcome = await self._act(one, access, decision)
         except ExternalError as error:
-            self._note_rejection(access, error)
-            facts = replace(facts, decision=self._decision(access) if isinstance(error, Rejected) else decision)
-            self._failing[access.uid] = version
-            self._failed(facts, _failure_of(access, error))
+            self._failed(one, facts, version, error)
             return
-        self._backoffs.pop(access.uid, None)
-        self._failing.pop(access.uid, None)
         if outcome and outcome.done:
             log.info("credential changed", steps=[type(step).__name__ for step in outcome.done])
-        self._tell(record, facts, outcome)
-        if outcome:
-            # Those that are due for nothing else are looked at together: each look reads the keys of all.
-            later = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY
-            # What is due and is not done, as it is only observed, is not looked at all the time.
-            due = None if outcome.decision.steps else outcome.decision.due
-            self._due[access.uid] = until = min(later, due or later)
-            if not outcome.done:
-                self._settled[access.uid] = _Settled(version, keys, until)
+        self._plan(uid, outcome)
+        if outcome and not outcome.done:
+            self._settled[uid] = _Settled(version, one.keys(uid))
+        self._publish_outcome(record, facts, outcome)
 
-    def _note_rejection(self, access: Access, error: ExternalError) -> None:
+    def _decision(self, access: Access) -> AccessDecision:
+        return decide(access, self._state.verdict, self._state.rejection_of(access))
+
+    def _rests(self, one: _Pass, uid: str, version: tuple[object, ...]) -> bool:
+        """Say whether nothing is to be done about a credential before it is due."""
+        settled = self._settled.get(uid)
+        if settled is None or settled.version != version or uid in one.due or uid in one.scope.credentials:
+            return False
+        return settled.keys is None or settled.keys == one.keys(uid)
+
+    def _plan(self, uid: str, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self._agenda.forget(uid)
+            return
+        now = self._context.clock.monotonic()
+        delay = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY - now
+        # What is due and is not done, as it is only observed, is not tried all the time.
+        if outcome.decision.after is not None and not outcome.decision.steps:
+            delay = min(delay, outcome.decision.after)
+        self._agenda.plan(uid, max(SOONEST, delay))
+
+    def _failed(self, one: _Pass, facts: AccessFacts, version: tuple[object, ...], error: ExternalError) -> None:
+        access = facts.access
         if isinstance(error, Rejected) and not error.at_store:
-            refused = (access.generation, access.reconcile_requested, error.message)
-            self._state.rejections[access.uid] = refused
+            one.rejected[access.uid] = (access.generation, access.reconcile_requested, error.message)
+            facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
+        # It is tried again with back-off, whatever else happens on the cluster.
+        self._agenda.fail(access.uid)
+        self._settled[access.uid] = _Settled(version, None)
+        self._publish(replace(facts, failure=_failure_of(access, error)))
 
-    def _failed(self, facts: AccessFacts, failure: Failure) -> None:
-        uid = facts.access.uid
-        self._retry[uid] = self._due[uid] = self._now() + self._backoffs[uid].next()
-        StatusPublisher(self._context, self._state).tell(replace(facts, failure=failure))
-
-    async def _act(
-        self, session: Session, record: AccessRecord, decision: AccessDecision, keys: tuple[Key, ...]
-    ) -> Outcome | None:
-        """Do what is to be done about a credential; None: it is not looked at."""
-        access = record.access
-        if decision.do is Do.REMOVE and self._context.dry_run:
-            self._note_withdrawal(access.ref, keys)
-            return None
-        job = await self._job(session, access)
+    async def _act(self, one: _Pass, access: Access, decision: AccessDecision) -> Outcome | None:
+        """Do what is to be done about a credential; None: it is none any more, or is left alone."""
+        keys, credentials = one.keys(access.uid), one.credentials
+        job = await one.jobs.job(access)
         if decision.do is Do.REMOVE:
-            await self._withdraw(access, job, keys)
+            if job is not None:
+                await credentials.withdraw(job, keys)
+            elif keys:
+                await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
             return None
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:
             raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
-        credentials = self._credentials
-        if decision.do is not Do.ENFORCE:
-            outcome = await credentials.look(job, keys)
-            if self._context.dry_run and access.mode is Mode.ENFORCE:
-                change = change_of_credential(access, outcome.decision.steps)
-                self._context.dry_run.note(self._name, f"credential/{access.ref}", change)
-            return outcome
-        if (await self._issued.who(session)).by_api_key:
-            outcome = await credentials.look(job, keys)
-            if any(_takes_a_key(step, job.wish) for step in outcome.decision.steps):
-                raise LoginCannotIssue("the operator logs in by an API key, which can make and change no other one")
-        return await credentials.keep(job, keys)
+        act = credentials.keep if decision.do is Do.ENFORCE else credentials.preview
+        return await act(job, keys)
 
-    async def _store(self, session: Session, name: str) -> SecretStore | None:
-        spec = session.cluster.spec
-        declared = next((item for item in spec.secret_stores if item.name == name), None) if spec else None
-        return await self._context.stores.open(declared) if declared else None
-
-    async def _job(self, session: Session, access: Access) -> Job | None:
-        credential = access.credential
-        store = await self._store(session, credential.store) if credential else None
-        if credential is None or store is None:
-            return None
-        wish = Wish(
-            owner=access.uid,
-            rights=access.share.body,
-            rotate_every=seconds(credential.rotate_every),
-            overlap=seconds(credential.overlap),
-            grace=seconds(credential.grace_period),
-            requested=access.rotate_requested,
-            waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
-            auth=access.auth,
-            rolls=credential.rollout is Rollout.NEW_REVISION,
-        )
-        place = Place(access.namespace, credential.name)
-        url = session.connection.urls[0]
-        return Job(access, wish, credential.format, place, store, credential.store, url)
-
-    # Taking away
-
-    async def _withdraw(self, access: Access, job: Job | None, keys: tuple[Key, ...]) -> None:
-        if job is not None:
-            await self._credentials.withdraw(job, keys)
-        elif keys:
-            await self._credentials.take_away(owner_of(access), keys, {key.place for key in keys})
-
-    def _note_withdrawal(self, ref: str, keys: tuple[Key, ...]) -> None:
-        if self._context.dry_run and keys:
-            change = withdrawal(self._name, ref, [key.id for key in keys])
-            self._context.dry_run.note(self._name, change.object, change)
-
-    async def _revoke_leftovers(self, uid: str, keys: tuple[Key, ...]) -> None:
+    async def _revoke_leftovers(self, one: _Pass, uid: str) -> None:
         """Revoke keys of which no SearchAccess here says anything: it is gone, or wants something else."""
-        if self._context.dry_run:
-            self._note_withdrawal(uid, keys)
-            return
         known = self._context.inventory.accesses.get(uid)
         # Another cluster's key may be in its secret now.
-        places = set() if known is not None and known.access.has_credential else {key.place for key in keys}
+        has_secret = known is not None and known.access.has_credential
+        keys = one.keys(uid)
         try:
-            await self._credentials.take_away(Owner(uid, keys[0].namespace, ""), keys, places)
+            for namespace in sorted({key.namespace for key in keys}):
+                some = [key for key in keys if key.namespace == namespace]
+                places = set() if has_secret else {key.place for key in some}
+                await one.credentials.take_away(Owner(uid, namespace, ""), some, places)
         except ExternalError as error:
-            log.warning("cannot take away", keys=[key.id for key in keys], error=error.message)
-            self._due[uid] = self._now() + self._backoffs[uid].next()
+            log.warning("cannot revoke", keys=[key.id for key in keys], error=error.message)
+            self._agenda.fail(uid)
+        else:
+            self._agenda.forget(uid)
 
-    async def _clear(self, session: Session, owner: Owner, places: Iterable[tuple[str, str]]) -> None:
-        """Delete secrets that are an owner's."""
-        for store_name, name in places:
-            store = await self._store(session, store_name) if name else None
-            if store is None:
-                continue
-            place = Place(owner.namespace, name)
-            with at_store():
-                found = await store.look(place)
-                if found and found.secret.owner == owner.uid:
-                    await store.remove(place, found.secret)
+    # Facts
 
-    # Telling
+    def _publish(self, facts: AccessFacts) -> None:
+        StatusPublisher(self._context, self._state).tell(facts)
 
-    def _tell(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
-        publisher = StatusPublisher(self._context, self._state)
+    def _publish_outcome(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
         access = facts.access
         if access.deleted_at:
             if facts.decision.do is Do.REMOVE:
-                publisher.release(access)
-            return
-        if outcome is None:
-            publisher.tell(facts)
-            return
-        found = CredentialFacts(outcome.decision, outcome.seen, tuple(outcome.done))
-        status = record.status
-        known = status.elasticsearch
-        same = known is not None and (known.spec_hash, known.cluster_uuid) == (access.share.hash, self._state.uuid)
-        finding = finding_of(access, found, status.credential, same_rights=same)
-        publisher.tell(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
-
-
-def _takes_a_key(step: Step, wish: Wish) -> bool:
-    """Say whether a step makes or changes an API key."""
-    match step:
-        case Issue():
-            return wish.auth is Auth.API_KEY
-        case Update(keys) | Prolong(keys):
-            return any(key.auth is Auth.API_KEY for key in keys)
-        case Note(key):
-            return key.auth is Auth.API_KEY
-        case _:
-            return False
+                StatusPublisher(self._context, self._state).release(access)
+        elif outcome is None:
+            self._publish(facts)
+        else:
+            found = CredentialFacts(outcome.decision, outcome.seen, tuple(outcome.done))
+            status = record.status
+            known = status.elasticsearch
+            same = known is not None and (known.spec_hash, known.cluster_uuid) == (access.share.hash, self._state.uuid)
+            finding = finding_of(access, found, status.credential, same_rights=same)
+            self._publish(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
 
 
 def _failure_of(access: Access, error: ExternalError) -> Failure:

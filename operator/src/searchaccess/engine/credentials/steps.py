@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeAlias
 
-from searchaccess.api.credentials import PayloadFormat
+import structlog
+
+from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import Key, Seen, Wish
 from searchaccess.core.credentials.payload import build_payload
 from searchaccess.core.credentials.pins import Pins
@@ -30,20 +33,24 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.workload import Workload
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.credential import rfc3339
+from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.consumers import find_pins
 from searchaccess.engine.credentials.issuers import Issuer, discard, issuers
 from searchaccess.engine.steps import Steps
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
     ExternalError,
+    LoginCannotIssue,
     Rejected,
     WaitingError,
 )
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.stores import Owner, Place, SecretStore
 
+log = structlog.get_logger(__name__)
+
 MOST_STEPS: Final = 20
-"""Decisions in one go. Far fewer are needed; what is left over is done by the next look."""
+"""Decisions in one go. Far fewer are needed; what is left over is done by the next reconcile."""
 
 
 Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]]], Awaitable[None]]
@@ -85,9 +92,10 @@ class Credentials:
         operator: this operator.
         port: the cluster.
         google: tells which versions Cloud Run hands out.
-        now: gives seconds since the epoch.
+        clock: the cluster's time.
         clear: deletes secrets of ours by store and name.
         steps: what is not to be cut off by a stop.
+        by_api_key: the operator logs in by an API key.
     """
 
     def __init__(
@@ -95,15 +103,18 @@ class Credentials:
         operator: Operator,
         port: ElasticsearchPort,
         google: GooglePort,
-        now: Callable[[], float],
+        clock: SharedClock,
         clear: Clear | None = None,
         steps: Steps | None = None,
+        *,
+        by_api_key: bool = False,
     ) -> None:
+        self._by_api_key = by_api_key
         self._clear = clear
         self._steps = steps or Steps()
         self._google = google
-        self._issuers = issuers(operator, port)
-        self._now = now
+        self._issuers = issuers(operator, port, clock)
+        self._clock = clock
 
     @property
     def operations(self) -> int:
@@ -118,11 +129,12 @@ class Credentials:
             keys: its keys that work, as Elasticsearch says.
 
         Raises:
-            ExternalError: a step could not be done, or it is not known whether it was. The next look goes on there.
+            LoginCannotIssue: it takes an API key, and the operator's login can make and change none.
+            ExternalError: a step could not be done, or it is not known whether it was. The next reconcile goes on.
         """
-        return await self._run(job, keys, lambda seen: decide(job.wish, seen, self._now()))
+        return await self._run(job, keys, partial(self._decide, job))
 
-    async def withdraw(self, job: Job, keys: Sequence[Key]) -> Outcome:
+    async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
         """Take a credential away: the keys, then the secret.
 
         Raises:
@@ -130,24 +142,30 @@ class Credentials:
         """
         seen = Seen(tuple(keys))
         # Before the store is asked: it may be away, and the rights must not stay for that.
-        for step in withdraw(job.access.uid, seen, self._now()).steps:
+        for step in withdraw(job.access.uid, seen).steps:
             seen = await self._perform(job, step, seen)
-        return await self._run(job, seen.keys, lambda seen: withdraw(job.access.uid, seen, self._now()))
+        await self._run(job, seen.keys, partial(withdraw, job.access.uid))
 
-    async def look(self, job: Job, keys: Sequence[Key]) -> Outcome:
+    async def preview(self, job: Job, keys: Sequence[Key]) -> Outcome:
         """Say what would be done next, and do nothing.
 
         Raises:
-            ExternalError: it cannot be looked at.
+            ExternalError: the store cannot be read.
         """
         seen = await self._see(job, Seen(tuple(keys)))
-        return Outcome(decide(job.wish, seen, self._now()), seen)
+        return Outcome(self._decide(job, seen), seen)
+
+    def _decide(self, job: Job, seen: Seen) -> Decision:
+        dated = replace(seen, ages=self._clock.ages(seen.keys))
+        return decide(job.wish, dated, self._clock.now())
 
     async def _run(self, job: Job, keys: Sequence[Key], decision_of: Callable[[Seen], Decision]) -> Outcome:
         seen = await self._see(job, Seen(tuple(keys)))
         done: list[Step] = []
         for _ in range(MOST_STEPS):
             decision = decision_of(seen)
+            if self._by_api_key and any(_takes_a_key(step, job.wish) for step in decision.steps):
+                raise LoginCannotIssue("the operator logs in by an API key, which can make and change no other one")
             for step in decision.steps:
                 seen = await self._perform(job, step, seen)
                 if not isinstance(step, AskUsers):
@@ -176,11 +194,8 @@ class Credentials:
                 return await self._learn(job, step, seen)
             case Note(key):
                 return await self._note(job, step, _without(seen, (key,)))
-            case Revoke(keys):
-                left = _without(seen, keys)
-                present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
-                await self.take_away(job.owner, keys, {key.place for key in keys} - present)
-                return left
+            case Revoke():
+                return await self._retire(job, step, seen)
             case Update() | Prolong():
                 return await self._change(job, step, seen)
             case Roll(number):
@@ -208,7 +223,7 @@ class Credentials:
         try:
             await self._google.roll(subject, seen.secret.names, number)
         except ExternalError as error:
-            # Whatever the workload has goes on to work, and it is tried again by the next look.
+            # Whatever the workload has goes on to work, and the next reconcile tries again.
             return replace(seen, pins=Pins({}, error.message))
         pins = seen.pins or Pins({})
         return replace(seen, pins=replace(pins, template=frozenset({number}), failed="", rolled=True))
@@ -228,9 +243,10 @@ class Credentials:
         access, wish = job.access, job.wish
         issuer = self._issuers[wish.auth]
         place = (job.store_name, job.place.name)
-        new = Key("", access.uid, step.sequence, self._now(), None, wish.rights, requested=wish.requested)
-        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth)
+        new = Key("", access.uid, step.sequence, self._clock.now(), None, wish.rights, requested=wish.requested)
+        new = replace(new, namespace=access.namespace, place=place, auth=wish.auth, replaces=step.replaces)
         key, secret = await issuer.issue(access, new, step.lifetime)
+        self._clock.made(key)
         ends = rfc3339(key.expires) if key.expires else ""
         value = build_payload(job.form, wish.auth, key.id, secret, job.url, ends)
         try:
@@ -238,7 +254,7 @@ class Credentials:
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (Rejected, WaitingError):
             # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
-            # stored: then consumers read it already, and the next look finds out.
+            # stored: then consumers read it already, and the next reconcile finds out.
             await discard(issuer, key)
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
@@ -264,6 +280,19 @@ class Credentials:
         if failure is not None:
             raise failure
 
+    async def _retire(self, job: Job, step: Revoke, seen: Seen) -> Seen:
+        keys, left = step.keys, _without(seen, step.keys)
+        if not step.may_fail:
+            present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
+            await self.take_away(job.owner, keys, {key.place for key in keys} - present)
+            return left
+        try:
+            # What their metadata says of secrets is not believed.
+            await self._revoke(keys)
+        except ExternalError as error:
+            log.warning("cannot revoke keys of other logins", keys=[key.id for key in keys], error=error.message)
+        return left
+
     async def _revoke(self, keys: Sequence[Key]) -> None:
         for issuer, some in self._by_issuer(keys):
             await issuer.revoke(some)
@@ -275,7 +304,7 @@ class Credentials:
     async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
         key = replace(step.key, slot=step.slot)
         if key.ours:
-            # What another login made cannot be changed: it is found out anew at each look.
+            # What another login made cannot be changed: it is found out anew each time.
             await self._issuers[key.auth].note(job.access, key)
         return replace(others, keys=(*others.keys, key))
 
@@ -287,8 +316,21 @@ class Credentials:
                 changed += [replace(key, rights=job.wish.rights) for key in some]
             else:
                 await issuer.prolong(some, step.lifetime)
-                changed += [replace(key, expires=self._now() + step.lifetime) for key in some]
+                changed += [replace(key, expires=self._clock.now() + step.lifetime) for key in some]
         return replace(seen, keys=(*_without(seen, step.keys).keys, *changed))
+
+
+def _takes_a_key(step: Step, wish: Wish) -> bool:
+    """Say whether a step makes or changes an API key."""
+    match step:
+        case Issue():
+            return wish.auth is Auth.API_KEY
+        case Update(keys) | Prolong(keys):
+            return any(key.auth is Auth.API_KEY for key in keys)
+        case Note(key):
+            return key.auth is Auth.API_KEY
+        case _:
+            return False
 
 
 def owner_of(access: Access) -> Owner:

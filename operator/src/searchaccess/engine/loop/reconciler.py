@@ -16,7 +16,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.credentials.reconcile import CredentialReconciler
+from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
 from searchaccess.engine.inventory.records import Dirty
 from searchaccess.engine.loop.check import Peers, check
 from searchaccess.engine.loop.farewell import Farewell
@@ -158,9 +158,13 @@ class Reconciler:
             changed = await self._rights.reconcile(session, scope)
         if changed is not None:
             self._schedule.passed(everything=scope.everything, started=started, changed=changed)
-        await self._credentials.reconcile(session, scope)
+        self._conclude(await self._credentials.reconcile(session, scope))
         if cluster.deleted_at:
             await self._take_leave(session)
+
+    def _conclude(self, result: CredentialResult) -> None:
+        self.state.operations += result.operations
+        self.state.rejections |= result.rejected
 
     async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, news: Dirty) -> Session:
         before = self._link.current

@@ -1,0 +1,82 @@
+"""Elasticsearch's time, by which every replica, and every life of the operator, agrees how old a key is."""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from searchaccess.core.credentials.credential import Key
+from searchaccess.core.status.credential import epoch
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.elasticsearch import ElasticsearchPort
+
+ASK_EVERY: Final = 600.0
+"""Seconds for which Elasticsearch's time is carried on by the monotonic clock before it is asked again."""
+
+
+class SharedClock:
+    """Elasticsearch's time, and when keys were made.
+
+    Clocks jump: this machine's, and rarely Elasticsearch's. So Elasticsearch is asked for its time only when a key
+    shows up that was not seen before, and from then on the key grows older by the monotonic clock. A key that this
+    process made needs no question. Where Elasticsearch does not tell its time, a key counts as made when it was first
+    seen: then it is replaced later, but nothing ends too early.
+
+    Args:
+        clock: this machine's. Its time of day is read once, and serves until Elasticsearch tells its own.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = epoch(clock.now()) - clock.monotonic()
+        self._asked = float("-inf")
+        self._is_shared = False
+        self._births: dict[str, float] = {}
+        """By id of the key, the monotonic time at which it was made."""
+
+    def now(self) -> float:
+        """Give the seconds since the epoch."""
+        return self._offset + self._clock.monotonic()
+
+    def ages(self, keys: Iterable[Key]) -> dict[str, float]:
+        """Give how many seconds ago keys were made, by their ids."""
+        now = self._clock.monotonic()
+        return {key.id: now - self._births[key.id] for key in keys if key.id in self._births}
+
+    async def observe(self, port: ElasticsearchPort, keys: Collection[Key], *, dates: bool = False) -> None:
+        """Take down when keys were made that were not seen before.
+
+        Args:
+            port: the cluster; one request at most.
+            keys: what was read there.
+            dates: what is made next is dated by this clock: Elasticsearch notes of no user when it was made.
+
+        Raises:
+            ExternalError: it did not answer.
+        """
+        new = [key for key in keys if key.id not in self._births]
+        if (new or (dates and not self._is_shared)) and self._clock.monotonic() - self._asked >= ASK_EVERY:
+            said = await port.time()
+            self._asked = self._clock.monotonic()
+            if said is not None:
+                self.learn(said)
+                new = [key for key in keys if key.id not in self._births]
+        now = self._clock.monotonic()
+        for key in new:
+            age = max(0.0, self.now() - key.created) if self._is_shared else 0.0
+            self._births[key.id] = now - age
+
+    def learn(self, now: float) -> None:
+        """Take in Elasticsearch's time, in seconds since the epoch."""
+        self._offset = now - self._clock.monotonic()
+        if not self._is_shared:
+            # What was seen before that was not dated.
+            self._births.clear()
+        self._is_shared = True
+
+    def made(self, key: Key) -> None:
+        """Take in that this process made a key just now."""
+        self._births[key.id] = self._clock.monotonic()
+
+    def keep(self, keys: Iterable[Key]) -> None:
+        """Forget all other keys."""
+        ids = {key.id for key in keys}
+        self._births = {key_id: born for key_id, born in self._births.items() if key_id in ids}

@@ -1,0 +1,62 @@
+"""What is declared about credentials, with the stores that it names."""
+
+from collections.abc import Iterable
+
+from searchaccess.api.credentials import RevokeWhen, Rollout
+from searchaccess.api.durations import seconds
+from searchaccess.core.credentials.credential import Wish
+from searchaccess.core.model.access import Access
+from searchaccess.engine.credentials.steps import Job, at_store
+from searchaccess.engine.state import Session
+from searchaccess.ports.stores import Owner, Place, SecretStore, Stores
+
+
+class Jobs:
+    """Opens what SearchAccesses declare.
+
+    Args:
+        stores: opens stores of secrets.
+        session: the connected cluster.
+    """
+
+    def __init__(self, stores: Stores, session: Session) -> None:
+        self._stores = stores
+        self._session = session
+
+    async def job(self, access: Access) -> Job | None:
+        """Give the credential of a SearchAccess; None: it declares none, or its store is not declared."""
+        credential = access.credential
+        store = await self._store(credential.store) if credential else None
+        if credential is None or store is None:
+            return None
+        wish = Wish(
+            owner=access.uid,
+            rights=access.share.body,
+            rotate_every=seconds(credential.rotate_every),
+            overlap=seconds(credential.overlap),
+            grace=seconds(credential.grace_period),
+            requested=access.rotate_requested,
+            waits_for_users=credential.revoke is RevokeWhen.WHEN_UNUSED,
+            auth=access.auth,
+            rolls=credential.rollout is Rollout.NEW_REVISION,
+        )
+        place = Place(access.namespace, credential.name)
+        url = self._session.connection.urls[0]
+        return Job(access, wish, credential.format, place, store, credential.store, url)
+
+    async def _store(self, name: str) -> SecretStore | None:
+        spec = self._session.cluster.spec
+        declared = next((item for item in spec.secret_stores if item.name == name), None) if spec else None
+        return await self._stores.open(declared) if declared else None
+
+    async def clear(self, owner: Owner, places: Iterable[tuple[str, str]]) -> None:
+        """Delete secrets that are an owner's, by store and name."""
+        for store_name, name in places:
+            store = await self._store(store_name) if name else None
+            if store is None:
+                continue
+            place = Place(owner.namespace, name)
+            with at_store():
+                found = await store.look(place)
+                if found and found.secret.owner == owner.uid:
+                    await store.remove(place, found.secret)
