@@ -129,6 +129,7 @@ async def test_an_answer_that_the_inventory_cannot_take_in_is_not_lost(stage: St
 
 @on_stage
 async def test_an_odd_searchcluster_costs_its_subjects_alone(stage: Stage) -> None:
+    stage.faults.broke = True
     stage.server("https://two:9200")
     stage.google.state.deploy(SERVICE, OLD)
     stage.google.state.deploy(AWAY, account("odd"))

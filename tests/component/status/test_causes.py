@@ -13,7 +13,8 @@ from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, grant
 
-PATIENCE = 120
+PATIENCE = 25
+"""Seconds: less than after which a call to Google is given up."""
 
 
 def test_an_unreachable_cluster_shows_while_google_has_not_answered_yet(monkeypatch: pytest.MonkeyPatch) -> None:
