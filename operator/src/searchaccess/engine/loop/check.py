@@ -48,6 +48,4 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
         state.closed = Failure(Reason.DUPLICATE_CLUSTER, message)
     else:
         state.uuid = facts.uuid
-    if pinned != state.uuid:
-        state.mapping_settled = False
     return before != (True, state.verdict, state.closed)

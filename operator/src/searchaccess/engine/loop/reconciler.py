@@ -23,9 +23,8 @@ from searchaccess.engine.inventory.records import Dirty
 from searchaccess.engine.loop.check import Peers, check
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.replicas.ownership import NotHolder
-from searchaccess.engine.rights.mappings import Mappings
-from searchaccess.engine.rights.reconcile import RightsReconciler
-from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
+from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref, publish_cluster, waits
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotPrivate
@@ -60,12 +59,10 @@ class Reconciler:
         self._session: Session | None = None
         self._schedule = Schedule(context.clock)
         self._backoff = Backoff()
-        self._postponed: set[str] = set()
-        self._postponed_backoff = Backoff()
-        """Of principals that a pass could not finish."""
         self._failing_since: float | None = None
         self._doubted = False
         self._state = ClusterState()
+        self._rights = RightsReconciler(context, name)
         self._keeper = CredentialReconciler(context, name, self._state)
         self._looks = 0
         self.busy_since: float | None = None
@@ -152,7 +149,7 @@ class Reconciler:
     def _delay(self) -> float:
         delay = self._schedule.delay()
         waits = self._failing_since is not None or self._state.closed
-        return delay if waits else min(delay, self._keeper.delay())
+        return delay if waits else min(delay, self._rights.delay(), self._keeper.delay())
 
     async def _while_failing(self) -> None:
         while self._schedule.delay() > 0:
@@ -185,8 +182,6 @@ class Reconciler:
         session = await self._connected(cluster, spec, dirty)
         if self._schedule.check_due() or dirty.cluster or self._state.closed or self._failing_since is not None:
             await self._check(session, dirty)
-        if self._schedule.postponed_due():
-            dirty.principals |= self._postponed
         everything = dirty.everything or self._schedule.sweep_due()
         if not self._state.closed and (everything or self._schedule.probe_due()):
             everything = await self._probe(session) or everything
@@ -202,9 +197,11 @@ class Reconciler:
         # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
         await self._ensure_cluster_finalizer(cluster)
         if everything or dirty.everything:
-            await self._pass(session, None, dirty)
-        elif dirty.principals:
-            await self._pass(session, frozenset(dirty.principals))
+            await self._reconcile_rights(
+                session, Scope(everything=True, principals=frozenset(dirty.principals), afresh=dirty.everything)
+            )
+        elif dirty.principals or self._rights.delay() <= 0:
+            await self._reconcile_rights(session, Scope(principals=frozenset(dirty.principals)))
         everything = everything or dirty.everything
         await self._keeper.run(session, None if everything else dirty.credentials | self._keeper.due())
         if cluster.deleted_at:
@@ -216,31 +213,24 @@ class Reconciler:
         operations, self._state.operations = self._state.operations, 0
         return self._schedule.probed(probe, operations)
 
-    async def _pass(self, session: Session, principals: frozenset[str] | None, dirty: Dirty | None = None) -> None:
+    async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
         started = self._context.clock.monotonic()
-        if dirty and dirty.everything:
-            self._state.settled.clear()
-        one = RightsReconciler(
-            self._context, session, principals, frozenset(dirty.principals) if dirty else frozenset()
-        )
         try:
-            await one.run()
+            result = await self._rights.reconcile(session, scope)
         except ExternalError:
             self._schedule.doubt()
             raise
-        self._postpone(one, principals)
-        self._schedule.passed(everything=principals is None, started=started, changed=one.changed)
+        self._take(result)
+        self._schedule.passed(everything=scope.everything, started=started, changed=result.changed)
 
-    def _postpone(self, one: RightsReconciler, principals: frozenset[str] | None) -> None:
-        """Remember what a pass could not finish: it is tried again with back-off, and holds up nothing else."""
-        self._postponed = one.unfinished if principals is None else (self._postponed - principals) | one.unfinished
-        if one.unfinished:
-            self._schedule.postpone(self._postponed_backoff.next())
-            self._state.trouble = one.trouble
-        elif not self._postponed:
-            self._schedule.postpone(None)
-            self._postponed_backoff.reset()
-            self._state.trouble = None
+    def _take(self, result: RightsResult) -> None:
+        """Take over what is known of roles and role mappings."""
+        state, mapping = self._state, result.mapping
+        state.operations += result.operations
+        state.trouble = result.trouble
+        state.roles, state.user_roles, state.foreign = result.roles, result.user_roles, result.foreign
+        state.mapping_conflict, state.mapping_drift, state.mapping_late = mapping.conflict, mapping.drift, mapping.late
+        state.mapping_adopted = mapping.adopted or state.mapping_adopted
 
     async def _connected(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         """Connect, or connect anew: where the SearchCluster or what its Secrets have is another, and after trouble."""
@@ -309,8 +299,8 @@ class Reconciler:
             self._state.failure = Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster")
             return
         # Roles that nobody declares go too: nobody looks for them later.
-        await self._pass(session, None)
-        await Mappings(self._context, session, per_principal=False).remove_all()
+        await self._reconcile_rights(session, Scope(everything=True))
+        await self._rights.remove_mappings(session)
         self._drop_finalizer(session.cluster)
         self._schedule.rest()
 

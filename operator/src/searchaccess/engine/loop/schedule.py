@@ -42,7 +42,6 @@ class Schedule:
         self._next_sweep = 0.0
         self._next_check = 0.0
         self._retry_at: float | None = None
-        self._postponed_at: float | None = None
         self._last_pass = float("-inf")
         self._last_took = 0.0
         self._last_read = float("-inf")
@@ -61,17 +60,7 @@ class Schedule:
     def delay(self) -> float:
         """Give the seconds until something is due."""
         due = self._retry_at if self._retry_at is not None else min(self._next_probe, self._next_sweep)
-        if self._postponed_at is not None and self._retry_at is None:
-            due = min(due, self._postponed_at)
         return max(0.0, due - self._clock.monotonic())
-
-    def postpone(self, delay: float | None) -> None:
-        """Look at what could not be finished after some seconds; None: there is nothing left."""
-        self._postponed_at = None if delay is None else self._clock.monotonic() + delay
-
-    def postponed_due(self) -> bool:
-        """Say whether what could not be finished is to be tried again."""
-        return self._postponed_at is not None and self._clock.monotonic() >= self._postponed_at
 
     def begin(self) -> None:
         """A step begins: a retry that was due is being done."""
