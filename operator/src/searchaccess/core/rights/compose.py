@@ -63,8 +63,9 @@ class _Parts:
 
 def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> _Parts:
     parts = _Parts([], [], [shares.released] if metadata.released else [])
+    records = {record.uid: record for record in metadata.records}
     for member in in_order(members):
-        access, recorded = member.access, metadata.record(member.access.uid)
+        access, recorded = member.access, records.get(member.access.uid)
         match member.decision.do:
             case Do.ENFORCE:
                 parts.records.append(record_for(access, recorded))
