@@ -13,7 +13,7 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.rights.plan import HELD
+from searchaccess.engine.rights.members import HELD
 from searchaccess.engine.rights.work import Work
 from searchaccess.ports.meter import Meter
 

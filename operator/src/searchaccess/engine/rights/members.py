@@ -16,6 +16,8 @@ from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import keeps_rights_anywhere, owners_of
 from searchaccess.engine.state import Context
 
+HELD: Final = AccessDecision(Do.HOLD)
+
 NOT_CONFIRMED: Final = AccessDecision(
     Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
 )
@@ -69,6 +71,13 @@ class Members:
         rejection = self.rejections.of(access)
         return decide(access, self.gate, rejection.message if rejection else "")
 
+    def decision_or_held(self, access: Access) -> AccessDecision:
+        """Say what is to be done about a SearchAccess; one that cannot be thought through is left alone."""
+        try:
+            return self.decision(access)
+        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+            return HELD
+
     def member(self, access: Access) -> Member:
         """Give a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
         decision = self.decision(access)
@@ -111,13 +120,11 @@ class Members:
     def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
         """Give the SearchAccesses that are to get rights and lack our finalizer."""
         found = {record.access.uid: record for principal in principals for record in self.records(principal)}
-        return [record for record in found.values() if self._is_bare(record)]
-
-    def _is_bare(self, record: AccessRecord) -> bool:
-        try:
-            return self.decision(record.access).do is Do.ENFORCE and not record.access.has_finalizer
-        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
-            return False
+        return [
+            record
+            for record in found.values()
+            if self.decision_or_held(record.access).do is Do.ENFORCE and not record.access.has_finalizer
+        ]
 
     def together(self, principals: Iterable[str]) -> set[str]:
         """Give principals with the other principals of the same SearchAccesses: these are reported as a whole."""

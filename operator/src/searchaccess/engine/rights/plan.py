@@ -12,13 +12,11 @@ from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
 from searchaccess.core.status.access import seen_of
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.rights.members import Members, Phase
+from searchaccess.engine.rights.members import HELD, Members, Phase
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.work import Work, fingerprint
 from searchaccess.engine.state import Context
 from searchaccess.engine.status.publish import BREATH
-
-HELD = AccessDecision(Do.HOLD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,7 +298,7 @@ class RightsReconciler:
         """Report to those who wait for something that it did not happen; the others stay as they were."""
         records = [record for principal in one.todo for record in one.members.records(principal) if waits(record)]
         StatusPublisher(self._context, session.state).publish_failure(
-            [(record, one.members.decision(record.access)) for record in records],
+            [(record, one.members.decision_or_held(record.access)) for record in records],
             Failure(error.reason, error.message),
         )
 
