@@ -158,6 +158,20 @@ def test_what_is_deleted_during_a_fault_is_held_back_until_its_rights_are_gone(b
 
 
 @on_stage
+async def test_a_role_that_cannot_be_deleted_holds_up_no_other_revocation(stage: Stage) -> None:
+    await begin(stage, access("bad", grant("bad-*")), *[access(f"a{number}", grant("x-*")) for number in range(9)])
+    with broken(_deleting, stage):
+        for name in ("bad", *(f"a{number}" for number in range(9))):
+            stage.delete(name)
+        await stage.sleep(2)
+        assert [number for number in range(9) if stage.get(f"a{number}")] == []
+        assert stage.get("bad")
+    await stage.sleep(6)
+    assert not stage.get("bad")
+    stage.check()
+
+
+@on_stage
 async def test_rights_of_one_that_vanished_during_a_fault_go_after_it(stage: Stage) -> None:
     await begin(stage, access("bad", grant("bad-*")), access("other", grant("other-*")))
     with broken(_planning, stage):

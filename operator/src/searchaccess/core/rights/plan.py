@@ -22,7 +22,7 @@ from searchaccess.core.rights.recollection import Known, Seen, recollect
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a pass found about one SearchAccess."""
+    """What a reconcile found about one SearchAccess."""
 
     pending: bool = False
     """The declaration is not applied yet (new, or changed)."""
@@ -70,7 +70,7 @@ def plan_role(
         principal: whose role it is.
         members: its SearchAccesses on this cluster, in any order, and what is done about each.
         observed: the role as Elasticsearch has it; None: there is none.
-        seen: by uid, what statuses say of earlier passes on this same cluster.
+        seen: by uid, what statuses say of earlier reconciles on this same cluster.
     """
     name = operator.role_name(principal)
     recorded, adopted = RoleMetadata(), ""
@@ -170,7 +170,7 @@ def _metadata_drift(
 ) -> list[Difference]:
     """Give what differs in the metadata and description of a role in which nothing is pending.
 
-    The record of an access that is held is as it is; that its entries were changed is told of the entries.
+    The record of an access that is held is as it is; that its entries were changed is reported of the entries.
     """
     by_uid = {record.uid: record for record in metadata.records}
     records = tuple(

@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from searchaccess.core.rights.isolation import Isolation
-from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught
@@ -20,7 +19,7 @@ from searchaccess.ports.errors import ExternalError, Rejected, TransientError, U
 
 NAMED: Final = 10
 """Roles that one line of the log names."""
-ATTEMPTS: Final = 64
+ATTEMPTS: Final = 128
 """Requests after a fault of our own in a bulk write by which it is found out, in one reconcile, whose role it is."""
 TRIES_OF_ONE: Final = 32
 """Tries of one principal's role by which it is found out whose rights Elasticsearch refuses, in one reconcile."""
@@ -30,6 +29,8 @@ LONGEST: Final = 0.5
 """Seconds after which no more tries begin: others wait meanwhile."""
 
 log = structlog.get_logger(__name__)
+
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ class Applier:
             roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
             if not roles:
                 continue
-            answer = await self._perform(put, roles)
+            answer = await self._perform(put, roles, [role.name for role in roles])
             self._count(answer)
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
             self.there |= ours
@@ -143,38 +144,32 @@ class Applier:
             written.add(answer)
         return written
 
-    async def _perform(self, put: Callable[[Sequence[Role]], Awaitable[Written]], roles: Sequence[Role]) -> Written:
-        """Write roles; what a login may not write, or what we cannot write, is trouble for these roles alone."""
-        names = [role.name for role in roles]
+    async def _perform(
+        self, action: Callable[[Sequence[Item]], Awaitable[Written]], items: Sequence[Item], names: Sequence[str]
+    ) -> Written:
+        """Write or delete roles; what a login may not do, or what we cannot do, is trouble for these roles alone."""
         try:
-            return await put(roles)
+            return await action(items)
         except TransientError:
             raise
         except ExternalError as error:
             return Written(refused=dict.fromkeys(names, error))
         except Exception as error:  # noqa: BLE001 - the barrier: halves are tried, so that nobody pays for another
             failure = caught(self.context.meter, self.cluster, "write roles", error)
-            if len(roles) == 1 or self._attempts <= 0:
+            if len(items) == 1 or self._attempts <= 0:
                 return Written(refused=dict.fromkeys(names, Unexpected(failure.message)))
         self._attempts -= 2
-        middle = len(roles) // 2
-        written = await self._perform(put, roles[:middle])
-        written.add(await self._perform(put, roles[middle:]))
+        middle = len(items) // 2
+        written = await self._perform(action, items[:middle], names[:middle])
+        written.add(await self._perform(action, items[middle:], names[middle:]))
         return written
 
     async def _delete(self, works: Sequence[Work]) -> None:
         if not works:
             return
         by_name = {work.plan.name: work for work in works}
-        try:
-            deleted = await self.port.delete_roles(list(by_name))
-        except TransientError:
-            raise
-        except ExternalError as error:
-            deleted = Written(refused=dict.fromkeys(by_name, error))
-        except Exception as error:  # noqa: BLE001 - the barrier: it is tried again, and nobody is released
-            failure = caught(self.context.meter, self.cluster, "delete roles", error)
-            deleted = Written(refused=dict.fromkeys(by_name, Unexpected(failure.message)))
+        names = list(by_name)
+        deleted = await self._perform(self.port.delete_roles, names, names)
         self._count(deleted)
         self.gone |= deleted.changed | deleted.unchanged
         for work, refusal in self._note(by_name, deleted):

@@ -1,5 +1,6 @@
 """Who counts in the role of a principal, and what is to be done about each of them, in one reconcile."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -15,6 +16,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import keeps_rights_anywhere, owners_of
 from searchaccess.engine.state import Context
+from searchaccess.engine.status.publish import BREATH
 
 HELD: Final = AccessDecision(Do.HOLD)
 
@@ -117,14 +119,16 @@ class Members:
             if access.has_finalizer and access.confirmed and decide(access, self.gate).do is Do.ENFORCE
         )
 
-    def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
+    async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
         """Give the SearchAccesses that are to get rights and lack our finalizer."""
-        found = {record.access.uid: record for principal in principals for record in self.records(principal)}
-        return [
-            record
-            for record in found.values()
-            if self.decision_or_held(record.access).do is Do.ENFORCE and not record.access.has_finalizer
-        ]
+        found: dict[str, AccessRecord] = {}
+        for number, principal in enumerate(principals):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            for record in self.records(principal):
+                if not record.access.has_finalizer and self.decision_or_held(record.access).do is Do.ENFORCE:
+                    found[record.access.uid] = record
+        return list(found.values())
 
     def together(self, principals: Iterable[str]) -> set[str]:
         """Give principals with the other principals of the same SearchAccesses: these are reported as a whole."""

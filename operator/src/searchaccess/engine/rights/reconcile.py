@@ -1,5 +1,6 @@
 """Keeps the roles and role mappings of one SearchCluster: observe, plan, apply, facts."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,7 +20,7 @@ from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.engine.status.publish import StatusPublisher, waits
+from searchaccess.engine.status.publish import BREATH, StatusPublisher, waits
 from searchaccess.engine.tasks import both
 from searchaccess.ports.errors import ExternalError
 
@@ -58,6 +59,8 @@ class _Pass:
     members: Members
     principals: set[str]
     """Whom it is about."""
+    due: frozenset[str]
+    """Of them, those who are due by the agenda."""
     done: list[Work] = field(default_factory=list)
     """Those that came to their end."""
     isolating: list[Work] = field(default_factory=list)
@@ -132,7 +135,8 @@ class RightsReconciler:
             await self._publish_failure(session, one, error)
             raise
         finally:
-            for principal in one.todo & self._agenda.due():
+            for principal in one.due & self._agenda.due():
+                # It did not come to its end with them.
                 self._agenda.fail(principal)
         if scope.everything:
             async with self._context.steps:
@@ -156,15 +160,16 @@ class RightsReconciler:
             self._uuid = session.state.uuid
         if scope.afresh:
             self._settled.clear()
-        news = scope.principals | self._agenda.due()
+        due = self._agenda.due()
+        news = scope.principals | due
         for principal in news:
             # It stays so until a reconcile has come to an end with it, whatever happens to this one.
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections)
         if scope.everything:
-            return _Pass(members, {*news, *self._context.inventory.principals(self._name)})
-        return _Pass(members, members.together(news))
+            return _Pass(members, {*news, *self._context.inventory.principals(self._name)}, due)
+        return _Pass(members, members.together(news), due)
 
     def _gate(self, session: Session) -> Gate:
         return gate_of(session.state.verdict, self._mapping.conflict)
@@ -176,7 +181,7 @@ class RightsReconciler:
 
     async def _observe(self, session: Session, scope: Scope, one: _Pass) -> Observed:
         """Read what is, and put finalizers in place meanwhile."""
-        missing = one.members.bare(one.principals)
+        missing = await one.members.bare(one.principals)
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
             await self._ensure_finalizers(missing, one)
@@ -261,7 +266,9 @@ class RightsReconciler:
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
-        for work in one.done:
+        for number, work in enumerate(one.done):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
             facts += builder.build(work, one.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)

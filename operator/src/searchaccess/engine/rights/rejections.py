@@ -1,4 +1,4 @@
-"""What Elasticsearch refused: remembered, so that it is not tried in every pass."""
+"""What Elasticsearch refused: remembered, so that it is not tried in every reconcile."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
