@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from searchaccess.engine.rights import reconcile
 from searchaccess.engine.rights.apply import TRIES, TRIES_OF_ONE
+from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS, begin, granted
-from tests.support import memory_elasticsearch
+from tests.support import memory_elasticsearch, memory_google
 from tests.support.clocks import run_virtually
 from tests.support.faults import Call
-from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
 SIDE = memory_elasticsearch.SIDE
@@ -300,3 +301,41 @@ def test_whatever_a_namespace_declares_anothers_revocation_costs_one_reconcile_m
         stage.check_rules()
 
     run_virtually(play())
+
+
+@on_stage
+async def test_a_revocation_does_not_wait_until_all_roles_have_their_new_names(stage: Stage) -> None:
+    other = account("billing")
+    ids = {email: stage.google.state.add_account(email) for email in (ORDERS, other)}
+    await begin(
+        stage,
+        access("orders", grant("orders-*")),
+        access("billing", grant("billing-*")),
+        access("shared", grant("shared-*"), principal=ORDERS),
+    )
+    healthy = stage.google.get_account
+
+    async def forbidden(email: str) -> Any:
+        if email == other:
+            raise PermissionDenied("403")
+        return await healthy(email)
+
+    stage.google.get_account = forbidden  # type: ignore[method-assign]
+    stage.faults.fail(memory_google.SIDE, PermissionDenied("403"), "list_accounts")
+    realm = search_cluster()["spec"]["identity"]["jwtRealm"] | {"principal": "sub"}
+    spec = search_cluster(identity={"jwtRealm": realm})["spec"]
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=spec))
+    await stage.quiet()
+    assert stage.role(ORDERS), "callers have this one still"
+    assert stage.role(ids[ORDERS])
+    stage.delete("orders")
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert granted(stage) == granted(stage, ids[ORDERS]) == {"shared-*"}, "whoever stays keeps its rights"
+    assert await stage.look_at_everything() == []
+    stage.delete("shared")
+    await stage.quiet()
+    assert not stage.get("shared")
+    assert not stage.role(ORDERS)
+    assert not stage.role(ids[ORDERS])
+    assert stage.role(other)

@@ -57,6 +57,8 @@ class Members:
     rejections: Rejections
     held: dict[str, AccessDecision] = field(default_factory=dict)
     """By uid: who must be left alone this time, because our finalizer could not be put in place."""
+    keeps_old_names: bool = False
+    """Callers still get roles of old names: whoever has rights under another name from now on keeps them there too."""
     late: set[str] = field(default_factory=set)
     """The uids of those that came too late for this reconcile."""
 
@@ -108,7 +110,12 @@ class Members:
                 member = self.member(known.access)
                 leaves = member.decision.do is Do.REMOVE
                 members.append(member if leaves else replace(member, decision=NOT_CONFIRMED))
-        return members
+        return members if present or not self.keeps_old_names else [*members, *self._moved(principal, observed)]
+
+    def _moved(self, principal: str, observed: Role | None) -> list[Member]:
+        accesses = self.context.inventory.accesses
+        moved = (accesses[uid].access for uid in sorted(owners_of(self.context.operator, observed) & accesses.keys()))
+        return [Member(access, HELD) for access in moved if self._has_moved(access, principal)]
 
     def recalled(self, members: Sequence[Member]) -> tuple[str, ...]:
         """Give the uids of those that are held only because an earlier life of the operator saw them refused."""
@@ -142,7 +149,7 @@ class Members:
                     todo += [name for record in self.records(principal) for name in record.access.principals]
         return found
 
-    def phase(self, principal: str, observed: Mapping[str, Any] | None) -> Phase:
+    def phases(self, principal: str, observed: Mapping[str, Any] | None) -> tuple[Phase, ...]:
         """Say when a principal's role is written.
 
         Args:
@@ -153,11 +160,15 @@ class Members:
         role = Role(name, RoleBody(), dict(observed.get("metadata") or {})) if observed else None
         owners = owners_of(self.context.operator, role)
         records = self.records(principal)
-        if not records:
-            moved = any(self._has_moved(accesses[uid].access, principal) for uid in owners & accesses.keys())
-            return Phase.MOVES if moved else Phase.REMOVES
-        leaving = any(self.decision(record.access).do in LEAVES for record in records)
-        return Phase.REMOVES if leaving or not owners <= accesses.keys() else Phase.GROWS
+        gone = not owners <= accesses.keys()
+        if records:
+            leaving = any(self.decision(record.access).do in LEAVES for record in records)
+            return (Phase.REMOVES if leaving or gone else Phase.GROWS,)
+        known = [accesses[uid].access for uid in owners & accesses.keys()]
+        if not any(self._has_moved(access, principal) for access in known):
+            return (Phase.REMOVES,)
+        leaving = any(access.deleted_at for access in known)
+        return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
 
     def _has_moved(self, access: Access, principal: str) -> bool:
         """Say whether a SearchAccess lives on, with rights under another name."""

@@ -50,10 +50,11 @@ class Planner:
                 if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
                     # Nobody declared anything new and the role is as it was when all was well: so it still is.
                     continue
-                phase = self.members.phase(principal, raw)
+                phases = self.members.phases(principal, raw)
             except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
-                phase = Phase.GROWS
-            found[phase].append(principal)
+                phases = (Phase.GROWS,)
+            for phase in phases:
+                found[phase].append(principal)
         return found
 
     async def plan(self, principals: Sequence[str]) -> list[Work]:

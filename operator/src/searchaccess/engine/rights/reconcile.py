@@ -13,7 +13,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
-from searchaccess.engine.rights.members import Members, Phase
+from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
@@ -56,6 +56,8 @@ class RightsResult:
 class _Pass:
     """One reconcile, as far as it has come."""
 
+    everything: bool
+    """It is about all that is declared and all that is there."""
     members: Members
     principals: set[str]
     """Whom it is about."""
@@ -122,9 +124,9 @@ class RightsReconciler:
         """
         one = self._begin(session, scope)
         try:
-            observed = await self._observe(session, scope, one)
+            observed = await self._observe(session, one)
             mappings = await self._settle_mapping(session, observed, one)
-            planner = Planner(self._context, self._name, self._uuid, one.members, observed, self._settled_for(scope))
+            planner = Planner(self._context, self._name, self._uuid, one.members, observed, self._settled_for(one))
             applier = Applier(self._context, self._name, session.port, planner, mappings)
             try:
                 await self._serve(one, planner, applier)
@@ -138,7 +140,7 @@ class RightsReconciler:
             for principal in one.due & self._agenda.due():
                 # It did not come to its end with them.
                 self._agenda.fail(principal)
-        if scope.everything:
+        if one.everything:
             async with self._context.steps:
                 await mappings.sweep()
         return self._result(applier.operations, mappings.operations)
@@ -167,19 +169,26 @@ class RightsReconciler:
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections)
-        if scope.everything:
-            return _Pass(members, {*news, *self._context.inventory.principals(self._name)}, due)
-        return _Pass(members, members.together(news), due)
+        principals = members.together(news)
+        # Who leaves may have rights under an old name too, and only a read of all roles shows where.
+        everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
+        if everything:
+            principals |= set(self._context.inventory.principals(self._name))
+        return _Pass(everything, members, principals, due)
+
+    def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
+        records = (record for principal in principals for record in members.records(principal))
+        return any(members.decision_or_held(record.access).do in LEAVES for record in records)
 
     def _gate(self, session: Session) -> Gate:
         return gate_of(session.state.verdict, self._mapping.conflict)
 
-    def _settled_for(self, scope: Scope) -> dict[str, int]:
-        return self._settled if scope.everything else {}
+    def _settled_for(self, one: _Pass) -> dict[str, int]:
+        return self._settled if one.everything else {}
 
     # Observe
 
-    async def _observe(self, session: Session, scope: Scope, one: _Pass) -> Observed:
+    async def _observe(self, session: Session, one: _Pass) -> Observed:
         """Read what is, and put finalizers in place meanwhile."""
         missing = await one.members.bare(one.principals)
         if len(missing) > TOGETHER:
@@ -191,11 +200,11 @@ class RightsReconciler:
             self._context,
             session,
             names,
-            everything=scope.everything,
+            everything=one.everything,
             mapping_settled=self._mapping.settled,
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, one))
-        if scope.everything:
+        if one.everything:
             found = inhabitants(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
@@ -215,6 +224,7 @@ class RightsReconciler:
             await mappings.settle()
         self._mapping = mappings.state
         one.members.gate = self._gate(session)
+        one.members.keeps_old_names = bool(mappings.state.late)
         if self._settled_gate != one.members.gate:
             self._settled.clear()
             self._settled_gate = one.members.gate
@@ -232,6 +242,7 @@ class RightsReconciler:
         self._mapping = applier.mappings.state
         if switched:
             # Until then, callers still get the roles of old names.
+            one.members.keeps_old_names = False
             await self._change(one, planner, applier, order[Phase.MOVES])
         waiting = self._rejections.waiting
         isolating = sorted(
