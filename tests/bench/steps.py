@@ -88,7 +88,7 @@ def measure(count: int = COUNT) -> dict[str, float]:
 
     async def report() -> None:
         facts = [AccessFacts(one.access, AccessDecision(Do.ENFORCE)) for one in inventory.accesses.values()]
-        await publisher.report(facts, set(), set(), None)
+        await publisher.report(facts, set(), {}, "")
 
     found["publish_failure, only who waits"] = _longest_step(fail("away", only_waiting=True))
     found["publish_failure, all"] = _longest_step(fail("away"))

@@ -138,7 +138,7 @@ def test_what_a_reconcile_learned_is_published_in_small_parts(handled: Counter[s
     facts = [AccessFacts(record.access, ENFORCE, failure=DOWN) for record in field.records]
 
     async def play() -> None:
-        work = field.publisher.report(facts, set(), set(), None)
+        work = field.publisher.report(facts, set(), {}, "")
         assert 0 < await most_at_once(lambda: work, lambda: handled["build_access_status"]) <= CHUNK
 
     asyncio.run(play())

@@ -3,6 +3,7 @@
 It lives and dies with one SearchCluster object, by uid: one that is recreated under the same name begins with nothing.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -95,12 +96,12 @@ class Scope:
 
     everything: bool = False
     """All that is declared and all that is there, also what nobody declares any more."""
-    afresh: bool = False
-    """Everything, and what was settled is concluded anew: the SearchCluster changed, or statuses say other things."""
     principals: frozenset[str] = frozenset()
     """Of whom there is news."""
     credentials: frozenset[str] = frozenset()
     """The uids of SearchAccesses of whose credentials there is news."""
+    afresh: bool = False
+    """What was settled is concluded again: something changed that all depends on, or statuses say other things."""
 
 
 @dataclass(slots=True)
@@ -120,8 +121,6 @@ class ClusterState:
     """What the SearchCluster itself waits for, while all else goes on."""
     trouble: Failure | None = None
     """What keeps some SearchAccesses from being finished; the others are fine."""
-    mapping_settled: bool = False
-    """The role mapping was seen to be right (or is not ours to write) since the last doubt."""
     mapping_conflict: str = ""
     mapping_adopted: str = ""
     """What the role mapping was before this step took it over, as JSON."""
@@ -129,16 +128,13 @@ class ClusterState:
     mapping_late: str = ""
     """Why the role mapping does not give callers their roles' new names yet; empty: it gives the right ones."""
     rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    """By uid: generation and request that Elasticsearch refused, and its message."""
-    settled: dict[str, int] = field(default_factory=dict)
-    """By principal, fingerprint of its role as it was when nothing was to be done or told about it."""
-    settled_gate: Gate = OPEN
-    """The gate for which that was so."""
+    """By uid of a SearchAccess with a credential: generation and request that Elasticsearch refused, and its
+    message."""
     ready: set[str] = field(default_factory=set)
     drifted: set[str] = field(default_factory=set)
-    roles: set[str] = field(default_factory=set)
+    roles: AbstractSet[str] = frozenset()
     """Names of principals' roles of ours in Elasticsearch."""
-    user_roles: set[str] = field(default_factory=set)
+    user_roles: AbstractSet[str] = frozenset()
     """Names of users' roles of ours, as the last full pass found them."""
     foreign: int = 0
     """How many roles under our names are not ours, as the last full pass counted."""
@@ -168,13 +164,23 @@ class ClusterState:
     @property
     def gate(self) -> Gate:
         """What may be done with SearchAccesses."""
-        if not self.mapping_conflict:
-            return self.verdict
-        message = (
-            f"role mapping {self.mapping_conflict} exists and is not managed by this operator; it is not touched. "
-            f"Delete it, or annotate the SearchCluster with {ANNOTATION_ADOPT}: {self.mapping_conflict}"
-        )
-        return replace(self.verdict, grants=False, reason=Reason.OWNERSHIP_CONFLICT, message=message)
+        return gate_of(self.verdict, self.mapping_conflict)
+
+
+def gate_of(verdict: Gate, mapping_conflict: str) -> Gate:
+    """Give what may be done with SearchAccesses.
+
+    Args:
+        verdict: what the state of the cluster allows.
+        mapping_conflict: name of the role mapping that is in the way; empty: none is.
+    """
+    if not mapping_conflict:
+        return verdict
+    message = (
+        f"role mapping {mapping_conflict} exists and is not managed by this operator; it is not touched. "
+        f"Delete it, or annotate the SearchCluster with {ANNOTATION_ADOPT}: {mapping_conflict}"
+    )
+    return replace(verdict, grants=False, reason=Reason.OWNERSHIP_CONFLICT, message=message)
 
 
 @dataclass(slots=True)

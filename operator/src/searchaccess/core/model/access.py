@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
 from searchaccess.api.constants import (
@@ -30,7 +31,15 @@ from searchaccess.api.searchaccess import (
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.actions import letters_of, privileges_of
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody, canonical_json, canonical_query, digest
+from searchaccess.core.model.canonical import (
+    HASHES_KEPT,
+    NO_INDEX,
+    Entry,
+    RoleBody,
+    canonical_json,
+    canonical_query,
+    digest,
+)
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
@@ -61,7 +70,12 @@ class Share:
     @property
     def hash(self) -> str:
         """Identify the rights."""
-        return digest(canonical_json([LAYOUT, [entry.to_json() for entry in sorted(self.entries)], list(self.cluster)]))
+        return _share_hash(self)
+
+
+@lru_cache(HASHES_KEPT)
+def _share_hash(share: Share) -> str:
+    return digest(canonical_json([LAYOUT, [entry.to_json() for entry in sorted(share.entries)], list(share.cluster)]))
 
 
 Subject: TypeAlias = Workload | str

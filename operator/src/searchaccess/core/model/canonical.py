@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from searchaccess.core.model.reading import mapping, within
@@ -19,6 +20,8 @@ HASH_LENGTH: Final = 16
 NO_INDEX: Final = "NO-INDEX#"
 """Begins a name that no index can have; it keeps a restricted entry apart from all others."""
 NAMES_HASH_LENGTH: Final = 8
+HASHES_KEPT: Final = 1 << 15
+"""Hashes of entries and shares that are remembered: planning asks for each several times."""
 
 
 def canonical_json(value: Any) -> str:
@@ -85,7 +88,12 @@ class Entry:
     @property
     def hash(self) -> str:
         """Identify the entry: its index names first, so that it is known again when somebody changed the rest."""
-        return f"{names_hash(self.names)}-{digest(canonical_json(self.to_json()))}"
+        return _entry_hash(self)
+
+
+@lru_cache(HASHES_KEPT)
+def _entry_hash(entry: Entry) -> str:
+    return f"{names_hash(entry.names)}-{digest(canonical_json(entry.to_json()))}"
 
 
 def names_hash(names: tuple[str, ...]) -> str:

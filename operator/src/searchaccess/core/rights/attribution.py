@@ -43,15 +43,17 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
         metadata: its metadata.
         by_place: whether its places can be trusted: not when records were lost.
     """
-    hashes = [entry.hash for entry in body.entries]
-    names = [names_hash(entry.names) for entry in body.entries]
-    free = set(range(len(hashes)))
+    by_hash, by_names = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
+    for index, entry in enumerate(body.entries):
+        by_hash[entry.hash].add(index)
+        by_names[names_hash(entry.names)].add(index)
+    free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
     unfilled = list(enumerate(_slots(metadata)))
     # The surest first: the entry itself, then one with its index names, then one in its place.
     for candidates in (
-        lambda _, wanted: [index for index in free if hashes[index] == wanted],
-        lambda _, wanted: [index for index in free if names[index] == wanted[:NAMES_HASH_LENGTH]],
+        lambda _, wanted: free.intersection(by_hash.get(wanted, ())),
+        lambda _, wanted: free.intersection(by_names.get(wanted[:NAMES_HASH_LENGTH], ())),
         lambda place, _: free & {place} if by_place else set(),
     ):
         still = []

@@ -56,22 +56,23 @@ class _Parts:
     shares: list[Share]
     released: list[Share]
     releasing: bool = False
-    """Somebody leaves its rights behind in this very pass."""
+    """Somebody leaves its rights behind in this very reconcile."""
     disabled_since: str = ""
     disabled_by: str = ""
 
 
 def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> _Parts:
     parts = _Parts([], [], [shares.released] if metadata.released else [])
+    records = {record.uid: record for record in metadata.records}
     for member in in_order(members):
-        access, recorded = member.access, metadata.record(member.access.uid)
+        access, recorded = member.access, records.get(member.access.uid)
         match member.decision.do:
             case Do.ENFORCE:
                 parts.records.append(record_for(access, recorded))
                 parts.shares.append(access.share)
             case Do.HOLD if recorded:
                 share = shares.by_uid[access.uid]
-                # What it has now is what is its own from now on: its entries stay told from added ones.
+                # What it has now is what is its own from now on: its entries can still be told from added ones.
                 parts.records.append(
                     replace(recorded, entries=tuple(entry.hash for entry in share.entries), cluster=share.cluster)
                 )
@@ -94,7 +95,7 @@ def compose(
     metadata: RoleMetadata,
     shares: Shares,
 ) -> Role | None:
-    """Give the role as it should be after this pass, or None when there should be none.
+    """Give the role as it should be after this reconcile, or None when there should be none.
 
     Args:
         operator: this operator.

@@ -22,7 +22,7 @@ from searchaccess.core.rights.recollection import Known, Seen, recollect
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a pass found about one SearchAccess."""
+    """What a reconcile found about one SearchAccess."""
 
     pending: bool = False
     """The declaration is not applied yet (new, or changed)."""
@@ -70,7 +70,7 @@ def plan_role(
         principal: whose role it is.
         members: its SearchAccesses on this cluster, in any order, and what is done about each.
         observed: the role as Elasticsearch has it; None: there is none.
-        seen: by uid, what statuses say of earlier passes on this same cluster.
+        seen: by uid, what statuses say of earlier reconciles on this same cluster.
     """
     name = operator.role_name(principal)
     recorded, adopted = RoleMetadata(), ""
@@ -120,9 +120,10 @@ def _findings(
     adopted: str,
 ) -> dict[str, Finding]:
     metadata = known.metadata
+    records = {record.uid: record for record in metadata.records}
     target = f"role/{operator.role_name(principal)}"
     pending = {
-        member.access.uid: (record := metadata.record(member.access.uid)) is None
+        member.access.uid: (record := records.get(member.access.uid)) is None
         or record.spec_hash != member.access.share.hash
         or member.access.uid in known.recreated
         for member in members
@@ -135,7 +136,7 @@ def _findings(
     found = {}
     for member in members:
         access = member.access
-        owned = observed is not None and metadata.record(access.uid) is not None
+        owned = observed is not None and access.uid in records
         if not _stays(member) or not member.decision.reports:
             found[access.uid] = Finding(owned=owned)
             continue
@@ -169,12 +170,13 @@ def _metadata_drift(
 ) -> list[Difference]:
     """Give what differs in the metadata and description of a role in which nothing is pending.
 
-    The record of an access that is held is as it is; that its entries were changed is told of the entries.
+    The record of an access that is held is as it is; that its entries were changed is reported of the entries.
     """
+    by_uid = {record.uid: record for record in metadata.records}
     records = tuple(
         record_for(member.access, record) if member.decision.do is Do.ENFORCE else record
         for member in in_order(members)
-        if (record := metadata.record(member.access.uid)) is not None
+        if (record := by_uid.get(member.access.uid)) is not None
     )
     ideal = RoleMetadata(principal, spec_hash_of(records), records, metadata.released).to_json(operator)
     target = f"role/{observed.name}"

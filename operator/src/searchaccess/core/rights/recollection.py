@@ -1,6 +1,6 @@
-"""Who has rights in a role: what its metadata says, put right by what statuses know.
+"""Who has rights in a role: what its metadata says, corrected by what statuses know.
 
-Metadata in Elasticsearch can be changed by others, and a SearchAccess can be made anew under its old name. Neither may
+Metadata in Elasticsearch can be changed by others, and a SearchAccess can be recreated under its old name. Neither may
 cost a held access its rights, nor leave rights of a deleted one behind.
 """
 
@@ -17,7 +17,7 @@ from searchaccess.core.rights.ownership import Record, RoleMetadata
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a SearchAccess's status says of an earlier pass on the same cluster."""
+    """What a SearchAccess's status says of an earlier reconcile on the same cluster."""
 
     role: str
     spec_hash: str
@@ -59,7 +59,7 @@ def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen
         name: the role's name.
         metadata: what its metadata says; empty for a role that is not ours yet.
         members: the principal's SearchAccesses.
-        seen: by uid, what statuses say of earlier passes on this same cluster.
+        seen: by uid, what statuses say of earlier reconciles on this same cluster.
     """
     live = {member.access.uid for member in members}
     old = {(record.namespace, record.name): record for record in metadata.records if record.uid not in live}

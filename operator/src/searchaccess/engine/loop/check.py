@@ -49,6 +49,4 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
         state.health = Closed(Failure(Reason.DUPLICATE_CLUSTER, message))
     else:
         state.uuid = facts.uuid
-    if pinned != state.uuid:
-        state.mapping_settled = False
     return before != (True, state.verdict, state.closed)

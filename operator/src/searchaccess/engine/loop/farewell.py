@@ -6,7 +6,6 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.status.access import Failure
-from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.state import Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 
@@ -25,15 +24,6 @@ class Farewell:
         """Say who keeps a SearchCluster from being deleted; None: nobody."""
         users = sum(1 for record in self.context.inventory.of_cluster(cluster.name) if not record.confirmed)
         return Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster") if users else None
-
-    async def remove(self, session: Session) -> None:
-        """Remove the role mappings that are ours, and then the finalizer. Roles are gone before that.
-
-        Raises:
-            ExternalError: it could not be done, or it is not known whether it was.
-        """
-        await Mappings(self.context, session, per_principal=False).remove_all()
-        self.drop_finalizer(session.cluster)
 
     def drop_finalizer(self, cluster: Cluster) -> None:
         """Take our finalizer away."""

@@ -20,10 +20,10 @@ from searchaccess.engine.credentials.reconcile import CredentialReconciler, Cred
 from searchaccess.engine.inventory.records import Dirty
 from searchaccess.engine.loop.check import Peers, check
 from searchaccess.engine.loop.farewell import Farewell
-from searchaccess.engine.loop.interim import Rights
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
+from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Fine, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
 from searchaccess.ports.elasticsearch import Connector
@@ -58,7 +58,7 @@ class Reconciler:
         self._link = Link(connector, self.state)
         self._schedule = Schedule(context.clock)
         self._backoff = Backoff()
-        self._rights = Rights(context, self.state)
+        self._rights = RightsReconciler(context, cluster.name)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
         self._trouble = Trouble(context, cluster.name, self.state)
         self._farewell = Farewell(context)
@@ -153,16 +153,31 @@ class Reconciler:
             return
         # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
         await self._ensure_finalizer(cluster)
-        started = self._context.clock.monotonic()
-        with self._schedule.doubting():
-            changed = await self._rights.reconcile(session, scope)
-        if changed is not None:
-            self._schedule.passed(everything=scope.everything, started=started, changed=changed)
-        self._conclude(await self._credentials.reconcile(session, scope))
+        await self._reconcile_rights(session, scope)
+        self._take_credentials(await self._credentials.reconcile(session, scope))
         if cluster.deleted_at:
             await self._take_leave(session)
 
-    def _conclude(self, result: CredentialResult) -> None:
+    async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
+        if not (scope.everything or scope.principals or self._rights.delay() <= 0):
+            return
+        started = self._context.clock.monotonic()
+        with self._schedule.doubting():
+            result = await self._rights.reconcile(session, scope)
+        self._take_rights(result)
+        self._schedule.passed(everything=scope.everything, started=started, changed=result.changed)
+
+    def _take_rights(self, result: RightsResult) -> None:
+        """Take over what is known of roles and role mappings."""
+        state, mapping = self.state, result.mapping
+        state.operations += result.operations
+        state.trouble = result.trouble
+        state.roles, state.user_roles, state.foreign = result.roles, result.user_roles, result.foreign
+        state.mapping_conflict, state.mapping_drift, state.mapping_late = mapping.conflict, mapping.drift, mapping.late
+        state.mapping_adopted = mapping.adopted or state.mapping_adopted
+
+    def _take_credentials(self, result: CredentialResult) -> None:
+        """Take over what is known of keys and users."""
         self.state.operations += result.operations
         self.state.rejections |= result.rejected
 
@@ -199,7 +214,7 @@ class Reconciler:
             if self._schedule.check_due():
                 await self._check(session, news)
         everything = everything or news.everything
-        return Scope(everything, news.everything, frozenset(news.principals), frozenset(news.credentials))
+        return Scope(everything, frozenset(news.principals), frozenset(news.credentials), afresh=news.everything)
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:
         if cluster.has_finalizer or cluster.deleted_at:
@@ -216,8 +231,9 @@ class Reconciler:
         self.state.waiting = self._farewell.users_left(session.cluster)
         if self.state.waiting is None:
             # Roles that nobody declares go too: nobody looks for them later.
-            await self._rights.reconcile(session, Scope(everything=True, afresh=True))
-            await self._farewell.remove(session)
+            await self._reconcile_rights(session, Scope(everything=True))
+            await self._rights.remove_mappings(session)
+            self._farewell.drop_finalizer(session.cluster)
             self._schedule.rest()
 
     # Trouble

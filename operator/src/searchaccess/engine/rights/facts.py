@@ -1,41 +1,25 @@
-"""One principal in a pass: what is declared, what was found, what is done."""
+"""What a reconcile learned about each SearchAccess."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
+from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.model.identity import State
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member
-from searchaccess.core.rights.mapping import MappingPlan
-from searchaccess.core.rights.ownership import Operator, Role, metadata_from_json
-from searchaccess.core.rights.plan import Finding, RolePlan
+from searchaccess.core.rights.isolation import undecided_message
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.engine.rights.mappings import RoleChange
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.rights.members import HELD
+from searchaccess.engine.rights.work import Work
+from searchaccess.ports.meter import Meter
 
 
-def fingerprint(raw: Mapping[str, Any]) -> int:
-    """Identify a role as the role API gives it."""
-    return hash(stable_json(raw))
-
-
-def owners_of(operator: Operator, observed: Role | None) -> set[str]:
-    """Give the uids of the SearchAccesses that have rights in a role, as its metadata says."""
-    if observed is None or not operator.owns(observed.metadata):
-        return set()
-    return {record.uid for record in metadata_from_json(observed.metadata).records}
-
-
-def keeps_rights_anywhere(access: Access, cluster: str) -> bool:
-    """Say whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
-    known = access.principals or access.has_nobody or access.has_credential or access.subject is None
-    return access.cluster == cluster and not known and not access.deleted_at
-
-
-def is_told(access: Access, principal: str) -> bool:
-    """Say whether a pass over a principal tells of a SearchAccess: not while Google's first answer is on its way."""
+def is_reported(access: Access, principal: str) -> bool:
+    """Say whether the reconcile of a principal reports a SearchAccess: not while Google was not asked yet."""
     if principal != access.principal and principal not in access.principals:
         return False
     known = access.identity
@@ -44,70 +28,69 @@ def is_told(access: Access, principal: str) -> bool:
     return bool(access.deleted_at) or not waits
 
 
-@dataclass(slots=True)
-class Work:
-    """One principal in a pass."""
+@dataclass(frozen=True, slots=True)
+class FactsBuilder:
+    """Builds facts from works that came to their end.
 
-    principal: str
-    members: list[Member]
-    observed: Role | None
-    plan: RolePlan
-    failure: Failure | None = None
-    applied: bool = False
+    Args:
+        operator: this operator.
+        meter: counts faults.
+        cluster: name of the SearchCluster.
+        uuid: of the Elasticsearch cluster.
+        per_principal: whether each principal has a role mapping of its own.
+    """
 
-    mapping: MappingPlan | None = None
-    """What was found and done about its role mapping, where each principal has one."""
-    mapping_seen: bool = False
-    """Whether a status says that it had a role mapping of its own."""
+    operator: Operator
+    meter: Meter
+    cluster: str
+    uuid: str
+    per_principal: bool
 
-    fingerprint: int | None = None
-    """Of the role as it was read."""
-
-    @property
-    def uneventful(self) -> bool:
-        """Whether all is as declared, and nothing was to be done."""
-        enforced = all(member.decision.do is Do.ENFORCE for member in self.members)
-        differs = any(finding.differences or finding.conflict for finding in self.plan.findings.values())
-        return bool(self.members) and enforced and not differs and not self.plan.changes and self.failure is None
-
-    @property
-    def role_change(self) -> RoleChange:
-        """What its role mapping depends on."""
-        enforced = any(member.decision.do is Do.ENFORCE for member in self.members)
-        return RoleChange(self.plan, self.observed, enforced, self.mapping_seen)
-
-    def facts_of(self, member: Member, operator: Operator, cluster_uuid: str, *, per_principal: bool) -> AccessFacts:
-        """Give all that a pass learned about a SearchAccess here.
+    def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
+        """Give the facts of a principal's SearchAccesses; a fault in those of one fails this work alone.
 
         Args:
-            member: the SearchAccess.
-            operator: this operator.
-            cluster_uuid: of the Elasticsearch cluster.
-            per_principal: whether each principal has a role mapping of its own.
+            work: the principal's.
+            late: the uids of those that came too late for this reconcile.
         """
-        finding, first = self.finding_of(member.access.uid), member.access.principal
-        role = operator.role_name(first) if first else ""
-        written = self.applied or (self.mapping is not None and self.mapping.write is not None)
-        enforced = member.decision.do is Do.ENFORCE
+        reported = [
+            member
+            for member in work.members
+            if member.access.uid not in late and is_reported(member.access, work.principal)
+        ]
+        try:
+            return [self._facts(work, member) for member in reported]
+        except Exception as error:  # noqa: BLE001 - the barrier: nobody else's report depends on these
+            work.failure = caught(self.meter, self.cluster, "build facts", error)
+            return [AccessFacts(member.access, HELD, failure=work.failure) for member in reported]
+
+    def _facts(self, work: Work, member: Member) -> AccessFacts:
+        finding, first = finding_of(work, member.access.uid), member.access.principal
+        role = self.operator.role_name(first) if first else ""
+        written = work.applied or (work.mapping is not None and work.mapping.write is not None)
+        enforced, failure = member.decision.do is Do.ENFORCE, work.failure
+        if failure is None and enforced and work.isolation and member.access.uid in work.undecided:
+            failure, enforced = Failure(Reason.PENDING, undecided_message(work.isolation)), False
         return AccessFacts(
             access=member.access,
             decision=member.decision,
             finding=finding,
-            failure=self.failure,
+            failure=failure,
             applied=written and enforced and bool(finding.differences or finding.adopted),
             role=role,
-            mapping=role if per_principal else operator.mapping_name,
-            cluster_uuid=cluster_uuid,
+            mapping=role if self.per_principal else self.operator.mapping_name,
+            cluster_uuid=self.uuid,
         )
 
-    def finding_of(self, uid: str) -> Finding:
-        """Give what was found about a SearchAccess, in its role and in its role mapping."""
-        finding = self.plan.findings.get(uid, Finding())
-        if self.mapping is None or not (self.mapping.drift or self.mapping.conflict):
-            return finding
-        return replace(
-            finding,
-            drift=(*finding.drift, *self.mapping.drift),
-            differences=(*finding.differences, *self.mapping.drift),
-            conflict=finding.conflict or self.mapping.conflict,
-        )
+
+def finding_of(work: Work, uid: str) -> Finding:
+    """Give what was found about a SearchAccess, in its role and in its role mapping."""
+    finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
+    if mapping is None or not (mapping.drift or mapping.conflict):
+        return finding
+    return replace(
+        finding,
+        drift=(*finding.drift, *mapping.drift),
+        differences=(*finding.differences, *mapping.drift),
+        conflict=finding.conflict or mapping.conflict,
+    )

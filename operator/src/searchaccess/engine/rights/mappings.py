@@ -1,12 +1,11 @@
-"""Role mappings in a pass: the one with the role template, or one for each principal."""
+"""Role mappings in a reconcile: the one with the role template, or one for each principal."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.api.status import SearchClusterStatus
+from searchaccess.api.status import Drift, SearchClusterStatus
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import Do, decide
 from searchaccess.core.rights.mapping import (
@@ -14,19 +13,19 @@ from searchaccess.core.rights.mapping import (
     RoleMapping,
     build_principal_mapping,
     build_template_mapping,
-    mapping_of,
     plan_mapping,
 )
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import advance_drift
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.rights.observe import Observed, is_per_principal
 from searchaccess.engine.state import Context, Session
 
 
 @dataclass(frozen=True, slots=True)
 class RoleChange:
-    """A role in a pass, as far as its mapping is concerned."""
+    """A role in a reconcile, as far as its mapping is concerned."""
 
     plan: RolePlan
     observed: Role | None
@@ -34,33 +33,49 @@ class RoleChange:
     enforced: bool
     """Whether any of its SearchAccesses is enforced."""
     seen: bool
-    """Whether an earlier pass is known to have left a mapping for it."""
+    """Whether an earlier reconcile is known to have left a mapping for it."""
 
     def after(self) -> Role | None:
-        """Give the role as it is when the pass is over."""
+        """Give the role as it is when the reconcile is over."""
         return self.plan.write or (None if self.plan.delete else self.observed)
 
 
+@dataclass(frozen=True, slots=True)
+class MappingState:
+    """What is known of the one role mapping of all principals."""
+
+    settled: bool = False
+    """It was seen to be right (or is not ours to write) since the last doubt."""
+    conflict: str = ""
+    """Name of a foreign mapping that is in the way; empty: none is."""
+    adopted: str = ""
+    """What it was before it was taken over, as JSON."""
+    drift: Drift | None = None
+    late: str = ""
+    """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
+
+
 class Mappings:
-    """Role mappings in one pass.
+    """Role mappings in one reconcile.
 
     Args:
         context: what all reconcilers share.
         session: the connected cluster.
-        per_principal: one mapping for each principal instead of one for all.
+        observed: what was read.
+        state: what is known of the one mapping of all principals.
     """
 
-    def __init__(self, context: Context, session: Session, *, per_principal: bool) -> None:
+    def __init__(self, context: Context, session: Session, observed: Observed, state: MappingState) -> None:
         self._context = context
         self._session = session
-        self._per_principal = per_principal
-        self._observed: Mapping[str, RoleMapping] = {}
-        self._everything = False
-        self._all_read = False
+        self._per_principal = is_per_principal(session)
+        self._observed = observed.mappings
+        self._everything = observed.everything
+        self._all_read = observed.all_mappings
+        self.state = state
+        self.operations = 0
         self._kept: set[str] = set()
         self._switch: MappingPlan | None = None
-        self.plans: dict[str, MappingPlan] = {}
-        """By name, what was found and done about principals' mappings."""
 
     @property
     def _realm(self) -> str:
@@ -72,39 +87,21 @@ class Mappings:
         wanted = self._session.cluster.wanted_realm
         return wanted.principal if wanted else PrincipalClaim.EMAIL
 
-    async def observe(self, role_names: list[str] | None, *, everything: bool) -> None:
-        """Read the mappings that matter: all of them, those of some roles (None: too many to name), or none.
-
-        The one mapping of all principals is read when everything is, or while it is not settled.
-        """
-        self._everything = everything
-        all_matter = role_names is None if self._per_principal else not self._session.state.mapping_settled
-        raw: Mapping[str, dict[str, Any]] = {}
-        if everything or all_matter:
-            raw = await self._session.port.mappings(None)
-            self._all_read = True
-        elif self._per_principal and role_names:
-            raw = await self._session.port.mappings(role_names)
-        self._observed = {
-            name: mapping_of(name, item) for name, item in raw.items() if self._context.operator.owns_name(name)
-        }
-
     async def settle(self) -> None:
         """Make the one mapping as it should be, if all mappings were read and there is to be one."""
-        state, operator = self._session.state, self._context.operator
+        cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
-            state.mapping_conflict = state.mapping_late = ""
-            state.mapping_settled = True
+            self.state = replace(self.state, settled=True, conflict="", late="")
             return
         self._kept.add(name)
         if not self._all_read:
             return
-        state.mapping_late = ""
-        enforce = state.verdict.grants and self._anybody_enforced()
+        self.state = replace(self.state, late="")
+        enforce = cluster.verdict.grants and self._anybody_enforced()
         observed = self._observed.get(name)
         if observed is None and not enforce:
-            state.mapping_conflict = ""
+            self.state = replace(self.state, conflict="")
             return
         record = self._context.inventory.clusters.get(self._session.cluster.name)
         status = record.status if record else SearchClusterStatus()
@@ -114,7 +111,7 @@ class Mappings:
             build_template_mapping(operator, self._realm, self._claim),
             observed,
             enforce=enforce,
-            seen=status.mapping == name and status.uuid == state.uuid,
+            seen=status.mapping == name and status.uuid == cluster.uuid,
             adopt=self._session.cluster.adopt,
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
@@ -129,21 +126,22 @@ class Mappings:
 
     def _switch_later(self, plan: MappingPlan) -> None:
         """Prepare to write the one mapping that gives callers roles of other names, and say that it is to come."""
-        state, cluster = self._session.state, self._session.cluster.name
+        cluster = self._session.cluster.name
         waiting = sorted(
             f"{record.access.namespace}/{record.access.name}"
             for record in self._records()
             if self._waits(record.access)
         )
-        state.mapping_late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
+        late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
         if waiting:
             more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-            state.mapping_late += f" until all principals are known: that of {waiting[0]}{more} is not"
+            late += f" until all principals are known: that of {waiting[0]}{more} is not"
         elif self._everything:
             self._switch = plan
         else:
-            # Only a pass over all roles knows that all are there.
+            # Only a reconcile of everything knows that all roles are there.
             self._context.inventory.mark_everything(cluster)
+        self.state = replace(self.state, late=late)
 
     async def switch(self) -> bool:
         """Write the one mapping that gives callers roles of other names, when these roles are there.
@@ -154,8 +152,8 @@ class Mappings:
         """
         if self._switch is not None:
             await self._conclude(self._switch)
-            self._session.state.mapping_late = ""
-        return not self._session.state.mapping_late
+            self.state = replace(self.state, late="")
+        return not self.state.late
 
     def _records(self) -> Iterable[AccessRecord]:
         """Give the SearchAccesses whose rights callers get by a role mapping."""
@@ -168,64 +166,59 @@ class Mappings:
 
     async def _conclude(self, plan: MappingPlan) -> None:
         await self._apply(plan)
-        state = self._session.state
         record = self._context.inventory.clusters.get(self._session.cluster.name)
-        status = record.status if record else SearchClusterStatus()
-        state.mapping_conflict = plan.conflict
-        state.mapping_adopted = plan.adopted or state.mapping_adopted
-        state.mapping_settled = not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending))
-        now = self._context.clock.now()
-        corrected = plan.write is not None
-        state.mapping_drift = advance_drift(
-            plan.drift, plan.drift, state.mapping_drift or status.drift, now, corrected=corrected
+        before = self.state.drift or (record.status.drift if record else None)
+        drift = advance_drift(
+            plan.drift, plan.drift, before, self._context.clock.now(), corrected=plan.write is not None
+        )
+        self.state = MappingState(
+            settled=not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending)),
+            conflict=plan.conflict,
+            adopted=plan.adopted or self.state.adopted,
+            drift=drift,
+            late=self.state.late,
         )
 
     def _anybody_enforced(self) -> bool:
-        gate = self._session.state.verdict
-        return any(decide(record.access, gate).do is Do.ENFORCE for record in self._records())
+        return any(self._is_enforced(record.access) for record in self._records())
+
+    def _is_enforced(self, access: Access) -> bool:
+        try:
+            return decide(access, self._session.state.verdict).do is Do.ENFORCE
+        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+            return False
 
     def keep(self, names: Iterable[str]) -> None:
         """Say whose mappings are not to be swept away: all that were planned, whether it could be finished or not."""
         if self._per_principal:
             self._kept.update(names)
 
-    async def revoke(self, changes: Iterable[RoleChange]) -> None:
-        """Delete mappings of principals whose role goes, before the role goes."""
-        if not self._per_principal:
-            return
-        for change in changes:
-            if change.plan.delete:
-                await self._apply(
-                    plan_mapping(
-                        self._context.operator,
-                        change.plan.name,
-                        None,
-                        self._observed.get(change.plan.name),
-                        enforce=True,
-                        seen=False,
-                    )
-                )
+    async def revoke(self, change: RoleChange) -> None:
+        """Delete the mapping of a principal whose role goes, before the role goes."""
+        if self._per_principal and change.plan.delete:
+            name, observed = change.plan.name, self._observed.get(change.plan.name)
+            await self._apply(plan_mapping(self._context.operator, name, None, observed, enforce=True, seen=False))
 
-    async def grant(self, changes: Iterable[RoleChange]) -> None:
-        """Write mappings of principals whose role is there, after the role is there."""
-        if not self._per_principal:
-            return
-        operator = self._context.operator
-        for change in changes:
-            role, name = change.after(), change.plan.name
-            if role is None:
-                continue
-            if not operator.owns(role.metadata):
-                if change.plan.write is not None:
-                    await self._release(name)
-                continue
-            principal = name.removeprefix(operator.role_name(""))
-            desired = build_principal_mapping(operator, self._realm, principal, self._claim)
-            plan = plan_mapping(
-                operator, name, desired, self._observed.get(name), enforce=change.enforced, seen=change.seen
-            )
-            await self._apply(plan)
-            self.plans[name] = plan
+    async def grant(self, change: RoleChange) -> MappingPlan | None:
+        """Write the mapping of a principal whose role is there, after the role is there.
+
+        Returns:
+            What was found and done; None: it has no mapping of its own.
+        """
+        operator, role, name = self._context.operator, change.after(), change.plan.name
+        if not self._per_principal or role is None:
+            return None
+        if not operator.owns(role.metadata):
+            if change.plan.write is not None:
+                await self._release(name)
+            return None
+        principal = name.removeprefix(operator.role_name(""))
+        desired = build_principal_mapping(operator, self._realm, principal, self._claim)
+        plan = plan_mapping(
+            operator, name, desired, self._observed.get(name), enforce=change.enforced, seen=change.seen
+        )
+        await self._apply(plan)
+        return plan
 
     async def _release(self, name: str) -> None:
         observed = self._observed.get(name)
@@ -239,13 +232,6 @@ class Mappings:
             if name not in self._kept and operator.owns(mapping.metadata):
                 await self._delete(name)
 
-    async def remove_all(self) -> None:
-        """Delete every mapping of ours: the SearchCluster goes."""
-        raw = await self._session.port.mappings(None)
-        for name, item in raw.items():
-            if self._context.operator.owns_name(name) and self._context.operator.owns(item.get("metadata") or {}):
-                await self._delete(name)
-
     async def _apply(self, plan: MappingPlan) -> None:
         if plan.write is not None:
             await self._put(plan.write)
@@ -254,8 +240,8 @@ class Mappings:
 
     async def _put(self, mapping: RoleMapping) -> None:
         await self._session.port.put_mapping(mapping)
-        self._session.state.operations += 1
+        self.operations += 1
 
     async def _delete(self, name: str) -> None:
         await self._session.port.delete_mapping(name)
-        self._session.state.operations += 1
+        self.operations += 1

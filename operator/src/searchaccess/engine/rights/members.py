@@ -1,54 +1,92 @@
-"""Who counts in the role of a principal, and what is to be done about each of them, in one pass."""
+"""Who counts in the role of a principal, and what is to be done about each of them, in one reconcile."""
 
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from enum import IntEnum
+from typing import Any, Final
 
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Access
-from searchaccess.core.policy.decision import AccessDecision, Do, decide
+from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.rights.facts import keeps_rights_anywhere, owners_of
-from searchaccess.engine.state import Context, Session
+from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.work import keeps_rights_anywhere, owners_of
+from searchaccess.engine.state import Context
+from searchaccess.engine.status.publish import BREATH
+
+HELD: Final = AccessDecision(Do.HOLD)
 
 NOT_CONFIRMED: Final = AccessDecision(
     Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
 )
 
 
+LEAVES: Final = frozenset({Do.REMOVE, Do.DISABLE, Do.RELEASE})
+"""What takes rights away, or gives them up."""
+
+
+class Phase(IntEnum):
+    """When a role is written. What takes rights away never waits for what gives some."""
+
+    REMOVES = 0
+    """Somebody leaves it, or nobody declares it any more."""
+    GROWS = 1
+    """All others."""
+    MOVES = 2
+    """Whoever had its rights has them under another name from now on, and has them there first."""
+
+
 @dataclass(slots=True)
 class Members:
-    """The members of roles, as one pass sees them.
+    """The members of roles, as one reconcile sees them.
 
     Args:
         context: what all reconcilers share.
-        session: the connected cluster.
+        cluster: name of the SearchCluster.
+        gate: what the state of the cluster allows.
+        rejections: what Elasticsearch refused.
     """
 
     context: Context
-    session: Session
+    cluster: str
+    gate: Gate
+    rejections: Rejections
     held: dict[str, AccessDecision] = field(default_factory=dict)
-    """By uid: who must be left alone in this pass, because our finalizer could not be put in place."""
+    """By uid: who must be left alone this time, because our finalizer could not be put in place."""
+    keeps_old_names: bool = False
+    """Callers still get roles of old names: whoever has rights under another name from now on keeps them there too."""
     late: set[str] = field(default_factory=set)
-    """The uids of those that came too late for this pass."""
+    """The uids of those that came too late for this reconcile."""
 
     def records(self, principal: str) -> list[AccessRecord]:
         """Give the SearchAccesses of a principal."""
-        return self.context.inventory.of_principal(self.session.cluster.name, principal)
+        return self.context.inventory.of_principal(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:
         """Say what is to be done about a SearchAccess."""
-        state = self.session.state
         if access.uid in self.held:
             return self.held[access.uid]
-        return decide(access, state.gate, state.rejection_of(access))
+        if record := self.context.inventory.accesses.get(access.uid):
+            self.rejections.recall(record)
+        rejection = self.rejections.of(access)
+        return decide(access, self.gate, rejection.message if rejection else "")
+
+    def decision_or_held(self, access: Access) -> AccessDecision:
+        """Say what is to be done about a SearchAccess; one that cannot be thought through is left alone."""
+        try:
+            return self.decision(access)
+        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+            return HELD
 
     def member(self, access: Access) -> Member:
         """Give a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
         decision = self.decision(access)
         if decision.do is Do.ENFORCE and not access.has_finalizer:
-            # It came while roles were being read, or might be served only since this pass settled the role mapping.
+            # It came while roles were being read, or might be served only since this reconcile settled the mapping.
             self.late.add(access.uid)
             self.context.inventory.mark(access.cluster, access.principal)
             decision = AccessDecision(Do.HOLD, Reason.PENDING)
@@ -68,8 +106,71 @@ class Members:
         present = {member.access.uid for member in members}
         for uid in owners - present:
             known = self.context.inventory.accesses.get(uid)
-            if known and keeps_rights_anywhere(known.access, self.session.cluster.name):
+            if known and keeps_rights_anywhere(known.access, self.cluster):
                 member = self.member(known.access)
                 leaves = member.decision.do is Do.REMOVE
                 members.append(member if leaves else replace(member, decision=NOT_CONFIRMED))
-        return members
+        return members if present or not self.keeps_old_names else [*members, *self._moved(principal, observed)]
+
+    def _moved(self, principal: str, observed: Role | None) -> list[Member]:
+        accesses = self.context.inventory.accesses
+        moved = (accesses[uid].access for uid in sorted(owners_of(self.context.operator, observed) & accesses.keys()))
+        return [Member(access, HELD) for access in moved if self._has_moved(access, principal)]
+
+    def recalled(self, members: Sequence[Member]) -> tuple[str, ...]:
+        """Give the uids of those that are held only because an earlier life of the operator saw them refused."""
+        return tuple(
+            access.uid
+            for access in (member.access for member in members if member.decision.reason is Reason.REJECTED)
+            if (rejection := self.rejections.of(access)) and rejection.recalled
+            if access.has_finalizer and access.confirmed and decide(access, self.gate).do is Do.ENFORCE
+        )
+
+    async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
+        """Give the SearchAccesses that are to get rights and lack our finalizer."""
+        found: dict[str, AccessRecord] = {}
+        for number, principal in enumerate(principals):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            for record in self.records(principal):
+                if not record.access.has_finalizer and self.decision_or_held(record.access).do is Do.ENFORCE:
+                    found[record.access.uid] = record
+        return list(found.values())
+
+    def together(self, principals: Iterable[str]) -> set[str]:
+        """Give principals with the other principals of the same SearchAccesses: these are reported as a whole."""
+        found: set[str] = set()
+        todo = list(principals)
+        while todo:
+            principal = todo.pop()
+            if principal not in found:
+                found.add(principal)
+                if principal:
+                    todo += [name for record in self.records(principal) for name in record.access.principals]
+        return found
+
+    def phases(self, principal: str, observed: Mapping[str, Any] | None) -> tuple[Phase, ...]:
+        """Say when a principal's role is written.
+
+        Args:
+            principal: whose role it is.
+            observed: the role as the role API gives it; None: there is none.
+        """
+        accesses, name = self.context.inventory.accesses, self.context.operator.role_name(principal)
+        role = Role(name, RoleBody(), dict(observed.get("metadata") or {})) if observed else None
+        owners = owners_of(self.context.operator, role)
+        records = self.records(principal)
+        gone = not owners <= accesses.keys()
+        if records:
+            leaving = any(self.decision(record.access).do in LEAVES for record in records)
+            return (Phase.REMOVES if leaving or gone else Phase.GROWS,)
+        known = [accesses[uid].access for uid in owners & accesses.keys()]
+        if not any(self._has_moved(access, principal) for access in known):
+            return (Phase.REMOVES,)
+        leaving = any(access.deleted_at for access in known)
+        return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
+
+    def _has_moved(self, access: Access, principal: str) -> bool:
+        """Say whether a SearchAccess lives on, with rights under another name."""
+        lives = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
+        return lives and bool(access.principals) and principal not in access.principals

@@ -1,373 +1,328 @@
-"""One pass over some or all principals of a cluster: observe, plan, apply, report."""
+"""Keeps the roles and role mappings of one SearchCluster: observe, plan, apply, facts."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-import structlog
-
-from searchaccess.api.reasons import Reason
-from searchaccess.api.searchcluster import MappingKind
-from searchaccess.core.credentials.users import user_roles
-from searchaccess.core.model.canonical import role_from_json
-from searchaccess.core.policy.decision import AccessDecision, Do
-from searchaccess.core.rights.compose import Member
-from searchaccess.core.rights.ownership import Role
-from searchaccess.core.rights.plan import RolePlan, plan_role
-from searchaccess.core.status.access import AccessFacts, Failure, seen_of
+from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.core.status.access import AccessFacts, Failure
+from searchaccess.engine.agenda import Agenda
+from searchaccess.engine.backoff import CAP, FIRST
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.rights.facts import Work, fingerprint, is_told, owners_of
-from searchaccess.engine.rights.mappings import Mappings
-from searchaccess.engine.rights.members import Members
-from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Context, Session
+from searchaccess.engine.rights.apply import Applier
+from searchaccess.engine.rights.facts import FactsBuilder
+from searchaccess.engine.rights.mappings import Mappings, MappingState
+from searchaccess.engine.rights.members import LEAVES, Members, Phase
+from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
+from searchaccess.engine.rights.plan import Planner
+from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.work import Work, owners_of
+from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import BREATH, StatusPublisher
-from searchaccess.ports.elasticsearch import Written
-from searchaccess.ports.errors import ExternalError, Rejected, WaitingError
-
-log = structlog.get_logger(__name__)
+from searchaccess.engine.tasks import both
+from searchaccess.ports.errors import ExternalError
 
 TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
-NAMED: Final = 10
-"""Roles that one line of the log names."""
+SLICE_EVERY: Final = 1.0
+"""Seconds after which it goes on with finding out whose rights Elasticsearch refuses."""
 
 
-def _chunks(principals: Sequence[str]) -> list[Sequence[str] | None]:
-    return [principals[start : start + CHUNK] for start in range(0, len(principals), CHUNK)]
+@dataclass(frozen=True, slots=True)
+class RightsResult:
+    """What a reconcile found and did."""
+
+    changed: bool
+    """Whether anything was written in Elasticsearch."""
+    operations: int
+    """Writes to the security index."""
+    unfinished: frozenset[str]
+    """Principals that are due again soon, by the reconciler's own agenda."""
+    trouble: Failure | None
+    """Why some of them could not be finished, when it is for the platform team to mend."""
+    roles: frozenset[str]
+    """Names of principals' roles of ours."""
+    user_roles: frozenset[str]
+    """Names of users' roles of ours, as the last reconcile of everything found them."""
+    foreign: int
+    """How many roles under our names are not ours, as the last reconcile of everything counted."""
+    mapping: MappingState
+    """What is known of the one role mapping of all principals."""
 
 
 @dataclass(slots=True)
+class _Pass:
+    """One reconcile, as far as it has come."""
+
+    everything: bool
+    """It is about all that is declared and all that is there."""
+    members: Members
+    principals: set[str]
+    """Whom it is about."""
+    due: frozenset[str]
+    """Of them, those who are due by the agenda."""
+    done: list[Work] = field(default_factory=list)
+    """Those that came to their end."""
+    isolating: list[Work] = field(default_factory=list)
+    """Those in which Elasticsearch refuses something, and it is not known what."""
+
+    @property
+    def todo(self) -> set[str]:
+        """The principals that did not come to their end."""
+        return self.principals - {work.principal for work in self.done}
+
+
 class RightsReconciler:
-    """One pass.
+    """Roles and role mappings of one SearchCluster.
 
     Args:
         context: what all reconcilers share.
-        session: the connected cluster.
-        principals: whom to look at; None: everybody, and orphans.
-        dirty: of everybody, about whom there is news.
+        name: of the SearchCluster.
     """
 
-    context: Context
-    session: Session
-    principals: frozenset[str] | None
-    dirty: frozenset[str] = frozenset()
-    unfinished: set[str] = field(default_factory=set)
-    """Principals that need another look soon."""
-    trouble: Failure | None = None
-    """Why some of them could not be finished, when it is for the platform team to mend."""
-    changed: bool = False
-    """Whether anything was written in Elasticsearch."""
-    stuck: set[str] = field(default_factory=set)
-    """The uids of those that have rights in a role that could not be written."""
+    def __init__(self, context: Context, name: str) -> None:
+        self._context = context
+        self._name = name
+        self._uuid = ""
+        self._forget()
 
-    members: Members = field(init=False)
-    """Who counts in which role."""
+    def _forget(self) -> None:
+        self._agenda = Agenda(self._context.clock, FIRST, CAP)
+        """Principals that could not be finished."""
+        self._trouble: dict[str, Failure] = {}
+        """By principal, what could not be done."""
+        self._settled: dict[str, int] = {}
+        """By principal without news, fingerprint of its role as it was when nothing was to be done or reported."""
+        self._settled_gate: Gate = OPEN
+        """The gate for which that was so."""
+        self._rejections = Rejections()
+        self._number = 0
+        """Of the reconcile."""
+        self._mapping = MappingState()
+        self._roles: set[str] = set()
+        self._user_roles: frozenset[str] = frozenset()
+        self._foreign = 0
 
-    def __post_init__(self) -> None:
-        """Begin with what is declared."""
-        self.members = Members(self.context, self.session)
+    def delay(self) -> float:
+        """Give the seconds until something is due."""
+        return self._agenda.delay()
 
-    async def run(self) -> None:
-        """Do the pass.
+    async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
+        """Make roles and role mappings as declared, and report it.
+
+        What is due by the agenda is added to the scope. A fault in one principal costs that one alone.
+
+        Args:
+            session: the connected cluster.
+            scope: what it is about.
 
         Raises:
-            ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so.
+            ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so, and
+                the scope has to be reconciled again.
         """
-        name = self.session.cluster.name
-        mine = set(self.context.inventory.principals(name)) if self.principals is None else self._together()
+        one = self._begin(session, scope)
         try:
-            raw_roles, mappings = await self._observe(mine)
+            observed = await self._observe(session, one)
+            mappings = await self._settle_mapping(session, observed, one)
+            planner = Planner(self._context, self._name, self._uuid, one.members, observed, self._settled_for(one))
+            applier = Applier(self._context, self._name, session.port, planner, mappings)
+            try:
+                await self._serve(one, planner, applier)
+            finally:
+                self._roles = (self._roles | applier.there) - applier.gone
+                await self._report(session, one)
         except ExternalError as error:
-            await self._publish_failure(mine, error)
+            await self._publish_failure(session, one, error)
             raise
-        everybody = mine | self._orphans(raw_roles) if self.principals is None else mine
-        # Whose rights go comes last: whoever has them under another name from now on has them there first.
-        leaving = {principal for principal in everybody if not self.members.records(principal)}
-        chunks = [*_chunks(sorted(everybody - leaving)), None, *_chunks(sorted(leaving))]
-        done: list[AccessFacts] = []
-        todo = set(everybody)
-        try:
-            # Rights first: telling of them costs more than they do. While some are written, the next are planned.
-            works = await self._plan(chunks[0] or (), raw_roles)
-            for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
-                try:
-                    if chunk is None and not await self._switch(mappings):
-                        # Callers still get the roles of old names.
-                        break
-                    _, planned = await asyncio.gather(
-                        self._apply(works, mappings, done, todo), self._plan(following or (), raw_roles)
-                    )
-                except ExternalError as error:
-                    await self._publish_failure(todo, error)
-                    raise
-                todo.difference_update(chunk or ())
-                works = planned
         finally:
-            await StatusPublisher(self.context, self.session.state).report(done, todo, self.stuck, self.trouble)
-        if self.principals is None:
-            async with self.context.steps:
+            for principal in one.due & self._agenda.due():
+                # It did not come to its end with them.
+                self._agenda.fail(principal)
+        if one.everything:
+            async with self._context.steps:
                 await mappings.sweep()
+        return self._result(applier.operations, mappings.operations)
 
-    def _together(self) -> set[str]:
-        """Give whom to look at, with the other principals of the same SearchAccesses: these are told of as a whole."""
-        found: set[str] = set()
-        todo = list(self.principals or ())
-        while todo:
-            principal = todo.pop()
-            if principal not in found:
-                found.add(principal)
-                if principal:
-                    todo += [name for record in self.members.records(principal) for name in record.access.principals]
-        return found
+    async def remove_mappings(self, session: Session) -> None:
+        """Delete every role mapping of ours: the SearchCluster goes.
+
+        Raises:
+            ExternalError: not all of them could be deleted.
+        """
+        observed = await observe(self._context, session, [], everything=True, mapping_settled=False)
+        await Mappings(self._context, session, observed, MappingState()).sweep()
+
+    # Begin
+
+    def _begin(self, session: Session, scope: Scope) -> _Pass:
+        if session.state.uuid != self._uuid:
+            self._forget()
+            self._uuid = session.state.uuid
+        if scope.afresh:
+            self._settled.clear()
+        due = self._agenda.due()
+        news = scope.principals | due
+        for principal in news:
+            # It stays so until a reconcile has come to an end with it, whatever happens to this one.
+            self._settled.pop(principal, None)
+        self._number += 1
+        members = Members(self._context, self._name, self._gate(session), self._rejections)
+        principals = members.together(news)
+        # Who leaves may have rights under an old name too, and only a read of all roles shows where.
+        everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
+        if everything:
+            principals |= set(self._context.inventory.principals(self._name))
+        return _Pass(everything, members, principals, due)
+
+    def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
+        records = (record for principal in principals for record in members.records(principal))
+        return any(members.decision_or_held(record.access).do in LEAVES for record in records)
+
+    def _gate(self, session: Session) -> Gate:
+        return gate_of(session.state.verdict, self._mapping.conflict)
+
+    def _settled_for(self, one: _Pass) -> dict[str, int]:
+        return self._settled if one.everything else {}
 
     # Observe
 
-    async def _observe(self, principals: set[str]) -> tuple[Mapping[str, dict[str, Any]], Mappings]:
+    async def _observe(self, session: Session, one: _Pass) -> Observed:
         """Read what is, and put finalizers in place meanwhile."""
-        everything = self.principals is None
-        names = None if everything else self._names(principals)
-        missing = [
-            record
-            for principal in principals
-            for record in self.members.records(principal)
-            if self.members.decision(record.access).do is Do.ENFORCE and not record.access.has_finalizer
-        ]
+        missing = await one.members.bare(one.principals)
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
-            await self._ensure_finalizers(missing)
+            await self._ensure_finalizers(missing, one)
             missing = []
-        mappings = Mappings(self.context, self.session, per_principal=self._per_principal())
-        raw_roles, _, _ = await asyncio.gather(
-            self._read_roles(names),
-            mappings.observe(names, everything=everything),
-            self._ensure_finalizers(missing),
+        names = sorted(self._context.operator.role_name(principal) for principal in one.principals if principal)
+        reading = observe(
+            self._context,
+            session,
+            names,
+            everything=one.everything,
+            mapping_settled=self._mapping.settled,
         )
-        async with self.context.steps:
+        observed, _ = await both(reading, self._ensure_finalizers(missing, one))
+        if one.everything:
+            found = inhabitants(self._context.operator, observed.roles)
+            self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
+            self._user_roles, self._foreign = found.users, found.foreign
+            one.principals |= found.principals
+            self._agenda.keep(one.principals)
+            self._trouble = {key: failure for key, failure in self._trouble.items() if key in one.principals}
+            self._rejections.keep(self._context.inventory.accesses.keys(), one.principals)
+        return observed
+
+    async def _ensure_finalizers(self, records: Sequence[AccessRecord], one: _Pass) -> None:
+        one.members.held |= await ensure_finalizers(self._context, records)
+
+    async def _settle_mapping(self, session: Session, observed: Observed, one: _Pass) -> Mappings:
+        mappings = Mappings(self._context, session, observed, self._mapping)
+        mappings.keep(self._context.operator.role_name(principal) for principal in one.principals)
+        async with self._context.steps:
             await mappings.settle()
-        return raw_roles, mappings
+        self._mapping = mappings.state
+        one.members.gate = self._gate(session)
+        one.members.keeps_old_names = bool(mappings.state.late)
+        if self._settled_gate != one.members.gate:
+            self._settled.clear()
+            self._settled_gate = one.members.gate
+        return mappings
 
-    def _per_principal(self) -> bool:
-        spec = self.session.cluster.spec
-        return spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
+    # Plan and apply
 
-    def _names(self, principals: set[str]) -> list[str] | None:
-        names = sorted(self.context.operator.role_name(principal) for principal in principals if principal)
-        return names if sum(len(name) + 3 for name in names) <= NAMES_LIMIT else None
-
-    async def _read_roles(self, names: list[str] | None) -> Mapping[str, dict[str, Any]]:
-        return await self.session.port.roles(names) if names is None or names else {}
-
-    async def _ensure_finalizers(self, records: Sequence[AccessRecord]) -> None:
-        held = await ensure_finalizers(self.context, records)
-        self.members.held |= held
-
-    # Plan
-
-    async def _plan(self, principals: Sequence[str], raw_roles: Mapping[str, dict[str, Any]]) -> list[Work]:
-        works = []
-        settled = self._settled()
-        for number, principal in enumerate(principals):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
-            raw = raw_roles.get(self.context.operator.role_name(principal))
-            if principal not in self.dirty and raw and settled.get(principal) == fingerprint(raw):
-                # Nobody declared anything new and the role is as it was when all was well: so it still is.
-                continue
-            try:
-                works.append(self._plan_one(principal, raw_roles))
-            except Exception as error:  # one principal that we cannot think through spoils no other
-                log.exception("cannot plan", principal=principal)
-                works.append(self._unplanned(principal, error))
-        return works
-
-    def _settled(self) -> dict[str, int]:
-        state = self.session.state
-        if state.settled_gate != state.gate:
-            state.settled.clear()
-            state.settled_gate = state.gate
-        return state.settled if self.principals is None else {}
-
-    def _plan_one(self, principal: str, raw_roles: Mapping[str, dict[str, Any]]) -> Work:
-        name = self.context.operator.role_name(principal)
-        raw = raw_roles.get(name)
-        observed = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
-        members = self.members.of(principal, observed)
-        work = Work(principal, members, observed, self.plan_role(principal, members, observed))
-        work.fingerprint = fingerprint(raw) if raw else None
-        work.mapping_seen = any(
-            (had := record.status.elasticsearch) is not None and had.mapping == name
-            for record in self.members.records(principal)
+    async def _serve(self, one: _Pass, planner: Planner, applier: Applier) -> None:
+        """Take rights away, give rights, then sort out what Elasticsearch refuses."""
+        order = await planner.in_order(one.principals)
+        one.principals = {principal for principals in order.values() for principal in principals}
+        await self._change(one, planner, applier, [*order[Phase.REMOVES], *order[Phase.GROWS]])
+        async with self._context.steps:
+            switched = await applier.mappings.switch()
+        self._mapping = applier.mappings.state
+        if switched:
+            # Until then, callers still get the roles of old names.
+            one.members.keeps_old_names = False
+            await self._change(one, planner, applier, order[Phase.MOVES])
+        waiting = self._rejections.waiting
+        isolating = sorted(
+            one.isolating, key=lambda work: waiting[work.principal].number if work.principal in waiting else 0
         )
-        return work
+        await applier.isolate(isolating)
+        one.done += isolating
 
-    def _unplanned(self, principal: str, error: Exception) -> Work:
-        members = [self.members.member(record.access) for record in self.members.records(principal)]
-        work = Work(principal, members, None, RolePlan(self.context.operator.role_name(principal)))
-        work.failure = Failure(Reason.INTERNAL_ERROR, f"the role could not be planned: {type(error).__name__}")
-        return work
+    async def _change(self, one: _Pass, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
+        """Change roles, chunk by chunk. While some are written, the next are planned."""
+        chunks = [principals[start : start + CHUNK] for start in range(0, len(principals), CHUNK)]
+        works = await planner.plan(chunks[0]) if chunks else []
+        for following in [*chunks[1:], ()]:
+            if not works:
+                break
+            _, planned = await both(self._apply(one, applier, works), planner.plan(following))
+            works = planned
 
-    def _orphans(self, raw_roles: Mapping[str, dict[str, Any]]) -> set[str]:
-        """Give the principals of all roles that are ours, and count. Roles of users are looked at with those."""
-        operator, state = self.context.operator, self.session.state
-        prefix = operator.role_name("")
-        state.user_roles = user_roles(operator, raw_roles)
-        owned = {
-            name.removeprefix(prefix): operator.owns(raw.get("metadata") or {})
-            for name, raw in raw_roles.items()
-            if name.startswith(prefix) and name not in state.user_roles
-        }
-        state.roles = {operator.role_name(principal) for principal, mine in owned.items() if mine}
-        state.foreign = len(owned) - len(state.roles)
-        return {principal for principal, mine in owned.items() if mine}
-
-    def plan_role(self, principal: str, members: Sequence[Member], observed: Role | None) -> RolePlan:
-        """Plan one principal's role."""
-        if not principal:
-            return RolePlan("")
-        uuid = self.session.state.uuid
-        seen = {
-            member.access.uid: known
-            for member in members
-            if (record := self.context.inventory.accesses.get(member.access.uid))
-            and (known := seen_of(record.status, uuid))
-        }
-        return plan_role(self.context.operator, principal, members, observed, seen)
-
-    # Apply
-
-    async def _switch(self, mappings: Mappings) -> bool:
-        async with self.context.steps:
-            return await mappings.switch()
-
-    async def _apply(self, works: Sequence[Work], mappings: Mappings, done: list[AccessFacts], todo: set[str]) -> None:
-        """Make roles and their mappings as planned, and note what became of it; a stop waits for the end of this."""
-        async with self.context.steps:
-            await self._change(works, mappings)
-            done += self._conclude(works)
-            todo.difference_update(work.principal for work in works)
-
-    async def _change(self, works: Sequence[Work], mappings: Mappings) -> None:
-        mappings.keep(work.plan.name for work in works)
-        await mappings.revoke([work.role_change for work in works])
-        by_name = {work.plan.name: work for work in works}
-        written = await self.write([work.plan for work in works])
-        for name, error in written.refused.items():
-            await self._isolate(by_name[name], error)
-        for name in written.changed | written.unchanged:
-            by_name[name].applied = True
-        await self._delete(by_name, [work.plan.name for work in works if work.plan.delete])
-        await mappings.grant([work.role_change for work in works if work.failure is None])
-        for work in works:
-            work.mapping = mappings.plans.get(work.plan.name)
-
-    async def write(self, plans: Sequence[RolePlan]) -> Written:
-        """Write roles: in one request, and those apart that must be replaced as a whole.
-
-        A login that may not write them is trouble for these roles alone.
-        """
-        port, written = self.session.port, Written()
-        for put, whole in ((port.put_roles, False), (port.replace_roles, True)):
-            roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
-            if not roles:
-                continue
-            try:
-                answer = await put(roles)
-            except WaitingError as error:
-                answer = Written(refused={role.name: error for role in roles})
-            self._count(answer)
-            accepted = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
-            self.session.state.roles |= accepted
-            written.add(answer)
-        return written
-
-    async def _delete(self, by_name: Mapping[str, Work], names: list[str]) -> None:
-        if not names:
-            return
-        try:
-            deleted = await self.session.port.delete_roles(names)
-        except WaitingError as error:
-            deleted = Written(refused=dict.fromkeys(names, error))
-        self._count(deleted)
-        self.session.state.roles -= deleted.changed | deleted.unchanged
-        for name, refusal in deleted.refused.items():
-            by_name[name].failure = Failure(refusal.reason, refusal.message)
-        for name in deleted.changed | deleted.unchanged:
-            by_name[name].applied = True
-
-    def _count(self, written: Written) -> None:
-        self.session.state.operations += len(written.changed)
-        self.changed = self.changed or bool(written.changed)
-        if written.changed and not self.context.dry_run:
-            some = sorted(written.changed)
-            log.info("roles changed", count=len(some), roles=some[:NAMED])
-
-    async def _isolate(self, work: Work, error: ExternalError) -> None:
-        """Find out whose rights Elasticsearch refuses in a role, so that the others get theirs.
-
-        Each SearchAccess with a change is tried alone on top of what is in the role; who is refused is held at what it
-        had, and its status says why.
-        """
-        enforced = [member for member in work.members if member.decision.do is Do.ENFORCE]
-        suspects = [member for member in enforced if work.plan.findings[member.access.uid].differences] or enforced
-        if not isinstance(error, Rejected) or not suspects:
-            work.failure = Failure(error.reason, error.message)
-            return
-        for suspect in suspects:
-            message = error.message
-            if len(suspects) > 1:
-                others_held = [
-                    replace(member, decision=AccessDecision(Do.HOLD))
-                    if member in suspects and member is not suspect
-                    else member
-                    for member in work.members
-                ]
-                alone = self.plan_role(work.principal, others_held, work.observed)
-                answer = await self.write([alone])
-                if not answer.refused:
-                    work.observed = alone.write or work.observed
-                    work.applied = True
-                    continue
-                message = next(iter(answer.refused.values())).message
-            access = suspect.access
-            self.session.state.rejections[access.uid] = (access.generation, access.reconcile_requested, message)
-        await self._finish_without_refused(work)
-
-    async def _finish_without_refused(self, work: Work) -> None:
-        work.members = [self.members.member(member.access) for member in work.members]
-        plan = self.plan_role(work.principal, work.members, work.observed)
-        # What was found before the first try is what is reported.
-        work.plan = replace(plan, findings=work.plan.findings)
-        answer = await self.write([plan])
-        for refusal in answer.refused.values():
-            work.failure = Failure(refusal.reason, refusal.message)
-        work.applied = work.applied or not answer.refused
+    async def _apply(self, one: _Pass, applier: Applier, works: Sequence[Work]) -> None:
+        """Make roles and their mappings as planned; a stop waits for the end of this."""
+        async with self._context.steps:
+            await applier.apply(works)
+        one.done += [work for work in works if not work.undecided or work.failure]
+        one.isolating += [work for work in works if work.undecided and not work.failure]
 
     # Report
 
-    def _conclude(self, works: Sequence[Work]) -> list[AccessFacts]:
-        """Note what became of principals; give what is to be told of their SearchAccesses."""
-        facts, settled = [], self.session.state.settled
-        per_principal, late = self._per_principal(), self.session.state.mapping_late
-        for work in works:
+    async def _report(self, session: Session, one: _Pass) -> None:
+        """Report what became of principals, and note it."""
+        builder = FactsBuilder(
+            self._context.operator, self._context.meter, self._name, self._uuid, is_per_principal(session)
+        )
+        facts: list[AccessFacts] = []
+        stuck: dict[str, Failure] = {}
+        for number, work in enumerate(one.done):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            facts += builder.build(work, one.members.late)
             if work.failure is not None:
-                self.unfinished.add(work.principal)
-                self.trouble = work.failure
-                self.stuck |= owners_of(self.context.operator, work.observed)
-            settled.pop(work.principal, None)
-            if work.fingerprint is not None and work.uneventful and not per_principal and not late:
-                settled[work.principal] = work.fingerprint
-            facts += [
-                work.facts_of(member, self.context.operator, self.session.state.uuid, per_principal=per_principal)
-                for member in work.members
-                if member.access.uid not in self.members.late and is_told(member.access, work.principal)
-            ]
-        return facts
+                stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)
+        await StatusPublisher(self._context, session.state).report(facts, one.todo, stuck, self._mapping.late)
+        for work in one.done:
+            self._conclude(work, settles=not (builder.per_principal or self._mapping.late))
 
-    async def _publish_failure(self, principals: set[str], error: ExternalError) -> None:
-        """Publish to those who wait for something that it did not happen; the others stay as they were."""
-        records = {record.access.uid: record for principal in principals for record in self.members.records(principal)}
-        failure = Failure(error.reason, error.message)
-        publisher = StatusPublisher(self.context, self.session.state)
-        await publisher.publish_failure(records.values(), failure, self.members.decision, only_waiting=True)
+    def _conclude(self, work: Work, *, settles: bool) -> None:
+        """Note what became of a principal, once it is reported."""
+        principal = work.principal
+        self._settled.pop(principal, None)
+        self._trouble.pop(principal, None)
+        self._rejections.waiting.pop(principal, None)
+        if work.isolation and work.undecided:
+            self._rejections.wait(principal, work.members, work.isolation, self._number)
+        if work.failure is not None:
+            self._trouble[principal] = work.failure
+            self._agenda.fail(principal)
+        elif work.undecided:
+            self._agenda.plan(principal, SLICE_EVERY)
+        else:
+            self._agenda.forget(principal)
+            if settles and work.fingerprint is not None and work.uneventful:
+                self._settled[principal] = work.fingerprint
+
+    async def _publish_failure(self, session: Session, one: _Pass, error: ExternalError) -> None:
+        """Report to those who wait for something that it did not happen; the others stay as they were."""
+        await StatusPublisher(self._context, session.state).publish_failure(
+            [record for principal in one.todo for record in one.members.records(principal)],
+            Failure(error.reason, error.message),
+            one.members.decision_or_held,
+            only_waiting=True,
+        )
+
+    def _result(self, role_operations: int, mapping_operations: int) -> RightsResult:
+        mapping, self._mapping = self._mapping, replace(self._mapping, adopted="")
+        return RightsResult(
+            changed=role_operations > 0,
+            operations=role_operations + mapping_operations,
+            unfinished=self._agenda.failing() | frozenset(self._rejections.waiting),
+            trouble=next(iter(self._trouble.values()), None),
+            roles=frozenset(self._roles),
+            user_roles=self._user_roles,
+            foreign=self._foreign,
+            mapping=mapping,
+        )

@@ -1,6 +1,6 @@
 """Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
@@ -105,36 +105,34 @@ class StatusPublisher:
                 self.tell(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
 
     async def report(
-        self, facts: Iterable[AccessFacts], todo: set[str], stuck: set[str], trouble: Failure | None
+        self,
+        facts: Iterable[AccessFacts],
+        todo: set[str],
+        stuck: Mapping[str, Failure],
+        late: str,
     ) -> None:
         """Tell what became of SearchAccesses in a pass.
 
         Args:
             facts: of each SearchAccess, one for each of its principals.
             todo: principals with whom the pass did not come to an end: whoever has one of them is not told.
-            stuck: the uids of those that have rights in a role that could not be written.
-            trouble: why it could not.
+            stuck: by uid of those that have rights in a role that could not be written, why it could not.
+            late: why callers do not get their roles yet; empty: they do.
         """
         by_uid: dict[str, list[AccessFacts]] = {}
         for one in facts:
             by_uid.setdefault(one.access.uid, []).append(one)
         async for parts in in_chunks(by_uid.values()):
-            one = self._if_late(merged(parts))
+            one = _if_late(merged(parts), late)
             access = one.access
             if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
                 continue
             if access.deleted_at and access.uid in stuck and one.failure is None:
-                one = replace(one, failure=trouble)
+                one = replace(one, failure=stuck[access.uid])
             if access.deleted_at and one.failure is None and not one.finding.conflict:
                 self.release(access)
             else:
                 self.tell(one)
-
-    def _if_late(self, facts: AccessFacts) -> AccessFacts:
-        """Say of what was written that it is not in force, while callers do not get the role."""
-        late = self._state.mapping_late
-        concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
-        return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
     async def publish_failure(
         self,
@@ -155,6 +153,12 @@ class StatusPublisher:
         async for record in in_chunks(records):
             if not only_waiting or waits(record):
                 self.tell(AccessFacts(record.access, decision(record.access), failure=failure))
+
+
+def _if_late(facts: AccessFacts, late: str) -> AccessFacts:
+    """Say of what was written that it is not in force, while callers do not get the role."""
+    concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
+    return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
 
 def cluster_ref(cluster: Cluster) -> ObjectRef:

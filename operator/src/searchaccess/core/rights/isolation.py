@@ -1,0 +1,75 @@
+"""Finds out whose rights Elasticsearch refuses in a role, by halving: k refused of n cost about 2·k·log2(n) tries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    uids: tuple[str, ...]
+    message: str = ""
+    """Why it is refused on top of its left sibling; empty: nobody knows yet."""
+
+
+class Isolation:
+    """The SearchAccesses of one role that are tried, group by group, each on top of those that were accepted before.
+
+    The outcome is that of trying them one by one, in the same order.
+
+    Args:
+        refused: the uids of those that were refused together.
+        message: what Elasticsearch said of that.
+        groups: those that wait from before, in the order in which they are tried, after the others.
+    """
+
+    def __init__(self, refused: Sequence[str], message: str = "", groups: Sequence[Sequence[str]] = ()) -> None:
+        self.accepted: list[str] = []
+        self.refused: dict[str, str] = {}
+        """By uid, what Elasticsearch said."""
+        self.message = message
+        self._todo = [_Group(tuple(group)) for group in reversed(groups) if group]
+        if refused:
+            self._split(_Group(tuple(refused), message))
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """The uids to try now, together; empty: all is known."""
+        return self._todo[-1].uids if self._todo else ()
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """All that are still to be tried, in order."""
+        return tuple(group.uids for group in reversed(self._todo))
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """The uids of which nothing is known yet."""
+        return frozenset(uid for group in self._todo for uid in group.uids)
+
+    def accept(self) -> None:
+        """Note that Elasticsearch took the group."""
+        self.accepted += self._todo.pop().uids
+        if self._todo and self._todo[-1].message:
+            # With the left half taken, the right half is what was refused as a whole.
+            self._split(self._todo.pop())
+
+    def refuse(self, message: str) -> None:
+        """Note that Elasticsearch refused the group, and why."""
+        self.message = message
+        group = self._todo.pop()
+        if self._todo and self._todo[-1].message:
+            # The refusal of both halves together may have been due to the left one alone.
+            self._todo[-1] = _Group(self._todo[-1].uids)
+        self._split(_Group(group.uids, message))
+
+    def _split(self, group: _Group) -> None:
+        if len(group.uids) == 1:
+            self.refused[group.uids[0]] = group.message
+            return
+        middle = len(group.uids) // 2
+        self._todo += [_Group(group.uids[middle:], group.message), _Group(group.uids[:middle])]
+
+
+def undecided_message(isolation: Isolation) -> str:
+    """Say of a SearchAccess of which nothing is known yet why it has to wait."""
+    return f"others of the same principal are refused, which ones is being found out: {isolation.message}"

@@ -1,0 +1,246 @@
+"""Writes roles and role mappings as planned."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
+
+import structlog
+
+from searchaccess.core.rights.isolation import Isolation
+from searchaccess.core.rights.plan import RolePlan
+from searchaccess.core.status.access import Failure
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.rights.mappings import Mappings
+from searchaccess.engine.rights.plan import Planner
+from searchaccess.engine.rights.work import Work
+from searchaccess.engine.state import Context
+from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
+from searchaccess.ports.errors import ExternalError, Rejected, TransientError, Unexpected
+
+NAMED: Final = 10
+"""Roles that one line of the log names."""
+ATTEMPTS: Final = 128
+"""Requests after a fault of our own in a bulk write by which it is found out, in one reconcile, whose role it is."""
+TRIES_OF_ONE: Final = 32
+"""Tries of one principal's role by which it is found out whose rights Elasticsearch refuses, in one reconcile."""
+TRIES: Final = 128
+"""The same for all principals together; several roles are tried in one request."""
+LONGEST: Final = 0.5
+"""Seconds after which no more tries begin: others wait meanwhile."""
+
+log = structlog.get_logger(__name__)
+
+Item = TypeVar("Item")
+
+
+@dataclass(slots=True)
+class Applier:
+    """Writes in one reconcile, and counts it.
+
+    Args:
+        context: what all reconcilers share.
+        cluster: name of the SearchCluster.
+        port: the cluster.
+        planner: plans roles.
+        mappings: writes role mappings.
+    """
+
+    context: Context
+    cluster: str
+    port: ElasticsearchPort
+    planner: Planner
+    mappings: Mappings
+    operations: int = 0
+    there: set[str] = field(default_factory=set)
+    """Names of roles of ours that were written."""
+    gone: set[str] = field(default_factory=set)
+    """Names of roles that were deleted."""
+    _attempts: int = ATTEMPTS
+
+    async def apply(self, works: Sequence[Work]) -> None:
+        """Make roles and their mappings as planned; what goes wrong with one is noted in its work.
+
+        Raises:
+            TransientError: the cluster does not answer as it should.
+        """
+        await self._remove([work for work in works if work.plan.delete])
+        await self._write(works)
+        for work in works:
+            await self._guarded(work, "grant mapping", self._grant)
+
+    async def _remove(self, works: Sequence[Work]) -> None:
+        for work in works:
+            await self._guarded(work, "revoke mapping", self._revoke)
+        await self._delete([work for work in works if work.failure is None])
+
+    async def _guarded(self, work: Work, place: str, action: Callable[[Work], Awaitable[None]]) -> None:
+        if work.failure is not None:
+            return
+        try:
+            await action(work)
+        except TransientError:
+            raise
+        except ExternalError as error:
+            work.failure = Failure(error.reason, error.message)
+        except Exception as error:  # noqa: BLE001 - the barrier: one principal's mapping costs nobody else anything
+            work.failure = caught(self.context.meter, self.cluster, place, error)
+
+    async def _revoke(self, work: Work) -> None:
+        await self.mappings.revoke(work.role_change)
+
+    async def _grant(self, work: Work) -> None:
+        if work.mapping is None:
+            work.mapping = await self.mappings.grant(work.role_change)
+
+    # Roles
+
+    async def _write(self, works: Sequence[Work]) -> None:
+        """Write roles. Where one is refused, whoever leaves it leaves it all the same, and the others wait."""
+        by_name = {work.plan.name: work for work in works}
+        refused = self._note(by_name, await self._put([work.plan for work in works if work.failure is None]))
+        held = [work for work, error in refused if self._hold_back(work, error)]
+        await self._remove([work for work in held if work.plan.delete])
+        for work, error in self._note(by_name, await self._put([work.plan for work in held])):
+            work.failure = Failure(error.reason, error.message)
+        for work in works:
+            if work.isolation and work.failure is None:
+                work.observed = work.role_change.after()
+
+    def _hold_back(self, work: Work, error: ExternalError) -> bool:
+        """Plan a role without what may be the cause of a refusal; say whether that is possible."""
+        try:
+            suspects = work.suspects
+            if not isinstance(error, Rejected) or not suspects:
+                work.failure = Failure(error.reason, error.message)
+                return False
+            before = work.isolation.groups if work.isolation else ()
+            work.isolation = Isolation(suspects, error.message, before)
+            # What was found before the first try is what is reported.
+            held = {*suspects, *work.undecided}
+            work.plan = replace(self.planner.without(work, held), findings=work.plan.findings)
+            self._conclude(work)
+        except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+            work.failure = caught(self.context.meter, self.cluster, "hold back", fault)
+        return work.failure is None
+
+    def _note(self, by_name: Mapping[str, Work], written: Written) -> list[tuple[Work, ExternalError]]:
+        """Note what was written; give what was refused."""
+        for name in written.changed | written.unchanged:
+            by_name[name].applied = True
+        return [(by_name[name], error) for name, error in written.refused.items()]
+
+    async def _put(self, plans: Sequence[RolePlan]) -> Written:
+        """Write roles: in one request, and those apart that must be replaced as a whole."""
+        written = Written()
+        for put, whole in ((self.port.put_roles, False), (self.port.replace_roles, True)):
+            roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
+            if not roles:
+                continue
+            answer = await self._perform(put, roles, [role.name for role in roles])
+            self._count(answer)
+            ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
+            self.there |= ours
+            self.gone -= ours
+            written.add(answer)
+        return written
+
+    async def _perform(
+        self, action: Callable[[Sequence[Item]], Awaitable[Written]], items: Sequence[Item], names: Sequence[str]
+    ) -> Written:
+        """Write or delete roles; what a login may not do, or what we cannot do, is trouble for these roles alone."""
+        try:
+            return await action(items)
+        except TransientError:
+            raise
+        except ExternalError as error:
+            return Written(refused=dict.fromkeys(names, error))
+        except Exception as error:  # noqa: BLE001 - the barrier: halves are tried, so that nobody pays for another
+            failure = caught(self.context.meter, self.cluster, "write roles", error)
+            if len(items) == 1 or self._attempts <= 0:
+                return Written(refused=dict.fromkeys(names, Unexpected(failure.message)))
+        self._attempts -= 2
+        middle = len(items) // 2
+        written = await self._perform(action, items[:middle], names[:middle])
+        written.add(await self._perform(action, items[middle:], names[middle:]))
+        return written
+
+    async def _delete(self, works: Sequence[Work]) -> None:
+        if not works:
+            return
+        by_name = {work.plan.name: work for work in works}
+        names = list(by_name)
+        deleted = await self._perform(self.port.delete_roles, names, names)
+        self._count(deleted)
+        self.gone |= deleted.changed | deleted.unchanged
+        for work, refusal in self._note(by_name, deleted):
+            work.failure = Failure(refusal.reason, refusal.message)
+
+    def _count(self, written: Written) -> None:
+        self.operations += len(written.changed)
+        if written.changed and not self.context.dry_run:
+            some = sorted(written.changed)
+            log.info("roles changed", count=len(some), roles=some[:NAMED])
+
+    # Isolation
+
+    async def isolate(self, works: Sequence[Work]) -> None:
+        """Find out whose rights Elasticsearch refuses, so that the others get theirs, as far as the budget goes.
+
+        Groups of SearchAccesses are tried on top of what is in the role; who is refused is held at what it had, and its
+        status says why. One group of each role is tried in a request.
+
+        Raises:
+            TransientError: the cluster does not answer as it should.
+        """
+        clock, tries = self.context.clock, TRIES
+        began = clock.monotonic()
+        for _ in range(TRIES_OF_ONE):
+            todo = [work for work in works if work.undecided and work.failure is None][:tries]
+            if not todo:
+                break
+            tries -= len(todo)
+            async with self.context.steps:
+                await self._try(todo)
+            if clock.monotonic() - began > LONGEST:
+                break
+        async with self.context.steps:
+            for work in works:
+                await self._guarded(work, "grant mapping", self._grant)
+
+    async def _try(self, works: Sequence[Work]) -> None:
+        plans: dict[str, RolePlan] = {}
+        by_name = {work.plan.name: work for work in works}
+        for work in works:
+            try:
+                plans[work.plan.name] = self.planner.trying(work, work.isolation or Isolation(()))
+            except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+                work.failure = caught(self.context.meter, self.cluster, "isolate", fault)
+        written = await self._put(list(plans.values()))
+        for name, plan in plans.items():
+            work, error = by_name[name], written.refused.get(name)
+            if work.isolation is None:
+                continue
+            if error is None:
+                work.isolation.accept()
+                work.observed, work.applied = plan.write or work.observed, True
+                work.plan = replace(plan, findings=work.plan.findings)
+            elif isinstance(error, Rejected):
+                work.isolation.refuse(error.message)
+            else:
+                work.failure = Failure(error.reason, error.message)
+            self._conclude(work)
+
+    def _conclude(self, work: Work) -> None:
+        """Take over what is known of whose rights Elasticsearch refuses."""
+        if work.isolation is None:
+            return
+        rejections, accesses = self.planner.members.rejections, {member.access.uid: member for member in work.members}
+        for uid, message in work.isolation.refused.items():
+            rejections.note(accesses[uid].access, message)
+        for uid in work.isolation.accepted:
+            rejections.drop(uid)
+        known = work.isolation.refused.keys() | work.isolation.accepted
+        work.members = [
+            self.planner.members.member(member.access) if member.access.uid in known else member
+            for member in work.members
+        ]

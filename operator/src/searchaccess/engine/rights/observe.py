@@ -1,0 +1,106 @@
+"""Reads what is: roles and role mappings, a request for each kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from searchaccess.api.searchcluster import MappingKind
+from searchaccess.core.credentials.users import user_roles
+from searchaccess.core.model.canonical import MappingBody
+from searchaccess.core.rights.mapping import RoleMapping, mapping_of
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.state import NAMES_LIMIT, Context, Session
+from searchaccess.engine.tasks import both
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is in Elasticsearch."""
+
+    everything: bool
+    """All roles were read, not only some."""
+    roles: Mapping[str, Mapping[str, Any]]
+    """By name, as the role API gives them."""
+    mappings: Mapping[str, RoleMapping]
+    """By name, those under our names."""
+    all_mappings: bool
+    """All mappings were read, not only some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inhabitants:
+    """Whose the roles under our names are."""
+
+    principals: frozenset[str]
+    """Those who have a role of ours."""
+    users: frozenset[str]
+    """Names of users' roles of ours."""
+    foreign: int
+    """How many are not ours."""
+
+
+def is_per_principal(session: Session) -> bool:
+    """Say whether each principal has a role mapping of its own."""
+    spec = session.cluster.spec
+    return spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
+
+
+async def observe(
+    context: Context, session: Session, names: list[str], *, everything: bool, mapping_settled: bool
+) -> Observed:
+    """Read roles and role mappings.
+
+    Args:
+        context: what all reconcilers share.
+        session: the connected cluster.
+        names: of the roles that matter, unless everything does.
+        everything: read all that there is.
+        mapping_settled: whether the one mapping of all principals is known to be right; if not, it is read too.
+
+    Raises:
+        ExternalError: the cluster could not be read.
+    """
+    listed = None if everything or sum(len(name) + 3 for name in names) > NAMES_LIMIT else names
+    per_principal = is_per_principal(session)
+    all_mappings = everything or (listed is None if per_principal else not mapping_settled)
+    wanted: list[str] | None = None
+    if not all_mappings:
+        wanted = listed if per_principal else []
+    roles, raw = await both(_roles(session, listed), _mappings(session, wanted))
+    mappings = {
+        name: _mapping(context, session, name, item) for name, item in raw.items() if context.operator.owns_name(name)
+    }
+    return Observed(everything, roles, mappings, all_mappings)
+
+
+async def _roles(session: Session, names: list[str] | None) -> Mapping[str, Mapping[str, Any]]:
+    return await session.port.roles(names) if names is None or names else {}
+
+
+async def _mappings(session: Session, names: list[str] | None) -> Mapping[str, dict[str, Any]]:
+    return await session.port.mappings(names) if names is None or names else {}
+
+
+def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, Any]) -> RoleMapping:
+    """Read a role mapping; one that cannot be read counts as somebody else's, so it is not touched."""
+    try:
+        return mapping_of(name, raw)
+    except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping costs itself alone
+        caught(context.meter, session.cluster.name, "read mapping", error)
+        return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
+
+
+def inhabitants(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> Inhabitants:
+    """Say whose the roles under our names are. Users' roles are looked after with their users."""
+    prefix = operator.role_name("")
+    ours = {name: raw for name, raw in roles.items() if name.startswith(prefix)}
+    mine = {name: raw for name, raw in ours.items() if _is_owned(operator, raw)}
+    users = user_roles(operator, mine)
+    principals = frozenset(name.removeprefix(prefix) for name in mine.keys() - users)
+    return Inhabitants(principals, frozenset(users), len(ours) - len(mine))
+
+
+def _is_owned(operator: Operator, raw: Mapping[str, Any]) -> bool:
+    metadata = raw.get("metadata")
+    return isinstance(metadata, Mapping) and operator.owns(metadata)

@@ -1,0 +1,124 @@
+"""Plans the roles of principals from what is declared and what was read."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.isolation import Isolation
+from searchaccess.core.rights.ownership import Role
+from searchaccess.core.rights.plan import RolePlan, plan_role
+from searchaccess.core.status.access import seen_of
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.rights.members import HELD, Members, Phase
+from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.rights.work import Work, fingerprint
+from searchaccess.engine.state import Context
+from searchaccess.engine.status.publish import BREATH
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans roles in one reconcile.
+
+    Args:
+        context: what all reconcilers share.
+        cluster: name of the SearchCluster.
+        uuid: of the Elasticsearch cluster.
+        members: who counts in which role.
+        observed: what was read.
+        settled: by principal without news, the fingerprint of its role when nothing was to be done about it.
+    """
+
+    context: Context
+    cluster: str
+    uuid: str
+    members: Members
+    observed: Observed
+    settled: Mapping[str, int]
+
+    async def in_order(self, principals: Collection[str]) -> dict[Phase, list[str]]:
+        """Give principals by the phase in which their roles are written, those that are settled left out."""
+        found: dict[Phase, list[str]] = {phase: [] for phase in Phase}
+        for number, principal in enumerate(sorted(principals)):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            raw = self.observed.roles.get(self.context.operator.role_name(principal))
+            try:
+                if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
+                    # Nobody declared anything new and the role is as it was when all was well: so it still is.
+                    continue
+                phases = self.members.phases(principal, raw)
+            except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+                phases = (Phase.GROWS,)
+            for phase in phases:
+                found[phase].append(principal)
+        return found
+
+    async def plan(self, principals: Sequence[str]) -> list[Work]:
+        """Plan roles; one that cannot be planned costs its principal alone."""
+        works = []
+        for number, principal in enumerate(principals):
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+            try:
+                works.append(self._plan(principal))
+            except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+                works.append(self._unplanned(principal, error))
+        return works
+
+    def _plan(self, principal: str) -> Work:
+        name = self.context.operator.role_name(principal)
+        raw = self.observed.roles.get(name)
+        role = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
+        members = self.members.of(principal, role)
+        work = Work(principal, members, role, self.plan_role(principal, members, role))
+        waiting = self.members.rejections.resumed(principal, members)
+        if waiting and waiting.undecided:
+            work.plan = self.without(work, waiting.undecided)
+        groups = waiting.groups if waiting else ()
+        if (recalled := self.members.recalled(members)) or groups:
+            work.isolation = Isolation((), waiting.message if waiting else "", (*groups, recalled))
+        work.fingerprint = fingerprint(raw) if raw else None
+        work.mapping_seen = any(
+            (had := record.status.elasticsearch) is not None and had.mapping == name
+            for record in self.members.records(principal)
+        )
+        return work
+
+    def _unplanned(self, principal: str, error: Exception) -> Work:
+        members = [Member(record.access, HELD) for record in self.members.records(principal)]
+        work = Work(principal, members, None, RolePlan(self.context.operator.role_name(principal)))
+        work.failure = caught(self.context.meter, self.cluster, "plan role", error)
+        return work
+
+    def plan_role(self, principal: str, members: Sequence[Member], observed: Role | None) -> RolePlan:
+        """Plan one principal's role."""
+        if not principal:
+            return RolePlan("")
+        seen = {
+            member.access.uid: known
+            for member in members
+            if (record := self.context.inventory.accesses.get(member.access.uid))
+            and (known := seen_of(record.status, self.uuid))
+        }
+        return plan_role(self.context.operator, principal, members, observed, seen)
+
+    def without(self, work: Work, uids: Collection[str]) -> RolePlan:
+        """Plan a role in which some SearchAccesses are held at what they have."""
+        members = [replace(member, decision=HELD) if member.access.uid in uids else member for member in work.members]
+        return self.plan_role(work.principal, members, work.observed)
+
+    def trying(self, work: Work, isolation: Isolation) -> RolePlan:
+        """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch takes them."""
+        group, undecided = set(isolation.group), isolation.undecided
+
+        def tried(member: Member) -> Member:
+            uid = member.access.uid
+            if uid in group:
+                return replace(member, decision=AccessDecision(Do.ENFORCE))
+            return replace(member, decision=HELD) if uid in undecided or uid in isolation.refused else member
+
+        return self.plan_role(work.principal, [tried(member) for member in work.members], work.observed)

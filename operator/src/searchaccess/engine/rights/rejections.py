@@ -1,0 +1,118 @@
+"""What Elasticsearch refused: remembered, so that it is not tried in every reconcile."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import condition_of
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.decision import Do
+from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.isolation import Isolation
+from searchaccess.engine.inventory.records import AccessRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What Elasticsearch refused of a SearchAccess."""
+
+    generation: int
+    request: str
+    """Value of the annotation that asks for a reconcile: a new one asks for another try."""
+    message: str
+    recalled: bool = False
+    """It is known from the status alone: an earlier life of the operator tried it. It is tried once more, after all
+    else, as another version of the operator or of Elasticsearch may fare better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """SearchAccesses of a principal of which it is not known yet whether Elasticsearch takes them."""
+
+    groups: tuple[tuple[str, ...], ...]
+    """Their uids, as they are to be tried."""
+    versions: Mapping[str, tuple[int, str]]
+    """By uid, generation and request of what was tried."""
+    message: str
+    """Why some of them are refused."""
+    number: int
+    """When they were worked on last: who waits longest is next."""
+
+
+class Rejections:
+    """What Elasticsearch refused, by the uid of the SearchAccess."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Waiting] = {}
+        """By principal."""
+        self._known: dict[str, Rejection] = {}
+        self._recalled: set[str] = set()
+        """Whose status was read; later it says nothing that is not known."""
+
+    def of(self, access: Access) -> Rejection | None:
+        """Give what was refused of what a SearchAccess declares now; None: nothing was, or it is to be tried again."""
+        known = self._known.get(access.uid)
+        if known and (known.generation, known.request) != _version(access):
+            del self._known[access.uid]
+            return None
+        return known
+
+    def recall(self, record: AccessRecord) -> None:
+        """Take in what a status says of an earlier life, once."""
+        access = record.access
+        if access.uid in self._recalled:
+            return
+        self._recalled.add(access.uid)
+        if access.uid in self._known or Reason.REJECTED not in record.status_json:
+            return
+        status = record.status
+        condition = condition_of(status, ConditionType.READY)
+        if condition is None or condition.reason != Reason.REJECTED:
+            return
+        asked = access.reconcile_requested not in {"", status.last_handled_reconcile_at}
+        if condition.observed_generation == access.generation and not asked:
+            message = condition.message or "refused before"
+            self._known[access.uid] = Rejection(access.generation, access.reconcile_requested, message, recalled=True)
+
+    def note(self, access: Access, message: str) -> None:
+        """Note that Elasticsearch refused what a SearchAccess declares."""
+        self._known[access.uid] = Rejection(access.generation, access.reconcile_requested, message)
+
+    def drop(self, uid: str) -> None:
+        """Note that Elasticsearch took what a SearchAccess declares."""
+        self._known.pop(uid, None)
+
+    def keep(self, uids: Collection[str], principals: Collection[str]) -> None:
+        """Forget all other SearchAccesses and principals."""
+        self.waiting = {key: waiting for key, waiting in self.waiting.items() if key in principals}
+        self._known = {uid: known for uid, known in self._known.items() if uid in uids}
+        self._recalled &= set(uids)
+
+    def resumed(self, principal: str, members: Sequence[Member]) -> Isolation | None:
+        """Go on with finding out who of a principal is refused; None: that is known.
+
+        Args:
+            principal: whose role it is.
+            members: its SearchAccesses; of those that are other than they were, nothing is known.
+        """
+        waiting = self.waiting.get(principal)
+        if waiting is None:
+            return None
+        same = {
+            member.access.uid
+            for member in members
+            if member.decision.do is Do.ENFORCE and waiting.versions.get(member.access.uid) == _version(member.access)
+        }
+        groups = [tuple(uid for uid in group if uid in same) for group in waiting.groups]
+        return Isolation((), waiting.message, groups)
+
+    def wait(self, principal: str, members: Sequence[Member], isolation: Isolation, number: int) -> None:
+        """Note of whom nothing is known yet."""
+        undecided = isolation.undecided
+        versions = {member.access.uid: _version(member.access) for member in members if member.access.uid in undecided}
+        self.waiting[principal] = Waiting(isolation.groups, versions, isolation.message, number)
+
+
+def _version(access: Access) -> tuple[int, str]:
+    return access.generation, access.reconcile_requested

@@ -1,0 +1,49 @@
+"""Work side by side."""
+
+import asyncio
+
+import pytest
+
+from searchaccess.engine.tasks import both
+from searchaccess.ports.errors import Unreachable
+from tests.support.clocks import run_virtually
+from tests.support.faults import Crash
+
+
+async def give(value: str) -> str:
+    await asyncio.sleep(1)
+    return value
+
+
+def test_both_run_at_the_same_time() -> None:
+    async def play() -> None:
+        began = asyncio.get_running_loop().time()
+        assert await both(give("one"), give("other")) == ("one", "other")
+        assert asyncio.get_running_loop().time() - began == 1
+
+    run_virtually(play())
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("away"), KeyError("odd"), Crash()], ids=lambda error: type(error).__name__
+)
+def test_when_one_fails_the_other_has_ended_and_the_error_is_as_it_was(error: BaseException) -> None:
+    done: list[str] = []
+
+    async def fail() -> None:
+        raise error
+
+    async def go_on() -> None:
+        try:
+            await asyncio.sleep(60)
+            done.append("went on")
+        finally:
+            done.append("ended")
+
+    async def play() -> None:
+        with pytest.raises(type(error)) as raised:
+            await both(go_on(), fail())
+        assert raised.value is error
+        assert done == ["ended"]
+
+    run_virtually(play())
