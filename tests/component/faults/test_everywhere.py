@@ -20,11 +20,9 @@ from tests.support.googlestate import a_workload
 from tests.support.stage import OPERATOR, Stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
-HISTORIES: Final = 400
-"""Of each of the two kinds, in CI."""
+HISTORIES: Final = 700
+"""Of each of the three kinds, in CI."""
 TAMPERED: Final = {"indices": [{"names": ["*"], "privileges": ["all"]}], "metadata": OPERATOR.stamp()}
-HEALTHY: Final = ("apart", "key-apart")
-"""SearchAccesses that share nothing with what is broken, where only one object is."""
 
 
 async def begin(stage: Stage) -> None:
@@ -155,3 +153,53 @@ def test_a_fault_in_any_call_of_a_port_is_over_when_it_is_over(
     _, methods = _called()
     side, method, _ = data.draw(st.sampled_from(methods))
     run_virtually(history(call=(side, method, error, times)))
+
+
+ALONE: Final = "poisoned"
+"""Name of the one object that is broken."""
+
+
+@settings(max_examples=HISTORIES)
+@given(data=st.data(), error=st.sampled_from(ERRORS), times=TIMES, keyed=st.booleans())
+def test_a_fault_with_one_object_delays_nobody_else(
+    data: Any, error: type[Exception], times: int | None, *, keyed: bool
+) -> None:
+    """Whatever function fails on it: the others are served meanwhile, and it is served when the fault is over."""
+    functions, _ = _called()
+    place, _ = data.draw(st.sampled_from(functions))
+    broken = Break(place, error, 0, times, only=ALONE)
+
+    async def play() -> None:
+        stage = Stage()
+        stage.faults.broke = True
+        stage.start()
+        await begin(stage)
+        with breaking(broken):
+            stage.apply(with_key(ALONE) if keyed else access(ALONE, grant("poisoned-*")))
+            await stage.sleep(2)
+            await happen(stage)
+            await stage.sleep(2)
+            if broken.raised and times is None:
+                assert stage.ready(ALONE) != ("True", "InSync") or place.name in HARMLESS, broken
+            elsewhere_all_is_well(stage, broken)
+            broken.healed = True
+        await stage.sleep(330)
+        await stage.quiet()
+        assert stage.ready(ALONE) == ("True", "InSync"), (broken, stage.get(ALONE).get("status"))
+        stage.delete(ALONE)
+        await stage.quiet()
+        check(stage)
+        await stage.stop()
+
+    run_virtually(play())
+
+
+HARMLESS: Final[frozenset[str]] = frozenset()
+"""Functions without which an object is reconciled all the same."""
+
+
+def elsewhere_all_is_well(stage: Stage, broken: Break) -> None:
+    for name in ("two", "new", "late", "apart", "key-apart", "key-new", "web"):
+        assert stage.ready(name) == ("True", "InSync"), (broken, name, stage.get(name).get("status"))
+    for name in ("goes", "key-goes"):
+        assert not stage.get(name), (broken, name)

@@ -80,6 +80,8 @@ def table_of(summary: Summary) -> str:
         console.print("\n".join(_plan(summary.changes)), soft_wrap=True)
         console.print()
     console.print(summary.count() + ".")
+    if summary.faults:
+        console.print(f"INTERNAL ERRORS: {summary.faults}. The log has where they happened; please report them.")
     if summary.unfinished:
         console.print(f"NOT FINISHED: {summary.unfinished}.")
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"

@@ -5,7 +5,7 @@ Whoever catches puts the item back, backs off, and publishes what ``caught`` ret
 
 import traceback
 from pathlib import PurePath
-from typing import Final
+from typing import Final, Literal, get_args
 
 import structlog
 
@@ -16,16 +16,18 @@ from searchaccess.ports.meter import Meter
 FRAMES: Final = 12
 """Innermost frames that the log shows."""
 
-PLACES: Final = (
-    "reconcile", "reconciler", "publish", "plan", "apply", "conclude", "isolate", "credential", "intake", "list",
-    "list namespaces", "namespaces", "resolve identities", "identities", "write statuses", "renew leases", "supervise",
-)  # fmt: skip
-"""What can be being done where something is caught."""
+Place = Literal[
+    "apply", "build facts", "credential", "finalizer", "grant mapping", "hold back", "identities", "intake", "isolate",
+    "key", "list", "namespaces", "outbox", "plan role", "publish", "read mapping", "reconcile", "reconciler",
+    "renew leases", "revoke mapping", "supervise", "write roles", "write statuses",
+]  # fmt: skip
+"""What was being done where something was caught."""
+PLACES: Final[tuple[Place, ...]] = get_args(Place)
 
 log = structlog.get_logger(__name__)
 
 
-def caught(meter: Meter, cluster: str, place: str, error: Exception) -> Failure:
+def caught(meter: Meter, cluster: str, place: Place, error: Exception) -> Failure:
     """Log and count an unexpected error.
 
     The error's own text is not shown anywhere: it may quote what was being read, also a secret.

@@ -14,7 +14,7 @@ from searchaccess.core.model.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
-from searchaccess.engine.barrier import caught
+from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.loop.check import Peers
@@ -76,7 +76,6 @@ class Host:
         self._connector = connector
         self._list_every = list_every
         self._running: dict[str, _Running] = {}
-        self._relist = asyncio.Event()
         self._watching = False
         self._winding_down = False
         self._listed_at = 0.0
@@ -88,11 +87,11 @@ class Host:
         """Run until cancelled. No fault of ours ends it: whatever dies of one is started again."""
         await self._first_list()
         context = self._context
-        parts: dict[str, Callable[[], Awaitable[None]]] = {
+        parts: dict[Place, Callable[[], Awaitable[None]]] = {
             "write statuses": context.outbox.run,
             "list": self._list_again,
-            "list namespaces": self._labels.run,
-            "resolve identities": self._identities().run,
+            "namespaces": self._labels.run,
+            "identities": self._identities().run,
         }
         if self._take_part:
             parts["renew leases"] = self._take_part
@@ -106,7 +105,7 @@ class Host:
         finally:
             self._running.clear()
 
-    async def _persist(self, place: str, run: Callable[[], Awaitable[None]]) -> None:
+    async def _persist(self, place: Place, run: Callable[[], Awaitable[None]]) -> None:
         """Run something for ever; start it again, with back-off, when it dies of a fault of ours."""
         backoff = Backoff()
         while True:
@@ -134,7 +133,7 @@ class Host:
         Nobody told us of what was deleted between our last list and its own.
         """
         self._watching = True
-        self._relist.set()
+        self._context.inventory.relist.set()
 
     def reconcilers(self) -> dict[str, Reconciler]:
         """Give those that run, by SearchCluster."""
@@ -193,6 +192,7 @@ class Host:
             log.warning("cannot list", error=error.message)
         except Exception as error:  # noqa: BLE001 - a fault of ours: what is known stays known
             caught(self._context.meter, "", "list", error)
+            self._context.inventory.relist.set()
         else:
             return True
         return False
@@ -222,9 +222,9 @@ class Host:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._list_every):
-                    await self._relist.wait()
+                    await self._context.inventory.relist.wait()
                     await asyncio.sleep(RELIST_AFTER)
-            self._relist.clear()
+            self._context.inventory.relist.clear()
             await self._try_to_list()
 
     async def _supervise(self, group: asyncio.TaskGroup) -> None:
@@ -286,7 +286,8 @@ class Host:
             reconciler = self._running[name].reconciler
             if not reconciler.reconciled.is_set() or reconciler.busy_since is not None:
                 return True
-            if not reconciler.is_failing and (inventory.dirty(name) or inventory.recalled(name)):
+            waits = inventory.dirty(name) or inventory.recalled(name) or reconciler.is_isolating
+            if waits and not reconciler.is_failing:
                 return True
         return False
 

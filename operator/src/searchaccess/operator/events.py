@@ -118,20 +118,26 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
     @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=is_news)
     async def _access(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
-        if event["type"] == "DELETED":
-            inventory.forget_access(metadata_of(raw).uid)
-        else:
+        if event["type"] != "DELETED":
             inventory.see_access(raw)
+            return
+        try:
+            inventory.forget_access(metadata_of(raw).uid)
+        except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
+            inventory.unread(error)
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
     async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
         clusters.see(event)
         raw = event["object"]
-        if event["type"] == "DELETED":
+        if event["type"] != "DELETED":
+            inventory.see_cluster(raw)
+            return
+        try:
             meta = metadata_of(raw)
             inventory.forget_cluster(meta.name, meta.uid)
-        else:
-            inventory.see_cluster(raw)
+        except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
+            inventory.unread(error)
 
 
 async def watch(

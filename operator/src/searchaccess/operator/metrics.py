@@ -108,6 +108,7 @@ class Metrics(Meter):
 
     def faulted(self, cluster: str, place: str) -> None:
         """Count an unexpected error of our own."""
+        super().faulted(cluster, place)
         self._faults.labels(cluster, place).inc()
 
     def _expect_faults(self, cluster: str) -> None:

@@ -148,4 +148,5 @@ def summarise(one: Wired, began: str, ours: Collection[str], only: Collection[st
     ]
     elsewhere = 0 if only else len(inventory.clusters) - len(ours)
     dry_run = one.context.dry_run
-    return Summary(sorted_lines(lines), elsewhere, unfinished, dry_run.changes if dry_run else None)
+    changes = dry_run.changes if dry_run else None
+    return Summary(sorted_lines(lines), elsewhere, unfinished, changes, one.context.meter.internal_errors)

@@ -4,7 +4,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 
 class Meter:
-    """Counts nothing. What counts overrides it (``operator/metrics.py``)."""
+    """Counts faults alone. What counts more overrides it (``operator/metrics.py``)."""
+
+    internal_errors: int = 0
+    """Unexpected errors of our own, so far."""
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
         """Hold together all that a reconcile of a SearchCluster does."""
@@ -30,13 +33,14 @@ class Meter:
             number: of events.
         """
 
-    def faulted(self, cluster: str, place: str) -> None:
+    def faulted(self, cluster: str, place: str) -> None:  # noqa: ARG002 - of whoever counts by them
         """Take in an unexpected error of our own.
 
         Args:
             cluster: name of the SearchCluster concerned; empty: none in particular.
             place: what was being done, from a small fixed set.
         """
+        self.internal_errors += 1
 
     def answered(self, cluster: str) -> float:  # noqa: ARG002 - of whoever counts
         """Say when the last request for a cluster came to an end, by the monotonic clock; negative infinity: never."""

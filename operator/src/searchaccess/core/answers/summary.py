@@ -98,12 +98,14 @@ class Summary:
     """Why it ended before all was looked at; empty: it did not."""
     changes: tuple[Change, ...] | None = None
     """What would be changed, by a run that changes nothing; None: it did what is to be done."""
+    faults: int = 0
+    """Unexpected errors of the operator's own: what it says of the objects may not be all that there is to say."""
 
     @property
     def code(self) -> Exit:
         """The exit code."""
         codes = {line.code for line in self.lines}
-        if self.unfinished or Exit.FAILED in codes:
+        if self.unfinished or self.faults or Exit.FAILED in codes:
             return Exit.FAILED
         return Exit.PENDING if Exit.PENDING in codes or self.changes else Exit.IN_SYNC
 
@@ -139,7 +141,8 @@ class Summary:
             for line in self.lines
         ]  # fmt: skip
         found = {
-            "exitCode": int(self.code), "unfinished": self.unfinished, "elsewhere": self.elsewhere, "items": items
+            "exitCode": int(self.code), "unfinished": self.unfinished, "internalErrors": self.faults,
+            "elsewhere": self.elsewhere, "items": items,
         }  # fmt: skip
         return found if self.changes is None else {**found, "changes": [change.to_json() for change in self.changes]}
 

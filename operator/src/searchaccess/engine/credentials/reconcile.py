@@ -226,7 +226,7 @@ class CredentialReconciler:
         try:
             self._publish(AccessFacts(record.access, self._decision(record.access), failure=failure))
         except Exception as error:  # noqa: BLE001 - what broke may be the status itself
-            caught(self._context.meter, self._name, "status", error)
+            caught(self._context.meter, self._name, "publish", error)
 
     async def _keep(self, one: _Pass, record: AccessRecord) -> None:
         uid, decision = record.access.uid, self._decision(record.access)

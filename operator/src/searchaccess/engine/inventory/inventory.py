@@ -85,6 +85,8 @@ class Inventory:
         """Set when a SearchCluster comes or goes, or an access names an unknown one."""
         self._labels: Mapping[str, Mapping[str, str]] = {}
         """By namespace, as listed last."""
+        self.relist = asyncio.Event()
+        """Set when only a full list shows what there is: an event may have been missed, or could not be read."""
         self.labels_wanted = asyncio.Event()
         """Set when labels of a namespace are asked for that are not known."""
 
@@ -228,6 +230,13 @@ class Inventory:
         It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
         it since: what such an event says of it is old, or our own.
         """
+        try:
+            return self._is_news(raw)
+        except Exception as error:  # noqa: BLE001 - the barrier between one event and the watch
+            self.unread(error)
+            return True
+
+    def _is_news(self, raw: Mapping[str, Any]) -> bool:
         meta = metadata_of(raw)
         known = self.accesses.get(meta.uid)
         if known is None:
@@ -250,6 +259,17 @@ class Inventory:
 
         Never raises: one that cannot be read is held as it is, says so, and is tried again with the next list.
         """
+        try:
+            self._see_access(raw)
+        except Exception as error:  # noqa: BLE001 - not even its name could be read
+            self.unread(error)
+
+    def unread(self, error: Exception) -> None:
+        """Note a fault of ours at something of which not even a name is known: only a full list finds it again."""
+        caught(self._meter, "", PLACE, error)
+        self.relist.set()
+
+    def _see_access(self, raw: Mapping[str, Any]) -> None:
         meta = metadata_of(raw)
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
@@ -368,6 +388,12 @@ class Inventory:
 
         Never raises: one that cannot be read says so, and is tried again with the next list.
         """
+        try:
+            self._see_cluster(raw)
+        except Exception as error:  # noqa: BLE001 - not even its name could be read
+            self.unread(error)
+
+    def _see_cluster(self, raw: Mapping[str, Any]) -> None:
         meta = metadata_of(raw)
         known = self.clusters.get(meta.name)
         if not self._has_names(meta) or meta.uid in self._gone_clusters:

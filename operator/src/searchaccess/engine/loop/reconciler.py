@@ -75,6 +75,11 @@ class Reconciler:
         """Whether the last reconcile did not come to its end, so that another one follows by itself."""
         return not isinstance(self.state.health, Fine)
 
+    @property
+    def is_isolating(self) -> bool:
+        """Whether it is still finding out which SearchAccesses Elasticsearch refuses."""
+        return self._rights.is_isolating
+
     async def run(self) -> None:
         """Reconcile until cancelled, or until the SearchCluster is gone, recreated or another replica's."""
         try:

@@ -9,7 +9,7 @@ import structlog
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import Failure
-from searchaccess.engine.barrier import caught
+from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.rights.mappings import Mappings
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.work import Work
@@ -73,7 +73,7 @@ class Applier:
             await self._guarded(work, "revoke mapping", self._revoke)
         await self._delete([work for work in works if work.failure is None])
 
-    async def _guarded(self, work: Work, place: str, action: Callable[[Work], Awaitable[None]]) -> None:
+    async def _guarded(self, work: Work, place: Place, action: Callable[[Work], Awaitable[None]]) -> None:
         if work.failure is not None:
             return
         try:

@@ -109,6 +109,11 @@ class RightsReconciler:
         """Give the seconds until something is due."""
         return self._agenda.delay()
 
+    @property
+    def is_isolating(self) -> bool:
+        """Whether it goes on finding out which SearchAccesses Elasticsearch refuses."""
+        return bool(self._rejections.waiting)
+
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
         """Make roles and role mappings as declared, and report it.
 
@@ -283,11 +288,13 @@ class RightsReconciler:
             facts += builder.build(work, one.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)
-        await StatusPublisher(self._context, session.state).report(facts, one.todo, stuck, self._mapping.late)
+        publisher = StatusPublisher(self._context, session.state)
+        broken = await publisher.report(facts, one.todo, stuck, self._mapping.late)
         for work in one.done:
-            self._conclude(work, settles=not (builder.per_principal or self._mapping.late))
+            reported = broken.isdisjoint(member.access.uid for member in work.members)
+            self._conclude(work, settles=not (builder.per_principal or self._mapping.late), reported=reported)
 
-    def _conclude(self, work: Work, *, settles: bool) -> None:
+    def _conclude(self, work: Work, *, settles: bool, reported: bool) -> None:
         """Note what became of a principal, once it is reported."""
         principal = work.principal
         self._settled.pop(principal, None)
@@ -297,6 +304,8 @@ class RightsReconciler:
             self._rejections.wait(principal, work.members, work.isolation, self._number)
         if work.failure is not None:
             self._trouble[principal] = work.failure
+            self._agenda.fail(principal)
+        elif not reported:
             self._agenda.fail(principal)
         elif work.undecided:
             self._agenda.plan(principal, SLICE_EVERY)

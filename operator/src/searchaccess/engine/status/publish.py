@@ -20,6 +20,7 @@ from searchaccess.core.status.access import (
     merged,
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import CHUNK, in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context
@@ -65,16 +66,34 @@ class StatusPublisher:
         self._context = context
         self._state = state
 
-    def tell(self, facts: AccessFacts) -> None:
-        """Compute a SearchAccess's status, and have it written if it is news."""
+    def tell(self, facts: AccessFacts) -> bool:
+        """Compute a SearchAccess's status, and have it written if it is news.
+
+        Returns:
+            False: a fault of ours kept it from being computed. It says so, and is to be published again.
+        """
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
-            return
+            return True
+        well = True
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
-            self._publish(record, facts)
+            well = self._try_to_publish(record, facts)
         standing = record.standing
         (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
         (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
+        return well
+
+    def _try_to_publish(self, record: AccessRecord, facts: AccessFacts) -> bool:
+        try:
+            self._publish(record, facts)
+        except Exception as error:  # noqa: BLE001 - the barrier between one status and all others
+            failure = caught(self._context.meter, facts.access.cluster, "publish", error)
+            try:
+                self._publish(record, AccessFacts(facts.access, facts.decision, failure=failure))
+            except Exception as another:  # noqa: BLE001 - the same, at the least that can be said
+                caught(self._context.meter, facts.access.cluster, "publish", another)
+            return False
+        return True
 
     def _publish(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
@@ -110,7 +129,7 @@ class StatusPublisher:
         todo: set[str],
         stuck: Mapping[str, Failure],
         late: str,
-    ) -> None:
+    ) -> frozenset[str]:
         """Tell what became of SearchAccesses in a pass.
 
         Args:
@@ -118,7 +137,11 @@ class StatusPublisher:
             todo: principals with whom the pass did not come to an end: whoever has one of them is not told.
             stuck: by uid of those that have rights in a role that could not be written, why it could not.
             late: why callers do not get their roles yet; empty: they do.
+
+        Returns:
+            The uids of those whose status a fault of ours kept from being computed.
         """
+        broken: set[str] = set()
         by_uid: dict[str, list[AccessFacts]] = {}
         for one in facts:
             by_uid.setdefault(one.access.uid, []).append(one)
@@ -131,8 +154,9 @@ class StatusPublisher:
                 one = replace(one, failure=stuck[access.uid])
             if access.deleted_at and one.failure is None and not one.finding.conflict:
                 self.release(access)
-            else:
-                self.tell(one)
+            elif not self.tell(one):
+                broken.add(access.uid)
+        return frozenset(broken)
 
     async def publish_failure(
         self,
