@@ -33,6 +33,8 @@ MOST_MISSED: Final = 3
 """Full lists that may fail in a row before it is said that what is declared is not known any more."""
 STUCK_AFTER: Final = 600.0
 """Seconds without an answer from any side in a look that goes on: every request ends sooner, with or without one."""
+START_AGAIN: Final = 5.0
+"""Seconds after which a reconciler is started that a fault of ours kept from it."""
 STEP_WITHIN: Final = 4.0
 STATUSES_WITHIN: Final = 1.0
 """Seconds that a stop waits for what is being written to Elasticsearch and stores, and then for statuses. Of ten that
@@ -250,7 +252,13 @@ class Host:
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
         for name, record in self._context.inventory.clusters.items() if not self._winding_down else ():
             if name not in self._running and self._is_ours(name):
-                reconciler = Reconciler(record.cluster, self._context, self._connector, Peers(self._older_with_uuid))
+                try:
+                    peers = Peers(self._older_with_uuid)
+                    reconciler = Reconciler(record.cluster, self._context, self._connector, peers)
+                except Exception as error:  # noqa: BLE001 - the barrier between one cluster and all others
+                    caught(self._context.meter, name, "reconciler", error)
+                    asyncio.get_running_loop().call_later(START_AGAIN, self._context.inventory.changed.set)
+                    continue
                 task = group.create_task(self._keep_running(name, reconciler))
                 self._running[name] = _Running(reconciler, task)
 

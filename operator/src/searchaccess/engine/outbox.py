@@ -256,7 +256,8 @@ class Outbox:
     # Writing
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled; begun again after a fault, it takes up all that waits."""
+        self._resume()
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
@@ -267,6 +268,12 @@ class Outbox:
                     group.create_task(self._work(turn, entry))
                 await self._wake.wait()
 
+    def _resume(self) -> None:
+        self._turns = Turns(WORKERS)
+        for entry in list(self._entries.values()):
+            entry.writing = False
+            self._ready(entry)
+
     async def _work(self, turn: _Group, entry: _Entry) -> None:
         try:
             failed = await self._write(entry)
@@ -274,6 +281,9 @@ class Outbox:
             entry.writing = False
             self._turns.done(turn)
             self._wake.set()
+        self._conclude(entry, failed)
+
+    def _conclude(self, entry: _Entry, failed: _Failed | None) -> None:
         if entry.is_done:
             self._finish(entry)
             if failed is None and entry.backoff.failures:

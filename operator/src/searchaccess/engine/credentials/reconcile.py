@@ -26,7 +26,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.ports.errors import ExternalError, Rejected, StoreNotFound
+from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, StoreNotFound
 from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
@@ -124,10 +124,20 @@ class CredentialReconciler:
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
         due = self._agenda.due()
+        if scope.everything and scope.afresh:
+            # Another SearchCluster may have left keys here since all of them were read.
+            self._issued.swept = False
         wanted = {*records} if scope.everything else {*scope.credentials, *due}
-        if not wanted and not (scope.everything and self._may_have_some(session)):
+        if not wanted and not (scope.everything and self._may_have_some()):
             return CredentialResult(failing=self._agenda.failing())
-        one = await self._observe(session, scope, due, records)
+        try:
+            one = await self._observe(session, scope, due, records)
+        except PermissionDenied:
+            if wanted or (session.cluster.spec and session.cluster.spec.secret_stores):
+                raise
+            # Nobody declares a credential here, and a login that may not read keys makes none.
+            self._issued.swept = True
+            return CredentialResult(failing=self._agenda.failing())
         if scope.everything:
             wanted |= set(one.observed.keys)
             self._forget_all_but(wanted)
@@ -145,10 +155,9 @@ class CredentialReconciler:
 
     # Observe
 
-    def _may_have_some(self, session: Session) -> bool:
+    def _may_have_some(self) -> bool:
         """Say whether there may be keys, users or roles of users that nobody declares."""
-        declared = bool(session.cluster.spec and session.cluster.spec.secret_stores)
-        return bool(self._state.user_roles) or (declared and not self._issued.swept)
+        return bool(self._state.user_roles) or not self._issued.swept
 
     async def _observe(
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
@@ -288,19 +297,29 @@ class CredentialReconciler:
     async def _act(self, one: _Pass, access: Access, decision: AccessDecision) -> Outcome | None:
         """Do what is to be done about a credential; None: it is none any more, or is left alone."""
         keys, credentials = one.keys(access.uid), one.credentials
-        job = await one.jobs.job(access)
         if decision.do is Do.REMOVE:
-            if job is not None:
-                await credentials.withdraw(job, keys)
-            elif keys:
-                await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
+            await self._withdraw(one, access)
             return None
+        job = await one.jobs.job(access)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:
             raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
         act = credentials.keep if decision.do is Do.ENFORCE else credentials.preview
         return await act(job, keys)
+
+    async def _withdraw(self, one: _Pass, access: Access) -> None:
+        """Revoke the keys and delete the secret, or the keys alone while the store cannot be opened."""
+        keys, credentials = one.keys(access.uid), one.credentials
+        try:
+            job = await one.jobs.job(access)
+        except Exception:
+            await credentials.take_away(owner_of(access), keys, ())
+            raise
+        if job is not None:
+            await credentials.withdraw(job, keys)
+        elif keys:
+            await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
 
     async def _revoke_leftovers(self, one: _Pass, uid: str) -> None:
         """Revoke keys of which no SearchAccess here says anything: it is gone, or wants something else."""

@@ -270,11 +270,11 @@ class Credentials:
         Raises:
             ExternalError: something could not be done, or it is not known whether it was.
         """
-        failure: ExternalError | None = None
+        failure: Exception | None = None
         try:
             if self._clear is not None:
                 await self._clear(owner, places)
-        except ExternalError as error:
+        except Exception as error:  # noqa: BLE001 - raised below, once the rights are gone
             failure = error
         await self._revoke(keys)
         if failure is not None:

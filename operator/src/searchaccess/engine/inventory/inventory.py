@@ -110,7 +110,7 @@ class Inventory:
 
     def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
         """Give the SearchAccesses of a principal on a cluster."""
-        return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal)]
+        return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal) if uid in self.accesses]
 
     def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
         """Give all SearchAccesses of a cluster."""
@@ -308,8 +308,9 @@ class Inventory:
             status_json = known.status_json
         access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
         if known is None:
-            self.accesses[uid] = AccessRecord(access, status_json)
+            # In this order: what is known and cannot be found by its principal would never be reconciled.
             self._index.add(access)
+            self.accesses[uid] = AccessRecord(access, status_json)
             self._recalled[access.cluster] += _is_recalled(access)
             self._mark_access(access)
             return

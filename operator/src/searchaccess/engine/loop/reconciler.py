@@ -27,7 +27,7 @@ from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Fine, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError, NotHolder
+from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +63,8 @@ class Reconciler:
         self._trouble = Trouble(context, cluster.name, self.state)
         self._farewell = Farewell(context)
         self._number = 0
+        self._unsure = False
+        """Whether another replica may have the cluster, as the last reconcile found."""
         self.busy_since: float | None = None
         """When the reconcile that goes on began, by the monotonic clock; None: it rests."""
         self.began_at = context.clock.monotonic()
@@ -113,6 +115,7 @@ class Reconciler:
         if cluster is None:
             return
         self._schedule.begin()
+        self._unsure = False
         self.began_at = self.busy_since = self._context.clock.monotonic()
         everything = news.everything
         try:
@@ -122,6 +125,7 @@ class Reconciler:
             # Nothing is wrong with the cluster: we go on when it is ours again, or never.
             self._put_back(news)
             self._schedule.retry_in(UNSURE_RETRY)
+            self._unsure = True
         except ExternalError as error:
             await self._failed(Failure(error.reason, error.message), news)
         except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and everybody else
@@ -158,10 +162,23 @@ class Reconciler:
             return
         # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
         await self._ensure_finalizer(cluster)
-        await self._reconcile_rights(session, scope)
-        self._take_credentials(await self._credentials.reconcile(session, scope))
+        await self._reconcile_wings(session, scope)
         if cluster.deleted_at:
             await self._take_leave(session)
+
+    async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
+        """Reconcile roles, then credentials: what is wrong with one wing keeps nobody's rights in the other."""
+        trouble: Exception | None = None
+        try:
+            await self._reconcile_rights(session, scope)
+        except TransientError:
+            # Nobody answers, or it is another replica's: the other wing would fare no better.
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below
+            trouble = error
+        self._take_credentials(await self._credentials.reconcile(session, scope))
+        if trouble is not None:
+            raise trouble
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
         if not (scope.everything or scope.principals or self._rights.delay() <= 0):
@@ -218,8 +235,9 @@ class Reconciler:
             everything = self._schedule.probed(probe, operations) or everything
             if self._schedule.check_due():
                 await self._check(session, news)
-        everything = everything or news.everything
-        return Scope(everything, frozenset(news.principals), frozenset(news.credentials), afresh=news.everything)
+        # What is due stays due until it is done, whatever happens to this reconcile.
+        afresh, news.everything = news.everything, everything or news.everything
+        return Scope(news.everything, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:
         if cluster.has_finalizer or cluster.deleted_at:
@@ -235,8 +253,14 @@ class Reconciler:
         """Remove what is ours when the SearchCluster is deleted, once nobody uses it any more."""
         self.state.waiting = self._farewell.users_left(session.cluster)
         if self.state.waiting is None:
-            # Roles that nobody declares go too: nobody looks for them later.
+            # Roles and keys that nobody declares go too: nobody looks for them later.
             await self._reconcile_rights(session, Scope(everything=True))
+            left = await self._credentials.reconcile(session, Scope(everything=True, afresh=True))
+            self._take_credentials(left)
+            if left.failing or self.state.trouble:
+                text = "rights that nobody declares any more could not be taken away yet"
+                self.state.waiting = self.state.trouble or Failure(Reason.IN_USE, text)
+                return
             await self._rights.remove_mappings(session)
             self._farewell.drop_finalizer(session.cluster)
             self._schedule.rest()
@@ -301,6 +325,10 @@ class Reconciler:
     async def _rest(self) -> None:
         """Wait until something is due, or something was declared."""
         event = self._context.inventory.dirty(self._name).event
+        if self._unsure:
+            # News does not help: it was put back.
+            await asyncio.sleep(self._schedule.delay())
+            return
         health = self.state.health
         with suppress(TimeoutError):
             async with asyncio.timeout(self._delay()):

@@ -103,8 +103,10 @@ class StatusPublisher:
             notes = build_notes(facts, previous, status)
             for note in notes:
                 self._context.meter.noted(facts.access.cluster, note.reason)
-            record.status_json = text = stable_json(status.to_json())
+            text = stable_json(status.to_json())
             self._context.outbox.put_status(ref_of(facts.access), text, notes)
+            # Only what is on its way counts as published.
+            record.status_json = text
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
@@ -146,17 +148,27 @@ class StatusPublisher:
         for one in facts:
             by_uid.setdefault(one.access.uid, []).append(one)
         async for parts in in_chunks(by_uid.values()):
-            one = _if_late(merged(parts), late)
-            access = one.access
-            if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
-                continue
-            if access.deleted_at and access.uid in stuck and one.failure is None:
-                one = replace(one, failure=stuck[access.uid])
-            if access.deleted_at and one.failure is None and not one.finding.conflict:
-                self.release(access)
-            elif not self.tell(one):
+            access = parts[0].access
+            try:
+                well = self._report(_if_late(merged(parts), late), todo, stuck)
+            except Exception as error:  # noqa: BLE001 - the barrier between one report and all others
+                failure = caught(self._context.meter, access.cluster, "publish", error)
+                self.tell(AccessFacts(access, parts[0].decision, failure=failure))
+                well = False
+            if not well:
                 broken.add(access.uid)
         return frozenset(broken)
+
+    def _report(self, facts: AccessFacts, todo: set[str], stuck: Mapping[str, Failure]) -> bool:
+        access = facts.access
+        if len(access.principals) > 1 and not todo.isdisjoint(access.principals):
+            return True
+        if access.deleted_at and access.uid in stuck and facts.failure is None:
+            facts = replace(facts, failure=stuck[access.uid])
+        if access.deleted_at and facts.failure is None and not facts.finding.conflict:
+            self.release(access)
+            return True
+        return self.tell(facts)
 
     async def publish_failure(
         self,
@@ -227,8 +239,9 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     if status == previous:
         context.outbox.put_notes(cluster_ref(record.cluster), notes)
         return
-    record.status_json = text = stable_json(status.to_json())
+    text = stable_json(status.to_json())
     context.outbox.put_status(cluster_ref(record.cluster), text, notes)
+    record.status_json = text
 
 
 def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:
