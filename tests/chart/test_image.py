@@ -80,7 +80,7 @@ def test_it_starts_with_what_it_has(app: Path) -> None:
 
 def test_nothing_of_tests_or_tools_is_in_it(app: Path) -> None:
     names = {path.name.partition("-")[0].lower() for path in app.iterdir()}
-    assert {"searchaccess", "kopf", "kubernetes", "elasticsearch", "hvac"} <= names
+    assert {"searchaccess", "kopf", "kubernetes", "elasticsearch", "aiohttp"} <= names
     assert not {"pytest", "hypothesis", "mypy", "ruff", "hatchling", "tests"} & names
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from searchaccess.ports.errors import (
     ExternalError,
+    LoginRefused,
     PermissionDenied,
     Rejected,
     Throttled,
@@ -68,7 +69,9 @@ def odd_server(certificate: ServerCertificate, status: int, body: bytes = b"{}",
 @pytest.mark.parametrize(
     ("status", "error"),
     [
+        (301, Unexpected),
         (400, Rejected),
+        (401, LoginRefused),
         (403, PermissionDenied),
         (418, Unexpected),
         (429, Throttled),

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,7 @@ from yarl import URL
 
 from searchaccess.adapters.elasticsearch import errors as from_elasticsearch
 from searchaccess.adapters.kubernetes import errors as from_kubernetes
+from searchaccess.adapters.vault import errors as from_vault
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -61,21 +63,7 @@ ELASTICSEARCH: Expected = {
     "TransportError": Unreachable,
     "UnsupportedProductError": NotSupported,
 }
-KUBERNETES: Expected = {
-    "ApiAttributeError": Unexpected,
-    "ApiException": Unexpected,
-    "ApiKeyError": Unexpected,
-    "ApiTypeError": Unexpected,
-    "ApiValueError": Unexpected,
-    "BadRequestException": Rejected,
-    "ConfigException": LoginMissing,
-    "ConflictException": Conflict,
-    "ForbiddenException": PermissionDenied,
-    "NotFoundException": NotFound,
-    "OpenApiException": Unexpected,
-    "ServiceException": Unreachable,
-    "UnauthorizedException": LoginRefused,
-    "UnprocessableEntityException": Rejected,
+AIOHTTP: Expected = {
     "ClientConnectionError": Unreachable,
     "ClientConnectionResetError": Unreachable,
     "ClientConnectorCertificateError": TlsNotVerified,
@@ -106,6 +94,23 @@ KUBERNETES: Expected = {
     "UnixClientConnectorError": Unreachable,
     "UploadAbortedError": Unreachable,
     "WSServerHandshakeError": Unreachable,
+}
+KUBERNETES: Expected = {
+    "ApiAttributeError": Unexpected,
+    "ApiException": Unexpected,
+    "ApiKeyError": Unexpected,
+    "ApiTypeError": Unexpected,
+    "ApiValueError": Unexpected,
+    "BadRequestException": Rejected,
+    "ConfigException": LoginMissing,
+    "ConflictException": Conflict,
+    "ForbiddenException": PermissionDenied,
+    "NotFoundException": NotFound,
+    "OpenApiException": Unexpected,
+    "ServiceException": Unreachable,
+    "UnauthorizedException": LoginRefused,
+    "UnprocessableEntityException": Rejected,
+    **AIOHTTP,
 }
 NEVER_RAISED = {"WSMessageTypeError": "we use no web sockets"}
 
@@ -207,9 +212,16 @@ OBJECTS = Side(
     KUBERNETES,
     (kubernetes_exceptions, kubernetes_config, client_exceptions),
 )
+VAULT = Side(
+    partial(from_vault.map_error, "Vault, a secret"),
+    partial(from_vault.mapped, "Vault, a secret"),
+    _kubernetes_error,
+    AIOHTTP,
+    (client_exceptions,),
+)
 ALL = [
     pytest.param(side, kind, id=f"{kind.__module__}.{kind.__name__}")
-    for side in (SEARCH, OBJECTS)
+    for side in (SEARCH, OBJECTS, VAULT)
     for kind in _errors_in(*side.modules)
     if kind.__name__ not in NEVER_RAISED
 ]
@@ -241,7 +253,7 @@ def test_no_message_tells_a_password_a_header_or_a_query(side: Side, kind: type[
 
 
 def test_the_table_names_nothing_that_is_gone() -> None:
-    for side in (SEARCH, OBJECTS):
+    for side in (SEARCH, OBJECTS, VAULT):
         assert {kind.__name__.removeprefix("_") for kind in _errors_in(*side.modules)} - set(NEVER_RAISED) == set(
             side.expected
         )
@@ -290,6 +302,7 @@ def test_each_status_becomes_the_intended_error(
 def test_every_status_is_some_error_of_ours(status: int) -> None:
     assert isinstance(from_elasticsearch.by_status(status, "x"), ExternalError)
     assert isinstance(from_kubernetes.by_status(status, "x"), ExternalError)
+    assert isinstance(from_vault.by_status("x", status, b""), ExternalError)
 
 
 @pytest.mark.parametrize(

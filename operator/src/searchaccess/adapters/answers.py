@@ -75,12 +75,13 @@ def _cut_off(body: bytes) -> bytes:
     return b"".join([*kept, body[start:]]) if depth == 0 else body[:0]
 
 
-async def body_of(response: aiohttp.ClientResponse, whose: str) -> bytes:
+async def body_of(response: aiohttp.ClientResponse, whose: str, longest: int = LONGEST) -> bytes:
     """Read the body of an answer.
 
     Args:
         response: the answer, of which nothing was read yet.
         whose: for the message, such as ``the API server``.
+        longest: bytes.
 
     Raises:
         Unexpected: it is longer than any answer that makes sense.
@@ -88,8 +89,8 @@ async def body_of(response: aiohttp.ClientResponse, whose: str) -> bytes:
     parts, size = [], 0
     async for part in response.content.iter_chunked(_CHUNK):
         size += len(part)
-        if size > LONGEST:
+        if size > longest:
             response.close()
-            raise Unexpected(f"{whose}: its answer has more than {LONGEST} bytes")
+            raise Unexpected(f"{whose}: its answer has more than {longest} bytes")
         parts.append(part)
     return b"".join(parts)

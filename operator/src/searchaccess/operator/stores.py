@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
+from searchaccess.adapters.vault.secrets import VaultSecrets
+from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.credentials import GoogleSecretManagerStore, SecretStoreSpec
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.sources import Incomplete
@@ -23,7 +25,6 @@ from searchaccess.ports.stores import SecretStore
 
 if TYPE_CHECKING:
     from searchaccess.adapters.googlecloud.secrets import GoogleSecrets
-    from searchaccess.adapters.vault.secrets import VaultSecrets
 
 GOOGLE_RATE: Final = 4.0
 """Requests a second to Secret Manager, each of up to three calls: its quota is 600 reads and 600 writes a minute."""
@@ -88,7 +89,7 @@ class OpenStores:
         if key not in self._known:
             secrets: GoogleSecrets | VaultSecrets
             if isinstance(declared, VaultStore):
-                secrets = await asyncio.to_thread(self._load_vault, declared)
+                secrets = self._open_vault(declared)
                 bucket = self._bucket(declared.address, VAULT_RATE, VAULT_BURST)
             else:
                 secrets = await asyncio.to_thread(self._load_google, declared)
@@ -104,18 +105,14 @@ class OpenStores:
     def _bucket(self, name: str, rate: float, burst: int) -> TokenBucket:
         return self._buckets.setdefault(name, TokenBucket(self._clock, rate, burst))
 
-    # Both import their libraries only now: they take a second, and many do without them.
-
     def _load_google(self, spec: GoogleSecretManagerStore) -> "GoogleSecrets":
+        # Imported only now: Google's library takes a second, and many do without it.
         from searchaccess.adapters.googlecloud.account import OperatorAccount  # noqa: PLC0415
         from searchaccess.adapters.googlecloud.secrets import GoogleSecrets  # noqa: PLC0415
 
         return GoogleSecrets(spec, self._operator, OperatorAccount(), self._options.google)
 
-    def _load_vault(self, spec: VaultStore) -> "VaultSecrets":
-        from searchaccess.adapters.vault.secrets import VaultSecrets  # noqa: PLC0415
-        from searchaccess.adapters.vault.session import VaultSession  # noqa: PLC0415
-
+    def _open_vault(self, spec: VaultStore) -> VaultSecrets:
         async def access() -> VaultAccess:
             try:
                 return build_access(spec, await read_sources(self._client, sources_of(spec)))

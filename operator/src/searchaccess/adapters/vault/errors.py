@@ -1,12 +1,13 @@
-"""What hvac and requests raise, as errors of the port."""
+"""What Vault refuses, and what aiohttp raises, as errors of the port. Vault's own words appear in no message."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from hvac import exceptions
-from requests.exceptions import RequestException, SSLError
+import aiohttp
 
+from searchaccess.adapters.answers import decode
+from searchaccess.core.model.reading import mapping
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -21,28 +22,54 @@ from searchaccess.ports.errors import (
 )
 
 _CHANGED: Final = "check-and-set parameter did not match"
-# https://developer.hashicorp.com/vault/api-docs#http-status-codes
-_BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = (
-    (exceptions.InvalidRequest, Rejected, "it refuses the request: is it a KV engine of version 2?"),
-    (exceptions.Unauthorized, LoginRefused, "the operator's login is refused"),
-    (exceptions.Forbidden, PermissionDenied, "the operator's policies do not allow it, or its token is not good"),
-    (exceptions.InvalidPath, NotFound, "there is no such thing, or no engine is mounted there"),
-    (exceptions.RateLimitExceeded, Throttled, "a quota is used up"),
-    (exceptions.VaultNotInitialized, Unreachable, "it is not initialized"),
-    (exceptions.VaultDown, Unreachable, "it is sealed or under maintenance"),
-    (exceptions.InternalServerError, Unreachable, "it is in trouble"),
-    (exceptions.BadGateway, Unreachable, "it is in trouble"),
-    (exceptions.VaultError, Unexpected, "its answer is not understood"),
-    (SSLError, TlsNotVerified, "its certificate is not trusted"),
-    (RequestException, Unreachable, "it does not answer"),
-)
+_BAD_REQUEST: Final = 400
+_BY_STATUS: Final[dict[int, tuple[type[ExternalError], str]]] = {
+    _BAD_REQUEST: (Rejected, "it refuses the request: is it a KV engine of version 2?"),
+    401: (LoginRefused, "the operator's login is refused"),
+    403: (PermissionDenied, "the operator's policies do not allow it, or its token is not good"),
+    404: (NotFound, "there is no such thing, or no engine is mounted there"),
+    429: (Throttled, "a quota is used up"),
+    500: (Unreachable, "it is in trouble"),
+    501: (Unreachable, "it is not initialized"),
+    502: (Unreachable, "it is in trouble"),
+    503: (Unreachable, "it is sealed or under maintenance"),
+}
+"""https://developer.hashicorp.com/vault/api-docs#http-status-codes"""
+_BY_TYPE: Final[dict[type[Exception], tuple[type[ExternalError], str]]] = {
+    aiohttp.ClientSSLError: (TlsNotVerified, "its certificate is not trusted"),
+    aiohttp.ServerFingerprintMismatch: (TlsNotVerified, "its certificate is not trusted"),
+    aiohttp.ClientError: (Unreachable, "it does not answer"),
+    OSError: (Unreachable, "it does not answer"),  # A TimeoutError is one.
+    ValueError: (Unexpected, "its answer is not understood"),
+}
+"""In the order in which they are tried: special ones first."""
 
 
-def _map(what: str, error: Exception) -> ExternalError:
-    """Give the port's error. The library's message may have the request in it, so it is left out."""
-    if isinstance(error, exceptions.InvalidRequest) and any(_CHANGED in text for text in error.errors or ()):
-        return Conflict(f"{what}: it is not as it was looked at")
-    for kind, ours, text in _BY_KIND:
+def by_status(what: str, status: int, body: bytes) -> ExternalError:
+    """Give our error for an answer that is no success.
+
+    Args:
+        what: whom was asked for what, such as ``Vault, secret/team/orders``.
+        status: of the answer.
+        body: of the answer; it tells a failed check-and-set from other bad requests.
+    """
+    if status == _BAD_REQUEST and _says_that_it_changed(body):
+        return Conflict(f"{what}: it changed meanwhile")
+    kind, text = _BY_STATUS.get(status, (Unexpected, f"its answer is not understood (status {status})"))
+    return kind(f"{what}: {text}")
+
+
+def _says_that_it_changed(body: bytes) -> bool:
+    try:
+        errors = mapping(decode(body)).get("errors")
+    except ValueError:
+        return False
+    return isinstance(errors, list) and any(isinstance(text, str) and _CHANGED in text for text in errors)
+
+
+def map_error(what: str, error: Exception) -> ExternalError:
+    """Give our error for one that aiohttp or the reader of JSON raised; the address may be in its text, so none is."""
+    for kind, (ours, text) in _BY_TYPE.items():
         if isinstance(error, kind):
             return ours(f"{what}: {text}")
     return Unexpected(f"{what}: {type(error).__name__}")
@@ -50,15 +77,12 @@ def _map(what: str, error: Exception) -> ExternalError:
 
 @contextmanager
 def mapped(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of the libraries'.
+    """Raise the port's errors in place of those of aiohttp and of the reader of JSON.
 
     Args:
-        what: whom was asked for what, such as ``Vault, secret/data/team/orders``.
+        what: whom was asked for what, such as ``Vault, secret/team/orders``.
     """
     try:
         yield
-    except (exceptions.VaultError, RequestException) as error:
-        raise _map(what, error) from None
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        # RecursionError: the client's own reader of JSON meets an answer that is nested too deeply.
-        raise Unexpected(f"{what}: its answer is not understood ({type(error).__name__})") from None
+    except tuple(_BY_TYPE) as error:
+        raise map_error(what, error) from None

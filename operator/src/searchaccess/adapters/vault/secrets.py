@@ -54,18 +54,22 @@ class VaultSecrets:
             raise Rejected(f"not a name of a secret in a namespace: {place.namespace[:63]!r}, {place.name[:253]!r}")
         return f"{self._store.path}/{place.namespace}/{place.name}"
 
-    async def _ask(self, method: str, place: Place, **arguments: Any) -> Any:
-        """Call a method of hvac's ``kv.v2``."""
+    async def _ask(
+        self,
+        method: str,
+        what: str,
+        place: Place,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Make a request about a secret's ``metadata`` or ``data``, or to ``delete`` or ``destroy`` versions of it."""
         mount, path = self._store.mount, self._path(place)
-        return await self._session.ask(
-            f"{mount}/{path}",
-            lambda client: getattr(client.secrets.kv.v2, method)(path=path, mount_point=mount, **arguments),
-        )
+        return await self._session.ask(f"{mount}/{path}", method, f"{mount}/{what}/{path}", body, query)
 
     async def look(self, place: Place) -> Found | None:
         """Give a secret and its versions; None: there is none."""
         try:
-            answer = await self._ask("read_secret_metadata", place)
+            answer = await self._ask("GET", "metadata", place)
         except NotFound:
             return None
         return Found(secret_of(answer, f"{self._store.mount}/{self._path(place)}", self._operator, datetime.now(UTC)))
@@ -73,8 +77,8 @@ class VaultSecrets:
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key that a version holds."""
         try:
-            answer = await self._ask("read_secret_version", place, version=number, raise_on_deleted_version=True)
-        except NotFound:
+            answer = await self._ask("GET", "data", place, query={"version": str(number)})
+        except NotFound:  # Vault says so of a version that is deleted too, and adds its metadata.
             return ""
         return held_in(answer)
 
@@ -82,18 +86,17 @@ class VaultSecrets:
         """Store a value as the newest version, if all others were seen; mark the secret first, if it is new."""
         if known is None:
             # First: what is stored but not marked would be a stranger's.
-            await self._ask("update_metadata", place, custom_metadata=self._marks(owner))
+            await self._ask("POST", "metadata", place, {"custom_metadata": self._marks(owner)})
+        written = {"options": {"cas": int(known.stamp) if known else 0}, "data": _body(value.reveal())}
         try:
-            answer = await self._ask(
-                "create_or_update_secret", place, secret=_body(value.reveal()), cas=int(known.stamp) if known else 0
-            )
+            answer = await self._ask("POST", "data", place, written)
         except Conflict:
             if known is None:
                 # Somebody made one meanwhile: it is theirs.
                 with suppress(ExternalError):
-                    await self._ask("update_metadata", place, custom_metadata={})
+                    await self._ask("POST", "metadata", place, {"custom_metadata": {}})
             raise
-        added = whole_number(mapping(mapping(answer).get("data")).get("version"))
+        added = whole_number(mapping(answer.get("data")).get("version"))
         if added is None:
             raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: it does not say which version it stored")
         found = await self.look(place) if known is None else None
@@ -113,20 +116,20 @@ class VaultSecrets:
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
         """Delete versions; they can be undeleted."""
-        await self._ask("delete_secret_versions", place, versions=list(numbers))
+        await self._ask("POST", "delete", place, {"versions": list(numbers)})
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
         """Destroy what versions hold."""
-        await self._ask("destroy_secret_versions", place, versions=list(numbers))
+        await self._ask("POST", "destroy", place, {"versions": list(numbers)})
 
     async def remove(self, place: Place, known: Secret) -> None:
-        """Delete a secret with all versions, if it is the one that was looked at."""
+        """Delete a secret with all versions, if it is still the same one."""
         found = await self.look(place)
         if found is None:
             return
         if found.secret.identity != known.identity:
             raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: another secret has this name now")
-        await self._ask("delete_metadata_and_all_versions", place)
+        await self._ask("DELETE", "metadata", place)
 
 
 def _body(text: str) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def secret_of(answer: Any, path: str, operator: Operator, now: datetime) -> Secr
         raise Unexpected(f"Vault, {path}: its answer is not understood")
     notes = mapping(data.get("custom_metadata"))
     ours, owner = notes.get(_MANAGED_BY) == MANAGED_BY and notes.get(_INSTANCE) == operator.instance, notes.get(_OWNER)
-    # A secret that is made anew under its name counts from 1 again, so its name is not enough.
+    # A secret that is recreated under its name counts from 1 again, so its name is not enough.
     return Secret(
         f"{path}@{created}",
         str(owner) if ours and is_uid(owner) else "",

@@ -1,59 +1,51 @@
-"""Connections to Vault with a token that is good now, by the client hvac."""
+"""Requests to Vault with a token that is good now.
+
+https://developer.hashicorp.com/vault/api-docs
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
-import hvac
-from requests import Session
-from requests.adapters import HTTPAdapter
+import aiohttp
+from yarl import URL
 
+from searchaccess.adapters.answers import body_of, decode
 from searchaccess.adapters.trust import trusting
-from searchaccess.adapters.vault.errors import mapped
-from searchaccess.api.vault import VaultStore
+from searchaccess.adapters.vault.errors import by_status, mapped
+from searchaccess.api.vault import VaultJwt, VaultKubernetes, VaultStore
 from searchaccess.core.clusters.vault import VaultAccess
 from searchaccess.core.model.reading import whole_number
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import LoginRefused, PermissionDenied, Rejected
+from searchaccess.ports.errors import LoginRefused, PermissionDenied, Rejected, Unexpected, Unreachable
 
 TIMEOUT: Final = 10.0
-"""Seconds."""
+"""Seconds of a whole request: connecting, sending and reading the answer."""
+LONGEST: Final = 1024 * 1024
+"""Bytes of an answer: by default, Vault itself stores no entry that is longer."""
 RENEW_AFTER: Final = 2 / 3
 """Part of a token's lifetime after which there must be another, or a longer one."""
 _FOREVER: Final = 3600.0
-"""Seconds after which a token without an end is looked at again: another may be in its Secret."""
+"""Seconds after which a token without an end is read again: another may be in its Secret."""
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+"""What can be sent as a header."""
+_SUCCESS: Final = frozenset({200, 204})
+_LOGIN: Final = "login"
 
 
-class _Trusting(HTTPAdapter):
-    """Trusts the declared authorities and no other.
-
-    Args:
-        ca: certificates in PEM form; empty: the system's.
-    """
-
-    def __init__(self, ca: str) -> None:
-        self._context = trusting(ca, "Vault's ca")
-        super().__init__()
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Leave out the library's own bundle of authorities: it would be trusted beside ours."""
-        del verify
-        host, pool = super().build_connection_pool_key_attributes(request, verify=False, cert=cert)
-        pool |= {"cert_reqs": "CERT_REQUIRED", "ssl_context": self._context}
-        return host, pool
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the context above says it all."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    client: Any
-    session: Session
-    until: float
+@dataclass(slots=True, eq=False)
+class _Login:
+    http: aiohttp.ClientSession
+    token: str = field(default="", repr=False)
+    until: float = 0.0
     """When it is to be renewed, on the monotonic clock."""
+    users: int = 0
+    """Requests that are under way: the last of a login that is replaced closes its connections."""
 
 
 class VaultSession:
@@ -63,7 +55,7 @@ class VaultSession:
         store: what the SearchCluster says.
         access: reads what is kept outside of it.
         jwt: gives the token to log in with by JWT or Kubernetes.
-        clock: tells when a token is to be renewed.
+        clock: says when a token is to be renewed.
     """
 
     def __init__(
@@ -77,112 +69,200 @@ class VaultSession:
         self._access = access
         self._jwt = jwt
         self._clock = clock
-        self._open: _Open | None = None
+        self._login: _Login | None = None
         self._opening = asyncio.Lock()
 
-    async def ask(self, what: str, action: Callable[[Any], Any]) -> Any:
-        """Ask something.
+    async def ask(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Make a request; log in first, if need be, and once more if the login is refused.
 
         Args:
             what: for messages.
-            action: is given the client, and runs in a thread.
+            method: of HTTP.
+            path: below ``/v1/``.
+            body: sent as JSON.
+            query: parameters.
+
+        Returns:
+            The object that is the answer; an empty one: it has no body.
 
         Raises:
             ExternalError: it was not done, or its answer is missing.
         """
-        used, fresh = await self._client()
-        try:
-            return await self._run(what, used, action)
-        except PermissionDenied:
-            if fresh:
-                raise
-        # Vault says the same of a token that is not good any more and of what a policy forbids.
-        await self._forget(used)
-        used, _ = await self._client()
-        return await self._run(what, used, action)
-
-    async def _run(self, what: str, used: _Open, action: Callable[[Any], Any]) -> Any:
-        def run() -> Any:
-            with mapped(f"Vault, {what}"):
-                return action(used.client)
-
-        return await asyncio.to_thread(run)
-
-    async def _client(self) -> tuple[_Open, bool]:
-        """Give a client, and whether it logged in just now."""
-        async with self._opening:
-            if self._open and self._clock.monotonic() < self._open.until:
-                return self._open, False
-            before, self._open = self._open, None
-            if before:
-                before.session.close()
-            self._open = await self._login()
-            return self._open, True
-
-    async def _forget(self, used: _Open) -> None:
-        async with self._opening:
-            if self._open is used:
-                self._open = None
-                used.session.close()
-
-    async def _login(self) -> _Open:
-        access, started = await self._access(), self._clock.monotonic()
-        with ExitStack() as closing:
-            session = closing.enter_context(Session())
-            # Else its proxies, certificates and passwords would be those of the environment.
-            session.trust_env = False
-            session.mount("https://", _Trusting(access.ca))
-            token = access.token or await self._jwt()
+        async with self._logged_in() as (login, fresh):
             try:
-                client, lifetime = await asyncio.to_thread(self._open_client, session, access, token)
-            except Rejected:
-                raise LoginRefused(f"Vault, login: it refuses the login with this {self._way()}") from None
+                return await self._request(login, what, method, path, body, query)
             except PermissionDenied:
-                raise LoginRefused(f"Vault, login: the {self._way()} is refused") from None
-            closing.pop_all()
-        return _Open(client, session, started + (lifetime * RENEW_AFTER if lifetime else _FOREVER))
+                if fresh:
+                    raise
+            # Vault says the same of a token that is not good any more and of what a policy forbids.
+            if self._login is login:
+                self._login = None
+        async with self._logged_in() as (login, _):
+            return await self._request(login, what, method, path, body, query)
 
-    def _open_client(self, session: Session, access: VaultAccess, token: str) -> tuple[Any, float]:
-        client = hvac.Client(
-            url=self._store.address.rstrip("/"),
-            # None would be one of the environment, or of the home folder.
-            token="",
-            verify=True,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            session=session,
-            namespace=self._store.namespace or "",
-        )
-        with mapped("Vault, login"):
-            return client, self._renew(client, token) if access.token else self._authenticate(client, token)
+    @asynccontextmanager
+    async def _logged_in(self) -> AsyncIterator[tuple[_Login, bool]]:
+        """Give a login for one request, and say whether it was made just now."""
+        async with self._opening:
+            login, fresh = self._login, False
+            if login is None or self._clock.monotonic() >= login.until:
+                await self._retire()
+                login, fresh = await self._log_in(), True
+                self._login = login
+            login.users += 1
+        try:
+            yield login, fresh
+        finally:
+            login.users -= 1
+            if login is not self._login and not login.users:
+                await login.http.close()
 
-    def _way(self) -> str:
-        auth = self._store.auth
-        return f"role {auth.jwt.role}" if auth.jwt else f"role {auth.kubernetes.role}" if auth.kubernetes else "token"
-
-    def _authenticate(self, client: Any, token: str) -> float:
-        """Log in; give the seconds for which that is good, 0: for ever."""
-        auth = self._store.auth
-        if auth.jwt:
-            answer = client.auth.jwt.jwt_login(auth.jwt.role, token, use_token=True, path=auth.jwt.mount)
-        elif auth.kubernetes:
-            kubernetes = auth.kubernetes
-            answer = client.auth.kubernetes.login(kubernetes.role, token, mount_point=kubernetes.mount)
-        return _lifetime(answer["auth"]["lease_duration"])
-
-    @staticmethod
-    def _renew(client: Any, token: str) -> float:
-        """Make a token that somebody made last longer; give the seconds that it does."""
-        client.token = token
-        known = client.auth.token.lookup_self()["data"]
-        if known.get("renewable"):
-            return _lifetime(client.auth.token.renew_self()["auth"]["lease_duration"])
-        return _lifetime(known.get("ttl"))
+    async def _retire(self) -> None:
+        """Use a login no more; requests that are under way go on."""
+        login, self._login = self._login, None
+        if login is not None and not login.users:
+            await login.http.close()
 
     async def close(self) -> None:
         """Close connections."""
-        if self._open:
-            await self._forget(self._open)
+        async with self._opening:
+            await self._retire()
+
+    async def _log_in(self) -> _Login:
+        access, started = await self._access(), self._clock.monotonic()
+        context = trusting(access.ca, "Vault's ca")
+        role = self._store.auth.jwt or self._store.auth.kubernetes
+        given = await self._jwt() if role else access.token
+        async with AsyncExitStack() as closing:
+            login = _Login(await closing.enter_async_context(_connections(context)))
+            try:
+                lifetime = await (self._authenticate(login, role, given) if role else self._renew(login, given))
+            except Rejected:
+                raise LoginRefused(f"Vault, login: it refuses the login with this {_way(role)}") from None
+            except PermissionDenied:
+                raise LoginRefused(f"Vault, login: the {_way(role)} is refused") from None
+            closing.pop_all()
+        login.until = started + (lifetime * RENEW_AFTER if lifetime else _FOREVER)
+        return login
+
+    async def _authenticate(self, login: _Login, role: VaultJwt | VaultKubernetes, jwt: str) -> float:
+        """Get a token; give the seconds for which it is good, 0: for ever."""
+        body = {"role": role.role, "jwt": jwt}
+        auth = _object(await self._request(login, _LOGIN, "POST", f"auth/{role.mount}/login", body), "auth")
+        login.token = _sendable(auth.get("client_token"))
+        return _lifetime(auth.get("lease_duration"))
+
+    async def _renew(self, login: _Login, token: str) -> float:
+        """Make a token that somebody made last longer; give the seconds that it does."""
+        login.token = _sendable(token)
+        known = _object(await self._request(login, _LOGIN, "GET", "auth/token/lookup-self"), "data")
+        if not known.get("renewable"):
+            return _lifetime(known.get("ttl"))
+        answer = await self._request(login, _LOGIN, "POST", "auth/token/renew-self", {})
+        return _lifetime(_object(answer, "auth").get("lease_duration"))
+
+    async def _request(
+        self,
+        login: _Login,
+        what: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        whose = f"Vault, {what}"
+        url = _url(whose, self._store.address, path).with_query(query)
+        headers = {"X-Vault-Request": "true"}
+        if login.token:
+            headers["X-Vault-Token"] = login.token
+        if self._store.namespace:
+            headers["X-Vault-Namespace"] = self._store.namespace
+        with mapped(whose):
+            # A redirect is an answer like any other: the token goes nowhere else.
+            asked = login.http.request(method, url, json=body, headers=headers, allow_redirects=False)
+            async with asked as response:
+                return answer_of(whose, response.status, await body_of(response, whose, LONGEST))
+
+
+def answer_of(whose: str, status: int, body: bytes) -> Mapping[str, Any]:
+    """Read an answer; one without a body is an empty object.
+
+    Args:
+        whose: for messages.
+        status: of the answer.
+        body: of the answer.
+
+    Raises:
+        ExternalError: it is no success, or no object.
+    """
+    if status not in _SUCCESS:
+        raise by_status(whose, status, body)
+    try:
+        answer = decode(body) if body else {}
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Unexpected(f"{whose}: its answer is not understood")
+    return answer
+
+
+def _connections(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Give connections that use nothing of the environment."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+        trust_env=False,
+    )
+
+
+def _url(whose: str, address: str, path: str) -> URL:
+    """Give the address of a path, whose segments cannot lead anywhere else.
+
+    Raises:
+        Rejected: one of them could.
+        Unreachable: there is no such address.
+    """
+    if {"", ".", ".."} & set(path.split("/")):
+        raise Rejected(f"{whose}: this is not a path in Vault")
+    try:
+        return URL(address).with_path("/v1/" + quote(path, safe="/"), encoded=True)
+    except ValueError:
+        raise Unreachable(f"{whose}: its address cannot be used") from None
+
+
+def _way(role: VaultJwt | VaultKubernetes | None) -> str:
+    return f"role {role.role}" if role else "token"
+
+
+def _object(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Give an object in the answer to a login.
+
+    Raises:
+        Unexpected: there is none.
+    """
+    found = answer.get(key)
+    if not isinstance(found, Mapping):
+        raise Unexpected("Vault, login: its answer is not understood")
+    return found
+
+
+def _sendable(token: Any) -> str:
+    """Give a token that can be sent as a header.
+
+    Raises:
+        LoginRefused: it cannot.
+    """
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise LoginRefused("Vault, login: there is no token, or it has characters that no token has")
+    return token
 
 
 def _lifetime(value: Any) -> float:
