@@ -1,4 +1,4 @@
-"""Every relative link in the documentation leads to a file that exists, and every anchor to a heading."""
+"""Every relative link in the documentation leads to a file or a heading that exists, and so does every module's path."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[3]
+PACKAGE: Final = ROOT / "operator" / "src" / "searchaccess"
 FOLDERS: Final = ("docs", "charts", "deploy", "examples", "tests", ".github")
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 
@@ -15,6 +16,8 @@ _FENCE: Final = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.DOTALL | re.MULTILINE)
 _CODE: Final = re.compile(r"`[^`\n]*`")
 _LINK: Final = re.compile(r"\]\(([^()\s]*)\)")
 _HEADING: Final = re.compile(r"^#+ +(.*?) *#*$", re.MULTILINE)
+_MODULE: Final = re.compile(r"`((?:[a-z_]+/)+[a-z_]+\.py)`")
+_TREE: Final = re.compile(r"```text\noperator/src/searchaccess/\n(.*?)```", re.DOTALL)
 
 
 def slug(heading: str) -> str:
@@ -72,3 +75,20 @@ def test_a_file_or_a_heading_that_is_missing_is_found(tmp_path: Path) -> None:
         "[e](gone.md) [f](#gone) [g](there.md#twice-2) [h](there.md#not-a-heading) [i](../outside.md) `[j](code.md)`\n"
     )
     assert broken(page, tmp_path) == ["gone.md", "#gone", "there.md#twice-2", "there.md#not-a-heading", "../outside.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_modules_that_a_page_names_exist(page: Path) -> None:
+    named = _MODULE.findall(page.read_text())
+    assert [name for name in named if not (ROOT / name).exists() and not (PACKAGE / name).exists()] == []
+
+
+def test_the_tree_of_the_architecture_names_each_package_and_nothing_else() -> None:
+    [tree] = _TREE.findall((ROOT / "docs" / "architecture.md").read_text())
+    drawn, parent = set(), ""
+    for indent, name in re.findall(r"^( {2}| {4})([a-z_]+(?:/|\.py))(?= )", tree, re.MULTILINE):
+        parent = name if len(indent) == len("  ") else parent
+        drawn.add(name if parent == name else parent + name)
+    assert [name for name in sorted(drawn) if not (PACKAGE / name).exists()] == []
+    packages = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py")} - {"./"}
+    assert {name for name in packages if not name.startswith("adapters/")} <= drawn
