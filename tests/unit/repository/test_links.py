@@ -1,4 +1,4 @@
-"""Every relative link in the documentation leads to a file or a heading that exists, and so does every module's path."""
+"""Every relative link in the documentation leads to a file or a heading that exists, and so do the modules it names."""
 
 import re
 from collections.abc import Iterator
