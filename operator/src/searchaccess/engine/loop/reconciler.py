@@ -104,6 +104,7 @@ class Reconciler:
 
     async def step(self) -> None:
         """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
+        await self._context.inventory.settle(self._name)
         cluster, news = self._cluster(), self._context.inventory.take_dirty(self._name)
         if cluster is None:
             return
