@@ -5,6 +5,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -128,6 +129,9 @@ def _publishing(inventory: Inventory) -> Held:
     yield "publish_failure, the same again", _longest_step(fail("away"))
     yield "report", _longest_step(report)
     session: Any = SimpleNamespace(cluster=inventory.clusters[NAME].cluster, state=ClusterState())
+    for record in inventory.accesses.values():
+        record.access = replace(record.access, deleted_at="2026-01-02T10:00:00Z")
+    session.state.facts = SimpleNamespace(uuid="u")
     yield "leaving all to an older cluster", _held(lambda: Farewell(context).leave_to_older(session, "older"))
     inventory.forget_cluster(NAME, "uid-prod")
     yield "publishing without a cluster", _longest_step(Host(context, OUTSIDE)._publish_without_cluster)
