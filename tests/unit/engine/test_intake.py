@@ -227,7 +227,7 @@ def test_a_status_with_many_conditions_is_kept() -> None:
     assert json.loads(inventory.accesses["uid-orders"].status_json) == status
 
 
-def test_a_long_annotation_is_no_news_each_time_it_is_seen() -> None:
+async def test_a_long_annotation_is_no_news_each_time_it_is_seen() -> None:
     inventory = Inventory()
     for name in (ANNOTATION_RECONCILE, ANNOTATION_ROTATE):
         raw = a_search_access(annotations={name: "x" * 250_000})
@@ -237,7 +237,7 @@ def test_a_long_annotation_is_no_news_each_time_it_is_seen() -> None:
         other = a_search_access(annotations={name: "x" * 250_001})
         assert inventory.is_news(_versioned(other, 101))
         inventory.forget_access("uid-orders")
-        inventory.keep_accesses(set(), frozenset())
+        await inventory.keep_accesses(set(), frozenset())
 
 
 def test_an_object_without_a_uid_is_left_out_and_counted() -> None:
@@ -314,7 +314,7 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
     assert decide(inventory.accesses["uid-orders"].access, OPEN).do is Do.ENFORCE
 
 
-def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Counting()
     inventory = Inventory(meter)
     actual = inventory.subjects.see
@@ -331,5 +331,6 @@ def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: pytest.
     assert inventory.of_principal("prod", "") == [inventory.accesses["uid-orders"]]
     assert decide(inventory.accesses["uid-other"].access, OPEN).do is Do.ENFORCE
     inventory.see_cluster(a_search_cluster(identity={"jwtRealm": {"name": "g", "audience": "a", "principal": "sub"}}))
+    await inventory.settle("prod")
     assert meter.faults == [("prod", intake.PLACE)] * 2
     assert inventory.count("prod") == 2

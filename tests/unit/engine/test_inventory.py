@@ -193,28 +193,28 @@ def test_events_of_one_access_end_the_same_in_any_order() -> None:
 # Full lists
 
 
-def test_what_a_list_lacks_is_gone(inventory: Inventory) -> None:
+async def test_what_a_list_lacks_is_gone(inventory: Inventory) -> None:
     inventory.see_access(_access(name="kept"))
     known = frozenset(inventory.accesses)
     inventory.take_dirty("prod")
-    inventory.keep_accesses({"uid-kept"}, known)
+    await inventory.keep_accesses({"uid-kept"}, known)
     assert set(inventory.accesses) == {"uid-kept"}
     assert inventory.dirty("prod").principals == {PRINCIPAL}
 
 
-def test_what_came_after_the_list_was_asked_for_is_kept(inventory: Inventory) -> None:
+async def test_what_came_after_the_list_was_asked_for_is_kept(inventory: Inventory) -> None:
     known = frozenset(inventory.accesses)
     inventory.see_access(_access(name="newer"))
     inventory.see_access(_access())
-    inventory.keep_accesses({"uid-orders"}, known)
+    await inventory.keep_accesses({"uid-orders"}, known)
     assert set(inventory.accesses) == {"uid-orders", "uid-newer"}
 
 
-def test_what_went_after_the_list_was_asked_for_stays_away(inventory: Inventory) -> None:
+async def test_what_went_after_the_list_was_asked_for_stays_away(inventory: Inventory) -> None:
     known = frozenset(inventory.accesses)
     inventory.forget_access("uid-orders")
     inventory.see_access(_access())
-    inventory.keep_accesses({"uid-orders"}, known)
+    await inventory.keep_accesses({"uid-orders"}, known)
     assert not inventory.accesses
 
 

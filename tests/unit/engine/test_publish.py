@@ -55,11 +55,9 @@ class Field:
         self.kept, self.clock = Kept(), SettableClock()
         outside: Any = None
         outbox: Any = self.kept
-        context = Context(
-            OPERATOR, self.inventory, outside, outbox, self.clock, outside, outside
-        )  # fmt: skip
+        self.context = Context(OPERATOR, self.inventory, outside, outbox, self.clock, outside, outside)
         self.state = ClusterState()
-        self.publisher = StatusPublisher(context, self.state)
+        self.publisher = StatusPublisher(self.context, self.state)
 
     @property
     def records(self) -> list[AccessRecord]:

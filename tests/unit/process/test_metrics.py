@@ -125,7 +125,7 @@ def declared() -> tuple[Metrics, Inventory]:
     reconciler = SimpleNamespace(began_at=float("-inf"))
     host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
     outbox: Any = SimpleNamespace(pending=7, failing=2)
-    metrics.registry.register(Declared(inventory, outbox, host, Ownership()))
+    metrics.register(Declared(inventory, outbox, host, Ownership()))
     return metrics, inventory
 
 

@@ -12,7 +12,16 @@ from searchaccess.ports.errors import CannotListen
 SHORT = 0.2
 """Seconds that a connection may last where it is to be cut; elsewhere there is far more than any test takes."""
 LONG = 600.0
-PAGES = Pages(lambda: "", lambda: "nothing was listed yet", lambda: b"a_metric 1\n")
+
+
+def _pages(metrics: bytes, unready: str = "") -> Pages:
+    async def scrape() -> bytes:
+        return metrics
+
+    return Pages(lambda: "", lambda: unready, scrape)
+
+
+PAGES = _pages(b"a_metric 1\n", "nothing was listed yet")
 
 
 @asynccontextmanager
@@ -85,7 +94,7 @@ async def test_a_client_that_sends_a_byte_at_a_time_is_cut(request_head: str) ->
 
 async def test_a_client_that_reads_slowly_is_cut() -> None:
     whole = 64_000_000
-    pages = Pages(lambda: "", lambda: "", lambda: b"x" * whole)
+    pages = _pages(b"x" * whole)
     got = 0
     async with serving("127.0.0.1", 0, pages, lifetime=SHORT) as port, connected(port) as (reader, writer):
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")

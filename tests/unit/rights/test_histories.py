@@ -44,7 +44,7 @@ class Live:
 
     @property
     def seen(self) -> Seen | None:
-        return seen_of(self.status, UUID)
+        return seen_of(self.status.elasticsearch, UUID)
 
     def change(self, **spec: Any) -> None:
         self.raw["spec"] |= spec

@@ -164,7 +164,7 @@ def test_any_status_of_an_access_is_read_and_rewritten_once(raw: Any, facts: Acc
     is_ready(before)
     is_drifted(before)
     stalled_of(before)
-    seen_of(before, UUID)
+    seen_of(before.elasticsearch, UUID)
     _known(record)
     line_of("SearchAccess", "shop/orders", "prod", before, NOW, generation=1)
     lost = CredentialFacts(Decision(steps=(Issue(1, 1.0, "lost", lost=True),)), Seen())

@@ -33,27 +33,33 @@ def decode(body: bytes) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
-    if _HALF.search(body):
-        body = _ESCAPES.sub(lambda found: _REPLACED if found[1] else found[0], body)
-    text = body.decode(errors="replace")
+    text = as_text(body)
     try:
         return json.loads(text)
     except RecursionError:
-        return json.loads(_cut_off(body).decode(errors="replace"), parse_int=_number)
+        return json.loads(_cut_off(text.encode()).decode(), parse_int=number)
     except json.JSONDecodeError:
         raise
     except ValueError:  # A number of more digits than Python reads (sys.get_int_max_str_digits).
         return _with_short_numbers(text)
 
 
+def as_text(body: bytes) -> str:
+    """Give a body as text, without characters that cannot be encoded again."""
+    if _HALF.search(body):
+        body = _ESCAPES.sub(lambda found: _REPLACED if found[1] else found[0], body)
+    return body.decode(errors="replace")
+
+
 def _with_short_numbers(text: str) -> Any:
     try:
-        return json.loads(text, parse_int=_number)
+        return json.loads(text, parse_int=number)
     except RecursionError:
-        return json.loads(_cut_off(text.encode()).decode(), parse_int=_number)
+        return json.loads(_cut_off(text.encode()).decode(), parse_int=number)
 
 
-def _number(digits: str) -> int | str:
+def number(digits: str) -> int | str:
+    """Read the digits of a number; of too many, give a text that says so."""
     return int(digits) if len(digits) <= _LONGEST_NUMBER else "(a number too long)"
 
 

@@ -10,6 +10,25 @@ CHUNK: Final = 100
 """SearchAccesses or principals that are dealt with before other tasks may run: a few milliseconds."""
 
 
+class Pace:
+    """Lets other tasks run after so much work, where its items differ in size.
+
+    Args:
+        size: of a chunk.
+    """
+
+    def __init__(self, size: int = CHUNK) -> None:
+        self._size = size
+        self._done = 0
+
+    async def spent(self, amount: int) -> None:
+        """Take in how much was done since the last time."""
+        self._done += max(amount, 1)
+        if self._done >= self._size:
+            self._done = 0
+            await asyncio.sleep(0)
+
+
 async def in_chunks(items: Iterable[T], size: int = CHUNK) -> AsyncIterator[T]:
     """Give items one by one, and let other tasks run after so many.
 

@@ -15,6 +15,7 @@ from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import Place, caught
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.loop.check import Peers
@@ -204,7 +205,7 @@ class Host:
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._see_all(Plural.CLUSTERS, inventory.see_cluster), clusters)
         accesses = frozenset(inventory.accesses)
-        inventory.keep_accesses(await self._see_all(Plural.ACCESSES, inventory.see_access), accesses)
+        await inventory.keep_accesses(await self._see_all(Plural.ACCESSES, inventory.see_access), accesses)
         self._listed_at = self._context.clock.monotonic()
 
     async def _see_all(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
@@ -246,7 +247,7 @@ class Host:
                 elif record and not self._is_ours(name):
                     self._leave(name)
             if self._context.ownership.holds_common():
-                self._publish_without_cluster()
+                await self._publish_without_cluster()
             await inventory.changed.wait()
 
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
@@ -328,17 +329,16 @@ class Host:
                 return name
         return ""
 
-    def _publish_without_cluster(self) -> None:
+    async def _publish_without_cluster(self) -> None:
         """Tell SearchAccesses whose SearchCluster does not exist."""
         inventory = self._context.inventory
         uuids = {record.status.uuid for record in inventory.clusters.values()}
         publisher = StatusPublisher(self._context, ClusterState())
-        for record in list(inventory.accesses.values()):
+        async for record in in_chunks(list(inventory.accesses.values())):
             access = record.access
-            if access.cluster in inventory.clusters:
+            if access.cluster in inventory.clusters or access.uid not in inventory.accesses:
                 continue
-            had = record.status.elasticsearch
-            if access.deleted_at and (not had or had.cluster_uuid in uuids):
+            if access.deleted_at and (not (had := record.status.elasticsearch) or had.cluster_uuid in uuids):
                 # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
                 publisher.release(access)
                 continue

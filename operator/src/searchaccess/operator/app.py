@@ -26,6 +26,7 @@ from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
 from searchaccess.operator.connecting import Connections
+from searchaccess.operator.garbage import collect_when_quiet, keep_what_lives
 from searchaccess.operator.google import GoogleWhenNeeded
 from searchaccess.operator.login import KubernetesLogin, KubernetesOptions
 from searchaccess.operator.metrics import Declared, Metrics
@@ -212,9 +213,9 @@ async def wired(
         host = Host(context, connections, options.list_every, take_part, only, brief=within is not None)
         if leases:
             leases.stop_working = host.stop_working
-        metrics.registry.register(Declared(inventory, outbox, host, ownership))
+        metrics.register(Declared(inventory, outbox, host, ownership))
         if options.listen:
-            await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.text)))
+            await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.scrape)))
         log.info("running", instance=options.instance, replica=identity)
         yield Wired(login, context, host, leases)
 
@@ -223,6 +224,8 @@ async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
     # kopf looks for the kinds once, when it starts: the first list proves that they are there. It lists all
     # anew, so nothing is missed; what was declared long ago is served before it takes its share of the time.
     await _first_of(one.host.listed.wait(), stop.wait())
+    # What was listed stays: garbage collections that go through all of it would hold the loop.
+    keep_what_lives()
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_DEAF):
             await _first_of(one.host.first_looks(), stop.wait())
@@ -236,9 +239,11 @@ async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:
     """Look after what is declared until an event is set."""
     loop = asyncio.create_task(one.run(stop))
     events = asyncio.create_task(_watch_events(one, stop))
+    collecting = asyncio.create_task(collect_when_quiet(one.host.is_busy))
     done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
     # Whichever ends first, of a fault or at our request, ends the process: a supervisor starts it again.
     stop.set()
+    collecting.cancel()
     await asyncio.gather(events, loop)
     for task in done:
         task.result()

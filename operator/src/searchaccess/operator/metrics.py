@@ -20,6 +20,7 @@ from searchaccess.api.status import Status, condition_of
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
 from searchaccess.engine.barrier import PLACES
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
@@ -88,6 +89,7 @@ class Metrics(Meter):
         self._requests = Counter(*requests, registry=self.registry)
         self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
         self._answered: dict[str, float] = {}
+        self._declared: Declared | None = None
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:
         """Hold together all that a reconcile of a SearchCluster does."""
@@ -152,6 +154,17 @@ class Metrics(Meter):
 
         return count
 
+    def register(self, declared: "Declared") -> None:
+        """Show what is declared, too."""
+        self._declared = declared
+        self.registry.register(declared)
+
+    async def scrape(self) -> bytes:
+        """Give all as Prometheus reads it. However much is declared, the event loop is not held for long."""
+        if self._declared is not None:
+            await self._declared.prepare()
+        return self.text()
+
     def text(self) -> bytes:
         """Give all as Prometheus reads it."""
         return generate_latest(self.registry)
@@ -210,6 +223,11 @@ class Declared(Collector):
         found["searchaccess_outbox_failing"].add_metric([], self._outbox.failing)
         yield from found.values()
 
+    async def prepare(self) -> None:
+        """Read statuses that are new since the last time, so that ``collect`` is quick. Others run meanwhile."""
+        async for uid, record in in_chunks(list(self._inventory.accesses.items())):
+            self._read(uid, record)
+
     def _accesses(self, found: dict[str, GaugeMetricFamily]) -> None:
         states: Tally[tuple[str, str, str]] = Tally()
         phases: Tally[tuple[str, str]] = Tally()
@@ -219,7 +237,7 @@ class Declared(Collector):
         for uid in self._known.keys() - records.keys():
             del self._known[uid]
         for uid, record in records.items():
-            known, cluster = self._read(uid, record), record.access.cluster
+            known, cluster = self._read(uid, record), record.declared.cluster
             states[cluster, known.ready, known.reason] += 1
             drift[cluster] += known.drift
             if known.phase:

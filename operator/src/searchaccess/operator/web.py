@@ -1,7 +1,7 @@
 """Serves probes and metrics by HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,12 +39,12 @@ class Pages:
 
     stuck: Callable[[], str]
     unready: Callable[[], str]
-    metrics: Callable[[], bytes]
+    metrics: Callable[[], Awaitable[bytes]]
 
-    def answer(self, path: str) -> web.Response:
+    async def answer(self, path: str) -> web.Response:
         """Give the answer to a request."""
         if path == METRICS:
-            return web.Response(body=self.metrics(), headers={"Content-Type": CONTENT_TYPE})
+            return web.Response(body=await self.metrics(), headers={"Content-Type": CONTENT_TYPE})
         if path not in {LIVE, READY}:
             return web.Response(text="there is no such page", status=404)
         # That it answers at all says that the event loop turns.
@@ -94,7 +94,7 @@ class _Server(web.Server):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         readable = request.method in {"GET", "HEAD"}
-        answer = self._pages.answer(request.path) if readable else web.Response(text="only GET", status=405)
+        answer = await self._pages.answer(request.path) if readable else web.Response(text="only GET", status=405)
         answer.force_close()
         return answer
 

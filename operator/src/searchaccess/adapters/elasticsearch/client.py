@@ -26,6 +26,7 @@ from searchaccess.adapters.elasticsearch.readers import (
     written_of,
 )
 from searchaccess.adapters.elasticsearch.users import UsersClient
+from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
 from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.connection import Connection
@@ -33,7 +34,7 @@ from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
-from searchaccess.core.model.reading import mapping, readable
+from searchaccess.core.model.reading import mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
@@ -130,7 +131,7 @@ class ElasticsearchClient(UsersClient):
                 answer = await api.security.get_role(name=list(names) if names is not None else None)
         except NotFound:
             return {}
-        return await _readable(answer.body)
+        return await _readable(await decoded(answer.body))
 
     async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
         """Read role mappings by name, or all of them."""
@@ -140,7 +141,7 @@ class ElasticsearchClient(UsersClient):
                 answer = await api.security.get_role_mapping(name=list(names) if names is not None else None)
         except NotFound:
             return {}
-        return await _readable(answer.body)
+        return await _readable(await decoded(answer.body))
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request.
@@ -248,7 +249,11 @@ class ElasticsearchClient(UsersClient):
         with mapped():
             api = await self._api()
             answer = await api.security.get_api_key(name=pattern, active_only=True)
-        return keys_of(answer.body)
+        found, body = list[dict[str, Any]](), keys_of(await decoded(answer.body))
+        for start in range(0, len(body), _AT_A_TIME):
+            found += readable_list(body[start : start + _AT_A_TIME])
+            await asyncio.sleep(0)
+        return found
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
         """Make an API key. It is there for all reads when this returns."""
@@ -312,8 +317,8 @@ class BoundedJson(JsonSerializer):
     """Reads JSON of any depth."""
 
     def json_loads(self, data: bytes) -> Any:
-        """Read an answer."""
-        return decode(data)
+        """Read an answer. One that is long is not decoded before it is read."""
+        return decode(data) if len(data) <= AT_ONCE else LongAnswer(data)
 
 
 async def _readable(answer: Any) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from searchaccess.adapters.elasticsearch.errors import map_item
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import digits, mapping, readable_list, text, texts, whole_number
+from searchaccess.core.model.reading import digits, mapping, objects, readable_list, text, texts, whole_number
 from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError, Unexpected
 
@@ -96,8 +96,8 @@ def _lacking(privileges: Any) -> list[str]:
 
 
 def keys_of(answer: Any) -> list[dict[str, Any]]:
-    """Give the API keys that can be read."""
-    return readable_list(mapping(answer).get("api_keys"))
+    """Give the API keys, those as well that cannot be read."""
+    return objects(mapping(answer).get("api_keys"))
 
 
 def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:

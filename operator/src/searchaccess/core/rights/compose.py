@@ -44,7 +44,7 @@ def record_for(access: Access, recorded: Record | None) -> Record:
     """
     record = record_of(access)
     if recorded and recorded.spec_hash == record.spec_hash and 0 < recorded.generation <= record.generation:
-        return replace(record, generation=recorded.generation)
+        return recorded if recorded == record else replace(record, generation=recorded.generation)
     return record
 
 

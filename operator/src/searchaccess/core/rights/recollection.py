@@ -80,7 +80,7 @@ def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen
                 complete = False
                 records[access.uid] = record_for(access, None) if exact else _blank(access, known)
                 claimants += [] if exact else [member]
-            elif exact:
+            elif exact and record.spec_hash != known.spec_hash:
                 records[access.uid] = replace(record, spec_hash=known.spec_hash)
     claimant = min(claimants, key=lambda item: _CLAIM[item.decision.do]).access.uid if claimants else ""
     return Known(replace(metadata, records=tuple(records.values())), claimant, frozenset(recreated), complete)

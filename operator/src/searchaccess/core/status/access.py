@@ -93,9 +93,8 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
     )
 
 
-def seen_of(status: SearchAccessStatus, cluster_uuid: str) -> Seen | None:
-    """Give what a status says of an earlier pass on this cluster; None: nothing."""
-    known = status.elasticsearch
+def seen_of(known: ElasticsearchObjects | None, cluster_uuid: str) -> Seen | None:
+    """Give what the Elasticsearch part of a status says of an earlier reconcile on this cluster; None: nothing."""
     if known is None or known.cluster_uuid != cluster_uuid:
         return None
     return Seen(known.role or "", known.spec_hash)

@@ -21,6 +21,7 @@ from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.index import Index
 from searchaccess.engine.inventory.intake import (
     PLACE,
@@ -73,6 +74,9 @@ class Inventory:
         self._index = Index()
         self._recalled: Counter[str] = Counter()
         """By cluster, how many SearchAccesses have accounts that only their status knows of."""
+        self._reclaimed: dict[str, int] = {}
+        """Clusters that know callers by another claim than most of their principals were worked out by, and how many
+        times it changed."""
         self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
@@ -112,13 +116,18 @@ class Inventory:
         """Give the SearchAccesses of a principal on a cluster."""
         return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal) if uid in self.accesses]
 
+    def count_of(self, cluster: str, principal: str) -> int:
+        """Say how many SearchAccesses a principal has on a cluster."""
+        return len(self._index.of_principal(cluster, principal))
+
     def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
         """Give all SearchAccesses of a cluster."""
         for principal in self._index.principals(cluster):
             for uid in list(self._index.of_principal(cluster, principal)):
                 # One with several principals is given with its first.
-                if uid in self.accesses and self.accesses[uid].access.principal == principal:
-                    yield self.accesses[uid]
+                record = self.accesses.get(uid)
+                if record and record.declared.principal == principal:
+                    yield record
         yield from self.keyed(cluster)
 
     def keyed(self, cluster: str) -> list[AccessRecord]:
@@ -155,21 +164,27 @@ class Inventory:
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
 
-    def _admitted(self, access: Access) -> Access:
-        record = self.clusters.get(access.cluster)
+    def _admission(self, cluster: str, namespace: str) -> Admission:
+        record = self.clusters.get(cluster)
         allowed = record.cluster.allowed_namespaces if record else None
-        admission = admit(allowed, access.namespace, self._labels.get(access.namespace))
+        admission = admit(allowed, namespace, self._labels.get(namespace))
         if admission is Admission.UNKNOWN:
             self.labels_wanted.set()
+        return admission
+
+    def _admitted(self, access: Access) -> Access:
+        admission = self._admission(access.cluster, access.namespace)
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _readmit(self, cluster: str) -> None:
-        """Decide anew whose namespaces are allowed."""
-        for record in list(self.of_cluster(cluster)):
-            access = self._admitted(record.access)
-            if access is not record.access:
-                record.access = access
-                self._mark_access(access)
+        """Decide anew whose namespaces are allowed: of all at once, so that nobody is enforced who is refused."""
+        decided: dict[str, Admission] = {}
+        for record in self.of_cluster(cluster):
+            namespace = record.declared.namespace
+            if namespace not in decided:
+                decided[namespace] = self._admission(cluster, namespace)
+            if record.admit(decided[namespace]):
+                self._mark_access(record.declared)
 
     # Marking
 
@@ -354,15 +369,27 @@ class Inventory:
                 self._replace(known, access)
                 self._mark_access(access)
 
-    def _reidentify(self, cluster: str) -> None:
-        """Work out everybody's principals anew: the cluster knows callers by another claim."""
-        for record in list(self.of_cluster(cluster)):
-            try:
-                access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
-            except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-                access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
-                self._mark_access(access)
-            self._replace(record, access)
+    async def settle(self, cluster: str) -> None:
+        """Work out everybody's principals anew, if the cluster knows callers by another claim than before.
+
+        To be done before a cluster is reconciled: until then, only what was seen since has the new principals.
+        """
+        while (change := self._reclaimed.get(cluster)) is not None:
+            async for record in in_chunks(list(self.of_cluster(cluster))):
+                access = record.access
+                if self.accesses.get(access.uid) is record and access.cluster == cluster:
+                    self._reidentify(record)
+            if self._reclaimed[cluster] == change:
+                del self._reclaimed[cluster]
+
+    def _reidentify(self, record: AccessRecord) -> None:
+        cluster = record.access.cluster
+        try:
+            access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
+            self._mark_access(access)
+        self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
         """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
@@ -416,8 +443,8 @@ class Inventory:
             status_json = known.status_json
         claim = self.claim(cluster.name)
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
-        if claim is not self.claim(cluster.name):
-            self._reidentify(cluster.name)
+        if claim is not self.claim(cluster.name) and self.count(cluster.name):
+            self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
         if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
             self._readmit(cluster.name)
         if known is None or known.cluster.uid != cluster.uid:
@@ -438,7 +465,7 @@ class Inventory:
             del self.clusters[name]
             self.changed.set()
 
-    def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
+    async def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
         """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
 
         A deletion while the watch was down leaves no event.
@@ -447,9 +474,10 @@ class Inventory:
             present: the uids that are in the list.
             known_before: the uids that were known when it was asked for.
         """
-        for uid in known_before - present:
-            self.forget_access(uid)
         self._gone &= present
+        async for uid in in_chunks(known_before - present):
+            self.forget_access(uid)
+            self._gone.discard(uid)
 
     def keep_clusters(self, present: set[str], known_before: Mapping[str, str]) -> None:
         """Take in the end of a full list of SearchClusters.

@@ -1,12 +1,13 @@
 """What the inventory has of each object, and what is to be looked at."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
+from searchaccess.api.status import ElasticsearchObjects, SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
 from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
 
 
@@ -19,13 +20,16 @@ class Standing(NamedTuple):
     """Which it is about."""
     ready: bool
     drifted: bool
+    elasticsearch: ElasticsearchObjects | None
+    """What it has there."""
 
 
 @dataclass(slots=True)
 class AccessRecord:
     """A SearchAccess as last seen."""
 
-    access: Access
+    declared: Access
+    """As last seen. Whether its namespace is allowed may have been decided anew since: ``access`` says it."""
     status_json: str
     """Canonical JSON of its status: what it has, or is about to get."""
     confirmed: bool = False
@@ -33,6 +37,29 @@ class AccessRecord:
     _standing: Standing | None = field(default=None, repr=False, compare=False)
     published: tuple[AccessFacts, str] | None = None
     """A failure, and the status that was made of it: made of the same once more, it would be the same."""
+    _admission: Admission | None = field(default=None, repr=False, compare=False)
+    """Whether its namespace is allowed, if ``declared`` does not say so yet."""
+
+    @property
+    def access(self) -> Access:
+        """What is declared, with what is decided about its namespace."""
+        if self._admission is not None:
+            self.access = replace(self.declared, admission=self._admission)
+        return self.declared
+
+    @access.setter
+    def access(self, access: Access) -> None:
+        self.declared, self._admission = access, None
+
+    def admit(self, admission: Admission) -> bool:
+        """Take in whether its namespace is allowed; say whether that is news.
+
+        It holds at once and costs little, as it may be news of thousands: ``declared`` is copied when it is read next.
+        """
+        known = self.declared.admission if self._admission is None else self._admission
+        if known is not admission:
+            self._admission = admission
+        return known is not admission
 
     @property
     def status(self) -> SearchAccessStatus:
@@ -45,7 +72,11 @@ class AccessRecord:
         if self._standing is None or self._standing.text is not self.status_json:
             status = self.status
             self._standing = Standing(
-                self.status_json, status.observed_generation, is_ready(status), is_drifted(status)
+                self.status_json,
+                status.observed_generation,
+                is_ready(status),
+                is_drifted(status),
+                status.elasticsearch,
             )
         return self._standing
 

@@ -6,6 +6,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.status.access import Failure
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.state import Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 
@@ -30,7 +31,7 @@ class Farewell:
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
         self.context.outbox.put_finalizers(cluster_ref(cluster), cluster.finalizers, after)
 
-    def leave_to_older(self, session: Session, older: str) -> None:
+    async def leave_to_older(self, session: Session, older: str) -> None:
         """Release what is deleted here: in this Elasticsearch, the older SearchCluster takes it for orphans.
 
         Args:
@@ -39,14 +40,13 @@ class Farewell:
         """
         inventory, state, name = self.context.inventory, session.state, session.cluster.name
         uuid = state.facts.uuid if state.facts else ""
-        leaving = [
-            record
-            for record in inventory.of_cluster(name)
-            if record.access.deleted_at and ((had := record.status.elasticsearch) is None or had.cluster_uuid == uuid)
-        ]
-        for record in leaving:
-            StatusPublisher(self.context, state).release(record.access)
+        leaving = 0
+        async for record in in_chunks(list(inventory.of_cluster(name))):
+            had = record.standing.elasticsearch
+            if record.access.deleted_at and (had is None or had.cluster_uuid == uuid):
+                StatusPublisher(self.context, state).release(record.access)
+                leaving += 1
         if leaving:
             inventory.mark_cluster(older, everything=True)
-        if session.cluster.deleted_at and len(leaving) == inventory.count(name):
+        if session.cluster.deleted_at and leaving == inventory.count(name):
             self.drop_finalizer(session.cluster)

@@ -111,6 +111,7 @@ class Reconciler:
 
     async def step(self) -> None:
         """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
+        await self._context.inventory.settle(self._name)
         cluster, news = self._cluster(), self._context.inventory.take_dirty(self._name)
         if cluster is None:
             return
@@ -279,7 +280,7 @@ class Reconciler:
         await self._close(failure, CLOSED_RETRY)
         if failure.reason is Reason.DUPLICATE_CLUSTER:
             uuid = self.state.facts.uuid if self.state.facts else ""
-            self._farewell.leave_to_older(session, self._peers.older_with_uuid(session.cluster, uuid))
+            await self._farewell.leave_to_older(session, self._peers.older_with_uuid(session.cluster, uuid))
 
     def _recovered(self) -> None:
         self._backoff.reset()

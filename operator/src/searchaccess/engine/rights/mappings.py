@@ -18,6 +18,7 @@ from searchaccess.core.rights.mapping import (
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import advance_drift
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.observe import Observed, is_per_principal
 from searchaccess.engine.state import Context, Session
@@ -98,7 +99,7 @@ class Mappings:
         if not self._all_read:
             return
         self.state = replace(self.state, late="")
-        enforce = cluster.verdict.grants and self._anybody_enforced()
+        enforce = cluster.verdict.grants and await self._anybody_enforced()
         observed = self._observed.get(name)
         if observed is None and not enforce:
             self.state = replace(self.state, conflict="")
@@ -179,8 +180,11 @@ class Mappings:
             late=self.state.late,
         )
 
-    def _anybody_enforced(self) -> bool:
-        return any(self._is_enforced(record.access) for record in self._records())
+    async def _anybody_enforced(self) -> bool:
+        async for record in in_chunks(self._records()):
+            if self._is_enforced(record.access):
+                return True
+        return False
 
     def _is_enforced(self, access: Access) -> bool:
         try:

@@ -1,6 +1,5 @@
 """Who counts in the role of a principal, and what is to be done about each of them, in one reconcile."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -12,11 +11,11 @@ from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
+from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import keeps_rights_anywhere, owners_of
 from searchaccess.engine.state import Context
-from searchaccess.engine.status.publish import BREATH
 
 HELD: Final = AccessDecision(Do.HOLD)
 
@@ -65,6 +64,10 @@ class Members:
     def records(self, principal: str) -> list[AccessRecord]:
         """Give the SearchAccesses of a principal."""
         return self.context.inventory.of_principal(self.cluster, principal)
+
+    def count(self, principal: str) -> int:
+        """Say how many SearchAccesses a principal has."""
+        return self.context.inventory.count_of(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:
         """Say what is to be done about a SearchAccess."""
@@ -129,9 +132,9 @@ class Members:
     async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
         """Give the SearchAccesses that are to get rights and lack our finalizer."""
         found: dict[str, AccessRecord] = {}
-        for number, principal in enumerate(principals):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        pace = Pace()
+        for principal in principals:
+            await pace.spent(self.count(principal))
             for record in self.records(principal):
                 if not record.access.has_finalizer and self.decision_or_held(record.access).do is Do.ENFORCE:
                     found[record.access.uid] = record

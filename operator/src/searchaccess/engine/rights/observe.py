@@ -10,6 +10,7 @@ from searchaccess.core.model.canonical import MappingBody
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.state import NAMES_LIMIT, Context, Session
 from searchaccess.engine.tasks import both
 
@@ -69,7 +70,9 @@ async def observe(
         wanted = listed if per_principal else []
     roles, raw = await both(_roles(session, listed), _mappings(session, wanted))
     mappings = {
-        name: _mapping(context, session, name, item) for name, item in raw.items() if context.operator.owns_name(name)
+        name: _mapping(context, session, name, item)
+        async for name, item in in_chunks(raw.items())
+        if context.operator.owns_name(name)
     }
     return Observed(everything, roles, mappings, all_mappings)
 

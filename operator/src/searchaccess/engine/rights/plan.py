@@ -1,6 +1,5 @@
 """Plans the roles of principals from what is declared and what was read."""
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,11 +11,11 @@ from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
 from searchaccess.core.status.access import seen_of
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.chunks import Pace
 from searchaccess.engine.rights.members import HELD, Members, Phase
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.work import Work, fingerprint
 from searchaccess.engine.state import Context
-from searchaccess.engine.status.publish import BREATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,9 @@ class Planner:
     async def in_order(self, principals: Collection[str]) -> dict[Phase, list[str]]:
         """Give principals by the phase in which their roles are written, those that are settled left out."""
         found: dict[Phase, list[str]] = {phase: [] for phase in Phase}
-        for number, principal in enumerate(sorted(principals)):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        pace = Pace()
+        for principal in sorted(principals):
+            await pace.spent(self.members.count(principal))
             raw = self.observed.roles.get(self.context.operator.role_name(principal))
             try:
                 if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
@@ -59,21 +58,20 @@ class Planner:
 
     async def plan(self, principals: Sequence[str]) -> list[Work]:
         """Plan roles; one that cannot be planned costs its principal alone."""
-        works = []
-        for number, principal in enumerate(principals):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        works, pace = [], Pace()
+        for principal in principals:
             try:
-                works.append(self._plan(principal))
+                works.append(await self._plan(principal, pace))
             except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
                 works.append(self._unplanned(principal, error))
         return works
 
-    def _plan(self, principal: str) -> Work:
+    async def _plan(self, principal: str, pace: Pace) -> Work:
         name = self.context.operator.role_name(principal)
         raw = self.observed.roles.get(name)
         role = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
         members = self.members.of(principal, role)
+        await pace.spent(len(members))
         work = Work(principal, members, role, self.plan_role(principal, members, role))
         waiting = self.members.rejections.resumed(principal, members)
         if waiting and waiting.undecided:
@@ -83,7 +81,7 @@ class Planner:
             work.isolation = Isolation((), waiting.message if waiting else "", (*groups, recalled))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
-            (had := record.status.elasticsearch) is not None and had.mapping == name
+            (had := record.standing.elasticsearch) is not None and had.mapping == name
             for record in self.members.records(principal)
         )
         return work
@@ -102,7 +100,7 @@ class Planner:
             member.access.uid: known
             for member in members
             if (record := self.context.inventory.accesses.get(member.access.uid))
-            and (known := seen_of(record.status, self.uuid))
+            and (known := seen_of(record.standing.elasticsearch, self.uuid))
         }
         return plan_role(self.context.operator, principal, members, observed, seen)
 

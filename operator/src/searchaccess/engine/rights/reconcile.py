@@ -1,6 +1,5 @@
 """Keeps the roles and role mappings of one SearchCluster: observe, plan, apply, facts."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -9,6 +8,7 @@ from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.backoff import CAP, FIRST
+from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.facts import FactsBuilder
@@ -20,7 +20,7 @@ from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.engine.status.publish import BREATH, StatusPublisher
+from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.engine.tasks import both
 from searchaccess.ports.errors import ExternalError
 
@@ -282,9 +282,9 @@ class RightsReconciler:
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
-        for number, work in enumerate(one.done):
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        pace = Pace()
+        for work in one.done:
+            await pace.spent(len(work.members))
             facts += builder.build(work, one.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)

@@ -21,13 +21,10 @@ from searchaccess.core.status.access import (
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import CHUNK, in_chunks
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.ports.kubernetes import ObjectRef, Plural
-
-BREATH: Final = CHUNK
-"""Principals planned before other tasks may run."""
 
 _NOTHING_FOUND: Final = Finding()
 
