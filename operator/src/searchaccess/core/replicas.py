@@ -55,9 +55,9 @@ class Sightings:
     _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
     """By member: the newest version, and when it was seen first."""
     _dead: set[str] = field(default_factory=set)
-    _looked: float = float("-inf")
+    _observed: float = float("-inf")
 
-    def look(self, versions: Mapping[str, str], asked: float, answered: float) -> set[str]:
+    def observe(self, versions: Mapping[str, str], asked: float, answered: float) -> set[str]:
         """Take in what all members' Leases are now; give who is alive.
 
         Args:
@@ -66,8 +66,8 @@ class Sightings:
             answered: when the answer came.
         """
         # We, or the API server, were away: members may have been alive meanwhile.
-        away = asked - self._looked > self.gap
-        self._looked = answered
+        away = asked - self._observed > self.gap
+        self._observed = answered
         seen: dict[str, tuple[str, float]] = {}
         for member, version in versions.items():
             known = self._seen.get(member)

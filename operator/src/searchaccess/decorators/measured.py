@@ -261,9 +261,9 @@ class MeasuredStore(_Measured):
         super().__init__(count, guard)
         self._real = real
 
-    async def look(self, place: stores.Place) -> stores.Found | None:
+    async def find(self, place: stores.Place) -> stores.Found | None:
         """Give a secret without its values; None: there is none."""
-        return await self._do("look", self._real.look, place)
+        return await self._do("find", self._real.find, place)
 
     async def read(self, place: stores.Place, number: int) -> str:
         """Give the id of the key that a version holds; empty: something else."""

@@ -129,10 +129,10 @@ class PacedStore:
         self._store = store
         self._bucket = bucket
 
-    async def look(self, place: Place) -> Found | None:
+    async def find(self, place: Place) -> Found | None:
         """Give a secret without its values."""
         await self._bucket.take()
-        return await self._store.look(place)
+        return await self._store.find(place)
 
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key that a version holds."""

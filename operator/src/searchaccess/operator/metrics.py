@@ -102,7 +102,7 @@ class Metrics(Meter):
         self._reconciles.labels(cluster, scope, result).inc()
         self._reconcile_seconds.labels(cluster, scope).observe(seconds)
 
-    def noted(self, cluster: str, reason: str) -> None:
+    def event_emitted(self, cluster: str, reason: str) -> None:
         """Count an event."""
         self._events.labels(cluster, reason).inc()
 

@@ -20,7 +20,7 @@ class Meter:
             result: ``ok``, or the reason of what went wrong.
         """
 
-    def noted(self, cluster: str, reason: str) -> None:
+    def event_emitted(self, cluster: str, reason: str) -> None:
         """Take in an event that was emitted for a SearchAccess, by its reason."""
 
     def events_dropped(self, number: int) -> None:

@@ -39,7 +39,7 @@ class Found:
 class SecretStore(Protocol):
     """A store of secrets. Every method raises only ``ExternalError``; no error shows a value."""
 
-    async def look(self, place: Place) -> Found | None:
+    async def find(self, place: Place) -> Found | None:
         """Give a secret without its values; None: there is none."""
 
     async def read(self, place: Place, number: int) -> str:

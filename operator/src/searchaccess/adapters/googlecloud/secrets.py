@@ -84,7 +84,7 @@ class GoogleSecrets:
             raise Rejected(f"not a name of a secret: {place.name[:253]!r}")
         return f"{self._parent}/secrets/{place.name}"
 
-    async def look(self, place: Place) -> Found | None:
+    async def find(self, place: Place) -> Found | None:
         """Give a secret and its versions; None: there is none."""
         path = self._path(place)
         try:

@@ -45,7 +45,7 @@ class KubernetesSecrets:
         self._client = client
         self._operator = operator
 
-    async def look(self, place: Place) -> Found | None:
+    async def find(self, place: Place) -> Found | None:
         """Give a Secret without its value; None: there is none."""
         try:
             raw = await self._client.call("GET", _path(place))
@@ -57,7 +57,7 @@ class KubernetesSecrets:
 
     async def read(self, place: Place, number: int) -> str:
         """Give the id of the key in a Secret, if it has this version."""
-        found = await self.look(place)
+        found = await self.find(place)
         return found.holds.get(number, "") if found else ""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:

@@ -57,6 +57,6 @@ class Jobs:
                 continue
             place = Place(owner.namespace, name)
             with at_store():
-                found = await store.look(place)
+                found = await store.find(place)
                 if found and found.secret.owner == owner.uid:
                     await store.remove(place, found.secret)

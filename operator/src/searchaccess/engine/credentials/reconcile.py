@@ -322,7 +322,7 @@ class CredentialReconciler:
     # Facts
 
     def _publish(self, facts: AccessFacts) -> None:
-        StatusPublisher(self._context, self._state).tell(facts)
+        StatusPublisher(self._context, self._state).publish(facts)
 
     def _publish_outcome(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
         access = facts.access

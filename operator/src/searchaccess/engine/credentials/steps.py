@@ -176,7 +176,7 @@ class Credentials:
 
     async def _see(self, job: Job, seen: Seen) -> Seen:
         with at_store():
-            found = await job.store.look(job.place)
+            found = await job.store.find(job.place)
         if found is None:
             return replace(seen, secret=None, holds={})
         same = seen.secret is not None and seen.secret.identity == found.secret.identity

@@ -130,7 +130,7 @@ class Leases(Ownership):
         # Whose sign of life somebody deleted may go on to write until it notices.
         signs = {lease.holder: "" for lease in leases.values() if lease.holder}
         signs |= {name: lease.version for name, lease in members.items()}
-        alive = self._sightings.look(signs, asked, now) | {self._me}
+        alive = self._sightings.observe(signs, asked, now) | {self._me}
         self._lose_what_others_have(leases)
         shares = assign((CLUSTER + name for name in self._inventory.clusters), alive) | assign([COMMON], alive)
         self._keep({key for key in self._leaving if shares.get(key) == self._me})

@@ -65,25 +65,25 @@ class StatusPublisher:
         self._context = context
         self._state = state
 
-    def tell(self, facts: AccessFacts) -> None:
+    def publish(self, facts: AccessFacts) -> None:
         """Compute a SearchAccess's status, and have it written if it is news."""
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
-            self._publish(record, facts)
+            self._write(record, facts)
         standing = record.standing
         (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
         (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
 
-    def _publish(self, record: AccessRecord, facts: AccessFacts) -> None:
+    def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
         status = build_access_status(facts, previous, self._context.clock.now())
         # What else is there, from a newer version or by hand, goes with the next change.
         if status != previous:
             notes = build_notes(facts, previous, status)
             for note in notes:
-                self._context.meter.noted(facts.access.cluster, note.reason)
+                self._context.meter.event_emitted(facts.access.cluster, note.reason)
             record.status_json = text = stable_json(status.to_json())
             self._context.outbox.put_status(ref_of(facts.access), text, notes)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
@@ -102,7 +102,7 @@ class StatusPublisher:
             outbox = self._context.outbox
             outbox.put_finalizers(ref_of(access), access.finalizers, after)
             if trouble := outbox.trouble_of(access.uid):
-                self.tell(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
+                self.publish(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
 
     async def report(
         self,
@@ -132,7 +132,7 @@ class StatusPublisher:
             if access.deleted_at and one.failure is None and not one.finding.conflict:
                 self.release(access)
             else:
-                self.tell(one)
+                self.publish(one)
 
     async def publish_failure(
         self,
@@ -152,7 +152,7 @@ class StatusPublisher:
         """
         async for record in in_chunks(records):
             if not only_waiting or waits(record):
-                self.tell(AccessFacts(record.access, decision(record.access), failure=failure))
+                self.publish(AccessFacts(record.access, decision(record.access), failure=failure))
 
 
 def _if_late(facts: AccessFacts, late: str) -> AccessFacts:
