@@ -97,7 +97,7 @@ def test_what_fails_is_told_and_the_rest_is_done(field: Arena) -> None:
 
 
 def test_what_cannot_be_is_told(field: Arena) -> None:
-    either = "write --once, or --for and a duration"
+    either = "use --once, or --for with a duration"
     for arguments, code, says in (
         (("--once", "--cluster", "nowhere"), 1, "there is no SearchCluster named 'nowhere'"),
         ((), 2, either),

@@ -36,7 +36,7 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
 
     A ``pattern`` is not kept, as its message would show the expression: each has a CEL rule that says what to write.
     Within lists no defaults are kept: ``kubectl apply`` and GitOps tools compare lists as a whole, and would see a
-    difference in every object at every look.
+    difference in every object at every comparison.
 
     https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
     """
@@ -130,7 +130,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Access", ".status.access", doc="r read, a append, w write, d delete, m monitor, M manage."),
                 _column("Ready", f"{_READY}.status"),
                 _column("Reason", f"{_READY}.reason"),
-                _column("Drift", ".status.drift.open", kind="integer", doc="Differences that stand now."),
+                _column("Drift", ".status.drift.open", kind="integer", doc="Open differences."),
                 _column("Principal", ".status.identity.principal", wide=True),
                 _column("Auth", ".spec.auth", wide=True),
                 _column("Next-Rotation", ".status.credential.nextRotation", wide=True),

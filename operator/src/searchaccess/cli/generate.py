@@ -1,4 +1,4 @@
-"""Writes the files that are made from the code: the CRDs and the reference pages.
+"""Writes the files that are generated from the code: the CRDs and the reference pages.
 
 ``python -m searchaccess.cli.generate`` writes them; ``--check`` changes nothing and fails when one is stale.
 """
@@ -74,16 +74,16 @@ def reasons_page() -> str:
     return _page(
         "Conditions and reasons",
         "What a status says, what to do next, and who does it. Every condition carries the `observedGeneration` that "
-        "it is about; compare it with `metadata.generation` before you believe it.",
+        "it is about; compare it with `metadata.generation` before you rely on it.",
         "## Condition types",
         *_table(["Type", "Kinds", "True", "False", "Unknown"], types),
         "## Reasons",
-        "A *terminal* reason makes the object `Stalled`: trying again does not help. After the others the operator "
-        "goes on by itself.",
+        "A *terminal* reason makes the object `Stalled`: retrying does not help. After the others the operator "
+        "retries by itself.",
         *_table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
-        "Events are few: what changes all the time stands in the status. At most 200 wait to be written at a time; "
-        "after a mass change the statuses still tell all of it.",
+        "Events are few: what changes all the time is in the status. At most 200 wait to be written at a time; "
+        "after a mass change the statuses still have all of it.",
         *_table(["Reason", "Type", "When"], events),
     )
 
@@ -116,9 +116,9 @@ def actions_page() -> str:
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
-        f"- A `where` has at most {QUERY_DEPTH} queries within each other and {MOST_BYTES:,} bytes as JSON: "
-        "Elasticsearch takes no more. Another one is an `InvalidSpec`.",
-        "- Two grants that both read overlapping indices add up: the wider one wins, also when they stand in two "
+        f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
+        "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
+        "- Two grants that both read overlapping indices add up: the wider one wins, also when they are in two "
         "SearchAccesses of one service account. A grant that does not read widens nothing.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
@@ -219,7 +219,7 @@ def api_page() -> str:
         ]
     return _page(
         "Fields",
-        "All fields of both kinds. `kubectl explain searchaccesses.spec` tells the same. What each action stands for "
+        "All fields of both kinds. `kubectl explain searchaccesses.spec` shows the same. What each action stands for "
         "is in [actions](actions.md); conditions are in [reasons](reasons.md).",
         *blocks,
     )
@@ -237,10 +237,10 @@ def metrics_page() -> str:
         "Metrics",
         "What `/metrics` serves where the operator is started with `--listen`, such as `--listen 0.0.0.0:8080`. "
         "`/livez` fails when a reconcile makes no progress; `/readyz` fails until what is declared was listed and is "
-        "watched, and when it can be listed no more.",
+        "watched, and when it can no longer be listed.",
         *_table(["Metric", "Type", "Labels", "What it says"], sorted(rows)),
-        "Besides, `process_*` as every Prometheus client has them. No metric has a label for each SearchAccess: "
-        "`kubectl get searchaccesses -A` says which one it is.",
+        "The `process_*` metrics of every Prometheus client are served too. No metric has a label for each "
+        "SearchAccess: `kubectl get searchaccesses -A` says which one it is.",
     )
 
 
@@ -288,7 +288,7 @@ def command(
     *,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a file is stale.")] = False,
 ) -> None:
-    """Write the CRDs and the reference pages that are made from the code."""
+    """Write the CRDs and the reference pages that are generated from the code."""
     stale = stale_files(root)
     for path in stale:
         typer.echo(f"{path.relative_to(root)} is stale: run `{_COMMAND}`" if check else f"{path.relative_to(root)}")
