@@ -12,7 +12,7 @@ LONGEST: Final = 256 * 1024 * 1024
 """Bytes of one answer: twelve megabytes are the roles of 10,000 principals."""
 _CHUNK: Final = 65536
 CUT: Final = 200
-"""Levels after which an answer is cut off: more than any reader takes for good, with room for lists around it."""
+"""Levels after which an answer is cut off: more than any reader accepts, with room for enclosing lists."""
 _CUT_OFF: Final = b'"(nested too deeply)"'
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)

@@ -104,7 +104,7 @@ class IdentityTokens:
                 "run this on Cloud Run, GCE or GKE with Workload Identity"
             )
         except (GoogleAuthError, ValueError) as error:
-            self._failure = f"the metadata server gives none ({type(error).__name__}); it is tried again at every call"
+            self._failure = f"the metadata server gives none ({type(error).__name__}); every call retries"
         else:
             self._credentials, self._failure = credentials, ""
         self._tries += 1

@@ -41,7 +41,7 @@ _HIDDEN_SECRET = _HiddenSecret()
 
 
 def opaque_id(environment: Mapping[str, str]) -> str:
-    """Give what tells this revision or execution from others; empty outside of Cloud Run."""
+    """Return the name of this revision or execution; empty outside of Cloud Run."""
     for names in _NAMES:
         if environment.get(names[0]):
             return "/".join(environment[name] for name in names if environment.get(name))
@@ -120,7 +120,7 @@ class IdentityTransport(Transport):
     ) -> TransportApiResponse:
         """Send a request with the token; after a 401, once more with another one."""
         complete = self._caller.headers(headers)
-        if "authorization" in complete:  # As client.options(api_key=...) asks for.
+        if "authorization" in complete:  # As client.options(api_key=...) sets it.
             return super().perform_request(method, target, body=body, headers=complete, **options)
         body = repeatable(body)
         token = self._caller.tokens.get()
@@ -142,7 +142,7 @@ class AsyncIdentityTransport(AsyncTransport):
     def __init__(self, caller: Caller, node_configs: list[NodeConfig], **options: Any) -> None:
         require_verified_tls(node_configs)
         self._caller = caller
-        self._waiting = asyncio.Lock()  # However many tasks wait for a token, they take up one thread.
+        self._waiting = asyncio.Lock()  # However many tasks wait for a token, they use one thread.
         super().__init__(node_configs, **options)
 
     async def perform_request(  # type: ignore[override] # The base class is one of the synchronous transport.

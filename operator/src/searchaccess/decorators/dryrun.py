@@ -1,4 +1,4 @@
-"""A run that changes nothing: the loop is the same, and what it would write is noted instead of written."""
+"""A dry run: the loop is the same, and what it would write is recorded instead of written."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -37,7 +37,7 @@ class DryRun:
         return tuple(self._changes[key] for key in sorted(self._changes))
 
     def note(self, cluster: str, target: str, change: Change | None) -> None:
-        """Take in what would become of an object; what was noted of it before is superseded.
+        """Record what would happen to an object, in place of what was recorded of it before.
 
         Args:
             cluster: the SearchCluster's name.
@@ -211,7 +211,7 @@ class DryRunConnections:
         self._dry_run = dry_run
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Look a host name up, as the client will."""
+        """Resolve a host name, as the client will."""
         return await self._real.resolve(host)
 
     async def find(self, spec: SearchClusterSpec) -> Connection:

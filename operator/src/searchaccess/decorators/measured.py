@@ -55,7 +55,7 @@ class _Measured:
 
 
 class MeasuredElasticsearch(_Measured):
-    """Counts what is asked of an Elasticsearch cluster. Its client guards each request itself.
+    """Counts the operations on an Elasticsearch cluster. Its client guards each request itself.
 
     Args:
         real: does it.
@@ -165,7 +165,7 @@ class MeasuredElasticsearch(_Measured):
 
 
 class MeasuredKubernetes(_Measured):
-    """Counts what is asked of the API server.
+    """Counts the operations on the API server.
 
     Args:
         real: does it.
@@ -207,7 +207,7 @@ class MeasuredKubernetes(_Measured):
 
 
 class MeasuredGoogle(_Measured):
-    """Counts what is asked of Google Cloud.
+    """Counts the operations on Google Cloud.
 
     Args:
         real: does it.
@@ -249,7 +249,7 @@ class MeasuredGoogle(_Measured):
 
 
 class MeasuredStore(_Measured):
-    """Counts what is asked of a store of secrets.
+    """Counts the operations on a secret store.
 
     Args:
         real: does it.

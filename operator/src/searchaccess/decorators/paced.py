@@ -118,7 +118,7 @@ class FairGate:
 
 
 class PacedStore:
-    """A store that is asked no more often than its quota allows.
+    """A store that is called no more often than its quota allows.
 
     Args:
         store: the store.

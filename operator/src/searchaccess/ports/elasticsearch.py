@@ -178,7 +178,7 @@ class Connector(Protocol):
         """Give the addresses (IPv4, IPv6) that a host name stands for; none: it stands for none now."""
 
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
-        """Open a connection. Nothing is asked of the cluster yet.
+        """Open a connection. No request is sent yet.
 
         Args:
             connection: how to reach it and log in.

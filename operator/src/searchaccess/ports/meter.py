@@ -1,4 +1,4 @@
-"""What the loop tells whoever counts."""
+"""What the loop reports to whoever counts it."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -11,27 +11,27 @@ class Meter:
         return nullcontext()
 
     def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
-        """Take in a reconcile of a cluster.
+        """Record a reconcile of a cluster.
 
         Args:
             cluster: name of the SearchCluster.
-            everything: of all that it has; else of what there was news of.
+            everything: of all that it has; else of what changed.
             seconds: that it took.
-            result: ``ok``, or the reason of what went wrong.
+            result: ``ok``, or the reason of the failure.
         """
 
     def event_emitted(self, cluster: str, reason: str) -> None:
-        """Take in an event that was emitted for a SearchAccess, by its reason."""
+        """Record an event that was emitted for a SearchAccess, by its reason."""
 
     def events_dropped(self, number: int) -> None:
-        """Take in that events were not written: too many waited, or the API server refused them.
+        """Record that events were not written: too many waited, or the API server refused them.
 
         Args:
             number: of events.
         """
 
     def faulted(self, cluster: str, place: str) -> None:
-        """Take in an unexpected error of our own.
+        """Record an unexpected error of our own.
 
         Args:
             cluster: name of the SearchCluster concerned; empty: none in particular.
@@ -43,4 +43,4 @@ class Meter:
         return float("-inf")
 
     def forget(self, cluster: str) -> None:
-        """Take in that a SearchCluster is gone."""
+        """Forget a SearchCluster that is gone."""

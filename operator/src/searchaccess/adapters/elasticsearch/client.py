@@ -43,7 +43,7 @@ REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 _CONNECTIONS: Final = 4
 _AT_A_TIME: Final = 500
-"""Objects that are looked through before others run."""
+"""Objects that are read before other tasks may run."""
 
 _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"

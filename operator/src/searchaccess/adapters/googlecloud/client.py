@@ -55,7 +55,7 @@ class GoogleClient:
     Args:
         run_endpoint: in place of ``run.googleapis.com``, such as one of Private Service Connect.
         iam_endpoint: in place of ``iam.googleapis.com``.
-        account: as whom to ask.
+        account: account of the requests.
     """
 
     def __init__(self, run_endpoint: str = "", iam_endpoint: str = "", account: OperatorAccount | None = None) -> None:

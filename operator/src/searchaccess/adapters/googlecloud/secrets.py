@@ -45,7 +45,7 @@ class GoogleSecrets:
     Args:
         spec: what the SearchCluster says.
         operator: this operator; what another one made is foreign.
-        account: as whom to ask.
+        account: account of the requests.
         endpoint: in place of ``secretmanager.googleapis.com``, such as one of Private Service Connect.
     """
 
@@ -159,7 +159,7 @@ class GoogleSecrets:
         return body | {"replication": {"automatic": automatic}}
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Make versions unreadable, if nobody changed them since they were looked at."""
+        """Disable versions, if nobody changed them since they were read."""
         await self._each("disable_secret_version", place, known, numbers)
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
@@ -178,7 +178,7 @@ class GoogleSecrets:
                 continue
 
     async def remove(self, place: Place, known: Secret) -> None:
-        """Delete a secret, if nobody changed it since it was looked at."""
+        """Delete a secret, if nobody changed it since it was read."""
         path = self._path(place)
         try:
             with mapped_writing(f"Secret Manager, {path}"):
@@ -199,7 +199,7 @@ def secret_of(raw: Any, versions: Sequence[Version], parent: str, operator: Oper
     """
     labels, owner = raw.labels, raw.labels.get(_OWNER)
     ours = labels.get(_MANAGED_BY) == _OURS and labels.get(_INSTANCE) == operator.instance
-    # A secret that is made anew under its name counts from 1 again, so its name is not enough.
+    # A secret that is recreated under its name counts from 1 again, so its name is not enough.
     identity = f"{raw.name}@{raw.create_time.timestamp() if raw.create_time else 0}"
     known = f"{parent}/secrets/{raw.name.rpartition('/')[2]}"
     return Secret(

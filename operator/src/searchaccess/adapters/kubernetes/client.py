@@ -44,7 +44,7 @@ def new_configuration() -> Configuration:
     """Give the settings that are the same for every API server."""
     configuration = Configuration()
     configuration.connection_pool_maxsize = CONNECTIONS
-    # Else aiohttp looks for proxies and a .netrc anew at every request, in a thread.
+    # Else aiohttp reads proxy settings and a .netrc at every request, in a thread.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     return configuration
 

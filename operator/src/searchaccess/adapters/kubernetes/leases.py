@@ -42,7 +42,7 @@ class KubernetesLeases:
         if "items" not in answer:
             raise Unexpected("the API server's answer is no list of Leases")
         found = (lease_of(raw, self._prefix) for raw in objects(answer["items"]))
-        # One that cannot be read is nobody's to renew: making it anew is refused, as it is there.
+        # One that cannot be read cannot be renewed: creating it is refused, as it exists.
         return [lease for lease in found if lease is not None]
 
     def _read(self, raw: Any) -> Lease:

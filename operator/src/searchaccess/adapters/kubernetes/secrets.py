@@ -1,6 +1,6 @@
 """Secrets of Kubernetes as a store: each has the newest value alone, under the number that annotations say.
 
-It is written by server-side apply, and only if it is as it was looked at.
+It is written by server-side apply, and only if it has not changed since it was read.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
@@ -29,7 +29,7 @@ _INSTANCE: Final = f"{GROUP}/instance"
 _OWNER: Final = f"{GROUP}/owner-uid"
 _NUMBER: Final = f"{GROUP}/version"
 _SUM: Final = f"{GROUP}/sha256"
-"""Of the value: tells whether it is still the one that was written. What is random cannot be found from it."""
+"""Hash of the value: shows whether it is still the one that was written. A random value cannot be derived from it."""
 _APPLY: Final = "application/apply-patch+yaml"
 
 
@@ -61,7 +61,7 @@ class KubernetesSecrets:
         return found.holds.get(number, "") if found else ""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Write a value in place of the one before."""
+        """Replace the value."""
         body = self._body(place, owner, number, value)
         if known is None:
             raw = await self._client.call("POST", f"{_folder(place)}?fieldManager={FIELD_MANAGER}", body)
@@ -108,7 +108,7 @@ class KubernetesSecrets:
         """Do nothing: older versions are not there any more."""
 
     async def remove(self, place: Place, known: Secret) -> None:
-        """Delete a Secret, if it is the one that was looked at."""
+        """Delete a Secret, if it is the one that was read."""
         try:
             await self._client.call("DELETE", _path(place), {"preconditions": {"uid": known.identity}})
         except NotFound:

@@ -163,7 +163,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         return Verdict((Reason.CLUSTER_UNREACHABLE, message), Gate(grants=False))
     if pinned_uuid and facts.uuid not in {pinned_uuid, accepted_uuid}:
         message = (
-            f"another cluster answers: uuid {facts.uuid}, not {pinned_uuid}; nothing is written. If this is meant: "
+            f"another cluster answers: uuid {facts.uuid}, not {pinned_uuid}; nothing is written. If this is intended: "
             f"annotate with {ANNOTATION_ACCEPT_UUID}: {facts.uuid}"
         )
         return Verdict((Reason.CLUSTER_REPLACED, message), Gate(grants=False))

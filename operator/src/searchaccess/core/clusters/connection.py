@@ -36,7 +36,7 @@ class Connection:
     token: str = field(default="", repr=False)
     """A bearer token."""
     google_audience: str = ""
-    """Audience of the operator's own identity tokens, which are got anew all the time."""
+    """Audience of the operator's own identity tokens, which are renewed all the time."""
     client_secret: str = field(default="", repr=False)
     """The realm's shared client secret, which goes with a token."""
     verify: bool = True
@@ -133,7 +133,7 @@ def _google_login(spec: SearchClusterSpec, read: Contents) -> dict[str, str]:
     if source:
         login["client_secret"] = header_text_of(source, "clientSecret", read)
     elif realm.client_authentication is ClientAuthentication.SHARED_SECRET:
-        raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm asks for its shared client secret")
+        raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm requires its shared client secret")
     return login
 
 

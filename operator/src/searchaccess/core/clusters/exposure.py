@@ -77,4 +77,4 @@ def refusal(exposed: Iterable[Exposed], allowed: frozenset[Exposure]) -> str:
     if not refused:
         return ""
     names = ", ".join(dict.fromkeys(item.how for item in refused))
-    return f"{describe_exposures(refused)}; the login is not sent. If this is meant: spec.allowExposure: [{names}]"
+    return f"{describe_exposures(refused)}; the login is not sent. If this is intended: spec.allowExposure: [{names}]"

@@ -92,7 +92,7 @@ def certificates_of(place: tuple[Source, str], read: Contents) -> str:
 
 
 def holds_certificates(text: str) -> bool:
-    """Say whether a text has certificates in PEM form, and each looks like one.
+    """Say whether a text has certificates in PEM form, each of them well-formed.
 
     That is a DER sequence of the length that it says, which begins with another one (RFC 5280, section 4.1). What else
     can be wrong shows when it is used.

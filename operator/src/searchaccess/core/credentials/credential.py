@@ -29,7 +29,7 @@ class Slot:
     """One version of one secret."""
 
     secret: str
-    """Identity of the secret: another one when it is made anew under the same name. Empty: not stored."""
+    """Identity of the secret: it changes when the secret is recreated under the same name. Empty: not stored."""
     number: int
 
 
@@ -120,7 +120,7 @@ class Wish:
     grace: float
     """How long a disabled version is kept before it is destroyed."""
     requested: str = ""
-    """The newest request for a rotation; any new value asks for one."""
+    """The newest request for a rotation; any new value requests one."""
     waits_for_users: bool = False
     """Whether an old key stays for as long as Cloud Run still hands it out."""
     auth: Auth = Auth.API_KEY
@@ -138,9 +138,9 @@ class Seen:
     holds: Mapping[int, str] = field(default_factory=dict)
     """Of versions that were read: id of the key in them; empty: something else."""
     pins: Pins | None = None
-    """Versions that Cloud Run hands out by number; None: it was not asked."""
+    """Versions that Cloud Run hands out by number; None: not read."""
     ages: Mapping[str, float] = field(default_factory=dict)
-    """By key, how many seconds ago it was made, by a clock that does not jump; of others, ``now`` tells."""
+    """By key, how many seconds ago it was made, by a clock that does not jump; for others, ``now`` counts."""
 
     def age(self, key: Key, now: float) -> float:
         """Give how many seconds ago a key was made."""

@@ -1,7 +1,7 @@
 """Which versions of a secret Cloud Run still hands out by their number.
 
-A version under the name ``latest`` is no pin: a file is read anew at each access, a variable has what was newest when
-its instance started, which nobody tells. For those there is the overlap.
+A version under the name ``latest`` is no pin: a file is read again at each access, a variable has what was newest when
+its instance started, which is not reported anywhere. For those there is the overlap.
 https://cloud.google.com/run/docs/configuring/services/secrets
 """
 
@@ -17,7 +17,7 @@ class User:
     """What was made from a template: a revision, an execution, or the template itself."""
 
     name: str
-    """As people are told, such as ``revision orders-00007``."""
+    """Name for people, such as ``revision orders-00007``."""
     project: str
     uses: tuple[SecretUse, ...]
     is_template: bool = False

@@ -110,7 +110,7 @@ class Access:
     suspend: bool
     deletion_policy: DeletionPolicy
     deleted_at: str
-    """When deletion was asked for (RFC 3339); empty: it lives."""
+    """When deletion was requested (RFC 3339); empty: it is not being deleted."""
     finalizers: tuple[str, ...]
     adopt: str
     reconcile_requested: str
@@ -164,11 +164,11 @@ class Access:
 
 
 def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
-    """Give the subject of whom Google must be asked; None: what is declared is enough.
+    """Return the subject that must be read from Google; None: what is declared is enough.
 
     Args:
         access: the SearchAccess.
-        claim: by which claim of their tokens its cluster knows callers.
+        claim: claim of their tokens by which its cluster identifies callers.
     """
     if access.has_credential:
         return None

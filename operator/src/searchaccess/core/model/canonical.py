@@ -21,11 +21,11 @@ NO_INDEX: Final = "NO-INDEX#"
 """Begins a name that no index can have; it keeps a restricted entry apart from all others."""
 NAMES_HASH_LENGTH: Final = 8
 HASHES_KEPT: Final = 1 << 15
-"""Hashes of entries and shares that are remembered: planning asks for each several times."""
+"""Hashes of entries and shares that are remembered: planning reads each several times."""
 
 
 def canonical_json(value: Any) -> str:
-    """Give compact JSON with sorted keys; numbers of equal value look equal."""
+    """Give compact JSON with sorted keys; numbers of equal value are written alike."""
     plain = _plain(value)
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     try:

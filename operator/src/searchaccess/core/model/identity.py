@@ -28,12 +28,12 @@ class State(Enum):
     """How well the accounts are known."""
 
     RECALLED = auto()
-    """From an earlier life of the operator, or not at all; Google was not asked yet."""
+    """From an earlier run of the operator, or not at all; nothing was read from Google yet."""
     RESOLVED = auto()
     MISSING = auto()
     """There is no such workload, or no such account."""
     UNKNOWN = auto()
-    """Google was asked and did not say."""
+    """Google was queried, without a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Identity:
     """Resource names of other workloads that run as the same account."""
 
     def principals(self, claim: PrincipalClaim) -> tuple[str, ...]:
-        """Give the names under which Elasticsearch knows the accounts; those that are not known are left out."""
+        """Return the names under which Elasticsearch knows the accounts, without unknown ones."""
         names = (account.email if claim is PrincipalClaim.EMAIL else account.unique_id for account in self.accounts)
         return tuple(dict.fromkeys(name for name in names if name))
 
@@ -129,7 +129,7 @@ def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
 
 
 def unknown(known: Identity, message: str) -> Identity:
-    """Give an identity after Google was asked and did not say: nothing is revoked on a guess."""
+    """Return an identity after Google was queried without a result: nothing is revoked on a guess."""
     return replace(known, state=State.UNKNOWN, message=message)
 
 

@@ -70,7 +70,7 @@ def parse_expression(text: str) -> tuple[Expression, str]:
     """Read one regular expression, without the slashes around it.
 
     Returns:
-        The expression, and in which way it is not what it may look like; empty: in none.
+        The expression, and in which way it differs from what it may seem to mean; empty: in none.
 
     Raises:
         PatternError: Lucene cannot read it, reads it in two ways, or it is beyond the limits above.

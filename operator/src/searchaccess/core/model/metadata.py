@@ -10,7 +10,7 @@ from searchaccess.core.model.canonical import canonical_json, digest
 NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
 REQUEST_LIMIT: Final = 128
-"""Characters of an annotation that asks for something: it is echoed in statuses and in the metadata of keys."""
+"""Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
 
 
 @dataclass(frozen=True, slots=True)

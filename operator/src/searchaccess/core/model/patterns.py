@@ -41,7 +41,7 @@ __all__ = [
 MAX_LENGTH: Final = 255
 """Longest pattern: as long as the longest name of an index."""
 MAX_STEPS: Final = 100_000
-"""How many expressions are looked at before a question is too complicated: well under a second."""
+"""How many expressions are examined before a question is too complicated: well under a second."""
 _STEPS_OF_A_CHECK: Final = 1_000
 _ANY_NAME: Final = repeat(ANY_CHAR, 1, None)
 _FORBIDDEN_IN_NAMES: Final = frozenset('\\/"<>|:# ,')
@@ -58,7 +58,7 @@ class Pattern:
     Args:
         text: as it was written.
         expression: the names that it matches.
-        caveat: in which way it is not what it may look like; empty: in none.
+        caveat: in which way it differs from what it may seem to mean; empty: in none.
     """
 
     text: str
@@ -146,7 +146,7 @@ def matches(pattern: Pattern, name: str, steps: int = MAX_STEPS) -> bool:
     Args:
         pattern: what may match.
         name: of the index.
-        steps: how many expressions may be looked at.
+        steps: how many expressions may be examined.
 
     Raises:
         TooComplicatedError: they are not enough.
@@ -170,7 +170,7 @@ def find_name(expression: Expression, steps: int = MAX_STEPS) -> str | None:
 
     Args:
         expression: what is to match.
-        steps: how many expressions may be looked at.
+        steps: how many expressions may be examined.
 
     Raises:
         TooComplicatedError: they are not enough.

@@ -13,7 +13,7 @@ MESSAGE_LIMIT: Final = 500
 PART_LIMIT: Final = 80
 """Characters of one name in the path to what is wrong: the name of an unknown field may have any length."""
 SPEC_DEPTH: Final = 140
-"""Levels of a spec: more than a ``where`` may have, and what is around it."""
+"""Levels of a spec: more than a ``where`` may have, and what encloses it."""
 SPEC_VALUES: Final = 2_000_000
 """More than fit into an object of 3 MB."""
 

@@ -102,7 +102,7 @@ class Found:
 
     workload: Workload
     uid: str
-    """Another one: a workload that was made anew under the name."""
+    """It changes when the workload is recreated under the name."""
     service_account: str
     """E-mail address in its template; empty: the project's default compute service account."""
     latest_created: str = ""
@@ -125,7 +125,7 @@ class Account:
 
     email: str
     unique_id: str = ""
-    """The ``sub`` of its tokens: another one when the account is made anew. Empty: not known."""
+    """The ``sub`` of its tokens: it changes when the account is recreated. Empty: not known."""
 
     @property
     def is_default_compute(self) -> bool:

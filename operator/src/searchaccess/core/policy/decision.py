@@ -1,8 +1,8 @@
 """Restricts the plan: what the operator may do about each SearchAccess right now.
 
 The decision is a chain of small checks. Each is a pure function of `Inputs` that answers one question: it gives the
-decision when its case applies, and None when the next one is to be asked. `CHECKS` has them in their order, and what
-comes first wins; when none objects, the rights are enforced.
+decision when its case applies, and None when the next one decides. `CHECKS` has them in their order, and the first
+decision wins; when there is none, the rights are enforced.
 
 To add one: write it as a function here (or in a module of its own in this package), with a docstring that says what it
 decides; put what it needs to know into `Inputs`, with a default; put it into `CHECKS` where it belongs, and say there
@@ -22,7 +22,7 @@ from searchaccess.core.model.identity import State
 
 
 class Do(Enum):
-    """What is done about one SearchAccess in a pass."""
+    """What is done about one SearchAccess in a reconcile."""
 
     ENFORCE = auto()
     """Make its rights as declared."""
@@ -47,7 +47,7 @@ class AccessDecision:
 
     @property
     def reports(self) -> bool:
-        """Whether differences are looked for: not when suspended or when the spec cannot be applied, or read."""
+        """Whether differences are reported: not when suspended or when the spec cannot be applied, or read."""
         return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC, Reason.INTERNAL_ERROR}
 
 
@@ -149,7 +149,7 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     if state is State.MISSING:
         return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
     if state is State.RECALLED:
-        message = "Google was not asked yet which service account is behind the subject"
+        message = "the service account behind the subject was not read from Google yet"
         return AccessDecision(Do.HOLD, Reason.PENDING, message)
     return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, access.identity.message if access.identity else "")
 
@@ -197,7 +197,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     # What would be granted, were it enforced.
     observation,
 )
-"""In the order in which they are asked."""
+"""In the order in which they apply."""
 
 
 def decide(access: Access, gate: Gate, rejection: str = "") -> AccessDecision:

@@ -72,7 +72,8 @@ def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) 
                 parts.shares.append(access.share)
             case Do.HOLD if recorded:
                 share = shares.by_uid[access.uid]
-                # What it has now is what is its own from now on: its entries can still be told from added ones.
+                # What it has now is what is its own from now on: its entries can still be distinguished from added
+                # ones.
                 parts.records.append(
                     replace(recorded, entries=tuple(entry.hash for entry in share.entries), cluster=share.cluster)
                 )
@@ -154,5 +155,5 @@ def _without_owners(
     if not since:
         return None
     body = RoleBody(description=describe((), since, by))
-    noted = RoleMetadata(principal, spec_hash_of(()), disabled_since=since, disabled_by=by)
-    return Role(observed.name, body, noted.to_json(operator))
+    record = RoleMetadata(principal, spec_hash_of(()), disabled_since=since, disabled_by=by)
+    return Role(observed.name, body, record.to_json(operator))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class _Group:
     uids: tuple[str, ...]
     message: str = ""
-    """Why it is refused on top of its left sibling; empty: nobody knows yet."""
+    """Why it is refused on top of its left sibling; empty: not known yet."""
 
 
 class Isolation:
@@ -72,4 +72,4 @@ class Isolation:
 
 def undecided_message(isolation: Isolation) -> str:
     """Say of a SearchAccess of which nothing is known yet why it has to wait."""
-    return f"others of the same principal are refused, which ones is being found out: {isolation.message}"
+    return f"others of the same principal are refused; which ones is not known yet: {isolation.message}"

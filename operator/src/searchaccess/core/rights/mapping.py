@@ -102,9 +102,9 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         name: the mapping's name.
         desired: how it should be; None: it should not be.
         observed: how it is; None: it is not.
-        enforce: False: look, do not write.
+        enforce: False: observe, do not write.
         seen: whether it is known from an earlier pass, so that its absence is drift.
-        adopt: name of a foreign mapping that may be taken over.
+        adopt: name of a foreign mapping that may be adopted.
     """
     target = f"role_mapping/{name}"
     if observed is not None and not operator.owns(observed.metadata):

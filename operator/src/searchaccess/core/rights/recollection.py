@@ -25,7 +25,7 @@ class Seen:
 
 _CLAIM: Final = {Do.REMOVE: 0, Do.DISABLE: 0, Do.HOLD: 1, Do.RELEASE: 1, Do.ENFORCE: 2}
 """Who comes first where several may have had rights: what may be somebody's who goes, goes; it matters least to those
-who get theirs anew."""
+who get theirs again."""
 
 
 @dataclass(frozen=True, slots=True)

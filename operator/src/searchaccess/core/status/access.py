@@ -1,4 +1,4 @@
-"""Computes a SearchAccess's status once, at the end of a pass, from facts."""
+"""Computes a SearchAccess's status once, at the end of a reconcile, from facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ from searchaccess.core.status.identity import build_identity, identity_notes, ma
 VALUE_LIMIT: Final = 256
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
-"""Observe: not Ready, but neither is the operator at work nor does it need anybody."""
+"""Observe: not Ready, but the operator has nothing to do, and neither has anybody else."""
 
 
 _NO_DRIFT: Final = Drift(open=0)
@@ -53,19 +53,19 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class AccessFacts:
-    """All that a pass learned about one SearchAccess."""
+    """All that a reconcile learned about one SearchAccess."""
 
     access: Access
     decision: AccessDecision
     finding: Finding = Finding()
     failure: Failure | None = None
     applied: bool = False
-    """Something was written in Elasticsearch for it in this pass."""
+    """Something was written in Elasticsearch for it in this reconcile."""
     role: str = ""
     mapping: str = ""
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
-    """What was found of its API key; None: it was not looked at, or has none."""
+    """What was found of its API key; None: it was not observed, or has none."""
     released: bool = False
     """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
 
@@ -94,7 +94,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
 
 
 def seen_of(status: SearchAccessStatus, cluster_uuid: str) -> Seen | None:
-    """Give what a status says of an earlier pass on this cluster; None: nothing."""
+    """Give what a status says of an earlier reconcile of this cluster; None: nothing."""
     known = status.elasticsearch
     if known is None or known.cluster_uuid != cluster_uuid:
         return None
@@ -102,7 +102,7 @@ def seen_of(status: SearchAccessStatus, cluster_uuid: str) -> Seen | None:
 
 
 def _conflict(facts: AccessFacts) -> Failure | None:
-    """Give what is somebody else's and stands in the way."""
+    """Return the conflict with a foreign object."""
     if facts.credential and facts.credential.decision.conflict:
         return Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(facts.access))
     if facts.finding.conflict:
@@ -115,7 +115,7 @@ def _conflict(facts: AccessFacts) -> Failure | None:
 
 
 def _cause(facts: AccessFacts) -> Failure | None:
-    """Give why an access is not as declared: the cause that matters most.
+    """Return why an access is not as declared: the most important cause.
 
     A decision that somebody must act on comes first. One that only waits gives way to a conflict or a failure, which
     may last, and which somebody can do something about.
@@ -162,7 +162,7 @@ def _holder(facts: AccessFacts) -> str:
 def _items(differences: tuple[Difference, ...], previous: Drift, now: str, *, corrected: bool) -> list[DriftItem]:
     before = {(item.object, item.path): item for item in previous.items}
     if not differences:
-        # What was corrected stays to be seen; what was only reported and is gone is no news any more.
+        # What was corrected stays listed; what was only reported and is gone is dropped.
         return [item for item in previous.items if item.action == "Corrected"]
     items = []
     for difference in differences[:DRIFT_ITEMS_LIMIT]:
@@ -189,7 +189,7 @@ def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Differenc
         for item in drift
         if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
     ]
-    # Only so many are listed: as many as stood beyond them are no news either.
+    # Only so many are listed: as many as were open beyond them are not new either.
     known = max(0, previous.open - len(reported))
     return unlisted[: max(0, len(unlisted) - known)]
 
@@ -202,14 +202,14 @@ def advance_drift(
     *,
     corrected: bool,
 ) -> Drift:
-    """Give the drift part of a status after a pass.
+    """Return the drift part of a status after a reconcile.
 
     Args:
         drift: what somebody changed; counted.
         shown: what is listed; under Observe also what is declared and not applied.
         previous: the drift part as it was.
         now: RFC 3339, UTC, whole seconds.
-        corrected: whether the differences were corrected in this pass.
+        corrected: whether the differences were corrected in this reconcile.
     """
     before = previous or _NO_DRIFT
     new = _new_drift(drift, before)
@@ -267,14 +267,14 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     """Give the status of a SearchAccess.
 
     Args:
-        facts: what the pass learned.
+        facts: what the reconcile learned.
         previous: the status as it is in Kubernetes.
         now: RFC 3339, UTC, whole seconds.
     """
     access = facts.access
     conditions = Conditions(previous, access.generation, now)
     if facts.decision.reason is Reason.SUSPENDED:
-        # Pausing is no news about the access: Ready stays what it was.
+        # Suspending says nothing new about the access: Ready stays what it was.
         if not conditions.keep(ConditionType.READY):
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
@@ -324,7 +324,7 @@ def _count(number: int) -> str:
 
 
 def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
-    """Give the events that a new status is worth: drift, adoption, and what a person must act on."""
+    """Return the events for a new status: drift, adoption, and what a person must act on."""
     notes = []
     new = _new_drift(facts.finding.drift, previous.drift or _NO_DRIFT)
     if new:
@@ -336,7 +336,7 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
             where = f"role {facts.role}" if facts.role else "the API key"
             notes.append(note(EventReason.DRIFT_CORRECTED, f"{_count(len(new))} in {where} corrected"))
     if facts.finding.adopted and facts.applied:
-        text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
+        text = f"role {facts.role} was adopted; it was {facts.finding.adopted}"
         notes.append(note(EventReason.ADOPTED, text))
     notes += identity_notes(previous, status)
     notes += credential_notes(previous, status)
@@ -350,7 +350,7 @@ def is_ready(status: Status) -> bool:
 
 
 def is_drifted(status: Status) -> bool:
-    """Say whether a status says that somebody's change stands."""
+    """Say whether a status reports open drift."""
     return _is_true(status, ConditionType.DRIFTED)
 
 
