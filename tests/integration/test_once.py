@@ -168,7 +168,7 @@ def test_it_ends_in_time_and_when_it_is_told_to_though_the_api_server_is_away(fi
         eventually(lambda: fault.hits > before, within=60, what="it tries")
         running.send_signal(signal.SIGTERM)
         _, said = running.communicate(timeout=30)
-        assert "it was told to stop before it could begin" in said
+        assert "it was stopped before it could start" in said
         assert running.returncode == 1
         operator = field.operator()
         before = fault.hits

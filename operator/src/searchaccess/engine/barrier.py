@@ -20,7 +20,7 @@ PLACES: Final = (
     "reconcile", "reconciler", "publish", "plan", "apply", "conclude", "isolate", "credential", "intake", "list",
     "list namespaces", "namespaces", "resolve identities", "identities", "write statuses", "renew leases", "supervise",
 )  # fmt: skip
-"""What can be being done where something is caught."""
+"""Names of the places at which something is caught."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,4 +46,4 @@ def caught(meter: Meter, cluster: str, place: str, error: Exception) -> Failure:
     kind = type(error).__name__
     log.error("internal error", place=place, cluster=cluster, error=kind, frames=frames)
     meter.faulted(cluster, place)
-    return Failure(Reason.INTERNAL_ERROR, f"the operator met an unexpected {kind} ({place}); it tries again by itself")
+    return Failure(Reason.INTERNAL_ERROR, f"the operator met an unexpected {kind} ({place}); it retries by itself")

@@ -90,7 +90,7 @@ class Connections:
         return await find_connection(self._kubernetes, spec)
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Look a host name up, as the client will."""
+        """Resolve a host name, as the client will."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""Kubernetes as a run sees it that changes nothing: only read, and with manifests from files laid over it."""
+"""Kubernetes as a dry run sees it: read-only, with manifests from files as an overlay."""
 
 import re
 import uuid
@@ -97,7 +97,7 @@ def _documents(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _checked(file: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    """Check that an object can be told from others. What else is wrong with it is said of it alone."""
+    """Check that an object can be identified. What else is wrong with it is reported on it alone."""
     kind, metadata = raw.get("kind"), raw.get("metadata")
     if raw["apiVersion"] != API_VERSION or not isinstance(kind, str) or kind not in _KINDS:
         raise BadManifest(f"{file}: {_shown(raw['apiVersion'])} {_shown(kind)} is not known")
@@ -127,7 +127,7 @@ def _key(raw: Mapping[str, Any]) -> Key:
 
 
 class ObservedKubernetes:
-    """An API server that is only read, and seems to take what is written.
+    """A read-only API server that seems to accept writes.
 
     Args:
         real: the API server.
@@ -167,11 +167,11 @@ class ObservedKubernetes:
         return Page(items, page.following)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:  # noqa: ARG002
-        """Seem to replace an object's status."""
+        """Pretend to replace an object's status."""
         return ""
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:  # noqa: ARG002
-        """Seem to replace an object's finalizers."""
+        """Pretend to replace an object's finalizers."""
         return ""
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
@@ -179,7 +179,7 @@ class ObservedKubernetes:
 
 
 def observed(real: KubernetesPort, manifests: Iterable[dict[str, Any]]) -> KubernetesPort:
-    """Give an API server that is only read."""
+    """Return a read-only API server."""
     return ObservedKubernetes(real, manifests)
 
 

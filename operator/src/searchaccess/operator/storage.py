@@ -10,7 +10,7 @@ import kopf
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Knows no last-handled state."""
+    """Has no last-handled state."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         """Give an empty essence."""
@@ -24,7 +24,7 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
 
 class NoProgress(kopf.ProgressStorage):
-    """Knows no handler's progress."""
+    """Has no handler's progress."""
 
     def fetch(self, **_: Any) -> None:
         """Give nothing."""

@@ -61,7 +61,7 @@ class KubernetesSecrets:
         return found.holds.get(number, "") if found else ""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Replace the value."""
+        """Write a value in place of the previous one."""
         body = self._body(place, owner, number, value)
         if known is None:
             raw = await self._client.call("POST", f"{_folder(place)}?fieldManager={FIELD_MANAGER}", body)

@@ -1,4 +1,4 @@
-"""How API keys, and users with passwords, are made, changed and taken away in Elasticsearch."""
+"""How API keys, and users with passwords, are made, changed and revoked in Elasticsearch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,15 +30,15 @@ class Issuer(Protocol):
 
         Args:
             access: for whom.
-            new: what it is to be; its ``id`` is not known yet, nor when it expires.
-            lifetime: seconds that it is to work, where it ends by itself.
+            new: the desired credential; its ``id`` and expiry are not known yet.
+            lifetime: seconds that it works, where it expires by itself.
 
         Returns:
-            What was made, and its secret part: the only time that it is seen.
+            What was made, and its secret part, which is never shown again.
         """
 
     async def note(self, access: Access, key: Key) -> None:
-        """Write down where its secret part is stored (``slot``).
+        """Record in its metadata where its secret part is stored (``slot``).
 
         Raises:
             Conflict: it was revoked meanwhile.
@@ -52,14 +52,14 @@ class Issuer(Protocol):
         """
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
-        """Let some work for so many seconds from now, where they end by themselves.
+        """Let some work for so many seconds from now, where they expire by themselves.
 
         Raises:
             Conflict: one was revoked meanwhile.
         """
 
     async def revoke(self, keys: Sequence[Key]) -> None:
-        """Take some away; those that are not there are fine."""
+        """Revoke some; those that do not exist are fine."""
 
 
 class _InCluster:
@@ -82,7 +82,7 @@ class ApiKeys(_InCluster):
     """API keys."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
-        """Make an API key. Its answer tells Elasticsearch's time."""
+        """Make an API key. The answer has Elasticsearch's time."""
         await self._expect_rights(new.rights)
         name = key_name(self._operator, access.namespace, access.name, new.sequence)
         metadata = key_metadata(self._operator, access, new.sequence, new.requested, replaces=new.replaces)
@@ -103,7 +103,7 @@ class ApiKeys(_InCluster):
             raise PermissionDenied(f"the operator's login lacks {'; '.join(lacking)}: a key has at most its rights")
 
     async def note(self, access: Access, key: Key) -> None:
-        """Write down where a key's secret part is stored."""
+        """Record in a key's metadata where its secret part is stored."""
         metadata = key_metadata(self._operator, access, key.sequence, key.requested, key.slot, key.replaces)
         try:
             await self._port.note_key(key.id, metadata)
@@ -127,7 +127,7 @@ class ApiKeys(_InCluster):
 
 
 class Users(_InCluster):
-    """Users, each with a role of its own name: the user is first and last, so that it tells of both."""
+    """Users, each with a role of its own name: the user is created first and deleted last, so that it shows both."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - has no end
         """Make a user. It has no rights before its role is there, and nobody knows its password before that."""
@@ -147,7 +147,7 @@ class Users(_InCluster):
         self.operations += _count(await self._port.replace_roles(roles))
 
     async def note(self, access: Access, key: Key) -> None:
-        """Write down where a user's password is stored."""
+        """Record in a user's metadata where its password is stored."""
         try:
             await self._port.note_user(key.id, user_metadata(self._operator, access, key))
         except (NotFound, Rejected):
@@ -177,7 +177,7 @@ def issuers(operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> 
 
 
 async def discard(issuer: Issuer, key: Key) -> None:
-    """Take away what surely is stored nowhere. If that fails, the next reconcile finds it."""
+    """Revoke what is certainly stored nowhere. If that fails, the next reconcile finds it."""
     try:
         await issuer.revoke((key,))
     except ExternalError:

@@ -96,7 +96,7 @@ class Accounts:
         Args:
             emails: whose.
             again: whose, although they are known.
-            lane: on whose account.
+            lane: namespace that pays for the requests.
 
         Returns:
             What could not be read, and why.

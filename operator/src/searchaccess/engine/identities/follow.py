@@ -1,4 +1,4 @@
-"""Follows the service accounts behind subjects: resolves them now and then, and reports to the inventory."""
+"""Follows the service accounts behind subjects: resolves them periodically, and reports to the inventory."""
 
 import asyncio
 import random
@@ -50,13 +50,13 @@ LEAST_SEEN: Final = 300.0
 """Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
 HURRIED: Final = 0.5
 PATIENT: Final = 60.0
-"""Seconds that whoever waits for rights, and whoever has them, waits for what else is read in the same round: so
-``sharedWith`` is complete, and does not come and go."""
+"""Seconds that every subject, with or without rights, waits for what else is read in the same round: so
+``sharedWith`` is complete, and does not flap."""
 FIRST_ANSWER: Final = 1.0
-"""Seconds after which whoever has no rights yet is told that the first answer takes its time."""
+"""Seconds after which the status of an access without rights says that the first answer is late."""
 WAITING: Final = "Google has not answered yet"
 CHUNK: Final = 50
-"""Subjects that are concluded before others have a turn."""
+"""Subjects that are concluded before other tasks may run."""
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -161,7 +161,7 @@ class Identities:
     async def _guarded(
         self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Do some of a batch. A fault of ours on the way is reported on those that were not concluded before it."""
+        """Resolve some of a batch. A fault of ours is reported on those that were not concluded before it."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are tried again
@@ -191,7 +191,7 @@ class Identities:
         if batch.place is not None:
             wanted = [record.subject for record in batch.records if isinstance(record.subject, Workload)]
             every = min(self._every(record) for record in batch.records)
-            # Whoever has least to read pays for all: the list is there soonest so.
+            # The namespace with the fewest requests pays for the list: so it arrives first.
             payer = min(batch.members, key=lambda lane: (len(batch.members[lane]), lane))
             listed = await self._lookup.list_place(batch.place, wanted, every, payer)
         async with asyncio.TaskGroup() as group:
@@ -289,7 +289,7 @@ class Identities:
         """Report what was read of a subject, and plan when it is read again. Never raises."""
         record.reading = False
         if not self._inventory.subjects.has(record):
-            # Nobody names it any more, or it was recreated: then the other record is resolved by itself.
+            # Nobody names it any more, or it was recreated: then the other record is resolved on its own.
             return
         try:
             identity, trouble = self._judge(record, emails, read, failed)
@@ -364,7 +364,7 @@ class Identities:
 
     def _back_off(self, record: SubjectRecord, trouble: ExternalError) -> None:
         if record.backoff is None:
-            # What a person must mend is read as often as ever, in the end.
+            # What a person must mend is read at the normal interval in the end.
             longest = record.every or LONGEST_RETRY
             cap = longest if isinstance(trouble, WaitingError) else min(LONGEST_RETRY, longest)
             record.backoff = Backoff(FIRST_RETRY, cap)

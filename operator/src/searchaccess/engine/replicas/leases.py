@@ -1,4 +1,4 @@
-"""Shares out SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
+"""Divides SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
 
 A replica's sign of life is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
 only as long as its own sign of life is younger than others wait before they take what it has.
@@ -21,11 +21,11 @@ from searchaccess.ports.leases import Lease, LeasesPort
 RENEW_EVERY: Final = 0.8
 """Seconds."""
 VALID: Final = 2.0
-"""Seconds since the last renewal was asked for within which a replica may write."""
+"""Seconds after the start of the last renewal within which a replica may write."""
 DURATION: Final = 3.0
-"""Seconds without a sign of life after which others take what a replica has: later, for what is on its way."""
+"""Seconds without a sign of life after which others take what a replica owns: later, for writes on their way."""
 GAP: Final = 1.5
-"""Seconds between two looks above which others get the whole duration anew."""
+"""Seconds between two observations above which the duration of others starts again."""
 FORGET_AFTER: Final = 60.0
 """Seconds after which a dead replica's sign of life is deleted."""
 
@@ -40,7 +40,7 @@ class Leases(Ownership):
     Args:
         port: Leases in Kubernetes.
         inventory: which SearchClusters there are.
-        clock: tells the time.
+        clock: the time.
         identity: of this process: no other one ever has it.
     """
 
@@ -58,11 +58,11 @@ class Leases(Ownership):
         """Leases that we made, and when they may be ours."""
         self._sightings = Sightings(DURATION, GAP)
         self._leaving: set[str] = set()
-        """What is to be given to another, once its reconciler has stopped."""
+        """What is to be released to another replica, once its reconciler has stopped."""
         self.is_shared_out = False
-        """Whether every SearchCluster was somebody's at the last turn."""
+        """Whether every SearchCluster had an owner at the last turn."""
         self.stop_working: StopWorking = _nothing
-        """Called with a SearchCluster's name before it is given to another; returns when nothing writes there."""
+        """Called with a SearchCluster's name before it is released; returns when nothing writes there."""
 
     # What may be written
 
@@ -92,10 +92,10 @@ class Leases(Ownership):
             NotHolder: it is not, or it is not sure.
         """
         if not self.holds(cluster):
-            raise NotHolder(f"SearchCluster {cluster} is another replica's, or it is not known whose it is")
+            raise NotHolder(f"SearchCluster {cluster} belongs to another replica, or its owner is not known")
 
     def expect_valid(self) -> None:
-        """Make sure that others take this replica for alive.
+        """Make sure that others count this replica as alive.
 
         Raises:
             NotHolder: perhaps they do not.
@@ -117,10 +117,10 @@ class Leases(Ownership):
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
 
     async def turn(self) -> None:
-        """Give a sign of life, look at those of others, and take or give what has changed hands.
+        """Give a sign of life, observe those of others, and acquire or release what has changed its owner.
 
         Raises:
-            ExternalError: something could not be done; the next turn goes on.
+            ExternalError: something could not be done; the next turn continues.
         """
         await self._renew()
         asked = self._clock.monotonic()
@@ -156,7 +156,7 @@ class Leases(Ownership):
             else:
                 self._own = await self._port.write(self._own, self._me, DURATION)
         except (Conflict, NotFound):
-            # Somebody took us for dead and cleared up, or the answer to our own write was lost.
+            # Somebody counted us as dead and cleared up, or the answer to our own write was lost.
             self._own = next((lease for lease in await self._port.list() if lease.name == self._key), None)
             raise
         if self._clock.monotonic() >= self._valid_until and self._held:
@@ -169,7 +169,7 @@ class Leases(Ownership):
         self._lose({key for key in self._held if key not in leases or leases[key].holder != self._me})
 
     def _keep(self, keys: set[str]) -> None:
-        """Go on with what could not be given away and is our share again."""
+        """Continue with what could not be released and is our share again."""
         self._leaving -= keys
         if keys:
             self._inventory.changed.set()
@@ -195,12 +195,12 @@ class Leases(Ownership):
             self._new[key] = self._clock.monotonic() + DURATION
         if self.is_valid() and self._clock.monotonic() >= self._new.get(key, 0.0):
             self._new.pop(key, None)
-            log.info("taken over", lease=key, before=known.holder if known else "")
+            log.info("lease acquired", lease=key, before=known.holder if known else "")
             self._held.add(key)
             self._inventory.changed.set()
 
     async def _give(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
-        """Give what is another's share, or of no cluster any more; nothing is written there before."""
+        """Release what is another's share, or of no cluster any more; nothing writes there at that time."""
         for key in [key for key, lease in leases.items() if lease.holder == self._me and key != self._key]:
             if shares.get(key) != self._me and self._clock.monotonic() <= until:
                 self._leaving.add(key)
@@ -212,7 +212,7 @@ class Leases(Ownership):
             await self.stop_working(key.removeprefix(CLUSTER))
         with suppress(Conflict, NotFound):
             await (self._port.delete(lease) if gone else self._port.write(lease, "", DURATION))
-        log.info("released", lease=key)
+        log.info("lease released", lease=key)
         self._leaving.discard(key)
         self._new.pop(key, None)
         self._lose({key} & self._held)
@@ -224,10 +224,10 @@ class Leases(Ownership):
                     await self._port.delete(lease)
 
     async def leave(self) -> None:
-        """Give all away: others go on at once.
+        """Release everything: others continue at once.
 
         Raises:
-            ExternalError: something could not be given; others take it when our last sign of life is old.
+            ExternalError: something could not be released; others take it when our last sign of life is old.
         """
         self._valid_until = float("-inf")
         for lease in await self._port.list():

@@ -13,5 +13,5 @@ class Ownership:
         return True
 
     def held(self, clusters: set[str]) -> set[str]:
-        """Give those of some SearchClusters that this replica looks after, whether it may write now or not."""
+        """Return which of some SearchClusters this replica owns, whether it may write now or not."""
         return clusters

@@ -19,7 +19,7 @@ from searchaccess.ports.meter import Meter
 
 
 def is_reported(access: Access, principal: str) -> bool:
-    """Say whether the reconcile of a principal reports a SearchAccess: not while Google was not asked yet."""
+    """Say whether the reconcile of a principal reports a SearchAccess: not before its subject was read from Google."""
     if principal != access.principal and principal not in access.principals:
         return False
     known = access.identity
@@ -30,7 +30,7 @@ def is_reported(access: Access, principal: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FactsBuilder:
-    """Builds facts from works that came to their end.
+    """Builds facts from completed works.
 
     Args:
         operator: this operator.

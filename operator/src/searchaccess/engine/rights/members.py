@@ -1,4 +1,4 @@
-"""Who counts in the role of a principal, and what is to be done about each of them, in one reconcile."""
+"""The members of a principal's role, and the decision about each of them, in one reconcile."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +20,7 @@ from searchaccess.engine.status.publish import BREATH
 
 HELD: Final = AccessDecision(Do.HOLD)
 
-NOT_CONFIRMED: Final = AccessDecision(
-    Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
-)
+NOT_CONFIRMED: Final = AccessDecision(Do.HOLD, Reason.PENDING, "its service account was not read from Google again yet")
 
 
 LEAVES: Final = frozenset({Do.REMOVE, Do.DISABLE, Do.RELEASE})
@@ -56,7 +54,7 @@ class Members:
     gate: Gate
     rejections: Rejections
     held: dict[str, AccessDecision] = field(default_factory=dict)
-    """By uid: who must be left alone this time, because our finalizer could not be put in place."""
+    """By uid: who is held this time, because our finalizer could not be added."""
     keeps_old_names: bool = False
     """Callers still get roles of old names: whoever has rights under another name from now on keeps them there too."""
     late: set[str] = field(default_factory=set)
@@ -67,7 +65,7 @@ class Members:
         return self.context.inventory.of_principal(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:
-        """Say what is to be done about a SearchAccess."""
+        """Return the decision about a SearchAccess."""
         if access.uid in self.held:
             return self.held[access.uid]
         if record := self.context.inventory.accesses.get(access.uid):
@@ -76,10 +74,10 @@ class Members:
         return decide(access, self.gate, rejection.message if rejection else "")
 
     def decision_or_held(self, access: Access) -> AccessDecision:
-        """Say what is to be done about a SearchAccess; one that cannot be thought through is left alone."""
+        """Return the decision about a SearchAccess; it is held when deciding fails."""
         try:
             return self.decision(access)
-        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+        except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
             return HELD
 
     def member(self, access: Access) -> Member:
@@ -118,7 +116,7 @@ class Members:
         return [Member(access, HELD) for access in moved if self._has_moved(access, principal)]
 
     def recalled(self, members: Sequence[Member]) -> tuple[str, ...]:
-        """Give the uids of those that are held only because an earlier life of the operator saw them refused."""
+        """Return the uids of those that are held only because an earlier run of the operator saw them refused."""
         return tuple(
             access.uid
             for access in (member.access for member in members if member.decision.reason is Reason.REJECTED)
@@ -127,7 +125,7 @@ class Members:
         )
 
     async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
-        """Give the SearchAccesses that are to get rights and lack our finalizer."""
+        """Return the SearchAccesses that get rights and lack our finalizer."""
         found: dict[str, AccessRecord] = {}
         for number, principal in enumerate(principals):
             if number % BREATH == BREATH - 1:
@@ -171,6 +169,6 @@ class Members:
         return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
 
     def _has_moved(self, access: Access, principal: str) -> bool:
-        """Say whether a SearchAccess lives on, with rights under another name."""
+        """Say whether a SearchAccess stays, with rights under another name."""
         lives = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
         return lives and bool(access.principals) and principal not in access.principals

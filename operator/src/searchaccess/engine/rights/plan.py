@@ -29,7 +29,7 @@ class Planner:
         uuid: of the Elasticsearch cluster.
         members: who counts in which role.
         observed: what was read.
-        settled: by principal without news, the fingerprint of its role when nothing was to be done about it.
+        settled: by unchanged principal, the fingerprint of its role when nothing was to be done about it.
     """
 
     context: Context
@@ -48,10 +48,10 @@ class Planner:
             raw = self.observed.roles.get(self.context.operator.role_name(principal))
             try:
                 if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
-                    # Nobody declared anything new and the role is as it was when all was well: so it still is.
+                    # Nothing was declared since, and the role is as it was when it was settled: so it still is.
                     continue
                 phases = self.members.phases(principal, raw)
-            except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+            except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
                 phases = (Phase.GROWS,)
             for phase in phases:
                 found[phase].append(principal)

@@ -45,7 +45,7 @@ class Work:
     plan: RolePlan
     failure: Failure | None = None
     applied: bool = False
-    """Something was written for it, or was there already when it was to be written."""
+    """Something was written for it, or existed already when it was to be written."""
 
     isolation: Isolation | None = None
     """Whose rights Elasticsearch refuses, as far as that is known; None: nobody's."""

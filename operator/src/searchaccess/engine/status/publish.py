@@ -39,7 +39,7 @@ def ref_of(access: Access) -> ObjectRef:
 
 
 def waits(record: AccessRecord) -> bool:
-    """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
+    """Say whether a SearchAccess waits for something: it is new, changed, being deleted or not ready."""
     standing = record.standing
     return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
 
@@ -54,7 +54,7 @@ def _is_lasting(facts: AccessFacts) -> bool:
 
 
 class StatusPublisher:
-    """Writes what became of SearchAccesses.
+    """Publishes the statuses of SearchAccesses.
 
     Args:
         context: what all reconcilers share.
@@ -66,7 +66,7 @@ class StatusPublisher:
         self._state = state
 
     def publish(self, facts: AccessFacts) -> None:
-        """Compute a SearchAccess's status, and have it written if it is news."""
+        """Compute a SearchAccess's status, and queue it if it changed."""
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return
@@ -89,7 +89,7 @@ class StatusPublisher:
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
-        """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        """Remove our finalizer: nothing of the deleted SearchAccess is left in Elasticsearch."""
         if not self._context.may_publish(access.cluster):
             return
         record = self._context.inventory.accesses.get(access.uid)
@@ -111,11 +111,11 @@ class StatusPublisher:
         stuck: Mapping[str, Failure],
         late: str,
     ) -> None:
-        """Tell what became of SearchAccesses in a pass.
+        """Publish the results for SearchAccesses after a reconcile.
 
         Args:
             facts: of each SearchAccess, one for each of its principals.
-            todo: principals with whom the pass did not come to an end: whoever has one of them is not told.
+            todo: principals that the reconcile did not complete: nothing is published for their SearchAccesses.
             stuck: by uid of those that have rights in a role that could not be written, why it could not.
             late: why callers do not get their roles yet; empty: they do.
         """
@@ -142,12 +142,12 @@ class StatusPublisher:
         *,
         only_waiting: bool,
     ) -> None:
-        """Publish of SearchAccesses that something did not happen.
+        """Publish a failure on SearchAccesses.
 
         Args:
-            records: of whom; may be all of a cluster, others run meanwhile.
-            failure: what did not happen, and why.
-            decision: says what is to be done about a SearchAccess.
+            records: the SearchAccesses; may be all of a cluster, other tasks run meanwhile.
+            failure: the reason and the message.
+            decision: returns the decision about a SearchAccess.
             only_waiting: leave those as they are that wait for nothing.
         """
         async for record in in_chunks(records):
@@ -156,7 +156,7 @@ class StatusPublisher:
 
 
 def _if_late(facts: AccessFacts, late: str) -> AccessFacts:
-    """Say of what was written that it is not in force, while callers do not get the role."""
+    """Report that written rights are not in force, while callers do not get the role."""
     concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
     return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
@@ -167,7 +167,7 @@ def cluster_ref(cluster: Cluster) -> ObjectRef:
 
 
 def publish_cluster(context: Context, state: ClusterState, name: str, probe: ProbeState | None) -> None:
-    """Compute a SearchCluster's status, and have it written if it is news.
+    """Compute a SearchCluster's status, and queue it if it changed.
 
     Args:
         context: what all reconcilers share.
