@@ -7,7 +7,7 @@ from searchaccess.ports.errors import LoginMissing
 
 
 def trusting(ca: str, whose: str) -> ssl.SSLContext:
-    """Give a context that trusts given authorities and no others.
+    """Return a context that trusts given authorities and no others.
 
     Args:
         ca: certificates in PEM form; empty: the system's.

@@ -102,12 +102,12 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
 
 
 def types_of(kind: str) -> tuple[ConditionType, ...]:
-    """Give the types of conditions that a kind has."""
+    """Return the types of conditions that a kind has."""
     return tuple(name for name in ConditionType if kind in CONDITION_DOCS[name].kinds.split(", "))
 
 
 def described(kind: str) -> str:
-    """Give the description of a kind's conditions."""
+    """Return the description of a kind's conditions."""
     lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
     passing = " or ".join(f"`{name}`" for name in WHILE_TRUE)
     return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."

@@ -117,7 +117,7 @@ def _crd(
 
 
 def custom_resource_definitions() -> dict[str, dict[str, Any]]:
-    """Give every CustomResourceDefinition by its plural name."""
+    """Return every CustomResourceDefinition by its plural name."""
     return {
         "searchaccesses": _crd(
             SearchAccess,

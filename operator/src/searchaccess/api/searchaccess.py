@@ -82,7 +82,7 @@ IndexPattern = Annotated[
             ),
             cel(
                 "!self.startsWith('/') || (size(self) > 2 && self.endsWith('/'))",
-                "a regular expression stands between two slashes: write /orders-[0-9]+/",
+                "a regular expression is enclosed in slashes: write /orders-[0-9]+/",
             ),
         ),
     ),

@@ -19,7 +19,7 @@ _LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
 
 
 def _moment(text: str) -> str:
-    # As we write them, at once: thousands of them are read in every pass.
+    # As we write them, at once: thousands of them are read in every reconcile.
     ours = len(text) == _LENGTH and text[4::3] == _MARKS
     if not ours and not _RFC3339.fullmatch(text):
         raise ValueError("not a time in RFC 3339")
@@ -296,5 +296,5 @@ Status: TypeAlias = SearchAccessStatus | SearchClusterStatus
 
 
 def condition_of(status: Status, kind: ConditionType) -> Condition | None:
-    """Give the condition of a type, or None."""
+    """Return the condition of a type, or None."""
     return next((condition for condition in status.conditions if condition.type is kind), None)

@@ -108,7 +108,7 @@ def _panel(number: int, panel: _Panel, x: int, y: int) -> dict[str, Any]:
 
 
 def dashboard() -> str:
-    """Give the dashboard, as JSON that Grafana imports."""
+    """Return the dashboard, as JSON that Grafana imports."""
     panels, x, y = [], 0, 0
     for number, panel in enumerate(_PANELS, start=1):
         if x + panel.width > _WIDTH:

@@ -42,7 +42,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def crd_yaml(crd: dict[str, Any]) -> str:
-    """Give a CustomResourceDefinition as YAML."""
+    """Return a CustomResourceDefinition as YAML."""
     body = yaml.dump(crd, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_YAML_WIDTH)
     return f"# Generated from operator/src/searchaccess/api by `{_COMMAND}`. Do not edit.\n---\n{body}"
 
@@ -57,7 +57,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def reasons_page() -> str:
-    """Give the reference of condition types and reasons."""
+    """Return the reference of condition types and reasons."""
     types = [
         [f"`{kind.value}`", doc.kinds, doc.true, doc.false, doc.unknown]
         for kind, doc in ((kind, CONDITION_DOCS[kind]) for kind in ConditionType)
@@ -89,7 +89,7 @@ def reasons_page() -> str:
 
 
 def actions_page() -> str:
-    """Give the reference of the actions."""
+    """Return the reference of the actions."""
     actions = [
         [f"`{action.value}`", doc.letter, doc.allows, doc.refuses, ", ".join(f"`{name}`" for name in doc.privileges)]
         for action, doc in ACTIONS.items()
@@ -201,7 +201,7 @@ def _fields(root: dict[str, Any], part: str) -> list[str]:
 
 
 def api_page() -> str:
-    """Give the field reference of all kinds."""
+    """Return the field reference of all kinds."""
     blocks = []
     for crd in custom_resource_definitions().values():
         names, version = crd["spec"]["names"], crd["spec"]["versions"][0]
@@ -226,7 +226,7 @@ def api_page() -> str:
 
 
 def metrics_page() -> str:
-    """Give the reference of the metrics."""
+    """Return the reference of the metrics."""
     rows = []
     for family in (*Metrics().registry.collect(), *families().values()):
         if family.name.startswith("searchaccess_"):
@@ -263,7 +263,7 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
 
 
 def generate(root: Path) -> dict[Path, str]:
-    """Give the content of every generated file by its path under a root."""
+    """Return the content of every generated file by its path under a root."""
     folders = (root / "crds", root / CHART / "crds")
     crds = {
         folder / f"{plural}.yaml": crd_yaml(crd)
@@ -277,7 +277,7 @@ def generate(root: Path) -> dict[Path, str]:
 
 
 def stale_files(root: Path) -> list[Path]:
-    """Give the generated files that are missing or differ from what the code says."""
+    """Return the generated files that are missing or differ from what the code says."""
     return [
         path for path, text in generate(root).items() if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]

@@ -12,7 +12,7 @@ from google.auth.transport.requests import Request
 from google.oauth2.id_token import fetch_id_token_credentials
 
 PAUSE: Final = 15.0
-"""Seconds between two tries to renew a token that is still good, or that Elasticsearch refuses."""
+"""Seconds between two attempts to renew a token that is still valid, or that Elasticsearch refuses."""
 
 
 class IdentityTokenMissing(TransportError):
@@ -42,7 +42,7 @@ class IdentityTokens:
         self._refused_rest = 0.0
 
     def at_hand(self) -> str | None:
-        """Give the token if it is still good, without waiting for anything."""
+        """Return the token if it is still good, without waiting for anything."""
         credentials = self._credentials
         if credentials is None or credentials.token_state is TokenState.INVALID:
             return None
@@ -52,7 +52,7 @@ class IdentityTokens:
         return str(credentials.token)
 
     def get(self) -> str:
-        """Give a token that is good; blocks while one is fetched.
+        """Return a token that is good; blocks while one is fetched.
 
         Raises:
             IdentityTokenMissing: there is none.
@@ -61,13 +61,13 @@ class IdentityTokens:
         return self.at_hand() or self._renew(tries)
 
     def another(self, refused: str) -> str | None:
-        """Give a token to try once more with, after Elasticsearch refused one; blocks while it is fetched.
+        """Return a token for one retry, after Elasticsearch refused one; blocks while it is fetched.
 
         Args:
             refused: the token that was answered with 401.
 
         Returns:
-            None when there is none, or when this was tried a moment ago: then the answer stands.
+            None when there is none, or when this was attempted a moment ago: then the refusal is final.
         """
         with self._fetching:
             if self._credentials is None:
@@ -94,7 +94,7 @@ class IdentityTokens:
 
     def _fetch(self) -> None:
         request = Request()
-        # Messages of these errors have what the metadata server, or whatever stands in for it, answered: left out.
+        # Messages of these errors have what the metadata server, or whatever replaces it, answered: left out.
         try:
             credentials: Credentials = self._credentials or fetch_id_token_credentials(self._audience, request=request)
             credentials.refresh(request)

@@ -74,14 +74,14 @@ class Caller:
 
 
 def bearing(headers: HttpHeaders, token: str) -> HttpHeaders:
-    """Give the headers with the token."""
+    """Return the headers with the token."""
     complete = headers.copy()
     complete["authorization"] = f"Bearer {token}"
     return complete
 
 
 def repeatable(body: Any) -> Any:
-    """Give a body that can be sent twice: an iterator would be used up."""
+    """Return a body that can be sent twice: an iterator would be used up."""
     return list(body) if isinstance(body, Iterator) else body
 
 

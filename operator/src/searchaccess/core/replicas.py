@@ -8,7 +8,8 @@ from typing import Final
 MEMBER: Final = "member-"
 CLUSTER: Final = "cluster-"
 COMMON: Final = "common"
-"""Stands for what is not of one cluster. No SearchCluster's key is like it, as theirs begin with ``cluster-``."""
+"""Represents what does not belong to one cluster. No SearchCluster's key is like it, as theirs begin with
+``cluster-``."""
 
 
 def _score(cluster: str, member: str) -> bytes:
@@ -57,16 +58,16 @@ class Sightings:
     _dead: set[str] = field(default_factory=set)
     _observed: float = float("-inf")
 
-    def observe(self, versions: Mapping[str, str], asked: float, answered: float) -> set[str]:
+    def observe(self, versions: Mapping[str, str], requested: float, answered: float) -> set[str]:
         """Record what all members' Leases are now; return who is alive.
 
         Args:
             versions: resource version of each member's Lease.
-            asked: when they were requested, by the monotonic clock. Later writes may not be seen.
+            requested: when the request was sent, by the monotonic clock. Later writes may not be seen.
             answered: when the answer came.
         """
         # We, or the API server, were away: members may have been alive meanwhile.
-        away = asked - self._observed > self.gap
+        away = requested - self._observed > self.gap
         self._observed = answered
         seen: dict[str, tuple[str, float]] = {}
         for member, version in versions.items():
@@ -74,9 +75,9 @@ class Sightings:
             same = known is not None and known[0] == version and (not away or member in self._dead)
             seen[member] = known if known and same else (version, answered)
         self._seen = seen
-        self._dead = {member for member, (_, since) in seen.items() if asked - since >= self.duration}
+        self._dead = {member for member, (_, since) in seen.items() if requested - since >= self.duration}
         return seen.keys() - self._dead
 
     def silent_for(self, member: str, now: float) -> float:
-        """Say for how many seconds a member has given no sign of life."""
+        """Return for how many seconds a member has given no sign of life."""
         return now - self._seen[member][1] if member in self._seen else 0.0

@@ -125,15 +125,15 @@ class DryRunElasticsearch:
         return await self._real.probe()
 
     async def time(self) -> float | None:
-        """Give the cluster's time."""
+        """Return the cluster's time."""
         return await self._real.time()
 
     async def login(self) -> Login:
-        """Say who the operator is (one request)."""
+        """Return who the operator is (one request)."""
         return await self._real.login()
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
+        """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""
         return await self._real.lacks(rights)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:

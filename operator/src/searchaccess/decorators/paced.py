@@ -130,12 +130,12 @@ class PacedStore:
         self._bucket = bucket
 
     async def find(self, place: Place) -> Found | None:
-        """Give a secret without its values."""
+        """Return a secret without its values."""
         await self._bucket.take()
         return await self._store.find(place)
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key that a version holds."""
+        """Return the id of the key that a version holds."""
         await self._bucket.take()
         return await self._store.read(place, number)
 

@@ -53,7 +53,7 @@ class Agenda:
             del self._items[key]
 
     def is_backing_off(self, key: str) -> bool:
-        """Say whether an item failed and is not due yet."""
+        """Return whether an item failed and is not due yet."""
         item = self._items.get(key)
         return item is not None and item.failing and item.at > self.clock.monotonic()
 
@@ -62,11 +62,11 @@ class Agenda:
         return frozenset(key for key, item in self._items.items() if item.failing)
 
     def due(self) -> frozenset[str]:
-        """Give the items that are due."""
+        """Return the items that are due."""
         now = self.clock.monotonic()
         return frozenset(key for key, item in self._items.items() if item.at <= now)
 
     def delay(self) -> float:
-        """Give the seconds until an item is due; infinity: none ever is."""
+        """Return the seconds until an item is due; infinity: none ever is."""
         first = min((item.at for item in self._items.values()), default=NEVER)
         return max(0.0, first - self.clock.monotonic())

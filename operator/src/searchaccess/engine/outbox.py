@@ -1,7 +1,7 @@
 """Writes to Kubernetes in the background: the newest status of each object, then what must follow it.
 
 The loop never waits for the API server. Writes to one object are merged while they wait. A write that fails
-waits for a delay of its own and holds no worker meanwhile: others pass it. It is tried again until it succeeds or the
+waits for a delay of its own and holds no worker meanwhile: others pass it. It is retried until it succeeds or the
 object is gone. Namespaces are served in turn, what failed before in a turn of its own.
 """
 
@@ -190,12 +190,12 @@ class Outbox:
         return entry.trouble if entry else None
 
     def sets_finalizers(self, uid: str) -> bool:
-        """Say whether an object's finalizers wait to be written."""
+        """Return whether an object's finalizers wait to be written."""
         entry = self._entries.get(uid)
         return entry is not None and entry.finalizers is not None
 
     def unwritten(self) -> Iterator[tuple[ObjectRef, Failure]]:
-        """Return what failed and waits for its retry, and why."""
+        """Yield what failed and waits for its retry, and why."""
         for entry in self._entries.values():
             if entry.trouble is not None:
                 yield entry.ref, entry.trouble
@@ -331,7 +331,7 @@ class Outbox:
                 # A status may be refused by a webhook, or by a CRD that is older than the operator: the finalizers
                 # matter more.
                 failed = failed or (what, error)
-            except Exception as error:  # noqa: BLE001 - a fault of ours costs this object alone, and is tried again
+            except Exception as error:  # noqa: BLE001 - a fault of ours costs this object alone, and is retried
                 failed = failed or (what, caught(self._meter, "", "outbox", error))
         return failed
 
@@ -368,7 +368,7 @@ class Outbox:
         if entry.finalizers is finalizers:
             entry.finalizers = None
         if record is not None and adds:
-            # Whoever waited for this goes on.
+            # Whoever waited for this continues.
             record.access = replace(record.access, finalizers=after)
             self._inventory.mark_uid(entry.ref.uid)
 

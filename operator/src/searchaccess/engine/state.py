@@ -1,4 +1,4 @@
-"""What a reconciler knows of its SearchCluster. All of it can be lost: the next reconcile finds it again.
+"""What a reconciler knows about its SearchCluster. All of it can be lost: the next reconcile finds it again.
 
 It lives and dies with one SearchCluster object, by uid: one that is recreated under the same name begins with nothing.
 """
@@ -54,7 +54,7 @@ class Context:
     """Records what would change, in a dry run; None: changes are made."""
 
     def may_publish(self, cluster: str) -> bool:
-        """Say whether this replica publishes statuses of a SearchCluster and its SearchAccesses."""
+        """Return whether this replica publishes statuses of a SearchCluster and its SearchAccesses."""
         if cluster in self.inventory.clusters:
             return self.ownership.holds(cluster)
         return self.ownership.holds_common()
@@ -118,7 +118,7 @@ class ClusterState:
     """What the state of the cluster allows."""
     health: Health = Fine()
     waiting: Failure | None = None
-    """What the SearchCluster itself waits for, while all else goes on."""
+    """What the SearchCluster itself waits for, while everything else continues."""
     trouble: Failure | None = None
     """What keeps some SearchAccesses from being finished; the others are fine."""
     mapping_conflict: str = ""
@@ -154,7 +154,7 @@ class ClusterState:
         return self.health.failure
 
     def rejection_of(self, access: Access) -> str:
-        """Say why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or it is to be retried."""
+        """Return why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or a retry is due."""
         rejected = self.rejections.get(access.uid)
         if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
             del self.rejections[access.uid]
@@ -168,7 +168,7 @@ class ClusterState:
 
 
 def gate_of(verdict: Gate, mapping_conflict: str) -> Gate:
-    """Give what may be done with SearchAccesses.
+    """Return what may be done with SearchAccesses.
 
     Args:
         verdict: what the state of the cluster allows.

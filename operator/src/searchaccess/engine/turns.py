@@ -38,7 +38,7 @@ class Turns(Generic[Group, Item]):
             self._waiting.pop(group, None)
 
     def take(self) -> tuple[Group, Item] | None:
-        """Give the item whose turn it is, and one worker to it; None: none waits that may have one now."""
+        """Return the item whose turn it is, and one worker to it; None: none waits that may have one now."""
         if not self._free:
             return None
         for group, items in self._waiting.items():

@@ -26,7 +26,7 @@ def _load_client() -> type["ElasticsearchClient"]:
 
 
 def google_tokens(audience: str) -> Callable[[], Awaitable[str]]:
-    """Give what gives identity tokens of the operator's own. It imports Google's library, so call it in a thread."""
+    """Return what gives identity tokens of the operator's own. It imports Google's library, so call it in a thread."""
     from searchaccess.adapters.google import IdentityTokens  # noqa: PLC0415 - few need it, and it takes its time
 
     return IdentityTokens(audience).get

@@ -34,7 +34,7 @@ LOGIN_RETRY: Final = 5.0
 
 
 def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kopf.ConnectionInfo:
-    """Give the connection in kopf's form.
+    """Return the connection in kopf's form.
 
     Args:
         configuration: how to connect.
@@ -55,7 +55,7 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
 
 
 def session_of(connection: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-    """Give a connection as a session whose answers kopf can read, whatever is in them."""
+    """Return a connection as a session whose answers kopf can read, whatever is in them."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
         headers=connection.as_http_headers(),

@@ -61,7 +61,7 @@ class KubernetesLogin:
         return GKE_LIFETIME if self._options.gke else LIFETIME
 
     async def configuration(self) -> "Configuration":
-        """Say how to connect.
+        """Return how to connect.
 
         Raises:
             LoginMissing: there is no way to.

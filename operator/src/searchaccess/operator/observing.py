@@ -141,19 +141,19 @@ class ObservedKubernetes:
         """What the list that is being read has had so far."""
 
     async def controller_id(self) -> str:
-        """Give the identity of this Kubernetes cluster."""
+        """Return the identity of this Kubernetes cluster."""
         return await self._real.controller_id()
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
-        """Give some namespaces with their labels."""
+        """Return some namespaces with their labels."""
         return await self._real.list_namespaces(following)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
-        """Give the data of a Secret or ConfigMap, decoded."""
+        """Return the data of a Secret or ConfigMap, decoded."""
         return await self._real.read_source(source)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Give some objects of a kind; those of manifests that are not there come with the last."""
+        """Return some objects of a kind; those of manifests that are not there come with the last."""
         page = await self._real.list_page(plural, following)
         there = self._there[plural] = self._there[plural] if following else set()
         items = []
@@ -184,7 +184,7 @@ def observed(real: KubernetesPort, manifests: Iterable[dict[str, Any]]) -> Kuber
 
 
 def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Give an object as it would be with a manifest applied."""
+    """Return an object as it would be with a manifest applied."""
     metadata = there["metadata"]
     annotations = {**part(metadata, "annotations"), **part(given["metadata"], "annotations")}
     generation = metadata_of(there).generation + _differ(given.get("spec"), there.get("spec"))
@@ -203,7 +203,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _born(key: Key, raw: dict[str, Any]) -> dict[str, Any]:
-    """Give an object of a manifest as the API server would, once it has it."""
+    """Return an object of a manifest as the API server would, once it has it."""
     plural, namespace, name = key
     metadata = {
         **raw["metadata"],

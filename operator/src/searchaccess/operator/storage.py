@@ -13,11 +13,11 @@ class NoDiffBase(kopf.DiffBaseStorage):
     """Has no last-handled state."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
-        """Give an empty essence."""
+        """Return an empty essence."""
         return cast("kopf.BodyEssence", {})
 
     def fetch(self, **_: Any) -> None:
-        """Give nothing."""
+        """Return None."""
 
     def store(self, **_: Any) -> None:
         """Store nothing."""
@@ -27,7 +27,7 @@ class NoProgress(kopf.ProgressStorage):
     """Has no handler's progress."""
 
     def fetch(self, **_: Any) -> None:
-        """Give nothing."""
+        """Return None."""
 
     def store(self, **_: Any) -> None:
         """Store nothing."""
@@ -39,5 +39,5 @@ class NoProgress(kopf.ProgressStorage):
         """Touch nothing."""
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        """Give the essence as it is."""
+        """Return the essence as it is."""
         return essence

@@ -42,7 +42,7 @@ class Pages:
     metrics: Callable[[], bytes]
 
     def answer(self, path: str) -> web.Response:
-        """Give the answer to a request."""
+        """Return the answer to a request."""
         if path == METRICS:
             return web.Response(body=self.metrics(), headers={"Content-Type": CONTENT_TYPE})
         if path not in {LIVE, READY}:
@@ -103,7 +103,7 @@ class _Server(web.Server):
 async def serving(
     host: str, port: int, pages: Pages, *, lifetime: float = LIFETIME, connections: int = CONNECTIONS
 ) -> AsyncIterator[int]:
-    """Serve until the context ends; give the port.
+    """Serve until the context ends; return the port.
 
     Args:
         host: address to listen at.

@@ -18,7 +18,7 @@ from searchaccess.ports.errors import ExternalError
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Where the security index stands. Every change of a security object moves the number."""
+    """The position of the security index. Every change of a security object moves the number."""
 
     index_uuid: str
     """Another one: the security index, or the whole cluster, is another."""
@@ -27,14 +27,14 @@ class Probe:
 
 @dataclass(slots=True)
 class Written:
-    """What became of a bulk write, object by object: it is not atomic."""
+    """The result of a bulk write, object by object: it is not atomic."""
 
     changed: set[str] = field(default_factory=set)
     unchanged: set[str] = field(default_factory=set)
     refused: dict[str, ExternalError] = field(default_factory=dict)
 
     def add(self, more: "Written") -> None:
-        """Add what became of other objects."""
+        """Add the results for other objects."""
         self.changed |= more.changed
         self.unchanged |= more.unchanged
         self.refused |= more.refused
@@ -89,10 +89,10 @@ class ElasticsearchPort(Protocol):
         """Read the cluster's time, in seconds since the epoch (one request); None: not permitted."""
 
     async def login(self) -> Login:
-        """Say who the operator is (one request)."""
+        """Return who the operator is (one request)."""
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
+        """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request).
@@ -114,7 +114,7 @@ class ElasticsearchPort(Protocol):
         """
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
-        """Give API keys other rights, in one request. One that is not there, or is not the login's own, is refused."""
+        """Replace the rights of API keys, in one request. A missing one, or one of another login, is refused."""
 
     async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
         """Let API keys work for so many seconds from now, in one request. As with rights, some may be refused."""
@@ -175,7 +175,7 @@ class Connector(Protocol):
         """
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Give the addresses (IPv4, IPv6) that a host name stands for; none: it stands for none now."""
+        """Resolve a host name to its addresses (IPv4, IPv6); none: it does not resolve now."""
 
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection. No request is sent yet.

@@ -10,7 +10,7 @@ class Lease:
     """One Lease, as it was read."""
 
     name: str
-    """Its key: what it stands for, not its name in Kubernetes."""
+    """Its key: what it represents, not its name in Kubernetes."""
     holder: str
     """Identity of the replica that holds it; empty: nobody."""
     version: str
@@ -33,7 +33,7 @@ class LeasesPort(Protocol):
         """
 
     async def write(self, lease: Lease, holder: str, duration: float) -> Lease:
-        """Give one a holder, or renew it, if nobody wrote it since it was read.
+        """Return one a holder, or renew it, if nobody wrote it since it was read.
 
         Raises:
             Conflict: somebody did.

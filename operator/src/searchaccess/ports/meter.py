@@ -39,7 +39,7 @@ class Meter:
         """
 
     def answered(self, cluster: str) -> float:  # noqa: ARG002 - of whoever counts
-        """Say when the last request for a cluster came to an end, by the monotonic clock; negative infinity: never."""
+        """Return when the last request for a cluster ended, by the monotonic clock; negative infinity: never."""
         return float("-inf")
 
     def forget(self, cluster: str) -> None:

@@ -46,7 +46,7 @@ class SecretStore(Protocol):
         """Return the id of the key that a version holds; empty: something else."""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Store a value as the newest version; give where it is then.
+        """Store a value as the newest version; return where it is then.
 
         Args:
             place: the secret.

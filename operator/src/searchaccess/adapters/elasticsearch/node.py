@@ -35,7 +35,7 @@ class PrivateResolver(AbstractResolver):
 
         Raises:
             NotPrivate: one of its addresses is public.
-            OSError: it stands for nothing.
+            OSError: it does not resolve.
         """
         found = await self._found_by.resolve(host, port, family)
         for address in (item["host"].partition("%")[0] for item in found):

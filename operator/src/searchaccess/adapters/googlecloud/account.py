@@ -25,7 +25,7 @@ class OperatorAccount:
         self._asking = asyncio.Lock()
 
     async def credentials(self) -> Any:
-        """Give credentials with a token that is good now.
+        """Return credentials with a token that is good now.
 
         Raises:
             GoogleAuthError: there is no account, or it gets no token.

@@ -49,7 +49,7 @@ _NOT_TRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification Check
 
 
 def map_error(what: str, error: Exception) -> ExternalError:
-    """Give the port's error. The library's message may have the request in it, so it is left out."""
+    """Return the port's error. The library's message may have the request in it, so it is left out."""
     ours, text = _classify(error)
     return ours(f"{what}: {text}")
 

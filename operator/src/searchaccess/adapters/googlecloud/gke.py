@@ -122,7 +122,7 @@ class GkeCluster:
                 await client.transport.close()
 
     async def token(self) -> str:
-        """Give a token that is good now.
+        """Return a token that is good now.
 
         Raises:
             ExternalError: there is none.

@@ -35,7 +35,7 @@ _STATES: Final = {
     SecretVersion.State.DISABLED: State.DISABLED,
     SecretVersion.State.DESTROYED: State.DESTROYED,
 }
-# The caller paces and tries again.
+# The caller paces and retries.
 _ONCE: Final[dict[str, Any]] = {"retry": None, "timeout": TIMEOUT}
 
 
@@ -85,7 +85,7 @@ class GoogleSecrets:
         return f"{self._parent}/secrets/{place.name}"
 
     async def find(self, place: Place) -> Found | None:
-        """Give a secret and its versions; None: there is none."""
+        """Return a secret and its versions; None: there is none."""
         path = self._path(place)
         try:
             with mapped_writing(f"Secret Manager, {path}"):
@@ -112,7 +112,7 @@ class GoogleSecrets:
         return secret_of(raw, versions, self._parent, self._operator)
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key that a version holds."""
+        """Return the id of the key that a version holds."""
         path = f"{self._path(place)}/versions/{number}"
         try:
             with mapped_writing(f"Secret Manager, {path}"):

@@ -46,7 +46,7 @@ class KubernetesSecrets:
         self._operator = operator
 
     async def find(self, place: Place) -> Found | None:
-        """Give a Secret without its value; None: there is none."""
+        """Return a Secret without its value; None: there is none."""
         try:
             raw = await self._client.call("GET", _path(place))
         except NotFound:
@@ -56,7 +56,7 @@ class KubernetesSecrets:
         return Found(secret, {newest.number: held_in(raw)} if newest else {})
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key in a Secret, if it has this version."""
+        """Return the id of the key in a Secret, if it has this version."""
         found = await self.find(place)
         return found.holds.get(number, "") if found else ""
 
@@ -145,7 +145,7 @@ def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:
 
 
 def held_in(raw: Mapping[str, Any]) -> str:
-    """Give the id of the key in a Secret; empty: it is not the value that was written."""
+    """Return the id of the key in a Secret; empty: it is not the value that was written."""
     value = decoded_base64(mapping(raw.get("data")).get(KEY))
     notes = mapping(mapping(raw.get("metadata")).get("annotations"))
     if value is None or hashlib.sha256(value).hexdigest() != notes.get(_SUM):

@@ -73,7 +73,7 @@ class Cluster:
 
 
 def _problems(spec: SearchClusterSpec) -> str:
-    """Say what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
+    """Return what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
     for url in spec.urls or ():
         if not _HOST.fullmatch(url):
             return "spec.urls: write https://host:port, without user, password or query; a login belongs into a Secret"
@@ -142,7 +142,7 @@ class Verdict:
 
 
 def version_of(text: str) -> tuple[int, int]:
-    """Give major and minor of a version such as ``8.19.0``; (0, 0) when it cannot be read."""
+    """Return major and minor of a version such as ``8.19.0``; (0, 0) when it cannot be read."""
     parts = text.split("-", maxsplit=1)[0].split(".")
     if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):  # noqa: PLR2004 - major and minor
         return 0, 0

@@ -58,7 +58,7 @@ _ECK_USER: Final = "elastic"
 
 
 def _ca_place(spec: SearchClusterSpec) -> tuple[Source, str] | None:
-    """Say in which key of which object the certificates are; None: in none."""
+    """Return the object and the key with the certificates; None: there is none."""
     if Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure:
         return None
     if spec.ca is None and spec.eck:
@@ -144,7 +144,7 @@ def _only(source: Source, key: str, given: set[str], read: Contents) -> str:
 
 
 def cloud_url(cloud_id: str) -> str:
-    """Give the address of Elasticsearch that a Cloud ID stands for.
+    """Return the address of Elasticsearch in a Cloud ID.
 
     https://www.elastic.co/docs/deploy-manage/deploy/elastic-cloud/find-cloud-id (``name:base64(host$es$kibana)``)
 

@@ -28,7 +28,7 @@ def hosts_of(connection: Connection) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Say whether the internet can reach an address.
+    """Return whether the internet can reach an address.
 
     By the registries of special addresses: private, shared (100.64.0.0/10), loopback and link-local ones are not.
     https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry
@@ -43,7 +43,7 @@ def is_public(address: str) -> bool:
 
 
 def find_exposures(connection: Connection, addresses: Mapping[str, Sequence[str]]) -> tuple[Exposed, ...]:
-    """Give all ways in which a connection is not private.
+    """Return all ways in which a connection is not private.
 
     Args:
         connection: whereto.
@@ -61,7 +61,7 @@ def find_exposures(connection: Connection, addresses: Mapping[str, Sequence[str]
 
 
 def allowed_exposures(spec: SearchClusterSpec) -> frozenset[Exposure]:
-    """Give what a SearchCluster allows: what it names, and with a Cloud ID a public address."""
+    """Return what a SearchCluster allows: what it names, and with a Cloud ID a public address."""
     implied = {Exposure.PUBLIC_ADDRESS} if spec.cloud_id else set()
     return frozenset({*spec.allow_exposure, *implied})
 
@@ -72,7 +72,7 @@ def describe_exposures(exposed: Iterable[Exposed]) -> str:
 
 
 def refusal(exposed: Iterable[Exposed], allowed: frozenset[Exposure]) -> str:
-    """Say why a connection must not be made; empty: it may be made."""
+    """Return why a connection must not be made; empty: it may be made."""
     refused = [item for item in exposed if item.how not in allowed]
     if not refused:
         return ""

@@ -105,7 +105,7 @@ class Secret:
         return max(self.versions, key=lambda version: version.number, default=None)
 
     def slot(self, number: int) -> Slot:
-        """Give the slot of a version."""
+        """Return the slot of a version."""
         return Slot(self.identity, number)
 
 
@@ -143,15 +143,15 @@ class Seen:
     """By key, how many seconds ago it was made, by a clock that does not jump; for others, ``now`` counts."""
 
     def age(self, key: Key, now: float) -> float:
-        """Give how many seconds ago a key was made."""
+        """Return how many seconds ago a key was made."""
         return self.ages.get(key.id, now - key.created)
 
     def disabled(self) -> tuple[Key, ...]:
-        """Give the users that somebody disabled: they are never to be enabled again."""
+        """Return the users that somebody disabled: they are never to be enabled again."""
         return tuple(key for key in self.keys if key.disabled)
 
     def genuine(self) -> tuple[Key, ...]:
-        """Give the keys that count.
+        """Return the keys that count.
 
         Whoever may make API keys may write our metadata into them; Elasticsearch vouches for the login alone that made
         a key. So a key of another login counts only if a version of our secret holds it, or if a key that counts says
@@ -164,12 +164,12 @@ class Seen:
         return tuple(key for key in self.keys if key.id in genuine)
 
     def strangers(self) -> tuple[Key, ...]:
-        """Give the keys that carry our metadata and do not count."""
+        """Return the keys that carry our metadata and do not count."""
         genuine = {key.id for key in self.genuine()}
         return tuple(key for key in self.keys if key.id not in genuine)
 
     def live(self) -> list[Key]:
-        """Give the keys that count and work, oldest first; those of other logins come before all of ours.
+        """Return the keys that count and work, oldest first; those of other logins come before all of ours.
 
         Elasticsearch lists no key that has expired: no clock of ours has a say in that.
         """

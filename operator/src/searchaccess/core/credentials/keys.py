@@ -32,12 +32,12 @@ class Login:
 
 
 def names_of_keys(operator: Operator) -> str:
-    """Give the pattern of the names of all keys of ours."""
+    """Return the pattern of the names of all keys of ours."""
     return f"{operator.mapping_name}.*"
 
 
 def key_name(operator: Operator, namespace: str, name: str, sequence: int) -> str:
-    """Give a key's name: the audit log shows it with every use."""
+    """Return a key's name: the audit log shows it with every use."""
     tail = f".{sequence}"
     head = f"{operator.mapping_name}.{namespace}/{name}"
     return head[: NAME_LIMIT - len(tail)] + tail
@@ -46,7 +46,7 @@ def key_name(operator: Operator, namespace: str, name: str, sequence: int) -> st
 def key_metadata(
     operator: Operator, access: Access, sequence: int, requested: str, slot: Slot = NOWHERE, replaces: str = ""
 ) -> dict[str, Any]:
-    """Give what a key's metadata says.
+    """Return what a key's metadata says.
 
     Args:
         operator: this operator.
@@ -99,7 +99,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
 
 
 def _rights(descriptors: Mapping[str, Any]) -> RoleBody:
-    """Give what a key may do; with other descriptors than our one, something that nobody ever wants."""
+    """Return what a key may do; with other descriptors than our one, something that nobody ever wants."""
     ours = descriptors.get(DESCRIPTOR)
     if len(descriptors) != 1 or not isinstance(ours, Mapping):
         return RoleBody(description="not the one role descriptor that it was made with")

@@ -42,7 +42,7 @@ class Pins:
     """The template was written just now: what comes of it is not known yet."""
 
     def holder(self, number: int) -> str:
-        """Say who still has a version, or may; empty: nobody."""
+        """Return who still has a version, or may; empty: nobody."""
         return self.by_number.get(number, self.unknown and f"not known who uses it ({self.unknown})")
 
 
@@ -74,5 +74,5 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
 
 
 def full_name(secret: str, project: str) -> str:
-    """Give the resource name of a secret in a template: a name alone is of the workload's own project."""
+    """Return the resource name of a secret in a template: a name alone is of the workload's own project."""
     return secret if "/" in secret else f"projects/{project}/secrets/{secret}"

@@ -1,10 +1,10 @@
-"""Decides what to do next about a credential, from what is seen and nothing else.
+"""Decides what to do next about a credential, from what is observed and nothing else.
 
     issue key n+1 → store it as a version → note where → overlap → invalidate key n → disable its version → destroy it
 
-Any step may be cut off anywhere, its reply may be lost, and people may do what they like meanwhile: the next decision
-begins with what there is then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is of
-no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
+Any step may be interrupted anywhere, its reply may be lost, and people may change anything meanwhile: the next decision
+starts from what is observed then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is
+of no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
 but nothing waits for that.
 """
 
@@ -38,7 +38,7 @@ class Phase(StrEnum):
     """Nobody can read a key that works."""
     ACTIVE = "Active"
     OVERLAP = "Overlap"
-    """Two keys work: the one in the newest version, and the one before."""
+    """Two keys work: the one in the newest version, and the previous one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class AskUsers:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """Give the workload's template a version, by its number."""
+    """Write a version into the workload's template, by its number."""
 
     number: int
 
@@ -88,12 +88,12 @@ class Revoke:
     keys: tuple[Key, ...]
     why: str
     may_fail: bool = False
-    """All else goes on if it cannot be done."""
+    """Everything else continues if it fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Give keys the declared rights, in place."""
+    """Replace the rights of keys by the declared ones, in place."""
 
     keys: tuple[Key, ...]
 
@@ -152,19 +152,19 @@ class Decision:
 
 
 def lifetime(wish: Wish) -> float:
-    """Give how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
+    """Return how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
     return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
 
 
 def rotation_age(wish: Wish, key: Key) -> float:
-    """Give how old a key is when it is to be replaced: spread, and the same at each decision."""
+    """Return how old a key is when it is to be replaced: spread, and the same at each decision."""
     digest = hashlib.sha256(f"{wish.owner}/{key.sequence}".encode()).digest()
     part = int.from_bytes(digest[:4], "big") / 2**32
     return wish.rotate_every * (1 - JITTER * part)
 
 
 def rotate_at(wish: Wish, key: Key) -> float:
-    """Give when a key is to be replaced."""
+    """Return when a key is to be replaced."""
     return key.created + rotation_age(wish, key)
 
 
@@ -209,10 +209,10 @@ def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
 
 
 def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
-    """Find where keys are stored whose storing was cut off, or whose metadata others may have written.
+    """Find where keys are stored whose storing was interrupted, or whose metadata others may have written.
 
-    What one of ours says of itself is believed. Ours that are nowhere go; those of others that are nowhere are
-    strangers.
+    The metadata of ours is trusted. Ours that are stored nowhere are revoked; those of others that are stored nowhere
+    are strangers.
     """
     secret = seen.secret
     unplaced = [key for key in live if key.slot == NOWHERE]
@@ -233,7 +233,7 @@ def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
 
 
 def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | None:
-    """Give the live key in the version that consumers read."""
+    """Return the live key in the version that consumers read."""
     if seen.secret is None or newest is None or newest.state is not State.ENABLED:
         return None
     holders = [key for key in live if key.slot == seen.secret.slot(newest.number)]
@@ -279,7 +279,7 @@ def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
 
 
 def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
-    """Give for how many seconds a key works, at least."""
+    """Return for how many seconds a key works, at least."""
     return min(expires - now, expires - key.created - seen.age(key, now))
 
 
@@ -327,7 +327,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
 
 
 def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
-    """Give the template the newest version, once: the number in it says whether that was done."""
+    """Return the template the newest version, once: the number in it says whether that was done."""
     if not wish.rolls or seen.secret is None:
         return None, ""
     if not seen.secret.names:
@@ -342,7 +342,7 @@ def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
 
 
 def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
-    """Say who has a key; empty: nobody.
+    """Return who has a key; empty: nobody.
 
     What has the version that was newest at its start has no number; where versions are rolled out, it is an older
     revision. Numbers are this secret's: a key that was in another one of its name is not meant.

@@ -60,11 +60,11 @@ class Share:
 
     @property
     def body(self) -> RoleBody:
-        """Give what a role, or a key, is that has these rights and no others."""
+        """Return what a role, or a key, is that has these rights and no others."""
         return RoleBody(cluster=self.cluster, entries=self.entries)
 
     def same_as(self, another: "Share") -> bool:
-        """Say whether both grant the same."""
+        """Return whether both grant the same."""
         return self.cluster == another.cluster and sorted(self.entries) == sorted(another.entries)
 
     @property
@@ -176,7 +176,7 @@ def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
 
 
 def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
-    """Give a SearchAccess with the principals that follow from what is known of its subject."""
+    """Return a SearchAccess with the principals that follow from what is known of its subject."""
     if access.has_credential:
         return replace(access, identity=None, principals=())
     if identity is None:
@@ -186,7 +186,7 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 
 
 def build_share(spec: SearchAccessSpec) -> Share:
-    """Give the rights that a spec declares: one entry per grant."""
+    """Return the rights that a spec declares: one entry per grant."""
     entries = []
     for grant in spec.grants:
         fields = grant.fields
@@ -202,7 +202,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
 
 
 def kept_apart(entry: Entry) -> Entry:
-    """Give a restricted entry a name that no other entry has, so that its restriction cannot get lost.
+    """Return a restricted entry a name that no other entry has, so that its restriction cannot get lost.
 
     Elasticsearch merges all entries of a caller's roles that have the same set of names, and drops a restriction that
     only one of them has: a reader of some documents who may also delete would see every document (docs/adr/0011).
@@ -214,12 +214,12 @@ def kept_apart(entry: Entry) -> Entry:
 
 
 def restricts(entry: Entry) -> bool:
-    """Say whether an entry needs document- or field-level security."""
+    """Return whether an entry needs document- or field-level security."""
     return bool(entry.query or entry.exclude) or entry.include != ("*",)
 
 
 def summary_of(spec: SearchAccessSpec) -> str:
-    """Give the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
+    """Return the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
     if not spec.grants:
         return "cluster"
     first = spec.grants[0]
@@ -229,7 +229,7 @@ def summary_of(spec: SearchAccessSpec) -> str:
 
 
 def _problems(spec: SearchAccessSpec) -> str:
-    """Say what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
+    """Return what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
     if problem := _subject_problem(spec) or _credential_problem(spec):
         return problem
     for position, grant in enumerate(spec.grants):
@@ -359,5 +359,5 @@ def _subject(given: Mapping[str, Any]) -> Subject | None:
 
 
 def subject_summary(subject: Subject | None) -> str:
-    """Give a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
+    """Return a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
     return f"{_SHOWN[subject.place.kind]}/{subject.name}" if isinstance(subject, Workload) else subject or ""

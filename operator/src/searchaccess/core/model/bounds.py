@@ -24,7 +24,7 @@ class Unbounded(ValueError):
 def excess(
     value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
 ) -> str:
-    """Say what of a JSON value is too much; empty: nothing.
+    """Return what of a JSON value is too much; empty: nothing.
 
     Args:
         value: what ``json.loads`` or a YAML reader gives.
@@ -69,7 +69,7 @@ def expect_bounded(
 
 
 def depth_of(value: Any) -> int:
-    """Give how many objects and lists of a JSON value are within each other."""
+    """Return how many objects and lists of a JSON value are within each other."""
     deepest, todo = 0, [(value, 1)]
     while todo:
         item, level = todo.pop()
@@ -81,7 +81,7 @@ def depth_of(value: Any) -> int:
 
 
 def _inner(item: Any) -> Iterable[Any] | None:
-    """Give what is in an object (its keys too) or a list; None: it is neither."""
+    """Return what is in an object (its keys too) or a list; None: it is neither."""
     if isinstance(item, Mapping):
         return chain(item, item.values())
     return item if isinstance(item, list | tuple) else None

@@ -25,7 +25,7 @@ HASHES_KEPT: Final = 1 << 15
 
 
 def canonical_json(value: Any) -> str:
-    """Give compact JSON with sorted keys; numbers of equal value are written alike."""
+    """Return compact JSON with sorted keys; numbers of equal value are written alike."""
     plain = _plain(value)
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     try:
@@ -36,7 +36,7 @@ def canonical_json(value: Any) -> str:
 
 
 def stable_json(value: Any) -> str:
-    """Give compact JSON with sorted keys, of values without fractions: several times faster."""
+    """Return compact JSON with sorted keys, of values without fractions: several times faster."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def digest(text: str) -> str:
-    """Give a short stable hash: the first 16 hexadecimal digits of SHA-256."""
+    """Return a short stable hash: the first 16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
@@ -71,7 +71,7 @@ class Entry:
     """Canonical JSON of keys that we do not know."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry as the role API takes it."""
+        """Return the entry as the role API takes it."""
         body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
         if self.include != _ALL_FIELDS or self.exclude:
             body["field_security"] = {"grant": list(self.include)}
@@ -113,7 +113,7 @@ class RoleBody:
     """Canonical JSON of what we never write: applications, run_as, remote_indices, global, …"""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the role as the role API takes it, without metadata."""
+        """Return the role as the role API takes it, without metadata."""
         body: dict[str, Any] = {
             "cluster": list(self.cluster),
             "indices": [entry.to_json() for entry in self.entries],
@@ -125,11 +125,11 @@ class RoleBody:
         return body
 
     def same_as(self, another: "RoleBody") -> bool:
-        """Say whether both mean the same to Elasticsearch."""
+        """Return whether both mean the same to Elasticsearch."""
         return self.sorted() == another.sorted()
 
     def sorted(self) -> "RoleBody":
-        """Give the same role with its entries in one order."""
+        """Return the same role with its entries in one order."""
         return RoleBody(self.cluster, tuple(sorted(self.entries)), self.description, self.other)
 
     @property
@@ -139,7 +139,7 @@ class RoleBody:
 
 
 def canonical_query(query: Any) -> str:
-    """Give one form of a document-level query: canonical JSON, or the text itself when it is not JSON.
+    """Return one form of a document-level query: canonical JSON, or the text itself when it is not JSON.
 
     Elasticsearch returns a query that was sent as an object as a compact JSON string, one sent as a string verbatim.
     """
@@ -216,7 +216,7 @@ class MappingBody:
     """Canonical JSON of ``role_templates``, each template in its object form."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the mapping as the role mapping API takes it, without metadata."""
+        """Return the mapping as the role mapping API takes it, without metadata."""
         body: dict[str, Any] = {"enabled": self.enabled, "rules": json.loads(self.rules)}
         if self.roles:
             body["roles"] = list(self.roles)

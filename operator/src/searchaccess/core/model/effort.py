@@ -2,7 +2,7 @@
 
 Elasticsearch makes a deterministic automaton of each pattern of a role, and answers every request of the role's users
 with an error when that takes too long: a pattern such as ``*a????????????????`` has to remember of each of the last
-sixteen characters whether it was an ``a``. So the same construction is tried here, with a tenth of its limit
+sixteen characters whether it was an ``a``. So the same construction is done here, with a tenth of its limit
 (``Operations.determinize`` of Lucene: ten times its work limit of 10,000).
 """
 
@@ -30,7 +30,7 @@ _HARMLESS: Final = 9
 
 
 def is_too_complicated(expression: Expression) -> bool:
-    """Say whether an automaton of it takes more than `MAX_EFFORT`."""
+    """Return whether an automaton of it takes more than `MAX_EFFORT`."""
     automaton = _Positions()
     _, first, _ = automaton.add(expression)
     return len(automaton.ranges) > _HARMLESS and automaton.exceeds(first, borders(expression))
@@ -110,7 +110,7 @@ class _Positions:
         return False
 
     def _having(self, code: int) -> int:
-        """Give the positions that may have this character."""
+        """Return the positions that may have this character."""
         return sum(
             1 << position
             for position, ranges in enumerate(self.ranges)

@@ -64,7 +64,7 @@ UNTRIED: Final = Identity()
 
 
 def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iterable[str], message: str) -> Identity:
-    """Give an identity that Google confirmed.
+    """Return an identity that Google confirmed.
 
     Args:
         found: the workload; None: the subject is an account.
@@ -84,7 +84,7 @@ def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iter
 
 
 def missing(known: Identity, now: str, *, over: bool) -> Identity:
-    """Give an identity after Google said that there is no such workload.
+    """Return an identity after Google said that there is no such workload.
 
     Args:
         known: what was known.
@@ -105,14 +105,14 @@ def missing(known: Identity, now: str, *, over: bool) -> Identity:
 
 
 def missing_for(known: Identity, now: str) -> float:
-    """Give the seconds for which a subject has been missing, by the wall clock; never less than none."""
+    """Return the seconds for which a subject has been missing, by the wall clock; never less than none."""
     if not known.missing_since:
         return 0.0
     return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(known.missing_since)).total_seconds())
 
 
 def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
-    """Give the seconds for which the rights of something that is missing stay.
+    """Return the seconds for which the rights of something that is missing stay.
 
     Only what this process has seen itself takes rights away; its time is the monotonic clock's. What the status of an
     earlier life says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
@@ -134,19 +134,19 @@ def unknown(known: Identity, message: str) -> Identity:
 
 
 def is_settled(found: Found) -> bool:
-    """Say whether everything that serves runs as the template's account. Of a job it is not known."""
+    """Return whether everything that serves runs as the template's account. Of a job it is not known."""
     if found.workload.place.kind is WorkloadKind.JOB:
         return False
     return not found.reconciling and all(serving.revision == found.latest_created for serving in found.serving)
 
 
 def with_known_ids(accounts: Iterable[Account], known: Mapping[str, Account]) -> tuple[Account, ...]:
-    """Give accounts with the unique ids that are known, without repetitions."""
+    """Return accounts with the unique ids that are known, without repetitions."""
     return tuple(dict.fromkeys(known.get(account.email, account) for account in accounts))
 
 
 def recall(status: SearchAccessStatus, subject: Workload | str) -> Identity:
-    """Give what a status says of a subject: the last that was known, not confirmed.
+    """Return what a status says of a subject: the last that was known, not confirmed.
 
     Args:
         status: of a SearchAccess; anybody may have written it.

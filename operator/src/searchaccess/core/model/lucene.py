@@ -54,7 +54,7 @@ _Classes: TypeAlias = dict[str, Chars]
 
 
 def _classes() -> _Classes:
-    r"""Give what ``\d`` and the like stand for."""
+    r"""Return what ``\d`` and the like stand for."""
     known = {
         "d": chars([(ord("0"), ord("9"))]),
         "s": chars((ord(space), ord(space)) for space in " \t\n\r"),
@@ -97,7 +97,7 @@ class _Reader:
         return expression
 
     def _error(self, message: str) -> PatternError:
-        """Give an error; what was strange before explains it better."""
+        """Return an error; what was strange before explains it better."""
         return PatternError(self.caveat or message)
 
     def _warn(self, message: str) -> None:
@@ -125,7 +125,7 @@ class _Reader:
         return self._text[self._at - 1]
 
     def _until(self, end: str) -> str:
-        """Read on to this character; give what stands before it."""
+        """Read up to this character; return what is before it."""
         body, found, _ = self._text[self._at :].partition(end)
         if not found:
             raise self._error(f"it ends too early: there is no {end!r}")
@@ -169,9 +169,9 @@ class _Reader:
                 raise self._error(f"its repetitions multiply to more than {MAX_SIZE} characters")
             repetitions += 1
         if repetitions > 1:
-            self._warn("two repetitions follow each other: keep one, or put a group around the first")
+            self._warn("two repetitions follow each other: keep one, or enclose the first in a group")
         if repetitions and is_complement:
-            self._warn("'~' binds more than a repetition: put a group around what is repeated")
+            self._warn("'~' binds more than a repetition: enclose what is repeated in a group")
         return expression
 
     def _times(self) -> tuple[int, int | None]:

@@ -18,7 +18,7 @@ _DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUER
 
 
 def where_problem(where: Mapping[str, Any] | None) -> str:
-    """Say why a query cannot be a ``where``; empty: nothing is against it here."""
+    """Return why a query cannot be a ``where``; empty: nothing is against it here."""
     if where is None:
         return ""
     # Every value takes a byte at least. Both walks end at what is too much.

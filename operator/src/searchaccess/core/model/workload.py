@@ -18,12 +18,12 @@ _UNIQUE_ID: Final = re.compile(r"[0-9]{15,30}")
 
 
 def is_service_account(text: str) -> bool:
-    """Say whether a text is the e-mail address of a Google service account, as tokens carry it."""
+    """Return whether a text is the e-mail address of a Google service account, as tokens carry it."""
     return re.fullmatch(SERVICE_ACCOUNT_PATTERN, text) is not None
 
 
 def is_unique_id(text: str) -> bool:
-    """Say whether a text is the unique id of a service account, as the claim ``sub`` has it.
+    """Return whether a text is the unique id of a service account, as the claim ``sub`` has it.
 
     https://cloud.google.com/iam/docs/service-account-overview (21 digits today)
     """

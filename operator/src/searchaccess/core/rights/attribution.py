@@ -14,7 +14,7 @@ from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody
 from searchaccess.core.rights.ownership import Released, RoleMetadata
 
 RELEASED = ""
-"""Stands for the owner of rights that were released. No record has this uid."""
+"""Represents the owner of rights that were released. No record has this uid."""
 
 
 @dataclass(slots=True)
@@ -92,5 +92,5 @@ def _collect(body: RoleBody, metadata: RoleMetadata, owner_of: Mapping[int, str]
 
 
 def released_of(share: Share) -> Released:
-    """Give the record of released rights."""
+    """Return the record of released rights."""
     return Released(tuple(entry.hash for entry in share.entries), share.cluster)

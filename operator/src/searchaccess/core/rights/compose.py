@@ -28,7 +28,7 @@ class Member:
 
 
 def in_order(members: Sequence[Member]) -> list[Member]:
-    """Give members in the one order in which a role names them."""
+    """Return members in the one order in which a role names them."""
     return sorted(members, key=lambda item: (item.access.namespace, item.access.name, item.access.uid))
 
 
@@ -38,7 +38,7 @@ def spec_hash_of(records: Sequence[Record]) -> str:
 
 
 def record_for(access: Access, recorded: Record | None) -> Record:
-    """Give the record of a SearchAccess with its declared rights.
+    """Return the record of a SearchAccess with its declared rights.
 
     The generation in it is the one that made these rights: a later generation with the same rights writes nothing.
     """
@@ -96,7 +96,7 @@ def compose(
     metadata: RoleMetadata,
     shares: Shares,
 ) -> Role | None:
-    """Give the role as it should be after this reconcile, or None when there should be none.
+    """Return the role as it should be after this reconcile, or None when there should be none.
 
     Args:
         operator: this operator.
@@ -137,7 +137,7 @@ def compose(
 def _without_owners(
     operator: Operator, principal: str, observed: Role, metadata: RoleMetadata, parts: _Parts, extra: Share
 ) -> Role | None:
-    """Give what is left of a role that no SearchAccess has a part in any more."""
+    """Return what is left of a role that no SearchAccess has a part in any more."""
     # Who leaves its rights behind changes nothing, so what somebody added stays with them; else it goes with the rest.
     left = [*parts.released, extra] if parts.releasing else parts.released
     other = observed.body.other if parts.releasing else ""

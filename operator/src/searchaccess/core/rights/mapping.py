@@ -23,7 +23,7 @@ class RoleMapping:
     metadata: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the mapping as the role mapping API takes it."""
+        """Return the mapping as the role mapping API takes it."""
         return self.body.to_json() | {"metadata": self.metadata}
 
 
@@ -42,7 +42,7 @@ _SUB: Final = "metadata.jwt_claim_sub"
 
 
 def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim) -> RoleMapping:
-    """Give the one mapping that makes each caller's role name from its principal.
+    """Return the one mapping that makes each caller's role name from its principal.
 
     People have a ``sub`` like service accounts; no role is named after theirs.
     https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-role-mapping.html (role templates)
@@ -62,7 +62,7 @@ def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim
 
 
 def build_principal_mapping(operator: Operator, realm: str, principal: str, claim: PrincipalClaim) -> RoleMapping:
-    """Give the mapping of one principal, for clusters where templates are not allowed."""
+    """Return the mapping of one principal, for clusters where templates are not allowed."""
     field = _SUB if claim is PrincipalClaim.SUB else "username"
     rules = {"all": [{"field": {"realm.name": realm}}, {"field": {field: principal}}]}
     name = operator.role_name(principal)
@@ -103,7 +103,7 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         desired: how it should be; None: it should not be.
         observed: how it is; None: it is not.
         enforce: False: observe, do not write.
-        seen: whether it is known from an earlier pass, so that its absence is drift.
+        seen: whether it is known from an earlier reconcile, so that its absence is drift.
         adopt: name of a foreign mapping that may be adopted.
     """
     target = f"role_mapping/{name}"

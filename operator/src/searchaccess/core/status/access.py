@@ -71,7 +71,7 @@ class AccessFacts:
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
-    """Give the facts of a SearchAccess that has rights in several roles, as one."""
+    """Return the facts of a SearchAccess that has rights in several roles, as one."""
     if len(facts) == 1:
         return facts[0]
     findings = [item.finding for item in facts]
@@ -94,7 +94,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
 
 
 def seen_of(status: SearchAccessStatus, cluster_uuid: str) -> Seen | None:
-    """Give what a status says of an earlier reconcile of this cluster; None: nothing."""
+    """Return what a status says of an earlier reconcile of this cluster; None: nothing."""
     known = status.elasticsearch
     if known is None or known.cluster_uuid != cluster_uuid:
         return None
@@ -127,7 +127,7 @@ def _cause(facts: AccessFacts) -> Failure | None:
 
 
 def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
-    """Give Ready's status, reason and message."""
+    """Return Ready's status, reason and message."""
     access, decision, finding = facts.access, facts.decision, facts.finding
     failure = _cause(facts)
     if decision.do is Do.REMOVE and facts.failure and not access.deleted_at:
@@ -154,7 +154,7 @@ def _deleted_verdict(failure: Failure | None, *, released: bool) -> tuple[Truth,
 
 
 def _holder(facts: AccessFacts) -> str:
-    """Give who has the rights: a principal, or a key."""
+    """Return who has the rights: a principal, or a key."""
     key = facts.credential.decision.current if facts.credential else None
     return f"key {key.id}" if key else facts.access.principal
 
@@ -224,7 +224,7 @@ def advance_drift(
 
 
 def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
-    """Give the drift part of a SearchAccess's status."""
+    """Return the drift part of a SearchAccess's status."""
     enforced = facts.decision.do is Do.ENFORCE
     # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
     observes = not enforced and facts.decision.reason is None
@@ -264,7 +264,7 @@ def _was_compared(facts: AccessFacts) -> bool:
 
 
 def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: str) -> SearchAccessStatus:
-    """Give the status of a SearchAccess.
+    """Return the status of a SearchAccess.
 
     Args:
         facts: what the reconcile learned.
@@ -345,12 +345,12 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
 
 
 def is_ready(status: Status) -> bool:
-    """Say whether a status says Ready."""
+    """Return whether a status says Ready."""
     return _is_true(status, ConditionType.READY)
 
 
 def is_drifted(status: Status) -> bool:
-    """Say whether a status reports open drift."""
+    """Return whether a status reports open drift."""
     return _is_true(status, ConditionType.DRIFTED)
 
 

@@ -54,7 +54,7 @@ class ClusterReport:
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
-    """Give the status of a SearchCluster.
+    """Return the status of a SearchCluster.
 
     Args:
         report: what is known.

@@ -28,19 +28,19 @@ class CredentialFacts:
 
 
 def rfc3339(seconds: float) -> str:
-    """Give a time as RFC 3339, UTC, whole seconds."""
+    """Return a time as RFC 3339, UTC, whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def epoch(text: str) -> float:
-    """Give the seconds since the epoch of a time in RFC 3339."""
+    """Return the seconds since the epoch of a time in RFC 3339."""
     return datetime.fromisoformat(text).timestamp()
 
 
 def build_credential(
     access: Access, facts: CredentialFacts | None, before: CredentialStatus | None, *, withdrawn: bool
 ) -> CredentialStatus | None:
-    """Give the credential part of a status; None: there is none.
+    """Return the credential part of a status; None: there is none.
 
     Args:
         access: the SearchAccess.
@@ -114,7 +114,7 @@ def _where(access: Access, key: Key) -> str:
 
 
 def conflict_message(access: Access) -> str:
-    """Say that somebody else has a secret of this name."""
+    """Return the message that somebody else has a secret of this name."""
     name = access.credential.name if access.credential else ""
     return (
         f"the secret {name} exists and is not this SearchAccess's; it is not touched. Delete it, or choose another name"
@@ -124,7 +124,7 @@ def conflict_message(access: Access) -> str:
 def finding_of(
     access: Access, facts: CredentialFacts, before: CredentialStatus | None, *, same_rights: bool
 ) -> Finding:
-    """Give what differed, as drift where somebody else changed it.
+    """Return what differed, as drift where somebody else changed it.
 
     Args:
         access: the SearchAccess.

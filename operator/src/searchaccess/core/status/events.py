@@ -21,7 +21,7 @@ class Note:
 
 
 def note(reason: EventReason, message: str) -> Note:
-    """Give an event of a documented reason."""
+    """Return an event of a documented reason."""
     return Note(EVENT_DOCS[reason].warning, reason, shorten(message, EVENT_LIMIT))
 
 

@@ -27,7 +27,7 @@ _NOTHING: Final = Identity()
 
 
 def build_identity(access: Access, previous: Identity | None, now: str) -> Identity | None:
-    """Give the identity part of a status.
+    """Return the identity part of a status.
 
     Args:
         access: the SearchAccess.

@@ -33,11 +33,11 @@ class SharedClock:
         """By id of the key, the monotonic time at which it was made."""
 
     def now(self) -> float:
-        """Give the seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return self._offset + self._clock.monotonic()
 
     def ages(self, keys: Iterable[Key]) -> dict[str, float]:
-        """Give how many seconds ago keys were made, by their ids."""
+        """Return how many seconds ago keys were made, by their ids."""
         now = self._clock.monotonic()
         return {key.id: now - self._births[key.id] for key in keys if key.id in self._births}
 

@@ -45,7 +45,7 @@ class Issuer(Protocol):
         """
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
-        """Give some the declared rights.
+        """Replace the rights of some by the declared ones.
 
         Raises:
             Conflict: one was revoked meanwhile.
@@ -112,7 +112,7 @@ class ApiKeys(_InCluster):
         self.operations += 1
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:  # noqa: ARG002 - as for users
-        """Give keys other rights, in place."""
+        """Replace the rights of keys, in place."""
         await self._expect_rights(rights)
         self.operations += _count(await self._port.update_keys([key.id for key in keys], rights))
 
@@ -129,7 +129,7 @@ class ApiKeys(_InCluster):
 class Users(_InCluster):
     """Users, each with a role of its own name: the user is created first and deleted last, so that it shows both."""
 
-    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - has no end
+    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - does not expire
         """Make a user. It has no rights before its role is there, and nobody knows its password before that."""
         name = user_name(self._operator, access.namespace, access.name, new.sequence)
         made = await self._port.create_user(name, user_metadata(self._operator, access, new))
@@ -155,16 +155,16 @@ class Users(_InCluster):
         self.operations += 1
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
-        """Give users' roles other rights, and users their roles alone."""
+        """Replace the rights of users' roles, and give users their roles alone."""
         await self._put_roles(access, keys, rights)
         for key in keys:
             await self.note(access, key)
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
-        """Do nothing: users have no end."""
+        """Do nothing: users do not expire."""
 
     async def revoke(self, keys: Sequence[Key]) -> None:
-        """Take users' roles away, and then the users: what is cut off between is seen by the user that is there."""
+        """Delete users' roles, and then the users: after an interruption between, the user shows what is left."""
         names = [key.id for key in keys]
         self.operations += _count(await self._port.delete_roles(names))
         await self._port.delete_users(names)
@@ -172,7 +172,7 @@ class Users(_InCluster):
 
 
 def issuers(operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> Mapping[Auth, Issuer]:
-    """Give who makes what in a cluster."""
+    """Return who makes what in a cluster."""
     return {Auth.API_KEY: ApiKeys(operator, port, clock), Auth.PASSWORD: Users(operator, port, clock)}
 
 
@@ -185,7 +185,7 @@ async def discard(issuer: Issuer, key: Key) -> None:
 
 
 def _count(written: Written) -> int:
-    """Give how many were written.
+    """Return how many were written.
 
     Raises:
         Conflict: one was not there any more.

@@ -109,7 +109,7 @@ class Issued:
         return [key] if key else []
 
     async def who(self, session: Session) -> Login:
-        """Say who the operator is in the cluster."""
+        """Return who the operator is in the cluster."""
         if self._login is None or self._login[0] is not session:
             self._login = session, await session.port.login()
         return self._login[1]
@@ -157,7 +157,7 @@ async def breathing(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 def _owner_of(raw: Mapping[str, Any]) -> str:
-    """Give the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
+    """Return the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
     metadata = raw.get("metadata")
     owner = metadata.get("owner") if isinstance(metadata, Mapping) else None
     uid = owner.get("uid") if isinstance(owner, Mapping) else None

@@ -82,7 +82,7 @@ class _Pass:
     faults: dict[str, Failure] = field(default_factory=dict)
 
     def keys(self, uid: str) -> tuple[Key, ...]:
-        """Give the keys and users of a SearchAccess."""
+        """Return the keys and users of a SearchAccess."""
         return self.observed.keys.get(uid, ())
 
 
@@ -109,7 +109,7 @@ class CredentialReconciler:
         self._clock = SharedClock(context.clock)
 
     def delay(self) -> float:
-        """Give the seconds until something is due."""
+        """Return the seconds until something is due."""
         return self._agenda.delay()
 
     async def reconcile(self, session: Session, scope: Scope) -> CredentialResult:
@@ -146,7 +146,7 @@ class CredentialReconciler:
     # Observe
 
     def _may_have_some(self, session: Session) -> bool:
-        """Say whether there may be keys, users or roles of users that nobody declares."""
+        """Return whether there may be keys, users or roles of users that nobody declares."""
         declared = bool(session.cluster.spec and session.cluster.spec.secret_stores)
         return bool(self._state.user_roles) or (declared and not self._issued.swept)
 
@@ -212,9 +212,9 @@ class CredentialReconciler:
             self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
 
     def _waits(self, one: _Pass, uid: str) -> bool:
-        """Say whether the retry is not due yet, after a failure that is not caused by the declaration."""
-        news = uid in one.scope.credentials
-        return self._agenda.is_backing_off(uid) and uid not in self._settled and not news
+        """Return whether the retry is not due yet, after a failure that is not caused by the declaration."""
+        changed = uid in one.scope.credentials
+        return self._agenda.is_backing_off(uid) and uid not in self._settled and not changed
 
     def _broken(self, one: _Pass, uid: str, failure: Failure) -> None:
         one.faults[uid] = failure
@@ -258,7 +258,7 @@ class CredentialReconciler:
         return decide(access, self._state.verdict, self._state.rejection_of(access))
 
     def _rests(self, one: _Pass, uid: str, version: tuple[object, ...]) -> bool:
-        """Say whether nothing is to be done about a credential before it is due."""
+        """Return whether nothing is to be done about a credential before it is due."""
         settled = self._settled.get(uid)
         if settled is None or settled.version != version or uid in one.due or uid in one.scope.credentials:
             return False

@@ -321,7 +321,7 @@ class Credentials:
 
 
 def _takes_a_key(step: Step, wish: Wish) -> bool:
-    """Say whether a step makes or changes an API key."""
+    """Return whether a step makes or changes an API key."""
     match step:
         case Issue():
             return wish.auth is Auth.API_KEY
@@ -334,7 +334,7 @@ def _takes_a_key(step: Step, wish: Wish) -> bool:
 
 
 def owner_of(access: Access) -> Owner:
-    """Give whom secrets of a SearchAccess are for."""
+    """Return whom secrets of a SearchAccess are for."""
     return Owner(access.uid, access.namespace, access.name)
 
 

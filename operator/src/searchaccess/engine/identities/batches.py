@@ -47,7 +47,7 @@ class Batch:
 
     @property
     def records(self) -> list[SubjectRecord]:
-        """Give all of them."""
+        """Return all of them."""
         return [record for some in self.members.values() for record in some]
 
 

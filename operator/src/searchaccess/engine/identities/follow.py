@@ -126,7 +126,7 @@ class Identities:
     # What is due
 
     def _take_due(self) -> list[Batch]:
-        """Give what is to be resolved now; from now on it is being resolved."""
+        """Return what is to be resolved now; from now on it is being resolved."""
         now = self._clock.monotonic()
         every = self._inventory.subjects.all()
         waiting = [record for record in every if not record.reading]
@@ -148,7 +148,7 @@ class Identities:
         return {accesses[uid].access.namespace for uid in record.users if uid in accesses}
 
     def _terms(self, record: SubjectRecord) -> _Terms:
-        """Give the shortest interval and the longest grace period of the clusters concerned."""
+        """Return the shortest interval and the longest grace period of the clusters concerned."""
         inventory = self._inventory
         names = {inventory.accesses[uid].access.cluster for uid in record.users if uid in inventory.accesses}
         specs = [inventory.clusters[name].cluster.spec for name in names if name in inventory.clusters]
@@ -164,7 +164,7 @@ class Identities:
         """Resolve some of a batch. A fault of ours is reported on those that were not concluded before it."""
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are tried again
+        except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are retried
             trouble = self._lookup.calls.fault(error)
             for record in records:
                 if record.reading:
@@ -259,7 +259,7 @@ class Identities:
         return {**listed, **await self._lookup.get_each(left, every, lane)}
 
     def _plain_email(self, record: SubjectRecord, read: Read) -> list[str] | ExternalError | None:
-        """Give the accounts of a subject where nothing more is to be read for that; None: something is."""
+        """Return the accounts of a subject where nothing more is to be read for that; None: something is."""
         if isinstance(record.subject, str):
             return [record.subject]
         found = read[record.subject]
@@ -315,7 +315,7 @@ class Identities:
         read: Mapping[Workload, Found | ExternalError],
         failed: Mapping[str, ExternalError],
     ) -> tuple[Identity, ExternalError | None]:
-        """Give what is known of a subject now, and what kept more from being known."""
+        """Return what is known of a subject now, and what kept more from being known."""
         subject, known = record.subject, record.known
         if isinstance(emails, NotFound):
             return self._missing(record), None

@@ -133,13 +133,13 @@ class Lookup:
         return self._clock.monotonic() + BELIEVED_FOR * every
 
     def users_of(self, email: str) -> tuple[str, ...]:
-        """Give the resource names of the workloads that are known to run as an account."""
+        """Return the resource names of the workloads that are known to run as an account."""
         return self._neighbours.of(email, self.accounts.default_of(email), self._clock.monotonic())
 
     # Their accounts
 
     async def emails(self, found: Found, known: Iterable[Account], lane: Lane) -> list[str]:
-        """Give the accounts of a workload: that of its template, then those of what still serves or runs.
+        """Return the accounts of a workload: that of its template, then those of what still serves or runs.
 
         Args:
             found: the workload.

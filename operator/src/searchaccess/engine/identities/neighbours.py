@@ -64,7 +64,7 @@ class Neighbours:
                     self.lost(workload)
 
     def of(self, email: str, default_of: Iterable[str], now: float) -> tuple[str, ...]:
-        """Give the resource names of the workloads that run as an account.
+        """Return the resource names of the workloads that run as an account.
 
         Args:
             email: its address.

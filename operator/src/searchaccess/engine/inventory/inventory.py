@@ -1,6 +1,6 @@
-"""What was declared: the objects as last seen, and which of them are to be looked at.
+"""What was declared: the objects as last observed, and which of them are to be reconciled.
 
-Events and lists only put into it; reconcilers only read from it. An event tells that something changed, never what to
+Events and lists only put into it; reconcilers only read from it. An event says that something changed, never what to
 do about it.
 """
 
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 def _news(access: Access) -> tuple[object, ...]:
-    """Give what makes a pass necessary when it changes. Our own finalizer's arrival is no news, its loss is."""
+    """Give what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
     return (
         access.generation,
         access.deleted_at,
@@ -50,7 +50,7 @@ def _news(access: Access) -> tuple[object, ...]:
 
 
 def _is_old(meta: Metadata, known: Access | Cluster) -> bool:
-    """Say whether an object says nothing new. The version at which a fault was met is tried again."""
+    """Say whether an object says nothing new. The version at which a fault occurred is retried."""
     seen, before = version_of(meta.resource_version), version_of(known.resource_version)
     return seen < before or (seen == before and not known.fault)
 
@@ -72,7 +72,7 @@ class Inventory:
         self.clusters: dict[str, ClusterRecord] = {}
         self._index = Index()
         self._recalled: Counter[str] = Counter()
-        """By cluster, how many SearchAccesses have accounts that only their status knows of."""
+        """By cluster, how many SearchAccesses have accounts that are known from their status alone."""
         self.subjects = Subjects()
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
@@ -86,16 +86,16 @@ class Inventory:
         self._labels: Mapping[str, Mapping[str, str]] = {}
         """By namespace, as listed last."""
         self.labels_wanted = asyncio.Event()
-        """Set when labels of a namespace are asked for that are not known."""
+        """Set when labels of a namespace are needed that are not known."""
 
     # Reading
 
     def dirty(self, cluster: str) -> Dirty:
-        """Give what is to be looked at on a cluster."""
+        """Give what is to be reconciled on a cluster."""
         return self._dirty[cluster]
 
     def take_dirty(self, cluster: str) -> Dirty:
-        """Give what is to be looked at on a cluster and start afresh."""
+        """Give what is to be reconciled on a cluster, and reset it."""
         taken = self._dirty[cluster]
         fresh = Dirty(event=taken.event)
         fresh.event.clear()
@@ -128,11 +128,11 @@ class Inventory:
         return self._index.count(cluster)
 
     def recalled(self, cluster: str) -> int:
-        """Say of how many SearchAccesses of a cluster Google was not asked yet."""
+        """Say how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
         return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
-        """Say by which claim of their tokens a cluster knows callers."""
+        """Say by which claim of their tokens a cluster identifies callers."""
         record = self.clusters.get(cluster)
         wanted = record.cluster.wanted_realm if record else None
         return wanted.principal if wanted else PrincipalClaim.EMAIL
@@ -162,7 +162,7 @@ class Inventory:
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _readmit(self, cluster: str) -> None:
-        """Decide anew whose namespaces are allowed."""
+        """Decide again whose namespaces are allowed."""
         for record in list(self.of_cluster(cluster)):
             access = self._admitted(record.access)
             if access is not record.access:
@@ -172,7 +172,7 @@ class Inventory:
     # Marking
 
     def mark(self, cluster: str, principal: str) -> None:
-        """Ask for a look at a principal."""
+        """Request a reconcile of a principal."""
         dirty = self._dirty[cluster]
         dirty.principals.add(principal)
         dirty.event.set()
@@ -184,7 +184,7 @@ class Inventory:
         return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
 
     def mark_uid(self, uid: str) -> None:
-        """Ask for a look at a SearchAccess or SearchCluster, if it still exists."""
+        """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
         record = self.accesses.get(uid)
         if record:
             self._mark_access(record.access)
@@ -193,7 +193,7 @@ class Inventory:
                 self.mark_cluster(name)
 
     def mark_credential(self, cluster: str, uid: str) -> None:
-        """Ask for a look at a SearchAccess's API keys."""
+        """Request a reconcile of a SearchAccess's API keys."""
         dirty = self._dirty[cluster]
         dirty.credentials.add(uid)
         dirty.event.set()
@@ -208,14 +208,14 @@ class Inventory:
             self.mark(access.cluster, principal)
 
     def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
-        """Ask for a look at a cluster itself."""
+        """Request a reconcile of a cluster itself."""
         dirty = self._dirty[cluster]
         dirty.cluster = True
         dirty.everything = dirty.everything or everything
         dirty.event.set()
 
     def mark_everything(self, cluster: str) -> None:
-        """Ask for a look at all that a cluster has."""
+        """Request a reconcile of all that a cluster has."""
         dirty = self._dirty[cluster]
         dirty.everything = True
         dirty.event.set()
@@ -248,7 +248,7 @@ class Inventory:
     def see_access(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchAccess from an event or a list; an older version than the known one is ignored.
 
-        Never raises: one that cannot be read is held as it is, says so, and is tried again with the next list.
+        Never raises: one that cannot be read is held, reports it, and is retried with the next list.
         """
         meta = metadata_of(raw)
         known = self.accesses.get(meta.uid)
@@ -263,7 +263,7 @@ class Inventory:
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
-        """Say whether an object can be told from others, so that it can be kept and answered at all."""
+        """Say whether an object can be identified, so that it can be kept and reported on at all."""
         if meta.uid and meta.name and all(names):
             return True
         log.warning("an object without uid or name is left out", name=meta.name, namespace=meta.namespace)
@@ -300,7 +300,7 @@ class Inventory:
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):
-            # It is looked at when Google has answered.
+            # It is reconciled when Google has answered.
             return
         if news:
             self._mark_access(access)
@@ -324,7 +324,7 @@ class Inventory:
         Args:
             subject: the subject.
             identity: what is known of it now.
-            look: look at whoever names it in any case, not only if it makes a difference.
+            look: reconcile whoever names it in any case, not only if it makes a difference.
         """
         for uid in self.subjects.learn(subject, identity):
             known = self.accesses[uid]
@@ -334,7 +334,7 @@ class Inventory:
                 self._mark_access(access)
 
     def _reidentify(self, cluster: str) -> None:
-        """Work out everybody's principals anew: the cluster knows callers by another claim."""
+        """Compute all principals again: the cluster identifies callers by another claim."""
         for record in list(self.of_cluster(cluster)):
             try:
                 access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
@@ -366,7 +366,7 @@ class Inventory:
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchCluster from an event or a list.
 
-        Never raises: one that cannot be read says so, and is tried again with the next list.
+        Never raises: one that cannot be read reports it, and is retried with the next list.
         """
         meta = metadata_of(raw)
         known = self.clusters.get(meta.name)
@@ -412,13 +412,13 @@ class Inventory:
             self.changed.set()
 
     def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
-        """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
+        """Take in the end of a full list: what was known before its start and is not in it is gone.
 
         A deletion while the watch was down leaves no event.
 
         Args:
             present: the uids that are in the list.
-            known_before: the uids that were known when it was asked for.
+            known_before: the uids that were known when it started.
         """
         for uid in known_before - present:
             self.forget_access(uid)
@@ -429,7 +429,7 @@ class Inventory:
 
         Args:
             present: the uids that are in the list.
-            known_before: by name, the uids that were known when it was asked for.
+            known_before: by name, the uids that were known when it started.
         """
         for name, uid in known_before.items():
             if uid not in present:

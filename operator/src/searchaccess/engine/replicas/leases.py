@@ -67,22 +67,22 @@ class Leases(Ownership):
     # What may be written
 
     def is_valid(self) -> bool:
-        """Say whether our sign of life is young enough."""
+        """Return whether our sign of life is young enough."""
         return self._clock.monotonic() < self._valid_until
 
     def holds(self, cluster: str) -> bool:
-        """Say whether a SearchCluster is ours right now."""
+        """Return whether a SearchCluster is ours right now."""
         return self._has(CLUSTER + cluster)
 
     def holds_common(self) -> bool:
-        """Say whether what is not of one cluster is ours right now."""
+        """Return whether what is not of one cluster is ours right now."""
         return self._has(COMMON)
 
     def _has(self, key: str) -> bool:
         return key in self._held and key not in self._leaving and self.is_valid()
 
     def held(self, clusters: set[str]) -> set[str]:
-        """Give the SearchClusters that are ours, whether we may write now or not."""
+        """Return the SearchClusters that are ours, whether we may write now or not."""
         return {name for name in clusters if CLUSTER + name in self._held - self._leaving}
 
     def expect_holder(self, cluster: str) -> None:
@@ -123,14 +123,14 @@ class Leases(Ownership):
             ExternalError: something could not be done; the next turn continues.
         """
         await self._renew()
-        asked = self._clock.monotonic()
+        requested = self._clock.monotonic()
         leases = {lease.name: lease for lease in await self._port.list()}
         now = self._clock.monotonic()
         members = {key.removeprefix(MEMBER): lease for key, lease in leases.items() if key.startswith(MEMBER)}
-        # Whose sign of life somebody deleted may go on to write until it notices.
+        # A replica whose sign of life somebody deleted may write until it notices.
         signs = {lease.holder: "" for lease in leases.values() if lease.holder}
         signs |= {name: lease.version for name, lease in members.items()}
-        alive = self._sightings.observe(signs, asked, now) | {self._me}
+        alive = self._sightings.observe(signs, requested, now) | {self._me}
         self._lose_what_others_have(leases)
         shares = assign((CLUSTER + name for name in self._inventory.clusters), alive) | assign([COMMON], alive)
         self._keep({key for key in self._leaving if shares.get(key) == self._me})
@@ -149,7 +149,7 @@ class Leases(Ownership):
         await self._bury(members, now)
 
     async def _renew(self) -> None:
-        asked = self._clock.monotonic()
+        requested = self._clock.monotonic()
         try:
             if self._own is None:
                 self._own = await self._port.create(self._key, self._me, DURATION)
@@ -163,7 +163,7 @@ class Leases(Ownership):
             # Others may have taken it, or be about to: only a write to each Lease says whose it is.
             log.warning("this replica gave no sign of life for too long", lost=sorted(self._held))
             self._lose(set(self._held))
-        self._valid_until = asked + VALID
+        self._valid_until = requested + VALID
 
     def _lose_what_others_have(self, leases: dict[str, Lease]) -> None:
         self._lose({key for key in self._held if key not in leases or leases[key].holder != self._me})

@@ -154,7 +154,7 @@ class Applier:
             raise
         except ExternalError as error:
             return Written(refused=dict.fromkeys(names, error))
-        except Exception as error:  # noqa: BLE001 - the barrier: halves are tried, so that nobody pays for another
+        except Exception as error:  # noqa: BLE001 - the barrier: halves are attempted, so that one fault does not affect the others
             failure = caught(self.context.meter, self.cluster, "write roles", error)
             if len(items) == 1 or self._attempts <= 0:
                 return Written(refused=dict.fromkeys(names, Unexpected(failure.message)))
@@ -186,8 +186,8 @@ class Applier:
     async def isolate(self, works: Sequence[Work]) -> None:
         """Isolate whose rights Elasticsearch refuses, so that the others get theirs, as far as the budget goes.
 
-        Groups of SearchAccesses are tried on top of what is in the role; who is refused is held at what it had, and its
-        status says why. One group of each role is tried in a request.
+        Groups of SearchAccesses are attempted on top of what is in the role; who is refused is held at what it had, and
+        its status says why. A request attempts one group of each role.
 
         Raises:
             TransientError: the cluster does not answer as it should.

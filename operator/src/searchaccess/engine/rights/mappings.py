@@ -36,7 +36,7 @@ class RoleChange:
     """Whether an earlier reconcile is known to have left a mapping for it."""
 
     def after(self) -> Role | None:
-        """Give the role as it is when the reconcile is over."""
+        """Return the role as it is when the reconcile is over."""
         return self.plan.write or (None if self.plan.delete else self.observed)
 
 
@@ -156,12 +156,12 @@ class Mappings:
         return not self.state.late
 
     def _records(self) -> Iterable[AccessRecord]:
-        """Give the SearchAccesses whose rights callers get by a role mapping."""
+        """Return the SearchAccesses whose rights callers get by a role mapping."""
         records = self._context.inventory.of_cluster(self._session.cluster.name)
         return (record for record in records if not record.access.has_credential)
 
     def _waits(self, access: Access) -> bool:
-        """Say whether a SearchAccess may have rights under a name that is not known yet."""
+        """Return whether a SearchAccess may have rights under a name that is not known yet."""
         return not (access.principals or access.has_nobody or access.invalid or access.deleted_at)
 
     async def _conclude(self, plan: MappingPlan) -> None:
@@ -189,7 +189,7 @@ class Mappings:
             return False
 
     def keep(self, names: Iterable[str]) -> None:
-        """Return whose mappings must stay: all that were planned, whether they could be completed or not."""
+        """Record whose mappings must stay: all that were planned, whether they could be completed or not."""
         if self._per_principal:
             self._kept.update(names)
 

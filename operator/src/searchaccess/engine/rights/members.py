@@ -61,7 +61,7 @@ class Members:
     """The uids of those that came too late for this reconcile."""
 
     def records(self, principal: str) -> list[AccessRecord]:
-        """Give the SearchAccesses of a principal."""
+        """Return the SearchAccesses of a principal."""
         return self.context.inventory.of_principal(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:
@@ -81,7 +81,7 @@ class Members:
             return HELD
 
     def member(self, access: Access) -> Member:
-        """Give a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
+        """Return a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
         decision = self.decision(access)
         if decision.do is Do.ENFORCE and not access.has_finalizer:
             # It came while roles were being read, or might be served only since this reconcile settled the mapping.
@@ -91,7 +91,7 @@ class Members:
         return Member(access, decision)
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
-        """Give the SearchAccesses of a principal, and those that may be its own and are not known yet."""
+        """Return the SearchAccesses of a principal, and those that may be its own and are not known yet."""
         # Where all subjects are declared accounts, this costs nothing.
         owners = owners_of(self.context.operator, observed) if self.context.inventory.subjects else set()
         members = []
@@ -136,7 +136,7 @@ class Members:
         return list(found.values())
 
     def together(self, principals: Iterable[str]) -> set[str]:
-        """Give principals with the other principals of the same SearchAccesses: these are reported as a whole."""
+        """Return principals with the other principals of the same SearchAccesses: these are reported as a whole."""
         found: set[str] = set()
         todo = list(principals)
         while todo:
@@ -148,7 +148,7 @@ class Members:
         return found
 
     def phases(self, principal: str, observed: Mapping[str, Any] | None) -> tuple[Phase, ...]:
-        """Say when a principal's role is written.
+        """Return when a principal's role is written.
 
         Args:
             principal: whose role it is.
@@ -169,6 +169,6 @@ class Members:
         return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
 
     def _has_moved(self, access: Access, principal: str) -> bool:
-        """Say whether a SearchAccess stays, with rights under another name."""
+        """Return whether a SearchAccess stays, with rights under another name."""
         lives = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
         return lives and bool(access.principals) and principal not in access.principals

@@ -41,7 +41,7 @@ class Inhabitants:
 
 
 def is_per_principal(session: Session) -> bool:
-    """Say whether each principal has a role mapping of its own."""
+    """Return whether each principal has a role mapping of its own."""
     spec = session.cluster.spec
     return spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
 

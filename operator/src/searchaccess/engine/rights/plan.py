@@ -40,7 +40,7 @@ class Planner:
     settled: Mapping[str, int]
 
     async def in_order(self, principals: Collection[str]) -> dict[Phase, list[str]]:
-        """Give principals by the phase in which their roles are written, those that are settled left out."""
+        """Return principals by the phase in which their roles are written, those that are settled left out."""
         found: dict[Phase, list[str]] = {phase: [] for phase in Phase}
         for number, principal in enumerate(sorted(principals)):
             if number % BREATH == BREATH - 1:
@@ -112,13 +112,13 @@ class Planner:
         return self.plan_role(work.principal, members, work.observed)
 
     def trying(self, work: Work, isolation: Isolation) -> RolePlan:
-        """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch takes them."""
+        """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch accepts them."""
         group, undecided = set(isolation.group), isolation.undecided
 
-        def tried(member: Member) -> Member:
+        def attempted(member: Member) -> Member:
             uid = member.access.uid
             if uid in group:
                 return replace(member, decision=AccessDecision(Do.ENFORCE))
             return replace(member, decision=HELD) if uid in undecided or uid in isolation.refused else member
 
-        return self.plan_role(work.principal, [tried(member) for member in work.members], work.observed)
+        return self.plan_role(work.principal, [attempted(member) for member in work.members], work.observed)

@@ -106,7 +106,7 @@ class RightsReconciler:
         self._foreign = 0
 
     def delay(self) -> float:
-        """Give the seconds until something is due."""
+        """Return the seconds until something is due."""
         return self._agenda.delay()
 
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
@@ -163,13 +163,13 @@ class RightsReconciler:
         if scope.afresh:
             self._settled.clear()
         due = self._agenda.due()
-        news = scope.principals | due
-        for principal in news:
+        changed = scope.principals | due
+        for principal in changed:
             # It stays so until a reconcile has completed it, whatever happens to this one.
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections)
-        principals = members.together(news)
+        principals = members.together(changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
         everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
         if everything:

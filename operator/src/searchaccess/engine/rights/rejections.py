@@ -51,7 +51,7 @@ class Rejections:
         """Whose status was read; later it says nothing that is not known."""
 
     def of(self, access: Access) -> Rejection | None:
-        """Give what was refused of what a SearchAccess declares now; None: nothing was, or it is to be retried."""
+        """Return what was refused of what a SearchAccess declares now; None: nothing was, or it is to be retried."""
         known = self._known.get(access.uid)
         if known and (known.generation, known.request) != _version(access):
             del self._known[access.uid]

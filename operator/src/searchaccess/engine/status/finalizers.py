@@ -27,7 +27,7 @@ _PENDING: Final = Failure(Reason.PENDING, "its finalizer is being written")
 async def ensure_finalizers(context: Context, records: Sequence[AccessRecord]) -> dict[str, AccessDecision]:
     """Add our finalizer to SearchAccesses; return by uid those that are held, as they lack it still.
 
-    What cannot be written is tried again by the outbox, which has the SearchAccess reconciled when it succeeds.
+    The outbox retries what cannot be written, and has the SearchAccess reconciled when it succeeds.
     """
     held: dict[str, AccessDecision] = {}
     slow: set[str] = set()

@@ -39,13 +39,13 @@ def ref_of(access: Access) -> ObjectRef:
 
 
 def waits(record: AccessRecord) -> bool:
-    """Say whether a SearchAccess waits for something: it is new, changed, being deleted or not ready."""
+    """Return whether a SearchAccess waits for something: it is new, changed, being deleted or not ready."""
     standing = record.standing
     return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
 
 
 def _is_lasting(facts: AccessFacts) -> bool:
-    """Say whether a status made of these facts stays the same when it is made of them again, at any time.
+    """Return whether a status made of these facts stays the same when it is made of them again, at any time.
 
     It does where nothing was read or done, and nothing about the subject's account is published for a while only.
     """
