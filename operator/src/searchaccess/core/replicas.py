@@ -79,5 +79,5 @@ class Sightings:
         return seen.keys() - self._dead
 
     def silent_for(self, member: str, now: float) -> float:
-        """Return for how many seconds a member has given no sign of life."""
+        """Return the seconds since a member's last sign of life."""
         return now - self._seen[member][1] if member in self._seen else 0.0

@@ -1,4 +1,4 @@
-"""What a run that changes nothing would change: in words of objects and fields."""
+"""What a dry run would change, as objects and fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object that would be another."""
+    """One object that would change."""
 
     cluster: str
     object: str
@@ -69,7 +69,7 @@ def _share(role: Role | None) -> Share:
 
 
 def change_of_role(cluster: str, name: str, before: Role | None, after: Role | None) -> Change | None:
-    """Return what becomes of a role; None: nothing.
+    """Return what would happen to a role; None: nothing.
 
     Args:
         cluster: the SearchCluster's name.
@@ -98,7 +98,7 @@ _NO_MAPPING: Final = MappingBody(enabled=False, rules="")
 
 
 def change_of_mapping(cluster: str, name: str, before: RoleMapping | None, after: RoleMapping | None) -> Change | None:
-    """Return what becomes of a role mapping; None: nothing."""
+    """Return what would happen to a role mapping; None: nothing."""
     if before == after:
         return None
     target = f"role_mapping/{name}"
@@ -141,7 +141,7 @@ def change_of_credential(access: Access, steps: Sequence[Step]) -> Change | None
 
 
 def withdrawal(cluster: str, ref: str, keys: Sequence[str]) -> Change:
-    """Return the end of a credential.
+    """Return the withdrawal of a credential.
 
     Args:
         cluster: the SearchCluster's name.

@@ -29,7 +29,7 @@ _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A SearchCluster, as the loop sees it."""
+    """A SearchCluster, as the loop uses it."""
 
     uid: str
     name: str
@@ -45,7 +45,7 @@ class Cluster:
     accept_uuid: str
     reconcile_requested: str
     fault: str = ""
-    """Which unexpected error the operator met when it read this version; empty: none."""
+    """The unexpected error of the operator when it read this version; empty: none."""
 
     @property
     def has_finalizer(self) -> bool:
@@ -73,11 +73,11 @@ class Cluster:
 
 
 def _problems(spec: SearchClusterSpec) -> str:
-    """Return what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
+    """Return what is wrong although the model accepts it: the CRD's CEL rules again, where they are about safety."""
     for url in spec.urls or ():
         if not _HOST.fullmatch(url):
             return "spec.urls: write https://host:port, without user, password or query; a login belongs into a Secret"
-    # In the rules of a role mapping * and / have a meaning: any realm would do.
+    # In the rules of a role mapping * and / have a meaning: any realm would match.
     if not re.fullmatch(r"[A-Za-z0-9_-]+", spec.identity.jwt_realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
     if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
@@ -154,7 +154,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
 
     Args:
         facts: what the check found.
-        pinned_uuid: the uuid of the cluster that was met first; empty: none yet.
+        pinned_uuid: the uuid of the cluster at first contact; empty: none yet.
         accepted_uuid: the uuid to which a person agreed; empty: none.
         eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK.
     """

@@ -24,7 +24,7 @@ _HOST: Final = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a cluster and log in. Two that are equal make no difference to Elasticsearch."""
+    """How to reach a cluster and log in. Equal ones make no difference to Elasticsearch."""
 
     urls: tuple[str, ...]
     ca: str = ""
@@ -76,7 +76,7 @@ def _client_secret_source(spec: SearchClusterSpec) -> Source | None:
 
 
 def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
-    """Name all that must be read before a connection can be built."""
+    """List all that must be read before a connection can be built."""
     login, ca, secret = _login_source(spec), _ca_place(spec), _client_secret_source(spec)
     return (*([login] if login else []), *([ca[0]] if ca else []), *([secret] if secret else []))
 

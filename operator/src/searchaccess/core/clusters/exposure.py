@@ -23,7 +23,7 @@ class Exposed:
 
 
 def hosts_of(connection: Connection) -> list[str]:
-    """Name the hosts that are connected to, without duplicates."""
+    """Return the hosts of the connections, without duplicates."""
     return list(dict.fromkeys(urlsplit(url).hostname or "" for url in connection.urls))
 
 
@@ -67,7 +67,7 @@ def allowed_exposures(spec: SearchClusterSpec) -> frozenset[Exposure]:
 
 
 def describe_exposures(exposed: Iterable[Exposed]) -> str:
-    """Put exposures into words."""
+    """Describe exposures in words."""
     return "; ".join(item.what for item in exposed)
 
 

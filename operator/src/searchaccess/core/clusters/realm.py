@@ -90,7 +90,7 @@ def lines_of(wanted: WantedRealm) -> list[str]:
 
 
 def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, str, Any]]:
-    """Return for each setting whether it is right, the line that is needed, and what is there."""
+    """Return for each setting whether it is right, the required line, and the observed one."""
     algorithms = _list(_dig(realm, "allowed_signature_algorithms")) or [ALGORITHM]
     claim = _dig(realm, "claims.principal")
     by_sub = wanted.principal is PrincipalClaim.SUB

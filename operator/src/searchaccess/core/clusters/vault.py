@@ -33,7 +33,7 @@ def sources_of(store: VaultStore) -> tuple[Source, ...]:
 
 
 def build_access(store: VaultStore, read: Contents) -> VaultAccess:
-    """Build what is needed.
+    """Build the connection parameters.
 
     Args:
         store: what the SearchCluster says.

@@ -1,4 +1,4 @@
-"""API keys, users with passwords, and the secrets that hold them, as they are, and as a SearchAccess wants them."""
+"""API keys, users with passwords, and the secrets that hold them: observed, and as a SearchAccess declares them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ NOWHERE: Final = Slot("", 0)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key of ours, or a user with a password. Its secret value is nowhere but in its slot."""
+    """An API key of ours, or a user with a password. Its secret value exists in its slot alone."""
 
     id: str
     """Id of the key, or name of the user."""
@@ -101,7 +101,7 @@ class Secret:
 
     @property
     def newest(self) -> Version | None:
-        """The version that consumers get who do not name one."""
+        """The version that consumers get without naming one."""
         return max(self.versions, key=lambda version: version.number, default=None)
 
     def slot(self, number: int) -> Slot:
@@ -124,7 +124,7 @@ class Wish:
     waits_for_users: bool = False
     """Whether an old key stays for as long as Cloud Run still hands it out."""
     auth: Auth = Auth.API_KEY
-    """What it is to be."""
+    """Whether it is an API key or a user."""
     rolls: bool = False
     """Whether the workload's template is given the newest version."""
 

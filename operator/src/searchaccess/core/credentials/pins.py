@@ -37,9 +37,9 @@ class Pins:
     floating: str = ""
     """Who has the version that was newest when it started; empty: nobody."""
     failed: str = ""
-    """Why what was made from the template last cannot serve."""
+    """Why the newest revision of the template cannot serve."""
     rolled: bool = False
-    """The template was written just now: what comes of it is not known yet."""
+    """The template was written just now: the result is not known yet."""
 
     def holder(self, number: int) -> str:
         """Return who still has a version, or may; empty: nobody."""

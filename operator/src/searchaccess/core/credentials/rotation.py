@@ -20,11 +20,12 @@ from searchaccess.core.credentials.pins import Pins
 
 MOST_LIVE: Final = 2
 LEAST_MARGIN: Final = 86400.0
-"""Seconds that a key lives at least beyond its rotation and overlap: so long the operator or a store may be away."""
+"""Seconds that a key works at least beyond its rotation and overlap: the operator or a store may be unavailable so
+long."""
 ASK_AGAIN: Final = 300.0
-"""Seconds between two questions who still has an old key."""
+"""Seconds between two reads of who still has an old key."""
 LOOK_AFTER_ROLL: Final = 20.0
-"""Seconds after which what came of a rollout is read."""
+"""Seconds after which the result of a rollout is read."""
 MOST_READ: Final = 10
 """Newest versions that are searched for a key."""
 JITTER: Final = 0.1
@@ -51,7 +52,7 @@ class Issue:
     replaces: str = ""
     """Id of the key that works besides it; empty: none does."""
     lost: bool = False
-    """Nobody can read the key before: somebody or something took it away."""
+    """Nobody can read the previous key: somebody or something removed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Prolong:
 
 @dataclass(frozen=True, slots=True)
 class Disable:
-    """Make versions unreadable."""
+    """Disable versions."""
 
     numbers: tuple[int, ...]
 
@@ -148,7 +149,7 @@ class Decision:
     deferred: str = ""
     """Who still has the old key although its overlap is over."""
     not_rolled: str = ""
-    """Why the workload does not have the newest version although it is to be given it."""
+    """Why the workload does not have the newest version although it should get it."""
 
 
 def lifetime(wish: Wish) -> float:
@@ -169,7 +170,7 @@ def rotate_at(wish: Wish, key: Key) -> float:
 
 
 def decide(wish: Wish, seen: Seen, now: float) -> Decision:
-    """Decide what to do about a credential that is to be.
+    """Decide what to do about a desired credential.
 
     Args:
         wish: what is declared.
@@ -199,7 +200,7 @@ def _decide(wish: Wish, seen: Seen, now: float) -> Decision:
 
 
 def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
-    """Correct what is there, before anything is made."""
+    """Correct what exists, before anything is made."""
     if disabled := seen.disabled():
         return (Revoke(disabled, "somebody disabled it"),)
     if steps := _place(live, seen):
@@ -279,7 +280,7 @@ def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
 
 
 def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
-    """Return for how many seconds a key works, at least."""
+    """Return the seconds for which a key works, at least."""
     return min(expires - now, expires - key.created - seen.age(key, now))
 
 
@@ -327,7 +328,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
 
 
 def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
-    """Return the template the newest version, once: the number in it says whether that was done."""
+    """Write the newest version into the template, once: the number in it says whether that was done."""
     if not wish.rolls or seen.secret is None:
         return None, ""
     if not seen.secret.names:
@@ -353,7 +354,7 @@ def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
 
 
 def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[Step], str]:
-    """Revoke old keys, but for those that Cloud Run still hands out; say who has those."""
+    """Revoke old keys, except those that Cloud Run still hands out; report who has those."""
     if not (wish.waits_for_users and seen.secret and seen.secret.names):
         return [Revoke(others, "the overlap is over")], ""
     if seen.pins is None:
@@ -366,7 +367,7 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
 
 
 def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], now: float) -> list[Step]:
-    """Let keys live on that cannot be replaced yet: for a day, and for the overlap after that."""
+    """Prolong keys that cannot be replaced yet: for a day, and for the overlap after that."""
     least = wish.overlap + LEAST_MARGIN
     ending = tuple(
         key for key in wanted if key.ours and key.expires is not None and _left(seen, key, key.expires, now) < least
@@ -391,7 +392,7 @@ def _clear_up(seen: Seen, live: Sequence[Key], destroy_in: float) -> tuple[list[
 
 
 def withdraw(owner: str, seen: Seen) -> Decision:
-    """Decide what to do about a credential that is to go: the rights first, then what holds them.
+    """Decide what to do about a credential that is withdrawn: the rights first, then what holds them.
 
     Args:
         owner: uid of the SearchAccess.

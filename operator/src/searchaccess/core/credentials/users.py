@@ -16,9 +16,9 @@ from searchaccess.core.model.reading import ANNOTATIONS, mapping, text
 from searchaccess.core.rights.ownership import Operator, Role, owner_in
 
 NAME_LIMIT: Final = 507
-"""Longest name of a user that Elasticsearch takes."""
+"""Longest name of a user that Elasticsearch accepts."""
 TAIL: Final = 9
-"""Characters that make a user's name one that never was there before: a dot, and eight hexadecimal digits."""
+"""Characters that make a user's name unique for all time: a dot, and eight hexadecimal digits."""
 
 
 def is_user_name(operator: Operator, name: str) -> bool:
@@ -44,7 +44,7 @@ def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> s
 
 
 def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
-    """Return what a user's metadata says; Elasticsearch itself does not note when it was made."""
+    """Return what a user's metadata says; Elasticsearch itself does not record when it was made."""
     body = key_metadata(operator, access, key.sequence, key.requested, key.slot, key.replaces)
     return body | {"created": int(key.created * 1000)}
 
@@ -91,7 +91,7 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
 
 
 def _rights(name: str, roles: Any, role: Mapping[str, Any] | None) -> RoleBody:
-    """Return what a user may do; with other roles than its own, something that nobody ever wants."""
+    """Return what a user may do; with other roles than its own, something that is never desired."""
     if roles != [name]:
         return RoleBody(description="not the one role that it was made with")
     return RoleBody() if role is None else replace(role_from_json(role), description="")

@@ -48,7 +48,7 @@ from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 
 LAYOUT: Final = 1
-"""Version of the way in which rights are written down. A change makes every role pending, not drifted."""
+"""Version of the form in which rights are recorded. A change makes every role pending, not drifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Access:
     resource_version: str
     cluster: str
     subject: Subject | None
-    """Who is to have the rights; None: the spec does not say it in a way that can be read."""
+    """Who gets the rights; None: the spec does not say it readably."""
     principals: tuple[str, ...]
     """The names under which Elasticsearch knows the subject, that which it has from now on first; empty: not known."""
     share: Share
@@ -125,7 +125,7 @@ class Access:
     admission: Admission = Admission.ALLOWED
     """Whether its SearchCluster takes SearchAccesses of its namespace."""
     fault: str = ""
-    """Which unexpected error the operator met when it read this version: it holds what it has; empty: none."""
+    """The unexpected error of the operator when it read this version: it holds what it has; empty: none."""
 
     @property
     def principal(self) -> str:
@@ -139,12 +139,12 @@ class Access:
 
     @property
     def confirmed(self) -> bool:
-        """Whether it is sure who the principals are: declared, or said by Google in this life of the operator."""
+        """Whether it is certain who the principals are: declared, or read from Google in this run of the operator."""
         return self.identity is None or self.identity.confirmed
 
     @property
     def has_nobody(self) -> bool:
-        """Whether it is sure that nobody is to have the rights: the workload does not exist, and its time is over."""
+        """Whether it is certain that nobody gets the rights: the workload is missing, and the grace period is over."""
         return self.identity is not None and self.identity.state is State.MISSING and not self.principals
 
     @property
@@ -202,7 +202,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
 
 
 def kept_apart(entry: Entry) -> Entry:
-    """Return a restricted entry a name that no other entry has, so that its restriction cannot get lost.
+    """Add a name to a restricted entry that no other entry has, so that its restriction cannot get lost.
 
     Elasticsearch merges all entries of a caller's roles that have the same set of names, and drops a restriction that
     only one of them has: a reader of some documents who may also delete would see every document (docs/adr/0011).
@@ -344,7 +344,7 @@ def _choice(kind: type[Choice], given: Mapping[str, Any], key: str, default: Cho
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:
-    """Read who is to have the rights, also from a spec that is wrong elsewhere: such a one keeps what it has."""
+    """Read who gets the rights, also from a spec that is wrong elsewhere: it keeps what it has."""
     subject = given.get("subject")
     if not isinstance(subject, Mapping):
         return None

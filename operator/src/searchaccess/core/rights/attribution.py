@@ -1,4 +1,4 @@
-"""Which parts of a shared role are due to which SearchAccess.
+"""Which parts of a shared role belong to which SearchAccess.
 
 A role's metadata holds, for each owner, the hashes of its entries. Unchanged entries are found by
 hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index
@@ -50,7 +50,7 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
     free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
     unfilled = list(enumerate(_slots(metadata)))
-    # The surest first: the entry itself, then one with its index names, then one in its place.
+    # The most certain first: the entry itself, then one with its index names, then one in its place.
     for candidates in (
         lambda _, wanted: free.intersection(by_hash.get(wanted, ())),
         lambda _, wanted: free.intersection(by_names.get(wanted[:NAMES_HASH_LENGTH], ())),

@@ -33,7 +33,7 @@ def in_order(members: Sequence[Member]) -> list[Member]:
 
 
 def spec_hash_of(records: Sequence[Record]) -> str:
-    """Identify all that is declared in a role; what somebody does to its content does not move it."""
+    """Identify all that is declared in a role, independent of changes that somebody made to its content."""
     return digest(canonical_json([record.spec_hash for record in records]))
 
 
@@ -56,7 +56,7 @@ class _Parts:
     shares: list[Share]
     released: list[Share]
     releasing: bool = False
-    """Somebody leaves its rights behind in this very reconcile."""
+    """A SearchAccess releases its rights in this reconcile."""
     disabled_since: str = ""
     disabled_by: str = ""
 
@@ -112,7 +112,7 @@ def compose(
         return None
     held = {member.access.uid for member in members if member.decision.do is Do.HOLD}
     if not enforced and held and all(record.uid in held for record in metadata.records):
-        # Nobody enforces and nobody leaves: hands off, whatever the role is like.
+        # Nobody enforces and nobody leaves: the role is not touched, whatever it is like.
         return observed
     parts = _collect(members, metadata, shares)
     if observed is not None and not parts.records:
@@ -137,8 +137,8 @@ def compose(
 def _without_owners(
     operator: Operator, principal: str, observed: Role, metadata: RoleMetadata, parts: _Parts, extra: Share
 ) -> Role | None:
-    """Return what is left of a role that no SearchAccess has a part in any more."""
-    # Who leaves its rights behind changes nothing, so what somebody added stays with them; else it goes with the rest.
+    """Return what remains of a role in which no SearchAccess has a part any more."""
+    # Releasing changes nothing, so what somebody added stays with the rights; else it is removed with the rest.
     left = [*parts.released, extra] if parts.releasing else parts.released
     other = observed.body.other if parts.releasing else ""
     if other or any(share.entries or share.cluster for share in left):

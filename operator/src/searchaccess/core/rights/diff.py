@@ -1,4 +1,4 @@
-"""Differences, field by field, between what is wanted and what Elasticsearch has."""
+"""Differences, field by field, between the desired state and the observed one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Difference:
     """Kind and name: ``role/…`` or ``role_mapping/…``."""
     path: str
     want: str
-    """JSON; empty: nothing is wanted here."""
+    """JSON; empty: nothing is desired here."""
     have: str
     """JSON; empty: nothing is there."""
 

@@ -47,14 +47,14 @@ class Isolation:
         return frozenset(uid for group in self._todo for uid in group.uids)
 
     def accept(self) -> None:
-        """Note that Elasticsearch took the group."""
+        """Record that Elasticsearch accepted the group."""
         self.accepted += self._todo.pop().uids
         if self._todo and self._todo[-1].message:
-            # With the left half taken, the right half is what was refused as a whole.
+            # With the left half accepted, the right half is what was refused as a whole.
             self._split(self._todo.pop())
 
     def refuse(self, message: str) -> None:
-        """Note that Elasticsearch refused the group, and why."""
+        """Record that Elasticsearch refused the group, and why."""
         self.message = message
         group = self._todo.pop()
         if self._todo and self._todo[-1].message:

@@ -100,8 +100,8 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
     Args:
         operator: this operator.
         name: the mapping's name.
-        desired: how it should be; None: it should not be.
-        observed: how it is; None: it is not.
+        desired: the desired mapping; None: it should not exist.
+        observed: the observed mapping; None: it does not exist.
         enforce: False: observe, do not write.
         seen: whether it is known from an earlier reconcile, so that its absence is drift.
         adopt: name of a foreign mapping that may be adopted.
@@ -122,6 +122,6 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
     differences = diff_mapping(target, desired.body, observed.body)
     write = desired if differences and enforce else None
     if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
-        # Another declaration made it. Its hash alone is not worth a write: each one empties everybody's realm cache.
+        # Another declaration made it. Its hash alone does not justify a write: each one clears everybody's realm cache.
         return MappingPlan(name, write=write, pending=bool(differences))
     return MappingPlan(name, write=write, drift=tuple(differences))

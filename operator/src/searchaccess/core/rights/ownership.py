@@ -20,7 +20,7 @@ from searchaccess.core.model.reading import (
 )
 
 DESCRIPTION_LIMIT: Final = 1000
-"""Longest description of a role that Elasticsearch takes."""
+"""Longest description of a role that Elasticsearch accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def released_by_us(metadata: Mapping[str, Any]) -> bool:
 
 
 def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
-    """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is wanted."""
+    """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is desired."""
     released, disabled = mapping(raw.get("released")), mapping(raw.get("disabled"))
     return RoleMetadata(
         principal=_text(raw.get("principal")),

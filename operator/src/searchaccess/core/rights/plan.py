@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RolePlan:
-    """What is to be done about one role."""
+    """What to do about one role."""
 
     name: str
     write: Role | None = None
