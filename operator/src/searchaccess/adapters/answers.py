@@ -12,7 +12,7 @@ LONGEST: Final = 256 * 1024 * 1024
 """Bytes of one answer: twelve megabytes are the roles of 10,000 principals."""
 _CHUNK: Final = 65536
 CUT: Final = 200
-"""Levels after which an answer is cut off: more than any reader accepts, with room for enclosing lists."""
+"""Levels below which an answer is cut: more than any reader accepts, with room for enclosing lists."""
 _CUT_OFF: Final = b'"(nested too deeply)"'
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)
@@ -58,7 +58,7 @@ def _number(digits: str) -> int | str:
 
 
 def _cut_off(body: bytes) -> bytes:
-    """Put a text in place of everything that is nested too deeply."""
+    """Replace everything that is nested too deeply by a text."""
     kept, depth, start = [], 0, 0
     for found in _TOKEN.finditer(body):
         token = found[0]

@@ -18,7 +18,7 @@ class IdentityTokens:
     https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
-        audience: for whom the tokens are.
+        audience: of the tokens.
     """
 
     def __init__(self, audience: str) -> None:

@@ -1,4 +1,4 @@
-"""Whom to trust in TLS."""
+"""Certificate authorities to trust in TLS."""
 
 import re
 import ssl

@@ -31,7 +31,7 @@ Model = TypeVar("Model", bound=ApiModel)
 
 @dataclass(frozen=True, slots=True)
 class ReadsAs:
-    """What a required field reads as where what was written has nothing there that can be understood."""
+    """The value of a required field where the written one cannot be understood."""
 
     value: Any
 

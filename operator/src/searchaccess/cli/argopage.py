@@ -1,4 +1,4 @@
-"""What Argo CD is to know of our kinds, made from its Lua."""
+"""Health checks and actions of our kinds for Argo CD, generated from Lua files."""
 
 from pathlib import Path
 from typing import Any, Final

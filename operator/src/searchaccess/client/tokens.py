@@ -29,7 +29,7 @@ class IdentityTokens:
     https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
-        audience: for whom the tokens are: one of the ``allowed_audiences`` of Elasticsearch's JWT realm.
+        audience: of the tokens: one of the ``allowed_audiences`` of Elasticsearch's JWT realm.
     """
 
     def __init__(self, audience: str) -> None:

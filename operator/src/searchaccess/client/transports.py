@@ -52,7 +52,7 @@ class Caller:
     """Who calls: what of its requests' headers stays the same, and its tokens.
 
     Args:
-        audience: for whom the tokens are.
+        audience: of the tokens.
         client_secret: the secret that the realm shares with its clients, if it has one.
     """
 
@@ -86,7 +86,7 @@ def repeatable(body: Any) -> Any:
 
 
 def require_verified_tls(nodes: Sequence[NodeConfig]) -> None:
-    """Refuse to show tokens to whoever listens.
+    """Refuse to send tokens where others could read them.
 
     Raises:
         ValueError: a node is reached without TLS, or without verifying its certificate.
@@ -105,7 +105,7 @@ class IdentityTransport(Transport):
     """A transport whose requests carry the workload's token.
 
     Args:
-        caller: whose requests they are.
+        caller: the sender of the requests.
         node_configs: where Elasticsearch is.
         options: as the base class takes them.
     """
@@ -134,7 +134,7 @@ class AsyncIdentityTransport(AsyncTransport):
     """The same for asyncio; tokens are fetched in a thread.
 
     Args:
-        caller: whose requests they are.
+        caller: the sender of the requests.
         node_configs: where Elasticsearch is.
         options: as the base class takes them.
     """

@@ -22,11 +22,11 @@ def refuse() -> NoReturn:
     Raises:
         NothingIsWritten: always.
     """
-    raise NothingIsWritten("this run changes nothing")
+    raise NothingIsWritten("a dry run changes nothing")
 
 
 class DryRun:
-    """What would be changed."""
+    """What would change."""
 
     def __init__(self) -> None:
         self._changes: dict[tuple[str, str], Change] = {}
@@ -51,12 +51,12 @@ class DryRun:
 
 
 class DryRunElasticsearch:
-    """A cluster that is read, and seems to take what is written.
+    """A read-only cluster that seems to accept writes.
 
     Args:
         real: the cluster.
         cluster: the SearchCluster's name.
-        dry_run: notes what would be written.
+        dry_run: records what would be written.
     """
 
     def __init__(self, real: ElasticsearchPort, cluster: str, dry_run: DryRun) -> None:
@@ -83,15 +83,15 @@ class DryRunElasticsearch:
         return _covered(raw, self._mappings, names)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Seem to write roles."""
+        """Pretend to write roles."""
         return self._take({role.name: role for role in roles})
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
-        """Seem to write roles as a whole."""
+        """Pretend to replace roles as a whole."""
         return self._take({role.name: role for role in roles})
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
-        """Seem to delete roles."""
+        """Pretend to delete roles."""
         return self._take(dict.fromkeys(names))
 
     def _take(self, roles: Mapping[str, Role | None]) -> Written:
@@ -102,11 +102,11 @@ class DryRunElasticsearch:
         return Written(changed=set(roles))
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
-        """Seem to write a role mapping."""
+        """Pretend to write a role mapping."""
         self._take_mapping(mapping.name, mapping)
 
     async def delete_mapping(self, name: str) -> None:
-        """Seem to delete a role mapping."""
+        """Pretend to delete a role mapping."""
         self._take_mapping(name, None)
 
     def _take_mapping(self, name: str, after: RoleMapping | None) -> None:
@@ -199,11 +199,11 @@ def _covered(
 
 
 class DryRunConnections:
-    """Connections to clusters that are only read.
+    """Read-only connections to clusters.
 
     Args:
         real: opens connections.
-        dry_run: notes what would be written.
+        dry_run: records what would be written.
     """
 
     def __init__(self, real: Connector, dry_run: DryRun) -> None:

@@ -84,11 +84,11 @@ class MeasuredElasticsearch(_Measured):
         return await self._do("mappings", self._real.mappings, names)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
+        """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""
         return await self._do("put_roles", self._real.put_roles, roles)
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles, a request each. Nothing stays of what was there."""
+        """Replace roles as a whole, a request each."""
         return await self._do("replace_roles", self._real.replace_roles, roles)
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
@@ -96,11 +96,11 @@ class MeasuredElasticsearch(_Measured):
         return await self._do("delete_roles", self._real.delete_roles, names)
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
-        """Write a role mapping. It empties the realm's caches: rarely do this."""
+        """Write a role mapping. It clears the realm's caches: do this rarely."""
         await self._do("put_mapping", self._real.put_mapping, mapping)
 
     async def delete_mapping(self, name: str) -> None:
-        """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+        """Delete a role mapping; a missing one is fine. It clears the realm's caches."""
         await self._do("delete_mapping", self._real.delete_mapping, name)
 
     async def time(self) -> float | None:
@@ -140,7 +140,7 @@ class MeasuredElasticsearch(_Measured):
         await self._do("note_key", self._real.note_key, key_id, metadata)
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:
-        """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
+        """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
         await self._do("revoke_keys", self._real.revoke_keys, ids)
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Time, as the loop sees it."""
+"""Time, as the loop uses it."""
 
 from typing import Protocol
 

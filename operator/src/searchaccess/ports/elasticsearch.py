@@ -21,7 +21,7 @@ class Probe:
     """The position of the security index. Every change of a security object moves the number."""
 
     index_uuid: str
-    """Another one: the security index, or the whole cluster, is another."""
+    """It changes when the security index, or the whole cluster, is replaced."""
     sequence_number: int
 
 
@@ -42,7 +42,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class MadeKey:
-    """An API key or a user that was just made: the only time that its secret part is seen."""
+    """An API key or a user that was just made: its secret part is never shown again."""
 
     id: str
     """The key's id, or the user's name."""
@@ -71,19 +71,19 @@ class ElasticsearchPort(Protocol):
         """Read role mappings by name, or all of them (one request), as roles are."""
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
+        """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles, a request each. Nothing stays of what was there."""
+        """Replace roles as a whole, a request each."""
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
         """Delete roles in one request; at most 1,000. A missing one counts as unchanged."""
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
-        """Write a role mapping. It empties the realm's caches: rarely do this."""
+        """Write a role mapping. It clears the realm's caches: do this rarely."""
 
     async def delete_mapping(self, name: str) -> None:
-        """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+        """Delete a role mapping; a missing one is fine. It clears the realm's caches."""
 
     async def time(self) -> float | None:
         """Read the cluster's time, in seconds since the epoch (one request); None: not permitted."""
@@ -133,7 +133,7 @@ class ElasticsearchPort(Protocol):
         """
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:
-        """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
+        """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Read all users of the native realm whose names begin so (one request for each 1,000).
@@ -157,7 +157,7 @@ class ElasticsearchPort(Protocol):
         """
 
     async def delete_users(self, names: Sequence[str]) -> None:
-        """Delete users of the native realm (a request each). Those that are not there are fine."""
+        """Delete users of the native realm (a request each). Missing ones are fine."""
 
     async def close(self) -> None:
         """Close connections."""

@@ -45,7 +45,7 @@ class ExternalError(Exception):
         super().__init__(message)
         self.message = message
         self.at_store = False
-        """Whether it is the store of secrets that did not do it."""
+        """Whether the secret store failed."""
 
 
 class TransientError(ExternalError):
@@ -69,7 +69,7 @@ class Conflict(TransientError):
 
 
 class Unexpected(TransientError):
-    """An answer that we do not understand."""
+    """An answer that we cannot interpret."""
 
 
 class NotHolder(TransientError):
@@ -139,7 +139,7 @@ class LoginCannotIssue(ExternalError):
 
 
 class NothingIsWritten(ExternalError):
-    """A run that changes nothing was about to change something: a fault of ours."""
+    """A dry run was about to change something: a fault of ours."""
 
 
 class BadManifest(ExternalError):
@@ -157,4 +157,4 @@ class NotStarted(ExternalError):
 
 
 class CannotListen(ExternalError):
-    """The address for probes and metrics is taken, or is none of this machine."""
+    """The address for probes and metrics is in use, or does not belong to this machine."""

@@ -16,7 +16,7 @@ class Workloads:
 
     items: tuple[Found, ...]
     following: str = ""
-    """Where the next page begins; empty: this is the last one."""
+    """Token of the next page; empty: this is the last one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,14 +56,14 @@ class KubernetesPort(Protocol):
 
         Args:
             plural: the kind.
-            following: what the page before says; empty: begin.
+            following: what the previous page says; empty: the first page.
         """
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
         """Return some namespaces with their labels.
 
         Args:
-            following: what the page before says; empty: begin.
+            following: what the previous page says; empty: the first page.
         """
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:

@@ -252,7 +252,7 @@ class ElasticsearchClient(UsersClient):
         return keys_of(answer.body)
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make an API key. It is there for all reads when this returns."""
+        """Make an API key. All reads find it when this returns."""
         with mapped():
             api = await self._api()
             answer = await api.security.create_api_key(
@@ -274,7 +274,7 @@ class ElasticsearchClient(UsersClient):
         return written_of(answer.body, ("updated",), "noops")
 
     async def refresh_keys(self, ids: Sequence[str]) -> Written:
-        """Limit API keys by the login's present rights: every update takes them over."""
+        """Limit API keys by the login's present rights: every update applies them."""
         with mapped():
             api = await self._api()
             answer = await api.security.bulk_update_api_keys(ids=list(ids))
@@ -336,7 +336,7 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         nodes = [url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls]
     except ValueError:
         # Its text shows the whole address, which may have a password in it.
-        raise LoginMissing("spec.urls: an address has no host, or a port that cannot be") from None
+        raise LoginMissing("spec.urls: an address has no host, or an invalid port") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
 
 

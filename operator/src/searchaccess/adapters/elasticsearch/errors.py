@@ -1,4 +1,4 @@
-"""Maps what the Elasticsearch client raises to our errors. A test proves that nothing is left out."""
+"""Maps errors of the Elasticsearch client to ours. A test proves that none is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Requests that are made only while they may be, only to addresses that may be, and whose answers have an end."""
+"""Requests that are made only while allowed, only to allowed addresses, with answers of limited size."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from searchaccess.ports.errors import ExternalError, NotPrivate
 
 
 class PrivateResolver(AbstractResolver):
-    """Gives addresses that may be connected to, and no others.
+    """Resolves names to addresses that may be connected to, and no others.
 
     That a SearchCluster's hosts are private is checked before a client is opened, but their names are resolved again
     for each connection, and may resolve to something else by then. What is resolved here is what is connected to.
@@ -56,7 +56,7 @@ class _Bounded(aiohttp.ClientResponse):
 
 
 async def _refuse_redirect(*_: object) -> NoReturn:
-    # Whereto is checked by nobody, and the realm's client secret would go there as well.
+    # The target would be unchecked, and the realm's client secret would go there as well.
     raise aiohttp.ClientConnectionError("it answers with a redirect")
 
 

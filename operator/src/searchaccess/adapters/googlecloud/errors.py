@@ -1,4 +1,4 @@
-"""What Google's libraries raise, as errors of the port."""
+"""Maps errors of Google's libraries to errors of the port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +73,7 @@ def _may_pass(error: RefreshError) -> bool:
 
 @contextmanager
 def mapped_writing(what: str) -> Iterator[None]:
-    """Do the same where something of ours is written: what Google finds wrong with it stays wrong."""
+    """Do the same for writes of ours: what Google rejects is rejected again."""
     try:
         with mapped(what):
             yield

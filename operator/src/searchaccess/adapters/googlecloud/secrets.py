@@ -222,6 +222,6 @@ def version_of(raw: Any) -> Version:
     number = digits(raw.name.rpartition("/")[2])
     if number is None or raw.state not in _STATES:
         raise Unexpected("Secret Manager: its answer has a version without a number or state")
-    # What waits for its destruction cannot be used, and is not to be destroyed again.
+    # A version that waits for its destruction cannot be used, and is not destroyed again.
     state = State.DESTROYED if raw.scheduled_destroy_time else _STATES[raw.state]
     return Version(number, state, str(raw.etag))

@@ -1,4 +1,4 @@
-"""Maps what the Kubernetes client, and aiohttp under it, raises to our errors. A test proves that nothing is missed."""
+"""Maps errors of the Kubernetes client, and of aiohttp under it, to ours. A test proves that none is missing."""
 
 import json
 import ssl

@@ -71,7 +71,7 @@ class KubernetesLeases:
         return self._read(await self._client.call("POST", self._path, self._body(name, holder, duration, 0)))
 
     async def write(self, lease: Lease, holder: str, duration: float) -> Lease:
-        """Return one a holder, or renew it, if nobody wrote it since it was read."""
+        """Set the holder of one, or renew it, if nobody wrote it since it was read."""
         transitions = lease.transitions + (holder not in {"", lease.holder})
         body = self._body(lease.name, holder, duration, transitions)
         body["metadata"]["resourceVersion"] = lease.version

@@ -15,7 +15,7 @@ from searchaccess.adapters.answers import CUT, decode
 from searchaccess.core.model.bounds import depth_of
 
 _SHALLOW: Final = 300
-"""Brackets in one line that any reader takes, however they are nested."""
+"""Brackets in one line that any reader accepts, however they are nested."""
 
 
 def read_json(text: str | bytes) -> Any:
@@ -43,7 +43,7 @@ def cut_json(value: Any) -> Any:
 
 
 class _Lines:
-    """A stream of lines of JSON, each of which any reader takes.
+    """A stream of lines of JSON, each of which any reader accepts.
 
     Args:
         stream: as the API server sends it.

@@ -102,10 +102,10 @@ class KubernetesSecrets:
         }
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Do nothing: older versions are not there any more."""
+        """Do nothing: older versions no longer exist."""
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Do nothing: older versions are not there any more."""
+        """Do nothing: older versions no longer exist."""
 
     async def remove(self, place: Place, known: Secret) -> None:
         """Delete a Secret, if it is the one that was read."""

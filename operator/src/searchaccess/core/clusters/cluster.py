@@ -76,7 +76,7 @@ def _problems(spec: SearchClusterSpec) -> str:
     """Return what is wrong although the model accepts it: the CRD's CEL rules again, where they are about safety."""
     for url in spec.urls or ():
         if not _HOST.fullmatch(url):
-            return "spec.urls: write https://host:port, without user, password or query; a login belongs into a Secret"
+            return "spec.urls: write https://host:port, without user, password or query; a login belongs in a Secret"
     # In the rules of a role mapping * and / have a meaning: any realm would match.
     if not re.fullmatch(r"[A-Za-z0-9_-]+", spec.identity.jwt_realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"

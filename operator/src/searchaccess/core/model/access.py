@@ -123,7 +123,7 @@ class Access:
     """Where its API key or password is; None: it has none."""
     rotate_requested: str = ""
     admission: Admission = Admission.ALLOWED
-    """Whether its SearchCluster takes SearchAccesses of its namespace."""
+    """Whether its SearchCluster admits SearchAccesses of its namespace."""
     fault: str = ""
     """The unexpected error of the operator when it read this version: it holds what it has; empty: none."""
 

@@ -1,4 +1,4 @@
-"""The canonical form of roles and role mappings: one shape for what we want and for what Elasticsearch returns.
+"""The canonical form of roles and role mappings: one shape for the desired state and for what Elasticsearch returns.
 
 What the server adds, drops or reorders was measured; the contract tests write generated roles to a real server and
 read them back. Without one form, every sweep would see differences that are none.
@@ -18,7 +18,7 @@ _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query"
 _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
 NO_INDEX: Final = "NO-INDEX#"
-"""Begins a name that no index can have; it keeps a restricted entry apart from all others."""
+"""Prefix of a name that no index can have; it keeps a restricted entry apart from all others."""
 NAMES_HASH_LENGTH: Final = 8
 HASHES_KEPT: Final = 1 << 15
 """Hashes of entries and shares that are remembered: planning reads each several times."""
@@ -64,7 +64,7 @@ class Entry:
     include: tuple[str, ...] = _ALL_FIELDS
     exclude: tuple[str, ...] = ()
     query: str = ""
-    """Canonical JSON of the document-level query; a query that is not JSON stands as it is; empty: all documents."""
+    """Canonical JSON of the document-level query; a query that is not JSON is kept as it is; empty: all documents."""
     restricted: bool = False
     """``allow_restricted_indices``. We never set it."""
     other: str = ""
@@ -87,7 +87,7 @@ class Entry:
 
     @property
     def hash(self) -> str:
-        """Identify the entry: its index names first, so that it is known again when somebody changed the rest."""
+        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest."""
         return _entry_hash(self)
 
 
@@ -155,7 +155,7 @@ def canonical_query(query: Any) -> str:
 
 
 def _names(values: Any) -> tuple[str, ...]:
-    """Read a list of names; what is none stays visible as JSON, so that it differs from all that is declared."""
+    """Read a list of names; what is not one stays visible as JSON, so that it differs from all that is declared."""
     if values is None:
         return ()
     items = values if isinstance(values, list | tuple) else [values]

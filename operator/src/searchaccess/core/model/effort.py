@@ -1,4 +1,4 @@
-"""Says which patterns Elasticsearch gives up on: their automata have too many states.
+"""Finds the patterns that Elasticsearch gives up on: their automata have too many states.
 
 Elasticsearch makes a deterministic automaton of each pattern of a role, and answers every request of the role's users
 with an error when that takes too long: a pattern such as ``*a????????????????`` has to remember of each of the last
@@ -47,7 +47,7 @@ class _Positions:
         self._follow: list[int] = []
 
     def add(self, expression: Expression) -> tuple[bool, int, int]:
-        """Add the positions of an expression; give whether it may be empty, where it begins and where it ends."""
+        """Add the positions of an expression; return whether it may be empty, where it begins and where it ends."""
         match expression:
             case Chars(ranges):
                 self.ranges.append(ranges)
@@ -96,7 +96,7 @@ class _Positions:
             self._follow[position] |= begins
 
     def exceeds(self, first: int, codes: Iterable[int]) -> bool:
-        """Go through all sets of positions that are possible at once; say whether that takes more than the limit."""
+        """Visit all reachable sets of positions; return whether that takes more than the limit."""
         kinds = {self._having(code) for code in codes}
         ahead = {first}
         seen = {first}

@@ -29,21 +29,21 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Concat:
-    """One after the other; of nothing: the empty name."""
+    """A sequence; of nothing: the empty name."""
 
     parts: "tuple[Expression, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """What any of them matches."""
+    """The union of them."""
 
     options: "frozenset[Expression]"
 
 
 @dataclass(frozen=True, slots=True)
 class Intersection:
-    """What all of them match."""
+    """The intersection of them."""
 
     members: "frozenset[Expression]"
 
@@ -75,7 +75,7 @@ ANY_STRING: Final = Repeat(ANY_CHAR, 0, None)
 
 
 def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
-    """Return one character of any of these ranges (both ends included), which may overlap."""
+    """Build one character of any of these ranges (both ends included), which may overlap."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if merged and low <= merged[-1][1] + 1:
@@ -86,24 +86,24 @@ def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
 
 
 def char(one: str) -> Chars:
-    """Return this character."""
+    """Build this character."""
     return Chars(((ord(one), ord(one)),))
 
 
 def literal(text: str) -> Expression:
-    """Return exactly this text."""
+    """Build exactly this text."""
     return concat(map(char, text))
 
 
 def negated(these: Chars) -> Chars:
-    """Return one character that is none of these."""
+    """Build one character that is none of these."""
     starts = [0, *(high + 1 for _, high in these.ranges)]
     ends = [*(low - 1 for low, _ in these.ranges), LAST_CODE]
     return Chars(tuple((low, high) for low, high in zip(starts, ends, strict=True) if low <= high))
 
 
 def concat(parts: Iterable[Expression]) -> Expression:
-    """Return these one after the other."""
+    """Build the sequence of these."""
     flat: list[Expression] = []
     for part in parts:
         if part == NOTHING:
@@ -115,7 +115,7 @@ def concat(parts: Iterable[Expression]) -> Expression:
 
 
 def union(options: Iterable[Expression]) -> Expression:
-    """Return what any of these matches."""
+    """Build the union of these."""
     flat: set[Expression] = set()
     ranges: list[tuple[int, int]] = []
     for option in options:
@@ -132,7 +132,7 @@ def union(options: Iterable[Expression]) -> Expression:
 
 
 def intersection(members: Iterable[Expression]) -> Expression:
-    """Return what all of these match."""
+    """Build the intersection of these."""
     flat: set[Expression] = set()
     for member in members:
         flat.update(member.members if isinstance(member, Intersection) else (member,))
@@ -143,7 +143,7 @@ def intersection(members: Iterable[Expression]) -> Expression:
 
 
 def complement(inner: Expression) -> Expression:
-    """Return every name that this one does not match."""
+    """Build the complement of this one."""
     if isinstance(inner, Complement):
         return inner.inner
     if inner == NOTHING:
@@ -152,7 +152,7 @@ def complement(inner: Expression) -> Expression:
 
 
 def repeat(inner: Expression, low: int, high: int | None) -> Expression:
-    """Return this one repeated, as `Repeat` says."""
+    """Build the repetition of this one, as `Repeat` says."""
     if high == 0 or inner == EMPTY:
         return EMPTY
     if inner == NOTHING:

@@ -1,4 +1,4 @@
-"""Which service accounts are behind a subject: what Google said last, and what follows from it.
+"""Which service accounts are behind a subject: what was last read from Google, and what follows from it.
 
 A workload's rights follow its service account. They are granted to the account of its template first; the accounts of
 revisions that still serve, or of executions that still run, keep them until those are gone (docs/adr/0015).
@@ -44,7 +44,7 @@ class Identity:
     """Those that have the rights: that of the template first. Empty: none."""
     state: State = State.RECALLED
     confirmed: bool = False
-    """Whether Google said so in this life of the operator."""
+    """Whether it was read from Google in this run of the operator."""
     message: str = ""
     """Why it is not known, or what is not known."""
     missing_since: str = ""
@@ -70,7 +70,7 @@ def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iter
         found: the workload; None: the subject is an account.
         accounts: that of the template, then those that are still in use.
         shared_with: resource names of other workloads with the same account.
-        message: what could not be found out.
+        message: what could not be read.
     """
     return Identity(
         accounts=tuple(accounts),
@@ -84,7 +84,7 @@ def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iter
 
 
 def missing(known: Identity, now: str, *, over: bool) -> Identity:
-    """Return an identity after Google said that there is no such workload.
+    """Return an identity after Google reported that there is no such workload.
 
     Args:
         known: what was known.

@@ -1,4 +1,4 @@
-r"""Reads the regular expressions that Elasticsearch takes for index names: Lucene's, with all its operators.
+r"""Reads the regular expressions that Elasticsearch accepts for index names: Lucene's, with all its operators.
 
 The grammar is that of ``org.apache.lucene.util.automaton.RegExp`` with the flags ``ALL | DEPRECATED_COMPLEMENT``, as
 Lucene 9.12 (Elasticsearch 8.19) and Lucene 10 (Elasticsearch 9.1) have it, from what binds least to what binds most::
@@ -54,7 +54,7 @@ _Classes: TypeAlias = dict[str, Chars]
 
 
 def _classes() -> _Classes:
-    r"""Return what ``\d`` and the like stand for."""
+    r"""Return the characters of ``\d`` and the like."""
     known = {
         "d": chars([(ord("0"), ord("9"))]),
         "s": chars((ord(space), ord(space)) for space in " \t\n\r"),
@@ -97,7 +97,7 @@ class _Reader:
         return expression
 
     def _error(self, message: str) -> PatternError:
-        """Return an error; what was strange before explains it better."""
+        """Return an error; an earlier warning explains it better."""
         return PatternError(self.caveat or message)
 
     def _warn(self, message: str) -> None:
@@ -220,7 +220,7 @@ class _Reader:
                 return char(one)
 
     def _plain(self, one: str, at: int) -> None:
-        """Judge a character that Lucene takes as it is."""
+        """Check a character that Lucene takes literally."""
         if one in "^$":
             self._warn(f"{one} is no anchor here: an expression matches the whole name, leave it out")
         elif one in "|)&":

@@ -15,7 +15,7 @@ REQUEST_LIMIT: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Metadata of an object. What is not there, or has another form than it should, is empty."""
+    """Metadata of an object. What is missing or malformed is empty."""
 
     uid: str = ""
     namespace: str = ""
@@ -28,7 +28,7 @@ class Metadata:
     annotations: Mapping[str, Any] = field(default_factory=dict)
 
     def annotation(self, name: str, limit: int = REQUEST_LIMIT) -> str:
-        """Return an annotation; a longer one is cut and marked, so that another value is still another one."""
+        """Return an annotation; a longer one is cut and marked, so that different values stay different."""
         given = self.annotations.get(name)
         return bounded_text(given, limit) if isinstance(given, str) else ""
 
@@ -56,7 +56,7 @@ def version_of(resource_version: str) -> int:
 
 
 def part(raw: Any, key: str) -> Mapping[str, Any]:
-    """Return an object in an object; an empty one when there is none."""
+    """Return a nested object; an empty one when there is none."""
     found = raw.get(key) if isinstance(raw, Mapping) else None
     return found if isinstance(found, Mapping) else {}
 

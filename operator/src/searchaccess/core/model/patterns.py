@@ -53,7 +53,7 @@ class TooComplicatedError(PatternError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One index pattern, read.
+    """One parsed index pattern.
 
     Args:
         text: as it was written.
@@ -67,7 +67,7 @@ class Pattern:
 
 
 def parse_index_pattern(text: str) -> Pattern:
-    """Read an index pattern as Elasticsearch does, whether or not it is one that can be meant.
+    """Read an index pattern as Elasticsearch does, whether or not it makes sense.
 
     Raises:
         PatternError: Elasticsearch cannot read it, or some of its releases differ, or it is beyond our limits.

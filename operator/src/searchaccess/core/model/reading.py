@@ -1,4 +1,4 @@
-"""Reads values that came from outside, whatever they are.
+"""Reads values from outside, whatever they are.
 
 Elasticsearch, Secrets, Leases, Google and Vault hold what others wrote too. No function here raises or recurses: what
 is not as it should be reads as absent, so that one odd object costs itself alone.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 DEPTH: Final = 64
-"""Levels of objects and lists that an object may have. Elasticsearch takes 1,000 of them in metadata (measured), with
+"""Levels of objects and lists that an object may have. Elasticsearch accepts 1,000 of them in metadata (measured), with
 which Python's own json, ``==`` and ``repr`` raise RecursionError; ours have five."""
 LONGEST: Final = 4096
 """Characters that a text in metadata may have."""

@@ -1,4 +1,4 @@
-"""Cloud Run workloads and the service accounts behind them, as Google says they are."""
+"""Cloud Run workloads and the service accounts behind them, as read from Google."""
 
 import re
 from dataclasses import dataclass
@@ -67,14 +67,14 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A revision that is reached by requests, or has instances (worker pools)."""
+    """A revision that gets requests, or has instances (worker pools)."""
 
     revision: str
     """Its name alone."""
     percent: int = 0
     """Share of the traffic, or of the instances."""
     tag: str = ""
-    """It is reached by an address of its own; empty: it is not."""
+    """Tag of an address of its own; empty: it has none."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,7 +98,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Cloud Run says of a workload."""
+    """A workload, as read from Cloud Run."""
 
     workload: Workload
     uid: str

@@ -29,11 +29,11 @@ class Do(Enum):
     HOLD = auto()
     """Leave its rights in Elasticsearch as they are."""
     REMOVE = auto()
-    """Take its rights away."""
+    """Revoke its rights."""
     RELEASE = auto()
     """Leave its rights and give up owning them."""
     DISABLE = auto()
-    """Take its rights away, and keep the role with a note if it is then empty."""
+    """Revoke its rights, and keep the role with a note if it is then empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ Check: TypeAlias = Callable[[Inputs], AccessDecision | None]
 
 
 def namespace_refused(inputs: Inputs) -> AccessDecision | None:
-    """Remove the rights when the SearchCluster does not take the namespace, whatever the SearchAccess says itself."""
+    """Remove the rights when the SearchCluster does not admit the namespace, whatever the SearchAccess says itself."""
     access = inputs.access
     if access.admission is not Admission.REFUSED:
         return None
@@ -115,7 +115,7 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights until it is known whether the SearchCluster takes the namespace."""
+    """Hold the rights until it is known whether the SearchCluster admits the namespace."""
     access = inputs.access
     if access.admission is not Admission.UNKNOWN:
         return None
@@ -123,7 +123,7 @@ def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def unread(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of a SearchAccess at which the operator met a fault of its own."""
+    """Hold the rights of a SearchAccess that the operator could not read because of a fault of its own."""
     fault = inputs.access.fault
     return AccessDecision(Do.HOLD, Reason.INTERNAL_ERROR, fault) if fault else None
 
@@ -141,7 +141,7 @@ def suspension(inputs: Inputs) -> AccessDecision | None:
 
 
 def subject_unknown(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights while it is not known which account is to have them."""
+    """Hold the rights while it is not known which account gets them."""
     access = inputs.access
     if access.principals or access.has_credential:
         return None

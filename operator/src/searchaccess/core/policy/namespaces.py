@@ -1,4 +1,4 @@
-"""Whether a SearchCluster takes SearchAccesses of a namespace."""
+"""Whether a SearchCluster admits SearchAccesses of a namespace."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ def admit(allowed: AllowedNamespaces | None, namespace: str, labels: Mapping[str
     """Return whether a SearchCluster takes SearchAccesses of a namespace.
 
     Args:
-        allowed: what the SearchCluster says; None: it takes all.
+        allowed: what the SearchCluster says; None: it admits all.
         namespace: name of the namespace.
         labels: the namespace's labels; None: not known.
     """

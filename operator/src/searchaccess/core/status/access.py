@@ -252,7 +252,7 @@ def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) ->
             cluster_uuid=facts.cluster_uuid,
         )
     if facts.access.has_nobody or (facts.decision.do is Do.REMOVE and facts.failure is None):
-        # Its rights were taken away: to have them again is no drift.
+        # Its rights were revoked: to restore them is no drift.
         return None
     return previous
 

@@ -38,7 +38,7 @@ class ClusterReport:
     facts: ClusterFacts | None = None
     """What the last successful check found."""
     failure: Failure | None = None
-    """What is wrong now."""
+    """The current failure."""
     licensed: bool = True
     counts: ClusterCounts | None = None
     drift: Drift | None = None

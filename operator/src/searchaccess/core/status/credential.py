@@ -46,7 +46,7 @@ def build_credential(
         access: the SearchAccess.
         facts: what was found; None: it was not read, or could not be.
         before: the part as it was.
-        withdrawn: whether it was taken away.
+        withdrawn: whether it was withdrawn.
     """
     if withdrawn:
         return None
