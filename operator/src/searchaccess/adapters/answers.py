@@ -26,7 +26,7 @@ def decode(body: bytes) -> Any:
     r"""Read JSON of any depth.
 
     Where it is nested deeper than Python's own reader takes (about 950 levels), what is below level ``CUT`` is cut
-    off. What is left of it is still deeper than any reader of ours takes for good, so an object that was cut is never
+    off. What is left of it is still deeper than any reader of ours accepts, so an object that was cut is never
     mistaken for one that was not, and all others of the answer are as they are. Half characters, such as the escape
     ``\ud800`` that Elasticsearch keeps (measured), become U+FFFD.
 

@@ -18,7 +18,7 @@ _KEYWORDS = (
 
 
 def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Put referred and optional schemas in place; what is said at the place of use wins."""
+    """Resolve referred and optional schemas; keywords at the place of use win."""
     if "$ref" in schema:
         referred = definitions[schema["$ref"].rsplit("/", 1)[1]]
         return _merged(referred | {key: value for key, value in schema.items() if key != "$ref"}, definitions)

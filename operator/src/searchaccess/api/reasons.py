@@ -174,7 +174,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.NAMESPACE_NOT_ALLOWED: ReasonDoc(
-        "`allowedNamespaces` of the SearchCluster does not have this namespace. The rights are taken away, whatever "
+        "`allowedNamespaces` of the SearchCluster does not have this namespace. The rights are revoked, whatever "
         "the object says (`suspend`, `Observe` and `deletionPolicy` too), and come back when it is allowed.",
         "Ask whoever owns the SearchCluster, or use another one.",
         Who.PLATFORM,

@@ -23,9 +23,9 @@ class IdentityTokens:
     """Identity tokens for one audience: from the metadata server, or by ``GOOGLE_APPLICATION_CREDENTIALS``.
 
     A token lives for an hour at most, and the metadata server hands it out again until about four minutes before its
-    end. So Google's library calls it stale 3 min 45 s before the end, and then it is renewed aside: nobody waits, and
-    while that fails the old one is used. Any number of threads may share this; one fetches at a time, and those who
-    wait for it share what comes out.
+    end. So Google's library calls it stale 3 min 45 s before the end, and then it is renewed in the background: nobody
+    waits, and while that fails the old one is used. Any number of threads may share this; one fetches at a time, and
+    those who wait for it share what comes out.
     https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
@@ -48,7 +48,7 @@ class IdentityTokens:
             return None
         if credentials.token_state is TokenState.STALE and time.monotonic() >= self._stale_rest:
             self._stale_rest = time.monotonic() + PAUSE
-            threading.Thread(target=self._renew_aside, args=(self._tries,), daemon=True).start()
+            threading.Thread(target=self._renew_in_background, args=(self._tries,), daemon=True).start()
         return str(credentials.token)
 
     def get(self) -> str:
@@ -79,7 +79,7 @@ class IdentityTokens:
                 self._fetch()
             return None if self._failure else str(self._credentials.token)
 
-    def _renew_aside(self, tries: int) -> None:
+    def _renew_in_background(self, tries: int) -> None:
         with contextlib.suppress(IdentityTokenMissing):  # The old one is still good.
             self._renew(tries)
 

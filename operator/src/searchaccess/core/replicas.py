@@ -47,7 +47,7 @@ class Sightings:
     """Who is alive, as one replica observes it, by its own clock alone: clocks of others do not matter.
 
     Args:
-        duration: seconds without a sign of life after which a member is dead.
+        duration: seconds without a heartbeat after which a member is dead.
         gap: seconds between two observations above which the time between them is unknown.
     """
 
@@ -79,5 +79,5 @@ class Sightings:
         return seen.keys() - self._dead
 
     def silent_for(self, member: str, now: float) -> float:
-        """Return the seconds since a member's last sign of life."""
+        """Return the seconds since a member's last heartbeat."""
         return now - self._seen[member][1] if member in self._seen else 0.0

@@ -110,7 +110,7 @@ class FairGate:
         line = self._waiting.pop(lane)
         turn = line.popleft()
         if line:
-            # At the end: every other lane has its turn first.
+            # At the end: every other lane comes first.
             self._waiting[lane] = line
         if not turn.done():
             self._admit(lane)

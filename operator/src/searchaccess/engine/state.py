@@ -1,6 +1,6 @@
 """What a reconciler knows about its SearchCluster. All of it can be lost: the next reconcile finds it again.
 
-It lives and dies with one SearchCluster object, by uid: one that is recreated under the same name begins with nothing.
+It belongs to one SearchCluster object, by uid: one that is recreated under the same name starts with nothing.
 """
 
 from collections.abc import Set as AbstractSet
@@ -95,7 +95,7 @@ class Scope:
     """What one reconcile is about."""
 
     everything: bool = False
-    """All that is declared and all that is there, also what nobody declares any more."""
+    """All that is declared and all that exists, also what nobody declares any more."""
     principals: frozenset[str] = frozenset()
     """Those that changed."""
     credentials: frozenset[str] = frozenset()

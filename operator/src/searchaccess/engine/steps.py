@@ -1,4 +1,4 @@
-"""Steps that a stop should not interrupt: it may, but then the next run has to clear up."""
+"""Steps that a stop should not interrupt: it may, but then the next run has to clean up."""
 
 import asyncio
 from contextlib import suppress

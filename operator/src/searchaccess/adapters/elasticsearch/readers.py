@@ -16,7 +16,7 @@ from searchaccess.ports.errors import ExternalError, Unexpected
 
 _SHORT: Final = 256
 _LATEST: Final = 10**15
-"""Milliseconds since the epoch, far beyond any that is meant."""
+"""Milliseconds since the epoch, far beyond any plausible time."""
 _POSITION: Final = 2**63 - 1
 """Largest sequence number of Elasticsearch: a long."""
 

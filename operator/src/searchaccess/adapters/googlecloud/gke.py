@@ -40,7 +40,7 @@ def control_plane_of(cluster: Any, wanted: GkeEndpoint) -> ControlPlane:
     """Choose one of a cluster's endpoints.
 
     Args:
-        cluster: what the API says of it.
+        cluster: as the API describes it.
         wanted: which to choose.
 
     Raises:

@@ -192,7 +192,7 @@ def secret_of(raw: Any, versions: Sequence[Version], parent: str, operator: Oper
     """Read a secret.
 
     Args:
-        raw: what Secret Manager says of it.
+        raw: as Secret Manager gives it.
         versions: its versions.
         parent: resource name of the project or region, as we know it.
         operator: this operator; what another one made is foreign.

@@ -26,7 +26,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """What is known of the versions in use."""
+    """What is known about the versions in use."""
 
     by_number: Mapping[int, str]
     """By version: who has it."""

@@ -285,7 +285,7 @@ def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
 
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
-    """Roll the newest version out, rotate in time, end the overlap, and clear up behind."""
+    """Roll the newest version out, rotate in time, end the overlap, and clean up."""
     rolling, not_rolled = _roll_out(wish, seen, current)
     if rolling:
         return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current)
@@ -346,7 +346,7 @@ def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
     """Return who has a key; empty: nobody.
 
     What has the version that was newest at its start has no number; where versions are rolled out, it is an older
-    revision. Numbers are this secret's: a key that was in another one of its name is not meant.
+    revision. Numbers are this secret's: a key in an earlier secret of the name does not count.
     """
     if key.slot.secret != secret.identity:
         return ""

@@ -117,7 +117,7 @@ class Access:
     invalid: str
     """Why the spec cannot be applied; empty: it can."""
     identity: Identity | None = None
-    """What is known of the subject; None: nothing needs to be."""
+    """What is known about the subject; None: nothing needs to be."""
     auth: Auth = Auth.IDENTITY_TOKEN
     credential: CredentialSpec | None = None
     """Where its API key or password is; None: it has none."""
@@ -176,7 +176,7 @@ def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
 
 
 def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
-    """Return a SearchAccess with the principals that follow from what is known of its subject."""
+    """Return a SearchAccess with the principals that follow from what is known about its subject."""
     if access.has_credential:
         return replace(access, identity=None, principals=())
     if identity is None:

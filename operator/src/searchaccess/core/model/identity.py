@@ -38,7 +38,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is known of the accounts behind a subject."""
+    """What is known about the accounts behind a subject."""
 
     accounts: tuple[Account, ...] = ()
     """Those that have the rights: that of the template first. Empty: none."""
@@ -115,7 +115,7 @@ def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
     """Return the seconds for which the rights of something that is missing stay.
 
     Only what this process has seen itself takes rights away; its time is the monotonic clock's. What the status of an
-    earlier life says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
+    earlier run says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
     (docs/adr/0015).
 
     Args:

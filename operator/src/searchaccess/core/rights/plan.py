@@ -45,7 +45,7 @@ class RolePlan:
     name: str
     write: Role | None = None
     whole: bool = False
-    """The role that is there must be replaced as a whole: merging would keep parts that are to go."""
+    """The existing role must be replaced as a whole: merging would keep parts that must be removed."""
     delete: bool = False
     findings: Mapping[str, Finding] = field(default_factory=dict)
     """By uid."""

@@ -281,7 +281,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         drift = previous.drift
     elif not _was_compared(facts):
-        # Nothing was observed: what was known of drift stays known.
+        # Nothing was observed: what was known about drift stays known.
         ready, reason, message = _verdict(facts)
         conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)

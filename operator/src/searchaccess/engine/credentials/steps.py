@@ -253,7 +253,7 @@ class Credentials:
             with at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (Rejected, WaitingError):
-            # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
+            # The value was certainly not stored, so nobody can use the key. After any other error it may be
             # stored: then consumers read it already, and the next reconcile finds out.
             await discard(issuer, key)
             raise

@@ -72,7 +72,7 @@ class _Terms:
 
 
 class Identities:
-    """Keeps what is known of subjects up to date.
+    """Keeps the knowledge about subjects up to date.
 
     Args:
         inventory: whom SearchAccesses are for.
@@ -244,7 +244,7 @@ class Identities:
             if some:
                 await batch.round.wait(patience)
             for start in range(0, len(some), CHUNK):
-                # One at a time, and everything else has its turn in between.
+                # One at a time, with everything else in between.
                 async with self._concluding:
                     for record in some[start : start + CHUNK]:
                         self._conclude(batch, record, emails.get(record, []), read, failed)

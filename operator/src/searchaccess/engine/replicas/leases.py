@@ -1,7 +1,7 @@
 """Divides SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
 
-A replica's sign of life is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
-only as long as its own sign of life is younger than others wait before they take what it has.
+A replica's heartbeat is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
+only as long as its own heartbeat is younger than others wait before they take what it has.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ RENEW_EVERY: Final = 0.8
 VALID: Final = 2.0
 """Seconds after the start of the last renewal within which a replica may write."""
 DURATION: Final = 3.0
-"""Seconds without a sign of life after which others take what a replica owns: later, for writes on their way."""
+"""Seconds without a heartbeat after which others take what a replica owns: later, for writes on their way."""
 GAP: Final = 1.5
 """Seconds between two observations above which the duration of others starts again."""
 FORGET_AFTER: Final = 60.0
-"""Seconds after which a dead replica's sign of life is deleted."""
+"""Seconds after which a dead replica's heartbeat is deleted."""
 
 StopWorking: TypeAlias = Callable[[str], Awaitable[None]]
 
@@ -51,7 +51,7 @@ class Leases(Ownership):
         self._me = identity
         self._key = MEMBER + identity
         self._own: Lease | None = None
-        """Our sign of life."""
+        """Our heartbeat."""
         self._valid_until = float("-inf")
         self._held: set[str] = set()
         self._new: dict[str, float] = {}
@@ -67,7 +67,7 @@ class Leases(Ownership):
     # What may be written
 
     def is_valid(self) -> bool:
-        """Return whether our sign of life is young enough."""
+        """Return whether our heartbeat is young enough."""
         return self._clock.monotonic() < self._valid_until
 
     def holds(self, cluster: str) -> bool:
@@ -117,7 +117,7 @@ class Leases(Ownership):
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
 
     async def turn(self) -> None:
-        """Give a sign of life, observe those of others, and acquire or release what has changed its owner.
+        """Renew the heartbeat, observe those of others, and acquire or release what has changed its owner.
 
         Raises:
             ExternalError: something could not be done; the next turn continues.
@@ -127,26 +127,26 @@ class Leases(Ownership):
         leases = {lease.name: lease for lease in await self._port.list()}
         now = self._clock.monotonic()
         members = {key.removeprefix(MEMBER): lease for key, lease in leases.items() if key.startswith(MEMBER)}
-        # A replica whose sign of life somebody deleted may write until it notices.
+        # A replica whose heartbeat somebody deleted may write until it notices.
         signs = {lease.holder: "" for lease in leases.values() if lease.holder}
         signs |= {name: lease.version for name, lease in members.items()}
         alive = self._sightings.observe(signs, requested, now) | {self._me}
         self._lose_what_others_have(leases)
         shares = assign((CLUSTER + name for name in self._inventory.clusters), alive) | assign([COMMON], alive)
         self._keep({key for key in self._leaving if shares.get(key) == self._me})
-        await self._give(leases, shares, now + RENEW_EVERY)
+        await self._release_others(leases, shares, now + RENEW_EVERY)
         for key in sorted(shares):
             if self._clock.monotonic() > now + RENEW_EVERY:
-                # The rest is for the next turn: our own sign of life comes first.
+                # The rest is for the next turn: our own heartbeat comes first.
                 break
             lease = leases.get(key)
             free = lease is None or lease.holder not in alive - {self._me}
             if free and shares[key] == self._me and key not in self._held:
-                await self._take(key, lease)
+                await self._acquire(key, lease)
         self.is_shared_out = all(
             key in self._held or (key in leases and leases[key].holder in alive - {self._me}) for key in shares
         )
-        await self._bury(members, now)
+        await self._delete_dead(members, now)
 
     async def _renew(self) -> None:
         requested = self._clock.monotonic()
@@ -156,12 +156,12 @@ class Leases(Ownership):
             else:
                 self._own = await self._port.write(self._own, self._me, DURATION)
         except (Conflict, NotFound):
-            # Somebody counted us as dead and cleared up, or the answer to our own write was lost.
+            # Somebody counted us as dead and cleaned up, or the answer to our own write was lost.
             self._own = next((lease for lease in await self._port.list() if lease.name == self._key), None)
             raise
         if self._clock.monotonic() >= self._valid_until and self._held:
             # Others may have taken it, or be about to: only a write to each Lease says whose it is.
-            log.warning("this replica gave no sign of life for too long", lost=sorted(self._held))
+            log.warning("this replica renewed its heartbeat too late", lost=sorted(self._held))
             self._lose(set(self._held))
         self._valid_until = requested + VALID
 
@@ -180,7 +180,7 @@ class Leases(Ownership):
         if keys:
             self._inventory.changed.set()
 
-    async def _take(self, key: str, known: Lease | None) -> None:
+    async def _acquire(self, key: str, known: Lease | None) -> None:
         if known is not None and self._clock.monotonic() < self._new.get(key, 0.0):
             return
         try:
@@ -199,7 +199,7 @@ class Leases(Ownership):
             self._held.add(key)
             self._inventory.changed.set()
 
-    async def _give(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
+    async def _release_others(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
         """Release what is another's share, or of no cluster any more; nothing writes there at that time."""
         for key in [key for key, lease in leases.items() if lease.holder == self._me and key != self._key]:
             if shares.get(key) != self._me and self._clock.monotonic() <= until:
@@ -217,7 +217,7 @@ class Leases(Ownership):
         self._new.pop(key, None)
         self._lose({key} & self._held)
 
-    async def _bury(self, members: dict[str, Lease], now: float) -> None:
+    async def _delete_dead(self, members: dict[str, Lease], now: float) -> None:
         for name, lease in members.items():
             if name != self._me and self._sightings.silent_for(name, now) > FORGET_AFTER:
                 with suppress(Conflict):
@@ -227,7 +227,7 @@ class Leases(Ownership):
         """Release everything: others continue at once.
 
         Raises:
-            ExternalError: something could not be released; others take it when our last sign of life is old.
+            ExternalError: something could not be released; others take it when our last heartbeat is old.
         """
         self._valid_until = float("-inf")
         for lease in await self._port.list():

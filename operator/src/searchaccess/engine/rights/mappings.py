@@ -42,7 +42,7 @@ class RoleChange:
 
 @dataclass(frozen=True, slots=True)
 class MappingState:
-    """What is known of the one role mapping of all principals."""
+    """What is known about the one role mapping of all principals."""
 
     settled: bool = False
     """It was observed as desired (or is not ours to write) since the last doubt."""
@@ -62,7 +62,7 @@ class Mappings:
         context: what all reconcilers share.
         session: the connected cluster.
         observed: what was read.
-        state: what is known of the one mapping of all principals.
+        state: what is known about the one mapping of all principals.
     """
 
     def __init__(self, context: Context, session: Session, observed: Observed, state: MappingState) -> None:

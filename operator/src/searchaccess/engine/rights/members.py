@@ -170,5 +170,5 @@ class Members:
 
     def _has_moved(self, access: Access, principal: str) -> bool:
         """Return whether a SearchAccess stays, with rights under another name."""
-        lives = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
-        return lives and bool(access.principals) and principal not in access.principals
+        stays = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
+        return stays and bool(access.principals) and principal not in access.principals

@@ -49,7 +49,7 @@ class RightsResult:
     foreign: int
     """How many roles under our names are not ours, as the last reconcile of everything counted."""
     mapping: MappingState
-    """What is known of the one role mapping of all principals."""
+    """What is known about the one role mapping of all principals."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Pass:
     """One reconcile, as far as it has come."""
 
     everything: bool
-    """It is about all that is declared and all that is there."""
+    """It is about all that is declared and all that exists."""
     members: Members
     principals: set[str]
     """Whom it is about."""
