@@ -300,8 +300,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
     ),
     Reason.LOGIN_CANNOT_ISSUE: ReasonDoc(
-        "The operator logs in by an API key, and Elasticsearch lets no API key make others that have rights.",
-        "Give it another login for this SearchCluster: a user, a token or `googleIdentity`.",
+        "The operator logs in with an API key, and Elasticsearch lets no API key make others that have rights.",
+        "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
         Who.PLATFORM,
     ),
     Reason.THROTTLED: ReasonDoc(
