@@ -107,7 +107,7 @@ def test_each_has_a_page_and_asks_for_metrics_that_there_are() -> None:
 def test_promtool_finds_nothing_wrong_with_metrics(promtool: Path) -> None:
     metrics = Metrics()
     metrics.reconciled("prod", everything=True, seconds=1, result="ok")
-    metrics.noted("prod", "DriftCorrected")
+    metrics.event_emitted("prod", "DriftCorrected")
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     text = metrics.text().decode()
     for family in families().values():

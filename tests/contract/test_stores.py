@@ -121,9 +121,9 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
 
 
 async def test_what_is_stored_is_found_without_its_value(side: Side) -> None:
-    assert await side.store.look(side.place) is None
+    assert await side.store.find(side.place) is None
     slot = await side.store.add(side.place, side.owner, None, 3, payload())
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     assert found.secret.owner == side.owner.uid
     assert found.secret.versions == (Version(3),)
@@ -136,11 +136,11 @@ async def test_what_is_stored_is_found_without_its_value(side: Side) -> None:
 
 async def test_the_next_value_takes_its_place(side: Side) -> None:
     first = await side.store.add(side.place, side.owner, None, 1, payload())
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     second = await side.store.add(side.place, side.owner, found.secret, 2, payload("key-2"))
     assert second == Slot(first.secret, 2)
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     assert found.holds == {2: "key-2"}
     assert json.loads(side.value())["id"] == "key-2"
@@ -150,7 +150,7 @@ async def test_it_is_not_written_if_it_is_not_as_it_was_looked_at(side: Side) ->
     await side.store.add(side.place, side.owner, None, 1, payload())
     with pytest.raises(Conflict):
         await side.store.add(side.place, side.owner, None, 2, payload("key-2"))
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     await side.store.add(side.place, side.owner, found.secret, 2, payload("key-2"))
     with pytest.raises(Conflict):
@@ -160,7 +160,7 @@ async def test_it_is_not_written_if_it_is_not_as_it_was_looked_at(side: Side) ->
 
 async def test_what_others_made_is_not_ours(side: Side) -> None:
     side.write("somebody else's")
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     assert found.secret.owner == ""
     with pytest.raises(Conflict):
@@ -172,7 +172,7 @@ async def test_what_others_made_is_not_ours(side: Side) -> None:
 async def test_a_value_that_somebody_replaced_is_seen(side: Side, value: str) -> None:
     await side.store.add(side.place, side.owner, None, 1, payload())
     side.write(value)
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     assert found.secret.owner == side.owner.uid
     assert found.holds[1] != "key-1"
@@ -182,23 +182,23 @@ async def test_a_value_that_somebody_replaced_is_seen(side: Side, value: str) ->
 
 async def test_it_is_removed_once_and_only_if_it_is_the_same(side: Side) -> None:
     await side.store.add(side.place, side.owner, None, 1, payload())
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     with pytest.raises(Conflict):
         await side.store.remove(side.place, replace(found.secret, identity="another"))
     await side.store.remove(side.place, found.secret)
-    assert await side.store.look(side.place) is None
+    assert await side.store.find(side.place) is None
     await side.store.remove(side.place, found.secret)
 
 
 async def test_older_versions_are_not_there_to_be_disabled(side: Side) -> None:
     await side.store.add(side.place, side.owner, None, 2, payload())
-    found = await side.store.look(side.place)
+    found = await side.store.find(side.place)
     assert found is not None
     if isinstance(side, InKubernetes):
         await side.store.disable(side.place, found.secret, [1])
         await side.store.destroy(side.place, found.secret, [1])
-    assert await side.store.look(side.place) == found
+    assert await side.store.find(side.place) == found
 
 
 # Secrets of Kubernetes
@@ -215,7 +215,7 @@ async def test_how_a_secret_is_marked(installed: KubernetesServers) -> None:
     assert raw["type"] == "Opaque"
     # Another installation's is foreign.
     another = KubernetesSecrets(side._client, Operator("another", "kube-system"))
-    found = await another.look(side.place)
+    found = await another.find(side.place)
     assert found is not None
     assert found.secret.owner == ""
     await side.close()
@@ -224,7 +224,7 @@ async def test_how_a_secret_is_marked(installed: KubernetesServers) -> None:
 async def test_without_the_role_it_says_what_is_missing(installed: KubernetesServers) -> None:
     side = await in_kubernetes(installed, allowed=False)
     asked: list[Callable[[], Any]] = [
-        lambda: side.store.look(side.place),
+        lambda: side.store.find(side.place),
         lambda: side.store.add(side.place, side.owner, None, 1, payload()),
     ]
     for ask in asked:

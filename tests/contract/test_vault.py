@@ -58,7 +58,7 @@ async def test_the_documented_policy_is_enough_and_no_more(vault: VaultServer) -
     store = opened(declared(vault.url), Tokens(ca_of(vault), vault.make_token("searchaccess")))
     place = a_place()
     await store.add(place, OWNER, None, 1, payload())
-    found = await store.look(place)
+    found = await store.find(place)
     assert found is not None
     await store.add(place, OWNER, found.secret, 2, payload("key-2"))
     assert await store.read(place, 2) == "key-2"
@@ -67,7 +67,7 @@ async def test_the_documented_policy_is_enough_and_no_more(vault: VaultServer) -
     await store.remove(place, found.secret)
     elsewhere = opened(declared(vault.url, path="others"), Tokens(ca_of(vault), vault.make_token("searchaccess")))
     with pytest.raises(PermissionDenied):
-        await elsewhere.look(place)
+        await elsewhere.find(place)
     await store.close()
     await elsewhere.close()
 
@@ -86,7 +86,7 @@ async def test_each_line_of_the_policy_is_needed(vault: VaultServer) -> None:
 
 async def _live(store: VaultSecrets, place: Place) -> None:
     await store.add(place, OWNER, None, 1, payload())
-    found = await store.look(place)
+    found = await store.find(place)
     assert found is not None
     await store.read(place, 1)
     await store.disable(place, found.secret, [1])
@@ -111,7 +111,7 @@ async def test_how_a_secret_is_marked_and_laid_out(vault: VaultServer) -> None:
     assert set(value) == {"id", "api_key", "encoded", "url", "expires"}
     session = VaultSession(declared(vault.url), Tokens(ca_of(vault), vault.root_token).read, _no_token, SettableClock())
     another = VaultSecrets(declared(vault.url), Operator("another", "kube-system"), session)
-    found = await another.look(place)
+    found = await another.find(place)
     assert found is not None
     assert found.secret.owner == ""
     await store.close()
@@ -139,7 +139,7 @@ async def test_what_somebody_stored_between_a_look_and_the_first_write_stays_the
     with pytest.raises(Conflict):
         await store.add(place, OWNER, None, 1, payload())
     assert vault.value(path) == {"mine": "1"}
-    found = await store.look(place)
+    found = await store.find(place)
     assert found is not None
     assert found.secret.owner == ""
     await store.close()
@@ -149,7 +149,7 @@ async def test_a_secret_that_was_marked_and_no_more_is_gone_on_with(vault: Vault
     store = opened(declared(vault.url), Tokens(ca_of(vault), vault.root_token))
     place = a_place()
     await store._ask("POST", "metadata", place, {"custom_metadata": store._marks(OWNER)})
-    found = await store.look(place)
+    found = await store.find(place)
     assert found is not None
     assert (found.secret.owner, found.secret.versions) == (OWNER.uid, ())
     slot = await store.add(place, OWNER, found.secret, 1, payload())
@@ -174,18 +174,18 @@ async def test_by_the_operators_google_token(vault: VaultServer, issuer: TokenIs
     auth = {"jwt": {"mount": mount, "role": "operator", "audience": AUDIENCE}}
     clock, tokens = SettableClock(), Tokens(ca_of(vault))
     store = opened(declared(vault.url, auth=auth), tokens, token, clock)
-    assert await store.look(a_place()) is None
-    assert await store.look(a_place()) is None
+    assert await store.find(a_place()) is None
+    assert await store.find(a_place()) is None
     assert tokens.reads == 1, "one login"
     clock.advance(2401)
-    assert await store.look(a_place()) is None
+    assert await store.find(a_place()) is None
     assert tokens.reads == 2, "another one after two thirds of the token's hour"
     await store.close()
 
     email = "another@acme.iam.gserviceaccount.com"
     refused = opened(declared(vault.url, auth=auth), tokens, token, clock)
     with pytest.raises(LoginRefused, match="role operator"):
-        await refused.look(a_place())
+        await refused.find(a_place())
     await refused.close()
 
 
@@ -222,16 +222,16 @@ async def test_by_the_operators_service_account(
     store = await stores.open(SecretStoreSpec.model_validate({"name": "vault", "vault": spec}))
     place = a_place()
     await store.add(place, OWNER, None, 1, payload())
-    assert await store.look(place) is not None
+    assert await store.find(place) is not None
 
     file.write_text(kubectl("create", "token", "default").stdout)
     again = OpenStores(client, OPERATOR, SettableClock(), StoreOptions(service_account_token=file))
     store = await again.open(SecretStoreSpec.model_validate({"name": "vault", "vault": spec}))
     with pytest.raises(LoginRefused, match="role operator"):
-        await store.look(place)
+        await store.find(place)
     file.unlink()
     with pytest.raises(LoginMissing, match="no token of the operator's ServiceAccount"):
-        await store.look(place)
+        await store.find(place)
     await stores.close()
     await again.close()
     await client.close()
@@ -241,18 +241,18 @@ async def test_by_a_token_that_is_renewed_and_replaced(vault: VaultServer) -> No
     token = vault.make_token("searchaccess", period="30m")
     clock, tokens = SettableClock(), Tokens(ca_of(vault), token)
     store = opened(declared(vault.url), tokens, clock=clock)
-    assert await store.look(a_place()) is None
+    assert await store.find(a_place()) is None
     clock.advance(1201)
-    assert await store.look(a_place()) is None
+    assert await store.find(a_place()) is None
     assert tokens.reads == 2
     # It is refused: the one that is in the Secret by now is taken.
     vault.call("POST", "auth/token/revoke", {"token": token})
     tokens.access = VaultAccess(ca_of(vault), vault.make_token("searchaccess"))
-    assert await store.look(a_place()) is None
+    assert await store.find(a_place()) is None
     tokens.access = VaultAccess(ca_of(vault), "no-such-token")
     await store._session.close()
     with pytest.raises(LoginRefused, match="token is refused") as refused:
-        await store.look(a_place())
+        await store.find(a_place())
     assert "no-such-token" not in refused.value.message
     await store.close()
 
@@ -263,7 +263,7 @@ async def test_a_secret_that_lacks_the_token_is_named(vault: VaultServer, instal
     spec = {"address": vault.url, "auth": {"tokenSecretRef": {"namespace": SYSTEM, "name": "no-vault"}}}
     store = await stores.open(SecretStoreSpec.model_validate({"name": "vault", "vault": spec}))
     with pytest.raises(LoginMissing, match=f"Vault: Secret {SYSTEM}/no-vault does not exist"):
-        await store.look(a_place())
+        await store.find(a_place())
     await stores.close()
     await client.close()
 
@@ -275,11 +275,11 @@ async def test_only_declared_authorities_are_trusted(vault: VaultServer, certifi
     for ca in ("", certificate.ca_file.read_text()):
         store = opened(declared(vault.url), Tokens(ca, vault.root_token))
         with pytest.raises(TlsNotVerified):
-            await store.look(a_place())
+            await store.find(a_place())
         await store.close()
     store = opened(declared(vault.url), Tokens("-----BEGIN CERTIFICATE-----\nx", vault.root_token))
     with pytest.raises(LoginMissing, match="certificates to trust"):
-        await store.look(a_place())
+        await store.find(a_place())
 
 
 async def test_nothing_of_the_environment_is_used(vault: VaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,5 +289,5 @@ async def test_nothing_of_the_environment_is_used(vault: VaultServer, monkeypatc
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     store = opened(declared(vault.url), Tokens(ca_of(vault), "no-such-token"))
     with pytest.raises(LoginRefused):
-        await store.look(a_place())
+        await store.find(a_place())
     await store.close()

@@ -154,7 +154,7 @@ async def test_a_request_that_is_cancelled_leaves_no_task_and_its_connection_is_
     held = Held()
     async with vault_that(certificate, held.hang) as (store, vault):
         before = asyncio.all_tasks()
-        asked: Awaitable[Any] = store.add(PLACE, OWNER, None, 1, payload()) if write else store.look(PLACE)
+        asked: Awaitable[Any] = store.add(PLACE, OWNER, None, 1, payload()) if write else store.find(PLACE)
         task = asyncio.ensure_future(asked)
         await vault.arrived.wait()
         task.cancel()
@@ -174,7 +174,7 @@ async def test_a_login_that_is_cancelled_is_tried_again_by_the_next(certificate:
 
     auth = {"jwt": {"role": "operator", "audience": "x"}}
     async with vault_that(certificate, reply, auth=auth) as (store, vault):
-        tasks = [asyncio.ensure_future(store.look(PLACE)) for _ in range(2)]
+        tasks = [asyncio.ensure_future(store.find(PLACE)) for _ in range(2)]
         await vault.arrived.wait()
         vault.arrived.clear()
         tasks[0].cancel()
@@ -202,7 +202,7 @@ async def test_a_vault_that_hangs_takes_no_thread(certificate: ServerCertificate
         threads = _CountedThreads()
         asyncio.get_running_loop().set_default_executor(threads)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(store.look(PLACE)) for _ in range(20)]
+            tasks = [group.create_task(store.find(PLACE)) for _ in range(20)]
             await vault.arrived.wait()
             assert await asyncio.to_thread(lambda: "a thread for others") == "a thread for others"
             held.go.set()
@@ -223,7 +223,7 @@ async def test_an_answer_that_trickles_ends_after_the_timeout(
 
     async with vault_that(certificate, reply) as (store, _):
         with pytest.raises(Unreachable, match="does not answer"):
-            await store.look(PLACE)
+            await store.find(PLACE)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
@@ -231,7 +231,7 @@ async def test_an_answer_of_two_megabytes_is_not_read(certificate: ServerCertifi
     large = answer(b'{"data": "' + b"x" * 2 * 1024 * 1024 + b'"}', status)
     async with vault_that(certificate, always(large)) as (store, _):
         with pytest.raises(Unexpected, match="more than 1048576 bytes"):
-            await store.look(PLACE)
+            await store.find(PLACE)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ async def test_an_answer_of_two_megabytes_is_not_read(certificate: ServerCertifi
 async def test_an_odd_answer_is_not_understood(certificate: ServerCertificate, body: bytes) -> None:
     async with vault_that(certificate, always(answer(body))) as (store, _):
         with pytest.raises(Unexpected):
-            await store.look(PLACE)
+            await store.find(PLACE)
 
 
 # The login is replaced
@@ -266,13 +266,13 @@ async def test_a_login_that_is_replaced_breaks_off_no_request_under_way(certific
             await request.send(answer(GOOD))
 
     async with vault_that(certificate, reply) as (store, vault):
-        assert await store.look(PLACE)
+        assert await store.find(PLACE)
         async with asyncio.TaskGroup() as group:
             vault.arrived.clear()
-            slow = group.create_task(store.look(Place("shop", "slow")))
+            slow = group.create_task(store.find(Place("shop", "slow")))
             await vault.arrived.wait()
             with pytest.raises(PermissionDenied):
-                await store.look(Place("shop", "forbidden"))
+                await store.find(Place("shop", "forbidden"))
             assert len([path for path in vault.paths if path.endswith("lookup-self")]) == 2
             held.go.set()
         assert slow.result()
@@ -285,7 +285,7 @@ async def test_a_login_that_ended_is_replaced_and_its_connections_are_closed(cer
     clock = SettableClock()
     async with vault_that(certificate, always(answer(GOOD)), clock) as (store, vault):
         for _ in range(3):
-            assert await store.look(PLACE)
+            assert await store.find(PLACE)
             clock.advance(3600)
         await until_connections_are(1, vault)
         assert len([path for path in vault.paths if path.endswith("lookup-self")]) == 3
@@ -306,7 +306,7 @@ async def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(
     auth = {"kubernetes": {"role": "operator"}}
     async with vault_that(certificate, always(made), auth=auth) as (store, vault):
         with pytest.raises(LoginRefused, match="no token, or it has characters") as refused:
-            await store.look(PLACE)
+            await store.find(PLACE)
         assert "hunter2" not in refused.value.message
         assert vault.paths == ["POST /v1/auth/kubernetes/login"]
 
@@ -318,7 +318,7 @@ async def test_a_login_without_an_answer_is_not_understood(
     auth = {"kubernetes": {"role": "operator"}}
     async with vault_that(certificate, always(answer(login)), auth=auth) as (store, _):
         with pytest.raises(Unexpected, match="Vault, login: its answer is not understood"):
-            await store.look(PLACE)
+            await store.find(PLACE)
 
 
 # What is sent
@@ -327,8 +327,8 @@ async def test_a_login_without_an_answer_is_not_understood(
 async def test_each_request_says_that_it_is_one_and_no_cookie_is_sent_back(certificate: ServerCertificate) -> None:
     reply = always(answer(GOOD, headers="Set-Cookie: a=b; Path=/\r\n"))
     async with vault_that(certificate, reply, host="localhost") as (store, vault):
-        await store.look(PLACE)
-        await store.look(PLACE)
+        await store.find(PLACE)
+        await store.find(PLACE)
         assert {request.headers.get("x-vault-request") for request in vault.seen} == {"true"}
         assert {request.headers.get("x-vault-token") for request in vault.seen} == {"t"}
         assert not any({"cookie", "x-vault-namespace"} & set(request.headers) for request in vault.seen)
@@ -338,13 +338,13 @@ async def test_each_request_says_that_it_is_one_and_no_cookie_is_sent_back(certi
 async def test_a_path_leads_nowhere_else(certificate: ServerCertificate, path: str) -> None:
     async with vault_that(certificate, always(answer(GOOD)), path=path) as (store, vault):
         with pytest.raises(Rejected, match="not a path in Vault"):
-            await store.look(PLACE)
+            await store.find(PLACE)
         assert [seen for seen in vault.paths if not seen.endswith("lookup-self")] == []
 
 
 async def test_what_is_odd_in_a_path_is_sent_as_a_part_of_it(certificate: ServerCertificate) -> None:
     async with vault_that(certificate, always(answer(GOOD)), mount="a b%2F?x#ä") as (store, vault):
-        await store.look(PLACE)
+        await store.find(PLACE)
         assert vault.paths[-1] == "GET /v1/a%20b%252F%3Fx%23%C3%A4/metadata/searchaccess/shop/orders"
 
 
@@ -352,5 +352,5 @@ async def test_what_is_odd_in_a_path_is_sent_as_a_part_of_it(certificate: Server
 async def test_an_address_that_is_none_is_not_reached(address: str) -> None:
     store = opened(declared(address), Tokens("", "t"))
     with pytest.raises(Unreachable, match="Vault, login: its address cannot be used"):
-        await store.look(PLACE)
+        await store.find(PLACE)
     await store.close()

@@ -88,7 +88,7 @@ async def test_what_it_refuses_is_told_without_its_words(
     with odd_server(certificate, status, words) as (address, _):
         store = opened(declared(address), Tokens(certificate.ca_file.read_text(), "t"))
         place = Place("shop", "orders")
-        for ask in (store.look(place), store.read(place, 1), store.add(place, OWNER, None, 1, payload())):
+        for ask in (store.find(place), store.read(place, 1), store.add(place, OWNER, None, 1, payload())):
             with pytest.raises(error) as raised:
                 await ask
             assert "Vault, secret/searchaccess/shop/orders" in raised.value.message
@@ -102,7 +102,7 @@ async def test_an_answer_that_is_none_is_not_understood(certificate: ServerCerti
     with odd_server(certificate, 200, body) as (address, _):
         store = opened(declared(address), Tokens(certificate.ca_file.read_text(), "t"))
         with pytest.raises(Unexpected):
-            await store.look(Place("shop", "orders"))
+            await store.find(Place("shop", "orders"))
         await store.close()
 
 
@@ -113,7 +113,7 @@ async def test_the_token_goes_nowhere_else_and_the_namespace_is_told(certificate
     ):
         store = opened(declared(address, namespace="team/a"), Tokens(certificate.ca_file.read_text(), "the-token"))
         with pytest.raises(Unexpected):
-            await store.look(Place("shop", "orders"))
+            await store.find(Place("shop", "orders"))
         await store.close()
     assert elsewhere.seen == []
     assert {(token, namespace) for _, token, namespace in here.seen} == {("the-token", "team/a")}
@@ -123,5 +123,5 @@ async def test_one_that_is_away_is_waited_for(certificate: ServerCertificate) ->
     address = f"https://127.0.0.1:{free_port()}"
     store = opened(declared(address), Tokens(certificate.ca_file.read_text(), "t"))
     with pytest.raises(Unreachable, match="Vault, login: it does not answer"):
-        await store.look(a_place())
+        await store.find(a_place())
     await store.close()

@@ -157,7 +157,7 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
 
 
 async def look(side: Side) -> Found:
-    found = await side.store.look(PLACE)
+    found = await side.store.find(PLACE)
     assert found is not None
     return found
 
@@ -165,13 +165,13 @@ async def look(side: Side) -> Found:
 async def fill(side: Side, versions: int) -> Found:
     """Add some versions; give the secret as it is then."""
     for number in range(1, versions + 1):
-        found = await side.store.look(PLACE)
+        found = await side.store.find(PLACE)
         await side.store.add(PLACE, OWNER, found.secret if found else None, number, payload(f"key-{number}"))
     return await look(side)
 
 
 async def test_what_is_stored_is_found_without_its_value(side: Side) -> None:
-    assert await side.store.look(PLACE) is None
+    assert await side.store.find(PLACE) is None
     slot = await side.store.add(PLACE, OWNER, None, 9, payload())
     found = await look(side)
     assert found.secret.owner == OWNER.uid
@@ -221,7 +221,7 @@ async def test_a_version_that_somebody_added_holds_no_key(side: Side) -> None:
 async def test_it_is_removed_once(side: Side) -> None:
     found = await fill(side, 2)
     await side.store.remove(PLACE, found.secret)
-    assert await side.store.look(PLACE) is None
+    assert await side.store.find(PLACE) is None
     await side.store.remove(PLACE, found.secret)
 
 
@@ -256,7 +256,7 @@ async def test_how_a_secret_is_marked(google: GoogleSecrets, server: SecretManag
     assert dict(kept.secret.annotations) == {"searchaccess-namespace": "shop", "searchaccess-name": "orders"}
     assert "automatic" in kept.secret.replication
     another = open_store(server, Operator("another", "kube-system"))
-    found = await another.look(PLACE)
+    found = await another.find(PLACE)
     assert found is not None
     assert found.secret.owner == ""
     await another.close()
@@ -267,7 +267,7 @@ async def test_what_cloud_run_calls_it(google: GoogleSecrets, server: SecretMana
     kept = server.kept(PROJECT, PLACE.name)
     assert kept is not None
     kept.secret.version_aliases = {"live": 1}
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     assert found is not None
     assert set(found.secret.names) == {f"projects/{name}/secrets/{PLACE.name}" for name in (PROJECT, PROJECT_NUMBER)}
     assert found.secret.aliases == (("live", 1),)
@@ -285,7 +285,7 @@ async def test_what_cloud_run_calls_it(google: GoogleSecrets, server: SecretMana
 async def test_where_and_how_it_is_kept(server: SecretManagerServer, spec: dict[str, Any], expected: Any) -> None:
     store = open_store(server, **spec)
     await store.add(PLACE, OWNER, None, 1, payload())
-    found = await store.look(PLACE)
+    found = await store.find(PLACE)
     assert found is not None
     assert found.secret.owner == OWNER.uid
     [(path, kept)] = server.secrets.items()
@@ -299,7 +299,7 @@ async def test_checksums_are_sent_and_checked(
     google: GoogleSecrets, server: SecretManagerServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await google.add(PLACE, OWNER, None, 1, payload())
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     assert found is not None
     monkeypatch.setattr("searchaccess.adapters.googlecloud.secrets.google_crc32c", SimpleNamespace(value=lambda _: 1))
     with pytest.raises(Rejected):
@@ -313,12 +313,12 @@ async def test_a_version_that_somebody_changed_meanwhile_is_not_touched(
     google: GoogleSecrets, server: SecretManagerServer
 ) -> None:
     await google.add(PLACE, OWNER, None, 1, payload())
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     assert found is not None
     server.set_state(PROJECT, PLACE.name, 1, SecretVersion.State.DISABLED)
     with pytest.raises(Conflict):
         await google.destroy(PLACE, found.secret, [1])
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     assert found is not None
     assert found.secret.versions == (Version(1, State.DISABLED),)
 
@@ -327,14 +327,14 @@ async def test_a_destruction_that_waits_is_not_asked_for_again(
     google: GoogleSecrets, server: SecretManagerServer
 ) -> None:
     await google.add(PLACE, OWNER, None, 1, payload())
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     kept = server.kept(PROJECT, PLACE.name)
     assert found is not None
     assert kept is not None
     kept.secret.version_destroy_ttl = {"seconds": 86400}
     await google.destroy(PLACE, found.secret, [1])
     assert kept.versions[0].state is not State.DESTROYED
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     assert found is not None
     assert found.secret.versions == (Version(1, State.DESTROYED),)
 
@@ -343,7 +343,7 @@ async def test_a_name_with_a_dot_is_refused_before_anything_is_asked(
     google: GoogleSecrets, server: SecretManagerServer
 ) -> None:
     with pytest.raises(Rejected, match="no dots"):
-        await google.look(Place("shop", "a.b"))
+        await google.find(Place("shop", "a.b"))
     assert server.calls == []
 
 
@@ -363,7 +363,7 @@ async def test_what_goes_wrong_is_told_without_the_librarys_words(
     google: GoogleSecrets, server: SecretManagerServer, status: grpc.StatusCode, error: type[ExternalError]
 ) -> None:
     server.failing["*"] = status
-    for ask in (google.look(PLACE), google.read(PLACE, 1), google.add(PLACE, OWNER, None, 1, payload())):
+    for ask in (google.find(PLACE), google.read(PLACE, 1), google.add(PLACE, OWNER, None, 1, payload())):
         with pytest.raises(error) as raised:
             await ask
         assert "secret-in-a-message" not in raised.value.message
@@ -377,7 +377,7 @@ async def test_a_look_costs_two_calls_and_a_new_version_one(google: GoogleSecret
     await google.add(PLACE, OWNER, None, 1, payload())
     assert [method for method, _ in server.calls] == ["CreateSecret", "AddSecretVersion"]
     server.calls.clear()
-    found = await google.look(PLACE)
+    found = await google.find(PLACE)
     assert found is not None
     await google.add(PLACE, OWNER, found.secret, 2, payload("key-2"))
     assert [method for method, _ in server.calls] == ["GetSecret", "ListSecretVersions", "AddSecretVersion"]

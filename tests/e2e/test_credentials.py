@@ -241,7 +241,7 @@ def test_a_new_version_is_rolled_out(at_google: World, google: SecretManagerServ
     assert google.state.workloads[service].uses == (SecretUse(name, "2"),)
     with closing(client_with(world, first["encoded"])) as old:
         eventually(
-            lambda: "the one before stays" in _until_credential_says(world, "rolled", "RolloutFailed"),
+            lambda: "the previous one stays" in _until_credential_says(world, "rolled", "RolloutFailed"),
             within=WITHIN,
             what="the overlap is over",
         )

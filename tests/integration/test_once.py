@@ -97,7 +97,7 @@ def test_what_fails_is_told_and_the_rest_is_done(field: Arena) -> None:
 
 
 def test_what_cannot_be_is_told(field: Arena) -> None:
-    either = "write --once, or --for and a duration"
+    either = "use --once, or --for with a duration"
     for arguments, code, says in (
         (("--once", "--cluster", "nowhere"), 1, "there is no SearchCluster named 'nowhere'"),
         ((), 2, either),
@@ -168,7 +168,7 @@ def test_it_ends_in_time_and_when_it_is_told_to_though_the_api_server_is_away(fi
         eventually(lambda: fault.hits > before, within=60, what="it tries")
         running.send_signal(signal.SIGTERM)
         _, said = running.communicate(timeout=30)
-        assert "it was told to stop before it could begin" in said
+        assert "it was stopped before it could start" in said
         assert running.returncode == 1
         operator = field.operator()
         before = fault.hits

@@ -138,7 +138,7 @@ def test_an_upgrade_and_a_rollback_under_load_cost_no_request_and_no_news(field:
         stack.callback(new.kill)
         eventually(lambda: '"running"' in new.output(), within=PATIENCE, what="the new version runs")
         old.stop()
-        eventually(lambda: "taken over" in new.output(), within=PATIENCE, what="the new version has the cluster")
+        eventually(lambda: "lease acquired" in new.output(), within=PATIENCE, what="the new version has the cluster")
         field.world.apply(access("upgraded", grant("upgraded-*")))
         field.world.until_ready("upgraded", within=PATIENCE)
         back = operator(field, "rolled-back", landed)
@@ -170,7 +170,7 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     new = operator(field, "now", NOW)
     new.start()
     try:
-        eventually(lambda: "taken over" in new.output(), within=PATIENCE, what="it has the cluster")
+        eventually(lambda: "lease acquired" in new.output(), within=PATIENCE, what="it has the cluster")
         field.until_quiet()
         after = {name: found["status"] for name, found in field.listed().items()}
         assert after == before

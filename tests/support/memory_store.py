@@ -67,7 +67,7 @@ class MemoryStore:
 
     # The port
 
-    async def look(self, place: Place) -> Found | None:
+    async def find(self, place: Place) -> Found | None:
         def action() -> Found | None:
             kept = self.kept.get(place)
             if kept is None:
@@ -76,7 +76,7 @@ class MemoryStore:
             seen = {} if self._versions or newest is None else {newest.number: held_key(kept.values[newest.number])}
             return Found(kept.secret, seen)
 
-        return await self._faults.perform(Call(SIDE, "look", (place.name,)), action)
+        return await self._faults.perform(Call(SIDE, "find", (place.name,)), action)
 
     async def read(self, place: Place, number: int) -> str:
         return await self._faults.perform(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.engine.credentials.clock import ASK_EVERY
+from searchaccess.engine.credentials.clock import READ_EVERY
 from tests.component.credentials.common import (
     DAY,
     HOUR,
@@ -168,7 +168,7 @@ async def test_elasticsearch_is_asked_for_its_time_only_about_keys_that_are_new_
         key = {**live(stage)[0], "id": f"restored-{number}"}
         stage.elasticsearch.keys_now[key["id"]] = key
         stage.elasticsearch.sequence += 1
-        await stage.sleep(ASK_EVERY / 4)
+        await stage.sleep(READ_EVERY / 4)
     assert asked() == 2
 
 

@@ -214,7 +214,7 @@ async def test_at_rest_nothing_is_asked_but_for_the_secret_now_and_then(stage: S
     before = len(stage.faults.calls)
     await stage.sleep(10 * STORE_EVERY)
     asked = [call.method for call in stage.faults.calls[before:]]
-    assert asked.count("look") <= 11
+    assert asked.count("find") <= 11
     assert asked.count("keys") <= 22
     assert not [call for call in stage.faults.calls[before:] if call.write]
 
@@ -247,7 +247,7 @@ async def test_a_rotation_costs_six_requests(stage: Stage) -> None:
     await stage.sleep(1)
     asked = [call.method for call in stage.faults.calls[before:] if call.side != "kubernetes"]
     assert [method for method in asked if method != "probe"] == [
-        "keys", "look", "lacks", "create_key", "add", "look", "note_key"
+        "keys", "find", "lacks", "create_key", "add", "find", "note_key"
     ]  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def internal_errors(stage: Stage) -> list[dict[str, Any]]:
     return [entry for logs in stage.logs for entry in logs if entry["event"] == "internal error"]
 
 
-@pytest.mark.parametrize("method", ["look", "add"])
+@pytest.mark.parametrize("method", ["find", "add"])
 def test_a_fault_of_ours_costs_one_credential_alone(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
@@ -90,7 +90,7 @@ def test_news_of_it_is_tried_at_once_and_what_others_do_does_not_hurry_it(
 ) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
-        broken = Broken(monkeypatch, "look")
+        broken = Broken(monkeypatch, "find")
         await begin(stage, *map(with_key, NAMES))
         await stage.sleep(HOUR)
         before = broken.met
@@ -129,7 +129,7 @@ def test_never_two_are_at_one_credential_whatever_happens_to_its_neighbours(monk
 
     @on_stage
     async def play(stage: Stage) -> None:
-        Broken(monkeypatch, "look", name="orders-0")
+        Broken(monkeypatch, "find", name="orders-0")
         stage.apply(search_cluster(secretStores=STORES), *map(with_key, NAMES))
         await stage.sleep(300)
         assert len(most) == len(NAMES)

@@ -31,13 +31,13 @@ def test_a_forged_key_leads_nowhere_else(metadata: dict[str, Any], monkeypatch: 
         forged["metadata"] = forged["metadata"] | metadata
         stage.elasticsearch.keys_now["forged"] = forged
         places: list[Place] = []
-        look = store(stage).look
+        find = store(stage).find
 
-        async def noted_look(place: Place) -> Found | None:
+        async def noted_find(place: Place) -> Found | None:
             places.append(place)
-            return await look(place)
+            return await find(place)
 
-        monkeypatch.setattr(store(stage), "look", noted_look)
+        monkeypatch.setattr(store(stage), "find", noted_find)
         await change_is_noticed(stage)
         await stage.look_at_everything()
         assert stage.ready("orders") == READY

@@ -14,7 +14,7 @@ from tests.support.memory_store import MemoryStore
 
 QUOTA = 600
 """Reads, and writes, that a project has a minute. https://cloud.google.com/secret-manager/quotas"""
-CALLS = {"look": 2, "add": 2}
+CALLS = {"find": 2, "add": 2}
 """Calls to Google that a request costs at most: the secret and its versions; a new secret and its version."""
 
 
@@ -29,9 +29,9 @@ def test_five_hundred_rotations_stay_below_the_quota_in_every_minute() -> None:
 
         async def rotate(number: int) -> None:
             place, owner = Place("shop", f"secret-{number}"), Owner(f"uid-{number}", "shop", "x")
-            assert await store.look(place) is None
+            assert await store.find(place) is None
             await store.add(place, owner, None, 1, Sealed("x"))
-            found = await store.look(place)
+            found = await store.find(place)
             assert found is not None
             assert len(found.secret.versions) == 1
 
@@ -52,7 +52,7 @@ def test_all_of_a_store_is_paced() -> None:
         place, owner = Place("shop", "x"), Owner("uid", "shop", "x")
         began = loop.time()
         await store.add(place, owner, None, 1, Sealed("x"))
-        found = await store.look(place)
+        found = await store.find(place)
         assert found is not None
         secret = found.secret
         assert await store.read(place, 1) == ""

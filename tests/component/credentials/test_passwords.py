@@ -263,7 +263,7 @@ async def test_a_rotation_costs_six_requests_after_reading_users_and_none_for_ke
     await stage.sleep(1)
     asked = [call.method for call in stage.faults.calls[before:] if call.side != "kubernetes"]
     assert [method for method in asked if method != "probe"] == [
-        "users", "roles", "look", "create_user", "replace_roles", "add", "look", "note_user"
+        "users", "roles", "find", "create_user", "replace_roles", "add", "find", "note_user"
     ]  # fmt: skip
     assert len([call for call in stage.faults.calls if call.method == "keys"]) == 1, "once, at the start"
     assert "secret" not in json.dumps(stage.get("orders")["status"]["conditions"])

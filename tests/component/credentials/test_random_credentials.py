@@ -221,14 +221,14 @@ class Histories(RuleBasedStateMachine):
         side=st.sampled_from(SIDES),
         error=st.sampled_from([Unreachable("x"), Throttled("429"), PermissionDenied("403"), LoginRefused("401")]),
         method=st.sampled_from(
-            ["*", "add", "create_key", "note_key", "revoke_keys", "look", "disable", "create_user", "replace_roles"]
+            ["*", "add", "create_key", "note_key", "revoke_keys", "find", "disable", "create_user", "replace_roles"]
         ),
     )
     def something_fails(self, side: str, error: ExternalError, method: str) -> None:
         self.faults.fail(side, error, method)
         self.look()
 
-    @rule(side=st.sampled_from(SIDES), method=st.sampled_from(["*", "add", "create_key", "note_key", "look", "keys"]))
+    @rule(side=st.sampled_from(SIDES), method=st.sampled_from(["*", "add", "create_key", "note_key", "find", "keys"]))
     def a_fault_of_ours_happens(self, side: str, method: str) -> None:
         self.faults.fail(side, KeyError("unexpected"), method)
         self.look()

@@ -69,7 +69,7 @@ def test_a_revision_that_cannot_serve_leaves_the_old_key(first: int | str) -> No
         assert "the workload does not have it: the container did not start" in message(stage)
         await days_pass(stage, 3)
         assert {key["id"] for key in live(stage)} == {old, new}
-        assert "the one before stays (version 1: revision" in message(stage)
+        assert "the previous one stays (version 1: revision" in message(stage)
         assert len(rolls(stage)) == (1 if first == 1 else 2), "it is not tried again and again"
         # Somebody mends it, and deploys.
         state.broken = ""

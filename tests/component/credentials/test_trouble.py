@@ -30,7 +30,7 @@ from tests.support.world import access, condition_in, grant
 
 
 @pytest.mark.parametrize("error", [Unreachable("away"), PermissionDenied("403 Forbidden"), Throttled("429")])
-@pytest.mark.parametrize("method", ["look", "add"])
+@pytest.mark.parametrize("method", ["find", "add"])
 def test_a_store_that_is_away_is_told_and_then_it_goes_on(error: ExternalError, method: str) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
@@ -270,5 +270,5 @@ async def test_many_credentials_at_rest_are_looked_at_together(stage: Stage) -> 
     before = len(stage.faults.calls)
     await stage.sleep(10 * STORE_EVERY)
     asked = [call.method for call in stage.faults.calls[before:]]
-    assert 350 <= asked.count("look") <= 450
+    assert 350 <= asked.count("find") <= 450
     assert asked.count("keys") <= 40, "each reads the keys of all"

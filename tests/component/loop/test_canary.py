@@ -33,7 +33,7 @@ def test_no_secret_value_is_in_anything_that_shows(auth: str, form: str) -> None
         for number, (side, method) in enumerate(
             [
                 (memory_store.SIDE, "add"),
-                (memory_store.SIDE, "look"),
+                (memory_store.SIDE, "find"),
                 (memory_elasticsearch.SIDE, "note_key"),
                 (memory_elasticsearch.SIDE, "note_user"),
                 (memory_elasticsearch.SIDE, "replace_roles"),

@@ -120,7 +120,7 @@ def test_of_many_troubles_some_are_told_and_the_others_counted() -> None:
     text = table_of(Summary((*lines, a_line("Unknown", ""))))
     assert "InvalidSpec (shop/9): number 9!" in text
     assert "(shop/10)" not in text
-    assert "\n3 more troubles: -o json has all of them.\n" in text
+    assert "\n3 more failures: -o json has all of them.\n" in text
 
 
 def test_what_has_no_status_yet_says_so() -> None:

@@ -167,7 +167,7 @@ INCOMPLETE: list[tuple[str, dict[str, Any], Read, str]] = [
             "identity": {"jwtRealm": {"name": "google", "audience": AUDIENCE, "clientAuthentication": "SharedSecret"}},
         },
         {},
-        "spec.login.googleIdentity.clientSecretRef: the realm asks for its shared client secret",
+        "spec.login.googleIdentity.clientSecretRef: the realm requires its shared client secret",
     ),
     (
         "a client secret with a line's end inside",

@@ -36,29 +36,29 @@ def test_few_change_hands_when_one_comes_or_goes() -> None:
 
 def test_who_gives_no_sign_of_life_is_dead() -> None:
     seen = Sightings(duration=3.0, gap=1.5)
-    assert seen.look({"a": "1", "b": "1"}, 0.0, 0.0) == {"a", "b"}
-    assert seen.look({"a": "2", "b": "1"}, 1.0, 1.0) == {"a", "b"}
-    assert seen.look({"a": "3", "b": "1"}, 2.0, 2.0) == {"a", "b"}
-    assert seen.look({"a": "4", "b": "1"}, 3.0, 3.0) == {"a"}
+    assert seen.observe({"a": "1", "b": "1"}, 0.0, 0.0) == {"a", "b"}
+    assert seen.observe({"a": "2", "b": "1"}, 1.0, 1.0) == {"a", "b"}
+    assert seen.observe({"a": "3", "b": "1"}, 2.0, 2.0) == {"a", "b"}
+    assert seen.observe({"a": "4", "b": "1"}, 3.0, 3.0) == {"a"}
     assert seen.silent_for("b", 3.0) == 3.0
     assert seen.silent_for("c", 3.0) == 0.0
-    assert seen.look({"a": "5", "b": "2"}, 4.0, 4.0) == {"a", "b"}, "it is back"
+    assert seen.observe({"a": "5", "b": "2"}, 4.0, 4.0) == {"a", "b"}, "it is back"
 
 
 def test_what_was_written_after_a_question_may_not_be_in_its_answer() -> None:
     seen = Sightings(duration=3.0, gap=1.5)
-    assert seen.look({"a": "1"}, 0.0, 1.0) == {"a"}
-    assert seen.look({"a": "1"}, 2.0, 3.0) == {"a"}
-    assert seen.look({"a": "1"}, 3.9, 4.9) == {"a"}, "it was silent from 1.0 to 3.9 for sure"
-    assert seen.look({"a": "1"}, 4.0, 5.0) == set()
+    assert seen.observe({"a": "1"}, 0.0, 1.0) == {"a"}
+    assert seen.observe({"a": "1"}, 2.0, 3.0) == {"a"}
+    assert seen.observe({"a": "1"}, 3.9, 4.9) == {"a"}, "it was silent from 1.0 to 3.9 for sure"
+    assert seen.observe({"a": "1"}, 4.0, 5.0) == set()
 
 
 def test_of_the_time_while_nobody_looked_nothing_is_known() -> None:
     seen = Sightings(duration=3.0, gap=1.5)
-    seen.look({"a": "1"}, 0.0, 0.0)
-    assert seen.look({"a": "1"}, 100.0, 100.0) == {"a"}, "the API server was away for both"
-    assert seen.look({"a": "1"}, 101.0, 101.0) == {"a"}
-    assert seen.look({"a": "1"}, 102.0, 102.0) == {"a"}
-    assert seen.look({"a": "1"}, 103.0, 103.0) == set()
-    assert seen.look({"a": "1"}, 200.0, 200.0) == set(), "who was dead before stays dead"
-    assert seen.look({"a": "2"}, 300.0, 300.0) == {"a"}
+    seen.observe({"a": "1"}, 0.0, 0.0)
+    assert seen.observe({"a": "1"}, 100.0, 100.0) == {"a"}, "the API server was away for both"
+    assert seen.observe({"a": "1"}, 101.0, 101.0) == {"a"}
+    assert seen.observe({"a": "1"}, 102.0, 102.0) == {"a"}
+    assert seen.observe({"a": "1"}, 103.0, 103.0) == set()
+    assert seen.observe({"a": "1"}, 200.0, 200.0) == set(), "who was dead before stays dead"
+    assert seen.observe({"a": "2"}, 300.0, 300.0) == {"a"}

@@ -45,7 +45,7 @@ async def test_operations_are_counted_by_their_result() -> None:
     metrics, faults = Metrics(), Faults()
     store = MeasuredStore(MemoryStore(faults), metrics.counting("elasticsearch", "prod"))
     assert metrics.answered("prod") == float("-inf")
-    assert [await store.look(PLACE), await store.look(place=PLACE)] == [None, None]
+    assert [await store.find(PLACE), await store.find(place=PLACE)] == [None, None]
     faults.fail(SIDE, Throttled("429"))
     with pytest.raises(Throttled):
         await store.read(PLACE, 1)
@@ -54,10 +54,10 @@ async def test_operations_are_counted_by_their_result() -> None:
         await store.disable(PLACE, Secret("", ""), [1])
     found = samples(metrics)
     of = "searchaccess_requests_total"
-    assert found[of, frozenset({"elasticsearch", "prod", "look", "ok"})] == 2
+    assert found[of, frozenset({"elasticsearch", "prod", "find", "ok"})] == 2
     assert found[of, frozenset({"elasticsearch", "prod", "read", "Throttled"})] == 1
     assert found[of, frozenset({"elasticsearch", "prod", "disable", "ZeroDivisionError"})] == 1
-    assert found["searchaccess_request_duration_seconds_count", frozenset({"elasticsearch", "look"})] == 2
+    assert found["searchaccess_request_duration_seconds_count", frozenset({"elasticsearch", "find"})] == 2
     assert metrics.answered("prod") > 0
     assert metrics.answered("another") == float("-inf")
     metrics.counting("kubernetes")("list_page", "ok", 0.1)
@@ -77,12 +77,12 @@ async def test_a_guard_is_asked_before_each_write_and_before_no_read() -> None:
 
     faults = Faults()
     store = MeasuredStore(MemoryStore(faults), Metrics().counting("store"), guard)
-    await store.look(PLACE)
+    await store.find(PLACE)
     assert asked == []
     await store.add(PLACE, Owner("uid", "shop", "orders"), None, 1, Sealed("{}"))
     with pytest.raises(Throttled):
         await store.remove(PLACE, Secret("", ""))
-    assert [call.method for call in faults.calls] == ["look", "add"]
+    assert [call.method for call in faults.calls] == ["find", "add"]
 
 
 def test_faults_are_counted_by_what_was_being_done_and_begin_at_zero() -> None:
@@ -101,7 +101,7 @@ def test_reconciles_and_events_are_counted_and_forgotten_with_their_cluster() ->
     metrics = Metrics()
     metrics.reconciled("prod", everything=True, seconds=2.0, result="ok")
     metrics.reconciled("prod", everything=False, seconds=0.1, result="ClusterUnreachable")
-    metrics.noted("prod", "DriftCorrected")
+    metrics.event_emitted("prod", "DriftCorrected")
     metrics.events_dropped(3)
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     found = samples(metrics)

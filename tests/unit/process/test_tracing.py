@@ -69,7 +69,7 @@ def test_a_protocol_that_is_not_there_is_told() -> None:
     with capture_logs() as logs:
         assert start_tracing({VARIABLE: "http://x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}) is None
     assert [(entry["event"], entry["protocol"]) for entry in logs] == [
-        ("no traces: only one protocol is there", "grpc")
+        ("no traces: the protocol is not supported", "grpc")
     ]
 
 

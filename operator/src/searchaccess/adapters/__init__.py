@@ -1,1 +1,1 @@
-"""Clients of what is outside: Elasticsearch, Kubernetes."""
+"""Clients of outside systems: Elasticsearch, Kubernetes, Google Cloud, Vault."""

@@ -12,7 +12,7 @@ LONGEST: Final = 256 * 1024 * 1024
 """Bytes of one answer: twelve megabytes are the roles of 10,000 principals."""
 _CHUNK: Final = 65536
 CUT: Final = 200
-"""Levels after which an answer is cut off: more than any reader takes for good, with room for lists around it."""
+"""Levels below which an answer is cut: more than any reader accepts, with room for enclosing lists."""
 _CUT_OFF: Final = b'"(nested too deeply)"'
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)
@@ -26,7 +26,7 @@ def decode(body: bytes) -> Any:
     r"""Read JSON of any depth.
 
     Where it is nested deeper than Python's own reader takes (about 950 levels), what is below level ``CUT`` is cut
-    off. What is left of it is still deeper than any reader of ours takes for good, so an object that was cut is never
+    off. What is left of it is still deeper than any reader of ours accepts, so an object that was cut is never
     mistaken for one that was not, and all others of the answer are as they are. Half characters, such as the escape
     ``\ud800`` that Elasticsearch keeps (measured), become U+FFFD.
 
@@ -64,7 +64,7 @@ def number(digits: str) -> int | str:
 
 
 def _cut_off(body: bytes) -> bytes:
-    """Put a text in place of everything that is nested too deeply."""
+    """Replace everything that is nested too deeply by a text."""
     kept, depth, start = [], 0, 0
     for found in _TOKEN.finditer(body):
         token = found[0]

@@ -8,9 +8,9 @@ class SystemClock:
     """The system's clock."""
 
     def now(self) -> str:
-        """Give the time as RFC 3339, UTC, whole seconds."""
+        """Return the time as RFC 3339, UTC, whole seconds."""
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def monotonic(self) -> float:
-        """Give seconds from some point on."""
+        """Return seconds from some point on."""
         return time.monotonic()

@@ -18,7 +18,7 @@ class IdentityTokens:
     https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
-        audience: for whom the tokens are.
+        audience: of the tokens.
     """
 
     def __init__(self, audience: str) -> None:
@@ -27,7 +27,7 @@ class IdentityTokens:
         self._renewing = asyncio.Lock()
 
     async def get(self) -> str:
-        """Give a token that is good for some minutes at least.
+        """Return a token that is good for some minutes at least.
 
         Raises:
             LoginMissing: Google gives none.
@@ -43,7 +43,7 @@ class IdentityTokens:
             credentials: Credentials = known or fetch_id_token_credentials(self._audience, request=request)
             credentials.refresh(request)
         except (GoogleAuthError, OSError, ValueError) as error:
-            # Its message may have the answer of whatever stands in for the metadata server.
+            # Its message may have the answer of whatever replaces the metadata server.
             raise LoginMissing(
                 f"there is no identity token of the operator's own: {type(error).__name__}; it must run with Workload "
                 "Identity on GKE, on Cloud Run, or with GOOGLE_APPLICATION_CREDENTIALS"

@@ -1,4 +1,4 @@
-"""Whom to trust in TLS."""
+"""Certificate authorities to trust in TLS."""
 
 import re
 import ssl
@@ -7,7 +7,7 @@ from searchaccess.ports.errors import LoginMissing
 
 
 def trusting(ca: str, whose: str) -> ssl.SSLContext:
-    """Give a context that trusts given authorities and no others.
+    """Return a context that trusts given authorities and no others.
 
     Args:
         ca: certificates in PEM form; empty: the system's.

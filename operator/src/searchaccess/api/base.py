@@ -22,7 +22,7 @@ class ApiModel(BaseModel):
     )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON object as Kubernetes stores it: camelCase, without absent values."""
+        """Return the JSON object as Kubernetes stores it: camelCase, without absent values."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -31,7 +31,7 @@ Model = TypeVar("Model", bound=ApiModel)
 
 @dataclass(frozen=True, slots=True)
 class ReadsAs:
-    """What a required field reads as where what was written has nothing there that can be understood."""
+    """The value of a required field where the written one cannot be understood."""
 
     value: Any
 
@@ -70,7 +70,7 @@ def understood(model: type[Model], raw: object) -> Model | None:
 
 
 def _understood_as(annotation: Any, metadata: Iterable[Any], value: object) -> Any:
-    """Give what can be understood of a value that is not as a field wants it; None: nothing."""
+    """Return what can be understood of a value that is not as a field wants it; None: nothing."""
     arguments = get_args(annotation)
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -99,7 +99,7 @@ def _limits(metadata: Iterable[Any]) -> Iterator[int]:
 
 
 def cel(rule: str, message: str) -> dict[str, Any]:
-    """Give one CEL rule in the form of ``x-kubernetes-validations``.
+    """Return one CEL rule in the form of ``x-kubernetes-validations``.
 
     Args:
         rule: a CEL expression over ``self`` that is true for what is allowed.
@@ -109,11 +109,11 @@ def cel(rule: str, message: str) -> dict[str, Any]:
 
 
 def matches(pattern: str) -> str:
-    """Give the CEL expression that holds a regular expression (RE2) against ``self``."""
+    """Return the CEL expression that holds a regular expression (RE2) against ``self``."""
     escaped = pattern.replace("\\", "\\\\").replace("'", "\\'")
     return f"self.matches('{escaped}')"
 
 
 def rules(*items: dict[str, Any], **extra: Any) -> dict[str, Any]:
-    """Give ``json_schema_extra`` that carries CEL rules (and other schema keywords)."""
+    """Return ``json_schema_extra`` that carries CEL rules (and other schema keywords)."""
     return {"x-kubernetes-validations": list(items), **extra}

@@ -47,22 +47,22 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "All is as declared. For a SearchAccess: Elasticsearch has exactly these rights. For a SearchCluster: it is "
         "reachable, licensed, and its realm is not known to differ.",
         "Something is missing; the reason says what, and the table below who acts.",
-        "Elasticsearch does not answer, so it is not known. (Suspended before it was ever looked at: the same.)",
+        "Elasticsearch does not answer, so it is not known. Also if it was suspended before its first reconcile.",
     ),
-    ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator goes on trying by itself."),
-    ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and trying again does not help: a person must act."),
+    ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator retries by itself."),
+    ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and retrying does not help: a person must act."),
     ConditionType.IDENTITY_RESOLVED: ConditionDoc(
         _ACCESS,
-        "The service account behind the subject is known; the reason tells what is worth knowing of it. Absent where "
+        "The service account behind the subject is known; the reason says what is noteworthy about it. Absent where "
         "the subject is a service account and Elasticsearch knows it by its e-mail address.",
         "Cloud Run has no such workload.",
-        "Google does not answer, or does not let the operator read it. What was known last stays in force.",
+        "Google does not answer, or does not let the operator read it. What was last known stays in force.",
     ),
     ConditionType.CREDENTIAL_READY: ConditionDoc(
         _ACCESS,
         "Who reads the secret gets an API key or a password that works. Absent with `auth: IdentityToken`.",
         "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
-        "It could not be looked at. Keys that work go on working.",
+        "It could not be observed. Keys that work keep working.",
     ),
     ConditionType.SYNCED: ConditionDoc(
         _ACCESS,
@@ -72,8 +72,9 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.DRIFTED: ConditionDoc(
         _BOTH,
-        "Somebody changed in Elasticsearch what this object declares, and it still stands: see `status.drift.items`.",
-        "Nobody did, or it was put right.",
+        "Somebody changed in Elasticsearch what this object declares, and the drift is still open: see "
+        "`status.drift.items`.",
+        "Nobody did, or it was corrected.",
     ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
@@ -82,13 +83,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.REACHABLE: ConditionDoc(
         _CLUSTER,
-        "Elasticsearch answers and takes the operator's login.",
-        "It does not; the reason says where it ends.",
+        "Elasticsearch answers and accepts the operator's login.",
+        "It does not; the reason says why.",
     ),
     ConditionType.LICENSED: ConditionDoc(
         _CLUSTER,
         "The licence has the JWT realm, `where` and `fields`.",
-        "It has not. No rights are granted; deletions still take effect.",
+        "It lacks them. No rights are granted; deletions still take effect.",
     ),
     ConditionType.REALM_VERIFIED: ConditionDoc(
         _CLUSTER,
@@ -101,12 +102,12 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
 
 
 def types_of(kind: str) -> tuple[ConditionType, ...]:
-    """Give the types of conditions that a kind has."""
+    """Return the types of conditions that a kind has."""
     return tuple(name for name in ConditionType if kind in CONDITION_DOCS[name].kinds.split(", "))
 
 
 def described(kind: str) -> str:
-    """Give the description of a kind's conditions."""
+    """Return the description of a kind's conditions."""
     lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
     passing = " or ".join(f"`{name}`" for name in WHILE_TRUE)
     return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."

@@ -7,16 +7,16 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 FINALIZER: Final = f"{GROUP}/revoke"
-"""Keeps a deleted object until Elasticsearch confirmed that its rights are gone."""
+"""Keeps a deleted object until Elasticsearch confirms that its rights are gone."""
 
 ANNOTATION_RECONCILE: Final = f"{GROUP}/reconcile-requested-at"
-"""Any new value asks for a pass now; echoed in ``status.lastHandledReconcileAt``, cut if it has over 128 characters."""
+"""Any new value requests a reconcile now; echoed in ``status.lastHandledReconcileAt``, cut at 128 characters."""
 
 ANNOTATION_ROTATE: Final = f"{GROUP}/rotate-requested-at"
-"""Any new value asks for another API key or password now; echoed in ``status.credential.rotationRequest``, cut too."""
+"""Any new value requests a rotation now; echoed in ``status.credential.rotationRequest``, cut in the same way."""
 
 ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
-"""Name of the foreign Elasticsearch object (role or role mapping) that may be taken over."""
+"""Name of the foreign Elasticsearch object (role or role mapping) that may be adopted."""
 
 ANNOTATION_ACCEPT_UUID: Final = f"{GROUP}/accept-uuid"
 """On a SearchCluster: the uuid of the Elasticsearch cluster that a person agrees to use from now on."""

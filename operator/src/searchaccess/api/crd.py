@@ -18,7 +18,7 @@ _KEYWORDS = (
 
 
 def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Put referred and optional schemas in place; what is said at the place of use wins."""
+    """Resolve referred and optional schemas; keywords at the place of use win."""
     if "$ref" in schema:
         referred = definitions[schema["$ref"].rsplit("/", 1)[1]]
         return _merged(referred | {key: value for key, value in schema.items() if key != "$ref"}, definitions)
@@ -36,7 +36,7 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
 
     A ``pattern`` is not kept, as its message would show the expression: each has a CEL rule that says what to write.
     Within lists no defaults are kept: ``kubectl apply`` and GitOps tools compare lists as a whole, and would see a
-    difference in every object at every look.
+    difference in every object at every comparison.
 
     https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
     """
@@ -117,7 +117,7 @@ def _crd(
 
 
 def custom_resource_definitions() -> dict[str, dict[str, Any]]:
-    """Give every CustomResourceDefinition by its plural name."""
+    """Return every CustomResourceDefinition by its plural name."""
     return {
         "searchaccesses": _crd(
             SearchAccess,
@@ -130,7 +130,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Access", ".status.access", doc="r read, a append, w write, d delete, m monitor, M manage."),
                 _column("Ready", f"{_READY}.status"),
                 _column("Reason", f"{_READY}.reason"),
-                _column("Drift", ".status.drift.open", kind="integer", doc="Differences that stand now."),
+                _column("Drift", ".status.drift.open", kind="integer", doc="Open differences."),
                 _column("Principal", ".status.identity.principal", wide=True),
                 _column("Auth", ".spec.auth", wide=True),
                 _column("Next-Rotation", ".status.credential.nextRotation", wide=True),

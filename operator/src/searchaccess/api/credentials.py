@@ -90,7 +90,7 @@ class CredentialSpec(ApiModel):
 
     rotate_every: Annotated[Duration, Field(json_schema_extra=between("10m", "8760h", "720h"))] = "720h"
     """How often the key, or the user with its password, is replaced: up to a tenth earlier, so that not all are
-    replaced at once. The annotation `searchaccess.dev/rotate-requested-at` asks for it at once."""
+    replaced at once. The annotation `searchaccess.dev/rotate-requested-at` requests it at once."""
 
     overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h"))] = "24h"
     """How long the old key works beside the new one. Within this time every consumer must read the secret again."""

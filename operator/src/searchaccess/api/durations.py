@@ -16,7 +16,7 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def between(least: str, most: str, example: str) -> dict[str, Any]:
-    """Give the rule that a duration lies between two others."""
+    """Return the rule that a duration lies between two others."""
     return rules(
         cel(
             f"{matches(DURATION_PATTERN)} && duration(self) >= duration('{least}') "
@@ -27,5 +27,5 @@ def between(least: str, most: str, example: str) -> dict[str, Any]:
 
 
 def seconds(duration: str) -> float:
-    """Give the seconds of a duration such as ``500ms``, ``2s`` or ``1h30m``."""
+    """Return the seconds of a duration such as ``500ms``, ``2s`` or ``1h30m``."""
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))

@@ -49,7 +49,7 @@ _EMPTY_SELECTOR = "an empty selector would allow every namespace: say which, or 
 
 
 class LabelSelector(ApiModel):
-    """Namespaces by their labels. All that is said must hold."""
+    """Namespaces by their labels. All requirements must hold."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(

@@ -90,7 +90,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.IN_SYNC: ReasonDoc("Elasticsearch has exactly what is declared.", _NOTHING, Who.NOBODY),
     Reason.PENDING: ReasonDoc(
         "The declaration was seen and is not applied yet.",
-        "Wait some seconds. If it stays, look at the SearchCluster's conditions.",
+        "Wait some seconds. If it stays, read the SearchCluster's conditions.",
         Who.NOBODY,
     ),
     Reason.CHANGES_PENDING: ReasonDoc(
@@ -100,24 +100,24 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.DRIFT_DETECTED: ReasonDoc(
         "Somebody changed in Elasticsearch what this object declares.",
-        "Read `status.drift.items`. In `mode: Enforce` it is put right in the same pass; "
+        "Read `status.drift.items`. In `mode: Enforce` it is corrected in the same reconcile; "
         "find out who did it in Elasticsearch's audit log.",
         Who.SECURITY,
     ),
     Reason.DRIFT_CORRECTED: ReasonDoc(
-        "Somebody changed in Elasticsearch what this object declares; it was put right.",
+        "Somebody changed in Elasticsearch what this object declares; it was corrected.",
         "Read `status.drift.items`; find out who did it in Elasticsearch's audit log.",
         Who.SECURITY,
     ),
     Reason.NO_DRIFT: ReasonDoc("Nobody changed what this object declares.", _NOTHING, Who.NOBODY),
     Reason.SUSPENDED: ReasonDoc(
         "`suspend: true`: this object's rights stay in Elasticsearch as they are, changed or not.",
-        "Set `suspend: false` to go on.",
+        "Set `suspend: false` to resume.",
         Who.TEAM,
     ),
     Reason.REVOKING: ReasonDoc(
         "The object is being deleted; its rights are not confirmed gone yet.",
-        "Wait. The condition's message says what holds it up.",
+        "Wait. The condition's message says what delays it.",
         Who.NOBODY,
     ),
     Reason.INVALID_SPEC: ReasonDoc(
@@ -139,7 +139,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.LICENSE_INSUFFICIENT: ReasonDoc(
-        "The Elasticsearch licence lacks what is asked for (JWT realm; `where`, `fields`). Nothing was written.",
+        "The Elasticsearch licence lacks a feature that is needed (JWT realm; `where`, `fields`). Nothing was written.",
         "Use a Platinum, Enterprise or trial licence, or remove `where` and `fields`.",
         Who.PLATFORM,
         terminal=True,
@@ -152,12 +152,12 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.CLUSTER_UNREACHABLE: ReasonDoc(
         "Elasticsearch does not answer. What was granted is unchanged; whether it is still true is not known.",
-        "Check the address, the network and the cluster. The operator tries again by itself every few seconds.",
+        "Check the address, the network and the cluster. The operator retries by itself every few seconds.",
         Who.PLATFORM,
     ),
     Reason.CLUSTER_REPLACED: ReasonDoc(
         "Another Elasticsearch cluster answers at this address. Nothing is written.",
-        "If this is meant, annotate the SearchCluster with `searchaccess.dev/accept-uuid: <the new uuid>`.",
+        "If this is intended, annotate the SearchCluster with `searchaccess.dev/accept-uuid: <the new uuid>`.",
         Who.PLATFORM,
         terminal=True,
     ),
@@ -174,7 +174,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.NAMESPACE_NOT_ALLOWED: ReasonDoc(
-        "`allowedNamespaces` of the SearchCluster does not have this namespace. The rights are taken away, whatever "
+        "`allowedNamespaces` of the SearchCluster does not have this namespace. The rights are revoked, whatever "
         "the object says (`suspend`, `Observe` and `deletionPolicy` too), and come back when it is allowed.",
         "Ask whoever owns the SearchCluster, or use another one.",
         Who.PLATFORM,
@@ -183,13 +183,13 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.PRIVATE: ReasonDoc("Nobody outside can reach it or listen.", _NOTHING, Who.NOBODY),
     Reason.EXPOSURE_ALLOWED: ReasonDoc(
         "The connection is not private, and `allowExposure` (or `cloudId`) of the SearchCluster allows that.",
-        "Nothing to do if that is meant.",
+        "Nothing to do if that is intended.",
         Who.SECURITY,
     ),
     Reason.NOT_PRIVATE: ReasonDoc(
         "An address is public, is plain http, or is not verified, and the SearchCluster does not allow that. The login "
         "was not sent; what was granted stays.",
-        "Use a private address with https, or say in `spec.allowExposure` what is meant.",
+        "Use a private address with https, or allow the exposure in `spec.allowExposure`.",
         Who.PLATFORM,
         terminal=True,
     ),
@@ -235,8 +235,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.IDENTITY_RESOLVED: ReasonDoc("The service account behind the subject is known.", _NOTHING, Who.NOBODY),
     Reason.IDENTITY_UNKNOWN: ReasonDoc(
         "Google does not say which service account is behind the subject: its API does not answer, or refuses the "
-        "operator. The account that was known last keeps its rights; without one, nothing is granted.",
-        "Read the message. Give the operator's own account `roles/run.viewer` and, where the message asks for it, "
+        "operator. The last known account keeps its rights; without one, nothing is granted.",
+        "Read the message. Give the operator's own account `roles/run.viewer` and, where the message says so, "
         "`roles/iam.serviceAccountViewer` on the project.",
         Who.PLATFORM,
     ),
@@ -247,15 +247,15 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.SERVICE_ACCOUNT_CHANGED: ReasonDoc(
-        "The workload runs as another service account. That one has the rights; the one before keeps them only as "
+        "The workload runs as another service account. That one has the rights; the previous one keeps them only as "
         "long as revisions that serve, or executions that run, still use it.",
-        "Nothing to do if the change was meant.",
+        "Nothing to do if the change was intended.",
         Who.SECURITY,
     ),
     Reason.SERVICE_ACCOUNT_RECREATED: ReasonDoc(
-        "The service account was deleted and made anew under the same name. With `principal: sub` the new one has the "
-        "rights and the old one has lost them; with `principal: email` Elasticsearch cannot tell them apart.",
-        "Find out who made it anew, and whether that was meant.",
+        "The service account was deleted and recreated under the same name. With `principal: sub` the new one has the "
+        "rights and the old one has lost them; with `principal: email` Elasticsearch cannot distinguish them.",
+        "Find out who recreated it, and whether that was intended.",
         Who.SECURITY,
     ),
     Reason.DEFAULT_SERVICE_ACCOUNT: ReasonDoc(
@@ -273,7 +273,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "One API key (or user) works: the one that the secret holds.", _NOTHING, Who.NOBODY
     ),
     Reason.CREDENTIAL_OVERLAP: ReasonDoc(
-        "The API key (or user) was replaced; the one before works until the overlap is over.",
+        "The API key (or user) was replaced; the previous one works until the overlap is over.",
         "Let every consumer read the secret again within `credential.overlap`.",
         Who.TEAM,
     ),
@@ -283,7 +283,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.ROLLOUT_FAILED: ReasonDoc(
-        "The workload was to get a new revision with the newest version of the secret, and has none that serves.",
+        "The workload needs a new revision with the newest version of the secret, and has none that serves.",
         "See the message, and the revision in Cloud Run. Nothing is rolled back; the old key stays while it is in use.",
         Who.TEAM,
     ),
@@ -294,31 +294,31 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.STORE_UNAVAILABLE: ReasonDoc(
-        "The store of secrets does not answer or refuses the operator. Keys that work go on working; the rotation goes "
-        "on where it was.",
-        "Read the message: it has what the store says. docs/credentials.md has the rights that the operator needs.",
+        "The secret store does not answer or refuses the operator. Keys that work keep working; the rotation resumes "
+        "where it was.",
+        "Read the message: it quotes the store. docs/credentials.md has the rights that the operator needs.",
         Who.PLATFORM,
     ),
     Reason.LOGIN_CANNOT_ISSUE: ReasonDoc(
-        "The operator logs in by an API key, and Elasticsearch lets no API key make others that have rights.",
-        "Give it another login for this SearchCluster: a user, a token or `googleIdentity`.",
+        "The operator logs in with an API key, and Elasticsearch lets no API key make others that have rights.",
+        "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
         Who.PLATFORM,
     ),
     Reason.THROTTLED: ReasonDoc(
-        "The server asked to slow down (429).",
-        "Wait. The operator tries again by itself.",
+        "The server limits the rate of requests (429).",
+        "Wait. The operator retries by itself.",
         Who.NOBODY,
     ),
     Reason.INTERNAL_ERROR: ReasonDoc(
-        "The operator met an error that it does not know.",
-        "Look at the operator's log and report it.",
+        "The operator met an unexpected error of its own. It retries with back-off.",
+        "Read the operator's log and report the error.",
         Who.PLATFORM,
     ),
 }
 
 
 class EventReason(StrEnum):
-    """Why an event is written: one of a closed, documented set. Besides, each terminal reason of a condition is one."""
+    """Why an event is emitted: one of a closed, documented set. Each terminal reason of a condition is one, too."""
 
     DRIFT_DETECTED = Reason.DRIFT_DETECTED.value
     DRIFT_CORRECTED = Reason.DRIFT_CORRECTED.value
@@ -353,7 +353,8 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
     ),
     EventReason.ADOPTED: EventDoc(
-        warning=False, when="A foreign role or role mapping was taken over, as an annotation asked: what it was before."
+        warning=False,
+        when="A foreign role or role mapping was adopted, as an annotation requested: what it was before.",
     ),
 }
 STALLED_EVENT = EventDoc(warning=True, when="The object became `Stalled`: a person must act.")

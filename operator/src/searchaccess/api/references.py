@@ -13,7 +13,7 @@ Url = Annotated[
         json_schema_extra=rules(
             cel(
                 f"self.matches('^https?://') && isURL(self) && url(self).getHostname() != '' && !{matches('[@?#]')}",
-                "write https://host:port, without user, password or query; the login belongs into a Secret",
+                "write https://host:port, without user, password or query; the login belongs in a Secret",
             ),
         ),
     ),

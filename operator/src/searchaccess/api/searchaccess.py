@@ -41,14 +41,14 @@ class ClusterAction(StrEnum):
 
 
 class Mode(StrEnum):
-    """Whether differences are put right or only reported."""
+    """Whether differences are corrected or only reported."""
 
     ENFORCE = "Enforce"
     OBSERVE = "Observe"
 
 
 class DeletionPolicy(StrEnum):
-    """What becomes of the rights when the SearchAccess is deleted."""
+    """What happens to the rights when the SearchAccess is deleted."""
 
     DELETE = "Delete"
     ORPHAN = "Orphan"
@@ -82,7 +82,7 @@ IndexPattern = Annotated[
             ),
             cel(
                 "!self.startsWith('/') || (size(self) > 2 && self.endsWith('/'))",
-                "a regular expression stands between two slashes: write /orders-[0-9]+/",
+                "a regular expression is enclosed in slashes: write /orders-[0-9]+/",
             ),
         ),
     ),
@@ -147,7 +147,7 @@ class Subject(ApiModel):
     }
 
     cloud_run_service: WorkloadReference | None = None
-    """A Cloud Run service. The operator finds the service account that it runs as, and follows when that is changed."""
+    """A Cloud Run service. The operator finds the service account that it runs as, and follows its changes."""
 
     cloud_run_job: WorkloadReference | None = None
     """A Cloud Run job."""
@@ -244,7 +244,7 @@ class Grant(ApiModel):
         ),
     ] = None
     """Limits which documents can be read (document-level security), not what can be written: one Elasticsearch query,
-    such as `{term: {region: eu}}`; only documents that it matches are seen. At most 30 queries within each other, and
+    such as `{term: {region: eu}}`; only documents that it matches are seen. Queries nest at most 30 deep, and
     32,766 bytes as JSON. Elasticsearch refuses partial updates by such a reader. Needs a Platinum, Enterprise or trial
     licence."""
 
@@ -256,7 +256,7 @@ _NO_REVISION = "a service account has no revisions: with rollout: NewRevision wr
 
 
 class SearchAccessSpec(ApiModel):
-    """Which rights there are to be, and how they are kept."""
+    """Which rights are granted, and how they are kept."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
@@ -290,24 +290,24 @@ class SearchAccessSpec(ApiModel):
 
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with
-    an API key that the operator makes, stores and rotates, where a token cannot be used. `Password`: with a user of its
-    own and a password in the same way, where an API key cannot be used either. Who can read the secret has the
+    an API key that the operator creates, stores and rotates, where a token cannot be used. `Password`: with a user of
+    its own and a password in the same way, where an API key cannot be used either. Whoever can read the secret has the
     access."""
 
     credential: CredentialSpec | None = None
     """Where the API key or the password is stored, and how it is rotated."""
 
     mode: Mode = Mode.ENFORCE
-    """`Enforce`: differences are put right. `Observe`: they are reported in the status, and nothing is changed."""
+    """`Enforce`: differences are corrected. `Observe`: they are reported in the status, and nothing is changed."""
 
     suspend: bool = False
-    """True: this object's rights in Elasticsearch stay as they are and are not looked at. Deleting the object still
+    """True: this object's rights in Elasticsearch stay as they are and are not observed. Deleting the object still
     applies `deletionPolicy`."""
 
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """What becomes of the rights when this object is deleted. `Delete`: they go. `Orphan`: they stay and are nobody's.
-    `Disable`: they go, and the role stays, empty, with a note. With `mode: Observe` they stay. API keys and
-    users always go, and the secret with them."""
+    """What happens to the rights when this object is deleted. `Delete`: they are revoked. `Orphan`: they stay, without
+    an owner. `Disable`: they are revoked, and the role stays, empty, with a note. With `mode: Observe` they stay. API
+    keys and users are always deleted, and the secret with them."""
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
@@ -335,6 +335,6 @@ class SearchAccess(ApiModel):
     """Declares what a Cloud Run workload may do on which Elasticsearch indices."""
 
     spec: SearchAccessSpec
-    """Which rights there are to be, and how they are kept."""
+    """Which rights are granted, and how they are kept."""
     status: SearchAccessStatus | None = None
     """What is true right now. Written by the operator."""

@@ -32,14 +32,14 @@ class MappingKind(StrEnum):
 
 
 class PrincipalClaim(StrEnum):
-    """By which claim of their tokens callers are known."""
+    """The claim by which callers are known."""
 
     EMAIL = "email"
     SUB = "sub"
 
 
 class ClientAuthentication(StrEnum):
-    """What the realm asks of clients beside a token."""
+    """What the realm requires of clients besides a token."""
 
     NONE = "None"
     SHARED_SECRET = "SharedSecret"  # noqa: S105 - the name of a way, no secret.
@@ -68,7 +68,7 @@ class Login(ApiModel):
 
     secret_ref: SecretReference | None = None
     """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token`
-    (sent as a bearer token). Which role it needs is in docs/clusters.md. Another content is taken up without a
+    (sent as a bearer token). Which role it needs is in docs/clusters.md. A changed Secret is picked up without a
     restart."""
 
     google_identity: GoogleIdentity | None = None
@@ -83,7 +83,7 @@ class Login(ApiModel):
 
 
 class EckReference(ApiModel):
-    """Names an Elasticsearch of Elastic Cloud on Kubernetes (ECK)."""
+    """Names an Elasticsearch resource of Elastic Cloud on Kubernetes (ECK)."""
 
     namespace: Annotated[str, Field(min_length=1, max_length=63)]
     """Namespace of the Elasticsearch resource."""
@@ -115,24 +115,24 @@ class JwtRealm(ApiModel):
     """Issuer of the tokens; the realm's `allowed_issuer`."""
 
     principal: PrincipalClaim = PrincipalClaim.EMAIL
-    """By which claim of their tokens callers are known. `email`: the service account's e-mail address. `sub`: its
-    unique id, which an account that is made anew under the same name does not have; the operator asks Google's IAM for
-    it."""
+    """The claim of their tokens by which callers are known. `email`: the service account's e-mail address. `sub`: its
+    unique id, which an account that is recreated under the same name does not keep; the operator reads it from Google's
+    IAM."""
 
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
-    """What the realm asks of callers beside a token; its `client_authentication.type`. `SharedSecret`: every request
-    needs the header `ES-Client-Authentication`, see docs/callers.md."""
+    """What the realm requires of callers besides a token; its `client_authentication.type`. `SharedSecret`: every
+    request needs the header `ES-Client-Authentication`, see docs/callers.md."""
 
 
 class CloudRunSettings(ApiModel):
     """How Cloud Run workloads are followed."""
 
     refresh_every: Annotated[Duration, Field(json_schema_extra=between("30s", "24h", "5m"))] = "5m"
-    """How often to ask Google which service account is behind each subject. The annotation
-    `searchaccess.dev/reconcile-requested-at` on a SearchAccess asks at once."""
+    """How often to read from Google which service account is behind each subject. The annotation
+    `searchaccess.dev/reconcile-requested-at` on a SearchAccess requests it at once."""
 
     grace_period: Annotated[Duration, Field(json_schema_extra=between("0s", "720h", "15m"))] = "15m"
-    """How long rights stay when a workload does not exist any more."""
+    """How long rights stay when a workload no longer exists."""
 
 
 class ClusterIdentity(ApiModel):
@@ -146,10 +146,10 @@ class ClusterIdentity(ApiModel):
 
 
 class DriftSettings(ApiModel):
-    """How often to look for changes that somebody else made."""
+    """How often to check for changes that somebody else made."""
 
     probe_every: Annotated[Duration, Field(json_schema_extra=between("500ms", "1h", "2s"))] = "2s"
-    """How often to read the sequence number of the index `.security`, which tells in one small request that something
+    """How often to read the sequence number of the index `.security`, which shows in one small request that something
     changed."""
 
     sweep_every: Annotated[Duration, Field(json_schema_extra=between("5s", "24h", "5m"))] = "5m"
@@ -206,7 +206,7 @@ class SearchClusterSpec(ApiModel):
 
     eck: EckReference | None = None
     """An Elasticsearch of ECK in the same Kubernetes cluster. Address, certificate authority and login are those that
-    ECK keeps in its own objects; `urls`, `ca` and `login` go before them."""
+    ECK keeps in its own objects; `urls`, `ca` and `login` override them."""
 
     ca: Certificates | None = None
     """Certificate authorities to trust; the system's when absent."""
@@ -214,7 +214,7 @@ class SearchClusterSpec(ApiModel):
     allow_exposure: Annotated[
         list[Exposure], Field(max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """What is allowed although it is not private; anything else is refused before the login is sent. `PublicAddress`:
+    """Exposure that is allowed; any other is refused before the login is sent. `PublicAddress`:
     addresses that the whole internet can reach (`cloudId` implies it). `PlainHttp`: `http://`, so that everybody on the
     way can read the login. `InsecureSkipVerify`: any certificate, so that whoever answers gets the login."""
 
@@ -226,7 +226,7 @@ class SearchClusterSpec(ApiModel):
 
     allowed_namespaces: AllowedNamespaces | None = None
     """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
-    rights, and loses what it had."""
+    rights, and loses those it had."""
 
     secret_stores: Annotated[
         list[SecretStoreSpec],
@@ -241,7 +241,7 @@ class SearchClusterSpec(ApiModel):
     `PerPrincipal`: one role mapping each, for clusters where templates are not allowed (up to a few hundred)."""
 
     drift: DriftSettings = DriftSettings()
-    """How often to look for changes that somebody else made."""
+    """How often to check for changes that somebody else made."""
 
     @model_validator(mode="after")
     def _has_address_and_login(self) -> "SearchClusterSpec":

@@ -19,7 +19,7 @@ _LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
 
 
 def _moment(text: str) -> str:
-    # As we write them, at once: thousands of them are read in every pass.
+    # As we write them, at once: thousands of them are read in every reconcile.
     ours = len(text) == _LENGTH and text[4::3] == _MARKS
     if not ours and not _RFC3339.fullmatch(text):
         raise ValueError("not a time in RFC 3339")
@@ -31,7 +31,7 @@ DateTime = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"for
 """RFC 3339; written in UTC, whole seconds."""
 
 NEVER = "1970-01-01T00:00:00Z"
-"""A time that nobody knows."""
+"""Stands for an unknown time."""
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -104,7 +104,7 @@ class AccountStatus(ApiModel):
     service_account: str
     """Its e-mail address."""
     unique_id: str | None = None
-    """The `sub` of its tokens; another one when the account was made anew."""
+    """The `sub` of its tokens; it changes when the account is recreated."""
 
 
 class RevisionStatus(ApiModel):
@@ -139,14 +139,14 @@ class Identity(ApiModel):
     service_account: str | None = None
     """E-mail address of the service account that the workload runs as."""
     unique_id: str | None = None
-    """The `sub` of that account's tokens; another one when the account was made anew."""
+    """The `sub` of that account's tokens; it changes when the account is recreated."""
     latest_ready_revision: str | None = None
     """Newest revision that is ready."""
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS_LIMIT)] | None = None
     """Revisions that serve, the busiest first, at most 10."""
     outgoing: Annotated[list[AccountStatus], Field(max_length=REVISIONS_LIMIT)] | None = None
-    """Other accounts that have the access still: those of revisions that serve, or of executions that run, from before
-    the account was changed."""
+    """Other accounts that still have the access: those of revisions that serve, or of executions that run, from before
+    the account changed."""
     shared_with: Annotated[list[str], Field(max_length=SHARED_LIMIT)] | None = None
     """Other workloads that run as the same account, so have this access too; at most 10 of those that are known."""
     changed: AccountChange | None = None
@@ -182,7 +182,7 @@ class CredentialStatus(ApiModel):
     username: str | None = None
     """Name of the user, as Elasticsearch's audit log has it."""
     phase: str
-    """`Active`; `Overlap`: the one before works too."""
+    """`Active`; `Overlap`: the previous one works too."""
     issued: DateTime
     """When it was made."""
     expires: DateTime | None = None
@@ -214,17 +214,17 @@ class Drift(ApiModel):
     """Differences that somebody made in Elasticsearch."""
 
     open: Annotated[Count, ReadsAs(0)]
-    """Differences that stand now."""
+    """Open differences."""
     items: Annotated[list[DriftItem], Field(max_length=DRIFT_ITEMS_LIMIT)] = []
-    """The newest differences, at most 10; kept after they were put right, with `action: Corrected`."""
+    """The newest differences, at most 10; kept after they were corrected, with `action: Corrected`."""
     detected: Count = 0
     """Differences ever found."""
     corrected: Count = 0
-    """Differences ever put right."""
+    """Differences ever corrected."""
     last_detected: DateTime | None = None
     """When a difference was last found."""
     last_corrected: DateTime | None = None
-    """When a difference was last put right."""
+    """When a difference was last corrected."""
 
 
 class SearchAccessStatus(_Status):
@@ -259,7 +259,7 @@ class ClusterCounts(ApiModel):
     ready: int
     """SearchAccesses that are Ready."""
     drifted: int
-    """SearchAccesses with differences that stand."""
+    """SearchAccesses with open differences."""
     roles: int
     """Roles that belong to this operator."""
     foreign_roles: int
@@ -296,5 +296,5 @@ Status: TypeAlias = SearchAccessStatus | SearchClusterStatus
 
 
 def condition_of(status: Status, kind: ConditionType) -> Condition | None:
-    """Give the condition of a type, or None."""
+    """Return the condition of a type, or None."""
     return next((condition for condition in status.conditions if condition.type is kind), None)

@@ -30,7 +30,8 @@ VaultPath = Annotated[
         max_length=200,
         json_schema_extra=rules(
             cel(
-                matches(PATH_PATTERN), "write a path of letters, digits, - and _, such as team/secret, without / around"
+                matches(PATH_PATTERN),
+                "write a path of letters, digits, - and _, such as team/secret, without / at either end",
             )
         ),
     ),
@@ -92,7 +93,7 @@ class VaultAuth(ApiModel):
     """By the token of the ServiceAccount that the operator runs as: nothing is stored."""
 
     token_secret_ref: SecretReference | None = None
-    """A Secret with the key `token`. The operator renews the token; another one is taken up without a restart."""
+    """A Secret with the key `token`. The operator renews the token; a changed Secret is picked up without a restart."""
 
     @model_validator(mode="after")
     def _by_one_way(self) -> "VaultAuth":

@@ -1,4 +1,4 @@
-"""What Argo CD is to know of our kinds, made from its Lua."""
+"""Health checks and actions of our kinds for Argo CD, generated from Lua files."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ def _dump(body: Any) -> str:
 
 
 def customizations(root: Path) -> dict[str, str]:
-    """Give the keys of ``argocd-cm``.
+    """Return the keys of ``argocd-cm``.
 
     Args:
         root: of the repository.
@@ -41,7 +41,7 @@ def customizations(root: Path) -> dict[str, str]:
 
 
 def argo_files(root: Path) -> dict[Path, str]:
-    """Give the files that are made: one for kubectl, one for Argo CD's Helm chart.
+    """Return the files that are made: one for kubectl, one for Argo CD's Helm chart.
 
     Args:
         root: of the repository.

@@ -29,7 +29,7 @@ The chart takes only values that are here (`values.schema.json`).
 
 
 def _comments(text: str) -> dict[str, str]:
-    """Give the comments that begin with ``# -- ``, by the path of the value that follows."""
+    """Return the comments that begin with ``# -- ``, by the path of the value that follows."""
     found: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     comment: list[str] = []
@@ -61,7 +61,7 @@ def _leaves(values: dict[str, Any], known: dict[str, str], path: str = "") -> It
 
 
 def chart_page(root: Path) -> str:
-    """Give the README of the chart.
+    """Return the README of the chart.
 
     Args:
         root: of the repository.

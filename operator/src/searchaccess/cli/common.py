@@ -1,4 +1,4 @@
-"""What all commands that run the operator take, and how they log and stop."""
+"""Options of all commands that run the operator, and how these log and stop."""
 
 import asyncio
 import functools
@@ -31,7 +31,8 @@ Instance = Annotated[
     str, typer.Option(envvar="SEARCHACCESS_INSTANCE", help="Name of this installation, part of every role's name.")
 ]
 Kubeconfig = Annotated[
-    Path | None, typer.Option(help="File to use instead of the pod's service account.", exists=True, dir_okay=False)
+    Path | None,
+    typer.Option(help="Kubeconfig to use instead of the pod's service account.", exists=True, dir_okay=False),
 ]
 Gke = Annotated[
     str,
@@ -44,7 +45,7 @@ WhichEndpoint = Annotated[
     GkeEndpoint,
     typer.Option(
         envvar="SEARCHACCESS_GKE_ENDPOINT",
-        help="Which endpoint of it; auto: the DNS endpoint if it is open, else the public, else the private address.",
+        help="Its endpoint; auto: the DNS endpoint if it is open, else the public, else the private address.",
     ),
 ]
 ContainerEndpoint = Annotated[
@@ -58,7 +59,7 @@ LeaseNamespace = Annotated[
     str,
     typer.Option(
         envvar="SEARCHACCESS_LEASE_NAMESPACE",
-        help="Namespace of the Leases by which several replicas share SearchClusters out; none: run one replica.",
+        help="Namespace of the Leases by which replicas divide the SearchClusters; none: run one replica.",
     ),
 ]
 RunEndpoint = Annotated[
@@ -97,20 +98,20 @@ class Common:
     verbose: Verbose = False
 
     def begin(self, **more: Any) -> Options:
-        """Check what was given and begin to log; give how to run.
+        """Check the options and configure logging; return how to run.
 
         Args:
             more: further fields of ``Options``.
 
         Raises:
-            typer.BadParameter: something cannot be.
+            typer.BadParameter: an option has no valid value.
         """
         if not self.instance.replace("-", "").isalnum() or self.instance != self.instance.lower():
             raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
         if self.gke and not _GKE_NAME.fullmatch(self.gke):
             raise typer.BadParameter("write projects/P/locations/L/clusters/C", param_hint="--gke")
         if self.gke and self.kubeconfig:
-            raise typer.BadParameter("goes without --kubeconfig: both say where the API server is", param_hint="--gke")
+            raise typer.BadParameter("excludes --kubeconfig: both say where the API server is", param_hint="--gke")
         configure_logging(as_json=self.log_json, verbose=self.verbose)
         kubernetes = KubernetesOptions(self.kubeconfig, self.gke, self.gke_endpoint, self.container_endpoint)
         return Options(
@@ -125,7 +126,7 @@ class Common:
 
 
 def takes_common(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take the common options, and give them to it as its argument ``common``."""
+    """Add the common options to a command, which gets them as its argument ``common``."""
     kind = inspect.Parameter.KEYWORD_ONLY
     own = [item for name, item in inspect.signature(command).parameters.items() if name != "common"]
     shared = [
@@ -145,7 +146,7 @@ def takes_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def configure_logging(*, as_json: bool, verbose: bool) -> None:
-    """Send our own log and that of kopf and the clients through one formatter."""
+    """Send our own log and those of kopf and the clients through one formatter."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -169,7 +170,7 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # It repeats at every try what we say once.
+    # It repeats at every attempt what we log once.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("searchaccess").setLevel(logging.DEBUG if verbose else logging.INFO)
     structlog.configure(
@@ -181,7 +182,7 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
 
 
 def run_to_end(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Run until it ends, or until it was told to stop (SIGTERM, Ctrl-C) and has stopped."""
+    """Run until it ends, or until a signal (SIGTERM, Ctrl-C) has stopped it."""
 
     async def run_it() -> T:
         stop = asyncio.Event()

@@ -46,11 +46,11 @@ _PANELS: Final = (
         kind="stat", width=6,
     ),
     _Panel(
-        "Differences that stand now", "Made by somebody else in Elasticsearch, and not put right, or only observed.",
+        "Open differences", "Made by somebody else in Elasticsearch, and not corrected, or only observed.",
         (f"max by (cluster) (searchaccess_drift_open{{{_OF}}})", "{{cluster}}"),
     ),
     _Panel(
-        "What was told", "Events about SearchAccesses, such as DriftDetected, DriftCorrected and CredentialIssued.",
+        "Events", "Emitted for SearchAccesses, such as DriftDetected, DriftCorrected and CredentialIssued.",
         (_rate("searchaccess_events_total", "cluster, reason"), "{{cluster}} {{reason}}"), unit="cps",
     ),
     _Panel(
@@ -59,17 +59,17 @@ _PANELS: Final = (
           "{{cluster}}"), unit="s",
     ),
     _Panel(
-        "Until the first API key ends", "By itself, if nobody replaces it.",
+        "Until the first API key expires", "Unless it is rotated before.",
         (f"min by (cluster) (searchaccess_credential_expiry_timestamp_seconds{{{_OF}}}) - time()", "{{cluster}}"),
         unit="s",
     ),
     _Panel(
-        "How long reconciles take", "95 of 100 are quicker: of everything, or of what there is news of.",
+        "Duration of reconciles", "The 95th percentile: of everything, or of what changed.",
         (f"histogram_quantile(0.95, {_rate('searchaccess_reconcile_duration_seconds_bucket', 'cluster, scope, le')})",
           "{{cluster}} {{scope}}"), unit="s",
     ),
     _Panel(
-        "Requests that fail", "By side and reason.",
+        "Failed requests", "By side and reason.",
         ('sum by (side, cluster, result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
           "{{side}} {{cluster}} {{result}}"), unit="reqps",
     ),
@@ -78,15 +78,15 @@ _PANELS: Final = (
         ("sum by (side) (rate(searchaccess_requests_total[$__rate_interval]))", "{{side}}"), unit="reqps",
     ),
     _Panel(
-        "News that waits", "Seconds since the last reconcile began, if there is news since then.",
+        "Changes that wait", "Seconds since the last reconcile began, if something changed since then.",
         (f"max by (cluster) (searchaccess_queue_age_seconds{{{_OF}}})", "{{cluster}}"), unit="s",
     ),
     _Panel(
-        "Statuses that wait to be written", "By replica.",
+        "Queued writes to Kubernetes", "Objects whose status or finalizer waits, by replica.",
         ("searchaccess_outbox_length", "{{pod}}"),
     ),
     _Panel(
-        "Whose SearchClusters are", "How many each replica has.",
+        "SearchClusters by replica", "How many SearchClusters each replica owns.",
         ("sum by (pod) (searchaccess_lease_held)", "{{pod}}"),
     ),
 )  # fmt: skip
@@ -108,7 +108,7 @@ def _panel(number: int, panel: _Panel, x: int, y: int) -> dict[str, Any]:
 
 
 def dashboard() -> str:
-    """Give the dashboard, as JSON that Grafana imports."""
+    """Return the dashboard, as JSON that Grafana imports."""
     panels, x, y = [], 0, 0
     for number, panel in enumerate(_PANELS, start=1):
         if x + panel.width > _WIDTH:

@@ -1,4 +1,4 @@
-"""Writes the files that are made from the code: the CRDs and the reference pages.
+"""Writes the files that are generated from the code: the CRDs and the reference pages.
 
 ``python -m searchaccess.cli.generate`` writes them; ``--check`` changes nothing and fails when one is stale.
 """
@@ -42,7 +42,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def crd_yaml(crd: dict[str, Any]) -> str:
-    """Give a CustomResourceDefinition as YAML."""
+    """Return a CustomResourceDefinition as YAML."""
     body = yaml.dump(crd, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_YAML_WIDTH)
     return f"# Generated from operator/src/searchaccess/api by `{_COMMAND}`. Do not edit.\n---\n{body}"
 
@@ -57,7 +57,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def reasons_page() -> str:
-    """Give the reference of condition types and reasons."""
+    """Return the reference of condition types and reasons."""
     types = [
         [f"`{kind.value}`", doc.kinds, doc.true, doc.false, doc.unknown]
         for kind, doc in ((kind, CONDITION_DOCS[kind]) for kind in ConditionType)
@@ -74,22 +74,22 @@ def reasons_page() -> str:
     return _page(
         "Conditions and reasons",
         "What a status says, what to do next, and who does it. Every condition carries the `observedGeneration` that "
-        "it is about; compare it with `metadata.generation` before you believe it.",
+        "it is about; compare it with `metadata.generation` before you rely on it.",
         "## Condition types",
         *_table(["Type", "Kinds", "True", "False", "Unknown"], types),
         "## Reasons",
-        "A *terminal* reason makes the object `Stalled`: trying again does not help. After the others the operator "
-        "goes on by itself.",
+        "A *terminal* reason makes the object `Stalled`: retrying does not help. After the others the operator "
+        "retries by itself.",
         *_table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
-        "Events are few: what changes all the time stands in the status. At most 200 wait to be written at a time; "
-        "after a mass change the statuses still tell all of it.",
+        "Events are few: what changes all the time is in the status. At most 200 wait to be written at a time; "
+        "after a mass change the statuses still have all of it.",
         *_table(["Reason", "Type", "When"], events),
     )
 
 
 def actions_page() -> str:
-    """Give the reference of the actions."""
+    """Return the reference of the actions."""
     actions = [
         [f"`{action.value}`", doc.letter, doc.allows, doc.refuses, ", ".join(f"`{name}`" for name in doc.privileges)]
         for action, doc in ACTIONS.items()
@@ -116,9 +116,9 @@ def actions_page() -> str:
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
-        f"- A `where` has at most {QUERY_DEPTH} queries within each other and {MOST_BYTES:,} bytes as JSON: "
-        "Elasticsearch takes no more. Another one is an `InvalidSpec`.",
-        "- Two grants that both read overlapping indices add up: the wider one wins, also when they stand in two "
+        f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
+        "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
+        "- Two grants that both read overlapping indices add up: the wider one wins, also when they are in two "
         "SearchAccesses of one service account. A grant that does not read widens nothing.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
@@ -201,7 +201,7 @@ def _fields(root: dict[str, Any], part: str) -> list[str]:
 
 
 def api_page() -> str:
-    """Give the field reference of all kinds."""
+    """Return the field reference of all kinds."""
     blocks = []
     for crd in custom_resource_definitions().values():
         names, version = crd["spec"]["names"], crd["spec"]["versions"][0]
@@ -219,14 +219,14 @@ def api_page() -> str:
         ]
     return _page(
         "Fields",
-        "All fields of both kinds. `kubectl explain searchaccesses.spec` tells the same. What each action stands for "
+        "All fields of both kinds. `kubectl explain searchaccesses.spec` shows the same. What each action stands for "
         "is in [actions](actions.md); conditions are in [reasons](reasons.md).",
         *blocks,
     )
 
 
 def metrics_page() -> str:
-    """Give the reference of the metrics."""
+    """Return the reference of the metrics."""
     rows = []
     for family in (*Metrics().registry.collect(), *families().values()):
         if family.name.startswith("searchaccess_"):
@@ -237,10 +237,10 @@ def metrics_page() -> str:
         "Metrics",
         "What `/metrics` serves where the operator is started with `--listen`, such as `--listen 0.0.0.0:8080`. "
         "`/livez` fails when a reconcile makes no progress; `/readyz` fails until what is declared was listed and is "
-        "watched, and when it can be listed no more.",
+        "watched, and when it can no longer be listed.",
         *_table(["Metric", "Type", "Labels", "What it says"], sorted(rows)),
-        "Besides, `process_*` as every Prometheus client has them. No metric has a label for each SearchAccess: "
-        "`kubectl get searchaccesses -A` says which one it is.",
+        "The `process_*` metrics of every Prometheus client are served too. No metric has a label for each "
+        "SearchAccess: `kubectl get searchaccesses -A` says which one it is.",
     )
 
 
@@ -263,7 +263,7 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
 
 
 def generate(root: Path) -> dict[Path, str]:
-    """Give the content of every generated file by its path under a root."""
+    """Return the content of every generated file by its path under a root."""
     folders = (root / "crds", root / CHART / "crds")
     crds = {
         folder / f"{plural}.yaml": crd_yaml(crd)
@@ -277,7 +277,7 @@ def generate(root: Path) -> dict[Path, str]:
 
 
 def stale_files(root: Path) -> list[Path]:
-    """Give the generated files that are missing or differ from what the code says."""
+    """Return the generated files that are missing or differ from what the code says."""
     return [
         path for path, text in generate(root).items() if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
@@ -288,7 +288,7 @@ def command(
     *,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a file is stale.")] = False,
 ) -> None:
-    """Write the CRDs and the reference pages that are made from the code."""
+    """Write the CRDs and the reference pages that are generated from the code."""
     stale = stale_files(root)
     for path in stale:
         typer.echo(f"{path.relative_to(root)} is stale: run `{_COMMAND}`" if check else f"{path.relative_to(root)}")

@@ -19,7 +19,7 @@ _LAST_PORT: Final = 65535
 
 app = typer.Typer(
     name="searchaccess",
-    help="Declares which Cloud Run service may do what on which Elasticsearch indices, and keeps it true.",
+    help="Keeps declared access of Cloud Run workloads to Elasticsearch indices in force.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
@@ -34,9 +34,11 @@ def _show_version(*, value: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
-    """Keep declared access to Elasticsearch true."""
+    """Keep declared access to Elasticsearch in force."""
 
 
 @app.command()
@@ -56,7 +58,7 @@ def run(
     ] = LIST_EVERY,
     common: Common,
 ) -> None:
-    """Run the operator until it is told to stop (SIGTERM, Ctrl-C)."""
+    """Run the operator until a signal (SIGTERM, Ctrl-C) stops it."""
     options = common.begin(listen=_address(listen), list_every=list_every)
     run_to_end(lambda stop: run_operator(options, stop))
 
@@ -65,18 +67,18 @@ def run(
 @takes_common
 def reconcile(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Look at everything once, put it right, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Reconcile everything once and exit.")] = False,
     duration: Annotated[
-        str, typer.Option("--for", help="Look after it for so long instead, such as 50m, and end then.")
+        str, typer.Option("--for", help="Reconcile continuously for this long instead, such as 50m, and exit.")
     ] = "",
     cluster: Annotated[
-        list[str] | None, typer.Option(help="Look after this SearchCluster alone; may be given several times.")
+        list[str] | None, typer.Option(help="Reconcile this SearchCluster alone; may be repeated.")
     ] = None,
     patience: Annotated[
-        str, typer.Option(help="How long --once takes at most; what is not done by then is told.")
+        str, typer.Option(help="Longest time for --once; what is not reconciled by then is reported.")
     ] = "10m",
     observe: Annotated[
-        bool, typer.Option("--observe", help="Change nothing, anywhere; say what would be changed. Goes with --once.")
+        bool, typer.Option("--observe", help="Dry run: change nothing, and report what would change. Requires --once.")
     ] = False,
     filename: Annotated[
         list[Path] | None,
@@ -84,26 +86,26 @@ def reconcile(
             "--filename",
             "-f",
             exists=True,
-            help="Look at what is declared as if this file, or all files in this folder, were applied; with --observe.",
+            help="Evaluate as if this file, or all files in this folder, were applied. Requires --observe.",
         ),
     ] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="How to say what was found.")] = Output.TABLE,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Format of the summary.")] = Output.TABLE,
     common: Common,
 ) -> None:
-    """Run for a while, or once over everything, and say how it is: for jobs.
+    """Reconcile everything once, or continuously for a while, and print a summary: for jobs.
 
-    Ends with 0 when all is as declared, 2 when something differs and is only observed, 1 when something failed. With
-    --observe nothing is written, not even statuses, and 2 means that something would be changed.
+    Exits with 0 when all is as declared, 2 when something differs and is only observed, 1 when something failed. With
+    --observe nothing is written, not even statuses, and 2 means that something would change.
     """
     if once is bool(duration):
-        raise typer.BadParameter("write --once, or --for and a duration", param_hint="--once")
+        raise typer.BadParameter("use --once, or --for with a duration", param_hint="--once")
     if cluster and (common.lease_namespace or duration):
-        text = "goes with --once and without --lease-namespace: others could not tell what is left to them"
+        text = "requires --once and excludes --lease-namespace: other replicas would not know what is theirs"
         raise typer.BadParameter(text, param_hint="--cluster")
     if observe and not once:
-        raise typer.BadParameter("goes with --once", param_hint="--observe")
+        raise typer.BadParameter("requires --once", param_hint="--observe")
     if filename and not observe:
-        raise typer.BadParameter("goes with --observe: apply them with kubectl otherwise", param_hint="--filename")
+        raise typer.BadParameter("requires --observe: to apply the files, use kubectl", param_hint="--filename")
     options = common.begin(observe=observe, manifests=tuple(filename or ()))
     if once:
         limit, only = _seconds(patience, "--patience"), cluster or ()

@@ -1,4 +1,4 @@
-"""Shows what a run found, for people."""
+"""Formats the summary of a run for people."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _WIDTH: Final = 160
 _NARROW: Final = 60
 """Characters of a message in a table; all of it is in the status, in ``-o json``, and of what failed below it."""
 _TROUBLES: Final = 10
-"""Different troubles that are told in full."""
+"""Different failures that are shown in full."""
 _NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY}
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
 
@@ -41,7 +41,7 @@ def _plan(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _troubles(lines: Sequence[Line]) -> Iterator[str]:
-    """Tell what failed in full, the same trouble of many objects once, and what to do next."""
+    """Show what failed in full, the same failure of many objects once, and what to do next."""
     troubles: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         if line.code is Exit.FAILED:
@@ -53,11 +53,11 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
         if next_step := _NEXT_STEPS.get(reason):
             yield f"  next: {next_step}"
     if len(troubles) > _TROUBLES:
-        yield f"{len(troubles) - _TROUBLES} more troubles: -o json has all of them."
+        yield f"{len(troubles) - _TROUBLES} more failures: -o json has all of them."
 
 
 def table_of(summary: Summary) -> str:
-    """Give a table with what went wrong last, the whole of that, what would be changed, and a sentence."""
+    """Return a table with what failed last, the failures in full, what would change, and a sentence."""
     table = Table(box=None, pad_edge=False)
     changed = "CHANGED" if summary.changes is None else "WOULD CHANGE"
     for head in ("", "KIND", "NAME", "CLUSTER", "REASON", changed, "MESSAGE"):

@@ -12,7 +12,7 @@ from google.auth.transport.requests import Request
 from google.oauth2.id_token import fetch_id_token_credentials
 
 PAUSE: Final = 15.0
-"""Seconds between two tries to renew a token that is still good, or that Elasticsearch refuses."""
+"""Seconds between two attempts to renew a token that is still valid, or that Elasticsearch refuses."""
 
 
 class IdentityTokenMissing(TransportError):
@@ -23,13 +23,13 @@ class IdentityTokens:
     """Identity tokens for one audience: from the metadata server, or by ``GOOGLE_APPLICATION_CREDENTIALS``.
 
     A token lives for an hour at most, and the metadata server hands it out again until about four minutes before its
-    end. So Google's library calls it stale 3 min 45 s before the end, and then it is renewed aside: nobody waits, and
-    while that fails the old one is used. Any number of threads may share this; one fetches at a time, and those who
-    wait for it share what comes out.
+    end. So Google's library calls it stale 3 min 45 s before the end, and then it is renewed in the background: nobody
+    waits, and while that fails the old one is used. Any number of threads may share this; one fetches at a time, and
+    those who wait for it share what comes out.
     https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
-        audience: for whom the tokens are: one of the ``allowed_audiences`` of Elasticsearch's JWT realm.
+        audience: of the tokens: one of the ``allowed_audiences`` of Elasticsearch's JWT realm.
     """
 
     def __init__(self, audience: str) -> None:
@@ -42,17 +42,17 @@ class IdentityTokens:
         self._refused_rest = 0.0
 
     def at_hand(self) -> str | None:
-        """Give the token if it is still good, without waiting for anything."""
+        """Return the token if it is still good, without waiting for anything."""
         credentials = self._credentials
         if credentials is None or credentials.token_state is TokenState.INVALID:
             return None
         if credentials.token_state is TokenState.STALE and time.monotonic() >= self._stale_rest:
             self._stale_rest = time.monotonic() + PAUSE
-            threading.Thread(target=self._renew_aside, args=(self._tries,), daemon=True).start()
+            threading.Thread(target=self._renew_in_background, args=(self._tries,), daemon=True).start()
         return str(credentials.token)
 
     def get(self) -> str:
-        """Give a token that is good; blocks while one is fetched.
+        """Return a token that is good; blocks while one is fetched.
 
         Raises:
             IdentityTokenMissing: there is none.
@@ -61,13 +61,13 @@ class IdentityTokens:
         return self.at_hand() or self._renew(tries)
 
     def another(self, refused: str) -> str | None:
-        """Give a token to try once more with, after Elasticsearch refused one; blocks while it is fetched.
+        """Return a token for one retry, after Elasticsearch refused one; blocks while it is fetched.
 
         Args:
             refused: the token that was answered with 401.
 
         Returns:
-            None when there is none, or when this was tried a moment ago: then the answer stands.
+            None when there is none, or when this was attempted a moment ago: then the refusal is final.
         """
         with self._fetching:
             if self._credentials is None:
@@ -79,7 +79,7 @@ class IdentityTokens:
                 self._fetch()
             return None if self._failure else str(self._credentials.token)
 
-    def _renew_aside(self, tries: int) -> None:
+    def _renew_in_background(self, tries: int) -> None:
         with contextlib.suppress(IdentityTokenMissing):  # The old one is still good.
             self._renew(tries)
 
@@ -94,7 +94,7 @@ class IdentityTokens:
 
     def _fetch(self) -> None:
         request = Request()
-        # Messages of these errors have what the metadata server, or whatever stands in for it, answered: left out.
+        # Messages of these errors have what the metadata server, or whatever replaces it, answered: left out.
         try:
             credentials: Credentials = self._credentials or fetch_id_token_credentials(self._audience, request=request)
             credentials.refresh(request)
@@ -104,7 +104,7 @@ class IdentityTokens:
                 "run this on Cloud Run, GCE or GKE with Workload Identity"
             )
         except (GoogleAuthError, ValueError) as error:
-            self._failure = f"the metadata server gives none ({type(error).__name__}); it is tried again at every call"
+            self._failure = f"the metadata server gives none ({type(error).__name__}); every call retries"
         else:
             self._credentials, self._failure = credentials, ""
         self._tries += 1

@@ -41,7 +41,7 @@ _HIDDEN_SECRET = _HiddenSecret()
 
 
 def opaque_id(environment: Mapping[str, str]) -> str:
-    """Give what tells this revision or execution from others; empty outside of Cloud Run."""
+    """Return the name of this revision or execution; empty outside of Cloud Run."""
     for names in _NAMES:
         if environment.get(names[0]):
             return "/".join(environment[name] for name in names if environment.get(name))
@@ -52,7 +52,7 @@ class Caller:
     """Who calls: what of its requests' headers stays the same, and its tokens.
 
     Args:
-        audience: for whom the tokens are.
+        audience: of the tokens.
         client_secret: the secret that the realm shares with its clients, if it has one.
     """
 
@@ -74,19 +74,19 @@ class Caller:
 
 
 def bearing(headers: HttpHeaders, token: str) -> HttpHeaders:
-    """Give the headers with the token."""
+    """Return the headers with the token."""
     complete = headers.copy()
     complete["authorization"] = f"Bearer {token}"
     return complete
 
 
 def repeatable(body: Any) -> Any:
-    """Give a body that can be sent twice: an iterator would be used up."""
+    """Return a body that can be sent twice: an iterator would be used up."""
     return list(body) if isinstance(body, Iterator) else body
 
 
 def require_verified_tls(nodes: Sequence[NodeConfig]) -> None:
-    """Refuse to show tokens to whoever listens.
+    """Refuse to send tokens where others could read them.
 
     Raises:
         ValueError: a node is reached without TLS, or without verifying its certificate.
@@ -105,7 +105,7 @@ class IdentityTransport(Transport):
     """A transport whose requests carry the workload's token.
 
     Args:
-        caller: whose requests they are.
+        caller: the sender of the requests.
         node_configs: where Elasticsearch is.
         options: as the base class takes them.
     """
@@ -120,7 +120,7 @@ class IdentityTransport(Transport):
     ) -> TransportApiResponse:
         """Send a request with the token; after a 401, once more with another one."""
         complete = self._caller.headers(headers)
-        if "authorization" in complete:  # As client.options(api_key=...) asks for.
+        if "authorization" in complete:  # As client.options(api_key=...) sets it.
             return super().perform_request(method, target, body=body, headers=complete, **options)
         body = repeatable(body)
         token = self._caller.tokens.get()
@@ -134,7 +134,7 @@ class AsyncIdentityTransport(AsyncTransport):
     """The same for asyncio; tokens are fetched in a thread.
 
     Args:
-        caller: whose requests they are.
+        caller: the sender of the requests.
         node_configs: where Elasticsearch is.
         options: as the base class takes them.
     """
@@ -142,7 +142,7 @@ class AsyncIdentityTransport(AsyncTransport):
     def __init__(self, caller: Caller, node_configs: list[NodeConfig], **options: Any) -> None:
         require_verified_tls(node_configs)
         self._caller = caller
-        self._waiting = asyncio.Lock()  # However many tasks wait for a token, they take up one thread.
+        self._waiting = asyncio.Lock()  # However many tasks wait for a token, they use one thread.
         super().__init__(node_configs, **options)
 
     async def perform_request(  # type: ignore[override] # The base class is one of the synchronous transport.

@@ -1,4 +1,4 @@
-"""Shares clusters out among replicas: every replica comes to the same result by itself."""
+"""Divides clusters among replicas: every replica computes the same result by itself."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
@@ -8,7 +8,8 @@ from typing import Final
 MEMBER: Final = "member-"
 CLUSTER: Final = "cluster-"
 COMMON: Final = "common"
-"""Stands for what is not of one cluster. No SearchCluster's key is like it, as theirs begin with ``cluster-``."""
+"""Represents what does not belong to one cluster. No SearchCluster's key is like it, as theirs begin with
+``cluster-``."""
 
 
 def _score(cluster: str, member: str) -> bytes:
@@ -16,12 +17,12 @@ def _score(cluster: str, member: str) -> bytes:
 
 
 def assign(clusters: Iterable[str], members: Collection[str]) -> dict[str, str]:
-    """Say who is to have which cluster: as many for each as possible, and few change hands when one comes or goes.
+    """Assign clusters to members: evenly, with few changes of owner when a member comes or goes.
 
     Rendezvous hashing with a limit for each member.
 
     Args:
-        clusters: what is to be shared out.
+        clusters: what is to be divided.
         members: who is there.
     """
     names = set(clusters)
@@ -30,7 +31,7 @@ def assign(clusters: Iterable[str], members: Collection[str]) -> dict[str, str]:
     least, further = divmod(len(names), len(members))
     loads = dict.fromkeys(members, 0)
     found: dict[str, str] = {}
-    # Who likes a cluster most gets it first. There is room for exactly as many as there are.
+    # The member with the highest score gets a cluster first. There is room for exactly as many as there are.
     pairs = sorted(((_score(name, member), name, member) for name in names for member in members), reverse=True)
     for _, name, member in pairs:
         if name in found or loads[member] > least or (loads[member] == least and not further):
@@ -43,11 +44,11 @@ def assign(clusters: Iterable[str], members: Collection[str]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Sightings:
-    """Who is alive, as one replica sees it, by its own clock alone: clocks of others do not matter.
+    """Who is alive, as one replica observes it, by its own clock alone: clocks of others do not matter.
 
     Args:
-        duration: seconds without a sign of life after which a member is dead.
-        gap: seconds between two looks above which nothing can be said about the time between them.
+        duration: seconds without a heartbeat after which a member is dead.
+        gap: seconds between two observations above which the time between them is unknown.
     """
 
     duration: float
@@ -55,28 +56,28 @@ class Sightings:
     _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
     """By member: the newest version, and when it was seen first."""
     _dead: set[str] = field(default_factory=set)
-    _looked: float = float("-inf")
+    _observed: float = float("-inf")
 
-    def look(self, versions: Mapping[str, str], asked: float, answered: float) -> set[str]:
-        """Take in what all members' Leases are now; give who is alive.
+    def observe(self, versions: Mapping[str, str], requested: float, answered: float) -> set[str]:
+        """Record what all members' Leases are now; return who is alive.
 
         Args:
             versions: resource version of each member's Lease.
-            asked: when they were asked for, by the monotonic clock. What was written after it may not be seen.
+            requested: when the request was sent, by the monotonic clock. Later writes may not be seen.
             answered: when the answer came.
         """
         # We, or the API server, were away: members may have been alive meanwhile.
-        away = asked - self._looked > self.gap
-        self._looked = answered
+        away = requested - self._observed > self.gap
+        self._observed = answered
         seen: dict[str, tuple[str, float]] = {}
         for member, version in versions.items():
             known = self._seen.get(member)
             same = known is not None and known[0] == version and (not away or member in self._dead)
             seen[member] = known if known and same else (version, answered)
         self._seen = seen
-        self._dead = {member for member, (_, since) in seen.items() if asked - since >= self.duration}
+        self._dead = {member for member, (_, since) in seen.items() if requested - since >= self.duration}
         return seen.keys() - self._dead
 
     def silent_for(self, member: str, now: float) -> float:
-        """Say for how many seconds a member has given no sign of life."""
+        """Return the seconds since a member's last heartbeat."""
         return now - self._seen[member][1] if member in self._seen else 0.0

@@ -1,1 +1,1 @@
-"""One port around another: measured, paced, or a dry run."""
+"""Ports that wrap another one: measured, paced, or a dry run."""

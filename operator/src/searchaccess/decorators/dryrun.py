@@ -1,4 +1,4 @@
-"""A run that changes nothing: the loop is the same, and what it would write is noted instead of written."""
+"""A dry run: the loop is the same, and what it would write is recorded instead of written."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -22,11 +22,11 @@ def refuse() -> NoReturn:
     Raises:
         NothingIsWritten: always.
     """
-    raise NothingIsWritten("this run changes nothing")
+    raise NothingIsWritten("a dry run changes nothing")
 
 
 class DryRun:
-    """What would be changed."""
+    """What would change."""
 
     def __init__(self) -> None:
         self._changes: dict[tuple[str, str], Change] = {}
@@ -37,7 +37,7 @@ class DryRun:
         return tuple(self._changes[key] for key in sorted(self._changes))
 
     def note(self, cluster: str, target: str, change: Change | None) -> None:
-        """Take in what would become of an object; what was noted of it before is superseded.
+        """Record what would happen to an object, in place of what was recorded of it before.
 
         Args:
             cluster: the SearchCluster's name.
@@ -51,12 +51,12 @@ class DryRun:
 
 
 class DryRunElasticsearch:
-    """A cluster that is read, and seems to take what is written.
+    """A read-only cluster that seems to accept writes.
 
     Args:
         real: the cluster.
         cluster: the SearchCluster's name.
-        dry_run: notes what would be written.
+        dry_run: records what would be written.
     """
 
     def __init__(self, real: ElasticsearchPort, cluster: str, dry_run: DryRun) -> None:
@@ -83,15 +83,15 @@ class DryRunElasticsearch:
         return _covered(raw, self._mappings, names)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Seem to write roles."""
+        """Pretend to write roles."""
         return self._take({role.name: role for role in roles})
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
-        """Seem to write roles as a whole."""
+        """Pretend to replace roles as a whole."""
         return self._take({role.name: role for role in roles})
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
-        """Seem to delete roles."""
+        """Pretend to delete roles."""
         return self._take(dict.fromkeys(names))
 
     def _take(self, roles: Mapping[str, Role | None]) -> Written:
@@ -102,11 +102,11 @@ class DryRunElasticsearch:
         return Written(changed=set(roles))
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
-        """Seem to write a role mapping."""
+        """Pretend to write a role mapping."""
         self._take_mapping(mapping.name, mapping)
 
     async def delete_mapping(self, name: str) -> None:
-        """Seem to delete a role mapping."""
+        """Pretend to delete a role mapping."""
         self._take_mapping(name, None)
 
     def _take_mapping(self, name: str, after: RoleMapping | None) -> None:
@@ -125,15 +125,15 @@ class DryRunElasticsearch:
         return await self._real.probe()
 
     async def time(self) -> float | None:
-        """Give the cluster's time."""
+        """Return the cluster's time."""
         return await self._real.time()
 
     async def login(self) -> Login:
-        """Say who the operator is (one request)."""
+        """Return who the operator is (one request)."""
         return await self._real.login()
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
+        """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""
         return await self._real.lacks(rights)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
@@ -199,11 +199,11 @@ def _covered(
 
 
 class DryRunConnections:
-    """Connections to clusters that are only read.
+    """Read-only connections to clusters.
 
     Args:
         real: opens connections.
-        dry_run: notes what would be written.
+        dry_run: records what would be written.
     """
 
     def __init__(self, real: Connector, dry_run: DryRun) -> None:
@@ -211,7 +211,7 @@ class DryRunConnections:
         self._dry_run = dry_run
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Look a host name up, as the client will."""
+        """Resolve a host name, as the client will."""
         return await self._real.resolve(host)
 
     async def find(self, spec: SearchClusterSpec) -> Connection:

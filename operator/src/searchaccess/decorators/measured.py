@@ -55,7 +55,7 @@ class _Measured:
 
 
 class MeasuredElasticsearch(_Measured):
-    """Counts what is asked of an Elasticsearch cluster. Its client guards each request itself.
+    """Counts the operations on an Elasticsearch cluster. Its client guards each request itself.
 
     Args:
         real: does it.
@@ -84,11 +84,11 @@ class MeasuredElasticsearch(_Measured):
         return await self._do("mappings", self._real.mappings, names)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
+        """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""
         return await self._do("put_roles", self._real.put_roles, roles)
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles, a request each. Nothing stays of what was there."""
+        """Replace roles as a whole, a request each."""
         return await self._do("replace_roles", self._real.replace_roles, roles)
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
@@ -96,11 +96,11 @@ class MeasuredElasticsearch(_Measured):
         return await self._do("delete_roles", self._real.delete_roles, names)
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
-        """Write a role mapping. It empties the realm's caches: rarely do this."""
+        """Write a role mapping. It clears the realm's caches: do this rarely."""
         await self._do("put_mapping", self._real.put_mapping, mapping)
 
     async def delete_mapping(self, name: str) -> None:
-        """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+        """Delete a role mapping; a missing one is fine. It clears the realm's caches."""
         await self._do("delete_mapping", self._real.delete_mapping, name)
 
     async def time(self) -> float | None:
@@ -108,11 +108,11 @@ class MeasuredElasticsearch(_Measured):
         return await self._do("time", self._real.time)
 
     async def login(self) -> Login:
-        """Say who the operator is (one request)."""
+        """Return who the operator is (one request)."""
         return await self._do("login", self._real.login)
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Say which of some rights the operator's login has not itself."""
+        """Return which of some rights the operator's login lacks."""
         return await self._do("lacks", self._real.lacks, rights)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
@@ -124,7 +124,7 @@ class MeasuredElasticsearch(_Measured):
         return await self._do("create_key", self._real.create_key, name, lifetime, rights, metadata)
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
-        """Give API keys other rights, in one request. One that is not there, or is not the login's own, is refused."""
+        """Replace the rights of API keys, in one request. A missing one, or one of another login, is refused."""
         return await self._do("update_keys", self._real.update_keys, ids, rights)
 
     async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
@@ -140,7 +140,7 @@ class MeasuredElasticsearch(_Measured):
         await self._do("note_key", self._real.note_key, key_id, metadata)
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:
-        """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
+        """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
         await self._do("revoke_keys", self._real.revoke_keys, ids)
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
@@ -165,7 +165,7 @@ class MeasuredElasticsearch(_Measured):
 
 
 class MeasuredKubernetes(_Measured):
-    """Counts what is asked of the API server.
+    """Counts the operations on the API server.
 
     Args:
         real: does it.
@@ -178,23 +178,23 @@ class MeasuredKubernetes(_Measured):
         self._real = real
 
     async def controller_id(self) -> str:
-        """Give the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
+        """Return the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
         return await self._do("controller_id", self._real.controller_id)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Give some objects of a kind, of all namespaces; together, pages show one moment."""
+        """Return some objects of a kind, of all namespaces; together, pages show one moment."""
         return await self._do("list_page", self._real.list_page, plural, following)
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
-        """Give some namespaces with their labels."""
+        """Return some namespaces with their labels."""
         return await self._do("list_namespaces", self._real.list_namespaces, following)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status; give the object's resource version then."""
+        """Replace an object's status; return the object's resource version then."""
         return await self._write("replace_status", self._real.replace_status, ref, status)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
-        """Replace an object's finalizers, if they are still as before; give its resource version then."""
+        """Replace an object's finalizers, if they are still as before; return its resource version then."""
         return await self._write("set_finalizers", self._real.set_finalizers, ref, before, after)
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
@@ -202,12 +202,12 @@ class MeasuredKubernetes(_Measured):
         await self._write("create_event", self._real.create_event, ref, note)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
-        """Give the data of a Secret or ConfigMap, decoded."""
+        """Return the data of a Secret or ConfigMap, decoded."""
         return await self._do("read_source", self._real.read_source, source)
 
 
 class MeasuredGoogle(_Measured):
-    """Counts what is asked of Google Cloud.
+    """Counts the operations on Google Cloud.
 
     Args:
         real: does it.
@@ -220,15 +220,15 @@ class MeasuredGoogle(_Measured):
         self._real = real
 
     async def list_workloads(self, place: Place, following: str = "") -> Workloads:
-        """Give some workloads of a kind in a location."""
+        """Return some workloads of a kind in a location."""
         return await self._do("list_workloads", self._real.list_workloads, place, following)
 
     async def get_workload(self, workload: Workload) -> Found:
-        """Give one workload."""
+        """Return one workload."""
         return await self._do("get_workload", self._real.get_workload, workload)
 
     async def revision_template(self, workload: Workload, revision: str) -> Template:
-        """Give what a revision of a service or worker pool was made from."""
+        """Return what a revision of a service or worker pool was made from."""
         return await self._do("revision_template", self._real.revision_template, workload, revision)
 
     async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
@@ -236,20 +236,20 @@ class MeasuredGoogle(_Measured):
         await self._write("roll", self._real.roll, workload, names, number)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
-        """Give some executions of a job that are not completed."""
+        """Return some executions of a job that are not completed."""
         return await self._do("running_executions", self._real.running_executions, job, following)
 
     async def list_accounts(self, project: str, following: str = "") -> Accounts:
-        """Give some service accounts of a project, with their unique ids."""
+        """Return some service accounts of a project, with their unique ids."""
         return await self._do("list_accounts", self._real.list_accounts, project, following)
 
     async def get_account(self, email: str) -> Account:
-        """Give one service account of any project, with its unique id."""
+        """Return one service account of any project, with its unique id."""
         return await self._do("get_account", self._real.get_account, email)
 
 
 class MeasuredStore(_Measured):
-    """Counts what is asked of a store of secrets.
+    """Counts the operations on a secret store.
 
     Args:
         real: does it.
@@ -261,18 +261,18 @@ class MeasuredStore(_Measured):
         super().__init__(count, guard)
         self._real = real
 
-    async def look(self, place: stores.Place) -> stores.Found | None:
-        """Give a secret without its values; None: there is none."""
-        return await self._do("look", self._real.look, place)
+    async def find(self, place: stores.Place) -> stores.Found | None:
+        """Return a secret without its values; None: there is none."""
+        return await self._do("find", self._real.find, place)
 
     async def read(self, place: stores.Place, number: int) -> str:
-        """Give the id of the key that a version holds; empty: something else."""
+        """Return the id of the key that a version holds; empty: something else."""
         return await self._do("read", self._real.read, place, number)
 
     async def add(
         self, place: stores.Place, owner: stores.Owner, known: Secret | None, number: int, value: Sealed
     ) -> Slot:
-        """Store a value as the newest version; give where it is then."""
+        """Store a value as the newest version; return where it is then."""
         return await self._write("add", self._real.add, place, owner, known, number, value)
 
     async def disable(self, place: stores.Place, known: Secret, numbers: Sequence[int]) -> None:

@@ -110,7 +110,7 @@ class FairGate:
         line = self._waiting.pop(lane)
         turn = line.popleft()
         if line:
-            # At the end: every other lane has its turn first.
+            # At the end: every other lane comes first.
             self._waiting[lane] = line
         if not turn.done():
             self._admit(lane)
@@ -118,7 +118,7 @@ class FairGate:
 
 
 class PacedStore:
-    """A store that is asked no more often than its quota allows.
+    """A store that is called no more often than its quota allows.
 
     Args:
         store: the store.
@@ -129,13 +129,13 @@ class PacedStore:
         self._store = store
         self._bucket = bucket
 
-    async def look(self, place: Place) -> Found | None:
-        """Give a secret without its values."""
+    async def find(self, place: Place) -> Found | None:
+        """Return a secret without its values."""
         await self._bucket.take()
-        return await self._store.look(place)
+        return await self._store.find(place)
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key that a version holds."""
+        """Return the id of the key that a version holds."""
         await self._bucket.take()
         return await self._store.read(place, number)
 

@@ -1,4 +1,4 @@
-"""When items are due again: at a known time, or after trouble with back-off. One mechanism for both wings."""
+"""When items are due again: at a known time, or after a failure with back-off. One mechanism for both wings."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -33,18 +33,18 @@ class Agenda:
     _items: dict[str, _Item] = field(default_factory=dict)
 
     def plan(self, key: str, after: float) -> None:
-        """Note that all is well with an item, and that it is due again after so many seconds."""
+        """Record a success with an item, which is due again after so many seconds."""
         self._items[key] = _Item(self.clock.monotonic() + after, Backoff(self.first, self.cap))
 
     def fail(self, key: str) -> float:
-        """Note trouble with an item; give the seconds after which it is due again."""
+        """Record a failure with an item; return the seconds after which it is due again."""
         item = self._items.setdefault(key, _Item(NEVER, Backoff(self.first, self.cap)))
         delay = item.backoff.next()
         item.at, item.failing = self.clock.monotonic() + delay, True
         return delay
 
     def forget(self, key: str) -> None:
-        """Note that nothing is due for an item any more."""
+        """Record that nothing is due for an item any more."""
         self._items.pop(key, None)
 
     def keep(self, keys: Collection[str]) -> None:
@@ -53,20 +53,20 @@ class Agenda:
             del self._items[key]
 
     def is_backing_off(self, key: str) -> bool:
-        """Say whether an item had trouble and is not due yet."""
+        """Return whether an item failed and is not due yet."""
         item = self._items.get(key)
         return item is not None and item.failing and item.at > self.clock.monotonic()
 
     def failing(self) -> frozenset[str]:
-        """Give the items with which there is trouble."""
+        """Return the items that fail."""
         return frozenset(key for key, item in self._items.items() if item.failing)
 
     def due(self) -> frozenset[str]:
-        """Give the items that are due."""
+        """Return the items that are due."""
         now = self.clock.monotonic()
         return frozenset(key for key, item in self._items.items() if item.at <= now)
 
     def delay(self) -> float:
-        """Give the seconds until an item is due; infinity: none ever is."""
+        """Return the seconds until an item is due; infinity: none ever is."""
         first = min((item.at for item in self._items.values()), default=NEVER)
         return max(0.0, first - self.clock.monotonic())

@@ -17,7 +17,7 @@ class Backoff:
         self.failures = 0
 
     def next(self, cap: float | None = None) -> float:
-        """Count a failure and give the seconds to wait.
+        """Count a failure and return the seconds to wait.
 
         Args:
             cap: of this delay alone; None: that of all.
@@ -27,5 +27,5 @@ class Backoff:
         return top * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
 
     def reset(self) -> None:
-        """Start afresh after a success."""
+        """Reset after a success."""
         self.failures = 0

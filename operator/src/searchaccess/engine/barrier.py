@@ -48,4 +48,4 @@ def caught(meter: Meter, cluster: str, place: Place, error: Exception) -> Failur
     kind = type(error).__name__
     log.error("internal error", place=place, cluster=cluster, error=kind, frames=frames)
     meter.faulted(cluster, place)
-    return Failure(Reason.INTERNAL_ERROR, f"the operator met an unexpected {kind} ({place}); it tries again by itself")
+    return Failure(Reason.INTERNAL_ERROR, f"the operator met an unexpected {kind} ({place}); it retries by itself")

@@ -30,7 +30,7 @@ class Pace:
 
 
 async def in_chunks(items: Iterable[T], size: int = CHUNK) -> AsyncIterator[T]:
-    """Give items one by one, and let other tasks run after so many.
+    """Yield items one by one, and let other tasks run after so many.
 
     Args:
         items: are read as they are given: a collection that others change meanwhile must be copied first.

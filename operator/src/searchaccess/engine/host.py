@@ -343,7 +343,7 @@ class Host:
                 publisher.release(access)
                 continue
             failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
-            publisher.tell(AccessFacts(access, decide(access, OPEN), failure=failure))
+            publisher.publish(AccessFacts(access, decide(access, OPEN), failure=failure))
 
 
 async def run_until_stopped(host: Host, stop: asyncio.Event) -> None:

@@ -1,7 +1,7 @@
 """Writes to Kubernetes in the background: the newest status of each object, then what must follow it.
 
-The loop never waits for the API server. What is asked for about one object is merged while it waits. A write that fails
-waits for a delay of its own and holds no worker meanwhile: others pass it. It is tried again until it succeeds or the
+The loop never waits for the API server. Writes to one object are merged while they wait. A write that fails
+waits for a delay of its own and holds no worker meanwhile: others pass it. It is retried until it succeeds or the
 object is gone. Namespaces are served in turn, what failed before in a turn of its own.
 """
 
@@ -28,13 +28,13 @@ from searchaccess.ports.meter import Meter
 WORKERS: Final = 36
 """Writes at once. One namespace alone gets 24 of them."""
 LONGEST: Final = 30.0
-"""Seconds between two tries of what is refused, such as by a webhook."""
+"""Seconds between two attempts of what is refused, such as by a webhook."""
 RETRIES: Final = 20
-"""Tries in a second, at most, of all that failed before in one namespace."""
+"""Retries per second, at most, of all that failed in one namespace."""
 RELEASED: Final = 2
-"""Of what waits for its next try in a namespace, so many go at once when one try succeeds: the trouble may be over."""
+"""So many retries of a namespace start at once when one succeeds: the trouble may be over."""
 TRIES: Final = 5
-"""After so many failures a write no longer counts as about to happen."""
+"""After so many failures nobody waits for a write any longer; it is still retried."""
 EVENTS_LIMIT: Final = 200
 """Events of one namespace that may wait; more are dropped (the statuses say the same) and counted."""
 
@@ -56,12 +56,12 @@ class _Entry:
     notes: list[Note] = field(default_factory=list)
     backoff: Backoff = field(default_factory=lambda: Backoff(FIRST, LONGEST))
     trouble: Failure | None = None
-    """Why the last try failed."""
+    """Why the last attempt failed."""
     outdated: bool = False
-    """The object changed meanwhile: its event has until the next try to arrive."""
+    """The object changed meanwhile: its event has until the next attempt to arrive."""
     writing: bool = False
     timer: asyncio.TimerHandle | None = None
-    """Runs while it waits for its next try."""
+    """Runs while it waits for its next attempt."""
 
     @property
     def is_done(self) -> bool:
@@ -77,7 +77,7 @@ class Outbox:
 
     Args:
         kubernetes: the API server.
-        inventory: is told what was written.
+        inventory: receives what was written.
         meter: counts faults of ours, and events that were dropped.
     """
 
@@ -87,19 +87,19 @@ class Outbox:
         self._meter = meter or Meter()
         self._entries: dict[str, _Entry] = {}
         self._delayed: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        """By namespace, uids of what waits for its next try."""
+        """By namespace, uids of what waits for its next attempt."""
         self._given_up: set[str] = set()
-        """Uids of what failed so often that nobody waits for it any more. It is still tried."""
+        """Uids of what failed so often that nobody waits for it any longer. It is still retried."""
         self._turns: Turns[_Group, str] = Turns(WORKERS)
         self._wake = asyncio.Event()
         self._events: Counter[str] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    # Asking
+    # Queueing
 
     def put_status(self, ref: ObjectRef, status: str, notes: list[Note]) -> None:
-        """Ask for a status (JSON), and events about it, to be written."""
+        """Queue a status (JSON), and events about it."""
         entry = self._entry(ref)
         first, entry.status = entry.status is None, status
         self._inventory.writing.add(ref.uid)
@@ -109,13 +109,13 @@ class Outbox:
     def put_finalizers(
         self, ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...], failed: ExternalError | None = None
     ) -> None:
-        """Ask for finalizers to be replaced, after anything else that is pending for the object.
+        """Queue a replacement of finalizers, after anything else that is pending for the object.
 
         Args:
             ref: the object.
             before: as they are; if they are not, the SearchAccess is reconciled again instead.
-            after: as they shall be.
-            failed: why a try just failed; None: there was none.
+            after: as desired.
+            failed: why an attempt just failed; None: there was none.
         """
         entry = self._entry(ref)
         first, entry.finalizers = entry.finalizers is None, (before, after)
@@ -124,7 +124,7 @@ class Outbox:
         self._came(entry, at_once=first and failed is None)
 
     def put_notes(self, ref: ObjectRef, notes: list[Note]) -> None:
-        """Ask for events to be written."""
+        """Queue events."""
         if notes:
             entry = self._entry(ref)
             self._add_notes(entry, notes)
@@ -145,7 +145,7 @@ class Outbox:
         return entry
 
     def _came(self, entry: _Entry, *, at_once: bool) -> None:
-        """Let an entry wait for its turn, if it does not yet.
+        """Queue an entry, unless it is queued.
 
         Args:
             entry: what something was added to.
@@ -171,31 +171,31 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many objects wait to be written, also those that wait for a next try."""
+        """How many objects wait to be written, also those that wait for their next attempt."""
         return len(self._entries)
 
     @property
     def failing(self) -> int:
-        """How many of these failed again and again."""
+        """How many of these failed repeatedly."""
         return len(self._given_up)
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is about to be written; what failed again and again is not."""
+        """Whether a write is about to happen; one that failed repeatedly does not count."""
         return self.pending > self.failing
 
     def trouble_of(self, uid: str) -> Failure | None:
-        """Say why the last try to write something of an object failed; None: nothing failed that still waits."""
+        """Return why the last attempt to write something of an object failed; None: nothing that waits has failed."""
         entry = self._entries.get(uid)
         return entry.trouble if entry else None
 
     def sets_finalizers(self, uid: str) -> bool:
-        """Say whether an object's finalizers wait to be written."""
+        """Return whether an object's finalizers wait to be written."""
         entry = self._entries.get(uid)
         return entry is not None and entry.finalizers is not None
 
     def unwritten(self) -> Iterator[tuple[ObjectRef, Failure]]:
-        """Give what failed and waits to be tried again, and why."""
+        """Yield what failed and waits for its retry, and why."""
         for entry in self._entries.values():
             if entry.trouble is not None:
                 yield entry.ref, entry.trouble
@@ -308,7 +308,7 @@ class Outbox:
             self._ready(self._entries[uid])
 
     def _failed(self, entry: _Entry, what: str, error: ExternalError | Failure) -> None:
-        """Let an entry wait for its next try."""
+        """Requeue an entry with a delay."""
         uid = entry.ref.uid
         delay = entry.backoff.next(CAP if isinstance(error, TransientError) else None)
         entry.trouble = Failure(error.reason, f"{what} cannot be written: {error.message}")
@@ -341,12 +341,12 @@ class Outbox:
                 # A status may be refused by a webhook, or by a CRD that is older than the operator: the finalizers
                 # matter more.
                 failed = failed or (what, error)
-            except Exception as error:  # noqa: BLE001 - a fault of ours costs this object alone, and is tried again
+            except Exception as error:  # noqa: BLE001 - a fault of ours costs this object alone, and is retried
                 failed = failed or (what, caught(self._meter, "", "outbox", error))
         return failed
 
     async def _check_outdated(self, entry: _Entry) -> None:
-        """Leave it to the reconciler what is to be written of an object that changed meanwhile."""
+        """Let the reconciler decide what to write of an object that changed meanwhile."""
         outdated, entry.outdated = entry.outdated, False
         if outdated and (entry.status is None or not self._inventory.knows(entry.ref.uid)):
             self._clear(entry)
@@ -370,7 +370,7 @@ class Outbox:
         record = self._inventory.accesses.get(entry.ref.uid)
         adds = record is not None and bool(set(after) - set(before))
         if record is not None and adds and record.access.deleted_at:
-            # It would be refused for ever.
+            # It would be refused forever.
             entry.finalizers = None
             return
         version = await self._kubernetes.set_finalizers(entry.ref, before, after)
@@ -378,7 +378,7 @@ class Outbox:
         if entry.finalizers is finalizers:
             entry.finalizers = None
         if record is not None and adds:
-            # Whoever waited for this goes on.
+            # Whoever waited for this continues.
             record.access = replace(record.access, finalizers=after)
             self._inventory.mark_uid(entry.ref.uid)
 

@@ -1,6 +1,6 @@
-"""What a reconciler knows of its SearchCluster. All of it can be lost: the next reconcile finds it again.
+"""What a reconciler knows about its SearchCluster. All of it can be lost: the next reconcile finds it again.
 
-It lives and dies with one SearchCluster object, by uid: one that is recreated under the same name begins with nothing.
+It belongs to one SearchCluster object, by uid: one that is recreated under the same name starts with nothing.
 """
 
 from collections.abc import Set as AbstractSet
@@ -51,10 +51,10 @@ class Context:
     ownership: Ownership = field(default_factory=Ownership)
     steps: Steps = field(default_factory=Steps)
     dry_run: DryRun | None = None
-    """Notes what would be changed, in a run that changes nothing; None: it is done."""
+    """Records what would change, in a dry run; None: changes are made."""
 
     def may_publish(self, cluster: str) -> bool:
-        """Say whether this replica tells of a SearchCluster and its SearchAccesses."""
+        """Return whether this replica publishes statuses of a SearchCluster and its SearchAccesses."""
         if cluster in self.inventory.clusters:
             return self.ownership.holds(cluster)
         return self.ownership.holds_common()
@@ -62,12 +62,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Fine:
-    """The last reconcile came to its end, or none began yet."""
+    """The last reconcile completed, or none began yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """The last reconcile did not come to its end; it is tried again with back-off."""
+    """The last reconcile did not complete; it is retried with back-off."""
 
     failure: Failure
     since: float
@@ -75,9 +75,9 @@ class Failing:
     times: int = 1
     """How many failed in a row."""
     fault: bool = False
-    """The last of them failed of a fault of ours, not of trouble outside."""
+    """The last of them failed because of a fault of ours, not of trouble outside."""
     doubted: bool = False
-    """Every SearchAccess of the cluster was told that its truth is not known."""
+    """Every SearchAccess of the cluster reports that its state is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ class Scope:
     """What one reconcile is about."""
 
     everything: bool = False
-    """All that is declared and all that is there, also what nobody declares any more."""
+    """All that is declared and all that exists, also what nobody declares any more."""
     principals: frozenset[str] = frozenset()
-    """Of whom there is news."""
+    """Those that changed."""
     credentials: frozenset[str] = frozenset()
-    """The uids of SearchAccesses of whose credentials there is news."""
+    """The uids of SearchAccesses whose credentials changed."""
     afresh: bool = False
-    """What was settled is concluded again: something changed that all depends on, or statuses say other things."""
+    """Settled items are reconciled again: something changed that all depends on, or statuses differ."""
 
 
 @dataclass(slots=True)
@@ -113,17 +113,17 @@ class ClusterState:
     url: str = ""
     """First of the addresses."""
     exposed: tuple[Exposed, ...] | None = None
-    """How the connection is not private; None: not looked at yet."""
+    """How the connection is not private; None: not checked yet."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
     health: Health = Fine()
     waiting: Failure | None = None
-    """What the SearchCluster itself waits for, while all else goes on."""
+    """What the SearchCluster itself waits for, while everything else continues."""
     trouble: Failure | None = None
     """What keeps some SearchAccesses from being finished; the others are fine."""
     mapping_conflict: str = ""
     mapping_adopted: str = ""
-    """What the role mapping was before this step took it over, as JSON."""
+    """What the role mapping was before this step adopted it, as JSON."""
     mapping_drift: Drift | None = None
     mapping_late: str = ""
     """Why the role mapping does not give callers their roles' new names yet; empty: it gives the right ones."""
@@ -135,9 +135,9 @@ class ClusterState:
     roles: AbstractSet[str] = frozenset()
     """Names of principals' roles of ours in Elasticsearch."""
     user_roles: AbstractSet[str] = frozenset()
-    """Names of users' roles of ours, as the last full pass found them."""
+    """Names of users' roles of ours, as the last full reconcile found them."""
     foreign: int = 0
-    """How many roles under our names are not ours, as the last full pass counted."""
+    """How many roles under our names are not ours, as the last full reconcile counted."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
 
@@ -154,7 +154,7 @@ class ClusterState:
         return self.health.failure
 
     def rejection_of(self, access: Access) -> str:
-        """Say why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or is asked once more."""
+        """Return why Elasticsearch refused what a SearchAccess declares now; empty: it did not, or a retry is due."""
         rejected = self.rejections.get(access.uid)
         if rejected and rejected[:2] != (access.generation, access.reconcile_requested):
             del self.rejections[access.uid]
@@ -163,12 +163,12 @@ class ClusterState:
 
     @property
     def gate(self) -> Gate:
-        """What may be done with SearchAccesses."""
+        """What may be done about SearchAccesses."""
         return gate_of(self.verdict, self.mapping_conflict)
 
 
 def gate_of(verdict: Gate, mapping_conflict: str) -> Gate:
-    """Give what may be done with SearchAccesses.
+    """Return what may be done with SearchAccesses.
 
     Args:
         verdict: what the state of the cluster allows.

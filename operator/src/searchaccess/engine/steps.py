@@ -1,4 +1,4 @@
-"""What is not to be cut off in the middle when the process stops: it may be, but then the next life has to clear up."""
+"""Steps that a stop should not interrupt: it may, but then the next run has to clean up."""
 
 import asyncio
 from contextlib import suppress
@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 class Steps:
-    """Counts the steps that are under way, and lets no more begin once it is closed."""
+    """Counts the running steps, and lets no more begin once it is closed."""
 
     def __init__(self) -> None:
         self._running = 0

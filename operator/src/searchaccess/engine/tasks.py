@@ -1,4 +1,4 @@
-"""Work side by side, of which nothing goes on after an error."""
+"""Concurrent work, of which nothing continues after an error."""
 
 import asyncio
 from collections.abc import Coroutine

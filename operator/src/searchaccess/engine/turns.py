@@ -27,18 +27,18 @@ class Turns(Generic[Group, Item]):
         self._taken: Counter[Group] = Counter()
 
     def put(self, group: Group, item: Item) -> None:
-        """Let an item wait; one that waits already keeps its place."""
+        """Queue an item; one that waits already keeps its place."""
         self._waiting.setdefault(group, {})[item] = None
 
     def remove(self, group: Group, item: Item) -> None:
-        """Let an item wait no more."""
+        """Remove an item from the queue."""
         items = self._waiting.get(group, {})
         items.pop(item, None)
         if not items:
             self._waiting.pop(group, None)
 
     def take(self) -> tuple[Group, Item] | None:
-        """Give the item whose turn it is, and one worker to it; None: none waits that may have one now."""
+        """Return the item whose turn it is, and one worker to it; None: none waits that may have one now."""
         if not self._free:
             return None
         for group, items in self._waiting.items():
@@ -54,7 +54,7 @@ class Turns(Generic[Group, Item]):
         return None
 
     def done(self, group: Group) -> None:
-        """Take in that a worker is free again that worked for a group."""
+        """Record that a worker of a group is free again."""
         self._free += 1
         self._taken[group] -= 1
         if not self._taken[group]:

@@ -55,14 +55,14 @@ class Options:
     Args:
         instance: name of this installation; part of the name of every Elasticsearch object.
         kubernetes: where the API server is.
-        lease_namespace: where replicas keep the Leases by which they share SearchClusters out; empty: there is one
+        lease_namespace: where replicas keep the Leases by which they divide SearchClusters; empty: there is one
             replica.
         listen: address and port for probes and metrics; None: nothing is served.
         list_every: seconds between full lists.
         run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
         iam_endpoint: address of the IAM API; Google's when empty.
-        stores: how to reach stores of secrets.
-        observe: change nothing, and note what would be changed.
+        stores: how to reach secret stores.
+        observe: dry run: change nothing, and record what would change.
         manifests: files and folders with what is declared besides, or in place of, what the API server has; only with
             ``observe``.
     """
@@ -80,35 +80,35 @@ class Options:
 
 
 async def _insist(work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError] = ExternalError) -> T:
-    """Try again and again, as long as what goes wrong may pass."""
+    """Retry as long as the failure may pass."""
     backoff = Backoff()
     while True:
         try:
             return await work()
         except passing as error:
-            log.warning("cannot begin yet", missing=what, error=error.message)
+            log.warning("cannot start yet", missing=what, error=error.message)
             await asyncio.sleep(backoff.next())
 
 
 async def _before_stop(work: Coroutine[Any, Any, T], stop: asyncio.Event, within: float | None) -> T:
-    """Do something, unless told to stop before.
+    """Run a coroutine, unless stopped before.
 
     Raises:
-        NotStarted: it was told to stop, or it took too long.
+        NotStarted: it was stopped, or it took too long.
     """
-    working, told = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({working, told}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, stopping}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
         raise NotStarted(
-            "it was told to stop before it could begin"
+            "it was stopped before it could start"
             if stop.is_set()
             else f"it could not connect to Kubernetes within {within:.0f} s; the log says why"
         )
     finally:
         working.cancel()
-        told.cancel()
+        stopping.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Wired:
     leases: Leases | None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until told to stop, and let others go on at once: kopf takes its time to stop."""
+        """Run until stopped, and let others take over at once: kopf stops slowly."""
         try:
             await run_until_stopped(self.host, stop)
         finally:
@@ -134,7 +134,7 @@ async def _leave(leases: Leases) -> None:
         async with asyncio.timeout(LEAVE_WITHIN):
             await leases.leave()
     except (ExternalError, TimeoutError) as error:
-        log.warning("cannot give up the leases: others take over when they run out", error=str(error))
+        log.warning("cannot release the leases: other replicas take over when they expire", error=str(error))
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
@@ -163,13 +163,13 @@ async def wired(
     Args:
         options: how to run.
         stop: set to end it before it begins.
-        only: the SearchClusters to look after; none: all.
-        within: seconds in which it must have connected; None: it tries until it is told to stop.
+        only: the SearchClusters to reconcile; none: all.
+        within: seconds in which it must have connected; None: it retries until it is stopped.
 
     Raises:
         LoginMissing: there is no way to connect to Kubernetes.
         CannotListen: probes and metrics cannot be served.
-        NotStarted: it was told to stop, or it took too long.
+        NotStarted: it was stopped, or it took too long.
         BadManifest: a manifest cannot be read.
     """
     dry_run = DryRun() if options.observe else None
@@ -179,7 +179,7 @@ async def wired(
     client, tracing = KubernetesClient(await _before_stop(connecting, stop, within)), start_tracing()
     metrics = Metrics(tracing)
     inventory, clock = Inventory(metrics), SystemClock()
-    # A name of its own for each process: one that was started anew has nothing of what the one before had.
+    # A name of its own for each process: a restarted one owns nothing of what the previous one had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None
     if options.lease_namespace and not dry_run:
@@ -221,8 +221,8 @@ async def wired(
 
 
 async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
-    # kopf looks for the kinds once, when it starts: the first list proves that they are there. It lists all
-    # anew, so nothing is missed; what was declared long ago is served before it takes its share of the time.
+    # kopf looks up the kinds once, when it starts: the first list proves that they exist. It lists all again, so
+    # nothing is missed; what was declared long ago is served before kopf takes its share of the time.
     await _first_of(one.host.listed.wait(), stop.wait())
     # What was listed stays: garbage collections that go through all of it would hold the loop.
     keep_what_lives()
@@ -236,12 +236,12 @@ async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
 
 
 async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:
-    """Look after what is declared until an event is set."""
+    """Reconcile what is declared until an event is set."""
     loop = asyncio.create_task(one.run(stop))
     events = asyncio.create_task(_watch_events(one, stop))
     collecting = asyncio.create_task(collect_when_quiet(one.host.is_busy))
     done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
-    # Whichever ends first, of a fault or at our request, ends the process: a supervisor starts it again.
+    # Whichever ends first, by a fault or at our request, ends the process: a supervisor restarts it.
     stop.set()
     collecting.cancel()
     await asyncio.gather(events, loop)
@@ -260,4 +260,4 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
         async with wired(options, stop) as one:
             await watch_and_run(one, stop)
     except NotStarted:
-        log.info("stopped before it could begin")
+        log.info("stopped before it could start")

@@ -26,7 +26,7 @@ def _load_client() -> type["ElasticsearchClient"]:
 
 
 def google_tokens(audience: str) -> Callable[[], Awaitable[str]]:
-    """Give what gives identity tokens of the operator's own. It imports Google's library, so call it in a thread."""
+    """Return what gives identity tokens of the operator's own. It imports Google's library, so call it in a thread."""
     from searchaccess.adapters.google import IdentityTokens  # noqa: PLC0415 - few need it, and it takes its time
 
     return IdentityTokens(audience).get
@@ -90,7 +90,7 @@ class Connections:
         return await find_connection(self._kubernetes, spec)
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Look a host name up, as the client will."""
+        """Resolve a host name, as the client will."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):

@@ -26,19 +26,19 @@ from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
 
 ONE_LIST: Final = 30.0
-"""Seconds within which two objects that kopf listed are taken to be of the same list."""
+"""Seconds within which two objects that kopf listed count as one list."""
 LISTS_WITHIN: Final = 10.0
 """Seconds after its start within which kopf has listed, if the API server answers at all."""
 LOGIN_RETRY: Final = 5.0
-"""Seconds until kopf asks again for a login that could not be had."""
+"""Seconds until kopf requests a login again that was not available."""
 
 
 def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kopf.ConnectionInfo:
-    """Give the connection in kopf's form.
+    """Return the connection in kopf's form.
 
     Args:
         configuration: how to connect.
-        lifetime: after this kopf asks anew.
+        lifetime: seconds after which kopf requests a new one.
     """
     scheme, _, token = str(configuration.api_key.get("BearerToken", "")).partition(" ")
     return kopf.ConnectionInfo(
@@ -55,7 +55,7 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
 
 
 def session_of(connection: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-    """Give a connection as a session whose answers kopf can read, whatever is in them."""
+    """Return a connection as a session whose answers kopf can read, whatever is in them."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
         headers=connection.as_http_headers(),
@@ -65,7 +65,7 @@ def session_of(connection: kopf.ConnectionInfo) -> kopf.AiohttpSession:
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """Set kopf so that it costs nothing at rest (measured: docs/adr/0003)."""
+    """Configure kopf so that it costs nothing at rest (measured: docs/adr/0003)."""
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
     settings.posting.enabled = False
@@ -76,12 +76,12 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.chunk_size = PAGE
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
-    # kopf's own go up to 21 s: so long it would stay deaf after the API server came back.
+    # kopf's own delays go up to 21 s: so long it would miss events after the API server came back.
     settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
 
 
 class Beginnings:
-    """Notices when kopf has listed a kind and begins to watch it: at its start, and anew after trouble.
+    """Notices when kopf has listed a kind and begins to watch it: at its start, and again after trouble.
 
     kopf gives what it listed as events without a type, and does not say when it listed nothing.
 
@@ -94,7 +94,7 @@ class Beginnings:
         self._last = float("-inf")
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Look at an event."""
+        """Inspect an event."""
         if event["type"] is None:
             now = asyncio.get_running_loop().time()
             if now - self._last > ONE_LIST:
@@ -102,7 +102,7 @@ class Beginnings:
             self._last = now
 
     def presume(self) -> None:
-        """Take it that kopf has listed by now, if nothing was seen of it."""
+        """Assume that kopf has listed by now, if nothing shows it."""
         if self._last == float("-inf"):
             self._began()
 
@@ -146,11 +146,11 @@ async def watch(
     login: KubernetesLogin,
     stop: asyncio.Event,
 ) -> None:
-    """Put every event into an inventory until told to stop.
+    """Put every event into an inventory until stopped.
 
     Args:
         inventory: what is declared.
-        began: called when watching begins, and when it begins anew.
+        began: called when watching begins, and when it begins again.
         login: to Kubernetes.
         stop: set to end it.
     """
@@ -191,7 +191,7 @@ async def watch(
 
 
 async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Let signals set our event again: kopf takes them for itself at its start, and we would hear when it has stopped.
+    """Let signals set our event again: kopf handles them from its start, and would notify us when it has stopped.
 
     It takes seconds to stop; what we have is to be given to others at once.
     """

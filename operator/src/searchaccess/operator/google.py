@@ -42,15 +42,15 @@ class GoogleWhenNeeded:
             await self._client.close()
 
     async def list_workloads(self, place: Place, following: str = "") -> Workloads:
-        """Give some workloads of a kind in a location."""
+        """Return some workloads of a kind in a location."""
         return await (await self._google()).list_workloads(place, following)
 
     async def get_workload(self, workload: Workload) -> Found:
-        """Give one workload."""
+        """Return one workload."""
         return await (await self._google()).get_workload(workload)
 
     async def revision_template(self, workload: Workload, revision: str) -> Template:
-        """Give what a revision was made from."""
+        """Return what a revision was made from."""
         return await (await self._google()).revision_template(workload, revision)
 
     async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
@@ -58,13 +58,13 @@ class GoogleWhenNeeded:
         await (await self._google()).roll(workload, names, number)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
-        """Give some executions of a job that are not completed."""
+        """Return some executions of a job that are not completed."""
         return await (await self._google()).running_executions(job, following)
 
     async def list_accounts(self, project: str, following: str = "") -> Accounts:
-        """Give some service accounts of a project."""
+        """Return some service accounts of a project."""
         return await (await self._google()).list_accounts(project, following)
 
     async def get_account(self, email: str) -> Account:
-        """Give one service account."""
+        """Return one service account."""
         return await (await self._google()).get_account(email)

@@ -45,7 +45,7 @@ def _open_cluster(options: KubernetesOptions) -> "GkeCluster":
 
 
 class KubernetesLogin:
-    """Gives what the official client and kopf need to log in, as often as they ask.
+    """Provides what the official client and kopf need to log in, whenever they need it.
 
     Args:
         options: where the API server is.
@@ -57,11 +57,11 @@ class KubernetesLogin:
 
     @property
     def lifetime(self) -> dt.timedelta:
-        """How long what ``configuration`` gives may be used without being asked for anew."""
+        """How long the result of ``configuration`` may be used."""
         return GKE_LIFETIME if self._options.gke else LIFETIME
 
     async def configuration(self) -> "Configuration":
-        """Say how to connect.
+        """Return how to connect.
 
         Raises:
             LoginMissing: there is no way to.
@@ -81,6 +81,6 @@ class KubernetesLogin:
             owner.api_key["BearerToken"] = f"Bearer {await cluster.token()}"
 
         await renew(configuration)
-        # Asked before each request of the official client.
+        # Called before each request of the official client.
         configuration.refresh_api_key_hook = renew  # type: ignore[assignment]  # the client calls it None only
         return configuration

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what was done is counted when it is done, what there is is looked up when it is asked for.
+"""Metrics for Prometheus: operations are counted when they happen, states are read when they are scraped.
 
 https://prometheus.io/docs/practices/naming/
 """
@@ -39,7 +39,7 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("searchaccess_build_info", "The version that runs: always 1.", ("version",)),
     (
         "searchaccess_reconciles",
-        "Reconciles of a SearchCluster: of everything, or of what there was news of; result is ok or a reason.",
+        "Reconciles of a SearchCluster: of everything, or of what changed; result is ok or a reason.",
         ("cluster", "scope", "result"),
     ),
     ("searchaccess_reconcile_duration_seconds", "How long reconciles took.", ("cluster", "scope")),
@@ -71,7 +71,7 @@ class Metrics(Meter):
     """All that is counted by one process.
 
     Args:
-        tracing: is told the same, as spans; None: nobody is.
+        tracing: records the same as spans; None: no traces.
     """
 
     def __init__(self, tracing: Tracing | None = None) -> None:
@@ -104,7 +104,7 @@ class Metrics(Meter):
         self._reconciles.labels(cluster, scope, result).inc()
         self._reconcile_seconds.labels(cluster, scope).observe(seconds)
 
-    def noted(self, cluster: str, reason: str) -> None:
+    def event_emitted(self, cluster: str, reason: str) -> None:
         """Count an event."""
         self._events.labels(cluster, reason).inc()
 
@@ -125,7 +125,7 @@ class Metrics(Meter):
     def answered(self, cluster: str) -> float:
         """Say when the last request to a cluster, or to a store, came to an end.
 
-        Kubernetes and Google are asked now and then whether a reconcile makes progress or not.
+        Kubernetes and Google are called regularly whether a reconcile makes progress or not.
         """
         return max(self._answered.get(cluster, float("-inf")), self._answered.get("", float("-inf")))
 
@@ -184,12 +184,12 @@ class _Known:
 
 
 class Declared(Collector):
-    """What is declared, and how it stands.
+    """What is declared, and its state.
 
     Args:
         inventory: what is declared.
         outbox: what waits to be written.
-        host: what looks at it.
+        host: runs the reconcilers.
         ownership: what of it is this replica's.
     """
 
@@ -288,7 +288,7 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "SearchAccesses by the status and the reason of their condition Ready.",
         ("cluster", "ready", "reason"),
     ),
-    ("searchaccess_drift_open", "Differences that somebody made in Elasticsearch and that stand now.", ("cluster",)),
+    ("searchaccess_drift_open", "Open differences that somebody made in Elasticsearch.", ("cluster",)),
     (
         "searchaccess_cluster_ready",
         "Whether a SearchCluster's condition Ready is True, and why.",
@@ -296,37 +296,37 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ),
     (
         "searchaccess_lease_held",
-        "Whether this replica has a SearchCluster and may write to it: 1 for one replica, 0 for the others.",
+        "Whether this replica owns a SearchCluster and may write to it: 1 for one replica, 0 for the others.",
         ("cluster",),
     ),
     ("searchaccess_credentials", "Stored credentials: Active, or Overlap while two work.", ("cluster", "phase")),
     (
         "searchaccess_credential_next_rotation_timestamp_seconds",
-        "When the next of a cluster's credentials is replaced. One that lies in the past is late.",
+        "When the next of a cluster's credentials is rotated. A time in the past is late.",
         ("cluster",),
     ),
     (
         "searchaccess_credential_expiry_timestamp_seconds",
-        "When the first of a cluster's API keys ends by itself, if nobody replaces it.",
+        "When the first of a cluster's API keys expires, unless it is rotated before.",
         ("cluster",),
     ),
     ("searchaccess_queue_length", "How much a SearchCluster's next reconcile has to do.", ("cluster",)),
     (
         "searchaccess_queue_age_seconds",
-        "Seconds since the last reconcile began, if there is news since then; else 0.",
+        "Seconds since the last reconcile began, if something changed since then; else 0.",
         ("cluster",),
     ),
     ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),
     (
         "searchaccess_outbox_failing",
-        "Of these, those whose write failed again and again, such as refused by a webhook. It is still tried.",
+        "Of these, those whose write failed repeatedly, such as refused by a webhook. It is still retried.",
         (),
     ),
 )
 
 
 def families() -> dict[str, GaugeMetricFamily]:
-    """Give what is looked up when it is asked for, without values."""
+    """Give the families that are read when they are scraped, without values."""
     return {name: GaugeMetricFamily(name, text, labels=list(labels)) for name, text, labels in _FAMILIES}
 
 

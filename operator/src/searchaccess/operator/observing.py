@@ -1,4 +1,4 @@
-"""Kubernetes as a run sees it that changes nothing: only read, and with manifests from files laid over it."""
+"""Kubernetes as a dry run sees it: read-only, with manifests from files as an overlay."""
 
 import re
 import uuid
@@ -97,7 +97,7 @@ def _documents(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _checked(file: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    """Check that an object can be told from others. What else is wrong with it is said of it alone."""
+    """Check that an object can be identified. What else is wrong with it is reported on it alone."""
     kind, metadata = raw.get("kind"), raw.get("metadata")
     if raw["apiVersion"] != API_VERSION or not isinstance(kind, str) or kind not in _KINDS:
         raise BadManifest(f"{file}: {_shown(raw['apiVersion'])} {_shown(kind)} is not known")
@@ -127,7 +127,7 @@ def _key(raw: Mapping[str, Any]) -> Key:
 
 
 class ObservedKubernetes:
-    """An API server that is only read, and seems to take what is written.
+    """A read-only API server that seems to accept writes.
 
     Args:
         real: the API server.
@@ -141,19 +141,19 @@ class ObservedKubernetes:
         """What the list that is being read has had so far."""
 
     async def controller_id(self) -> str:
-        """Give the identity of this Kubernetes cluster."""
+        """Return the identity of this Kubernetes cluster."""
         return await self._real.controller_id()
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
-        """Give some namespaces with their labels."""
+        """Return some namespaces with their labels."""
         return await self._real.list_namespaces(following)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
-        """Give the data of a Secret or ConfigMap, decoded."""
+        """Return the data of a Secret or ConfigMap, decoded."""
         return await self._real.read_source(source)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Give some objects of a kind; those of manifests that are not there come with the last."""
+        """Return some objects of a kind; those of manifests that are not there come with the last."""
         page = await self._real.list_page(plural, following)
         there = self._there[plural] = self._there[plural] if following else set()
         items = []
@@ -167,11 +167,11 @@ class ObservedKubernetes:
         return Page(items, page.following)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:  # noqa: ARG002
-        """Seem to replace an object's status."""
+        """Pretend to replace an object's status."""
         return ""
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:  # noqa: ARG002
-        """Seem to replace an object's finalizers."""
+        """Pretend to replace an object's finalizers."""
         return ""
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
@@ -179,12 +179,12 @@ class ObservedKubernetes:
 
 
 def observed(real: KubernetesPort, manifests: Iterable[dict[str, Any]]) -> KubernetesPort:
-    """Give an API server that is only read."""
+    """Return a read-only API server."""
     return ObservedKubernetes(real, manifests)
 
 
 def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Give an object as it would be with a manifest applied."""
+    """Return an object as it would be with a manifest applied."""
     metadata = there["metadata"]
     annotations = {**part(metadata, "annotations"), **part(given["metadata"], "annotations")}
     generation = metadata_of(there).generation + _differ(given.get("spec"), there.get("spec"))
@@ -203,7 +203,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _born(key: Key, raw: dict[str, Any]) -> dict[str, Any]:
-    """Give an object of a manifest as the API server would, once it has it."""
+    """Return an object of a manifest as the API server would, once it has it."""
     plural, namespace, name = key
     metadata = {
         **raw["metadata"],

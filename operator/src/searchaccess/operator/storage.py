@@ -10,24 +10,24 @@ import kopf
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Knows no last-handled state."""
+    """Has no last-handled state."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
-        """Give an empty essence."""
+        """Return an empty essence."""
         return cast("kopf.BodyEssence", {})
 
     def fetch(self, **_: Any) -> None:
-        """Give nothing."""
+        """Return None."""
 
     def store(self, **_: Any) -> None:
         """Store nothing."""
 
 
 class NoProgress(kopf.ProgressStorage):
-    """Knows no handler's progress."""
+    """Has no handler's progress."""
 
     def fetch(self, **_: Any) -> None:
-        """Give nothing."""
+        """Return None."""
 
     def store(self, **_: Any) -> None:
         """Store nothing."""
@@ -39,5 +39,5 @@ class NoProgress(kopf.ProgressStorage):
         """Touch nothing."""
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        """Give the essence as it is."""
+        """Return the essence as it is."""
         return essence

@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, if the standard environment variables ask for them.
+"""Traces by OpenTelemetry, if the standard environment variables enable them.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
@@ -36,12 +36,12 @@ def _is_wanted(environment: Mapping[str, str]) -> bool:
         return False
     protocol = next(filter(None, map(environment.get, _PROTOCOLS)), _ONLY)
     if protocol != _ONLY:
-        log.warning("no traces: only one protocol is there", protocol=protocol, supported=_ONLY)
+        log.warning("no traces: the protocol is not supported", protocol=protocol, supported=_ONLY)
     return protocol == _ONLY
 
 
 def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
-    """Begin to send traces, if the environment says where to; None: it does not.
+    """Start to send traces, if the environment says where to; None: it does not.
 
     Args:
         environment: the environment variables.
@@ -86,7 +86,7 @@ class Tracing:
             yield
 
     def reconciled(self, *, everything: bool, result: str) -> None:
-        """Say what the reconcile that goes on came to."""
+        """Record the result of the running reconcile."""
         span = self._trace.get_current_span()
         span.set_attributes(
             {"searchaccess.scope": "everything" if everything else "news", "searchaccess.result": result}
@@ -95,7 +95,7 @@ class Tracing:
             span.set_status(self._trace.StatusCode.ERROR, result)
 
     def operation(self, side: str, cluster: str, operation: str, result: str, seconds: float) -> None:
-        """Tell of an operation that just ended."""
+        """Record an operation that just ended."""
         end = time.time_ns()
         attributes = {"searchaccess.side": side, "searchaccess.cluster": cluster, "searchaccess.result": result}
         span = self._tracer.start_span(

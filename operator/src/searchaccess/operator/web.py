@@ -21,7 +21,7 @@ METRICS: Final = "/metrics"
 LIFETIME: Final = 10.0
 """Seconds that a connection may last: for one request and its answer, whatever keeps them."""
 CONNECTIONS: Final = 64
-"""At the same time. Whoever is next takes the place of the one that is there for longest."""
+"""At the same time. The next connection replaces the oldest one."""
 _HEADERS: Final = 32
 _LINE: Final = 4096
 """Most headers of a request, and bytes in each and in its first line."""
@@ -32,8 +32,8 @@ class Pages:
     """What is served.
 
     Args:
-        stuck: says what makes no progress; empty: nothing.
-        unready: says why what is declared is not known; empty: it is.
+        stuck: returns what makes no progress; empty: nothing.
+        unready: returns why what is declared is not known; empty: it is.
         metrics: gives metrics as text.
     """
 
@@ -47,7 +47,7 @@ class Pages:
             return web.Response(body=await self.metrics(), headers={"Content-Type": CONTENT_TYPE})
         if path not in {LIVE, READY}:
             return web.Response(text="there is no such page", status=404)
-        # That it answers at all says that the event loop turns.
+        # Any answer shows that the event loop runs.
         why = self.stuck() if path == LIVE else self.unready()
         return web.Response(text=why or "ok", status=503 if why else 200)
 
@@ -77,7 +77,7 @@ class _Server(web.Server):
         self._open: dict[Any, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """Take in a new connection."""
+        """Record a new connection."""
         super().connection_made(handler, transport)
         if len(self._open) >= self._most:
             oldest, _ = next(iter(self._open.values()))
@@ -86,7 +86,7 @@ class _Server(web.Server):
         self._open[handler] = transport, ends
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """Take in the end of one."""
+        """Record the end of one."""
         super().connection_lost(handler, exc)
         if handler in self._open:
             _, ends = self._open.pop(handler)
@@ -103,7 +103,7 @@ class _Server(web.Server):
 async def serving(
     host: str, port: int, pages: Pages, *, lifetime: float = LIFETIME, connections: int = CONNECTIONS
 ) -> AsyncIterator[int]:
-    """Serve until the context ends; give the port.
+    """Serve until the context ends; return the port.
 
     Args:
         host: address to listen at.

@@ -1,4 +1,4 @@
-"""Time, as the loop sees it."""
+"""Time, as the loop uses it."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ class Clock(Protocol):
     """A clock."""
 
     def now(self) -> str:
-        """Give the time as RFC 3339, UTC, whole seconds."""
+        """Return the time as RFC 3339, UTC, whole seconds."""
 
     def monotonic(self) -> float:
-        """Give seconds from some point on; never runs backwards."""
+        """Return seconds from some point on; never runs backwards."""

@@ -18,23 +18,23 @@ from searchaccess.ports.errors import ExternalError
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Where the security index stands. Every change of a security object moves the number."""
+    """The position of the security index. Every change of a security object moves the number."""
 
     index_uuid: str
-    """Another one: the security index, or the whole cluster, is another."""
+    """It changes when the security index, or the whole cluster, is replaced."""
     sequence_number: int
 
 
 @dataclass(slots=True)
 class Written:
-    """What became of a bulk write, object by object: it is not atomic."""
+    """The result of a bulk write, object by object: it is not atomic."""
 
     changed: set[str] = field(default_factory=set)
     unchanged: set[str] = field(default_factory=set)
     refused: dict[str, ExternalError] = field(default_factory=dict)
 
     def add(self, more: "Written") -> None:
-        """Add what became of other objects."""
+        """Add the results for other objects."""
         self.changed |= more.changed
         self.unchanged |= more.unchanged
         self.refused |= more.refused
@@ -42,7 +42,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class MadeKey:
-    """An API key or a user that was just made: the only time that its secret part is seen."""
+    """An API key or a user that was just made: its secret part is never shown again."""
 
     id: str
     """The key's id, or the user's name."""
@@ -71,28 +71,28 @@ class ElasticsearchPort(Protocol):
         """Read role mappings by name, or all of them (one request), as roles are."""
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles in one request; at most 1,000. Keys of ``metadata`` and ``global`` that are there stay there."""
+        """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""
 
     async def replace_roles(self, roles: Sequence[Role]) -> Written:
-        """Write roles, a request each. Nothing stays of what was there."""
+        """Replace roles as a whole, a request each."""
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
         """Delete roles in one request; at most 1,000. A missing one counts as unchanged."""
 
     async def put_mapping(self, mapping: RoleMapping) -> None:
-        """Write a role mapping. It empties the realm's caches: rarely do this."""
+        """Write a role mapping. It clears the realm's caches: do this rarely."""
 
     async def delete_mapping(self, name: str) -> None:
-        """Delete a role mapping; a missing one is fine. It empties the realm's caches."""
+        """Delete a role mapping; a missing one is fine. It clears the realm's caches."""
 
     async def time(self) -> float | None:
         """Read the cluster's time, in seconds since the epoch (one request); None: not permitted."""
 
     async def login(self) -> Login:
-        """Say who the operator is (one request)."""
+        """Return who the operator is (one request)."""
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Say which of some rights the operator's login has not itself, such as ``read on orders-*`` (one request)."""
+        """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request).
@@ -114,7 +114,7 @@ class ElasticsearchPort(Protocol):
         """
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
-        """Give API keys other rights, in one request. One that is not there, or is not the login's own, is refused."""
+        """Replace the rights of API keys, in one request. A missing one, or one of another login, is refused."""
 
     async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
         """Let API keys work for so many seconds from now, in one request. As with rights, some may be refused."""
@@ -133,7 +133,7 @@ class ElasticsearchPort(Protocol):
         """
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:
-        """Invalidate API keys, anybody's, in one request. Those that do not work any more are fine."""
+        """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Read all users of the native realm whose names begin so (one request for each 1,000).
@@ -157,7 +157,7 @@ class ElasticsearchPort(Protocol):
         """
 
     async def delete_users(self, names: Sequence[str]) -> None:
-        """Delete users of the native realm (a request each). Those that are not there are fine."""
+        """Delete users of the native realm (a request each). Missing ones are fine."""
 
     async def close(self) -> None:
         """Close connections."""
@@ -175,10 +175,10 @@ class Connector(Protocol):
         """
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Give the addresses (IPv4, IPv6) that a host name stands for; none: it stands for none now."""
+        """Resolve a host name to its addresses (IPv4, IPv6); none: it does not resolve now."""
 
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
-        """Open a connection. Nothing is asked of the cluster yet.
+        """Open a connection. No request is sent yet.
 
         Args:
             connection: how to reach it and log in.

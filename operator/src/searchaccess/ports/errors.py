@@ -21,7 +21,7 @@ ExternalError
  ├── NothingIsWritten          a dry run was about to write: a fault of ours
  ├── BadManifest               a file has no manifests that can be read
  ├── NoSuchCluster             a run is for a SearchCluster that does not exist
- ├── NotStarted                it was told to stop, or its time was over, before it could begin
+ ├── NotStarted                it was stopped, or its time was over, before it could begin
  └── CannotListen              the address for probes and metrics is taken, or is none of this machine
 
 Whether a person must act (``Stalled``) is said once, by the reason: ``Reason.doc.terminal``.
@@ -33,7 +33,7 @@ from searchaccess.api.reasons import Reason
 
 
 class ExternalError(Exception):
-    """Something outside did not do what was asked.
+    """Something outside did not do what was requested.
 
     Args:
         message: for people; never contains a secret, a header or a URL's query.
@@ -45,7 +45,7 @@ class ExternalError(Exception):
         super().__init__(message)
         self.message = message
         self.at_store = False
-        """Whether it is the store of secrets that did not do it."""
+        """Whether the secret store failed."""
 
 
 class TransientError(ExternalError):
@@ -59,7 +59,7 @@ class Unreachable(TransientError):
 
 
 class Throttled(TransientError):
-    """The server asked to slow down."""
+    """The server limits the rate of requests."""
 
     reason = Reason.THROTTLED
 
@@ -69,7 +69,7 @@ class Conflict(TransientError):
 
 
 class Unexpected(TransientError):
-    """An answer that we do not understand."""
+    """An answer that we cannot interpret."""
 
 
 class NotHolder(TransientError):
@@ -111,7 +111,7 @@ class NotSupported(WaitingError):
 
 
 class NotFound(WaitingError):
-    """What was asked for does not exist."""
+    """What was requested does not exist."""
 
 
 class Rejected(ExternalError):
@@ -139,7 +139,7 @@ class LoginCannotIssue(ExternalError):
 
 
 class NothingIsWritten(ExternalError):
-    """A run that changes nothing was about to change something: a fault of ours."""
+    """A dry run was about to change something: a fault of ours."""
 
 
 class BadManifest(ExternalError):
@@ -147,14 +147,14 @@ class BadManifest(ExternalError):
 
 
 class NoSuchCluster(ExternalError):
-    """A SearchCluster that was asked for does not exist."""
+    """A SearchCluster that was named does not exist."""
 
     reason = Reason.CLUSTER_NOT_FOUND
 
 
 class NotStarted(ExternalError):
-    """It was told to stop, or its time was over, before it could begin."""
+    """It was stopped, or its time was over, before it could begin."""
 
 
 class CannotListen(ExternalError):
-    """The address for probes and metrics is taken, or is none of this machine."""
+    """The address for probes and metrics is in use, or does not belong to this machine."""

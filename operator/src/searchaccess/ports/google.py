@@ -16,7 +16,7 @@ class Workloads:
 
     items: tuple[Found, ...]
     following: str = ""
-    """Where the next page begins; empty: this is the last one."""
+    """Token of the next page; empty: this is the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class GooglePort(Protocol):
     """
 
     async def list_workloads(self, place: Place, following: str = "") -> Workloads:
-        """Give some workloads of a kind in a location."""
+        """Return some workloads of a kind in a location."""
 
     async def get_workload(self, workload: Workload) -> Found:
-        """Give one workload.
+        """Return one workload.
 
         Raises:
             NotFound: there is none.
         """
 
     async def revision_template(self, workload: Workload, revision: str) -> Template:
-        """Give what a revision of a service or worker pool was made from.
+        """Return what a revision of a service or worker pool was made from.
 
         Raises:
             NotFound: there is no such revision.
@@ -77,13 +77,13 @@ class GooglePort(Protocol):
         """
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
-        """Give some executions of a job that are not completed."""
+        """Return some executions of a job that are not completed."""
 
     async def list_accounts(self, project: str, following: str = "") -> Accounts:
-        """Give some service accounts of a project, with their unique ids."""
+        """Return some service accounts of a project, with their unique ids."""
 
     async def get_account(self, email: str) -> Account:
-        """Give one service account of any project, with its unique id.
+        """Return one service account of any project, with its unique id.
 
         Raises:
             NotFound: there is none.

@@ -49,25 +49,25 @@ class KubernetesPort(Protocol):
     """The API server. Every method raises only ``ExternalError``."""
 
     async def controller_id(self) -> str:
-        """Give the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
+        """Return the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Give some objects of a kind, of all namespaces; together, pages show one moment.
+        """Return some objects of a kind, of all namespaces; together, pages show one moment.
 
         Args:
             plural: the kind.
-            following: what the page before says; empty: begin.
+            following: what the previous page says; empty: the first page.
         """
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
-        """Give some namespaces with their labels.
+        """Return some namespaces with their labels.
 
         Args:
-            following: what the page before says; empty: begin.
+            following: what the previous page says; empty: the first page.
         """
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status; give the object's resource version then.
+        """Replace an object's status; return the object's resource version then.
 
         Raises:
             Conflict: another object has this name now.
@@ -75,7 +75,7 @@ class KubernetesPort(Protocol):
         """
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
-        """Replace an object's finalizers, if they are still as before; give its resource version then.
+        """Replace an object's finalizers, if they are still as before; return its resource version then.
 
         Raises:
             Conflict: they are not, or another object has this name now.
@@ -86,7 +86,7 @@ class KubernetesPort(Protocol):
         """Write an event about an object."""
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
-        """Give the data of a Secret or ConfigMap, decoded.
+        """Return the data of a Secret or ConfigMap, decoded.
 
         Raises:
             NotFound: there is no such object.

@@ -1,4 +1,4 @@
-"""What replicas need from Kubernetes to share out clusters: Leases of coordination.k8s.io."""
+"""What replicas need from Kubernetes to divide clusters: Leases of coordination.k8s.io."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ class Lease:
     """One Lease, as it was read."""
 
     name: str
-    """Its key: what it stands for, not its name in Kubernetes."""
+    """Its key: what it represents, not its name in Kubernetes."""
     holder: str
     """Identity of the replica that holds it; empty: nobody."""
     version: str
-    """Resource version: another one after every write."""
+    """Resource version: it changes with every write."""
     transitions: int = 0
     """How often another replica took it."""
 
@@ -33,7 +33,7 @@ class LeasesPort(Protocol):
         """
 
     async def write(self, lease: Lease, holder: str, duration: float) -> Lease:
-        """Give one a holder, or renew it, if nobody wrote it since it was read.
+        """Set the holder of one, or renew it, if nobody wrote it since it was read.
 
         Raises:
             Conflict: somebody did.

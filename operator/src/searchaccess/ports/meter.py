@@ -1,4 +1,4 @@
-"""What the loop tells whoever counts."""
+"""What the loop reports to whoever counts it."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -14,20 +14,20 @@ class Meter:
         return nullcontext()
 
     def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
-        """Take in a reconcile of a cluster.
+        """Record a reconcile of a cluster.
 
         Args:
             cluster: name of the SearchCluster.
-            everything: of all that it has; else of what there was news of.
+            everything: of all that it has; else of what changed.
             seconds: that it took.
-            result: ``ok``, or the reason of what went wrong.
+            result: ``ok``, or the reason of the failure.
         """
 
-    def noted(self, cluster: str, reason: str) -> None:
-        """Take in an event that was emitted for a SearchAccess, by its reason."""
+    def event_emitted(self, cluster: str, reason: str) -> None:
+        """Record an event that was emitted for a SearchAccess, by its reason."""
 
     def events_dropped(self, number: int) -> None:
-        """Take in that events were not written: too many waited, or the API server refused them.
+        """Record that events were not written: too many waited, or the API server refused them.
 
         Args:
             number: of events.
@@ -43,8 +43,8 @@ class Meter:
         self.internal_errors += 1
 
     def answered(self, cluster: str) -> float:  # noqa: ARG002 - of whoever counts
-        """Say when the last request for a cluster came to an end, by the monotonic clock; negative infinity: never."""
+        """Return when the last request for a cluster ended, by the monotonic clock; negative infinity: never."""
         return float("-inf")
 
     def forget(self, cluster: str) -> None:
-        """Take in that a SearchCluster is gone."""
+        """Forget a SearchCluster that is gone."""

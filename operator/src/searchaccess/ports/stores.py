@@ -1,4 +1,4 @@
-"""What the loop needs from a store of secrets."""
+"""What the loop needs from a secret store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,30 +37,30 @@ class Found:
 
 
 class SecretStore(Protocol):
-    """A store of secrets. Every method raises only ``ExternalError``; no error shows a value."""
+    """A secret store. Every method raises only ``ExternalError``; no error shows a value."""
 
-    async def look(self, place: Place) -> Found | None:
-        """Give a secret without its values; None: there is none."""
+    async def find(self, place: Place) -> Found | None:
+        """Find a secret, without its values; None: there is none."""
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key that a version holds; empty: something else."""
+        """Return the id of the key that a version holds; empty: something else."""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Store a value as the newest version; give where it is then.
+        """Store a value as the newest version; return where it is then.
 
         Args:
             place: the secret.
             owner: the SearchAccess that it is for.
-            known: the secret as it was looked at; None: there was none.
+            known: the secret as it was read; None: there was none.
             number: a number that is higher than all before, for stores that do not count versions themselves.
             value: what to store.
 
         Raises:
-            Conflict: it is not as it was looked at any more.
+            Conflict: it has changed since it was read.
         """
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Make versions unreadable. Those that are so already are fine."""
+        """Disable versions. Those that are disabled already are fine."""
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
         """Destroy what versions hold. Those that are destroyed already are fine."""
@@ -69,12 +69,12 @@ class SecretStore(Protocol):
         """Delete a secret with all versions. A missing one is fine.
 
         Raises:
-            Conflict: it is another one than was looked at.
+            Conflict: it is another one than was read.
         """
 
 
 class Stores(Protocol):
-    """Opens stores of secrets."""
+    """Opens secret stores."""
 
     async def open(self, spec: SecretStoreSpec) -> SecretStore:
-        """Give the store that a SearchCluster declares. Nothing is asked of it yet."""
+        """Return the store that a SearchCluster declares. No request is sent yet."""

@@ -44,7 +44,7 @@ REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 _CONNECTIONS: Final = 4
 _AT_A_TIME: Final = 500
-"""Objects that are looked through before others run."""
+"""Objects that are read before other tasks may run."""
 
 _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
@@ -83,7 +83,7 @@ class ElasticsearchClient(UsersClient):
             bearer_auth=connection.token or None,
             request_timeout=REQUEST_TIMEOUT,
             connections_per_node=_CONNECTIONS,
-            # The next address is tried at once when one does not answer.
+            # When an address does not answer, the next one is tried at once.
             max_retries=len(connection.urls) - 1,
             retry_on_status=(),
             http_compress=True,
@@ -91,7 +91,7 @@ class ElasticsearchClient(UsersClient):
         )
 
     async def _api(self) -> AsyncElasticsearch:
-        """Give the client with a login that is good now."""
+        """Return the client with a login that is good now."""
         return self._client if self._token is None else self._client.options(bearer_auth=await self._token())
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
@@ -147,7 +147,8 @@ class ElasticsearchClient(UsersClient):
         """Write roles in one request.
 
         Some faults of one role make the server refuse the whole request (an excluded field that is not among the
-        included ones, too long a name, too large a body). Then its halves are tried, so that nobody pays for another.
+        included ones, too long a name, too large a body). Then its halves are tried, so that one bad object does not
+        affect the others.
         """
         try:
             with mapped():
@@ -183,7 +184,7 @@ class ElasticsearchClient(UsersClient):
                 for role in roles:
                     tasks.create_task(put(role))
         except ExceptionGroup as group:
-            # The others were cut off with the first one that failed.
+            # The others were cancelled with the first one that failed.
             raise group.exceptions[0] from None
         return written
 
@@ -228,14 +229,14 @@ class ElasticsearchClient(UsersClient):
         return time_of(answer.body)
 
     async def login(self) -> Login:
-        """Say who the operator is."""
+        """Return who the operator is."""
         with mapped():
             api = await self._api()
             answer = await api.security.authenticate()
         return login_of(answer.body)
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Say which of some rights the login has not itself."""
+        """Return which of some rights the login lacks."""
         with mapped():
             api = await self._api()
             answer = await api.security.has_privileges(
@@ -256,7 +257,7 @@ class ElasticsearchClient(UsersClient):
         return found
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make an API key. It is there for all reads when this returns."""
+        """Make an API key. All reads find it when this returns."""
         with mapped():
             api = await self._api()
             answer = await api.security.create_api_key(
@@ -269,7 +270,7 @@ class ElasticsearchClient(UsersClient):
         return made_key_of(answer.body, lifetime)
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
-        """Give API keys other rights, in one request."""
+        """Replace the rights of API keys, in one request."""
         with mapped():
             api = await self._api()
             answer = await api.security.bulk_update_api_keys(
@@ -278,7 +279,7 @@ class ElasticsearchClient(UsersClient):
         return written_of(answer.body, ("updated",), "noops")
 
     async def refresh_keys(self, ids: Sequence[str]) -> Written:
-        """Limit API keys by the login's present rights: every update takes them over."""
+        """Limit API keys by the login's present rights: every update applies them."""
         with mapped():
             api = await self._api()
             answer = await api.security.bulk_update_api_keys(ids=list(ids))
@@ -322,7 +323,7 @@ class BoundedJson(JsonSerializer):
 
 
 async def _readable(answer: Any) -> dict[str, dict[str, Any]]:
-    """Give objects by name as far as they can be read, and let others run in between: there may be thousands."""
+    """Return objects by name as far as they can be read, and let others run in between: there may be thousands."""
     items, found = list(mapping(answer).items()), dict[str, dict[str, Any]]()
     for start in range(0, len(items), _AT_A_TIME):
         found |= readable(dict(items[start : start + _AT_A_TIME]))
@@ -331,7 +332,7 @@ async def _readable(answer: Any) -> dict[str, dict[str, Any]]:
 
 
 def _nodes(connection: Connection) -> list[NodeConfig]:
-    """Give the addresses, each with its way of TLS: it cannot be said for all if one of them is plain http."""
+    """Return the addresses, each with its way of TLS: it cannot be said for all if one of them is plain http."""
     context = trusting(connection.ca, "spec.ca")
     if not connection.verify:
         context.check_hostname = False
@@ -340,7 +341,7 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         nodes = [url_to_node_config(url, use_default_ports_for_scheme=True) for url in connection.urls]
     except ValueError:
         # Its text shows the whole address, which may have a password in it.
-        raise LoginMissing("spec.urls: an address has no host, or a port that cannot be") from None
+        raise LoginMissing("spec.urls: an address has no host, or an invalid port") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
 
 

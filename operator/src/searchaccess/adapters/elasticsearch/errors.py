@@ -1,4 +1,4 @@
-"""Maps what the Elasticsearch client raises to our errors. A test proves that nothing is left out."""
+"""Maps errors of the Elasticsearch client to ours. A test proves that none is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -64,14 +64,14 @@ _ITEM_ERRORS: Final[dict[str, Callable[[str], ExternalError]]] = {
 
 
 def by_status(status: int, message: str) -> ExternalError:
-    """Give our error for an HTTP status of an answer that is no success."""
+    """Return our error for an HTTP status of an answer that is no success."""
     if status in _BY_STATUS:
         return _BY_STATUS[status](message)
     return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
 
 
 def _reason(body: Any) -> str:
-    """Give the cause that Elasticsearch names; never headers or the request."""
+    """Return the cause that Elasticsearch names; never headers or the request."""
     error = mapping(body).get("error")
     if isinstance(error, str):
         return shortened(error)
@@ -88,7 +88,7 @@ def _reason(body: Any) -> str:
 
 
 def map_error(error: BaseException) -> ExternalError:
-    """Give our error for one that the Elasticsearch client raised."""
+    """Return our error for one that the Elasticsearch client raised."""
     if isinstance(error, elasticsearch.UnsupportedProductError):
         return NotSupported("what answers is not Elasticsearch")
     if isinstance(error, elastic_transport.ApiError):
@@ -108,7 +108,7 @@ def _describe(error: BaseException) -> str:
 
 
 def map_item(details: Mapping[str, Any]) -> ExternalError:
-    """Give our error for one item of a bulk answer."""
+    """Return our error for one item of a bulk answer."""
     reason = _reason({"error": details})
     return _ITEM_ERRORS.get(str(details.get("type")), Rejected)(f"Elasticsearch refused it: {reason}")
 

@@ -1,4 +1,4 @@
-"""Requests that are made only while they may be, only to addresses that may be, and whose answers have an end."""
+"""Requests that are made only while allowed, only to allowed addresses, with answers of limited size."""
 
 import asyncio
 import socket
@@ -16,13 +16,13 @@ from searchaccess.ports.errors import ExternalError, NotPrivate
 
 
 class PrivateResolver(AbstractResolver):
-    """Gives addresses that may be connected to, and no others.
+    """Resolves names to addresses that may be connected to, and no others.
 
-    That a SearchCluster's hosts are private is checked before a client is opened, but their names are looked up again
-    for each connection, and may stand for something else by then. What is looked up here is what is connected to.
+    That a SearchCluster's hosts are private is checked before a client is opened, but their names are resolved again
+    for each connection, and may resolve to something else by then. What is resolved here is what is connected to.
 
     Args:
-        found_by: looks names up.
+        found_by: resolves names.
     """
 
     def __init__(self, found_by: AbstractResolver | None = None) -> None:
@@ -31,11 +31,11 @@ class PrivateResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Look a name up.
+        """Resolve a name.
 
         Raises:
             NotPrivate: one of its addresses is public.
-            OSError: it stands for nothing.
+            OSError: it does not resolve.
         """
         found = await self._found_by.resolve(host, port, family)
         for address in (item["host"].partition("%")[0] for item in found):
@@ -45,7 +45,7 @@ class PrivateResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Close what looks names up."""
+        """Close the resolver."""
         await self._found_by.close()
 
 
@@ -56,15 +56,15 @@ class _Bounded(aiohttp.ClientResponse):
 
 
 async def _refuse_redirect(*_: object) -> NoReturn:
-    # Whereto is checked by nobody, and the realm's client secret would go there as well.
+    # The target would be unchecked, and the realm's client secret would go there as well.
     raise aiohttp.ClientConnectionError("it answers with a redirect")
 
 
 def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[AiohttpHttpNode]:
-    """Give a class of nodes that ask before each request, and once more when its bytes are about to leave.
+    """Return a class of nodes that check before each request, and again when its bytes are about to leave.
 
     A connection may have to be made first, another address may be tried when one does not answer, and the process may
-    be frozen meanwhile: what was true when the request was asked for need not be true when it is sent.
+    be frozen meanwhile: what was true when the request was made need not be true when it is sent.
 
     Args:
         guard: whatever it raises keeps the request from being made; None: each may be made.
@@ -75,7 +75,7 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
         if guard is not None:
             guard()
 
-    async def ask(*_: object) -> None:
+    async def check(*_: object) -> None:
         may()
 
     class GuardedNode(AiohttpHttpNode):
@@ -84,8 +84,8 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
             self._loop = asyncio.get_running_loop()
             tracing = aiohttp.TraceConfig()
             # Both are sent right before the bytes are written, with nothing to wait for in between.
-            tracing.on_request_headers_sent.append(ask)
-            tracing.on_request_chunk_sent.append(ask)
+            tracing.on_request_headers_sent.append(check)
+            tracing.on_request_chunk_sent.append(check)
             tracing.on_request_redirect.append(_refuse_redirect)
             self.session = aiohttp.ClientSession(
                 headers=self.headers,
@@ -105,7 +105,7 @@ def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[Aiohtt
             try:
                 return await super().perform_request(*args, **kwargs)
             except TransportError as error:
-                # What it was asked last comes wrapped, as if the cluster could not be reached.
+                # An error of the last check comes wrapped, as if the cluster could not be reached.
                 may()
                 ours = next((cause for cause in error.errors if isinstance(cause, ExternalError)), None)
                 if ours is not None:

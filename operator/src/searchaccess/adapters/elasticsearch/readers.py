@@ -16,13 +16,13 @@ from searchaccess.ports.errors import ExternalError, Unexpected
 
 _SHORT: Final = 256
 _LATEST: Final = 10**15
-"""Milliseconds since the epoch, far beyond any that is meant."""
+"""Milliseconds since the epoch, far beyond any plausible time."""
 _POSITION: Final = 2**63 - 1
 """Largest sequence number of Elasticsearch: a long."""
 
 
 def identity_of(info: Any) -> tuple[str, str]:
-    """Give version and uuid of a cluster.
+    """Return version and uuid of a cluster.
 
     Raises:
         Unexpected: it says neither.
@@ -36,7 +36,7 @@ def identity_of(info: Any) -> tuple[str, str]:
 
 
 def licence_of(answer: Any) -> str:
-    """Give the type of the licence, or ``expired``.
+    """Return the type of the licence, or ``expired``.
 
     Raises:
         Unexpected: it says none.
@@ -49,7 +49,7 @@ def licence_of(answer: Any) -> str:
 
 
 def probe_of(answer: Any) -> Probe | None:
-    """Give the position of the security index; None: there is none."""
+    """Return the position of the security index; None: there is none."""
     for index in mapping(mapping(answer).get("indices")).values():
         shards = mapping(mapping(index).get("shards")).values()
         copies = (mapping(copy) for shard in shards if isinstance(shard, list) for copy in shard)
@@ -61,7 +61,7 @@ def probe_of(answer: Any) -> Probe | None:
 
 
 def login_of(answer: Any) -> Login:
-    """Give who the operator is.
+    """Return who the operator is.
 
     Raises:
         Unexpected: it does not say that.
@@ -74,7 +74,7 @@ def login_of(answer: Any) -> Login:
 
 
 def missing_in(answer: Any) -> tuple[str, ...]:
-    """Give what an answer about privileges says that is missing.
+    """Return what an answer about privileges says that is missing.
 
     Raises:
         Unexpected: it does not say that all is there, nor what is not.
@@ -101,7 +101,7 @@ def keys_of(answer: Any) -> list[dict[str, Any]]:
 
 
 def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:
-    """Give the users of a page that can be read.
+    """Return the users of a page that can be read.
 
     Args:
         answer: the page.
@@ -116,7 +116,7 @@ def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:
 
 
 def made_key_of(answer: Any, lifetime: float) -> MadeKey:
-    """Give a key that was just made.
+    """Return a key that was just made.
 
     Args:
         answer: of the API.
@@ -134,7 +134,7 @@ def made_key_of(answer: Any, lifetime: float) -> MadeKey:
 
 
 def time_of(answer: Any) -> float:
-    """Give the cluster's time: seconds since the epoch, as text, like all that a cat API gives.
+    """Return the cluster's time: seconds since the epoch, as text, like all that a cat API gives.
 
     Raises:
         Unexpected: the answer lacks it.
@@ -147,7 +147,7 @@ def time_of(answer: Any) -> float:
 
 
 def written_of(answer: Any, changed: Iterable[str], unchanged: str) -> Written:
-    """Give what became of a bulk write.
+    """Return the result of a bulk write.
 
     Args:
         answer: what Elasticsearch says.

@@ -26,10 +26,10 @@ class UsersClient(ABC):
 
     @abstractmethod
     async def _api(self) -> AsyncElasticsearch:
-        """Give the client with a login that is good now."""
+        """Return the client with a login that is good now."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
-        """Read all users of the native realm whose names begin so."""
+        """Read all users of the native realm whose names begin with a prefix."""
         found: list[dict[str, Any]] = []
         after: list[str] | None = None
         while True:

@@ -45,7 +45,7 @@ _APIS: Final = {
     WorkloadKind.JOB: _Api(JobsAsyncClient, "job", "jobs", job_found),
     WorkloadKind.WORKER_POOL: _Api(WorkerPoolsAsyncClient, "worker_pool", "worker_pools", worker_pool_found),
 }
-# The caller paces, counts and tries again.
+# The caller paces, counts and retries.
 _ONCE: Final[dict[str, Any]] = {"retry": None, "timeout": TIMEOUT}
 
 
@@ -55,7 +55,7 @@ class GoogleClient:
     Args:
         run_endpoint: in place of ``run.googleapis.com``, such as one of Private Service Connect.
         iam_endpoint: in place of ``iam.googleapis.com``.
-        account: as whom to ask.
+        account: account of the requests.
     """
 
     def __init__(self, run_endpoint: str = "", iam_endpoint: str = "", account: OperatorAccount | None = None) -> None:
@@ -81,7 +81,7 @@ class GoogleClient:
             await client.transport.close()
 
     async def list_workloads(self, place: Place, following: str = "") -> Workloads:
-        """Give some workloads of a kind in a location."""
+        """Return some workloads of a kind in a location."""
         api = _APIS[place.kind]
         with mapped(f"Cloud Run, {place.parent}"):
             request = {"parent": place.parent, "page_size": PAGE, "page_token": following}
@@ -91,7 +91,7 @@ class GoogleClient:
         return Workloads(items, page.next_page_token)
 
     async def get_workload(self, workload: Workload) -> Found:
-        """Give one workload."""
+        """Return one workload."""
         api = _APIS[workload.place.kind]
         with mapped(f"Cloud Run, {workload.path}"):
             client = await self._client(api.client)
@@ -99,7 +99,7 @@ class GoogleClient:
         return api.read(workload.place, raw)
 
     async def revision_template(self, workload: Workload, revision: str) -> Template:
-        """Give what a revision was made from."""
+        """Return what a revision was made from."""
         name = f"{workload.path}/revisions/{revision}"
         with mapped(f"Cloud Run, {name}"):
             client = await self._client(RevisionsAsyncClient)
@@ -120,7 +120,7 @@ class GoogleClient:
             await getattr(client, f"update_{api.singular}")(request=request, **_ONCE)
 
     async def running_executions(self, job: Workload, following: str = "") -> Executions:
-        """Give some executions of a job that are not completed."""
+        """Return some executions of a job that are not completed."""
         with mapped(f"Cloud Run, {job.path}/executions"):
             client = await self._client(ExecutionsAsyncClient)
             request = {"parent": job.path, "page_size": PAGE, "page_token": following}
@@ -133,7 +133,7 @@ class GoogleClient:
         return Executions(running, page.next_page_token)
 
     async def list_accounts(self, project: str, following: str = "") -> Accounts:
-        """Give some service accounts of a project, with their unique ids."""
+        """Return some service accounts of a project, with their unique ids."""
         with mapped(f"IAM, projects/{project}/serviceAccounts"):
             client = await self._client(IAMAsyncClient)
             request = {"name": f"projects/{project}", "page_size": PAGE, "page_token": following}
@@ -141,7 +141,7 @@ class GoogleClient:
         return Accounts(tuple(Account(item.email, item.unique_id) for item in page.accounts), page.next_page_token)
 
     async def get_account(self, email: str) -> Account:
-        """Give one service account of any project, with its unique id."""
+        """Return one service account of any project, with its unique id."""
         _, _, domain = email.partition("@")
         project = (
             domain.removesuffix(".iam.gserviceaccount.com") if domain.endswith(".iam.gserviceaccount.com") else "-"
@@ -153,6 +153,6 @@ class GoogleClient:
 
 
 async def _first_page(method: Callable[..., Awaitable[Any]], request: dict[str, Any]) -> Any:
-    """Make one request of a list: the library's pager would go on by itself."""
+    """Make one request of a list: the library's pager would continue by itself."""
     pager = await method(request=request, **_ONCE)
     return await anext(aiter(pager.pages))

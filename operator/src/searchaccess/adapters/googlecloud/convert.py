@@ -1,4 +1,4 @@
-"""Reads what the Cloud Run Admin API v2 says.
+"""Reads answers of the Cloud Run Admin API v2.
 
 https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2
 """
@@ -66,7 +66,7 @@ def name_version(workload: Workload, raw: Any, names: Collection[str], number: i
             changed = changed or item.version != version
             item.version = version
     if changed and not is_job:
-        # The name of the revision before, if people chose one: a new one needs another.
+        # The name of the previous revision, if people chose one: a new one needs another.
         template.revision = ""
     return changed
 

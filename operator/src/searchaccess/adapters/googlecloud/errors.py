@@ -1,4 +1,4 @@
-"""What Google's libraries raise, as errors of the port."""
+"""Maps errors of Google's libraries to errors of the port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from searchaccess.ports.errors import (
     Unreachable,
 )
 
-_TEMPORARY: Final = (Unreachable, "the operator's own account cannot be asked for")
+_TEMPORARY: Final = (Unreachable, "no token of the operator's own account")
 # https://cloud.google.com/apis/design/errors
 _BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = (
     (exceptions.NotFound, NotFound, "there is no such thing"),
@@ -31,7 +31,7 @@ _BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = 
     (exceptions.Forbidden, PermissionDenied, "the operator's own account may not do it, or the API is not enabled"),
     (exceptions.TooManyRequests, Throttled, "a quota is used up"),
     (exceptions.AlreadyExists, Conflict, "it is there already"),
-    (exceptions.FailedPrecondition, Conflict, "it is not as it was looked at"),
+    (exceptions.FailedPrecondition, Conflict, "it has changed since it was read"),
     (exceptions.MethodNotImplemented, Unexpected, "it does not know the request"),
     (exceptions.DataLoss, Unexpected, "its answer is not complete"),
     (exceptions.ServerError, Unreachable, "it does not answer"),
@@ -44,12 +44,12 @@ _BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = 
     (RpcError, Unreachable, "it does not answer"),
     (BaseError, Unreachable, "the connection is closed"),
 )
-# gRPC tells it in words only, as the reason of UNAVAILABLE.
+# gRPC reports it in words only, as the reason of UNAVAILABLE.
 _NOT_TRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification Check failed")
 
 
 def map_error(what: str, error: Exception) -> ExternalError:
-    """Give the port's error. The library's message may have the request in it, so it is left out."""
+    """Return the port's error. The library's message may have the request in it, so it is left out."""
     ours, text = _classify(error)
     return ours(f"{what}: {text}")
 
@@ -66,14 +66,14 @@ def _classify(error: Exception) -> tuple[type[ExternalError], str]:
 
 
 def _may_pass(error: RefreshError) -> bool:
-    """Tell trouble on the way to a token from a refusal: the library keeps the answer, if there was one."""
+    """Distinguish a failure on the way to a token from a refusal: the library keeps the answer, if there was one."""
     cause = error.__cause__
     return error.retryable or (isinstance(cause, TransportError) and len(cause.args) == 1)
 
 
 @contextmanager
 def mapped_writing(what: str) -> Iterator[None]:
-    """Do the same where something of ours is written: what Google finds wrong with it stays wrong."""
+    """Do the same for writes of ours: what Google rejects is rejected again."""
     try:
         with mapped(what):
             yield
@@ -83,7 +83,7 @@ def mapped_writing(what: str) -> Iterator[None]:
         raise
     except Unreachable as error:
         if isinstance(error.__context__, exceptions.Aborted):
-            raise Conflict(f"{what}: it is not as it was looked at") from None
+            raise Conflict(f"{what}: it has changed since it was read") from None
         raise
 
 
@@ -92,7 +92,7 @@ def mapped(what: str) -> Iterator[None]:
     """Raise the port's errors in place of the library's.
 
     Args:
-        what: whom was asked for what, such as ``Cloud Run, projects/p/locations/l``.
+        what: the target of the request, such as ``Cloud Run, projects/p/locations/l``.
     """
     try:
         yield

@@ -20,7 +20,7 @@ TIMEOUT: Final = 10.0
 """Seconds."""
 SCOPES: Final = (
     "https://www.googleapis.com/auth/cloud-platform",
-    # Without it the API server knows a service account by its number, and not by the name that RBAC is written for.
+    # Without it the API server identifies a service account by its number, and not by the name that RBAC uses.
     # https://cloud.google.com/kubernetes-engine/docs/how-to/role-based-access-control
     "https://www.googleapis.com/auth/userinfo.email",
 )
@@ -40,7 +40,7 @@ def control_plane_of(cluster: Any, wanted: GkeEndpoint) -> ControlPlane:
     """Choose one of a cluster's endpoints.
 
     Args:
-        cluster: what the API says of it.
+        cluster: as the API describes it.
         wanted: which to choose.
 
     Raises:
@@ -87,7 +87,7 @@ class GkeCluster:
         name: its full name, ``projects/P/locations/L/clusters/C``.
         endpoint: which of its endpoints to use.
         api: in place of ``container.googleapis.com``, such as one of Private Service Connect.
-        account: as whom to ask, and to log in.
+        account: account of the requests and of the login.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class GkeCluster:
         self._asking = asyncio.Lock()
 
     async def control_plane(self) -> ControlPlane:
-        """Say how to reach it; Google is asked once.
+        """Return how to reach it; it is read from Google once.
 
         Raises:
             LoginMissing: it has no such endpoint, or this process has no account.
@@ -122,7 +122,7 @@ class GkeCluster:
                 await client.transport.close()
 
     async def token(self) -> str:
-        """Give a token that is good now.
+        """Return a token that is good now.
 
         Raises:
             ExternalError: there is none.

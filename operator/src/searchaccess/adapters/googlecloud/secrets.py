@@ -35,7 +35,7 @@ _STATES: Final = {
     SecretVersion.State.DISABLED: State.DISABLED,
     SecretVersion.State.DESTROYED: State.DESTROYED,
 }
-# The caller paces and tries again.
+# The caller paces and retries.
 _ONCE: Final[dict[str, Any]] = {"retry": None, "timeout": TIMEOUT}
 
 
@@ -45,7 +45,7 @@ class GoogleSecrets:
     Args:
         spec: what the SearchCluster says.
         operator: this operator; what another one made is foreign.
-        account: as whom to ask.
+        account: account of the requests.
         endpoint: in place of ``secretmanager.googleapis.com``, such as one of Private Service Connect.
     """
 
@@ -84,8 +84,8 @@ class GoogleSecrets:
             raise Rejected(f"not a name of a secret: {place.name[:253]!r}")
         return f"{self._parent}/secrets/{place.name}"
 
-    async def look(self, place: Place) -> Found | None:
-        """Give a secret and its versions; None: there is none."""
+    async def find(self, place: Place) -> Found | None:
+        """Return a secret and its versions; None: there is none."""
         path = self._path(place)
         try:
             with mapped_writing(f"Secret Manager, {path}"):
@@ -112,7 +112,7 @@ class GoogleSecrets:
         return secret_of(raw, versions, self._parent, self._operator)
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key that a version holds."""
+        """Return the id of the key that a version holds."""
         path = f"{self._path(place)}/versions/{number}"
         try:
             with mapped_writing(f"Secret Manager, {path}"):
@@ -159,7 +159,7 @@ class GoogleSecrets:
         return body | {"replication": {"automatic": automatic}}
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Make versions unreadable, if nobody changed them since they were looked at."""
+        """Disable versions, if nobody changed them since they were read."""
         await self._each("disable_secret_version", place, known, numbers)
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
@@ -178,7 +178,7 @@ class GoogleSecrets:
                 continue
 
     async def remove(self, place: Place, known: Secret) -> None:
-        """Delete a secret, if nobody changed it since it was looked at."""
+        """Delete a secret, if nobody changed it since it was read."""
         path = self._path(place)
         try:
             with mapped_writing(f"Secret Manager, {path}"):
@@ -192,14 +192,14 @@ def secret_of(raw: Any, versions: Sequence[Version], parent: str, operator: Oper
     """Read a secret.
 
     Args:
-        raw: what Secret Manager says of it.
+        raw: as Secret Manager gives it.
         versions: its versions.
         parent: resource name of the project or region, as we know it.
         operator: this operator; what another one made is foreign.
     """
     labels, owner = raw.labels, raw.labels.get(_OWNER)
     ours = labels.get(_MANAGED_BY) == _OURS and labels.get(_INSTANCE) == operator.instance
-    # A secret that is made anew under its name counts from 1 again, so its name is not enough.
+    # A secret that is recreated under its name counts from 1 again, so its name is not enough.
     identity = f"{raw.name}@{raw.create_time.timestamp() if raw.create_time else 0}"
     known = f"{parent}/secrets/{raw.name.rpartition('/')[2]}"
     return Secret(
@@ -222,6 +222,6 @@ def version_of(raw: Any) -> Version:
     number = digits(raw.name.rpartition("/")[2])
     if number is None or raw.state not in _STATES:
         raise Unexpected("Secret Manager: its answer has a version without a number or state")
-    # What waits for its destruction cannot be used, and is not to be destroyed again.
+    # A version that waits for its destruction cannot be used, and is not destroyed again.
     state = State.DESTROYED if raw.scheduled_destroy_time else _STATES[raw.state]
     return Version(number, state, str(raw.etag))

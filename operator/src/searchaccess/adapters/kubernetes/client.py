@@ -41,10 +41,10 @@ _CLUSTER_EVENTS: Final = "default"
 
 
 def new_configuration() -> Configuration:
-    """Give the settings that are the same for every API server."""
+    """Return the settings that are the same for every API server."""
     configuration = Configuration()
     configuration.connection_pool_maxsize = CONNECTIONS
-    # Else aiohttp looks for proxies and a .netrc anew at every request, in a thread.
+    # Else aiohttp reads proxy settings and a .netrc at every request, in a thread.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     return configuration
 
@@ -96,7 +96,7 @@ class KubernetesClient:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> dict[str, Any]:
-        """Make one request; give the object that is the answer. Raises only ``ExternalError``."""
+        """Make one request; return the object that is the answer. Raises only ``ExternalError``."""
         headers = {"Accept": accept, "Content-Type": content_type}
         with mapped():
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
@@ -113,7 +113,7 @@ class KubernetesClient:
         return answer
 
     async def controller_id(self) -> str:
-        """Give the uid of the namespace kube-system."""
+        """Return the uid of the namespace kube-system."""
         answer = await self.call("GET", "/api/v1/namespaces/kube-system")
         uid = mapping(answer.get("metadata")).get("uid")
         if not is_uid(uid):
@@ -121,13 +121,13 @@ class KubernetesClient:
         return str(uid)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Give some objects of a kind."""
+        """Return some objects of a kind."""
         rest = f"&continue={parameter(following)}" if following else ""
         page = await self.call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
         return Page(*_page(page))
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
-        """Give some namespaces with their labels, and nothing else of them."""
+        """Return some namespaces with their labels, and nothing else of them."""
         rest = f"&continue={parameter(following)}" if following else ""
         page = await self.call("GET", f"/api/v1/namespaces?limit={self._page}{rest}", accept=_METADATA_ONLY)
         items, following = _page(page)
@@ -136,7 +136,7 @@ class KubernetesClient:
         return NamespacePage(labels, following)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status, if it is still the same object; give its resource version."""
+        """Replace an object's status, if it is still the same object; return its resource version."""
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
@@ -144,7 +144,7 @@ class KubernetesClient:
         return version_of(await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
-        """Replace an object's finalizers, if they are still as before; give its resource version."""
+        """Replace an object's finalizers, if they are still as before; return its resource version."""
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
@@ -176,7 +176,7 @@ class KubernetesClient:
         await self.call("POST", path_of("/api/v1/namespaces", namespace, "events"), body)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
-        """Give the data of a Secret or ConfigMap, decoded."""
+        """Return the data of a Secret or ConfigMap, decoded."""
         path = path_of("/api/v1/namespaces", source.namespace, f"{source.kind.lower()}s", source.name)
         data = _texts((await self.call("GET", path)).get("data"))
         if source.kind == "ConfigMap":
@@ -186,7 +186,7 @@ class KubernetesClient:
 
 
 def decoded_base64(value: Any) -> bytes | None:
-    """Give the bytes that a Secret's data stands for; None: it is no base64."""
+    """Decode a Secret's data; None: it is not base64."""
     try:
         return base64.b64decode(value, validate=True) if isinstance(value, str) else None
     except ValueError:
@@ -194,7 +194,7 @@ def decoded_base64(value: Any) -> bytes | None:
 
 
 def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """Give the objects of a page, and where the next one begins.
+    """Return the objects of a page, and where the next one begins.
 
     Raises:
         Unexpected: it is no page. An empty one would say that all objects are gone.
@@ -204,7 +204,7 @@ def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
         raise Unexpected("the API server's answer is no list of objects")
     following = text(metadata.get("continue") or "", _LONGEST_TOKEN)
     if following is None:
-        raise Unexpected("the API server does not say where its list goes on")
+        raise Unexpected("the API server does not say where its list continues")
     return objects(items), following
 
 
@@ -213,7 +213,7 @@ def _texts(value: Any) -> dict[str, str]:
 
 
 def version_of(answer: Mapping[str, Any]) -> str:
-    """Give the resource version of an object; empty: it has none."""
+    """Return the resource version of an object; empty: it has none."""
     return text(mapping(answer.get("metadata")).get("resourceVersion")) or ""
 
 

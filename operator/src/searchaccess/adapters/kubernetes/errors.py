@@ -1,4 +1,4 @@
-"""Maps what the Kubernetes client, and aiohttp under it, raises to our errors. A test proves that nothing is missed."""
+"""Maps errors of the Kubernetes client, and of aiohttp under it, to ours. A test proves that none is missing."""
 
 import json
 import ssl
@@ -59,14 +59,14 @@ _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
 
 
 def by_status(status: int, message: str) -> ExternalError:
-    """Give our error for an HTTP status of an answer that is no success."""
+    """Return our error for an HTTP status of an answer that is no success."""
     if status in _BY_STATUS:
         return _BY_STATUS[status](message)
     return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
 
 
 def _message(body: object) -> str:
-    """Give the message of a Status object."""
+    """Return the message of a Status object."""
     try:
         parsed = json.loads(body) if isinstance(body, str | bytes) else body
     except (ValueError, RecursionError):
@@ -76,7 +76,7 @@ def _message(body: object) -> str:
 
 
 def map_error(error: BaseException) -> ExternalError:
-    """Give our error for one that the Kubernetes client raised."""
+    """Return our error for one that the Kubernetes client raised."""
     if isinstance(error, client_exceptions.ApiException):
         status, message = int(error.status or 0), _message(error.body)
         if status == _UNPROCESSABLE and message == _PATCH_FAILED:

@@ -42,7 +42,7 @@ class KubernetesLeases:
         if "items" not in answer:
             raise Unexpected("the API server's answer is no list of Leases")
         found = (lease_of(raw, self._prefix) for raw in objects(answer["items"]))
-        # One that cannot be read is nobody's to renew: making it anew is refused, as it is there.
+        # One that cannot be read cannot be renewed: creating it is refused, as it exists.
         return [lease for lease in found if lease is not None]
 
     def _read(self, raw: Any) -> Lease:
@@ -71,7 +71,7 @@ class KubernetesLeases:
         return self._read(await self._client.call("POST", self._path, self._body(name, holder, duration, 0)))
 
     async def write(self, lease: Lease, holder: str, duration: float) -> Lease:
-        """Give one a holder, or renew it, if nobody wrote it since it was read."""
+        """Set the holder of one, or renew it, if nobody wrote it since it was read."""
         transitions = lease.transitions + (holder not in {"", lease.holder})
         body = self._body(lease.name, holder, duration, transitions)
         body["metadata"]["resourceVersion"] = lease.version

@@ -14,7 +14,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-se
 
 
 def path_of(root: str, *segments: str) -> str:
-    """Give a path.
+    """Return a path.
 
     Args:
         root: its fixed beginning.
@@ -30,5 +30,5 @@ def path_of(root: str, *segments: str) -> str:
 
 
 def parameter(value: str) -> str:
-    """Give a value as a query has it."""
+    """Return a value as a query has it."""
     return quote(value, safe="")

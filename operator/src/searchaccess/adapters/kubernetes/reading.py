@@ -15,7 +15,7 @@ from searchaccess.adapters.answers import CUT, decode
 from searchaccess.core.model.bounds import depth_of
 
 _SHALLOW: Final = 300
-"""Brackets in one line that any reader takes, however they are nested."""
+"""Brackets in one line that any reader accepts, however they are nested."""
 
 
 def read_json(text: str | bytes) -> Any:
@@ -28,7 +28,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def cut_json(value: Any) -> Any:
-    """Replace what is nested too deep, in place; give the value."""
+    """Replace what is nested too deep, in place; return the value."""
     todo = [(value, 1)] if isinstance(value, dict | list) else []
     while todo:
         item, level = todo.pop()
@@ -43,7 +43,7 @@ def cut_json(value: Any) -> Any:
 
 
 class _Lines:
-    """A stream of lines of JSON, each of which any reader takes.
+    """A stream of lines of JSON, each of which any reader accepts.
 
     Args:
         stream: as the API server sends it.
@@ -56,7 +56,7 @@ class _Lines:
         return getattr(self._stream, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Give whole lines, one or more at a time."""
+        """Yield whole lines, one or more at a time."""
         rest = b""
         async for chunk in self._stream.iter_chunked(size):
             head, end, tail = chunk.rpartition(b"\n")
@@ -70,7 +70,7 @@ class _Lines:
 
 
 def readable(line: bytes) -> bytes:
-    """Give a line of JSON in a form that Python's reader takes; one that is no JSON stays as it is."""
+    """Return a line of JSON in a form that Python's reader takes; one that is no JSON stays as it is."""
     if line.count(b"{") + line.count(b"[") <= _SHALLOW:
         return line
     try:
@@ -90,5 +90,5 @@ class TolerantResponse(aiohttp.ClientResponse):
         return self
 
     async def json(self, **options: Any) -> Any:
-        """Give the answer's body."""
+        """Return the answer's body."""
         return await super().json(**{"loads": read_json} | options)

@@ -1,6 +1,6 @@
 """Secrets of Kubernetes as a store: each has the newest value alone, under the number that annotations say.
 
-It is written by server-side apply, and only if it is as it was looked at.
+It is written by server-side apply, and only if it has not changed since it was read.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
@@ -29,7 +29,7 @@ _INSTANCE: Final = f"{GROUP}/instance"
 _OWNER: Final = f"{GROUP}/owner-uid"
 _NUMBER: Final = f"{GROUP}/version"
 _SUM: Final = f"{GROUP}/sha256"
-"""Of the value: tells whether it is still the one that was written. What is random cannot be found from it."""
+"""Hash of the value: shows whether it is still the one that was written. A random value cannot be derived from it."""
 _APPLY: Final = "application/apply-patch+yaml"
 
 
@@ -45,8 +45,8 @@ class KubernetesSecrets:
         self._client = client
         self._operator = operator
 
-    async def look(self, place: Place) -> Found | None:
-        """Give a Secret without its value; None: there is none."""
+    async def find(self, place: Place) -> Found | None:
+        """Return a Secret without its value; None: there is none."""
         try:
             raw = await self._client.call("GET", _path(place))
         except NotFound:
@@ -56,12 +56,12 @@ class KubernetesSecrets:
         return Found(secret, {newest.number: held_in(raw)} if newest else {})
 
     async def read(self, place: Place, number: int) -> str:
-        """Give the id of the key in a Secret, if it has this version."""
-        found = await self.look(place)
+        """Return the id of the key in a Secret, if it has this version."""
+        found = await self.find(place)
         return found.holds.get(number, "") if found else ""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Write a value in place of the one before."""
+        """Write a value in place of the previous one."""
         body = self._body(place, owner, number, value)
         if known is None:
             raw = await self._client.call("POST", f"{_folder(place)}?fieldManager={FIELD_MANAGER}", body)
@@ -102,13 +102,13 @@ class KubernetesSecrets:
         }
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Do nothing: older versions are not there any more."""
+        """Do nothing: older versions no longer exist."""
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Do nothing: older versions are not there any more."""
+        """Do nothing: older versions no longer exist."""
 
     async def remove(self, place: Place, known: Secret) -> None:
-        """Delete a Secret, if it is the one that was looked at."""
+        """Delete a Secret, if it is the one that was read."""
         try:
             await self._client.call("DELETE", _path(place), {"preconditions": {"uid": known.identity}})
         except NotFound:
@@ -145,7 +145,7 @@ def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:
 
 
 def held_in(raw: Mapping[str, Any]) -> str:
-    """Give the id of the key in a Secret; empty: it is not the value that was written."""
+    """Return the id of the key in a Secret; empty: it is not the value that was written."""
     value = decoded_base64(mapping(raw.get("data")).get(KEY))
     notes = mapping(mapping(raw.get("metadata")).get("annotations"))
     if value is None or hashlib.sha256(value).hexdigest() != notes.get(_SUM):

@@ -66,7 +66,7 @@ class VaultSecrets:
         mount, path = self._store.mount, self._path(place)
         return await self._session.ask(f"{mount}/{path}", method, f"{mount}/{what}/{path}", body, query)
 
-    async def look(self, place: Place) -> Found | None:
+    async def find(self, place: Place) -> Found | None:
         """Give a secret and its versions; None: there is none."""
         try:
             answer = await self._ask("GET", "metadata", place)
@@ -99,7 +99,7 @@ class VaultSecrets:
         added = whole_number(mapping(answer.get("data")).get("version"))
         if added is None:
             raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: it does not say which version it stored")
-        found = await self.look(place) if known is None else None
+        found = await self.find(place) if known is None else None
         known = found.secret if found else known
         if known is None:
             raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted at once")
@@ -124,7 +124,7 @@ class VaultSecrets:
 
     async def remove(self, place: Place, known: Secret) -> None:
         """Delete a secret with all versions, if it is still the same one."""
-        found = await self.look(place)
+        found = await self.find(place)
         if found is None:
             return
         if found.secret.identity != known.identity:

@@ -1,4 +1,4 @@
-"""What a run that changes nothing would change: in words of objects and fields."""
+"""What a dry run would change, as objects and fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object that would be another."""
+    """One object that would change."""
 
     cluster: str
     object: str
@@ -47,7 +47,7 @@ class Change:
     """SearchAccesses that have a part in it then, or had one: ``namespace/name``."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give it for scripts."""
+        """Return it for scripts."""
         fields = [{"path": item.path, "want": item.want, "have": item.have} for item in self.differences]
         return {
             "cluster": self.cluster,
@@ -69,7 +69,7 @@ def _share(role: Role | None) -> Share:
 
 
 def change_of_role(cluster: str, name: str, before: Role | None, after: Role | None) -> Change | None:
-    """Give what becomes of a role; None: nothing.
+    """Return what would happen to a role; None: nothing.
 
     Args:
         cluster: the SearchCluster's name.
@@ -98,7 +98,7 @@ _NO_MAPPING: Final = MappingBody(enabled=False, rules="")
 
 
 def change_of_mapping(cluster: str, name: str, before: RoleMapping | None, after: RoleMapping | None) -> Change | None:
-    """Give what becomes of a role mapping; None: nothing."""
+    """Return what would happen to a role mapping; None: nothing."""
     if before == after:
         return None
     target = f"role_mapping/{name}"
@@ -130,7 +130,7 @@ def _words(step: Step) -> str:  # noqa: PLR0911 - reads as a table
 
 
 def change_of_credential(access: Access, steps: Sequence[Step]) -> Change | None:
-    """Give what would be done next about a credential; None: nothing that changes anything."""
+    """Return what would be done next about a credential; None: nothing that changes anything."""
     words = [text for text in map(_words, steps) if text]
     if not words:
         return None
@@ -141,7 +141,7 @@ def change_of_credential(access: Access, steps: Sequence[Step]) -> Change | None
 
 
 def withdrawal(cluster: str, ref: str, keys: Sequence[str]) -> Change:
-    """Give the end of a credential.
+    """Return the withdrawal of a credential.
 
     Args:
         cluster: the SearchCluster's name.

@@ -29,7 +29,7 @@ _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A SearchCluster, as the loop sees it."""
+    """A SearchCluster, as the loop uses it."""
 
     uid: str
     name: str
@@ -45,7 +45,7 @@ class Cluster:
     accept_uuid: str
     reconcile_requested: str
     fault: str = ""
-    """Which unexpected error the operator met when it read this version; empty: none."""
+    """The unexpected error of the operator when it read this version; empty: none."""
 
     @property
     def has_finalizer(self) -> bool:
@@ -73,11 +73,11 @@ class Cluster:
 
 
 def _problems(spec: SearchClusterSpec) -> str:
-    """Say what is wrong although the model takes it: the CRD's CEL rules once more, where they are about safety."""
+    """Return what is wrong although the model accepts it: the CRD's CEL rules again, where they are about safety."""
     for url in spec.urls or ():
         if not _HOST.fullmatch(url):
-            return "spec.urls: write https://host:port, without user, password or query; a login belongs into a Secret"
-    # In the rules of a role mapping * and / have a meaning: any realm would do.
+            return "spec.urls: write https://host:port, without user, password or query; a login belongs in a Secret"
+    # In the rules of a role mapping * and / have a meaning: any realm would match.
     if not re.fullmatch(r"[A-Za-z0-9_-]+", spec.identity.jwt_realm.name):
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
     if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
@@ -142,7 +142,7 @@ class Verdict:
 
 
 def version_of(text: str) -> tuple[int, int]:
-    """Give major and minor of a version such as ``8.19.0``; (0, 0) when it cannot be read."""
+    """Return major and minor of a version such as ``8.19.0``; (0, 0) when it cannot be read."""
     parts = text.split("-", maxsplit=1)[0].split(".")
     if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):  # noqa: PLR2004 - major and minor
         return 0, 0
@@ -154,7 +154,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
 
     Args:
         facts: what the check found.
-        pinned_uuid: the uuid of the cluster that was met first; empty: none yet.
+        pinned_uuid: the uuid of the cluster at first contact; empty: none yet.
         accepted_uuid: the uuid to which a person agreed; empty: none.
         eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK.
     """
@@ -163,7 +163,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         return Verdict((Reason.CLUSTER_UNREACHABLE, message), Gate(grants=False))
     if pinned_uuid and facts.uuid not in {pinned_uuid, accepted_uuid}:
         message = (
-            f"another cluster answers: uuid {facts.uuid}, not {pinned_uuid}; nothing is written. If this is meant: "
+            f"another cluster answers: uuid {facts.uuid}, not {pinned_uuid}; nothing is written. If this is intended: "
             f"annotate with {ANNOTATION_ACCEPT_UUID}: {facts.uuid}"
         )
         return Verdict((Reason.CLUSTER_REPLACED, message), Gate(grants=False))

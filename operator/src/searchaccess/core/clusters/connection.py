@@ -24,7 +24,7 @@ _HOST: Final = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a cluster and log in. Two that are equal make no difference to Elasticsearch."""
+    """How to reach a cluster and log in. Equal ones make no difference to Elasticsearch."""
 
     urls: tuple[str, ...]
     ca: str = ""
@@ -36,7 +36,7 @@ class Connection:
     token: str = field(default="", repr=False)
     """A bearer token."""
     google_audience: str = ""
-    """Audience of the operator's own identity tokens, which are got anew all the time."""
+    """Audience of the operator's own identity tokens, which are renewed all the time."""
     client_secret: str = field(default="", repr=False)
     """The realm's shared client secret, which goes with a token."""
     verify: bool = True
@@ -58,7 +58,7 @@ _ECK_USER: Final = "elastic"
 
 
 def _ca_place(spec: SearchClusterSpec) -> tuple[Source, str] | None:
-    """Say in which key of which object the certificates are; None: in none."""
+    """Return the object and the key with the certificates; None: there is none."""
     if Exposure.INSECURE_SKIP_VERIFY in spec.allow_exposure:
         return None
     if spec.ca is None and spec.eck:
@@ -76,7 +76,7 @@ def _client_secret_source(spec: SearchClusterSpec) -> Source | None:
 
 
 def sources_of(spec: SearchClusterSpec) -> tuple[Source, ...]:
-    """Name all that must be read before a connection can be built."""
+    """List all that must be read before a connection can be built."""
     login, ca, secret = _login_source(spec), _ca_place(spec), _client_secret_source(spec)
     return (*([login] if login else []), *([ca[0]] if ca else []), *([secret] if secret else []))
 
@@ -133,7 +133,7 @@ def _google_login(spec: SearchClusterSpec, read: Contents) -> dict[str, str]:
     if source:
         login["client_secret"] = header_text_of(source, "clientSecret", read)
     elif realm.client_authentication is ClientAuthentication.SHARED_SECRET:
-        raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm asks for its shared client secret")
+        raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm requires its shared client secret")
     return login
 
 
@@ -144,7 +144,7 @@ def _only(source: Source, key: str, given: set[str], read: Contents) -> str:
 
 
 def cloud_url(cloud_id: str) -> str:
-    """Give the address of Elasticsearch that a Cloud ID stands for.
+    """Return the address of Elasticsearch in a Cloud ID.
 
     https://www.elastic.co/docs/deploy-manage/deploy/elastic-cloud/find-cloud-id (``name:base64(host$es$kibana)``)
 

@@ -23,12 +23,12 @@ class Exposed:
 
 
 def hosts_of(connection: Connection) -> list[str]:
-    """Name the hosts that are connected to, without duplicates."""
+    """Return the hosts of the connections, without duplicates."""
     return list(dict.fromkeys(urlsplit(url).hostname or "" for url in connection.urls))
 
 
 def is_public(address: str) -> bool:
-    """Say whether the internet can reach an address.
+    """Return whether the internet can reach an address.
 
     By the registries of special addresses: private, shared (100.64.0.0/10), loopback and link-local ones are not.
     https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry
@@ -43,7 +43,7 @@ def is_public(address: str) -> bool:
 
 
 def find_exposures(connection: Connection, addresses: Mapping[str, Sequence[str]]) -> tuple[Exposed, ...]:
-    """Give all ways in which a connection is not private.
+    """Return all ways in which a connection is not private.
 
     Args:
         connection: whereto.
@@ -61,20 +61,20 @@ def find_exposures(connection: Connection, addresses: Mapping[str, Sequence[str]
 
 
 def allowed_exposures(spec: SearchClusterSpec) -> frozenset[Exposure]:
-    """Give what a SearchCluster allows: what it names, and with a Cloud ID a public address."""
+    """Return what a SearchCluster allows: what it names, and with a Cloud ID a public address."""
     implied = {Exposure.PUBLIC_ADDRESS} if spec.cloud_id else set()
     return frozenset({*spec.allow_exposure, *implied})
 
 
 def describe_exposures(exposed: Iterable[Exposed]) -> str:
-    """Put exposures into words."""
+    """Describe exposures in words."""
     return "; ".join(item.what for item in exposed)
 
 
 def refusal(exposed: Iterable[Exposed], allowed: frozenset[Exposure]) -> str:
-    """Say why a connection must not be made; empty: it may be made."""
+    """Return why a connection must not be made; empty: it may be made."""
     refused = [item for item in exposed if item.how not in allowed]
     if not refused:
         return ""
     names = ", ".join(dict.fromkeys(item.how for item in refused))
-    return f"{describe_exposures(refused)}; the login is not sent. If this is meant: spec.allowExposure: [{names}]"
+    return f"{describe_exposures(refused)}; the login is not sent. If this is intended: spec.allowExposure: [{names}]"

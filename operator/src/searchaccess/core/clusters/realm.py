@@ -61,7 +61,7 @@ def _list(value: Any) -> list[str]:
 
 
 def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> list[Mismatch]:
-    """Give every setting of the realm that is wrong on one node.
+    """Return every setting of the realm that is wrong on one node.
 
     Args:
         node: the node's name.
@@ -80,7 +80,7 @@ def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> l
 
 
 def lines_of(wanted: WantedRealm) -> list[str]:
-    """Give all settings that a realm of this kind needs, as elasticsearch.yml has them below the realm's prefix."""
+    """Return all settings that a realm of this kind needs, as elasticsearch.yml has them below the realm's prefix."""
     return [
         "order: 1",
         *(line for right, line, _ in _checks({"client_authentication": {"type": "absent"}}, wanted) if not right),
@@ -90,7 +90,7 @@ def lines_of(wanted: WantedRealm) -> list[str]:
 
 
 def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, str, Any]]:
-    """Give for each setting whether it is right, the line that is needed, and what is there."""
+    """Return for each setting whether it is right, the required line, and the observed one."""
     algorithms = _list(_dig(realm, "allowed_signature_algorithms")) or [ALGORITHM]
     claim = _dig(realm, "claims.principal")
     by_sub = wanted.principal is PrincipalClaim.SUB
@@ -147,7 +147,7 @@ def check_realm(nodes: Any, wanted: WantedRealm) -> list[Mismatch]:
 
 
 def explain(mismatches: Sequence[Mismatch], eck: str = "") -> str:
-    """Give one message that names each line, where it goes, and the nodes that need it.
+    """Return one message that names each line, where it goes, and the nodes that need it.
 
     Args:
         mismatches: what is wrong; at least one.

@@ -37,12 +37,12 @@ Contents: TypeAlias = Mapping[Source, Mapping[str, bytes] | None]
 
 
 def secret_source(reference: SecretReference | None) -> Source | None:
-    """Give the Secret that is referred to; None: none is."""
+    """Return the Secret that is referred to; None: none is."""
     return Source("Secret", reference.namespace, reference.name) if reference else None
 
 
 def certificates_place(ca: Certificates | None) -> tuple[Source, str] | None:
-    """Say in which key of which object certificates are; None: in none."""
+    """Return the object and the key with certificates; None: there is none."""
     if ca and ca.secret_ref:
         return Source("Secret", ca.secret_ref.namespace, ca.secret_ref.name), ca.secret_ref.key
     if ca and ca.config_map_ref:
@@ -51,7 +51,7 @@ def certificates_place(ca: Certificates | None) -> tuple[Source, str] | None:
 
 
 def text_of(source: Source, key: str, read: Contents) -> str:
-    """Give the text under a key.
+    """Return the text under a key.
 
     Raises:
         Incomplete: there is none.
@@ -68,7 +68,7 @@ def text_of(source: Source, key: str, read: Contents) -> str:
 
 
 def header_text_of(source: Source, key: str, read: Contents) -> str:
-    """Give the text under a key, if it can be sent as a header.
+    """Return the text under a key, if it can be sent as a header.
 
     Raises:
         Incomplete: it cannot, or there is none.
@@ -80,7 +80,7 @@ def header_text_of(source: Source, key: str, read: Contents) -> str:
 
 
 def certificates_of(place: tuple[Source, str], read: Contents) -> str:
-    """Give certificates in PEM form.
+    """Return certificates in PEM form.
 
     Raises:
         Incomplete: there are none.
@@ -92,7 +92,7 @@ def certificates_of(place: tuple[Source, str], read: Contents) -> str:
 
 
 def holds_certificates(text: str) -> bool:
-    """Say whether a text has certificates in PEM form, and each looks like one.
+    """Return whether a text has certificates in PEM form, each of them well-formed.
 
     That is a DER sequence of the length that it says, which begins with another one (RFC 5280, section 4.1). What else
     can be wrong shows when it is used.
@@ -111,7 +111,7 @@ def _is_certificate(body: str) -> bool:
 
 
 def _sequence(der: bytes, *, whole: bool = True) -> bytes | None:
-    """Give what is in a DER sequence; None: it is none, or has another length than it says."""
+    """Return what is in a DER sequence; None: it is none, or has another length than it says."""
     if len(der) < 2 or der[0] != _SEQUENCE:  # noqa: PLR2004 - tag and length
         return None
     size, start = der[1], 2

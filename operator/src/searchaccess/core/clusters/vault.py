@@ -27,13 +27,13 @@ class VaultAccess:
 
 
 def sources_of(store: VaultStore) -> tuple[Source, ...]:
-    """Name all that must be read before Vault can be asked."""
+    """List all that must be read before Vault can be used."""
     token, ca = secret_source(store.auth.token_secret_ref), certificates_place(store.ca)
     return (*([token] if token else []), *([ca[0]] if ca else []))
 
 
 def build_access(store: VaultStore, read: Contents) -> VaultAccess:
-    """Build what is needed.
+    """Build the connection parameters.
 
     Args:
         store: what the SearchCluster says.

@@ -1,4 +1,4 @@
-"""API keys, users with passwords, and the secrets that hold them, as they are, and as a SearchAccess wants them."""
+"""API keys, users with passwords, and the secrets that hold them: observed, and as a SearchAccess declares them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Slot:
     """One version of one secret."""
 
     secret: str
-    """Identity of the secret: another one when it is made anew under the same name. Empty: not stored."""
+    """Identity of the secret: it changes when the secret is recreated under the same name. Empty: not stored."""
     number: int
 
 
@@ -38,7 +38,7 @@ NOWHERE: Final = Slot("", 0)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key of ours, or a user with a password. Its secret value is nowhere but in its slot."""
+    """An API key of ours, or a user with a password. Its secret value exists in its slot alone."""
 
     id: str
     """Id of the key, or name of the user."""
@@ -101,11 +101,11 @@ class Secret:
 
     @property
     def newest(self) -> Version | None:
-        """The version that consumers get who do not name one."""
+        """The version that consumers get without naming one."""
         return max(self.versions, key=lambda version: version.number, default=None)
 
     def slot(self, number: int) -> Slot:
-        """Give the slot of a version."""
+        """Return the slot of a version."""
         return Slot(self.identity, number)
 
 
@@ -120,11 +120,11 @@ class Wish:
     grace: float
     """How long a disabled version is kept before it is destroyed."""
     requested: str = ""
-    """The newest request for a rotation; any new value asks for one."""
+    """The newest request for a rotation; any new value requests one."""
     waits_for_users: bool = False
     """Whether an old key stays for as long as Cloud Run still hands it out."""
     auth: Auth = Auth.API_KEY
-    """What it is to be."""
+    """Whether it is an API key or a user."""
     rolls: bool = False
     """Whether the workload's template is given the newest version."""
 
@@ -138,20 +138,20 @@ class Seen:
     holds: Mapping[int, str] = field(default_factory=dict)
     """Of versions that were read: id of the key in them; empty: something else."""
     pins: Pins | None = None
-    """Versions that Cloud Run hands out by number; None: it was not asked."""
+    """Versions that Cloud Run hands out by number; None: not read."""
     ages: Mapping[str, float] = field(default_factory=dict)
-    """By key, how many seconds ago it was made, by a clock that does not jump; of others, ``now`` tells."""
+    """By key, how many seconds ago it was made, by a clock that does not jump; for others, ``now`` counts."""
 
     def age(self, key: Key, now: float) -> float:
-        """Give how many seconds ago a key was made."""
+        """Return how many seconds ago a key was made."""
         return self.ages.get(key.id, now - key.created)
 
     def disabled(self) -> tuple[Key, ...]:
-        """Give the users that somebody disabled: they are never to be enabled again."""
+        """Return the users that somebody disabled: they are never to be enabled again."""
         return tuple(key for key in self.keys if key.disabled)
 
     def genuine(self) -> tuple[Key, ...]:
-        """Give the keys that count.
+        """Return the keys that count.
 
         Whoever may make API keys may write our metadata into them; Elasticsearch vouches for the login alone that made
         a key. So a key of another login counts only if a version of our secret holds it, or if a key that counts says
@@ -164,12 +164,12 @@ class Seen:
         return tuple(key for key in self.keys if key.id in genuine)
 
     def strangers(self) -> tuple[Key, ...]:
-        """Give the keys that carry our metadata and do not count."""
+        """Return the keys that carry our metadata and do not count."""
         genuine = {key.id for key in self.genuine()}
         return tuple(key for key in self.keys if key.id not in genuine)
 
     def live(self) -> list[Key]:
-        """Give the keys that count and work, oldest first; those of other logins come before all of ours.
+        """Return the keys that count and work, oldest first; those of other logins come before all of ours.
 
         Elasticsearch lists no key that has expired: no clock of ours has a say in that.
         """

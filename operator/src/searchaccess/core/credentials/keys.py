@@ -16,7 +16,7 @@ from searchaccess.core.model.reading import ANNOTATIONS, LATEST, mapping, text, 
 from searchaccess.core.rights.ownership import Operator, owner_in
 
 NAME_LIMIT: Final = 256
-"""Longest name of a key that Elasticsearch takes."""
+"""Longest name of a key that Elasticsearch accepts."""
 _STORE: Final = re.compile(STORE_PATTERN)
 _SECRET: Final = re.compile(SECRET_PATTERN)
 
@@ -32,12 +32,12 @@ class Login:
 
 
 def names_of_keys(operator: Operator) -> str:
-    """Give the pattern of the names of all keys of ours."""
+    """Return the pattern of the names of all keys of ours."""
     return f"{operator.mapping_name}.*"
 
 
 def key_name(operator: Operator, namespace: str, name: str, sequence: int) -> str:
-    """Give a key's name: the audit log shows it with every use."""
+    """Return a key's name: the audit log shows it with every use."""
     tail = f".{sequence}"
     head = f"{operator.mapping_name}.{namespace}/{name}"
     return head[: NAME_LIMIT - len(tail)] + tail
@@ -46,7 +46,7 @@ def key_name(operator: Operator, namespace: str, name: str, sequence: int) -> st
 def key_metadata(
     operator: Operator, access: Access, sequence: int, requested: str, slot: Slot = NOWHERE, replaces: str = ""
 ) -> dict[str, Any]:
-    """Give what a key's metadata says.
+    """Return what a key's metadata says.
 
     Args:
         operator: this operator.
@@ -99,7 +99,7 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
 
 
 def _rights(descriptors: Mapping[str, Any]) -> RoleBody:
-    """Give what a key may do; with other descriptors than our one, something that nobody ever wants."""
+    """Return what a key may do; with other descriptors than our one, something that is never desired."""
     ours = descriptors.get(DESCRIPTOR)
     if len(descriptors) != 1 or not isinstance(ours, Mapping):
         return RoleBody(description="not the one role descriptor that it was made with")
@@ -133,5 +133,5 @@ def number_in(value: Any) -> int:
 
 
 def moment_in(value: Any) -> float:
-    """Read milliseconds since the epoch; give seconds."""
+    """Convert milliseconds since the epoch to seconds."""
     return (whole_number(value, LATEST) or 0) / 1000

@@ -13,7 +13,7 @@ _LONGEST: Final = 65536
 
 
 def build_payload(form: PayloadFormat, auth: Auth, key_id: str, secret: Sealed, url: str, expires: str) -> Sealed:
-    """Give what to store.
+    """Return what to store.
 
     Args:
         form: how consumers want it.
@@ -34,7 +34,7 @@ def build_payload(form: PayloadFormat, auth: Auth, key_id: str, secret: Sealed, 
 
 
 def held_key(content: bytes | str) -> str:
-    """Give the id of the key, or the name of the user, that a payload of either form has; empty: it is something else.
+    """Return the id of the key, or the name of the user, in a payload of either form; empty: it is something else.
 
     Never raises, and never shows the content.
     """

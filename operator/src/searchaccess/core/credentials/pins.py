@@ -1,7 +1,7 @@
 """Which versions of a secret Cloud Run still hands out by their number.
 
-A version under the name ``latest`` is no pin: a file is read anew at each access, a variable has what was newest when
-its instance started, which nobody tells. For those there is the overlap.
+A version under the name ``latest`` is no pin: a file is read again at each access, a variable has what was newest when
+its instance started, which is not reported anywhere. For those there is the overlap.
 https://cloud.google.com/run/docs/configuring/services/secrets
 """
 
@@ -17,7 +17,7 @@ class User:
     """What was made from a template: a revision, an execution, or the template itself."""
 
     name: str
-    """As people are told, such as ``revision orders-00007``."""
+    """Name for people, such as ``revision orders-00007``."""
     project: str
     uses: tuple[SecretUse, ...]
     is_template: bool = False
@@ -26,7 +26,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """What is known of the versions in use."""
+    """What is known about the versions in use."""
 
     by_number: Mapping[int, str]
     """By version: who has it."""
@@ -37,12 +37,12 @@ class Pins:
     floating: str = ""
     """Who has the version that was newest when it started; empty: nobody."""
     failed: str = ""
-    """Why what was made from the template last cannot serve."""
+    """Why the newest revision of the template cannot serve."""
     rolled: bool = False
-    """The template was written just now: what comes of it is not known yet."""
+    """The template was written just now: the result is not known yet."""
 
     def holder(self, number: int) -> str:
-        """Say who still has a version, or may; empty: nobody."""
+        """Return who still has a version, or may; empty: nobody."""
         return self.by_number.get(number, self.unknown and f"not known who uses it ({self.unknown})")
 
 
@@ -74,5 +74,5 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
 
 
 def full_name(secret: str, project: str) -> str:
-    """Give the resource name of a secret in a template: a name alone is of the workload's own project."""
+    """Return the resource name of a secret in a template: a name alone is of the workload's own project."""
     return secret if "/" in secret else f"projects/{project}/secrets/{secret}"

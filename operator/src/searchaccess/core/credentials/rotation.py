@@ -1,10 +1,10 @@
-"""Decides what to do next about a credential, from what is seen and nothing else.
+"""Decides what to do next about a credential, from what is observed and nothing else.
 
     issue key n+1 → store it as a version → note where → overlap → invalidate key n → disable its version → destroy it
 
-Any step may be cut off anywhere, its reply may be lost, and people may do what they like meanwhile: the next decision
-begins with what there is then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is of
-no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
+Any step may be interrupted anywhere, its reply may be lost, and people may change anything meanwhile: the next decision
+starts from what is observed then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is
+of no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
 but nothing waits for that.
 """
 
@@ -20,11 +20,12 @@ from searchaccess.core.credentials.pins import Pins
 
 MOST_LIVE: Final = 2
 LEAST_MARGIN: Final = 86400.0
-"""Seconds that a key lives at least beyond its rotation and overlap: so long the operator or a store may be away."""
+"""Seconds that a key works at least beyond its rotation and overlap: the operator or a store may be unavailable so
+long."""
 ASK_AGAIN: Final = 300.0
-"""Seconds between two questions who still has an old key."""
+"""Seconds between two reads of who still has an old key."""
 LOOK_AFTER_ROLL: Final = 20.0
-"""Seconds after which what came of a rollout is read."""
+"""Seconds after which the result of a rollout is read."""
 MOST_READ: Final = 10
 """Newest versions that are searched for a key."""
 JITTER: Final = 0.1
@@ -38,7 +39,7 @@ class Phase(StrEnum):
     """Nobody can read a key that works."""
     ACTIVE = "Active"
     OVERLAP = "Overlap"
-    """Two keys work: the one in the newest version, and the one before."""
+    """Two keys work: the one in the newest version, and the previous one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Issue:
     replaces: str = ""
     """Id of the key that works besides it; empty: none does."""
     lost: bool = False
-    """Nobody can read the key before: somebody or something took it away."""
+    """Nobody can read the previous key: somebody or something removed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class AskUsers:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """Give the workload's template a version, by its number."""
+    """Write a version into the workload's template, by its number."""
 
     number: int
 
@@ -88,12 +89,12 @@ class Revoke:
     keys: tuple[Key, ...]
     why: str
     may_fail: bool = False
-    """All else goes on if it cannot be done."""
+    """Everything else continues if it fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Give keys the declared rights, in place."""
+    """Replace the rights of keys by the declared ones, in place."""
 
     keys: tuple[Key, ...]
 
@@ -109,7 +110,7 @@ class Prolong:
 
 @dataclass(frozen=True, slots=True)
 class Disable:
-    """Make versions unreadable."""
+    """Disable versions."""
 
     numbers: tuple[int, ...]
 
@@ -148,28 +149,28 @@ class Decision:
     deferred: str = ""
     """Who still has the old key although its overlap is over."""
     not_rolled: str = ""
-    """Why the workload does not have the newest version although it is to be given it."""
+    """Why the workload does not have the newest version although it should get it."""
 
 
 def lifetime(wish: Wish) -> float:
-    """Give how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
+    """Return how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
     return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
 
 
 def rotation_age(wish: Wish, key: Key) -> float:
-    """Give how old a key is when it is to be replaced: spread, and the same at each decision."""
+    """Return how old a key is when it is to be replaced: spread, and the same at each decision."""
     digest = hashlib.sha256(f"{wish.owner}/{key.sequence}".encode()).digest()
     part = int.from_bytes(digest[:4], "big") / 2**32
     return wish.rotate_every * (1 - JITTER * part)
 
 
 def rotate_at(wish: Wish, key: Key) -> float:
-    """Give when a key is to be replaced."""
+    """Return when a key is to be replaced."""
     return key.created + rotation_age(wish, key)
 
 
 def decide(wish: Wish, seen: Seen, now: float) -> Decision:
-    """Decide what to do about a credential that is to be.
+    """Decide what to do about a desired credential.
 
     Args:
         wish: what is declared.
@@ -199,7 +200,7 @@ def _decide(wish: Wish, seen: Seen, now: float) -> Decision:
 
 
 def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
-    """Correct what is there, before anything is made."""
+    """Correct what exists, before anything is made."""
     if disabled := seen.disabled():
         return (Revoke(disabled, "somebody disabled it"),)
     if steps := _place(live, seen):
@@ -209,10 +210,10 @@ def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
 
 
 def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
-    """Find where keys are stored whose storing was cut off, or whose metadata others may have written.
+    """Find where keys are stored whose storing was interrupted, or whose metadata others may have written.
 
-    What one of ours says of itself is believed. Ours that are nowhere go; those of others that are nowhere are
-    strangers.
+    The metadata of ours is trusted. Ours that are stored nowhere are revoked; those of others that are stored nowhere
+    are strangers.
     """
     secret = seen.secret
     unplaced = [key for key in live if key.slot == NOWHERE]
@@ -233,7 +234,7 @@ def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
 
 
 def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | None:
-    """Give the live key in the version that consumers read."""
+    """Return the live key in the version that consumers read."""
     if seen.secret is None or newest is None or newest.state is not State.ENABLED:
         return None
     holders = [key for key in live if key.slot == seen.secret.slot(newest.number)]
@@ -279,12 +280,12 @@ def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
 
 
 def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
-    """Give for how many seconds a key works, at least."""
+    """Return the seconds for which a key works, at least."""
     return min(expires - now, expires - key.created - seen.age(key, now))
 
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
-    """Roll the newest version out, rotate in time, end the overlap, and clear up behind."""
+    """Roll the newest version out, rotate in time, end the overlap, and clean up."""
     rolling, not_rolled = _roll_out(wish, seen, current)
     if rolling:
         return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current)
@@ -327,7 +328,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
 
 
 def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
-    """Give the template the newest version, once: the number in it says whether that was done."""
+    """Write the newest version into the template, once: the number in it says whether that was done."""
     if not wish.rolls or seen.secret is None:
         return None, ""
     if not seen.secret.names:
@@ -342,10 +343,10 @@ def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
 
 
 def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
-    """Say who has a key; empty: nobody.
+    """Return who has a key; empty: nobody.
 
     What has the version that was newest at its start has no number; where versions are rolled out, it is an older
-    revision. Numbers are this secret's: a key that was in another one of its name is not meant.
+    revision. Numbers are this secret's: a key in an earlier secret of the name does not count.
     """
     if key.slot.secret != secret.identity:
         return ""
@@ -353,7 +354,7 @@ def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
 
 
 def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[Step], str]:
-    """Revoke old keys, but for those that Cloud Run still hands out; say who has those."""
+    """Revoke old keys, except those that Cloud Run still hands out; report who has those."""
     if not (wish.waits_for_users and seen.secret and seen.secret.names):
         return [Revoke(others, "the overlap is over")], ""
     if seen.pins is None:
@@ -366,7 +367,7 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
 
 
 def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], now: float) -> list[Step]:
-    """Let keys live on that cannot be replaced yet: for a day, and for the overlap after that."""
+    """Prolong keys that cannot be replaced yet: for a day, and for the overlap after that."""
     least = wish.overlap + LEAST_MARGIN
     ending = tuple(
         key for key in wanted if key.ours and key.expires is not None and _left(seen, key, key.expires, now) < least
@@ -391,7 +392,7 @@ def _clear_up(seen: Seen, live: Sequence[Key], destroy_in: float) -> tuple[list[
 
 
 def withdraw(owner: str, seen: Seen) -> Decision:
-    """Decide what to do about a credential that is to go: the rights first, then what holds them.
+    """Decide what to do about a credential that is withdrawn: the rights first, then what holds them.
 
     Args:
         owner: uid of the SearchAccess.

@@ -16,7 +16,7 @@ class Sealed:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the value to whom it is meant for: the store's client."""
+        """Return the value, for the store's client alone."""
         return self._value
 
     def __repr__(self) -> str:

@@ -16,41 +16,41 @@ from searchaccess.core.model.reading import ANNOTATIONS, mapping, text
 from searchaccess.core.rights.ownership import Operator, Role, owner_in
 
 NAME_LIMIT: Final = 507
-"""Longest name of a user that Elasticsearch takes."""
+"""Longest name of a user that Elasticsearch accepts."""
 TAIL: Final = 9
-"""Characters that make a user's name one that never was there before: a dot, and eight hexadecimal digits."""
+"""Characters that make a user's name unique for all time: a dot, and eight hexadecimal digits."""
 
 
 def is_user_name(operator: Operator, name: str) -> bool:
-    """Say whether a name is that of a user of ours, and of its role. No principal has a slash in it."""
+    """Return whether a name is that of a user of ours, and of its role. No principal has a slash in it."""
     return name.startswith(operator.role_name("")) and "/" in name
 
 
 def names_of_users(operator: Operator) -> str:
-    """Give what the names of all users of ours begin with."""
+    """Return what the names of all users of ours begin with."""
     return operator.role_name("")
 
 
 def user_roles(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Give the names of those roles that are users' of ours."""
+    """Return the names of those roles that are users' of ours."""
     return {name for name, raw in roles.items() if is_user_name(operator, name) and operator.owns(raw.get("metadata"))}
 
 
 def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> str:
-    """Give what a user's name begins with: the audit log shows it with every use."""
+    """Return what a user's name begins with: the audit log shows it with every use."""
     tail = f".{sequence}"
     head = operator.role_name(f"{namespace}/{name}")
     return head[: NAME_LIMIT - TAIL - len(tail)] + tail
 
 
 def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
-    """Give what a user's metadata says; Elasticsearch itself does not note when it was made."""
+    """Return what a user's metadata says; Elasticsearch itself does not record when it was made."""
     body = key_metadata(operator, access, key.sequence, key.requested, key.slot, key.replaces)
     return body | {"created": int(key.created * 1000)}
 
 
 def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -> Role:
-    """Give the role of a user."""
+    """Return the role of a user."""
     described = RoleBody(
         cluster=rights.cluster, entries=rights.entries, description=f"Of the user {name} alone; changes are undone."
     )
@@ -91,7 +91,7 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
 
 
 def _rights(name: str, roles: Any, role: Mapping[str, Any] | None) -> RoleBody:
-    """Give what a user may do; with other roles than its own, something that nobody ever wants."""
+    """Return what a user may do; with other roles than its own, something that is never desired."""
     if roles != [name]:
         return RoleBody(description="not the one role that it was made with")
     return RoleBody() if role is None else replace(role_from_json(role), description="")

@@ -48,7 +48,7 @@ from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 
 LAYOUT: Final = 1
-"""Version of the way in which rights are written down. A change makes every role pending, not drifted."""
+"""Version of the form in which rights are recorded. A change makes every role pending, not drifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class Share:
 
     @property
     def body(self) -> RoleBody:
-        """Give what a role, or a key, is that has these rights and no others."""
+        """Return what a role, or a key, is that has these rights and no others."""
         return RoleBody(cluster=self.cluster, entries=self.entries)
 
     def same_as(self, another: "Share") -> bool:
-        """Say whether both grant the same."""
+        """Return whether both grant the same."""
         return self.cluster == another.cluster and sorted(self.entries) == sorted(another.entries)
 
     @property
@@ -101,7 +101,7 @@ class Access:
     resource_version: str
     cluster: str
     subject: Subject | None
-    """Who is to have the rights; None: the spec does not say it in a way that can be read."""
+    """Who gets the rights; None: the spec does not say it readably."""
     principals: tuple[str, ...]
     """The names under which Elasticsearch knows the subject, that which it has from now on first; empty: not known."""
     share: Share
@@ -110,22 +110,22 @@ class Access:
     suspend: bool
     deletion_policy: DeletionPolicy
     deleted_at: str
-    """When deletion was asked for (RFC 3339); empty: it lives."""
+    """When deletion was requested (RFC 3339); empty: it is not being deleted."""
     finalizers: tuple[str, ...]
     adopt: str
     reconcile_requested: str
     invalid: str
     """Why the spec cannot be applied; empty: it can."""
     identity: Identity | None = None
-    """What is known of the subject; None: nothing needs to be."""
+    """What is known about the subject; None: nothing needs to be."""
     auth: Auth = Auth.IDENTITY_TOKEN
     credential: CredentialSpec | None = None
     """Where its API key or password is; None: it has none."""
     rotate_requested: str = ""
     admission: Admission = Admission.ALLOWED
-    """Whether its SearchCluster takes SearchAccesses of its namespace."""
+    """Whether its SearchCluster admits SearchAccesses of its namespace."""
     fault: str = ""
-    """Which unexpected error the operator met when it read this version: it holds what it has; empty: none."""
+    """The unexpected error of the operator when it read this version: it holds what it has; empty: none."""
 
     @property
     def principal(self) -> str:
@@ -139,12 +139,12 @@ class Access:
 
     @property
     def confirmed(self) -> bool:
-        """Whether it is sure who the principals are: declared, or said by Google in this life of the operator."""
+        """Whether it is certain who the principals are: declared, or read from Google in this run of the operator."""
         return self.identity is None or self.identity.confirmed
 
     @property
     def has_nobody(self) -> bool:
-        """Whether it is sure that nobody is to have the rights: the workload does not exist, and its time is over."""
+        """Whether it is certain that nobody gets the rights: the workload is missing, and the grace period is over."""
         return self.identity is not None and self.identity.state is State.MISSING and not self.principals
 
     @property
@@ -164,11 +164,11 @@ class Access:
 
 
 def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
-    """Give the subject of whom Google must be asked; None: what is declared is enough.
+    """Return the subject that must be read from Google; None: what is declared is enough.
 
     Args:
         access: the SearchAccess.
-        claim: by which claim of their tokens its cluster knows callers.
+        claim: claim of their tokens by which its cluster identifies callers.
     """
     if access.has_credential:
         return None
@@ -176,7 +176,7 @@ def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
 
 
 def identified(access: Access, identity: Identity | None, claim: PrincipalClaim) -> Access:
-    """Give a SearchAccess with the principals that follow from what is known of its subject."""
+    """Return a SearchAccess with the principals that follow from what is known about its subject."""
     if access.has_credential:
         return replace(access, identity=None, principals=())
     if identity is None:
@@ -186,7 +186,7 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 
 
 def build_share(spec: SearchAccessSpec) -> Share:
-    """Give the rights that a spec declares: one entry per grant."""
+    """Return the rights that a spec declares: one entry per grant."""
     entries = []
     for grant in spec.grants:
         fields = grant.fields
@@ -202,7 +202,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
 
 
 def kept_apart(entry: Entry) -> Entry:
-    """Give a restricted entry a name that no other entry has, so that its restriction cannot get lost.
+    """Add a name to a restricted entry that no other entry has, so that its restriction cannot get lost.
 
     Elasticsearch merges all entries of a caller's roles that have the same set of names, and drops a restriction that
     only one of them has: a reader of some documents who may also delete would see every document (docs/adr/0011).
@@ -214,12 +214,12 @@ def kept_apart(entry: Entry) -> Entry:
 
 
 def restricts(entry: Entry) -> bool:
-    """Say whether an entry needs document- or field-level security."""
+    """Return whether an entry needs document- or field-level security."""
     return bool(entry.query or entry.exclude) or entry.include != ("*",)
 
 
 def summary_of(spec: SearchAccessSpec) -> str:
-    """Give the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
+    """Return the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
     if not spec.grants:
         return "cluster"
     first = spec.grants[0]
@@ -229,7 +229,7 @@ def summary_of(spec: SearchAccessSpec) -> str:
 
 
 def _problems(spec: SearchAccessSpec) -> str:
-    """Say what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
+    """Return what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
     if problem := _subject_problem(spec) or _credential_problem(spec):
         return problem
     for position, grant in enumerate(spec.grants):
@@ -344,7 +344,7 @@ def _choice(kind: type[Choice], given: Mapping[str, Any], key: str, default: Cho
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:
-    """Read who is to have the rights, also from a spec that is wrong elsewhere: such a one keeps what it has."""
+    """Read who gets the rights, also from a spec that is wrong elsewhere: it keeps what it has."""
     subject = given.get("subject")
     if not isinstance(subject, Mapping):
         return None
@@ -359,5 +359,5 @@ def _subject(given: Mapping[str, Any]) -> Subject | None:
 
 
 def subject_summary(subject: Subject | None) -> str:
-    """Give a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
+    """Return a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
     return f"{_SHOWN[subject.place.kind]}/{subject.name}" if isinstance(subject, Workload) else subject or ""

@@ -1,4 +1,4 @@
-"""The actions that people declare and the Elasticsearch privileges that each stands for.
+"""The actions that people declare and the Elasticsearch privileges of each.
 
 This table is the only place where the vocabulary is defined; ``docs/actions.md`` is generated from it. Privileges:
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-privileges.html
@@ -12,7 +12,7 @@ from searchaccess.api.searchaccess import Action, ClusterAction
 
 @dataclass(frozen=True, slots=True)
 class ActionDoc:
-    """What an action stands for."""
+    """The meaning of an action."""
 
     privileges: tuple[str, ...]
     letter: str
@@ -53,7 +53,7 @@ CLUSTER_ACTIONS: Final[dict[ClusterAction, str]] = {
 
 
 def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the index privileges for declared actions and raw names, sorted and without duplicates.
+    """Return the index privileges for declared actions and raw names, sorted and without duplicates.
 
     Elasticsearch refuses duplicate privileges in one entry (400).
     """
@@ -64,6 +64,6 @@ def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[st
 
 
 def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:
-    """Give the short form of the ACCESS column, such as ``rw``."""
+    """Return the short form of the ACCESS column, such as ``rw``."""
     letters = "".join(doc.letter for action, doc in ACTIONS.items() if action in actions)
     return letters + (PRIVILEGE_LETTER if raw else "")

@@ -1,4 +1,4 @@
-"""Whether a SearchCluster takes a SearchAccess."""
+"""Whether a SearchCluster admits a SearchAccess."""
 
 from enum import Enum, auto
 

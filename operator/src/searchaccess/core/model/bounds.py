@@ -12,23 +12,23 @@ from typing import Any, Final
 DIGITS: Final = 40
 """Digits of a whole number: more than any counter, version or time has."""
 MOST_TEXT: Final = 3_000_000
-"""Characters of all texts: the API server takes no request of more than 3 MB."""
+"""Characters of all texts: the API server accepts no request of more than 3 MB."""
 NESTED: Final = "nested more than"
-"""Begins what is said of too many levels."""
+"""Prefix of the message about too many levels."""
 
 
 class Unbounded(ValueError):
-    """A value is more than its reader takes; the message says what is too much, and has nothing of the value."""
+    """A value is larger than its reader accepts; the message says how, and has nothing of the value."""
 
 
 def excess(
     value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
 ) -> str:
-    """Say what of a JSON value is too much; empty: nothing.
+    """Return in which way a JSON value is too large; empty: it is not.
 
     Args:
         value: what ``json.loads`` or a YAML reader gives.
-        depth: levels of objects and lists within each other.
+        depth: levels of nested objects and lists.
         nodes: values of any kind, keys of objects too.
         digits: of a whole number.
         text: characters of all texts and keys together.
@@ -69,7 +69,7 @@ def expect_bounded(
 
 
 def depth_of(value: Any) -> int:
-    """Give how many objects and lists of a JSON value are within each other."""
+    """Return how deep the objects and lists of a JSON value are nested."""
     deepest, todo = 0, [(value, 1)]
     while todo:
         item, level = todo.pop()
@@ -81,7 +81,7 @@ def depth_of(value: Any) -> int:
 
 
 def _inner(item: Any) -> Iterable[Any] | None:
-    """Give what is in an object (its keys too) or a list; None: it is neither."""
+    """Return what is in an object (its keys too) or a list; None: it is neither."""
     if isinstance(item, Mapping):
         return chain(item, item.values())
     return item if isinstance(item, list | tuple) else None

@@ -1,4 +1,4 @@
-"""The canonical form of roles and role mappings: one shape for what we want and for what Elasticsearch returns.
+"""The canonical form of roles and role mappings: one shape for the desired state and for what Elasticsearch returns.
 
 What the server adds, drops or reorders was measured; the contract tests write generated roles to a real server and
 read them back. Without one form, every sweep would see differences that are none.
@@ -18,14 +18,14 @@ _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query"
 _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
 NO_INDEX: Final = "NO-INDEX#"
-"""Begins a name that no index can have; it keeps a restricted entry apart from all others."""
+"""Prefix of a name that no index can have; it keeps a restricted entry apart from all others."""
 NAMES_HASH_LENGTH: Final = 8
 HASHES_KEPT: Final = 1 << 15
-"""Hashes of entries and shares that are remembered: planning asks for each several times."""
+"""Hashes of entries and shares that are remembered: planning reads each several times."""
 
 
 def canonical_json(value: Any) -> str:
-    """Give compact JSON with sorted keys; numbers of equal value look equal."""
+    """Return compact JSON with sorted keys; numbers of equal value are written alike."""
     plain = _plain(value)
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     try:
@@ -36,7 +36,7 @@ def canonical_json(value: Any) -> str:
 
 
 def stable_json(value: Any) -> str:
-    """Give compact JSON with sorted keys, of values without fractions: several times faster."""
+    """Return compact JSON with sorted keys, of values without fractions: several times faster."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def digest(text: str) -> str:
-    """Give a short stable hash: the first 16 hexadecimal digits of SHA-256."""
+    """Return a short stable hash: the first 16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
@@ -64,14 +64,14 @@ class Entry:
     include: tuple[str, ...] = _ALL_FIELDS
     exclude: tuple[str, ...] = ()
     query: str = ""
-    """Canonical JSON of the document-level query; a query that is not JSON stands as it is; empty: all documents."""
+    """Canonical JSON of the document-level query; a query that is not JSON is kept as it is; empty: all documents."""
     restricted: bool = False
     """``allow_restricted_indices``. We never set it."""
     other: str = ""
     """Canonical JSON of keys that we do not know."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry as the role API takes it."""
+        """Return the entry as the role API takes it."""
         body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
         if self.include != _ALL_FIELDS or self.exclude:
             body["field_security"] = {"grant": list(self.include)}
@@ -87,7 +87,7 @@ class Entry:
 
     @property
     def hash(self) -> str:
-        """Identify the entry: its index names first, so that it is known again when somebody changed the rest."""
+        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest."""
         return _entry_hash(self)
 
 
@@ -113,7 +113,7 @@ class RoleBody:
     """Canonical JSON of what we never write: applications, run_as, remote_indices, global, …"""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the role as the role API takes it, without metadata."""
+        """Return the role as the role API takes it, without metadata."""
         body: dict[str, Any] = {
             "cluster": list(self.cluster),
             "indices": [entry.to_json() for entry in self.entries],
@@ -125,11 +125,11 @@ class RoleBody:
         return body
 
     def same_as(self, another: "RoleBody") -> bool:
-        """Say whether both mean the same to Elasticsearch."""
+        """Return whether both mean the same to Elasticsearch."""
         return self.sorted() == another.sorted()
 
     def sorted(self) -> "RoleBody":
-        """Give the same role with its entries in one order."""
+        """Return the same role with its entries in one order."""
         return RoleBody(self.cluster, tuple(sorted(self.entries)), self.description, self.other)
 
     @property
@@ -139,7 +139,7 @@ class RoleBody:
 
 
 def canonical_query(query: Any) -> str:
-    """Give one form of a document-level query: canonical JSON, or the text itself when it is not JSON.
+    """Return one form of a document-level query: canonical JSON, or the text itself when it is not JSON.
 
     Elasticsearch returns a query that was sent as an object as a compact JSON string, one sent as a string verbatim.
     """
@@ -155,7 +155,7 @@ def canonical_query(query: Any) -> str:
 
 
 def _names(values: Any) -> tuple[str, ...]:
-    """Read a list of names; what is none stays visible as JSON, so that it differs from all that is declared."""
+    """Read a list of names; what is not one stays visible as JSON, so that it differs from all that is declared."""
     if values is None:
         return ()
     items = values if isinstance(values, list | tuple) else [values]
@@ -216,7 +216,7 @@ class MappingBody:
     """Canonical JSON of ``role_templates``, each template in its object form."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the mapping as the role mapping API takes it, without metadata."""
+        """Return the mapping as the role mapping API takes it, without metadata."""
         body: dict[str, Any] = {"enabled": self.enabled, "rules": json.loads(self.rules)}
         if self.roles:
             body["roles"] = list(self.roles)

@@ -1,8 +1,8 @@
-"""Says which patterns Elasticsearch gives up on: their automata have too many states.
+"""Finds the patterns that Elasticsearch gives up on: their automata have too many states.
 
 Elasticsearch makes a deterministic automaton of each pattern of a role, and answers every request of the role's users
 with an error when that takes too long: a pattern such as ``*a????????????????`` has to remember of each of the last
-sixteen characters whether it was an ``a``. So the same construction is tried here, with a tenth of its limit
+sixteen characters whether it was an ``a``. So the same construction is done here, with a tenth of its limit
 (``Operations.determinize`` of Lucene: ten times its work limit of 10,000).
 """
 
@@ -30,7 +30,7 @@ _HARMLESS: Final = 9
 
 
 def is_too_complicated(expression: Expression) -> bool:
-    """Say whether an automaton of it takes more than `MAX_EFFORT`."""
+    """Return whether an automaton of it takes more than `MAX_EFFORT`."""
     automaton = _Positions()
     _, first, _ = automaton.add(expression)
     return len(automaton.ranges) > _HARMLESS and automaton.exceeds(first, borders(expression))
@@ -47,7 +47,7 @@ class _Positions:
         self._follow: list[int] = []
 
     def add(self, expression: Expression) -> tuple[bool, int, int]:
-        """Add the positions of an expression; give whether it may be empty, where it begins and where it ends."""
+        """Add the positions of an expression; return whether it may be empty, where it begins and where it ends."""
         match expression:
             case Chars(ranges):
                 self.ranges.append(ranges)
@@ -96,7 +96,7 @@ class _Positions:
             self._follow[position] |= begins
 
     def exceeds(self, first: int, codes: Iterable[int]) -> bool:
-        """Go through all sets of positions that are possible at once; say whether that takes more than the limit."""
+        """Visit all reachable sets of positions; return whether that takes more than the limit."""
         kinds = {self._having(code) for code in codes}
         ahead = {first}
         seen = {first}
@@ -110,7 +110,7 @@ class _Positions:
         return False
 
     def _having(self, code: int) -> int:
-        """Give the positions that may have this character."""
+        """Return the positions that may have this character."""
         return sum(
             1 << position
             for position, ranges in enumerate(self.ranges)

@@ -29,21 +29,21 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Concat:
-    """One after the other; of nothing: the empty name."""
+    """A sequence; of nothing: the empty name."""
 
     parts: "tuple[Expression, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """What any of them matches."""
+    """The union of them."""
 
     options: "frozenset[Expression]"
 
 
 @dataclass(frozen=True, slots=True)
 class Intersection:
-    """What all of them match."""
+    """The intersection of them."""
 
     members: "frozenset[Expression]"
 
@@ -75,7 +75,7 @@ ANY_STRING: Final = Repeat(ANY_CHAR, 0, None)
 
 
 def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
-    """Give one character of any of these ranges (both ends included), which may overlap."""
+    """Build one character of any of these ranges (both ends included), which may overlap."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if merged and low <= merged[-1][1] + 1:
@@ -86,24 +86,24 @@ def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
 
 
 def char(one: str) -> Chars:
-    """Give this character."""
+    """Build this character."""
     return Chars(((ord(one), ord(one)),))
 
 
 def literal(text: str) -> Expression:
-    """Give exactly this text."""
+    """Build exactly this text."""
     return concat(map(char, text))
 
 
 def negated(these: Chars) -> Chars:
-    """Give one character that is none of these."""
+    """Build one character that is none of these."""
     starts = [0, *(high + 1 for _, high in these.ranges)]
     ends = [*(low - 1 for low, _ in these.ranges), LAST_CODE]
     return Chars(tuple((low, high) for low, high in zip(starts, ends, strict=True) if low <= high))
 
 
 def concat(parts: Iterable[Expression]) -> Expression:
-    """Give these one after the other."""
+    """Build the sequence of these."""
     flat: list[Expression] = []
     for part in parts:
         if part == NOTHING:
@@ -115,7 +115,7 @@ def concat(parts: Iterable[Expression]) -> Expression:
 
 
 def union(options: Iterable[Expression]) -> Expression:
-    """Give what any of these matches."""
+    """Build the union of these."""
     flat: set[Expression] = set()
     ranges: list[tuple[int, int]] = []
     for option in options:
@@ -132,7 +132,7 @@ def union(options: Iterable[Expression]) -> Expression:
 
 
 def intersection(members: Iterable[Expression]) -> Expression:
-    """Give what all of these match."""
+    """Build the intersection of these."""
     flat: set[Expression] = set()
     for member in members:
         flat.update(member.members if isinstance(member, Intersection) else (member,))
@@ -143,7 +143,7 @@ def intersection(members: Iterable[Expression]) -> Expression:
 
 
 def complement(inner: Expression) -> Expression:
-    """Give every name that this one does not match."""
+    """Build the complement of this one."""
     if isinstance(inner, Complement):
         return inner.inner
     if inner == NOTHING:
@@ -152,7 +152,7 @@ def complement(inner: Expression) -> Expression:
 
 
 def repeat(inner: Expression, low: int, high: int | None) -> Expression:
-    """Give this one repeated, as `Repeat` says."""
+    """Build the repetition of this one, as `Repeat` says."""
     if high == 0 or inner == EMPTY:
         return EMPTY
     if inner == NOTHING:
@@ -169,7 +169,7 @@ _DIGIT: Final = Chars(((ord("0"), ord("9")),))
 
 
 def decimals(low: int, high: int, width: int) -> Expression:
-    """Give the decimal numbers from low to high.
+    """Return the decimal numbers from low to high.
 
     Args:
         low: the first.
@@ -186,7 +186,7 @@ def decimals(low: int, high: int, width: int) -> Expression:
 
 
 def _between(low: str, high: str) -> Expression:
-    """Give the numbers between two of the same width."""
+    """Return the numbers between two of the same width."""
     rest = len(low) - 1
     if not low:
         return EMPTY
@@ -205,7 +205,7 @@ def _between(low: str, high: str) -> Expression:
 
 
 def nullable(expression: Expression) -> bool:
-    """Say whether it matches the empty name."""
+    """Return whether it matches the empty name."""
     match expression:
         case Chars():
             return False
@@ -222,7 +222,7 @@ def nullable(expression: Expression) -> bool:
 
 
 def derivative(expression: Expression, code: int) -> Expression:
-    """Give what may follow after this character: every rest of a name that it begins and the expression matches."""
+    """Return what may follow after this character: every rest of a name that it begins and the expression matches."""
     match expression:
         case Chars(ranges):
             return EMPTY if any(low <= code <= high for low, high in ranges) else NOTHING
@@ -240,7 +240,7 @@ def derivative(expression: Expression, code: int) -> Expression:
 
 
 def _derivatives(parts: tuple[Expression, ...], code: int) -> Iterable[Expression]:
-    """Give what may follow when the character belongs to the first part, or to the next if that may be empty."""
+    """Return what may follow when the character belongs to the first part, or to the next if that may be empty."""
     for position, part in enumerate(parts):
         yield concat((derivative(part, code), *parts[position + 1 :]))
         if not nullable(part):
@@ -248,7 +248,7 @@ def _derivatives(parts: tuple[Expression, ...], code: int) -> Iterable[Expressio
 
 
 def borders(expression: Expression) -> frozenset[int]:
-    """Give the code points at which something may change.
+    """Return the code points at which something may change.
 
     All characters from one of them up to the next have the same derivative, of this expression and of all its
     derivatives. The first of them is 0.
@@ -266,7 +266,7 @@ def borders(expression: Expression) -> frozenset[int]:
 
 
 def size(expression: Expression) -> int:
-    """Give how many characters it has when its repetitions are written out."""
+    """Return how many characters it has when its repetitions are written out."""
     match expression:
         case Chars():
             return 1
@@ -281,7 +281,7 @@ def size(expression: Expression) -> int:
 
 
 def count(expression: Expression) -> int:
-    """Give of how many expressions it is made: the work that a derivative takes."""
+    """Return the number of expressions in it: the work that a derivative takes."""
     match expression:
         case Chars():
             return 1

@@ -1,4 +1,4 @@
-"""Which service accounts are behind a subject: what Google said last, and what follows from it.
+"""Which service accounts are behind a subject: what was last read from Google, and what follows from it.
 
 A workload's rights follow its service account. They are granted to the account of its template first; the accounts of
 revisions that still serve, or of executions that still run, keep them until those are gone (docs/adr/0015).
@@ -28,23 +28,23 @@ class State(Enum):
     """How well the accounts are known."""
 
     RECALLED = auto()
-    """From an earlier life of the operator, or not at all; Google was not asked yet."""
+    """From an earlier run of the operator, or not at all; nothing was read from Google yet."""
     RESOLVED = auto()
     MISSING = auto()
     """There is no such workload, or no such account."""
     UNKNOWN = auto()
-    """Google was asked and did not say."""
+    """Google was queried, without a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is known of the accounts behind a subject."""
+    """What is known about the accounts behind a subject."""
 
     accounts: tuple[Account, ...] = ()
     """Those that have the rights: that of the template first. Empty: none."""
     state: State = State.RECALLED
     confirmed: bool = False
-    """Whether Google said so in this life of the operator."""
+    """Whether it was read from Google in this run of the operator."""
     message: str = ""
     """Why it is not known, or what is not known."""
     missing_since: str = ""
@@ -55,7 +55,7 @@ class Identity:
     """Resource names of other workloads that run as the same account."""
 
     def principals(self, claim: PrincipalClaim) -> tuple[str, ...]:
-        """Give the names under which Elasticsearch knows the accounts; those that are not known are left out."""
+        """Return the names under which Elasticsearch knows the accounts, without unknown ones."""
         names = (account.email if claim is PrincipalClaim.EMAIL else account.unique_id for account in self.accounts)
         return tuple(dict.fromkeys(name for name in names if name))
 
@@ -64,13 +64,13 @@ UNTRIED: Final = Identity()
 
 
 def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iterable[str], message: str) -> Identity:
-    """Give an identity that Google confirmed.
+    """Return an identity that Google confirmed.
 
     Args:
         found: the workload; None: the subject is an account.
         accounts: that of the template, then those that are still in use.
         shared_with: resource names of other workloads with the same account.
-        message: what could not be found out.
+        message: what could not be read.
     """
     return Identity(
         accounts=tuple(accounts),
@@ -84,7 +84,7 @@ def resolved(found: Found | None, accounts: Sequence[Account], shared_with: Iter
 
 
 def missing(known: Identity, now: str, *, over: bool) -> Identity:
-    """Give an identity after Google said that there is no such workload.
+    """Return an identity after Google reported that there is no such workload.
 
     Args:
         known: what was known.
@@ -105,17 +105,17 @@ def missing(known: Identity, now: str, *, over: bool) -> Identity:
 
 
 def missing_for(known: Identity, now: str) -> float:
-    """Give the seconds for which a subject has been missing, by the wall clock; never less than none."""
+    """Return the seconds for which a subject has been missing, by the wall clock; never less than none."""
     if not known.missing_since:
         return 0.0
     return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(known.missing_since)).total_seconds())
 
 
 def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
-    """Give the seconds for which the rights of something that is missing stay.
+    """Return the seconds for which the rights of something that is missing stay.
 
     Only what this process has seen itself takes rights away; its time is the monotonic clock's. What the status of an
-    earlier life says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
+    earlier run says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
     (docs/adr/0015).
 
     Args:
@@ -129,24 +129,24 @@ def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
 
 
 def unknown(known: Identity, message: str) -> Identity:
-    """Give an identity after Google was asked and did not say: nothing is revoked on a guess."""
+    """Return an identity after Google was queried without a result: nothing is revoked on a guess."""
     return replace(known, state=State.UNKNOWN, message=message)
 
 
 def is_settled(found: Found) -> bool:
-    """Say whether everything that serves runs as the template's account. Of a job it is not known."""
+    """Return whether everything that serves runs as the template's account. Of a job it is not known."""
     if found.workload.place.kind is WorkloadKind.JOB:
         return False
     return not found.reconciling and all(serving.revision == found.latest_created for serving in found.serving)
 
 
 def with_known_ids(accounts: Iterable[Account], known: Mapping[str, Account]) -> tuple[Account, ...]:
-    """Give accounts with the unique ids that are known, without repetitions."""
+    """Return accounts with the unique ids that are known, without repetitions."""
     return tuple(dict.fromkeys(known.get(account.email, account) for account in accounts))
 
 
 def recall(status: SearchAccessStatus, subject: Workload | str) -> Identity:
-    """Give what a status says of a subject: the last that was known, not confirmed.
+    """Return what a status says of a subject: the last that was known, not confirmed.
 
     Args:
         status: of a SearchAccess; anybody may have written it.

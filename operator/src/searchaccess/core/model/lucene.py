@@ -1,4 +1,4 @@
-r"""Reads the regular expressions that Elasticsearch takes for index names: Lucene's, with all its operators.
+r"""Reads the regular expressions that Elasticsearch accepts for index names: Lucene's, with all its operators.
 
 The grammar is that of ``org.apache.lucene.util.automaton.RegExp`` with the flags ``ALL | DEPRECATED_COMPLEMENT``, as
 Lucene 9.12 (Elasticsearch 8.19) and Lucene 10 (Elasticsearch 9.1) have it, from what binds least to what binds most::
@@ -54,7 +54,7 @@ _Classes: TypeAlias = dict[str, Chars]
 
 
 def _classes() -> _Classes:
-    r"""Give what ``\d`` and the like stand for."""
+    r"""Return the characters of ``\d`` and the like."""
     known = {
         "d": chars([(ord("0"), ord("9"))]),
         "s": chars((ord(space), ord(space)) for space in " \t\n\r"),
@@ -70,7 +70,7 @@ def parse_expression(text: str) -> tuple[Expression, str]:
     """Read one regular expression, without the slashes around it.
 
     Returns:
-        The expression, and in which way it is not what it may look like; empty: in none.
+        The expression, and in which way it differs from what it may seem to mean; empty: in none.
 
     Raises:
         PatternError: Lucene cannot read it, reads it in two ways, or it is beyond the limits above.
@@ -97,7 +97,7 @@ class _Reader:
         return expression
 
     def _error(self, message: str) -> PatternError:
-        """Give an error; what was strange before explains it better."""
+        """Return an error; an earlier warning explains it better."""
         return PatternError(self.caveat or message)
 
     def _warn(self, message: str) -> None:
@@ -125,7 +125,7 @@ class _Reader:
         return self._text[self._at - 1]
 
     def _until(self, end: str) -> str:
-        """Read on to this character; give what stands before it."""
+        """Read up to this character; return what is before it."""
         body, found, _ = self._text[self._at :].partition(end)
         if not found:
             raise self._error(f"it ends too early: there is no {end!r}")
@@ -169,9 +169,9 @@ class _Reader:
                 raise self._error(f"its repetitions multiply to more than {MAX_SIZE} characters")
             repetitions += 1
         if repetitions > 1:
-            self._warn("two repetitions follow each other: keep one, or put a group around the first")
+            self._warn("two repetitions follow each other: keep one, or enclose the first in a group")
         if repetitions and is_complement:
-            self._warn("'~' binds more than a repetition: put a group around what is repeated")
+            self._warn("'~' binds more than a repetition: enclose what is repeated in a group")
         return expression
 
     def _times(self) -> tuple[int, int | None]:
@@ -220,7 +220,7 @@ class _Reader:
                 return char(one)
 
     def _plain(self, one: str, at: int) -> None:
-        """Judge a character that Lucene takes as it is."""
+        """Check a character that Lucene takes literally."""
         if one in "^$":
             self._warn(f"{one} is no anchor here: an expression matches the whole name, leave it out")
         elif one in "|)&":

@@ -10,12 +10,12 @@ from searchaccess.core.model.canonical import canonical_json, digest
 NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
 REQUEST_LIMIT: Final = 128
-"""Characters of an annotation that asks for something: it is echoed in statuses and in the metadata of keys."""
+"""Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Metadata of an object. What is not there, or has another form than it should, is empty."""
+    """Metadata of an object. What is missing or malformed is empty."""
 
     uid: str = ""
     namespace: str = ""
@@ -28,7 +28,7 @@ class Metadata:
     annotations: Mapping[str, Any] = field(default_factory=dict)
 
     def annotation(self, name: str, limit: int = REQUEST_LIMIT) -> str:
-        """Give an annotation; a longer one is cut and marked, so that another value is still another one."""
+        """Return an annotation; a longer one is cut and marked, so that different values stay different."""
         given = self.annotations.get(name)
         return bounded_text(given, limit) if isinstance(given, str) else ""
 
@@ -51,24 +51,24 @@ def metadata_of(raw: Any) -> Metadata:
 
 
 def version_of(resource_version: str) -> int:
-    """Give a resource version as a number that grows; 0 when it is none."""
+    """Return a resource version as a number that grows; 0 when it is none."""
     return int(resource_version) if resource_version.isdecimal() and len(resource_version) <= DIGITS else 0
 
 
 def part(raw: Any, key: str) -> Mapping[str, Any]:
-    """Give an object in an object; an empty one when there is none."""
+    """Return a nested object; an empty one when there is none."""
     found = raw.get(key) if isinstance(raw, Mapping) else None
     return found if isinstance(found, Mapping) else {}
 
 
 def text_in(raw: Mapping[str, Any], key: str, limit: int = NAME_LIMIT) -> str:
-    """Give a text in an object; empty when there is none that is so short."""
+    """Return a text in an object; empty when there is none that is so short."""
     found = raw.get(key)
     return found if isinstance(found, str) and len(found) <= limit else ""
 
 
 def bounded_text(text: str, limit: int) -> str:
-    """Give a text of at most that length: a longer one is cut, with its hash at the end."""
+    """Return a text of at most that length: a longer one is cut, with its hash at the end."""
     if len(text) <= limit:
         return text
     mark = f"…{digest(canonical_json(text))}"

@@ -41,7 +41,7 @@ __all__ = [
 MAX_LENGTH: Final = 255
 """Longest pattern: as long as the longest name of an index."""
 MAX_STEPS: Final = 100_000
-"""How many expressions are looked at before a question is too complicated: well under a second."""
+"""How many expressions are examined before a question is too complicated: well under a second."""
 _STEPS_OF_A_CHECK: Final = 1_000
 _ANY_NAME: Final = repeat(ANY_CHAR, 1, None)
 _FORBIDDEN_IN_NAMES: Final = frozenset('\\/"<>|:# ,')
@@ -53,12 +53,12 @@ class TooComplicatedError(PatternError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One index pattern, read.
+    """One parsed index pattern.
 
     Args:
         text: as it was written.
         expression: the names that it matches.
-        caveat: in which way it is not what it may look like; empty: in none.
+        caveat: in which way it differs from what it may seem to mean; empty: in none.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Pattern:
 
 
 def parse_index_pattern(text: str) -> Pattern:
-    """Read an index pattern as Elasticsearch does, whether or not it is one that can be meant.
+    """Read an index pattern as Elasticsearch does, whether or not it makes sense.
 
     Raises:
         PatternError: Elasticsearch cannot read it, or some of its releases differ, or it is beyond our limits.
@@ -77,13 +77,13 @@ def parse_index_pattern(text: str) -> Pattern:
     if not text.startswith("/"):
         return Pattern(text, _wildcard(text))
     if len(text) == 1 or not text.endswith("/"):
-        raise PatternError("a regular expression stands between two slashes, such as /orders-[0-9]+/")
+        raise PatternError("a regular expression is enclosed in slashes, such as /orders-[0-9]+/")
     expression, caveat = parse_expression(text[1:-1])
     return Pattern(text, expression, caveat)
 
 
 def _wildcard(text: str) -> Expression:
-    r"""Read a name with ``*`` for any string, ``?`` for any character, and ``\`` before what stands for itself.
+    r"""Read a name with ``*`` for any string, ``?`` for any character, and ``\`` before a literal character.
 
     Elasticsearch goes through the text in units of UTF-16, so that a wildcard with a character of two units matches
     nothing that there is.
@@ -119,7 +119,7 @@ def check_index_pattern(text: str) -> None:
 
 
 def _is_empty(expression: Expression) -> bool:
-    """Say whether it is easily seen that no index has a name that it matches."""
+    """Return whether it is easily seen that no index has a name that it matches."""
     with suppress(TooComplicatedError):
         return find_name(intersection((expression, _ANY_NAME)), _STEPS_OF_A_CHECK) is None
     return False
@@ -141,12 +141,12 @@ def _check_name(name: str) -> None:
 
 
 def matches(pattern: Pattern, name: str, steps: int = MAX_STEPS) -> bool:
-    """Say whether the pattern matches an index of this name, as Elasticsearch does.
+    """Return whether the pattern matches an index of this name, as Elasticsearch does.
 
     Args:
         pattern: what may match.
         name: of the index.
-        steps: how many expressions may be looked at.
+        steps: how many expressions may be examined.
 
     Raises:
         TooComplicatedError: they are not enough.
@@ -163,14 +163,14 @@ def matches(pattern: Pattern, name: str, steps: int = MAX_STEPS) -> bool:
 
 
 def find_name(expression: Expression, steps: int = MAX_STEPS) -> str | None:
-    """Give one of the shortest names that an expression matches; None: there are none.
+    """Return one of the shortest names that an expression matches; None: there are none.
 
     Whether all names of one expression are also names of another is this question too: it has none of the intersection
     of the one with the complement of the other.
 
     Args:
         expression: what is to match.
-        steps: how many expressions may be looked at.
+        steps: how many expressions may be examined.
 
     Raises:
         TooComplicatedError: they are not enough.

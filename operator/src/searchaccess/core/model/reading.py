@@ -1,4 +1,4 @@
-"""Reads values that came from outside, whatever they are.
+"""Reads values from outside, whatever they are.
 
 Elasticsearch, Secrets, Leases, Google and Vault hold what others wrote too. No function here raises or recurses: what
 is not as it should be reads as absent, so that one odd object costs itself alone.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 DEPTH: Final = 64
-"""Levels of objects and lists that an object may have. Elasticsearch takes 1,000 of them in metadata (measured), with
+"""Levels of objects and lists that an object may have. Elasticsearch accepts 1,000 of them in metadata (measured), with
 which Python's own json, ``==`` and ``repr`` raise RecursionError; ours have five."""
 LONGEST: Final = 4096
 """Characters that a text in metadata may have."""
@@ -29,7 +29,7 @@ _UID: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,126}[A-Za-z0-9])?")
 
 
 def within(value: Any, depth: int = DEPTH) -> bool:
-    """Say whether a value of JSON has at most so many levels of objects and lists."""
+    """Return whether a value of JSON has at most so many levels of objects and lists."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(depth):
         if not level:
@@ -40,17 +40,17 @@ def within(value: Any, depth: int = DEPTH) -> bool:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Give an object; of anything else an empty one."""
+    """Return an object; of anything else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """Give the objects in a list; of anything else none."""
+    """Return the objects in a list; of anything else none."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text(value: Any, most: int = LONGEST) -> str | None:
-    """Give a text of limited length that can be encoded; None: it is none."""
+    """Return a text of limited length that can be encoded; None: it is none."""
     if not isinstance(value, str) or len(value) > most:
         return None
     try:
@@ -61,37 +61,37 @@ def text(value: Any, most: int = LONGEST) -> str | None:
 
 
 def shortened(value: str, most: int = SHOWN) -> str:
-    """Give a text for people, cut if it is too long, and without characters that cannot be encoded."""
+    """Return a text for people, cut if it is too long, and without characters that cannot be encoded."""
     whole = value[: most + 1].encode(errors="replace").decode()
     return whole if len(whole) <= most else f"{whole[: most - 1]}…"
 
 
 def texts(values: Any, most: int = LONGEST) -> tuple[str, ...]:
-    """Give the texts in a list; of anything else none."""
+    """Return the texts in a list; of anything else none."""
     if not isinstance(values, list | tuple):
         return ()
     return tuple(found for item in values if (found := text(item, most)) is not None)
 
 
 def whole_number(value: Any, most: int = LARGEST) -> int | None:
-    """Give a whole number from 0 on; None: it is none, or larger than allowed."""
+    """Return a whole number from 0 on; None: it is none, or larger than allowed."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
 
 
 def digits(value: Any, most: int = LARGEST) -> int | None:
-    """Give the whole number that a text of decimal digits stands for; None: it is none, or larger than allowed."""
+    """Parse a text of decimal digits as a whole number; None: it is none, or larger than allowed."""
     if not isinstance(value, str) or not value.isascii() or not value.isdecimal() or len(value) > len(str(most)):
         return None
     return whole_number(int(value), most)
 
 
 def is_label(value: Any) -> bool:
-    """Say whether a value is a DNS label of RFC 1123, as each name of a namespace is."""
+    """Return whether a value is a DNS label of RFC 1123, as each name of a namespace is."""
     return isinstance(value, str) and _LABEL.fullmatch(value) is not None
 
 
 def is_name(value: Any) -> bool:
-    """Say whether a value is a DNS subdomain of RFC 1123, as names of most objects of Kubernetes are.
+    """Return whether a value is a DNS subdomain of RFC 1123, as names of most objects of Kubernetes are.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
     """
@@ -99,7 +99,7 @@ def is_name(value: Any) -> bool:
 
 
 def is_uid(value: Any) -> bool:
-    """Say whether a value may be the uid of an object of Kubernetes."""
+    """Return whether a value may be the uid of an object of Kubernetes."""
     return isinstance(value, str) and _UID.fullmatch(value) is not None
 
 
@@ -107,18 +107,18 @@ UNREADABLE: Final[Mapping[str, Any]] = {
     "description": "(it cannot be read: it is nested too deeply, or is no object)",
     "metadata": {"unreadable": True},
 }
-"""Stands for a role or role mapping that cannot be read. Nothing says that it is ours, so it is left alone."""
+"""Represents a role or role mapping that cannot be read. Nothing shows that it is ours, so it is not touched."""
 
 
 def readable(items: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give objects by name, with ``UNREADABLE`` in place of each that is too deep or no object, or has odd metadata."""
+    """Return objects by name, with ``UNREADABLE`` for each that is too deep or no object, or has odd metadata."""
     if all(_is_object(item) for item in items.values()) and within(items, DEPTH + 1):
         return dict(items)
     return {name: item if _is_object(item) and within(item) else dict(UNREADABLE) for name, item in items.items()}
 
 
 def readable_list(items: Any) -> list[dict[str, Any]]:
-    """Give the objects of a list, without those that are too deep or have odd metadata."""
+    """Return the objects of a list, without those that are too deep or have odd metadata."""
     found: Iterable[dict[str, Any]] = (item for item in objects(items) if _is_object(item))
     return [item for item in found if within(item)]
 

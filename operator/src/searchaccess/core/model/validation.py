@@ -1,4 +1,4 @@
-"""Holds a spec against its model, and says in a bounded message what is wrong."""
+"""Validates a spec against its model, and reports in a bounded message what is wrong."""
 
 from typing import Any, Final, TypeVar
 
@@ -9,11 +9,11 @@ from searchaccess.core.model.bounds import excess
 from searchaccess.core.model.metadata import bounded_text
 
 MESSAGE_LIMIT: Final = 500
-"""Characters of what is said about a spec that cannot be applied, which may quote it."""
+"""Characters of the message about a spec that cannot be applied, which may quote it."""
 PART_LIMIT: Final = 80
 """Characters of one name in the path to what is wrong: the name of an unknown field may have any length."""
 SPEC_DEPTH: Final = 140
-"""Levels of a spec: more than a ``where`` may have, and what is around it."""
+"""Levels of a spec: more than a ``where`` may have, and what encloses it."""
 SPEC_VALUES: Final = 2_000_000
 """More than fit into an object of 3 MB."""
 
@@ -21,7 +21,7 @@ Spec = TypeVar("Spec", bound=ApiModel)
 
 
 def validated(model: type[Spec], given: Any) -> tuple[Spec | None, str]:
-    """Hold a spec against its model.
+    """Validate a spec against its model.
 
     Args:
         model: the model of the spec.

@@ -1,4 +1,4 @@
-"""Checks of a ``where`` that need no Elasticsearch: what would be too much for it, or for whoever reads it here."""
+"""Checks of a ``where`` that need no Elasticsearch: what would be too large for it, or for readers here."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,18 +7,18 @@ from searchaccess.core.model.bounds import NESTED, excess
 from searchaccess.core.model.canonical import canonical_query
 
 QUERY_DEPTH: Final = 30
-"""Queries within each other that Elasticsearch takes, the innermost one too (indices.query.bool.max_nested_depth)."""
+"""Nested queries that Elasticsearch accepts, with the innermost one (indices.query.bool.max_nested_depth)."""
 OBJECT_DEPTH: Final = 2 * QUERY_DEPTH + 1
-"""Objects within each other: two for each query, one more in the innermost, as in {term: {region: {value: eu}}}."""
+"""Nested objects: two for each query, one more in the innermost, as in {term: {region: {value: eu}}}."""
 ALL_DEPTH: Final = 2 * OBJECT_DEPTH
-"""Objects and lists within each other."""
+"""Nested objects and lists."""
 MOST_BYTES: Final = 32_766
-"""Of a query as compact JSON: Elasticsearch keeps a role's query as one term, and longer ones Lucene does not take."""
+"""Of a query as compact JSON: Elasticsearch keeps a role's query as one term, and Lucene accepts no longer ones."""
 _DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUERY_DEPTH} queries within each other"
 
 
 def where_problem(where: Mapping[str, Any] | None) -> str:
-    """Say why a query cannot be a ``where``; empty: nothing is against it here."""
+    """Return why a query cannot be a ``where``; empty: it can, as far as is checked here."""
     if where is None:
         return ""
     # Every value takes a byte at least. Both walks end at what is too much.

@@ -1,4 +1,4 @@
-"""Cloud Run workloads and the service accounts behind them, as Google says they are."""
+"""Cloud Run workloads and the service accounts behind them, as read from Google."""
 
 import re
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _UNIQUE_ID: Final = re.compile(r"[0-9]{15,30}")
 
 
 def is_service_account(text: str) -> bool:
-    """Say whether a text is the e-mail address of a Google service account, as tokens carry it."""
+    """Return whether a text is the e-mail address of a Google service account, as tokens carry it."""
     return re.fullmatch(SERVICE_ACCOUNT_PATTERN, text) is not None
 
 
 def is_unique_id(text: str) -> bool:
-    """Say whether a text is the unique id of a service account, as the claim ``sub`` has it.
+    """Return whether a text is the unique id of a service account, as the claim ``sub`` has it.
 
     https://cloud.google.com/iam/docs/service-account-overview (21 digits today)
     """
@@ -67,14 +67,14 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A revision that is reached by requests, or has instances (worker pools)."""
+    """A revision that gets requests, or has instances (worker pools)."""
 
     revision: str
     """Its name alone."""
     percent: int = 0
     """Share of the traffic, or of the instances."""
     tag: str = ""
-    """It is reached by an address of its own; empty: it is not."""
+    """Tag of an address of its own; empty: it has none."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,11 +98,11 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Cloud Run says of a workload."""
+    """A workload, as read from Cloud Run."""
 
     workload: Workload
     uid: str
-    """Another one: a workload that was made anew under the name."""
+    """It changes when the workload is recreated under the name."""
     service_account: str
     """E-mail address in its template; empty: the project's default compute service account."""
     latest_created: str = ""
@@ -125,7 +125,7 @@ class Account:
 
     email: str
     unique_id: str = ""
-    """The ``sub`` of its tokens: another one when the account is made anew. Empty: not known."""
+    """The ``sub`` of its tokens: it changes when the account is recreated. Empty: not known."""
 
     @property
     def is_default_compute(self) -> bool:

@@ -1,8 +1,8 @@
 """Restricts the plan: what the operator may do about each SearchAccess right now.
 
 The decision is a chain of small checks. Each is a pure function of `Inputs` that answers one question: it gives the
-decision when its case applies, and None when the next one is to be asked. `CHECKS` has them in their order, and what
-comes first wins; when none objects, the rights are enforced.
+decision when its case applies, and None when the next one decides. `CHECKS` has them in their order, and the first
+decision wins; when there is none, the rights are enforced.
 
 To add one: write it as a function here (or in a module of its own in this package), with a docstring that says what it
 decides; put what it needs to know into `Inputs`, with a default; put it into `CHECKS` where it belongs, and say there
@@ -22,18 +22,18 @@ from searchaccess.core.model.identity import State
 
 
 class Do(Enum):
-    """What is done about one SearchAccess in a pass."""
+    """What is done about one SearchAccess in a reconcile."""
 
     ENFORCE = auto()
     """Make its rights as declared."""
     HOLD = auto()
     """Leave its rights in Elasticsearch as they are."""
     REMOVE = auto()
-    """Take its rights away."""
+    """Revoke its rights."""
     RELEASE = auto()
     """Leave its rights and give up owning them."""
     DISABLE = auto()
-    """Take its rights away, and keep the role with a note if it is then empty."""
+    """Revoke its rights, and keep the role with a note if it is then empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class AccessDecision:
 
     @property
     def reports(self) -> bool:
-        """Whether differences are looked for: not when suspended or when the spec cannot be applied, or read."""
+        """Whether differences are reported: not when suspended or when the spec cannot be applied, or read."""
         return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC, Reason.INTERNAL_ERROR}
 
 
@@ -92,7 +92,7 @@ Check: TypeAlias = Callable[[Inputs], AccessDecision | None]
 
 
 def namespace_refused(inputs: Inputs) -> AccessDecision | None:
-    """Remove the rights when the SearchCluster does not take the namespace, whatever the SearchAccess says itself."""
+    """Remove the rights when the SearchCluster does not admit the namespace, whatever the SearchAccess says itself."""
     access = inputs.access
     if access.admission is not Admission.REFUSED:
         return None
@@ -115,7 +115,7 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights until it is known whether the SearchCluster takes the namespace."""
+    """Hold the rights until it is known whether the SearchCluster admits the namespace."""
     access = inputs.access
     if access.admission is not Admission.UNKNOWN:
         return None
@@ -123,7 +123,7 @@ def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def unread(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of a SearchAccess at which the operator met a fault of its own."""
+    """Hold the rights of a SearchAccess that the operator could not read because of a fault of its own."""
     fault = inputs.access.fault
     return AccessDecision(Do.HOLD, Reason.INTERNAL_ERROR, fault) if fault else None
 
@@ -141,7 +141,7 @@ def suspension(inputs: Inputs) -> AccessDecision | None:
 
 
 def subject_unknown(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights while it is not known which account is to have them."""
+    """Hold the rights while it is not known which account gets them."""
     access = inputs.access
     if access.principals or access.has_credential:
         return None
@@ -149,7 +149,7 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     if state is State.MISSING:
         return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
     if state is State.RECALLED:
-        message = "Google was not asked yet which service account is behind the subject"
+        message = "the service account behind the subject was not read from Google yet"
         return AccessDecision(Do.HOLD, Reason.PENDING, message)
     return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, access.identity.message if access.identity else "")
 
@@ -197,7 +197,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     # What would be granted, were it enforced.
     observation,
 )
-"""In the order in which they are asked."""
+"""In the order in which they apply."""
 
 
 def decide(access: Access, gate: Gate, rejection: str = "") -> AccessDecision:

@@ -1,4 +1,4 @@
-"""Whether a SearchCluster takes SearchAccesses of a namespace."""
+"""Whether a SearchCluster admits SearchAccesses of a namespace."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,15 @@ from searchaccess.core.model.admission import Admission
 
 
 def needs_labels(allowed: AllowedNamespaces | None) -> bool:
-    """Say whether labels of namespaces must be known."""
+    """Return whether labels of namespaces must be known."""
     return allowed is not None and allowed.selector is not None
 
 
 def admit(allowed: AllowedNamespaces | None, namespace: str, labels: Mapping[str, str] | None) -> Admission:
-    """Say whether a SearchCluster takes SearchAccesses of a namespace.
+    """Return whether a SearchCluster takes SearchAccesses of a namespace.
 
     Args:
-        allowed: what the SearchCluster says; None: it takes all.
+        allowed: what the SearchCluster says; None: it admits all.
         namespace: name of the namespace.
         labels: the namespace's labels; None: not known.
     """
@@ -29,7 +29,7 @@ def admit(allowed: AllowedNamespaces | None, namespace: str, labels: Mapping[str
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Say whether labels are as a selector wants them.
+    """Return whether labels are as a selector wants them.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
     """

@@ -1,4 +1,4 @@
-"""Which parts of a shared role are due to which SearchAccess.
+"""Which parts of a shared role belong to which SearchAccess.
 
 A role's metadata holds, for each owner, the hashes of its entries. Unchanged entries are found by
 hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index
@@ -14,7 +14,7 @@ from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody
 from searchaccess.core.rights.ownership import Released, RoleMetadata
 
 RELEASED = ""
-"""Stands for the owner of rights that were released. No record has this uid."""
+"""Represents the owner of rights that were released. No record has this uid."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
     free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
     unfilled = list(enumerate(_slots(metadata)))
-    # The surest first: the entry itself, then one with its index names, then one in its place.
+    # The most certain first: the entry itself, then one with its index names, then one in its place.
     for candidates in (
         lambda _, wanted: free.intersection(by_hash.get(wanted, ())),
         lambda _, wanted: free.intersection(by_names.get(wanted[:NAMES_HASH_LENGTH], ())),
@@ -92,5 +92,5 @@ def _collect(body: RoleBody, metadata: RoleMetadata, owner_of: Mapping[int, str]
 
 
 def released_of(share: Share) -> Released:
-    """Give the record of released rights."""
+    """Return the record of released rights."""
     return Released(tuple(entry.hash for entry in share.entries), share.cluster)

@@ -28,17 +28,17 @@ class Member:
 
 
 def in_order(members: Sequence[Member]) -> list[Member]:
-    """Give members in the one order in which a role names them."""
+    """Return members in the one order in which a role names them."""
     return sorted(members, key=lambda item: (item.access.namespace, item.access.name, item.access.uid))
 
 
 def spec_hash_of(records: Sequence[Record]) -> str:
-    """Identify all that is declared in a role; what somebody does to its content does not move it."""
+    """Identify all that is declared in a role, independent of changes that somebody made to its content."""
     return digest(canonical_json([record.spec_hash for record in records]))
 
 
 def record_for(access: Access, recorded: Record | None) -> Record:
-    """Give the record of a SearchAccess with its declared rights.
+    """Return the record of a SearchAccess with its declared rights.
 
     The generation in it is the one that made these rights: a later generation with the same rights writes nothing.
     """
@@ -56,7 +56,7 @@ class _Parts:
     shares: list[Share]
     released: list[Share]
     releasing: bool = False
-    """Somebody leaves its rights behind in this very reconcile."""
+    """A SearchAccess releases its rights in this reconcile."""
     disabled_since: str = ""
     disabled_by: str = ""
 
@@ -72,7 +72,8 @@ def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) 
                 parts.shares.append(access.share)
             case Do.HOLD if recorded:
                 share = shares.by_uid[access.uid]
-                # What it has now is what is its own from now on: its entries can still be told from added ones.
+                # What it has now is what is its own from now on: its entries can still be distinguished from added
+                # ones.
                 parts.records.append(
                     replace(recorded, entries=tuple(entry.hash for entry in share.entries), cluster=share.cluster)
                 )
@@ -95,7 +96,7 @@ def compose(
     metadata: RoleMetadata,
     shares: Shares,
 ) -> Role | None:
-    """Give the role as it should be after this reconcile, or None when there should be none.
+    """Return the role as it should be after this reconcile, or None when there should be none.
 
     Args:
         operator: this operator.
@@ -111,7 +112,7 @@ def compose(
         return None
     held = {member.access.uid for member in members if member.decision.do is Do.HOLD}
     if not enforced and held and all(record.uid in held for record in metadata.records):
-        # Nobody enforces and nobody leaves: hands off, whatever the role is like.
+        # Nobody enforces and nobody leaves: the role is not touched, whatever it is like.
         return observed
     parts = _collect(members, metadata, shares)
     if observed is not None and not parts.records:
@@ -136,8 +137,8 @@ def compose(
 def _without_owners(
     operator: Operator, principal: str, observed: Role, metadata: RoleMetadata, parts: _Parts, extra: Share
 ) -> Role | None:
-    """Give what is left of a role that no SearchAccess has a part in any more."""
-    # Who leaves its rights behind changes nothing, so what somebody added stays with them; else it goes with the rest.
+    """Return what remains of a role in which no SearchAccess has a part any more."""
+    # Releasing changes nothing, so what somebody added stays with the rights; else it is removed with the rest.
     left = [*parts.released, extra] if parts.releasing else parts.released
     other = observed.body.other if parts.releasing else ""
     if other or any(share.entries or share.cluster for share in left):
@@ -154,5 +155,5 @@ def _without_owners(
     if not since:
         return None
     body = RoleBody(description=describe((), since, by))
-    noted = RoleMetadata(principal, spec_hash_of(()), disabled_since=since, disabled_by=by)
-    return Role(observed.name, body, noted.to_json(operator))
+    record = RoleMetadata(principal, spec_hash_of(()), disabled_since=since, disabled_by=by)
+    return Role(observed.name, body, record.to_json(operator))

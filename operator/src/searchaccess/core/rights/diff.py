@@ -1,4 +1,4 @@
-"""Differences, field by field, between what is wanted and what Elasticsearch has."""
+"""Differences, field by field, between the desired state and the observed one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Difference:
     """Kind and name: ``role/…`` or ``role_mapping/…``."""
     path: str
     want: str
-    """JSON; empty: nothing is wanted here."""
+    """JSON; empty: nothing is desired here."""
     have: str
     """JSON; empty: nothing is there."""
 
@@ -30,7 +30,7 @@ def _label(entry: Entry) -> str:
 
 
 def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
-    """Give the differences between two entries of a role."""
+    """Return the differences between two entries of a role."""
     pairs: list[tuple[str, Any, Any]] = [
         ("names", want.names, have.names),
         ("privileges", want.privileges, have.privileges),
@@ -54,7 +54,7 @@ def _raw(path: str, value: Any) -> str:
 
 
 def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
-    """Give the differences between what a SearchAccess declares and what it has in its role."""
+    """Return the differences between what a SearchAccess declares and what it has in its role."""
     missing, unexpected = list(want.entries), []
     for entry in have.entries:
         if entry in missing:
@@ -78,7 +78,7 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
 
 
 def diff_extra(target: str, extra: Share, other: str) -> list[Difference]:
-    """Give what somebody added to a role."""
+    """Return what somebody added to a role."""
     found = [Difference(target, _label(entry), "", canonical_json(entry.to_json())) for entry in extra.entries]
     if extra.cluster:
         found.append(Difference(target, "cluster", "", _text(extra.cluster)))
@@ -88,7 +88,7 @@ def diff_extra(target: str, extra: Share, other: str) -> list[Difference]:
 
 
 def diff_metadata(target: str, want: Mapping[str, Any], have: Mapping[str, Any]) -> list[Difference]:
-    """Give the keys of the metadata that differ."""
+    """Return the keys of the metadata that differ."""
     return [
         Difference(target, f"metadata.{key}", _text(want.get(key)), _text(have.get(key)))
         for key in sorted({*want, *have})
@@ -97,7 +97,7 @@ def diff_metadata(target: str, want: Mapping[str, Any], have: Mapping[str, Any])
 
 
 def diff_mapping(target: str, want: MappingBody, have: MappingBody) -> list[Difference]:
-    """Give the differences between two role mappings."""
+    """Return the differences between two role mappings."""
     pairs: list[tuple[str, str, str]] = [
         ("enabled", _flag(value=want.enabled), _flag(value=have.enabled)),
         ("rules", want.rules, have.rules),

@@ -1,4 +1,4 @@
-"""Finds out whose rights Elasticsearch refuses in a role, by halving: k refused of n cost about 2·k·log2(n) tries."""
+"""Isolates whose rights Elasticsearch refuses in a role, by bisection: 2·k·log2(n) attempts for k refused of n."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 class _Group:
     uids: tuple[str, ...]
     message: str = ""
-    """Why it is refused on top of its left sibling; empty: nobody knows yet."""
+    """Why it is refused on top of its left sibling; empty: not known yet."""
 
 
 class Isolation:
-    """The SearchAccesses of one role that are tried, group by group, each on top of those that were accepted before.
+    """The SearchAccesses of one role, attempted group by group, each on top of those that were accepted before.
 
     The outcome is that of trying them one by one, in the same order.
 
     Args:
         refused: the uids of those that were refused together.
         message: what Elasticsearch said of that.
-        groups: those that wait from before, in the order in which they are tried, after the others.
+        groups: those that still wait, in the order of their attempts, after the others.
     """
 
     def __init__(self, refused: Sequence[str], message: str = "", groups: Sequence[Sequence[str]] = ()) -> None:
@@ -33,12 +33,12 @@ class Isolation:
 
     @property
     def group(self) -> tuple[str, ...]:
-        """The uids to try now, together; empty: all is known."""
+        """The uids of the next attempt, together; empty: all is known."""
         return self._todo[-1].uids if self._todo else ()
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
-        """All that are still to be tried, in order."""
+        """All that still wait for an attempt, in order."""
         return tuple(group.uids for group in reversed(self._todo))
 
     @property
@@ -47,14 +47,14 @@ class Isolation:
         return frozenset(uid for group in self._todo for uid in group.uids)
 
     def accept(self) -> None:
-        """Note that Elasticsearch took the group."""
+        """Record that Elasticsearch accepted the group."""
         self.accepted += self._todo.pop().uids
         if self._todo and self._todo[-1].message:
-            # With the left half taken, the right half is what was refused as a whole.
+            # With the left half accepted, the right half is what was refused as a whole.
             self._split(self._todo.pop())
 
     def refuse(self, message: str) -> None:
-        """Note that Elasticsearch refused the group, and why."""
+        """Record that Elasticsearch refused the group, and why."""
         self.message = message
         group = self._todo.pop()
         if self._todo and self._todo[-1].message:
@@ -71,5 +71,5 @@ class Isolation:
 
 
 def undecided_message(isolation: Isolation) -> str:
-    """Say of a SearchAccess of which nothing is known yet why it has to wait."""
-    return f"others of the same principal are refused, which ones is being found out: {isolation.message}"
+    """Return why a SearchAccess waits of which nothing is known yet."""
+    return f"others of the same principal are refused; which ones is not known yet: {isolation.message}"

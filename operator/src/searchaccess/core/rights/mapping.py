@@ -23,7 +23,7 @@ class RoleMapping:
     metadata: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the mapping as the role mapping API takes it."""
+        """Return the mapping as the role mapping API takes it."""
         return self.body.to_json() | {"metadata": self.metadata}
 
 
@@ -42,7 +42,7 @@ _SUB: Final = "metadata.jwt_claim_sub"
 
 
 def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim) -> RoleMapping:
-    """Give the one mapping that makes each caller's role name from its principal.
+    """Return the one mapping that makes each caller's role name from its principal.
 
     People have a ``sub`` like service accounts; no role is named after theirs.
     https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api-put-role-mapping.html (role templates)
@@ -62,7 +62,7 @@ def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim
 
 
 def build_principal_mapping(operator: Operator, realm: str, principal: str, claim: PrincipalClaim) -> RoleMapping:
-    """Give the mapping of one principal, for clusters where templates are not allowed."""
+    """Return the mapping of one principal, for clusters where templates are not allowed."""
     field = _SUB if claim is PrincipalClaim.SUB else "username"
     rules = {"all": [{"field": {"realm.name": realm}}, {"field": {field: principal}}]}
     name = operator.role_name(principal)
@@ -100,11 +100,11 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
     Args:
         operator: this operator.
         name: the mapping's name.
-        desired: how it should be; None: it should not be.
-        observed: how it is; None: it is not.
-        enforce: False: look, do not write.
-        seen: whether it is known from an earlier pass, so that its absence is drift.
-        adopt: name of a foreign mapping that may be taken over.
+        desired: the desired mapping; None: it should not exist.
+        observed: the observed mapping; None: it does not exist.
+        enforce: False: observe, do not write.
+        seen: whether it is known from an earlier reconcile, so that its absence is drift.
+        adopt: name of a foreign mapping that may be adopted.
     """
     target = f"role_mapping/{name}"
     if observed is not None and not operator.owns(observed.metadata):
@@ -122,6 +122,6 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
     differences = diff_mapping(target, desired.body, observed.body)
     write = desired if differences and enforce else None
     if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
-        # Another declaration made it. Its hash alone is not worth a write: each one empties everybody's realm cache.
+        # Another declaration made it. Its hash alone does not justify a write: each one clears everybody's realm cache.
         return MappingPlan(name, write=write, pending=bool(differences))
     return MappingPlan(name, write=write, drift=tuple(differences))

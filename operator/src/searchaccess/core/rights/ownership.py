@@ -20,7 +20,7 @@ from searchaccess.core.model.reading import (
 )
 
 DESCRIPTION_LIMIT: Final = 1000
-"""Longest description of a role that Elasticsearch takes."""
+"""Longest description of a role that Elasticsearch accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Operator:
         return f"{self.mapping_name}.{principal}"
 
     def owns_name(self, name: str) -> bool:
-        """Say whether a role or mapping of this name would be one of ours."""
+        """Return whether a role or mapping of this name would be one of ours."""
         return name == self.mapping_name or name.startswith(f"{self.mapping_name}.")
 
     def owns(self, metadata: Any) -> bool:
-        """Say whether metadata, whatever it is, says that the object is ours."""
+        """Return whether metadata, whatever it is, says that the object is ours."""
         return (
             isinstance(metadata, Mapping)
             and metadata.get("managed_by") == MANAGED_BY
@@ -56,7 +56,7 @@ class Operator:
         )
 
     def stamp(self) -> dict[str, Any]:
-        """Give the metadata that makes an object ours."""
+        """Return the metadata that makes an object ours."""
         return {"managed_by": MANAGED_BY, "instance": self.instance, "controller": self.controller}
 
 
@@ -74,7 +74,7 @@ class Record:
     cluster: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the record as metadata holds it."""
+        """Return the record as metadata holds it."""
         return {
             "namespace": self.namespace,
             "name": self.name,
@@ -87,7 +87,7 @@ class Record:
 
 
 def record_of(access: Access) -> Record:
-    """Give the record of a SearchAccess whose rights are in the role as declared."""
+    """Return the record of a SearchAccess whose rights are in the role as declared."""
     return Record(
         namespace=access.namespace,
         name=access.name,
@@ -123,7 +123,7 @@ class RoleMetadata:
     disabled_by: str = ""
 
     def to_json(self, operator: Operator) -> dict[str, Any]:
-        """Give the metadata as Elasticsearch keeps it."""
+        """Return the metadata as Elasticsearch keeps it."""
         body = operator.stamp() | {
             "principal": self.principal,
             "spec_hash": self.spec_hash,
@@ -136,7 +136,7 @@ class RoleMetadata:
         return body
 
     def record(self, uid: str) -> Record | None:
-        """Give the record of a SearchAccess."""
+        """Return the record of a SearchAccess."""
         return next((record for record in self.records if record.uid == uid), None)
 
 
@@ -186,12 +186,12 @@ def _records(owners: Any) -> tuple[Record, ...]:
 
 
 def released_by_us(metadata: Mapping[str, Any]) -> bool:
-    """Say whether metadata says that we gave the object up (``deletionPolicy: Orphan``)."""
+    """Return whether metadata says that we gave the object up (``deletionPolicy: Orphan``)."""
     return metadata.get("released_by") == MANAGED_BY
 
 
 def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
-    """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is wanted."""
+    """Read the metadata of a role of ours. Tampered parts read as absent; they then differ from what is desired."""
     released, disabled = mapping(raw.get("released")), mapping(raw.get("disabled"))
     return RoleMetadata(
         principal=_text(raw.get("principal")),
@@ -204,7 +204,7 @@ def metadata_from_json(raw: Mapping[str, Any]) -> RoleMetadata:
 
 
 def _lacks_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Say whether the first lacks keys of the second, at any depth."""
+    """Return whether the first lacks keys of the second, at any depth."""
     for key, value in theirs.items():
         if key not in ours:
             return True
@@ -222,15 +222,15 @@ class Role:
     metadata: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the role as the role API takes it."""
+        """Return the role as the role API takes it."""
         return self.body.to_json() | {"metadata": self.metadata}
 
     def same_as(self, another: "Role | None") -> bool:
-        """Say whether writing this over the other would change nothing."""
+        """Return whether writing this over the other would change nothing."""
         return another is not None and self.metadata == another.metadata and self.body.same_as(another.body)
 
     def sheds(self, another: "Role | None") -> bool:
-        """Say whether parts of the other must go that the bulk API would keep.
+        """Return whether parts of the other must go that the bulk API would keep.
 
         It merges the objects ``metadata`` and ``global`` into what is there, key by key; all else it replaces
         (measured).
@@ -244,7 +244,7 @@ class Role:
 
 
 def describe(records: tuple[Record, ...], disabled_since: str, disabled_by: str) -> str:
-    """Give the description that people see in Kibana."""
+    """Return the description that people see in Kibana."""
     if disabled_since:
         return f"Emptied at {disabled_since}: SearchAccess {disabled_by} was deleted with deletionPolicy Disable."
     owners = ", ".join(f"{record.namespace}/{record.name}" for record in records)

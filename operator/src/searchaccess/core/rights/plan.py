@@ -40,12 +40,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RolePlan:
-    """What is to be done about one role."""
+    """What to do about one role."""
 
     name: str
     write: Role | None = None
     whole: bool = False
-    """The role that is there must be replaced as a whole: merging would keep parts that are to go."""
+    """The existing role must be replaced as a whole: merging would keep parts that must be removed."""
     delete: bool = False
     findings: Mapping[str, Finding] = field(default_factory=dict)
     """By uid."""
@@ -160,7 +160,7 @@ def _stays(member: Member) -> bool:
 
 
 def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
-    """Say whether nobody comes, goes or changes, so that it is known how the metadata should be."""
+    """Return whether nobody comes, goes or changes, so that it is known how the metadata should be."""
     staying = all(member.decision.reports and _stays(member) for member in members)
     return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
 
@@ -168,7 +168,7 @@ def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping
 def _metadata_drift(
     operator: Operator, principal: str, members: Sequence[Member], observed: Role, metadata: RoleMetadata
 ) -> list[Difference]:
-    """Give what differs in the metadata and description of a role in which nothing is pending.
+    """Return what differs in the metadata and description of a role in which nothing is pending.
 
     The record of an access that is held is as it is; that its entries were changed is reported of the entries.
     """

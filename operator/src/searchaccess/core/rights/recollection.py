@@ -24,8 +24,8 @@ class Seen:
 
 
 _CLAIM: Final = {Do.REMOVE: 0, Do.DISABLE: 0, Do.HOLD: 1, Do.RELEASE: 1, Do.ENFORCE: 2}
-"""Who comes first where several may have had rights: what may be somebody's who goes, goes; it matters least to those
-who get theirs anew."""
+"""Who comes first where several may have had rights: what may belong to one that is revoked is revoked; it matters
+least to those whose rights are enforced again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Known:
     """Whether the metadata had all records, so that the places of entries say whose they are."""
 
     def attribute(self, shares: Shares, members: Sequence[Member]) -> Shares:
-        """Give what nobody accounts for, or declares, to the owner of whose rights nothing is known."""
+        """Assign what nobody accounts for, or declares, to the owner of whose rights nothing is known."""
         if not self.claimant:
             return shares
         others = [member.access.share for member in members if member.access.uid != self.claimant]
@@ -53,7 +53,7 @@ class Known:
 
 
 def recollect(name: str, metadata: RoleMetadata, members: Sequence[Member], seen: Mapping[str, Seen]) -> Known:
-    """Say who has rights in a role.
+    """Return who has rights in a role.
 
     Args:
         name: the role's name.

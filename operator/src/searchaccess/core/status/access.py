@@ -1,4 +1,4 @@
-"""Computes a SearchAccess's status once, at the end of a pass, from facts."""
+"""Computes a SearchAccess's status once, at the end of a reconcile, from facts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ from searchaccess.core.status.identity import build_identity, identity_notes, ma
 VALUE_LIMIT: Final = 256
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
-"""Observe: not Ready, but neither is the operator at work nor does it need anybody."""
+"""Observe: not Ready, but the operator has nothing to do, and neither has anybody else."""
 
 
 _NO_DRIFT: Final = Drift(open=0)
@@ -53,25 +53,25 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class AccessFacts:
-    """All that a pass learned about one SearchAccess."""
+    """All that a reconcile learned about one SearchAccess."""
 
     access: Access
     decision: AccessDecision
     finding: Finding = Finding()
     failure: Failure | None = None
     applied: bool = False
-    """Something was written in Elasticsearch for it in this pass."""
+    """Something was written in Elasticsearch for it in this reconcile."""
     role: str = ""
     mapping: str = ""
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
-    """What was found of its API key; None: it was not looked at, or has none."""
+    """What was found of its API key; None: it was not observed, or has none."""
     released: bool = False
     """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
-    """Give the facts of a SearchAccess that has rights in several roles, as one."""
+    """Return the facts of a SearchAccess that has rights in several roles, as one."""
     if len(facts) == 1:
         return facts[0]
     findings = [item.finding for item in facts]
@@ -101,7 +101,7 @@ def seen_of(known: ElasticsearchObjects | None, cluster_uuid: str) -> Seen | Non
 
 
 def _conflict(facts: AccessFacts) -> Failure | None:
-    """Give what is somebody else's and stands in the way."""
+    """Return the conflict with a foreign object."""
     if facts.credential and facts.credential.decision.conflict:
         return Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(facts.access))
     if facts.finding.conflict:
@@ -114,7 +114,7 @@ def _conflict(facts: AccessFacts) -> Failure | None:
 
 
 def _cause(facts: AccessFacts) -> Failure | None:
-    """Give why an access is not as declared: the cause that matters most.
+    """Return why an access is not as declared: the most important cause.
 
     A decision that somebody must act on comes first. One that only waits gives way to a conflict or a failure, which
     may last, and which somebody can do something about.
@@ -126,7 +126,7 @@ def _cause(facts: AccessFacts) -> Failure | None:
 
 
 def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
-    """Give Ready's status, reason and message."""
+    """Return Ready's status, reason and message."""
     access, decision, finding = facts.access, facts.decision, facts.finding
     failure = _cause(facts)
     if decision.do is Do.REMOVE and facts.failure and not access.deleted_at:
@@ -153,7 +153,7 @@ def _deleted_verdict(failure: Failure | None, *, released: bool) -> tuple[Truth,
 
 
 def _holder(facts: AccessFacts) -> str:
-    """Give who has the rights: a principal, or a key."""
+    """Return who has the rights: a principal, or a key."""
     key = facts.credential.decision.current if facts.credential else None
     return f"key {key.id}" if key else facts.access.principal
 
@@ -161,7 +161,7 @@ def _holder(facts: AccessFacts) -> str:
 def _items(differences: tuple[Difference, ...], previous: Drift, now: str, *, corrected: bool) -> list[DriftItem]:
     before = {(item.object, item.path): item for item in previous.items}
     if not differences:
-        # What was corrected stays to be seen; what was only reported and is gone is no news any more.
+        # What was corrected stays listed; what was only reported and is gone is dropped.
         return [item for item in previous.items if item.action == "Corrected"]
     items = []
     for difference in differences[:DRIFT_ITEMS_LIMIT]:
@@ -188,7 +188,7 @@ def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Differenc
         for item in drift
         if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
     ]
-    # Only so many are listed: as many as stood beyond them are no news either.
+    # Only so many are listed: as many as were open beyond them are not new either.
     known = max(0, previous.open - len(reported))
     return unlisted[: max(0, len(unlisted) - known)]
 
@@ -201,14 +201,14 @@ def advance_drift(
     *,
     corrected: bool,
 ) -> Drift:
-    """Give the drift part of a status after a pass.
+    """Return the drift part of a status after a reconcile.
 
     Args:
         drift: what somebody changed; counted.
         shown: what is listed; under Observe also what is declared and not applied.
         previous: the drift part as it was.
         now: RFC 3339, UTC, whole seconds.
-        corrected: whether the differences were corrected in this pass.
+        corrected: whether the differences were corrected in this reconcile.
     """
     before = previous or _NO_DRIFT
     new = _new_drift(drift, before)
@@ -223,7 +223,7 @@ def advance_drift(
 
 
 def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
-    """Give the drift part of a SearchAccess's status."""
+    """Return the drift part of a SearchAccess's status."""
     enforced = facts.decision.do is Do.ENFORCE
     # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
     observes = not enforced and facts.decision.reason is None
@@ -251,7 +251,7 @@ def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) ->
             cluster_uuid=facts.cluster_uuid,
         )
     if facts.access.has_nobody or (facts.decision.do is Do.REMOVE and facts.failure is None):
-        # Its rights were taken away: to have them again is no drift.
+        # Its rights were revoked: to restore them is no drift.
         return None
     return previous
 
@@ -263,24 +263,24 @@ def _was_compared(facts: AccessFacts) -> bool:
 
 
 def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: str) -> SearchAccessStatus:
-    """Give the status of a SearchAccess.
+    """Return the status of a SearchAccess.
 
     Args:
-        facts: what the pass learned.
+        facts: what the reconcile learned.
         previous: the status as it is in Kubernetes.
         now: RFC 3339, UTC, whole seconds.
     """
     access = facts.access
     conditions = Conditions(previous, access.generation, now)
     if facts.decision.reason is Reason.SUSPENDED:
-        # Pausing is no news about the access: Ready stays what it was.
+        # Suspending says nothing new about the access: Ready stays what it was.
         if not conditions.keep(ConditionType.READY):
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         drift = previous.drift
     elif not _was_compared(facts):
-        # Nothing was observed: what was known of drift stays known.
+        # Nothing was observed: what was known about drift stays known.
         ready, reason, message = _verdict(facts)
         conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
@@ -323,7 +323,7 @@ def _count(number: int) -> str:
 
 
 def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
-    """Give the events that a new status is worth: drift, adoption, and what a person must act on."""
+    """Return the events for a new status: drift, adoption, and what a person must act on."""
     notes = []
     new = _new_drift(facts.finding.drift, previous.drift or _NO_DRIFT)
     if new:
@@ -335,7 +335,7 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
             where = f"role {facts.role}" if facts.role else "the API key"
             notes.append(note(EventReason.DRIFT_CORRECTED, f"{_count(len(new))} in {where} corrected"))
     if facts.finding.adopted and facts.applied:
-        text = f"role {facts.role} was taken over; it was {facts.finding.adopted}"
+        text = f"role {facts.role} was adopted; it was {facts.finding.adopted}"
         notes.append(note(EventReason.ADOPTED, text))
     notes += identity_notes(previous, status)
     notes += credential_notes(previous, status)
@@ -344,12 +344,12 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
 
 
 def is_ready(status: Status) -> bool:
-    """Say whether a status says Ready."""
+    """Return whether a status says Ready."""
     return _is_true(status, ConditionType.READY)
 
 
 def is_drifted(status: Status) -> bool:
-    """Say whether a status says that somebody's change stands."""
+    """Return whether a status reports open drift."""
     return _is_true(status, ConditionType.DRIFTED)
 
 

@@ -32,13 +32,13 @@ _NO_DRIFT = Drift(open=0)
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """All that is known about a SearchCluster after a pass."""
+    """All that is known about a SearchCluster after a reconcile."""
 
     cluster: Cluster
     facts: ClusterFacts | None = None
     """What the last successful check found."""
     failure: Failure | None = None
-    """What is wrong now."""
+    """The current failure."""
     licensed: bool = True
     counts: ClusterCounts | None = None
     drift: Drift | None = None
@@ -50,11 +50,11 @@ class ClusterReport:
     url: str = ""
     """First of its addresses."""
     exposed: tuple[Exposed, ...] | None = None
-    """How the connection is not private; None: not looked at yet."""
+    """How the connection is not private; None: not checked yet."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
-    """Give the status of a SearchCluster.
+    """Return the status of a SearchCluster.
 
     Args:
         report: what is known.
@@ -110,7 +110,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
 def _problem(report: ClusterReport) -> Failure | None:
     facts = report.facts
     if facts is None:
-        return Failure(Reason.PENDING, "not looked at yet")
+        return Failure(Reason.PENDING, "not reconciled yet")
     if not report.licensed:
         return Failure(Reason.LICENSE_INSUFFICIENT, f"the JWT realm is not part of the licence {facts.license}")
     if facts.mismatches:
@@ -150,16 +150,16 @@ def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
 
 
 def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStatus, adopted: str = "") -> list[Note]:
-    """Give the events that a new status is worth: drift and adoption of the role mapping, what a person must act on.
+    """Return the events for a new status: drift and adoption of the role mapping, and what a person must act on.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
-        adopted: what the role mapping was before it was taken over, as JSON.
+        adopted: what the role mapping was before it was adopted, as JSON.
     """
     notes = []
     if adopted:
-        notes.append(note(EventReason.ADOPTED, f"role mapping {status.mapping} was taken over; it was {adopted}"))
+        notes.append(note(EventReason.ADOPTED, f"role mapping {status.mapping} was adopted; it was {adopted}"))
     drift, old = status.drift or _NO_DRIFT, previous.drift or _NO_DRIFT
     if drift.detected > old.detected:
         shown = "; ".join(f"{item.object} {item.path}: have {item.have}" for item in drift.items)

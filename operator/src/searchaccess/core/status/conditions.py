@@ -66,5 +66,5 @@ class Conditions:
         self.mark(kind, TRUE, reason, message)
 
     def build(self) -> list[Condition]:
-        """Give the conditions in the order of their types."""
+        """Return the conditions in the order of their types."""
         return [self._made[kind] for kind in ConditionType if kind in self._made]

@@ -28,25 +28,25 @@ class CredentialFacts:
 
 
 def rfc3339(seconds: float) -> str:
-    """Give a time as RFC 3339, UTC, whole seconds."""
+    """Return a time as RFC 3339, UTC, whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def epoch(text: str) -> float:
-    """Give the seconds since the epoch of a time in RFC 3339."""
+    """Return the seconds since the epoch of a time in RFC 3339."""
     return datetime.fromisoformat(text).timestamp()
 
 
 def build_credential(
     access: Access, facts: CredentialFacts | None, before: CredentialStatus | None, *, withdrawn: bool
 ) -> CredentialStatus | None:
-    """Give the credential part of a status; None: there is none.
+    """Return the credential part of a status; None: there is none.
 
     Args:
         access: the SearchAccess.
         facts: what was found; None: it was not read, or could not be.
         before: the part as it was.
-        withdrawn: whether it was taken away.
+        withdrawn: whether it was withdrawn.
     """
     if withdrawn:
         return None
@@ -90,20 +90,20 @@ def mark_credential(
     elif facts.decision.conflict:
         conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif facts.decision.current is None:
-        conditions.mark(kind, FALSE, Reason.PENDING, "none was made yet")
+        conditions.mark(kind, FALSE, Reason.PENDING, "none was issued yet")
     elif facts.decision.not_rolled:
         text = f"{_where(access, facts.decision.current)}; the workload does not have it: {facts.decision.not_rolled}"
-        old = f"; the one before stays ({facts.decision.deferred})" if facts.decision.deferred else ""
+        old = f"; the previous one stays ({facts.decision.deferred})" if facts.decision.deferred else ""
         conditions.mark(kind, TRUE, Reason.ROLLOUT_FAILED, text + old)
     elif facts.decision.deferred:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
-        text = f"the overlap is over, but the one before is still in use: {facts.decision.deferred}{waits}"
+        text = f"the overlap is over, but the previous one is still in use: {facts.decision.deferred}{waits}"
         conditions.mark(kind, TRUE, Reason.REVOKE_DEFERRED, text)
     elif facts.decision.phase is Phase.OVERLAP:
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
         end = facts.decision.overlap_until
         until = f" until {rfc3339(end)}" if end else ""
-        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the one before works too{until}{waits}")
+        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the previous one works too{until}{waits}")
     else:
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))
 
@@ -114,23 +114,23 @@ def _where(access: Access, key: Key) -> str:
 
 
 def conflict_message(access: Access) -> str:
-    """Say that somebody else has a secret of this name."""
+    """Return the message that somebody else has a secret of this name."""
     name = access.credential.name if access.credential else ""
     return (
-        f"the secret {name} exists and is not this SearchAccess's; it is not touched. Delete it, or take another name"
+        f"the secret {name} exists and is not this SearchAccess's; it is not touched. Delete it, or choose another name"
     )
 
 
 def finding_of(
     access: Access, facts: CredentialFacts, before: CredentialStatus | None, *, same_rights: bool
 ) -> Finding:
-    """Give what differed, as drift where somebody else changed it.
+    """Return what differed, as drift where somebody else changed it.
 
     Args:
         access: the SearchAccess.
         facts: what was found.
         before: the credential part of the status as it was.
-        same_rights: whether an earlier pass had put the declared rights in place.
+        same_rights: whether an earlier reconcile had put the declared rights in place.
     """
     drift: list[Difference] = []
     pending: list[Difference] = []
@@ -150,7 +150,7 @@ def finding_of(
 
 
 def _shown_in(credential: CredentialStatus) -> str:
-    """Give what a status says that consumers read, in words."""
+    """Return what consumers read according to a status, in words."""
     return f"user {credential.username}" if credential.username else f"key {credential.key_id or ''}"
 
 
@@ -166,7 +166,7 @@ def _shown(rights: RoleBody) -> str:
 
 
 def credential_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
-    """Give the event that another key is worth.
+    """Return the event for another key.
 
     Args:
         previous: the status as it is in Kubernetes.

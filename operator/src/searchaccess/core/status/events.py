@@ -21,12 +21,12 @@ class Note:
 
 
 def note(reason: EventReason, message: str) -> Note:
-    """Give an event of a documented reason."""
+    """Return an event of a documented reason."""
     return Note(EVENT_DOCS[reason].warning, reason, shorten(message, EVENT_LIMIT))
 
 
 def stalled_notes(previous: Status, status: Status) -> list[Note]:
-    """Give the event that an object needs a person now, or for another cause than before.
+    """Return the event that a person must act on an object now, or for another cause than before.
 
     Args:
         previous: the status as it is in Kubernetes.
@@ -40,6 +40,6 @@ def stalled_notes(previous: Status, status: Status) -> list[Note]:
 
 
 def stalled_of(status: Status) -> tuple[str, str] | None:
-    """Give reason and message of a status that needs a person; None: it does not."""
+    """Return reason and message where a person must act on a status; None: nobody must."""
     condition = condition_of(status, ConditionType.STALLED)
     return (condition.reason, condition.message) if condition else None

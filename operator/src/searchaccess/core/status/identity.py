@@ -1,4 +1,4 @@
-"""Tells which service account is behind a subject: the identity part of a SearchAccess's status."""
+"""Computes the identity part of a SearchAccess's status: which service account is behind the subject."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,7 +27,7 @@ _NOTHING: Final = Identity()
 
 
 def build_identity(access: Access, previous: Identity | None, now: str) -> Identity | None:
-    """Give the identity part of a status.
+    """Return the identity part of a status.
 
     Args:
         access: the SearchAccess.
@@ -95,7 +95,7 @@ def mark_identity(conditions: Conditions, access: Access, identity: Identity | N
         case State.MISSING:
             conditions.mark(kind, FALSE, Reason.SERVICE_NOT_FOUND, _missing(access.subject, identity))
         case State.RESOLVED:
-            reason, message = _worth_knowing(known, identity, now)
+            reason, message = _noteworthy(known, identity, now)
             conditions.mark(kind, TRUE, reason, message)
 
 
@@ -105,8 +105,8 @@ def _missing(subject: Subject | None, identity: Identity) -> str:
     return f"{what} since {identity.missing_since}; {rest}"
 
 
-def _worth_knowing(known: Known, identity: Identity, now: str) -> tuple[Reason, str]:
-    """Give the reason that matters most, and all that is worth knowing as one message."""
+def _noteworthy(known: Known, identity: Identity, now: str) -> tuple[Reason, str]:
+    """Return the most important reason, and all that is noteworthy as one message."""
     email = identity.service_account or ""
     found: list[tuple[Reason, str]] = []
     changed = identity.changed
@@ -141,7 +141,7 @@ def _described(changed: AccountChange, email: str) -> str:
 
 
 def identity_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
-    """Give the event that a change of account is worth.
+    """Return the event for a change of account.
 
     Args:
         previous: the status as it is in Kubernetes.

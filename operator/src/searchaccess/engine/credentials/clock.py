@@ -1,4 +1,4 @@
-"""Elasticsearch's time, by which every replica, and every life of the operator, agrees how old a key is."""
+"""Elasticsearch's time, by which every replica, and every run of the operator, agrees how old a key is."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -8,54 +8,54 @@ from searchaccess.core.status.credential import epoch
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 
-ASK_EVERY: Final = 600.0
-"""Seconds for which Elasticsearch's time is carried on by the monotonic clock before it is asked again."""
+READ_EVERY: Final = 600.0
+"""Seconds for which Elasticsearch's time is carried on by the monotonic clock before it is read again."""
 
 
 class SharedClock:
     """Elasticsearch's time, and when keys were made.
 
-    Clocks jump: this machine's, and rarely Elasticsearch's. So Elasticsearch is asked for its time only when a key
-    shows up that was not seen before, and from then on the key grows older by the monotonic clock. A key that this
-    process made needs no question. Where Elasticsearch does not tell its time, a key counts as made when it was first
+    Clocks jump: this machine's, and rarely Elasticsearch's. So Elasticsearch's time is read only when a key
+    appears that was not seen before, and from then on the key grows older by the monotonic clock. A key that this
+    process made needs no request. Where Elasticsearch does not report its time, a key counts as made when it was first
     seen: then it is replaced later, but nothing ends too early.
 
     Args:
-        clock: this machine's. Its time of day is read once, and serves until Elasticsearch tells its own.
+        clock: this machine's. Its time of day is read once, and counts until Elasticsearch reports its own.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._offset = epoch(clock.now()) - clock.monotonic()
-        self._asked = float("-inf")
+        self._read_at = float("-inf")
         self._is_shared = False
         self._births: dict[str, float] = {}
         """By id of the key, the monotonic time at which it was made."""
 
     def now(self) -> float:
-        """Give the seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return self._offset + self._clock.monotonic()
 
     def ages(self, keys: Iterable[Key]) -> dict[str, float]:
-        """Give how many seconds ago keys were made, by their ids."""
+        """Return how many seconds ago keys were made, by their ids."""
         now = self._clock.monotonic()
         return {key.id: now - self._births[key.id] for key in keys if key.id in self._births}
 
     async def observe(self, port: ElasticsearchPort, keys: Collection[Key], *, dates: bool = False) -> None:
-        """Take down when keys were made that were not seen before.
+        """Record when keys were made that were not seen before.
 
         Args:
             port: the cluster; one request at most.
             keys: what was read there.
-            dates: what is made next is dated by this clock: Elasticsearch notes of no user when it was made.
+            dates: what is made next is dated by this clock: Elasticsearch does not record when a user was made.
 
         Raises:
             ExternalError: it did not answer.
         """
         new = [key for key in keys if key.id not in self._births]
-        if (new or (dates and not self._is_shared)) and self._clock.monotonic() - self._asked >= ASK_EVERY:
+        if (new or (dates and not self._is_shared)) and self._clock.monotonic() - self._read_at >= READ_EVERY:
             said = await port.time()
-            self._asked = self._clock.monotonic()
+            self._read_at = self._clock.monotonic()
             if said is not None:
                 self.learn(said)
                 new = [key for key in keys if key.id not in self._births]
@@ -65,7 +65,7 @@ class SharedClock:
             self._births[key.id] = now - age
 
     def learn(self, now: float) -> None:
-        """Take in Elasticsearch's time, in seconds since the epoch."""
+        """Record Elasticsearch's time, in seconds since the epoch."""
         self._offset = now - self._clock.monotonic()
         if not self._is_shared:
             # What was seen before that was not dated.
@@ -73,7 +73,7 @@ class SharedClock:
         self._is_shared = True
 
     def made(self, key: Key) -> None:
-        """Take in that this process made a key just now."""
+        """Record that this process made a key just now."""
         self._births[key.id] = self._clock.monotonic()
 
     def keep(self, keys: Iterable[Key]) -> None:

@@ -1,4 +1,4 @@
-"""Asks Cloud Run which versions of a secret a workload still has."""
+"""Reads from Cloud Run which versions of a secret a workload still has."""
 
 from searchaccess.core.credentials.credential import Secret
 from searchaccess.core.credentials.pins import Pins, User, pins_of
@@ -12,11 +12,11 @@ _SINGULAR = {WorkloadKind.SERVICE: "service", WorkloadKind.JOB: "job", WorkloadK
 async def find_pins(google: GooglePort, workload: Workload, secret: Secret) -> Pins:
     """Find the versions of a secret that a workload has: by its template, and by what serves or runs.
 
-    Never raises for trouble outside: then it is not known, and that is said.
+    Never raises for trouble outside: then it reports that they are not known.
 
     Args:
         google: Google Cloud; one request for the workload, and one for each revision that serves.
-        workload: who is to read the secret.
+        workload: the consumer of the secret.
         secret: the secret.
     """
     try:
@@ -44,6 +44,6 @@ async def _users(google: GooglePort, workload: Workload) -> tuple[list[User], st
         except NotFound:
             continue  # It vanished meanwhile.
         users.append(User(f"revision {serving.revision}", project, made.uses))
-    # What runs or serves is what people look for: it is named before the template that it came from.
+    # People want to know what runs or serves: it is named before the template that it came from.
     name = f"the template of {_SINGULAR[workload.place.kind]} {workload.name}"
     return [*users, User(name, project, found.uses, is_template=True)], found.failed

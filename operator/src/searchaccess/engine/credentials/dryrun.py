@@ -1,4 +1,4 @@
-"""Credentials in a run that changes nothing: what would be done next is noted instead of done."""
+"""Credentials in a dry run: the next step is recorded instead of done."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,13 +14,13 @@ from searchaccess.ports.stores import Owner
 class DryRunCredentials(Credentials):
     """Credentials of one Elasticsearch cluster that stay as they are.
 
-    A step depends on what the one before it made, and nothing is made here: so the first step alone is noted.
+    A step depends on the result of the previous one, and nothing is made here: so the first step alone is recorded.
 
     Args:
         context: what all reconcilers share.
         session: the connected cluster.
         clock: the cluster's time.
-        dry_run: notes what would be done.
+        dry_run: records what would be done.
     """
 
     def __init__(self, context: Context, session: Session, clock: SharedClock, dry_run: DryRun) -> None:
@@ -29,18 +29,18 @@ class DryRunCredentials(Credentials):
         self._dry_run = dry_run
 
     async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
-        """Note what would be done next."""
+        """Record what would be done next."""
         outcome = await self.preview(job, keys)
         change = change_of_credential(job.access, outcome.decision.steps)
         self._dry_run.note(self._cluster, f"credential/{job.access.ref}", change)
         return outcome
 
     async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
-        """Note that keys would be revoked."""
+        """Record that keys would be revoked."""
         await self.take_away(job.owner, keys, ())
 
     async def take_away(self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]]) -> None:  # noqa: ARG002
-        """Note that keys would be revoked."""
+        """Record that keys would be revoked."""
         if keys:
             ref = f"{owner.namespace}/{owner.name}" if owner.name else owner.uid
             change = withdrawal(self._cluster, ref, [key.id for key in keys])

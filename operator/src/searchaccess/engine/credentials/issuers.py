@@ -1,4 +1,4 @@
-"""How API keys, and users with passwords, are made, changed and taken away in Elasticsearch."""
+"""How API keys, and users with passwords, are made, changed and revoked in Elasticsearch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,36 +30,36 @@ class Issuer(Protocol):
 
         Args:
             access: for whom.
-            new: what it is to be; its ``id`` is not known yet, nor when it expires.
-            lifetime: seconds that it is to work, where it ends by itself.
+            new: the desired credential; its ``id`` and expiry are not known yet.
+            lifetime: seconds that it works, where it expires by itself.
 
         Returns:
-            What was made, and its secret part: the only time that it is seen.
+            What was made, and its secret part, which is never shown again.
         """
 
     async def note(self, access: Access, key: Key) -> None:
-        """Write down where its secret part is stored (``slot``).
+        """Record in its metadata where its secret part is stored (``slot``).
 
         Raises:
             Conflict: it was revoked meanwhile.
         """
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
-        """Give some the declared rights.
+        """Replace the rights of some by the declared ones.
 
         Raises:
             Conflict: one was revoked meanwhile.
         """
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
-        """Let some work for so many seconds from now, where they end by themselves.
+        """Let some work for so many seconds from now, where they expire by themselves.
 
         Raises:
             Conflict: one was revoked meanwhile.
         """
 
     async def revoke(self, keys: Sequence[Key]) -> None:
-        """Take some away; those that are not there are fine."""
+        """Revoke some; those that do not exist are fine."""
 
 
 class _InCluster:
@@ -82,7 +82,7 @@ class ApiKeys(_InCluster):
     """API keys."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
-        """Make an API key. Its answer tells Elasticsearch's time."""
+        """Make an API key. The answer has Elasticsearch's time."""
         await self._expect_rights(new.rights)
         name = key_name(self._operator, access.namespace, access.name, new.sequence)
         metadata = key_metadata(self._operator, access, new.sequence, new.requested, replaces=new.replaces)
@@ -103,7 +103,7 @@ class ApiKeys(_InCluster):
             raise PermissionDenied(f"the operator's login lacks {'; '.join(lacking)}: a key has at most its rights")
 
     async def note(self, access: Access, key: Key) -> None:
-        """Write down where a key's secret part is stored."""
+        """Record in a key's metadata where its secret part is stored."""
         metadata = key_metadata(self._operator, access, key.sequence, key.requested, key.slot, key.replaces)
         try:
             await self._port.note_key(key.id, metadata)
@@ -112,7 +112,7 @@ class ApiKeys(_InCluster):
         self.operations += 1
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:  # noqa: ARG002 - as for users
-        """Give keys other rights, in place."""
+        """Replace the rights of keys, in place."""
         await self._expect_rights(rights)
         self.operations += _count(await self._port.update_keys([key.id for key in keys], rights))
 
@@ -127,9 +127,9 @@ class ApiKeys(_InCluster):
 
 
 class Users(_InCluster):
-    """Users, each with a role of its own name: the user is first and last, so that it tells of both."""
+    """Users, each with a role of its own name: the user is created first and deleted last, so that it shows both."""
 
-    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - has no end
+    async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - does not expire
         """Make a user. It has no rights before its role is there, and nobody knows its password before that."""
         name = user_name(self._operator, access.namespace, access.name, new.sequence)
         made = await self._port.create_user(name, user_metadata(self._operator, access, new))
@@ -147,7 +147,7 @@ class Users(_InCluster):
         self.operations += _count(await self._port.replace_roles(roles))
 
     async def note(self, access: Access, key: Key) -> None:
-        """Write down where a user's password is stored."""
+        """Record in a user's metadata where its password is stored."""
         try:
             await self._port.note_user(key.id, user_metadata(self._operator, access, key))
         except (NotFound, Rejected):
@@ -155,16 +155,16 @@ class Users(_InCluster):
         self.operations += 1
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
-        """Give users' roles other rights, and users their roles alone."""
+        """Replace the rights of users' roles, and give users their roles alone."""
         await self._put_roles(access, keys, rights)
         for key in keys:
             await self.note(access, key)
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
-        """Do nothing: users have no end."""
+        """Do nothing: users do not expire."""
 
     async def revoke(self, keys: Sequence[Key]) -> None:
-        """Take users' roles away, and then the users: what is cut off between is seen by the user that is there."""
+        """Delete users' roles, and then the users: after an interruption between, the user shows what is left."""
         names = [key.id for key in keys]
         self.operations += _count(await self._port.delete_roles(names))
         await self._port.delete_users(names)
@@ -172,12 +172,12 @@ class Users(_InCluster):
 
 
 def issuers(operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> Mapping[Auth, Issuer]:
-    """Give who makes what in a cluster."""
+    """Return who makes what in a cluster."""
     return {Auth.API_KEY: ApiKeys(operator, port, clock), Auth.PASSWORD: Users(operator, port, clock)}
 
 
 async def discard(issuer: Issuer, key: Key) -> None:
-    """Take away what surely is stored nowhere. If that fails, the next reconcile finds it."""
+    """Revoke what is certainly stored nowhere. If that fails, the next reconcile finds it."""
     try:
         await issuer.revoke((key,))
     except ExternalError:
@@ -185,7 +185,7 @@ async def discard(issuer: Issuer, key: Key) -> None:
 
 
 def _count(written: Written) -> int:
-    """Give how many were written.
+    """Return how many were written.
 
     Raises:
         Conflict: one was not there any more.

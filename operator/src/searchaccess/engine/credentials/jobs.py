@@ -24,7 +24,7 @@ class Jobs:
         self._session = session
 
     async def job(self, access: Access) -> Job | None:
-        """Give the credential of a SearchAccess; None: it declares none, or its store is not declared."""
+        """Return the credential of a SearchAccess; None: it declares none, or its store is not declared."""
         credential = access.credential
         store = await self._store(credential.store) if credential else None
         if credential is None or store is None:
@@ -57,6 +57,6 @@ class Jobs:
                 continue
             place = Place(owner.namespace, name)
             with at_store():
-                found = await store.look(place)
+                found = await store.find(place)
                 if found and found.secret.owner == owner.uid:
                     await store.remove(place, found.secret)

@@ -61,7 +61,7 @@ class Issued:
         """Whether all was read once."""
 
     async def read(self, session: Session, declared: Collection[Auth], *, everything: bool) -> Observed:
-        """Read keys and users. What is neither declared nor was seen is not asked for.
+        """Read keys and users. What is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
@@ -101,7 +101,7 @@ class Issued:
         """Read one key; one that cannot be read costs the SearchAccess alone whose it is."""
         try:
             key = read()
-        except Exception as error:  # noqa: BLE001 - the barrier around one key or user
+        except Exception as error:  # noqa: BLE001 - the barrier for one key or user
             failure = caught(self._meter, session.cluster.name, "key", error)
             if whose:
                 observed.unreadable[whose] = failure
@@ -109,13 +109,13 @@ class Issued:
         return [key] if key else []
 
     async def who(self, session: Session) -> Login:
-        """Say who the operator is in the cluster."""
+        """Return who the operator is in the cluster."""
         if self._login is None or self._login[0] is not session:
             self._login = session, await session.port.login()
         return self._login[1]
 
     async def refresh(self, session: Session, keys: Iterable[Key]) -> int:
-        """Let keys have no more rights, and no fewer, than the operator's login has now.
+        """Limit keys to exactly the rights that the operator's login has now.
 
         Elasticsearch remembers with each key what its maker could do when it was made or changed.
 
@@ -131,7 +131,7 @@ class Issued:
                 # One that was revoked meanwhile is refused, which is fine.
                 changed += len((await session.port.refresh_keys(ids[start : start + CHUNK])).changed)
             except ExternalError as error:
-                # Keys are as they were, the next sweep tries again, and whoever needs one changed sees that himself.
+                # Keys are as they were, the next sweep retries, and a credential that needs a change reports it itself.
                 log.warning("cannot limit keys by the login's rights", error=error.message)
                 break
         return changed
@@ -149,7 +149,7 @@ class Issued:
 
 
 async def breathing(items: Iterable[T]) -> AsyncIterator[T]:
-    """Give items one after the other, and let other tasks run now and then."""
+    """Yield items one by one, and let other tasks run regularly."""
     for number, item in enumerate(items):
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
@@ -157,7 +157,7 @@ async def breathing(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 def _owner_of(raw: Mapping[str, Any]) -> str:
-    """Give the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
+    """Return the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
     metadata = raw.get("metadata")
     owner = metadata.get("owner") if isinstance(metadata, Mapping) else None
     uid = owner.get("uid") if isinstance(owner, Mapping) else None

@@ -1,4 +1,4 @@
-"""Keeps the API keys and users of one SearchCluster: observe → decide (core) → one step after the other → facts."""
+"""Keeps the API keys and users of one SearchCluster: observe → decide (core) → step by step → facts."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ FIRST: Final = 2.0
 CAP: Final = 300.0
 """Seconds of back-off after trouble with one credential. At first as long as a key takes to be found by a search."""
 STORE_EVERY: Final = 300.0
-"""Seconds after which a secret is read again although nothing else tells that it changed."""
+"""Seconds after which a secret is read again although nothing shows that it changed."""
 TOGETHER_EVERY: Final = 30.0
 """Seconds between two such reads: each reads the keys of all, so those that are due are read together."""
 SOONEST: Final = 1.0
@@ -53,9 +53,9 @@ class CredentialResult:
     rejected: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
     """By uid: generation and request that Elasticsearch refused, and its message."""
     failing: frozenset[str] = frozenset()
-    """The uids of all with whom there is trouble, also from before."""
+    """The uids of all that fail, also since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
-    """By uid: the unexpected errors of our own that were met now."""
+    """By uid: the unexpected errors of our own in this reconcile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Settled:
 
     version: tuple[object, ...]
     keys: tuple[Key, ...] | None
-    """None: it failed, and waits for its next try whatever its keys are."""
+    """None: it failed, and waits for its retry whatever its keys are."""
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class _Pass:
     faults: dict[str, Failure] = field(default_factory=dict)
 
     def keys(self, uid: str) -> tuple[Key, ...]:
-        """Give the keys and users of a SearchAccess."""
+        """Return the keys and users of a SearchAccess."""
         return self.observed.keys.get(uid, ())
 
 
@@ -109,7 +109,7 @@ class CredentialReconciler:
         self._clock = SharedClock(context.clock)
 
     def delay(self) -> float:
-        """Give the seconds until something is due."""
+        """Return the seconds until something is due."""
         return self._agenda.delay()
 
     async def reconcile(self, session: Session, scope: Scope) -> CredentialResult:
@@ -200,7 +200,7 @@ class CredentialReconciler:
     # One of them
 
     async def _work(self, one: _Pass, uids: Iterator[str]) -> None:
-        """Reconcile one credential after the other; several work on the same list."""
+        """Reconcile credentials one by one; several workers share one list."""
         async for uid in breathing(uids):
             await self._guarded(one, uid)
 
@@ -217,13 +217,13 @@ class CredentialReconciler:
                 await self._keep(one, record)
             else:
                 await self._revoke_leftovers(one, uid)
-        except Exception as error:  # noqa: BLE001 - the barrier around one credential
+        except Exception as error:  # noqa: BLE001 - the barrier for one credential
             self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
 
     def _waits(self, one: _Pass, uid: str) -> bool:
-        """Say whether the next try is not due yet, after trouble that did not come from what is declared."""
-        news = uid in one.scope.credentials
-        return self._agenda.is_backing_off(uid) and uid not in self._settled and not news
+        """Return whether the retry is not due yet, after a failure that is not caused by the declaration."""
+        changed = uid in one.scope.credentials
+        return self._agenda.is_backing_off(uid) and uid not in self._settled and not changed
 
     def _broken(self, one: _Pass, uid: str, failure: Failure) -> None:
         one.faults[uid] = failure
@@ -267,7 +267,7 @@ class CredentialReconciler:
         return decide(access, self._state.verdict, self._state.rejection_of(access))
 
     def _rests(self, one: _Pass, uid: str, version: tuple[object, ...]) -> bool:
-        """Say whether nothing is to be done about a credential before it is due."""
+        """Return whether nothing is to be done about a credential before it is due."""
         settled = self._settled.get(uid)
         if settled is None or settled.version != version or uid in one.due or uid in one.scope.credentials:
             return False
@@ -279,7 +279,7 @@ class CredentialReconciler:
             return
         now = self._context.clock.monotonic()
         delay = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY - now
-        # What is due and is not done, as it is only observed, is not tried all the time.
+        # What is due and is only observed is not attempted all the time.
         if outcome.decision.after is not None and not outcome.decision.steps:
             delay = min(delay, outcome.decision.after)
         self._agenda.plan(uid, max(SOONEST, delay))
@@ -289,13 +289,13 @@ class CredentialReconciler:
         if isinstance(error, Rejected) and not error.at_store:
             one.rejected[access.uid] = (access.generation, access.reconcile_requested, error.message)
             facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
-        # It is tried again with back-off, whatever else happens on the cluster.
+        # It is retried with back-off, whatever else happens on the cluster.
         self._agenda.fail(access.uid)
         self._settled[access.uid] = _Settled(version, None)
         self._publish(replace(facts, failure=_failure_of(access, error)))
 
     async def _act(self, one: _Pass, access: Access, decision: AccessDecision) -> Outcome | None:
-        """Do what is to be done about a credential; None: it is none any more, or is left alone."""
+        """Do what is due for a credential; None: there is none any more, or it is held."""
         keys, credentials = one.keys(access.uid), one.credentials
         if decision.do is Do.REMOVE:
             await self._withdraw(one, access)
@@ -322,7 +322,7 @@ class CredentialReconciler:
             await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
 
     async def _revoke_leftovers(self, one: _Pass, uid: str) -> None:
-        """Revoke keys of which no SearchAccess here says anything: it is gone, or wants something else."""
+        """Revoke keys that no SearchAccess here declares: it is gone, or declares something else."""
         known = self._context.inventory.accesses.get(uid)
         # Another cluster's key may be in its secret now.
         has_secret = known is not None and known.access.has_credential
@@ -341,7 +341,7 @@ class CredentialReconciler:
     # Facts
 
     def _publish(self, facts: AccessFacts) -> None:
-        StatusPublisher(self._context, self._state).tell(facts)
+        StatusPublisher(self._context, self._state).publish(facts)
 
     def _publish_outcome(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
         access = facts.access

@@ -1,4 +1,4 @@
-"""Carries out what is decided about credentials, one after the other step, each from what is there then."""
+"""Carries out decisions about credentials, step by step, each from what is observed then."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ from searchaccess.ports.stores import Owner, Place, SecretStore
 log = structlog.get_logger(__name__)
 
 MOST_STEPS: Final = 20
-"""Decisions in one go. Far fewer are needed; what is left over is done by the next reconcile."""
+"""Decisions in one reconcile. Far fewer are needed; the next reconcile does the rest."""
 
 
 Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]]], Awaitable[None]]
@@ -77,7 +77,7 @@ class Job:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a credential."""
+    """The result of a reconcile of a credential."""
 
     decision: Decision
     seen: Seen
@@ -91,10 +91,10 @@ class Credentials:
     Args:
         operator: this operator.
         port: the cluster.
-        google: tells which versions Cloud Run hands out.
+        google: reports which versions Cloud Run hands out.
         clock: the cluster's time.
         clear: deletes secrets of ours by store and name.
-        steps: what is not to be cut off by a stop.
+        steps: what a stop must not interrupt.
         by_api_key: the operator logs in by an API key.
     """
 
@@ -122,7 +122,7 @@ class Credentials:
         return sum(issuer.operations for issuer in self._issuers.values())
 
     async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
-        """Make a credential as it is wished.
+        """Make a credential as desired.
 
         Args:
             job: the credential.
@@ -130,24 +130,24 @@ class Credentials:
 
         Raises:
             LoginCannotIssue: it takes an API key, and the operator's login can make and change none.
-            ExternalError: a step could not be done, or it is not known whether it was. The next reconcile goes on.
+            ExternalError: a step could not be done, or it is not known whether it was. The next reconcile continues.
         """
         return await self._run(job, keys, partial(self._decide, job))
 
     async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
-        """Take a credential away: the keys, then the secret.
+        """Withdraw a credential: the keys, then the secret.
 
         Raises:
             ExternalError: as above.
         """
         seen = Seen(tuple(keys))
-        # Before the store is asked: it may be away, and the rights must not stay for that.
+        # Before the store is read: it may be unavailable, and the rights must not stay for that.
         for step in withdraw(job.access.uid, seen).steps:
             seen = await self._perform(job, step, seen)
         await self._run(job, seen.keys, partial(withdraw, job.access.uid))
 
     async def preview(self, job: Job, keys: Sequence[Key]) -> Outcome:
-        """Say what would be done next, and do nothing.
+        """Return what would be done next, and do nothing.
 
         Raises:
             ExternalError: the store cannot be read.
@@ -176,7 +176,7 @@ class Credentials:
 
     async def _see(self, job: Job, seen: Seen) -> Seen:
         with at_store():
-            found = await job.store.look(job.place)
+            found = await job.store.find(job.place)
         if found is None:
             return replace(seen, secret=None, holds={})
         same = seen.secret is not None and seen.secret.identity == found.secret.identity
@@ -223,7 +223,7 @@ class Credentials:
         try:
             await self._google.roll(subject, seen.secret.names, number)
         except ExternalError as error:
-            # Whatever the workload has goes on to work, and the next reconcile tries again.
+            # Whatever the workload has keeps working, and the next reconcile retries.
             return replace(seen, pins=Pins({}, error.message))
         pins = seen.pins or Pins({})
         return replace(seen, pins=replace(pins, template=frozenset({number}), failed="", rolled=True))
@@ -253,18 +253,18 @@ class Credentials:
             with at_store():
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (Rejected, WaitingError):
-            # It is sure that the value was not stored, so nobody can use the key. After any other error it may be
+            # The value was certainly not stored, so nobody can use the key. After any other error it may be
             # stored: then consumers read it already, and the next reconcile finds out.
             await discard(issuer, key)
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
 
     async def take_away(self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]]) -> None:
-        """Delete secrets, and then revoke the keys: what is cut off between is told by the keys that are there.
+        """Delete secrets, and then revoke the keys: after an interruption between, the keys show what is left.
 
         Args:
             owner: whose they are.
-            keys: what is revoked, also while a store is away.
+            keys: what is revoked, also while a store is unavailable.
             places: stores and names of the secrets.
 
         Raises:
@@ -287,7 +287,7 @@ class Credentials:
             await self.take_away(job.owner, keys, {key.place for key in keys} - present)
             return left
         try:
-            # What their metadata says of secrets is not believed.
+            # What their metadata says about secrets is not trusted.
             await self._revoke(keys)
         except ExternalError as error:
             log.warning("cannot revoke keys of other logins", keys=[key.id for key in keys], error=error.message)
@@ -304,7 +304,7 @@ class Credentials:
     async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
         key = replace(step.key, slot=step.slot)
         if key.ours:
-            # What another login made cannot be changed: it is found out anew each time.
+            # What another login made cannot be changed: it is determined again each time.
             await self._issuers[key.auth].note(job.access, key)
         return replace(others, keys=(*others.keys, key))
 
@@ -321,7 +321,7 @@ class Credentials:
 
 
 def _takes_a_key(step: Step, wish: Wish) -> bool:
-    """Say whether a step makes or changes an API key."""
+    """Return whether a step makes or changes an API key."""
     match step:
         case Issue():
             return wish.auth is Auth.API_KEY
@@ -334,7 +334,7 @@ def _takes_a_key(step: Step, wish: Wish) -> bool:
 
 
 def owner_of(access: Access) -> Owner:
-    """Give whom secrets of a SearchAccess are for."""
+    """Return whom secrets of a SearchAccess are for."""
     return Owner(access.uid, access.namespace, access.name)
 
 

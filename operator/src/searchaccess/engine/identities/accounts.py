@@ -19,7 +19,7 @@ WITHOUT_DEFAULT: Final = 10.0
 
 
 def project_of(email: str) -> str:
-    """Give the project of an account from its address; empty: the address does not say it."""
+    """Return the project of an account from its address; empty: the address does not say it."""
     _, _, domain = email.partition("@")
     project, _, rest = domain.partition(".")
     return project if rest == "iam.gserviceaccount.com" else ""
@@ -46,16 +46,16 @@ class Accounts:
         """By e-mail address, with the time at which it was read."""
 
     def with_id(self, account: Account) -> Account:
-        """Give an account with its unique id, if that is known."""
+        """Return an account with its unique id, if that is known."""
         found = self._read.get(account.email)
         return found[0] if found else account
 
     def default_of(self, email: str) -> Collection[str]:
-        """Give the projects whose default compute service account it is, as far as they were read."""
+        """Return the projects whose default compute service account it is, as far as they were read."""
         return self._default_of.get(email, ())
 
     async def default(self, project: str, lane: Lane) -> str:
-        """Give the address of a project's default compute service account.
+        """Return the address of a project's default compute service account.
 
         Raises:
             NotFound: it has none.
@@ -85,7 +85,7 @@ class Accounts:
                 return
 
     def oldest(self, emails: Iterable[str], before: float) -> frozenset[str]:
-        """Give those few accounts whose id was read longest ago, if that was before a time (monotonic seconds)."""
+        """Return those few accounts whose id was read longest ago, if that was before a time (monotonic seconds)."""
         known = {(self._read[email][1], email) for email in emails if email in self._read}
         old = heapq.nsmallest(IDS_AT_ONCE, known)
         return frozenset(email for read_at, email in old if read_at < before)
@@ -96,7 +96,7 @@ class Accounts:
         Args:
             emails: whose.
             again: whose, although they are known.
-            lane: on whose account.
+            lane: namespace that pays for the requests.
 
         Returns:
             What could not be read, and why.

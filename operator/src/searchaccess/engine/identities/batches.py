@@ -21,7 +21,7 @@ class Round:
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self) -> None:
-        """Take in that a part was read, or could not be."""
+        """Record that a part was read, or could not be."""
         self.left -= 1
         if not self.left:
             self.over.set()
@@ -47,12 +47,12 @@ class Batch:
 
     @property
     def records(self) -> list[SubjectRecord]:
-        """Give all of them."""
+        """Return all of them."""
         return [record for some in self.members.values() for record in some]
 
 
 def share_out(records: Iterable[SubjectRecord], namespaces: Callable[[SubjectRecord], Collection[str]]) -> list[Batch]:
-    """Share subjects out to batches of one round, and each to the lane of that namespace that has fewest.
+    """Distribute subjects to batches of one round, each to the lane of the namespace with the fewest.
 
     Args:
         records: the subjects.

@@ -1,4 +1,4 @@
-"""Requests to Google: paced, shared out fairly, each with an end, and a barrier for faults of our own."""
+"""Requests to Google: paced, fairly divided, each with a time limit, and with a barrier for faults of our own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,14 +18,14 @@ https://cloud.google.com/run/quotas (3,000 reads a minute and region), https://c
 BURST: Final = 100
 CONCURRENT: Final = 24
 CONCURRENT_IN_LANE: Final = 8
-"""Requests under way: a namespace whose requests are not answered leaves room for others."""
+"""Requests in flight: a namespace whose requests are not answered leaves room for others."""
 WITHIN: Final = 30.0
-"""Seconds after which a request counts as not answered, whatever the client does."""
+"""Seconds after which a request counts as unanswered, whatever the client does."""
 PLACE: Final = "identities"
 
 T = TypeVar("T")
 Lane: TypeAlias = tuple[str, bool]
-"""On whose account a request is: a namespace, and whether it is for a first answer. Lanes take turns."""
+"""Who pays for a request: a namespace, and whether it is for a first answer. Lanes take turns."""
 
 
 class Calls:
@@ -56,7 +56,7 @@ class Calls:
                 raise Unreachable(f"Google did not answer within {WITHIN:.0f} s") from None
 
     async def attempt(self, work: Awaitable[T]) -> T | ExternalError:
-        """Do something; give what came of it, or why nothing did. Never raises."""
+        """Run a coroutine; return its result, or why there is none. Never raises."""
         try:
             return await work
         except ExternalError as error:
@@ -65,5 +65,5 @@ class Calls:
             return self.fault(error)
 
     def fault(self, error: Exception) -> ExternalError:
-        """Log and count an unexpected error; give what to report of whatever it happened to."""
+        """Log and count an unexpected error; return what to report on the items concerned."""
         return Unexpected(caught(self._meter, "", PLACE, error).message)

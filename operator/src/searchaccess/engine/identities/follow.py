@@ -1,4 +1,4 @@
-"""Follows the service accounts behind subjects: resolves them now and then, and reports to the inventory."""
+"""Follows the service accounts behind subjects: resolves them periodically, and reports to the inventory."""
 
 import asyncio
 import random
@@ -50,13 +50,13 @@ LEAST_SEEN: Final = 300.0
 """Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
 HURRIED: Final = 0.5
 PATIENT: Final = 60.0
-"""Seconds that whoever waits for rights, and whoever has them, waits for what else is read in the same round: so
-``sharedWith`` is complete, and does not come and go."""
+"""Seconds that every subject, with or without rights, waits for what else is read in the same round: so
+``sharedWith`` is complete, and does not flap."""
 FIRST_ANSWER: Final = 1.0
-"""Seconds after which whoever has no rights yet is told that the first answer takes its time."""
+"""Seconds after which the status of an access without rights says that the first answer is late."""
 WAITING: Final = "Google has not answered yet"
 CHUNK: Final = 50
-"""Subjects that are concluded before others have a turn."""
+"""Subjects that are concluded before other tasks may run."""
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -72,7 +72,7 @@ class _Terms:
 
 
 class Identities:
-    """Keeps what is known of subjects up to date.
+    """Keeps the knowledge about subjects up to date.
 
     Args:
         inventory: whom SearchAccesses are for.
@@ -126,7 +126,7 @@ class Identities:
     # What is due
 
     def _take_due(self) -> list[Batch]:
-        """Give what is to be resolved now; from now on it is being resolved."""
+        """Return what is to be resolved now; from now on it is being resolved."""
         now = self._clock.monotonic()
         every = self._inventory.subjects.all()
         waiting = [record for record in every if not record.reading]
@@ -148,7 +148,7 @@ class Identities:
         return {accesses[uid].access.namespace for uid in record.users if uid in accesses}
 
     def _terms(self, record: SubjectRecord) -> _Terms:
-        """Give the shortest interval and the longest grace period of the clusters concerned."""
+        """Return the shortest interval and the longest grace period of the clusters concerned."""
         inventory = self._inventory
         names = {inventory.accesses[uid].access.cluster for uid in record.users if uid in inventory.accesses}
         specs = [inventory.clusters[name].cluster.spec for name in names if name in inventory.clusters]
@@ -161,10 +161,10 @@ class Identities:
     async def _guarded(
         self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Do some of a batch. A fault of ours on the way is reported on those that were not concluded before it."""
+        """Resolve some of a batch. A fault of ours is reported on those that were not concluded before it."""
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are tried again
+        except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are retried
             trouble = self._lookup.calls.fault(error)
             for record in records:
                 if record.reading:
@@ -191,7 +191,7 @@ class Identities:
         if batch.place is not None:
             wanted = [record.subject for record in batch.records if isinstance(record.subject, Workload)]
             every = min(self._every(record) for record in batch.records)
-            # Whoever has least to read pays for all: the list is there soonest so.
+            # The namespace with the fewest requests pays for the list: so it arrives first.
             payer = min(batch.members, key=lambda lane: (len(batch.members[lane]), lane))
             listed = await self._lookup.list_place(batch.place, wanted, every, payer)
         async with asyncio.TaskGroup() as group:
@@ -244,7 +244,7 @@ class Identities:
             if some:
                 await batch.round.wait(patience)
             for start in range(0, len(some), CHUNK):
-                # One at a time, and everything else has its turn in between.
+                # One at a time, with everything else in between.
                 async with self._concluding:
                     for record in some[start : start + CHUNK]:
                         self._conclude(batch, record, emails.get(record, []), read, failed)
@@ -259,7 +259,7 @@ class Identities:
         return {**listed, **await self._lookup.get_each(left, every, lane)}
 
     def _plain_email(self, record: SubjectRecord, read: Read) -> list[str] | ExternalError | None:
-        """Give the accounts of a subject where nothing more is to be read for that; None: something is."""
+        """Return the accounts of a subject where nothing more is to be read for that; None: something is."""
         if isinstance(record.subject, str):
             return [record.subject]
         found = read[record.subject]
@@ -289,7 +289,7 @@ class Identities:
         """Report what was read of a subject, and plan when it is read again. Never raises."""
         record.reading = False
         if not self._inventory.subjects.has(record):
-            # Nobody names it any more, or it was recreated: then the other record is resolved by itself.
+            # Nobody names it any more, or it was recreated: then the other record is resolved on its own.
             return
         try:
             identity, trouble = self._judge(record, emails, read, failed)
@@ -315,7 +315,7 @@ class Identities:
         read: Mapping[Workload, Found | ExternalError],
         failed: Mapping[str, ExternalError],
     ) -> tuple[Identity, ExternalError | None]:
-        """Give what is known of a subject now, and what kept more from being known."""
+        """Return what is known of a subject now, and what kept more from being known."""
         subject, known = record.subject, record.known
         if isinstance(emails, NotFound):
             return self._missing(record), None
@@ -364,7 +364,7 @@ class Identities:
 
     def _back_off(self, record: SubjectRecord, trouble: ExternalError) -> None:
         if record.backoff is None:
-            # What a person must mend is read as often as ever, in the end.
+            # What a person must mend is read at the normal interval in the end.
             longest = record.every or LONGEST_RETRY
             cap = longest if isinstance(trouble, WaitingError) else min(LONGEST_RETRY, longest)
             record.backoff = Backoff(FIRST_RETRY, cap)

@@ -18,9 +18,9 @@ from searchaccess.ports.meter import Meter
 
 FIRST_LIST_AGAIN: Final = 600.0
 LAST_LIST_AGAIN: Final = 3600.0
-"""Seconds until a list that was refused is tried again: at first, and at most."""
+"""Seconds until a list that was refused is retried: at first, and at most."""
 BELIEVED_FOR: Final = 2.0
-"""Intervals for which a workload counts as the last read of it said; then it was deleted, or nobody reads it."""
+"""Intervals for which the last read of a workload counts; then it was deleted, or nobody reads it."""
 REVISIONS: Final = 50_000
 """Accounts of revisions that are remembered at most."""
 
@@ -33,13 +33,13 @@ def _again() -> Backoff:
 
 @dataclass(slots=True)
 class _Listing:
-    """What is known of listing a place."""
+    """What is known about listing a place."""
 
     pages: int = 1
     """Of the last list."""
     refusals: Backoff = field(default_factory=_again)
     refused_until: float = float("-inf")
-    """It is not tried before: the monotonic clock's seconds."""
+    """It is not retried before: the monotonic clock's seconds."""
 
 
 class Lookup:
@@ -76,7 +76,7 @@ class Lookup:
             place: the place.
             wanted: workloads of it.
             every: seconds until they are read again.
-            lane: on whose account.
+            lane: namespace that pays for the requests.
 
         Returns:
             All that are wanted; nothing: they are to be read one by one.
@@ -113,7 +113,7 @@ class Lookup:
         Args:
             wanted: the workloads.
             every: seconds until they are read again.
-            lane: on whose account.
+            lane: namespace that pays for the requests.
         """
         read: Read = {}
         async with asyncio.TaskGroup() as group:
@@ -133,18 +133,18 @@ class Lookup:
         return self._clock.monotonic() + BELIEVED_FOR * every
 
     def users_of(self, email: str) -> tuple[str, ...]:
-        """Give the resource names of the workloads that are known to run as an account."""
+        """Return the resource names of the workloads that are known to run as an account."""
         return self._neighbours.of(email, self.accounts.default_of(email), self._clock.monotonic())
 
     # Their accounts
 
     async def emails(self, found: Found, known: Iterable[Account], lane: Lane) -> list[str]:
-        """Give the accounts of a workload: that of its template, then those of what still serves or runs.
+        """Return the accounts of a workload: that of its template, then those of what still serves or runs.
 
         Args:
             found: the workload.
             known: the accounts that have its rights.
-            lane: on whose account requests are.
+            lane: namespace that pays for the requests.
 
         Raises:
             ExternalError: they could not be read.

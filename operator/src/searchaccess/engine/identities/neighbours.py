@@ -9,7 +9,7 @@ from typing import Final
 from searchaccess.core.model.workload import Found, Place, Workload
 
 CHUNK: Final = 100
-"""Workloads that are taken in before others have a turn."""
+"""Workloads that are recorded before other tasks may run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class _Sight:
 
 
 class Neighbours:
-    """Workloads by their account. Each is believed until it is read again, or for a while.
+    """Workloads by their account. Each counts until it is read again, or for a while.
 
     An account is its e-mail address, or empty together with the project whose default account it is.
     """
@@ -29,13 +29,13 @@ class Neighbours:
         self._by_account: dict[tuple[str, str], set[Workload]] = defaultdict(set)
 
     def saw(self, found: Found, until: float) -> None:
-        """Take in a workload that was read, and until when (monotonic seconds) that is believed."""
+        """Record a workload that was read, and until when (monotonic seconds) that counts."""
         self.lost(found.workload)
         self._seen[found.workload.place][found.workload] = _Sight(found.service_account, until)
         self._by_account[_key(found.workload, found.service_account)].add(found.workload)
 
     def lost(self, workload: Workload) -> None:
-        """Take in that there is no such workload."""
+        """Record that there is no such workload."""
         seen = self._seen.get(workload.place, {})
         sight = seen.pop(workload, None)
         if sight is None:
@@ -48,7 +48,7 @@ class Neighbours:
             del self._by_account[key]
 
     async def saw_all(self, place: Place, found: Mapping[Workload, Found], until: float) -> None:
-        """Take in a full list of a place: what is not in it is gone. Others have their turn in between."""
+        """Record a full list of a place: what is not in it is gone. Other tasks run in between."""
         for workload in self._seen.get(place, {}).keys() - found.keys():
             self.lost(workload)
         for number, item in enumerate(found.values()):
@@ -64,7 +64,7 @@ class Neighbours:
                     self.lost(workload)
 
     def of(self, email: str, default_of: Iterable[str], now: float) -> tuple[str, ...]:
-        """Give the resource names of the workloads that run as an account.
+        """Return the resource names of the workloads that run as an account.
 
         Args:
             email: its address.

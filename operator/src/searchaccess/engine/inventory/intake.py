@@ -70,7 +70,7 @@ def faulty_cluster(raw: Any, meter: Meter, error: Exception) -> Cluster:
 
 
 def read_status(raw: Any) -> str:
-    """Give an object's status as JSON; one that cannot be kept counts as absent, and is written anew."""
+    """Give an object's status as JSON; one that cannot be kept counts as absent, and is written again."""
     status = part(raw, "status")
     if not status:
         return ""

@@ -1,6 +1,6 @@
-"""What was declared: the objects as last seen, and which of them are to be looked at.
+"""What was declared: the objects as last observed, and which of them are to be reconciled.
 
-Events and lists only put into it; reconcilers only read from it. An event tells that something changed, never what to
+Events and lists only put into it; reconcilers only read from it. An event says that something changed, never what to
 do about it.
 """
 
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 def _news(access: Access) -> tuple[object, ...]:
-    """Give what makes a pass necessary when it changes. Our own finalizer's arrival is no news, its loss is."""
+    """Give what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
     return (
         access.generation,
         access.deleted_at,
@@ -51,7 +51,7 @@ def _news(access: Access) -> tuple[object, ...]:
 
 
 def _is_old(meta: Metadata, known: Access | Cluster) -> bool:
-    """Say whether an object says nothing new. The version at which a fault was met is tried again."""
+    """Say whether an object says nothing new. The version at which a fault occurred is retried."""
     seen, before = version_of(meta.resource_version), version_of(known.resource_version)
     return seen < before or (seen == before and not known.fault)
 
@@ -92,16 +92,16 @@ class Inventory:
         self.relist = asyncio.Event()
         """Set when only a full list shows what there is: an event may have been missed, or could not be read."""
         self.labels_wanted = asyncio.Event()
-        """Set when labels of a namespace are asked for that are not known."""
+        """Set when labels of a namespace are needed that are not known."""
 
     # Reading
 
     def dirty(self, cluster: str) -> Dirty:
-        """Give what is to be looked at on a cluster."""
+        """Give what is to be reconciled on a cluster."""
         return self._dirty[cluster]
 
     def take_dirty(self, cluster: str) -> Dirty:
-        """Give what is to be looked at on a cluster and start afresh."""
+        """Give what is to be reconciled on a cluster, and reset it."""
         taken = self._dirty[cluster]
         fresh = Dirty(event=taken.event)
         fresh.event.clear()
@@ -139,11 +139,11 @@ class Inventory:
         return self._index.count(cluster)
 
     def recalled(self, cluster: str) -> int:
-        """Say of how many SearchAccesses of a cluster Google was not asked yet."""
+        """Say how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
         return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
-        """Say by which claim of their tokens a cluster knows callers."""
+        """Say by which claim of their tokens a cluster identifies callers."""
         record = self.clusters.get(cluster)
         wanted = record.cluster.wanted_realm if record else None
         return wanted.principal if wanted else PrincipalClaim.EMAIL
@@ -189,7 +189,7 @@ class Inventory:
     # Marking
 
     def mark(self, cluster: str, principal: str) -> None:
-        """Ask for a look at a principal."""
+        """Request a reconcile of a principal."""
         dirty = self._dirty[cluster]
         dirty.principals.add(principal)
         dirty.event.set()
@@ -201,7 +201,7 @@ class Inventory:
         return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
 
     def mark_uid(self, uid: str) -> None:
-        """Ask for a look at a SearchAccess or SearchCluster, if it still exists."""
+        """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
         record = self.accesses.get(uid)
         if record:
             self._mark_access(record.access)
@@ -210,7 +210,7 @@ class Inventory:
                 self.mark_cluster(name)
 
     def mark_credential(self, cluster: str, uid: str) -> None:
-        """Ask for a look at a SearchAccess's API keys."""
+        """Request a reconcile of a SearchAccess's API keys."""
         dirty = self._dirty[cluster]
         dirty.credentials.add(uid)
         dirty.event.set()
@@ -225,14 +225,14 @@ class Inventory:
             self.mark(access.cluster, principal)
 
     def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
-        """Ask for a look at a cluster itself."""
+        """Request a reconcile of a cluster itself."""
         dirty = self._dirty[cluster]
         dirty.cluster = True
         dirty.everything = dirty.everything or everything
         dirty.event.set()
 
     def mark_everything(self, cluster: str) -> None:
-        """Ask for a look at all that a cluster has."""
+        """Request a reconcile of all that a cluster has."""
         dirty = self._dirty[cluster]
         dirty.everything = True
         dirty.event.set()
@@ -272,7 +272,7 @@ class Inventory:
     def see_access(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchAccess from an event or a list; an older version than the known one is ignored.
 
-        Never raises: one that cannot be read is held as it is, says so, and is tried again with the next list.
+        Never raises: one that cannot be read is held, reports it, and is retried with the next list.
         """
         try:
             self._see_access(raw)
@@ -298,7 +298,7 @@ class Inventory:
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
-        """Say whether an object can be told from others, so that it can be kept and answered at all."""
+        """Say whether an object can be identified, so that it can be kept and reported on at all."""
         if meta.uid and meta.name and all(names):
             return True
         log.warning("an object without uid or name is left out", name=meta.name, namespace=meta.namespace)
@@ -336,7 +336,7 @@ class Inventory:
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):
-            # It is looked at when Google has answered.
+            # It is reconciled when Google has answered.
             return
         if news:
             self._mark_access(access)
@@ -360,7 +360,7 @@ class Inventory:
         Args:
             subject: the subject.
             identity: what is known of it now.
-            look: look at whoever names it in any case, not only if it makes a difference.
+            look: reconcile whoever names it in any case, not only if it makes a difference.
         """
         for uid in self.subjects.learn(subject, identity):
             known = self.accesses[uid]
@@ -414,7 +414,7 @@ class Inventory:
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchCluster from an event or a list.
 
-        Never raises: one that cannot be read says so, and is tried again with the next list.
+        Never raises: one that cannot be read reports it, and is retried with the next list.
         """
         try:
             self._see_cluster(raw)
@@ -472,7 +472,7 @@ class Inventory:
 
         Args:
             present: the uids that are in the list.
-            known_before: the uids that were known when it was asked for.
+            known_before: the uids that were known when it started.
         """
         self._gone &= present
         async for uid in in_chunks(known_before - present):
@@ -484,7 +484,7 @@ class Inventory:
 
         Args:
             present: the uids that are in the list.
-            known_before: by name, the uids that were known when it was asked for.
+            known_before: by name, the uids that were known when it started.
         """
         for name, uid in known_before.items():
             if uid not in present:

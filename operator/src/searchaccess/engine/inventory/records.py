@@ -1,4 +1,4 @@
-"""What the inventory has of each object, and what is to be looked at."""
+"""What the inventory has of each object, and what is to be reconciled."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
 
 
 class Standing(NamedTuple):
-    """What every pass asks of every status."""
+    """What every reconcile reads of every status."""
 
     text: str
     """The status that says so, as JSON."""
@@ -96,11 +96,11 @@ class ClusterRecord:
 
 @dataclass(slots=True)
 class Dirty:
-    """What a reconciler is to look at."""
+    """What a reconciler is to reconcile."""
 
     principals: set[str] = field(default_factory=set)
     credentials: set[str] = field(default_factory=set)
-    """Uids of SearchAccesses whose API keys are to be looked at."""
+    """Uids of SearchAccesses whose API keys are to be reconciled."""
     everything: bool = False
     cluster: bool = False
     """The SearchCluster itself changed."""

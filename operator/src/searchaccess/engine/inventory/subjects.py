@@ -25,7 +25,7 @@ class Absence:
 class SubjectRecord:
     """One subject, from when a SearchAccess names it until none does.
 
-    All that is remembered of a subject is here, so that one that goes and comes again begins anew.
+    All that is remembered of a subject is here, so that one that goes and comes again starts fresh.
     """
 
     subject: Subject
@@ -35,7 +35,7 @@ class SubjectRecord:
     requested: bool = False
     """Somebody wants it to be resolved now."""
     owed: bool = False
-    """Whoever names it is to be reconciled at the next answer, also if that is no news."""
+    """Whoever names it is to be reconciled at the next answer, also if that changes nothing."""
     reading: bool = False
     """It is being resolved."""
     due: float = float("-inf")

@@ -1,7 +1,7 @@
-"""Shares out SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
+"""Divides SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
 
-A replica's sign of life is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
-only as long as its own sign of life is younger than others wait before they take what it has.
+A replica's heartbeat is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
+only as long as its own heartbeat is younger than others wait before they take what it has.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from searchaccess.ports.leases import Lease, LeasesPort
 RENEW_EVERY: Final = 0.8
 """Seconds."""
 VALID: Final = 2.0
-"""Seconds since the last renewal was asked for within which a replica may write."""
+"""Seconds after the start of the last renewal within which a replica may write."""
 DURATION: Final = 3.0
-"""Seconds without a sign of life after which others take what a replica has: later, for what is on its way."""
+"""Seconds without a heartbeat after which others take what a replica owns: later, for writes on their way."""
 GAP: Final = 1.5
-"""Seconds between two looks above which others get the whole duration anew."""
+"""Seconds between two observations above which the duration of others starts again."""
 FORGET_AFTER: Final = 60.0
-"""Seconds after which a dead replica's sign of life is deleted."""
+"""Seconds after which a dead replica's heartbeat is deleted."""
 
 StopWorking: TypeAlias = Callable[[str], Awaitable[None]]
 
@@ -40,7 +40,7 @@ class Leases(Ownership):
     Args:
         port: Leases in Kubernetes.
         inventory: which SearchClusters there are.
-        clock: tells the time.
+        clock: the time.
         identity: of this process: no other one ever has it.
     """
 
@@ -51,38 +51,38 @@ class Leases(Ownership):
         self._me = identity
         self._key = MEMBER + identity
         self._own: Lease | None = None
-        """Our sign of life."""
+        """Our heartbeat."""
         self._valid_until = float("-inf")
         self._held: set[str] = set()
         self._new: dict[str, float] = {}
         """Leases that we made, and when they may be ours."""
         self._sightings = Sightings(DURATION, GAP)
         self._leaving: set[str] = set()
-        """What is to be given to another, once its reconciler has stopped."""
+        """What is to be released to another replica, once its reconciler has stopped."""
         self.is_shared_out = False
-        """Whether every SearchCluster was somebody's at the last turn."""
+        """Whether every SearchCluster had an owner at the last turn."""
         self.stop_working: StopWorking = _nothing
-        """Called with a SearchCluster's name before it is given to another; returns when nothing writes there."""
+        """Called with a SearchCluster's name before it is released; returns when nothing writes there."""
 
     # What may be written
 
     def is_valid(self) -> bool:
-        """Say whether our sign of life is young enough."""
+        """Return whether our heartbeat is young enough."""
         return self._clock.monotonic() < self._valid_until
 
     def holds(self, cluster: str) -> bool:
-        """Say whether a SearchCluster is ours right now."""
+        """Return whether a SearchCluster is ours right now."""
         return self._has(CLUSTER + cluster)
 
     def holds_common(self) -> bool:
-        """Say whether what is not of one cluster is ours right now."""
+        """Return whether what is not of one cluster is ours right now."""
         return self._has(COMMON)
 
     def _has(self, key: str) -> bool:
         return key in self._held and key not in self._leaving and self.is_valid()
 
     def held(self, clusters: set[str]) -> set[str]:
-        """Give the SearchClusters that are ours, whether we may write now or not."""
+        """Return the SearchClusters that are ours, whether we may write now or not."""
         return {name for name in clusters if CLUSTER + name in self._held - self._leaving}
 
     def expect_holder(self, cluster: str) -> None:
@@ -92,10 +92,10 @@ class Leases(Ownership):
             NotHolder: it is not, or it is not sure.
         """
         if not self.holds(cluster):
-            raise NotHolder(f"SearchCluster {cluster} is another replica's, or it is not known whose it is")
+            raise NotHolder(f"SearchCluster {cluster} belongs to another replica, or its owner is not known")
 
     def expect_valid(self) -> None:
-        """Make sure that others take this replica for alive.
+        """Make sure that others count this replica as alive.
 
         Raises:
             NotHolder: perhaps they do not.
@@ -117,59 +117,59 @@ class Leases(Ownership):
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
 
     async def turn(self) -> None:
-        """Give a sign of life, look at those of others, and take or give what has changed hands.
+        """Renew the heartbeat, observe those of others, and acquire or release what has changed its owner.
 
         Raises:
-            ExternalError: something could not be done; the next turn goes on.
+            ExternalError: something could not be done; the next turn continues.
         """
         await self._renew()
-        asked = self._clock.monotonic()
+        requested = self._clock.monotonic()
         leases = {lease.name: lease for lease in await self._port.list()}
         now = self._clock.monotonic()
         members = {key.removeprefix(MEMBER): lease for key, lease in leases.items() if key.startswith(MEMBER)}
-        # Whose sign of life somebody deleted may go on to write until it notices.
+        # A replica whose heartbeat somebody deleted may write until it notices.
         signs = {lease.holder: "" for lease in leases.values() if lease.holder}
         signs |= {name: lease.version for name, lease in members.items()}
-        alive = self._sightings.look(signs, asked, now) | {self._me}
+        alive = self._sightings.observe(signs, requested, now) | {self._me}
         self._lose_what_others_have(leases)
         shares = assign((CLUSTER + name for name in self._inventory.clusters), alive) | assign([COMMON], alive)
         self._keep({key for key in self._leaving if shares.get(key) == self._me})
-        await self._give(leases, shares, now + RENEW_EVERY)
+        await self._release_others(leases, shares, now + RENEW_EVERY)
         for key in sorted(shares):
             if self._clock.monotonic() > now + RENEW_EVERY:
-                # The rest is for the next turn: our own sign of life comes first.
+                # The rest is for the next turn: our own heartbeat comes first.
                 break
             lease = leases.get(key)
             free = lease is None or lease.holder not in alive - {self._me}
             if free and shares[key] == self._me and key not in self._held:
-                await self._take(key, lease)
+                await self._acquire(key, lease)
         self.is_shared_out = all(
             key in self._held or (key in leases and leases[key].holder in alive - {self._me}) for key in shares
         )
-        await self._bury(members, now)
+        await self._delete_dead(members, now)
 
     async def _renew(self) -> None:
-        asked = self._clock.monotonic()
+        requested = self._clock.monotonic()
         try:
             if self._own is None:
                 self._own = await self._port.create(self._key, self._me, DURATION)
             else:
                 self._own = await self._port.write(self._own, self._me, DURATION)
         except (Conflict, NotFound):
-            # Somebody took us for dead and cleared up, or the answer to our own write was lost.
+            # Somebody counted us as dead and cleaned up, or the answer to our own write was lost.
             self._own = next((lease for lease in await self._port.list() if lease.name == self._key), None)
             raise
         if self._clock.monotonic() >= self._valid_until and self._held:
             # Others may have taken it, or be about to: only a write to each Lease says whose it is.
-            log.warning("this replica gave no sign of life for too long", lost=sorted(self._held))
+            log.warning("this replica renewed its heartbeat too late", lost=sorted(self._held))
             self._lose(set(self._held))
-        self._valid_until = asked + VALID
+        self._valid_until = requested + VALID
 
     def _lose_what_others_have(self, leases: dict[str, Lease]) -> None:
         self._lose({key for key in self._held if key not in leases or leases[key].holder != self._me})
 
     def _keep(self, keys: set[str]) -> None:
-        """Go on with what could not be given away and is our share again."""
+        """Continue with what could not be released and is our share again."""
         self._leaving -= keys
         if keys:
             self._inventory.changed.set()
@@ -180,7 +180,7 @@ class Leases(Ownership):
         if keys:
             self._inventory.changed.set()
 
-    async def _take(self, key: str, known: Lease | None) -> None:
+    async def _acquire(self, key: str, known: Lease | None) -> None:
         if known is not None and self._clock.monotonic() < self._new.get(key, 0.0):
             return
         try:
@@ -195,12 +195,12 @@ class Leases(Ownership):
             self._new[key] = self._clock.monotonic() + DURATION
         if self.is_valid() and self._clock.monotonic() >= self._new.get(key, 0.0):
             self._new.pop(key, None)
-            log.info("taken over", lease=key, before=known.holder if known else "")
+            log.info("lease acquired", lease=key, before=known.holder if known else "")
             self._held.add(key)
             self._inventory.changed.set()
 
-    async def _give(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
-        """Give what is another's share, or of no cluster any more; nothing is written there before."""
+    async def _release_others(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
+        """Release what is another's share, or of no cluster any more; nothing writes there at that time."""
         for key in [key for key, lease in leases.items() if lease.holder == self._me and key != self._key]:
             if shares.get(key) != self._me and self._clock.monotonic() <= until:
                 self._leaving.add(key)
@@ -212,22 +212,22 @@ class Leases(Ownership):
             await self.stop_working(key.removeprefix(CLUSTER))
         with suppress(Conflict, NotFound):
             await (self._port.delete(lease) if gone else self._port.write(lease, "", DURATION))
-        log.info("released", lease=key)
+        log.info("lease released", lease=key)
         self._leaving.discard(key)
         self._new.pop(key, None)
         self._lose({key} & self._held)
 
-    async def _bury(self, members: dict[str, Lease], now: float) -> None:
+    async def _delete_dead(self, members: dict[str, Lease], now: float) -> None:
         for name, lease in members.items():
             if name != self._me and self._sightings.silent_for(name, now) > FORGET_AFTER:
                 with suppress(Conflict):
                     await self._port.delete(lease)
 
     async def leave(self) -> None:
-        """Give all away: others go on at once.
+        """Release everything: others continue at once.
 
         Raises:
-            ExternalError: something could not be given; others take it when our last sign of life is old.
+            ExternalError: something could not be released; others take it when our last heartbeat is old.
         """
         self._valid_until = float("-inf")
         for lease in await self._port.list():

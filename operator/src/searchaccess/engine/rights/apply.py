@@ -20,13 +20,13 @@ from searchaccess.ports.errors import ExternalError, Rejected, TransientError, U
 NAMED: Final = 10
 """Roles that one line of the log names."""
 ATTEMPTS: Final = 128
-"""Requests after a fault of our own in a bulk write by which it is found out, in one reconcile, whose role it is."""
+"""Requests in one reconcile that isolate the role concerned, after a fault of our own in a bulk write."""
 TRIES_OF_ONE: Final = 32
-"""Tries of one principal's role by which it is found out whose rights Elasticsearch refuses, in one reconcile."""
+"""Attempts with one principal's role in one reconcile that isolate whose rights Elasticsearch refuses."""
 TRIES: Final = 128
-"""The same for all principals together; several roles are tried in one request."""
+"""The same for all principals together; one request attempts several roles."""
 LONGEST: Final = 0.5
-"""Seconds after which no more tries begin: others wait meanwhile."""
+"""Seconds after which no more attempts begin: others wait meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Applier:
     _attempts: int = ATTEMPTS
 
     async def apply(self, works: Sequence[Work]) -> None:
-        """Make roles and their mappings as planned; what goes wrong with one is noted in its work.
+        """Make roles and their mappings as planned; a failure with one is recorded in its work.
 
         Raises:
             TransientError: the cluster does not answer as it should.
@@ -95,7 +95,7 @@ class Applier:
     # Roles
 
     async def _write(self, works: Sequence[Work]) -> None:
-        """Write roles. Where one is refused, whoever leaves it leaves it all the same, and the others wait."""
+        """Write roles. Where one is refused, revocations in it are applied all the same, and the rest waits."""
         by_name = {work.plan.name: work for work in works}
         refused = self._note(by_name, await self._put([work.plan for work in works if work.failure is None]))
         held = [work for work, error in refused if self._hold_back(work, error)]
@@ -115,7 +115,7 @@ class Applier:
                 return False
             before = work.isolation.groups if work.isolation else ()
             work.isolation = Isolation(suspects, error.message, before)
-            # What was found before the first try is what is reported.
+            # What was found before the first attempt is what is reported.
             held = {*suspects, *work.undecided}
             work.plan = replace(self.planner.without(work, held), findings=work.plan.findings)
             self._conclude(work)
@@ -124,7 +124,7 @@ class Applier:
         return work.failure is None
 
     def _note(self, by_name: Mapping[str, Work], written: Written) -> list[tuple[Work, ExternalError]]:
-        """Note what was written; give what was refused."""
+        """Record what was written; return what was refused."""
         for name in written.changed | written.unchanged:
             by_name[name].applied = True
         return [(by_name[name], error) for name, error in written.refused.items()]
@@ -147,14 +147,14 @@ class Applier:
     async def _perform(
         self, action: Callable[[Sequence[Item]], Awaitable[Written]], items: Sequence[Item], names: Sequence[str]
     ) -> Written:
-        """Write or delete roles; what a login may not do, or what we cannot do, is trouble for these roles alone."""
+        """Write or delete roles; what a login may not do, or what we cannot do, fails for these roles alone."""
         try:
             return await action(items)
         except TransientError:
             raise
         except ExternalError as error:
             return Written(refused=dict.fromkeys(names, error))
-        except Exception as error:  # noqa: BLE001 - the barrier: halves are tried, so that nobody pays for another
+        except Exception as error:  # noqa: BLE001 - the barrier: halves are attempted, so that one fault does not affect the others
             failure = caught(self.context.meter, self.cluster, "write roles", error)
             if len(items) == 1 or self._attempts <= 0:
                 return Written(refused=dict.fromkeys(names, Unexpected(failure.message)))
@@ -184,10 +184,10 @@ class Applier:
     # Isolation
 
     async def isolate(self, works: Sequence[Work]) -> None:
-        """Find out whose rights Elasticsearch refuses, so that the others get theirs, as far as the budget goes.
+        """Isolate whose rights Elasticsearch refuses, so that the others get theirs, as far as the budget goes.
 
-        Groups of SearchAccesses are tried on top of what is in the role; who is refused is held at what it had, and its
-        status says why. One group of each role is tried in a request.
+        Groups of SearchAccesses are attempted on top of what is in the role; who is refused is held at what it had, and
+        its status says why. A request attempts one group of each role.
 
         Raises:
             TransientError: the cluster does not answer as it should.
@@ -231,7 +231,7 @@ class Applier:
             self._conclude(work)
 
     def _conclude(self, work: Work) -> None:
-        """Take over what is known of whose rights Elasticsearch refuses."""
+        """Keep what is known about whose rights Elasticsearch refuses."""
         if work.isolation is None:
             return
         rejections, accesses = self.planner.members.rejections, {member.access.uid: member for member in work.members}

@@ -19,7 +19,7 @@ from searchaccess.ports.meter import Meter
 
 
 def is_reported(access: Access, principal: str) -> bool:
-    """Say whether the reconcile of a principal reports a SearchAccess: not while Google was not asked yet."""
+    """Return whether the reconcile of a principal reports a SearchAccess: not before its subject was resolved."""
     if principal != access.principal and principal not in access.principals:
         return False
     known = access.identity
@@ -30,7 +30,7 @@ def is_reported(access: Access, principal: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FactsBuilder:
-    """Builds facts from works that came to their end.
+    """Builds facts from completed works.
 
     Args:
         operator: this operator.
@@ -47,7 +47,7 @@ class FactsBuilder:
     per_principal: bool
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
-        """Give the facts of a principal's SearchAccesses; a fault in those of one fails this work alone.
+        """Return the facts of a principal's SearchAccesses; a fault in those of one fails this work alone.
 
         Args:
             work: the principal's.
@@ -84,7 +84,7 @@ class FactsBuilder:
 
 
 def finding_of(work: Work, uid: str) -> Finding:
-    """Give what was found about a SearchAccess, in its role and in its role mapping."""
+    """Return what was found about a SearchAccess, in its role and in its role mapping."""
     finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
     if mapping is None or not (mapping.drift or mapping.conflict):
         return finding

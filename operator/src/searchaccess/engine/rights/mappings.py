@@ -37,20 +37,20 @@ class RoleChange:
     """Whether an earlier reconcile is known to have left a mapping for it."""
 
     def after(self) -> Role | None:
-        """Give the role as it is when the reconcile is over."""
+        """Return the role as it is when the reconcile is over."""
         return self.plan.write or (None if self.plan.delete else self.observed)
 
 
 @dataclass(frozen=True, slots=True)
 class MappingState:
-    """What is known of the one role mapping of all principals."""
+    """What is known about the one role mapping of all principals."""
 
     settled: bool = False
-    """It was seen to be right (or is not ours to write) since the last doubt."""
+    """It was observed as desired (or is not ours to write) since the last doubt."""
     conflict: str = ""
     """Name of a foreign mapping that is in the way; empty: none is."""
     adopted: str = ""
-    """What it was before it was taken over, as JSON."""
+    """What it was before it was adopted, as JSON."""
     drift: Drift | None = None
     late: str = ""
     """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
@@ -63,7 +63,7 @@ class Mappings:
         context: what all reconcilers share.
         session: the connected cluster.
         observed: what was read.
-        state: what is known of the one mapping of all principals.
+        state: what is known about the one mapping of all principals.
     """
 
     def __init__(self, context: Context, session: Session, observed: Observed, state: MappingState) -> None:
@@ -89,7 +89,7 @@ class Mappings:
         return wanted.principal if wanted else PrincipalClaim.EMAIL
 
     async def settle(self) -> None:
-        """Make the one mapping as it should be, if all mappings were read and there is to be one."""
+        """Make the one mapping as desired, if all mappings were read and there is to be one."""
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
@@ -126,7 +126,7 @@ class Mappings:
         return observed.body.templates == wanted.body.templates
 
     def _switch_later(self, plan: MappingPlan) -> None:
-        """Prepare to write the one mapping that gives callers roles of other names, and say that it is to come."""
+        """Prepare to write the one mapping that gives callers roles of other names, and report that it is pending."""
         cluster = self._session.cluster.name
         waiting = sorted(
             f"{record.access.namespace}/{record.access.name}"
@@ -157,12 +157,12 @@ class Mappings:
         return not self.state.late
 
     def _records(self) -> Iterable[AccessRecord]:
-        """Give the SearchAccesses whose rights callers get by a role mapping."""
+        """Return the SearchAccesses whose rights callers get by a role mapping."""
         records = self._context.inventory.of_cluster(self._session.cluster.name)
         return (record for record in records if not record.access.has_credential)
 
     def _waits(self, access: Access) -> bool:
-        """Say whether a SearchAccess may have rights under a name that is not known yet."""
+        """Return whether a SearchAccess may have rights under a name that is not known yet."""
         return not (access.principals or access.has_nobody or access.invalid or access.deleted_at)
 
     async def _conclude(self, plan: MappingPlan) -> None:
@@ -189,11 +189,11 @@ class Mappings:
     def _is_enforced(self, access: Access) -> bool:
         try:
             return decide(access, self._session.state.verdict).do is Do.ENFORCE
-        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+        except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
             return False
 
     def keep(self, names: Iterable[str]) -> None:
-        """Say whose mappings are not to be swept away: all that were planned, whether it could be finished or not."""
+        """Record whose mappings must stay: all that were planned, whether they could be completed or not."""
         if self._per_principal:
             self._kept.update(names)
 
@@ -230,7 +230,7 @@ class Mappings:
             await self._put(RoleMapping(name, observed.body, {"released_by": MANAGED_BY}))
 
     async def sweep(self) -> None:
-        """Delete mappings of ours that are of no use: of the other kind, or of roles that are gone."""
+        """Delete mappings of ours that are not needed: of the other kind, or of roles that are gone."""
         operator = self._context.operator
         for name, mapping in self._observed.items():
             if name not in self._kept and operator.owns(mapping.metadata):

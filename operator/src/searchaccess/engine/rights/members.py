@@ -1,4 +1,4 @@
-"""Who counts in the role of a principal, and what is to be done about each of them, in one reconcile."""
+"""The members of a principal's role, and the decision about each of them, in one reconcile."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +19,7 @@ from searchaccess.engine.state import Context
 
 HELD: Final = AccessDecision(Do.HOLD)
 
-NOT_CONFIRMED: Final = AccessDecision(
-    Do.HOLD, Reason.PENDING, "Google was not asked yet whether this is still its service account"
-)
+NOT_CONFIRMED: Final = AccessDecision(Do.HOLD, Reason.PENDING, "its service account was not read from Google again yet")
 
 
 LEAVES: Final = frozenset({Do.REMOVE, Do.DISABLE, Do.RELEASE})
@@ -55,14 +53,14 @@ class Members:
     gate: Gate
     rejections: Rejections
     held: dict[str, AccessDecision] = field(default_factory=dict)
-    """By uid: who must be left alone this time, because our finalizer could not be put in place."""
+    """By uid: who is held this time, because our finalizer could not be added."""
     keeps_old_names: bool = False
     """Callers still get roles of old names: whoever has rights under another name from now on keeps them there too."""
     late: set[str] = field(default_factory=set)
     """The uids of those that came too late for this reconcile."""
 
     def records(self, principal: str) -> list[AccessRecord]:
-        """Give the SearchAccesses of a principal."""
+        """Return the SearchAccesses of a principal."""
         return self.context.inventory.of_principal(self.cluster, principal)
 
     def count(self, principal: str) -> int:
@@ -70,7 +68,7 @@ class Members:
         return self.context.inventory.count_of(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:
-        """Say what is to be done about a SearchAccess."""
+        """Return the decision about a SearchAccess."""
         if access.uid in self.held:
             return self.held[access.uid]
         if record := self.context.inventory.accesses.get(access.uid):
@@ -79,14 +77,14 @@ class Members:
         return decide(access, self.gate, rejection.message if rejection else "")
 
     def decision_or_held(self, access: Access) -> AccessDecision:
-        """Say what is to be done about a SearchAccess; one that cannot be thought through is left alone."""
+        """Return the decision about a SearchAccess; it is held when deciding fails."""
         try:
             return self.decision(access)
-        except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+        except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
             return HELD
 
     def member(self, access: Access) -> Member:
-        """Give a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
+        """Return a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
         decision = self.decision(access)
         if decision.do is Do.ENFORCE and not access.has_finalizer:
             # It came while roles were being read, or might be served only since this reconcile settled the mapping.
@@ -96,7 +94,7 @@ class Members:
         return Member(access, decision)
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
-        """Give the SearchAccesses of a principal, and those that may be its own and are not known yet."""
+        """Return the SearchAccesses of a principal, and those that may be its own and are not known yet."""
         # Where all subjects are declared accounts, this costs nothing.
         owners = owners_of(self.context.operator, observed) if self.context.inventory.subjects else set()
         members = []
@@ -121,7 +119,7 @@ class Members:
         return [Member(access, HELD) for access in moved if self._has_moved(access, principal)]
 
     def recalled(self, members: Sequence[Member]) -> tuple[str, ...]:
-        """Give the uids of those that are held only because an earlier life of the operator saw them refused."""
+        """Return the uids of those that are held only because an earlier run of the operator saw them refused."""
         return tuple(
             access.uid
             for access in (member.access for member in members if member.decision.reason is Reason.REJECTED)
@@ -130,7 +128,7 @@ class Members:
         )
 
     async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
-        """Give the SearchAccesses that are to get rights and lack our finalizer."""
+        """Return the SearchAccesses that get rights and lack our finalizer."""
         found: dict[str, AccessRecord] = {}
         pace = Pace()
         for principal in principals:
@@ -141,7 +139,7 @@ class Members:
         return list(found.values())
 
     def together(self, principals: Iterable[str]) -> set[str]:
-        """Give principals with the other principals of the same SearchAccesses: these are reported as a whole."""
+        """Return principals with the other principals of the same SearchAccesses: these are reported as a whole."""
         found: set[str] = set()
         todo = list(principals)
         while todo:
@@ -153,7 +151,7 @@ class Members:
         return found
 
     def phases(self, principal: str, observed: Mapping[str, Any] | None) -> tuple[Phase, ...]:
-        """Say when a principal's role is written.
+        """Return when a principal's role is written.
 
         Args:
             principal: whose role it is.
@@ -174,6 +172,6 @@ class Members:
         return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
 
     def _has_moved(self, access: Access, principal: str) -> bool:
-        """Say whether a SearchAccess lives on, with rights under another name."""
-        lives = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
-        return lives and bool(access.principals) and principal not in access.principals
+        """Return whether a SearchAccess stays, with rights under another name."""
+        stays = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
+        return stays and bool(access.principals) and principal not in access.principals

@@ -42,7 +42,7 @@ class Inhabitants:
 
 
 def is_per_principal(session: Session) -> bool:
-    """Say whether each principal has a role mapping of its own."""
+    """Return whether each principal has a role mapping of its own."""
     spec = session.cluster.spec
     return spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
 
@@ -95,7 +95,7 @@ def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, An
 
 
 def inhabitants(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> Inhabitants:
-    """Say whose the roles under our names are. Users' roles are looked after with their users."""
+    """Say whose the roles under our names are. Users' roles are reconciled with their users."""
     prefix = operator.role_name("")
     ours = {name: raw for name, raw in roles.items() if name.startswith(prefix)}
     mine = {name: raw for name, raw in ours.items() if _is_owned(operator, raw)}

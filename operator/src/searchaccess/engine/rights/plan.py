@@ -28,7 +28,7 @@ class Planner:
         uuid: of the Elasticsearch cluster.
         members: who counts in which role.
         observed: what was read.
-        settled: by principal without news, the fingerprint of its role when nothing was to be done about it.
+        settled: by unchanged principal, the fingerprint of its role when nothing was to be done about it.
     """
 
     context: Context
@@ -39,7 +39,7 @@ class Planner:
     settled: Mapping[str, int]
 
     async def in_order(self, principals: Collection[str]) -> dict[Phase, list[str]]:
-        """Give principals by the phase in which their roles are written, those that are settled left out."""
+        """Return principals by the phase in which their roles are written, those that are settled left out."""
         found: dict[Phase, list[str]] = {phase: [] for phase in Phase}
         pace = Pace()
         for principal in sorted(principals):
@@ -47,10 +47,10 @@ class Planner:
             raw = self.observed.roles.get(self.context.operator.role_name(principal))
             try:
                 if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
-                    # Nobody declared anything new and the role is as it was when all was well: so it still is.
+                    # Nothing was declared since, and the role is as it was when it was settled: so it still is.
                     continue
                 phases = self.members.phases(principal, raw)
-            except Exception:  # noqa: BLE001 - planning meets the same error, and tells and counts it
+            except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
                 phases = (Phase.GROWS,)
             for phase in phases:
                 found[phase].append(principal)
@@ -110,13 +110,13 @@ class Planner:
         return self.plan_role(work.principal, members, work.observed)
 
     def trying(self, work: Work, isolation: Isolation) -> RolePlan:
-        """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch takes them."""
+        """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch accepts them."""
         group, undecided = set(isolation.group), isolation.undecided
 
-        def tried(member: Member) -> Member:
+        def attempted(member: Member) -> Member:
             uid = member.access.uid
             if uid in group:
                 return replace(member, decision=AccessDecision(Do.ENFORCE))
             return replace(member, decision=HELD) if uid in undecided or uid in isolation.refused else member
 
-        return self.plan_role(work.principal, [tried(member) for member in work.members], work.observed)
+        return self.plan_role(work.principal, [attempted(member) for member in work.members], work.observed)

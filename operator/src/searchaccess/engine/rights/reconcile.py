@@ -27,7 +27,7 @@ from searchaccess.ports.errors import ExternalError
 TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
 SLICE_EVERY: Final = 1.0
-"""Seconds after which it goes on with finding out whose rights Elasticsearch refuses."""
+"""Seconds after which the isolation of refused rights continues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class RightsResult:
     unfinished: frozenset[str]
     """Principals that are due again soon, by the reconciler's own agenda."""
     trouble: Failure | None
-    """Why some of them could not be finished, when it is for the platform team to mend."""
+    """Why some of them could not be completed, where the platform team must act."""
     roles: frozenset[str]
     """Names of principals' roles of ours."""
     user_roles: frozenset[str]
@@ -49,7 +49,7 @@ class RightsResult:
     foreign: int
     """How many roles under our names are not ours, as the last reconcile of everything counted."""
     mapping: MappingState
-    """What is known of the one role mapping of all principals."""
+    """What is known about the one role mapping of all principals."""
 
 
 @dataclass(slots=True)
@@ -57,20 +57,20 @@ class _Pass:
     """One reconcile, as far as it has come."""
 
     everything: bool
-    """It is about all that is declared and all that is there."""
+    """It is about all that is declared and all that exists."""
     members: Members
     principals: set[str]
     """Whom it is about."""
     due: frozenset[str]
     """Of them, those who are due by the agenda."""
     done: list[Work] = field(default_factory=list)
-    """Those that came to their end."""
+    """Those that completed."""
     isolating: list[Work] = field(default_factory=list)
     """Those in which Elasticsearch refuses something, and it is not known what."""
 
     @property
     def todo(self) -> set[str]:
-        """The principals that did not come to their end."""
+        """The principals that did not complete."""
         return self.principals - {work.principal for work in self.done}
 
 
@@ -90,11 +90,11 @@ class RightsReconciler:
 
     def _forget(self) -> None:
         self._agenda = Agenda(self._context.clock, FIRST, CAP)
-        """Principals that could not be finished."""
+        """Principals that could not be completed."""
         self._trouble: dict[str, Failure] = {}
         """By principal, what could not be done."""
         self._settled: dict[str, int] = {}
-        """By principal without news, fingerprint of its role as it was when nothing was to be done or reported."""
+        """By unchanged principal, fingerprint of its role as it was when nothing was to be done or reported."""
         self._settled_gate: Gate = OPEN
         """The gate for which that was so."""
         self._rejections = Rejections()
@@ -106,7 +106,7 @@ class RightsReconciler:
         self._foreign = 0
 
     def delay(self) -> float:
-        """Give the seconds until something is due."""
+        """Return the seconds until something is due."""
         return self._agenda.delay()
 
     @property
@@ -143,7 +143,7 @@ class RightsReconciler:
             raise
         finally:
             for principal in one.due & self._agenda.due():
-                # It did not come to its end with them.
+                # It did not complete them.
                 self._agenda.fail(principal)
         if one.everything:
             async with self._context.steps:
@@ -168,13 +168,13 @@ class RightsReconciler:
         if scope.afresh:
             self._settled.clear()
         due = self._agenda.due()
-        news = scope.principals | due
-        for principal in news:
-            # It stays so until a reconcile has come to an end with it, whatever happens to this one.
+        changed = scope.principals | due
+        for principal in changed:
+            # It stays so until a reconcile has completed it, whatever happens to this one.
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections)
-        principals = members.together(news)
+        principals = members.together(changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
         everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
         if everything:
@@ -194,7 +194,7 @@ class RightsReconciler:
     # Observe
 
     async def _observe(self, session: Session, one: _Pass) -> Observed:
-        """Read what is, and put finalizers in place meanwhile."""
+        """Observe, and add finalizers meanwhile."""
         missing = await one.members.bare(one.principals)
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
@@ -238,7 +238,7 @@ class RightsReconciler:
     # Plan and apply
 
     async def _serve(self, one: _Pass, planner: Planner, applier: Applier) -> None:
-        """Take rights away, give rights, then sort out what Elasticsearch refuses."""
+        """Revoke rights, grant rights, then isolate what Elasticsearch refuses."""
         order = await planner.in_order(one.principals)
         one.principals = {principal for principals in order.values() for principal in principals}
         await self._change(one, planner, applier, [*order[Phase.REMOVES], *order[Phase.GROWS]])
@@ -276,7 +276,7 @@ class RightsReconciler:
     # Report
 
     async def _report(self, session: Session, one: _Pass) -> None:
-        """Report what became of principals, and note it."""
+        """Report the results for principals, and record them."""
         builder = FactsBuilder(
             self._context.operator, self._context.meter, self._name, self._uuid, is_per_principal(session)
         )
@@ -315,7 +315,7 @@ class RightsReconciler:
                 self._settled[principal] = work.fingerprint
 
     async def _publish_failure(self, session: Session, one: _Pass, error: ExternalError) -> None:
-        """Report to those who wait for something that it did not happen; the others stay as they were."""
+        """Report the failure on those that wait for something; the others stay as they were."""
         await StatusPublisher(self._context, session.state).publish_failure(
             [record for principal in one.todo for record in one.members.records(principal)],
             Failure(error.reason, error.message),

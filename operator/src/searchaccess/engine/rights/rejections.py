@@ -1,4 +1,4 @@
-"""What Elasticsearch refused: remembered, so that it is not tried in every reconcile."""
+"""What Elasticsearch refused: remembered, so that not every reconcile attempts it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Rejection:
 
     generation: int
     request: str
-    """Value of the annotation that asks for a reconcile: a new one asks for another try."""
+    """Value of the annotation that requests a reconcile: a new one requests another attempt."""
     message: str
     recalled: bool = False
-    """It is known from the status alone: an earlier life of the operator tried it. It is tried once more, after all
-    else, as another version of the operator or of Elasticsearch may fare better."""
+    """It is known from the status alone: an earlier run of the operator attempted it. It is attempted once more, after
+    all else, as another version of the operator or of Elasticsearch may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Waiting:
     """SearchAccesses of a principal of which it is not known yet whether Elasticsearch takes them."""
 
     groups: tuple[tuple[str, ...], ...]
-    """Their uids, as they are to be tried."""
+    """Their uids, in the order of attempts."""
     versions: Mapping[str, tuple[int, str]]
-    """By uid, generation and request of what was tried."""
+    """By uid, generation and request of what was attempted."""
     message: str
     """Why some of them are refused."""
     number: int
@@ -51,7 +51,7 @@ class Rejections:
         """Whose status was read; later it says nothing that is not known."""
 
     def of(self, access: Access) -> Rejection | None:
-        """Give what was refused of what a SearchAccess declares now; None: nothing was, or it is to be tried again."""
+        """Return what was refused of what a SearchAccess declares now; None: nothing was, or it is to be retried."""
         known = self._known.get(access.uid)
         if known and (known.generation, known.request) != _version(access):
             del self._known[access.uid]
@@ -59,7 +59,7 @@ class Rejections:
         return known
 
     def recall(self, record: AccessRecord) -> None:
-        """Take in what a status says of an earlier life, once."""
+        """Record what a status says of an earlier run, once."""
         access = record.access
         if access.uid in self._recalled:
             return
@@ -70,17 +70,17 @@ class Rejections:
         condition = condition_of(status, ConditionType.READY)
         if condition is None or condition.reason != Reason.REJECTED:
             return
-        asked = access.reconcile_requested not in {"", status.last_handled_reconcile_at}
-        if condition.observed_generation == access.generation and not asked:
+        requested = access.reconcile_requested not in {"", status.last_handled_reconcile_at}
+        if condition.observed_generation == access.generation and not requested:
             message = condition.message or "refused before"
             self._known[access.uid] = Rejection(access.generation, access.reconcile_requested, message, recalled=True)
 
     def note(self, access: Access, message: str) -> None:
-        """Note that Elasticsearch refused what a SearchAccess declares."""
+        """Record that Elasticsearch refused what a SearchAccess declares."""
         self._known[access.uid] = Rejection(access.generation, access.reconcile_requested, message)
 
     def drop(self, uid: str) -> None:
-        """Note that Elasticsearch took what a SearchAccess declares."""
+        """Record that Elasticsearch accepted what a SearchAccess declares."""
         self._known.pop(uid, None)
 
     def keep(self, uids: Collection[str], principals: Collection[str]) -> None:
@@ -90,7 +90,7 @@ class Rejections:
         self._recalled &= set(uids)
 
     def resumed(self, principal: str, members: Sequence[Member]) -> Isolation | None:
-        """Go on with finding out who of a principal is refused; None: that is known.
+        """Continue to isolate which SearchAccesses of a principal are refused; None: that is known.
 
         Args:
             principal: whose role it is.
@@ -108,7 +108,7 @@ class Rejections:
         return Isolation((), waiting.message, groups)
 
     def wait(self, principal: str, members: Sequence[Member], isolation: Isolation, number: int) -> None:
-        """Note of whom nothing is known yet."""
+        """Record of whom nothing is known yet."""
         undecided = isolation.undecided
         versions = {member.access.uid: _version(member.access) for member in members if member.access.uid in undecided}
         self.waiting[principal] = Waiting(isolation.groups, versions, isolation.message, number)

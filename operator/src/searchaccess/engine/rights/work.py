@@ -22,14 +22,14 @@ def fingerprint(raw: Mapping[str, Any]) -> int:
 
 
 def owners_of(operator: Operator, observed: Role | None) -> set[str]:
-    """Give the uids of the SearchAccesses that have rights in a role, as its metadata says."""
+    """Return the uids of the SearchAccesses that have rights in a role, as its metadata says."""
     if observed is None or not operator.owns(observed.metadata):
         return set()
     return {record.uid for record in metadata_from_json(observed.metadata).records}
 
 
 def keeps_rights_anywhere(access: Access, cluster: str) -> bool:
-    """Say whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
+    """Return whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
     known = access.principals or access.has_nobody or access.has_credential or access.subject is None
     return access.cluster == cluster and not known and not access.deleted_at
 
@@ -45,7 +45,7 @@ class Work:
     plan: RolePlan
     failure: Failure | None = None
     applied: bool = False
-    """Something was written for it, or was there already when it was to be written."""
+    """Something was written for it, or existed already when it was to be written."""
 
     isolation: Isolation | None = None
     """Whose rights Elasticsearch refuses, as far as that is known; None: nobody's."""

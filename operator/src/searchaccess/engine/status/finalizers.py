@@ -19,15 +19,15 @@ CONCURRENT: Final = 32
 """Finalizers written at once."""
 WITHIN: Final = 2.0
 """Seconds that a reconcile waits for one of them, such as where a webhook of its namespace does not answer. The outbox
-goes on with it, and with all others of its namespace: they hold up nobody else."""
+continues with it, and with all others of its namespace: they delay nobody else."""
 
 _PENDING: Final = Failure(Reason.PENDING, "its finalizer is being written")
 
 
 async def ensure_finalizers(context: Context, records: Sequence[AccessRecord]) -> dict[str, AccessDecision]:
-    """Put our finalizer into SearchAccesses; give by uid those that must be left alone, as it is not there yet.
+    """Add our finalizer to SearchAccesses; return by uid those that are held, as they lack it still.
 
-    What cannot be written is tried again by the outbox, which has the SearchAccess reconciled when it succeeds.
+    The outbox retries what cannot be written, and has the SearchAccess reconciled when it succeeds.
     """
     held: dict[str, AccessDecision] = {}
     slow: set[str] = set()
@@ -47,7 +47,7 @@ async def ensure_finalizers(context: Context, records: Sequence[AccessRecord]) -
 
 
 async def _ensure(context: Context, record: AccessRecord, slow: set[str]) -> Failure | None:
-    """Put our finalizer into one SearchAccess; say why it is not there yet."""
+    """Add our finalizer to one SearchAccess; return why it lacks it still."""
     access, outbox = record.access, context.outbox
     ref, before, after = ref_of(access), access.finalizers, (*access.finalizers, FINALIZER)
     if outbox.sets_finalizers(access.uid):

@@ -37,13 +37,13 @@ def ref_of(access: Access) -> ObjectRef:
 
 
 def waits(record: AccessRecord) -> bool:
-    """Say whether a SearchAccess waits for something: new, changed, being deleted or not ready."""
+    """Return whether a SearchAccess waits for something: it is new, changed, being deleted or not ready."""
     standing = record.standing
     return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
 
 
 def _is_lasting(facts: AccessFacts) -> bool:
-    """Say whether a status made of these facts stays the same when it is made of them again, at any time.
+    """Return whether a status made of these facts stays the same when it is made of them again, at any time.
 
     It does where nothing was read or done, and nothing about the subject's account is published for a while only.
     """
@@ -52,7 +52,7 @@ def _is_lasting(facts: AccessFacts) -> bool:
 
 
 class StatusPublisher:
-    """Writes what became of SearchAccesses.
+    """Publishes the statuses of SearchAccesses.
 
     Args:
         context: what all reconcilers share.
@@ -63,7 +63,7 @@ class StatusPublisher:
         self._context = context
         self._state = state
 
-    def tell(self, facts: AccessFacts) -> bool:
+    def publish(self, facts: AccessFacts) -> bool:
         """Compute a SearchAccess's status, and have it written if it is news.
 
         Returns:
@@ -82,24 +82,24 @@ class StatusPublisher:
 
     def _try_to_publish(self, record: AccessRecord, facts: AccessFacts) -> bool:
         try:
-            self._publish(record, facts)
+            self._write(record, facts)
         except Exception as error:  # noqa: BLE001 - the barrier between one status and all others
             failure = caught(self._context.meter, facts.access.cluster, "publish", error)
             try:
-                self._publish(record, AccessFacts(facts.access, facts.decision, failure=failure))
+                self._write(record, AccessFacts(facts.access, facts.decision, failure=failure))
             except Exception as another:  # noqa: BLE001 - the same, at the least that can be said
                 caught(self._context.meter, facts.access.cluster, "publish", another)
             return False
         return True
 
-    def _publish(self, record: AccessRecord, facts: AccessFacts) -> None:
+    def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
         status = build_access_status(facts, previous, self._context.clock.now())
         # What else is there, from a newer version or by hand, goes with the next change.
         if status != previous:
             notes = build_notes(facts, previous, status)
             for note in notes:
-                self._context.meter.noted(facts.access.cluster, note.reason)
+                self._context.meter.event_emitted(facts.access.cluster, note.reason)
             text = stable_json(status.to_json())
             self._context.outbox.put_status(ref_of(facts.access), text, notes)
             # Only what is on its way counts as published.
@@ -107,7 +107,7 @@ class StatusPublisher:
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
-        """Take our finalizer away: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        """Remove our finalizer: nothing of the deleted SearchAccess is left in Elasticsearch."""
         if not self._context.may_publish(access.cluster):
             return
         record = self._context.inventory.accesses.get(access.uid)
@@ -120,7 +120,7 @@ class StatusPublisher:
             outbox = self._context.outbox
             outbox.put_finalizers(ref_of(access), access.finalizers, after)
             if trouble := outbox.trouble_of(access.uid):
-                self.tell(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
+                self.publish(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
 
     async def report(
         self,
@@ -133,7 +133,7 @@ class StatusPublisher:
 
         Args:
             facts: of each SearchAccess, one for each of its principals.
-            todo: principals with whom the pass did not come to an end: whoever has one of them is not told.
+            todo: principals that the reconcile did not complete: nothing is published for their SearchAccesses.
             stuck: by uid of those that have rights in a role that could not be written, why it could not.
             late: why callers do not get their roles yet; empty: they do.
 
@@ -150,7 +150,7 @@ class StatusPublisher:
                 well = self._report(_if_late(merged(parts), late), todo, stuck)
             except Exception as error:  # noqa: BLE001 - the barrier between one report and all others
                 failure = caught(self._context.meter, access.cluster, "publish", error)
-                self.tell(AccessFacts(access, parts[0].decision, failure=failure))
+                self.publish(AccessFacts(access, parts[0].decision, failure=failure))
                 well = False
             if not well:
                 broken.add(access.uid)
@@ -165,7 +165,7 @@ class StatusPublisher:
         if access.deleted_at and facts.failure is None and not facts.finding.conflict:
             self.release(access)
             return True
-        return self.tell(facts)
+        return self.publish(facts)
 
     async def publish_failure(
         self,
@@ -175,21 +175,21 @@ class StatusPublisher:
         *,
         only_waiting: bool,
     ) -> None:
-        """Publish of SearchAccesses that something did not happen.
+        """Publish a failure on SearchAccesses.
 
         Args:
-            records: of whom; may be all of a cluster, others run meanwhile.
-            failure: what did not happen, and why.
-            decision: says what is to be done about a SearchAccess.
+            records: the SearchAccesses; may be all of a cluster, other tasks run meanwhile.
+            failure: the reason and the message.
+            decision: returns the decision about a SearchAccess.
             only_waiting: leave those as they are that wait for nothing.
         """
         async for record in in_chunks(records):
             if not only_waiting or waits(record):
-                self.tell(AccessFacts(record.access, decision(record.access), failure=failure))
+                self.publish(AccessFacts(record.access, decision(record.access), failure=failure))
 
 
 def _if_late(facts: AccessFacts, late: str) -> AccessFacts:
-    """Say of what was written that it is not in force, while callers do not get the role."""
+    """Report that written rights are not in force, while callers do not get the role."""
     concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
     return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
@@ -200,7 +200,7 @@ def cluster_ref(cluster: Cluster) -> ObjectRef:
 
 
 def publish_cluster(context: Context, state: ClusterState, name: str, probe: ProbeState | None) -> None:
-    """Compute a SearchCluster's status, and have it written if it is news.
+    """Compute a SearchCluster's status, and queue it if it changed.
 
     Args:
         context: what all reconcilers share.
