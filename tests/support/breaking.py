@@ -52,6 +52,7 @@ class Break:
         after: calls that go well before that.
         times: how often it raises; None: until it is healed.
         only: raise only where this text is in the arguments; empty: whatever they are.
+        beside: not where this text is in them too: the call is about several objects.
     """
 
     place: Place
@@ -59,18 +60,22 @@ class Break:
     after: int = 0
     times: int | None = None
     only: str = ""
+    beside: str = ""
     calls: int = 0
     raised: int = 0
     healed: bool = False
 
     def meet(self, arguments: Any) -> None:
         """Count a call, and raise if it is one that is to break."""
-        if self.healed or (self.only and self.only not in repr(arguments)):
+        if self.healed or (self.only and not self._is_alone(repr(arguments))):
             return
         self.calls += 1
         if self.calls > self.after and (self.times is None or self.raised < self.times):
             self.raised += 1
             raise self.error("broken")
+
+    def _is_alone(self, text: str) -> bool:
+        return self.only in text and not (self.beside and self.beside in text)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.kubernetes import KubernetesApi
@@ -299,4 +298,6 @@ def until_ready_says(
 
 def json_list(objects: Sequence[dict[str, Any]]) -> str:
     """Give objects as one manifest."""
-    return yaml.safe_dump_all(objects) if len(objects) > 1 else yaml.safe_dump(objects[0])
+    if len(objects) == 1:
+        return json.dumps(objects[0])
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})

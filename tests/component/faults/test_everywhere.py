@@ -167,7 +167,7 @@ def test_a_fault_with_one_object_delays_nobody_else(
     """Whatever function fails on it: the others are served meanwhile, and it is served when the fault is over."""
     functions, _ = _called()
     place, _ = data.draw(st.sampled_from(functions))
-    broken = Break(place, error, 0, times, only=ALONE)
+    broken = Break(place, error, 0, times, only=ALONE, beside="apart")
 
     async def play() -> None:
         stage = Stage()

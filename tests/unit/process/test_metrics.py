@@ -90,11 +90,13 @@ def test_faults_are_counted_by_what_was_being_done_and_begin_at_zero() -> None:
     of = "searchaccess_internal_errors_total"
     assert samples(metrics)[of, frozenset({"", "intake"})] == 0
     with metrics.reconciling("prod"):
-        assert samples(metrics)[of, frozenset({"prod", "plan"})] == 0, "an alert sees an increase only after a zero"
+        assert samples(metrics)[of, frozenset({"prod", "plan role"})] == 0, (
+            "an alert sees an increase only after a zero"
+        )
     metrics.faulted("prod", "plan")
-    assert samples(metrics)[of, frozenset({"prod", "plan"})] == 1
+    assert samples(metrics)[of, frozenset({"prod", "plan role"})] == 1
     metrics.forget("prod")
-    assert (of, frozenset({"prod", "plan"})) not in samples(metrics)
+    assert (of, frozenset({"prod", "plan role"})) not in samples(metrics)
 
 
 def test_reconciles_and_events_are_counted_and_forgotten_with_their_cluster() -> None:

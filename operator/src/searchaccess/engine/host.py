@@ -18,6 +18,7 @@ from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
+from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.loop.check import Peers
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.state import ClusterState, Context
@@ -35,7 +36,7 @@ MOST_MISSED: Final = 3
 STUCK_AFTER: Final = 600.0
 """Seconds without an answer from any side in a look that goes on: every request ends sooner, with or without one."""
 START_AGAIN: Final = 5.0
-"""Seconds after which a reconciler is started that a fault of ours kept from it."""
+"""Seconds after which what a fault of ours prevented is tried again: a start of a reconciler, or a status."""
 STEP_WITHIN: Final = 4.0
 STATUSES_WITHIN: Final = 1.0
 """Seconds that a stop waits for what is being written to Elasticsearch and stores, and then for statuses. Of ten that
@@ -333,17 +334,29 @@ class Host:
         """Tell SearchAccesses whose SearchCluster does not exist."""
         inventory = self._context.inventory
         uuids = {record.status.uuid for record in inventory.clusters.values()}
-        publisher = StatusPublisher(self._context, ClusterState())
+        publisher, again = StatusPublisher(self._context, ClusterState()), False
         async for record in in_chunks(list(inventory.accesses.values())):
             access = record.access
             if access.cluster in inventory.clusters or access.uid not in inventory.accesses:
                 continue
-            if access.deleted_at and (not (had := record.status.elasticsearch) or had.cluster_uuid in uuids):
-                # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
-                publisher.release(access)
-                continue
-            failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
-            publisher.publish(AccessFacts(access, decide(access, OPEN), failure=failure))
+            try:
+                _publish_orphan(publisher, record, uuids)
+            except Exception as error:  # noqa: BLE001 - the barrier between one SearchAccess and all others
+                caught(self._context.meter, access.cluster, "publish", error)
+                again = True
+        if again:
+            asyncio.get_running_loop().call_later(START_AGAIN, inventory.changed.set)
+
+
+def _publish_orphan(publisher: StatusPublisher, record: AccessRecord, uuids: Collection[str | None]) -> None:
+    """Publish that a SearchAccess's SearchCluster does not exist, or release it if nothing of it is left."""
+    access = record.access
+    if access.deleted_at and (not (had := record.status.elasticsearch) or had.cluster_uuid in uuids):
+        # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
+        publisher.release(access)
+        return
+    failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
+    publisher.publish(AccessFacts(access, decide(access, OPEN), failure=failure))
 
 
 async def run_until_stopped(host: Host, stop: asyncio.Event) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 
 import structlog
 
-from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.metadata import NAME_LIMIT, Metadata, metadata_of, version_of
+from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
@@ -31,33 +30,12 @@ from searchaccess.engine.inventory.intake import (
     read_cluster,
     read_status,
 )
+from searchaccess.engine.inventory.news import is_old, is_recalled, may_differ, news_of
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty
 from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.meter import Meter
 
 log = structlog.get_logger(__name__)
-
-
-def _news(access: Access) -> tuple[object, ...]:
-    """Give what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
-    return (
-        access.generation,
-        access.deleted_at,
-        access.adopt,
-        access.reconcile_requested,
-        access.rotate_requested,
-        access.fault,
-    )
-
-
-def _is_old(meta: Metadata, known: Access | Cluster) -> bool:
-    """Say whether an object says nothing new. The version at which a fault occurred is retried."""
-    seen, before = version_of(meta.resource_version), version_of(known.resource_version)
-    return seen < before or (seen == before and not known.fault)
-
-
-def _is_recalled(access: Access) -> bool:
-    return access.identity is not None and access.identity.state is State.RECALLED
 
 
 class Inventory:
@@ -246,28 +224,12 @@ class Inventory:
         it since: what such an event says of it is old, or our own.
         """
         try:
-            return self._is_news(raw)
+            meta = metadata_of(raw)
+            known = self.accesses.get(meta.uid)
+            return known is None or may_differ(meta, known.access, self.writing, self._written)
         except Exception as error:  # noqa: BLE001 - the barrier between one event and the watch
             self.unread(error)
             return True
-
-    def _is_news(self, raw: Mapping[str, Any]) -> bool:
-        meta = metadata_of(raw)
-        known = self.accesses.get(meta.uid)
-        if known is None:
-            return True
-        access, version = known.access, version_of(meta.resource_version)
-        if version <= version_of(access.resource_version):
-            return False
-        return (
-            not (access.uid in self.writing or version <= self._written.get(access.uid, 0))
-            or meta.generation != access.generation
-            or bool(meta.deleted_at) != bool(access.deleted_at)
-            or meta.finalizers != access.finalizers
-            or meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT) != access.adopt
-            or meta.annotation(ANNOTATION_RECONCILE) != access.reconcile_requested
-            or meta.annotation(ANNOTATION_ROTATE) != access.rotate_requested
-        )
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchAccess from an event or a list; an older version than the known one is ignored.
@@ -289,7 +251,7 @@ class Inventory:
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and _is_old(meta, known.access):
+        if known and is_old(meta, known.access):
             return
         access = read_access(raw, known.access if known else None, self._meter)
         try:
@@ -318,20 +280,23 @@ class Inventory:
 
     def _take_access(self, access: Access, status_json: str) -> None:
         uid, known = access.uid, self.accesses.get(access.uid)
-        if known and self._older_than_ours(uid, access.resource_version):
-            access = replace(access, finalizers=known.access.finalizers)
-            status_json = known.status_json
+        if known:
+            older = self._is_older_than_ours(uid, access.resource_version)
+            if older:
+                access = replace(access, finalizers=known.access.finalizers)
+            if older or uid in self.writing:
+                status_json = known.status_json
         access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
         if known is None:
             # In this order: what is known and cannot be found by its principal would never be reconciled.
             self._index.add(access)
             self.accesses[uid] = AccessRecord(access, status_json)
-            self._recalled[access.cluster] += _is_recalled(access)
+            self._recalled[access.cluster] += is_recalled(access)
             self._mark_access(access)
             return
         before = known.access
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
-        news = _news(before) != _news(access) or lost_finalizer or known.status_json != status_json
+        news = news_of(before) != news_of(access) or lost_finalizer or known.status_json != status_json
         known.status_json = status_json
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
@@ -343,8 +308,8 @@ class Inventory:
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
-        self._recalled[before.cluster] -= _is_recalled(before)
-        self._recalled[access.cluster] += _is_recalled(access)
+        self._recalled[before.cluster] -= is_recalled(before)
+        self._recalled[access.cluster] += is_recalled(access)
         if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
             self._index.remove(before)
             self._index.add(access)
@@ -396,8 +361,8 @@ class Inventory:
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
-    def _older_than_ours(self, uid: str, version: str) -> bool:
-        return uid in self.writing or version_of(version) < self._written.get(uid, 0)
+    def _is_older_than_ours(self, uid: str, version: str) -> bool:
+        return version_of(version) < self._written.get(uid, 0)
 
     def forget_access(self, uid: str) -> None:
         """Take in that a SearchAccess is gone."""
@@ -406,7 +371,7 @@ class Inventory:
         known = self.accesses.pop(uid, None)
         if known:
             self._index.remove(known.access)
-            self._recalled[known.access.cluster] -= _is_recalled(known.access)
+            self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)
             if not known.confirmed:
                 self._mark_access(known.access)
@@ -427,7 +392,7 @@ class Inventory:
         if not self._has_names(meta) or meta.uid in self._gone_clusters:
             return
         # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
-        if known and _is_old(meta, known.cluster):
+        if known and is_old(meta, known.cluster):
             return
         try:
             self._take_cluster(read_cluster(raw, self._meter), read_status(raw))
@@ -438,9 +403,12 @@ class Inventory:
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
         known = self.clusters.get(cluster.name)
-        if known and self._older_than_ours(cluster.uid, cluster.resource_version):
-            cluster = replace(cluster, finalizers=known.cluster.finalizers)
-            status_json = known.status_json
+        if known:
+            older = self._is_older_than_ours(cluster.uid, cluster.resource_version)
+            if older:
+                cluster = replace(cluster, finalizers=known.cluster.finalizers)
+            if older or cluster.uid in self.writing:
+                status_json = known.status_json
         claim = self.claim(cluster.name)
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
         if claim is not self.claim(cluster.name) and self.count(cluster.name):

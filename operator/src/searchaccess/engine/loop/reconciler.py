@@ -111,7 +111,7 @@ class Reconciler:
 
     async def step(self) -> None:
         """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
-        await self._context.inventory.settle(self._name)
+        fault = await self._settle_principals()
         cluster, news = self._cluster(), self._context.inventory.take_dirty(self._name)
         if cluster is None:
             return
@@ -120,7 +120,7 @@ class Reconciler:
         self.began_at = self.busy_since = self._context.clock.monotonic()
         everything = news.everything
         try:
-            await self.reconcile(cluster, news)
+            await self._reconcile_unless(fault, cluster, news)
             self._recovered()
         except NotHolder:
             # Nothing is wrong with the cluster: we go on when it is ours again, or never.
@@ -140,6 +140,19 @@ class Reconciler:
             seconds=taken,
             result=problem.reason if problem else "ok",
         )
+
+    async def _settle_principals(self) -> Exception | None:
+        """Compute everybody's principals before the news is taken. Returns the fault of ours that prevented it."""
+        try:
+            await self._context.inventory.settle(self._name)
+        except Exception as error:  # noqa: BLE001 - caught and published by the caller
+            return error
+        return None
+
+    async def _reconcile_unless(self, fault: Exception | None, cluster: Cluster, news: Dirty) -> None:
+        if fault is not None:
+            raise fault
+        await self.reconcile(cluster, news)
 
     async def reconcile(self, cluster: Cluster, news: Dirty) -> None:
         """Observe, plan, apply and report, in both wings: roles with their mappings, and credentials.

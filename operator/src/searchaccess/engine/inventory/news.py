@@ -1,0 +1,55 @@
+"""What makes an object, as an event or a list has it, news."""
+
+from collections.abc import Container, Mapping
+
+from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, ANNOTATION_ROTATE
+from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.identity import State
+from searchaccess.core.model.metadata import NAME_LIMIT, Metadata, version_of
+
+
+def news_of(access: Access) -> tuple[object, ...]:
+    """Give what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
+    return (
+        access.generation,
+        access.deleted_at,
+        access.adopt,
+        access.reconcile_requested,
+        access.rotate_requested,
+        access.fault,
+    )
+
+
+def is_old(meta: Metadata, known: Access | Cluster) -> bool:
+    """Say whether an object says nothing new. The version at which a fault occurred is retried."""
+    seen, before = version_of(meta.resource_version), version_of(known.resource_version)
+    return seen < before or (seen == before and not known.fault)
+
+
+def is_recalled(access: Access) -> bool:
+    """Return whether a SearchAccess's account is known from its status alone."""
+    return access.identity is not None and access.identity.state is State.RECALLED
+
+
+def may_differ(meta: Metadata, access: Access, writing: Container[str], written: Mapping[str, int]) -> bool:
+    """Return whether a SearchAccess, as an event has it, may differ from what is known of it.
+
+    Args:
+        meta: the metadata that the event has.
+        access: the SearchAccess as it is known.
+        writing: uids whose status is on its way: an event that differs in the status alone is old.
+        written: by uid, the resource version that our last write made: earlier events are old too.
+    """
+    version = version_of(meta.resource_version)
+    if version <= version_of(access.resource_version):
+        return False
+    return (
+        not (access.uid in writing or version <= written.get(access.uid, 0))
+        or meta.generation != access.generation
+        or bool(meta.deleted_at) != bool(access.deleted_at)
+        or meta.finalizers != access.finalizers
+        or meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT) != access.adopt
+        or meta.annotation(ANNOTATION_RECONCILE) != access.reconcile_requested
+        or meta.annotation(ANNOTATION_ROTATE) != access.rotate_requested
+    )
