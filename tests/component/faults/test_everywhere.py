@@ -157,6 +157,8 @@ def test_a_fault_in_any_call_of_a_port_is_over_when_it_is_over(
 
 ALONE: Final = "poisoned"
 """Name of the one object that is broken."""
+READS_ANSWERS: Final = "searchaccess.core.model.reading"
+"""Reads the whole answer of a port, for adapters: a fault in it is one of the call, which another test breaks."""
 
 
 @settings(max_examples=HISTORIES)
@@ -166,7 +168,7 @@ def test_a_fault_with_one_object_delays_nobody_else(
 ) -> None:
     """Whatever function fails on it: the others are served meanwhile, and it is served when the fault is over."""
     functions, _ = _called()
-    place, _ = data.draw(st.sampled_from(functions))
+    place, _ = data.draw(st.sampled_from([item for item in functions if item[0].module != READS_ANSWERS]))
     broken = Break(place, error, 0, times, only=ALONE, beside="apart")
 
     async def play() -> None:

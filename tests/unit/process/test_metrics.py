@@ -90,10 +90,8 @@ def test_faults_are_counted_by_what_was_being_done_and_begin_at_zero() -> None:
     of = "searchaccess_internal_errors_total"
     assert samples(metrics)[of, frozenset({"", "intake"})] == 0
     with metrics.reconciling("prod"):
-        assert samples(metrics)[of, frozenset({"prod", "plan role"})] == 0, (
-            "an alert sees an increase only after a zero"
-        )
-    metrics.faulted("prod", "plan")
+        assert samples(metrics)[of, frozenset({"prod", "plan role"})] == 0, "an alert needs a zero first"
+    metrics.faulted("prod", "plan role")
     assert samples(metrics)[of, frozenset({"prod", "plan role"})] == 1
     metrics.forget("prod")
     assert (of, frozenset({"prod", "plan role"})) not in samples(metrics)
