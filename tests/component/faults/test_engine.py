@@ -2,9 +2,12 @@
 
 import pytest
 
+from searchaccess.api.constants import FINALIZER
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.rights.mappings import Mappings
+from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import READY, begin, live, with_key
 from tests.support.enginefaults import MethodBreak, breaking_method
@@ -115,3 +118,32 @@ async def test_a_key_is_revoked_while_role_mappings_cannot_be_settled(stage: Sta
         await stage.sleep(60)
         assert broken.raised
         assert not live(stage)
+
+
+@on_stage
+async def test_principals_that_cannot_be_settled_show_as_an_internal_error_until_they_are(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.faults.broke = True
+    with breaking_method(MethodBreak(Inventory, "settle", times=None)) as broken:
+        stage.apply(access("new", grant("new-*")))
+        await stage.sleep(20)
+        assert broken.raised
+        assert stage.ready("new")[1] == stage.cluster_ready()[1] == "InternalError"
+    await stage.sleep(60)
+    assert stage.ready("new") == stage.cluster_ready() == READY
+
+
+@on_stage
+async def test_one_access_without_a_searchcluster_that_fails_delays_no_other(stage: Stage) -> None:
+    gone = access("gone", grant("gone-*"))
+    gone["metadata"]["finalizers"] = [FINALIZER]
+    stage.faults.broke = True
+    with breaking_method(MethodBreak(StatusPublisher, "release", times=None)) as broken:
+        stage.apply(gone)
+        stage.delete("gone")
+        stage.apply(access("two", grant("two-*")))
+        await stage.sleep(30)
+        assert broken.raised
+        assert stage.ready("two")[1] == "ClusterNotFound"
+    await stage.sleep(30)
+    assert not stage.get("gone")

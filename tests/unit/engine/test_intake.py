@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.constants import ANNOTATION_RECONCILE, ANNOTATION_ROTATE
+from searchaccess.api.constants import ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.validation import MESSAGE_LIMIT
@@ -334,3 +334,22 @@ async def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: p
     await inventory.settle("prod")
     assert meter.faults == [("prod", intake.PLACE)] * 2
     assert inventory.count("prod") == 2
+
+
+def test_finalizers_of_a_newer_version_are_taken_while_a_status_is_on_its_way() -> None:
+    """An event may have been missed, so that only a list has them."""
+    inventory = Inventory()
+    inventory.see_cluster(a_search_cluster())
+    bare = a_search_access()
+    bare["metadata"]["finalizers"] = []
+    inventory.see_access(_versioned(copy.deepcopy(bare), 5))
+    inventory.writing.add("uid-orders")
+    newer = _versioned(a_search_access() | {"status": {"observedGeneration": 7}}, 9)
+    newer["metadata"]["finalizers"] = [FINALIZER]
+    inventory.see_access(newer)
+    record = inventory.accesses["uid-orders"]
+    assert record.access.has_finalizer
+    assert "7" not in record.status_json, "what is being written counts"
+    inventory.wrote("uid-orders", "12")
+    inventory.see_access(_versioned(bare, 11))
+    assert inventory.accesses["uid-orders"].access.has_finalizer, "the event is older than what we wrote"
