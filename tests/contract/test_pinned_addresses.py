@@ -5,11 +5,14 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from searchaccess.adapters.answers import body_of
+from searchaccess.adapters.elasticsearch import node
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.operator.connecting import Connections
@@ -147,7 +150,7 @@ async def test_a_redirect_is_not_followed(network: Network, where: str) -> None:
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("searchaccess.adapters.answers.LONGEST", 100_000)
+    monkeypatch.setattr(node, "body_of", partial(body_of, longest=100_000))
     network.found = [[HERE]]
     network.reply = answer("200 OK", "[" + " " * 200_000 + "]")
     client = network.client()
