@@ -103,7 +103,7 @@ def test_what_cannot_be_is_told(field: Arena) -> None:
         ((), 2, either),
         (("--once", "--for", "5m"), 2, either),
         (("--for", "5 minutes"), 2, "write a duration"),
-        (("--once", "--cluster", "x", "--lease-namespace", "y"), 2, "without --lease-namespace"),
+        (("--once", "--cluster", "x", "--lease-namespace", "y"), 2, "excludes --lease-namespace"),
     ):
         done = subprocess.run(process(field, *arguments), capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == code, done.stderr
