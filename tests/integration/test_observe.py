@@ -176,8 +176,8 @@ def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--for", "5m", "--observe"), "goes with --once"),
-        (("--once", "-f", "."), "goes with --observe"),
+        (("--for", "5m", "--observe"), "requires --once"),
+        (("--once", "-f", "."), "requires --observe"),
         (("--once", "--observe", "-f", "/nonexistent"), "does not exist"),
     ],
 )
