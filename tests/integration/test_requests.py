@@ -130,7 +130,8 @@ def test_a_restart_in_sync_writes_nothing(field: Arena) -> None:
     requests = field.elasticsearch.since(search)
     assert not [request for request in requests if request.writes], summary(requests)
     assert not field.api.since(api, is_write), summary(field.api.since(api, is_write))
-    assert len(work(requests)) == 2, summary(requests)
+    # Roles and mappings; and once after a start the login, keys and users, as some may be left that nobody declares.
+    assert len(work(requests)) == 5, summary(requests)
     assert before == {name: found["metadata"]["resourceVersion"] for name, found in field.listed().items()}
 
 
