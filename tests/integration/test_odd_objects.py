@@ -30,7 +30,7 @@ def _until_told(field: Arena, name: str) -> None:
         found = kubectl("get", "searchaccess", name, "-n", "shop", "-o", path).stdout
         return "InvalidSpec" in found and "Elasticsearch takes 30 queries within each other" in found
 
-    eventually(look, within=60, every=0.2, what=f"{name} is told")
+    eventually(look, within=60, every=0.2, what=f"{name} reports it")
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ class Stage:
     """What each life of the operator logged."""
     restarts: int = 0
     brief: bool = False
-    """Whether the operator is told that its process ends by itself soon."""
+    """Whether the operator knows that its process ends by itself soon."""
     connections: list[Connection] = field(default_factory=list)
     """All that were opened."""
     addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from typing import Any
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.ports.stores import Place
 from tests.support.memory_store import MemoryStore
-from tests.support.stage import CLUSTER_KEY, Stage, search_cluster
+from tests.support.stage import CLUSTER_KEY, Stage, access_key, search_cluster
 from tests.support.world import access, condition_in, grant
 
 HOUR, DAY = 3600, 86400
@@ -44,6 +44,15 @@ async def change_is_noticed(stage: Stage) -> None:
     stage.elasticsearch.sequence += 1
     await stage.sleep(5)
     await stage.quiet()
+
+
+async def rotate(stage: Stage) -> list[str]:
+    """Request a rotation; give what it asks of Elasticsearch and the store, in order."""
+    before = len(stage.faults.calls)
+    stage.annotate(access_key("orders"), "searchaccess.dev/rotate-requested-at", "now")
+    await stage.sleep(1)
+    asked = [call.method for call in stage.faults.calls[before:] if call.side != "kubernetes"]
+    return [method for method in asked if method != "probe"]
 
 
 def store(stage: Stage) -> MemoryStore:

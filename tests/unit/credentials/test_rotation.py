@@ -228,7 +228,7 @@ class TestLost:
 
 
 class TestAges:
-    """How old keys are is told by a clock that does not jump, where it is known."""
+    """The age of keys is measured by a clock that does not jump, where it is known."""
 
     seen = Seen((a_key(1), a_key(2)), versions(State.ENABLED, State.ENABLED))
 

@@ -172,7 +172,7 @@ class Host:
         for task in tasks:
             task.cancel()
         if tasks:
-            # What each did is told when it ends.
+            # Each reports what it did when it ends.
             await asyncio.wait(tasks, timeout=STATUSES_WITHIN)
         with suppress(TimeoutError):
             async with asyncio.timeout(STATUSES_WITHIN):

@@ -313,7 +313,7 @@ class CredentialReconciler:
         keys, credentials = one.keys(access.uid), one.credentials
         try:
             job = await one.jobs.job(access)
-        except Exception:
+        except Exception:  # raised again: whatever is wrong with the store, the keys are revoked
             await credentials.take_away(owner_of(access), keys, ())
             raise
         if job is not None:

@@ -1,4 +1,4 @@
-"""What is wrong with a whole SearchCluster: how it goes on from one reconcile to the next, and who is told."""
+"""What is wrong with a whole SearchCluster: how it goes on from one reconcile to the next, and where it is reported."""
 
 from collections.abc import Iterator
 from dataclasses import replace
