@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from searchaccess.adapters.kubernetes.reading import cut_json
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.sources import Source
@@ -18,6 +17,7 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 from tests.support.faults import Call, Faults
+from tests.support.odd import cut_json
 
 SIDE: Final = "kubernetes"
 CONTROLLER: Final = "uid-of-kube-system"

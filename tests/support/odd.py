@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from searchaccess.adapters.answers import CUT
+
 HUGE: Final = 10**5000
 """A number that Python refuses to write."""
 
@@ -14,6 +16,32 @@ def nested(levels: int, around: Callable[[Any], Any], inner: Any = None) -> Any:
     for _ in range(levels):
         inner = around(inner)
     return inner
+
+
+def cut_json(value: Any) -> Any:
+    """Replace what is nested deeper than the operator's client reads, in place; return the value."""
+    todo = [(value, 1)] if isinstance(value, dict | list) else []
+    while todo:
+        item, level = todo.pop()
+        for key, inner in list(item.items() if isinstance(item, dict) else enumerate(item)):
+            if not isinstance(inner, dict | list):
+                continue
+            if level >= CUT:
+                item[key] = None
+            else:
+                todo.append((inner, level + 1))
+    return value
+
+
+def depth_of(value: Any) -> int:
+    """Give how deep the objects and lists of a JSON value are nested."""
+    deepest, todo = 0, [(value, 1)]
+    while todo:
+        item, level = todo.pop()
+        if isinstance(item, dict | list):
+            deepest = max(deepest, level)
+            todo.extend((one, level + 1) for one in (item.values() if isinstance(item, dict) else item))
+    return deepest
 
 
 def queries(count: int) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from searchaccess.adapters.answers import CUT
-from searchaccess.adapters.kubernetes.reading import TolerantResponse, cut_json, read_json, readable
-from searchaccess.core.model.bounds import depth_of
+from searchaccess.adapters.kubernetes.reading import TolerantResponse, read_json, readable
 from searchaccess.core.model.where import ALL_DEPTH
 from searchaccess.engine.inventory.intake import STATUS_DEPTH
+from tests.support.odd import cut_json, depth_of
 
 WRAPPED = 6
 """Levels of a list around a ``where``: the list, its items, the object, its spec, grants, a grant."""

@@ -36,12 +36,10 @@ def decode(body: bytes) -> Any:
     text = as_text(body)
     try:
         return json.loads(text)
-    except RecursionError:
-        return json.loads(_cut_off(text.encode()).decode(), parse_int=number)
     except json.JSONDecodeError:
         raise
-    except ValueError:  # A number of more digits than Python reads (sys.get_int_max_str_digits).
-        return _with_short_numbers(text)
+    except (RecursionError, ValueError):  # Or a number of more digits than Python reads (sys.get_int_max_str_digits).
+        return _decode_odd(text)
 
 
 def as_text(body: bytes) -> str:
@@ -51,7 +49,7 @@ def as_text(body: bytes) -> str:
     return body.decode(errors="replace")
 
 
-def _with_short_numbers(text: str) -> Any:
+def _decode_odd(text: str) -> Any:
     try:
         return json.loads(text, parse_int=number)
     except RecursionError:

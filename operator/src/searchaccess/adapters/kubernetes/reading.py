@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from searchaccess.adapters.answers import CUT, decode
-from searchaccess.core.model.bounds import depth_of
+from searchaccess.core.model.reading import within
 
 _SHALLOW: Final = 300
 """Brackets in one line that any reader accepts, however they are nested."""
@@ -25,21 +25,6 @@ def read_json(text: str | bytes) -> Any:
         ValueError: it is no JSON.
     """
     return decode(text.encode(errors="replace") if isinstance(text, str) else text)
-
-
-def cut_json(value: Any) -> Any:
-    """Replace what is nested too deep, in place; return the value."""
-    todo = [(value, 1)] if isinstance(value, dict | list) else []
-    while todo:
-        item, level = todo.pop()
-        for key, inner in list(item.items() if isinstance(item, dict) else enumerate(item)):
-            if not isinstance(inner, dict | list):
-                continue
-            if level >= CUT:
-                item[key] = None
-            else:
-                todo.append((inner, level + 1))
-    return value
 
 
 class _Lines:
@@ -77,7 +62,7 @@ def readable(line: bytes) -> bytes:
         value = read_json(line)
     except ValueError:
         return line
-    return line if depth_of(value) < CUT else json.dumps(value).encode()
+    return line if within(value, CUT - 1) else json.dumps(value).encode()
 
 
 class TolerantResponse(aiohttp.ClientResponse):

@@ -17,10 +17,6 @@ NESTED: Final = "nested more than"
 """Prefix of the message about too many levels."""
 
 
-class Unbounded(ValueError):
-    """A value is larger than its reader accepts; the message says how, and has nothing of the value."""
-
-
 def excess(
     value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
 ) -> str:
@@ -54,30 +50,6 @@ def excess(
         if length > text:
             return f"texts of more than {text} characters"
     return ""
-
-
-def expect_bounded(
-    value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
-) -> None:
-    """Check that a JSON value is within bounds, see ``excess``.
-
-    Raises:
-        Unbounded: it is not.
-    """
-    if found := excess(value, depth=depth, nodes=nodes, digits=digits, text=text, lists=lists):
-        raise Unbounded(found)
-
-
-def depth_of(value: Any) -> int:
-    """Return how deep the objects and lists of a JSON value are nested."""
-    deepest, todo = 0, [(value, 1)]
-    while todo:
-        item, level = todo.pop()
-        inner = _inner(item)
-        if inner is not None:
-            deepest = max(deepest, level)
-            todo.extend((one, level + 1) for one in inner)
-    return deepest
 
 
 def _inner(item: Any) -> Iterable[Any] | None:
