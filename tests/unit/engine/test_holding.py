@@ -62,10 +62,10 @@ def test_a_namespace_that_is_refused_now_is_refused_to_all_at_once_and_nothing_i
     copies = counting(monkeypatch, records, "replace")
     change_cluster(inventory, 2, allowedNamespaces=BY_LABEL)
     inventory.see_namespaces({"shop": {"team": "shop"}})
-    assert inventory.take_dirty("prod").principals == set(inventory.principals("prod"))
+    assert inventory.marks.take_dirty("prod").principals == set(inventory.principals("prod"))
     inventory.see_namespaces({"shop": {"team": "else"}})
     assert copies() == 0
-    assert inventory.dirty("prod").principals == set(inventory.principals("prod"))
+    assert inventory.marks.dirty("prod").principals == set(inventory.principals("prod"))
     assert {decide(record.access, OPEN).reason for record in inventory.accesses.values()} == {
         Reason.NAMESPACE_NOT_ALLOWED
     }
@@ -85,9 +85,9 @@ def test_labels_that_change_nothing_for_anybody_are_no_news() -> None:
     inventory = Field(3).inventory
     change_cluster(inventory, 2, allowedNamespaces=BY_LABEL)
     inventory.see_namespaces({"shop": {"team": "shop"}})
-    inventory.take_dirty("prod")
+    inventory.marks.take_dirty("prod")
     inventory.see_namespaces({"shop": {"team": "shop", "more": "labels"}})
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
 
 
 def test_a_new_version_of_a_refused_access_stays_refused() -> None:

@@ -85,7 +85,7 @@ def _survives(inventory: Inventory, raw: Any, plural: str) -> None:
     inventory.see_access(_versioned(a_search_access("healthy", service_account=OTHER, cluster="healthy"), 10**6))
     assert decide(inventory.accesses["uid-healthy"].access, OPEN).do is Do.ENFORCE
     assert inventory.clusters["healthy"].cluster.spec is not None
-    assert OTHER in inventory.dirty("healthy").principals
+    assert OTHER in inventory.marks.dirty("healthy").principals
     for record in inventory.accesses.values():
         decision = decide(record.access, OPEN)
         status = build_access_status(AccessFacts(record.access, decision), SearchAccessStatus.read({}), NOW)
@@ -275,7 +275,7 @@ def test_an_access_at_which_a_fault_is_met_holds_what_it_has_and_says_so(broken:
     inventory = Inventory(meter)
     inventory.see_access(a_search_access())
     before = inventory.accesses["uid-orders"].access
-    inventory.take_dirty("prod")
+    inventory.marks.take_dirty("prod")
     broken.add("orders")
     inventory.see_access(_versioned(a_search_access(generation=2, grants=[a_grant("else")]), 101))
     access = inventory.accesses["uid-orders"].access
@@ -284,7 +284,7 @@ def test_an_access_at_which_a_fault_is_met_holds_what_it_has_and_says_so(broken:
     assert "KeyError (intake)" in decision.message
     assert "secret" not in decision.message
     assert (access.principals, access.share, access.generation) == (before.principals, before.share, 2)
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
     assert meter.faults == [("prod", intake.PLACE)]
     assert inventory.count("prod") == 1
 
@@ -303,14 +303,14 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
     inventory.see_access(a_search_access())
     assert inventory.clusters["prod"].cluster.fault
     assert inventory.accesses["uid-orders"].access.fault
-    inventory.take_dirty("prod")
+    inventory.marks.take_dirty("prod")
     inventory.see_access(a_search_access())
-    assert not inventory.dirty("prod"), "the same fault again is no news"
+    assert not inventory.marks.dirty("prod"), "the same fault again is no news"
     broken.clear()
     inventory.see_cluster(a_search_cluster())
     inventory.see_access(a_search_access())
     assert inventory.clusters["prod"].cluster.spec
-    assert inventory.dirty("prod").everything
+    assert inventory.marks.dirty("prod").everything
     assert decide(inventory.accesses["uid-orders"].access, OPEN).do is Do.ENFORCE
 
 

@@ -33,27 +33,27 @@ def inventory() -> Inventory:
     made = Inventory()
     made.see_cluster(_cluster())
     made.see_access(_access())
-    made.take_dirty("prod")
+    made.marks.take_dirty("prod")
     made.changed.clear()
     return made
 
 
 def test_a_new_access_is_to_be_looked_at(inventory: Inventory) -> None:
     inventory.see_access(_access(name="new", service_account=OTHER))
-    assert inventory.dirty("prod").principals == {OTHER}
-    assert inventory.dirty("prod").event.is_set()
-    assert not inventory.dirty("prod").everything
+    assert inventory.marks.dirty("prod").principals == {OTHER}
+    assert inventory.marks.dirty("prod").event.is_set()
+    assert not inventory.marks.dirty("prod").everything
     assert inventory.count("prod") == 2
     assert set(inventory.principals("prod")) == {PRINCIPAL, OTHER}
 
 
 def test_taking_what_is_to_be_looked_at_starts_afresh(inventory: Inventory) -> None:
-    inventory.mark("prod", PRINCIPAL)
-    taken = inventory.take_dirty("prod")
+    inventory.marks.mark("prod", PRINCIPAL)
+    taken = inventory.marks.take_dirty("prod")
     assert taken.principals == {PRINCIPAL}
-    assert not inventory.dirty("prod")
-    assert not inventory.dirty("prod").event.is_set()
-    assert taken.event is inventory.dirty("prod").event
+    assert not inventory.marks.dirty("prod")
+    assert not inventory.marks.dirty("prod").event.is_set()
+    assert taken.event is inventory.marks.dirty("prod").event
 
 
 NEWS: list[tuple[str, dict[str, Any]]] = [
@@ -74,22 +74,22 @@ NO_NEWS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("change", [pytest.param(change, id=text) for text, change in NEWS])
 def test_news_of_an_access(inventory: Inventory, change: dict[str, Any]) -> None:
     inventory.see_access(_access(101, **change))
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
 
 
 @pytest.mark.parametrize("change", [pytest.param(change, id=text) for text, change in NO_NEWS])
 def test_no_news_of_an_access(inventory: Inventory, change: dict[str, Any]) -> None:
     inventory.see_access(_access(101, **change))
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
     assert inventory.accesses["uid-orders"].access.resource_version == "101"
 
 
 def test_the_arrival_of_our_own_finalizer_is_no_news() -> None:
     inventory = Inventory()
     inventory.see_access(_access(finalizers=()))
-    inventory.take_dirty("prod")
+    inventory.marks.take_dirty("prod")
     inventory.see_access(_access(101))
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
     assert inventory.accesses["uid-orders"].access.has_finalizer
 
 
@@ -127,7 +127,7 @@ def test_an_unknown_access_is_news(inventory: Inventory) -> None:
 def test_our_own_status_is_no_news(inventory: Inventory) -> None:
     inventory.accesses["uid-orders"].status_json = '{"access":"r"}'
     inventory.see_access(_access(101, status={"access": "r"}))
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
 
 
 def test_while_a_status_is_on_its_way_an_older_one_is_not_believed(inventory: Inventory) -> None:
@@ -135,30 +135,30 @@ def test_while_a_status_is_on_its_way_an_older_one_is_not_believed(inventory: In
     inventory.writing.add("uid-orders")
     inventory.see_access(_access(101, status={"access": "old"}))
     assert inventory.accesses["uid-orders"].status.access == "r"
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
     inventory.writing.clear()
     inventory.see_access(_access(102, status={"access": "old"}))
-    assert inventory.dirty("prod")
+    assert inventory.marks.dirty("prod")
 
 
 @pytest.mark.parametrize("version", [99, 100])
 def test_an_older_or_known_version_is_ignored(inventory: Inventory, version: int) -> None:
     inventory.see_access(_access(version, generation=7))
     assert inventory.accesses["uid-orders"].access.generation == 1
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
 
 
 def test_another_principal_marks_both(inventory: Inventory) -> None:
     inventory.see_access(_access(101, generation=2, service_account=OTHER))
-    assert inventory.dirty("prod").principals == {PRINCIPAL, OTHER}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL, OTHER}
     assert inventory.principals("prod") == [OTHER]
     assert inventory.of_principal("prod", PRINCIPAL) == []
 
 
 def test_another_cluster_marks_both(inventory: Inventory) -> None:
     inventory.see_access(_access(101, generation=2, cluster="else"))
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
-    assert inventory.dirty("else").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("else").principals == {PRINCIPAL}
     assert inventory.changed.is_set()
     assert (inventory.count("prod"), inventory.count("else")) == (0, 1)
 
@@ -166,11 +166,11 @@ def test_another_cluster_marks_both(inventory: Inventory) -> None:
 def test_an_access_that_went_is_looked_at_unless_that_is_settled(inventory: Inventory) -> None:
     inventory.see_access(_access(name="settled", service_account=OTHER))
     inventory.accesses["uid-settled"].confirmed = True
-    inventory.take_dirty("prod")
+    inventory.marks.take_dirty("prod")
     inventory.forget_access("uid-settled")
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
     inventory.forget_access("uid-orders")
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
     assert inventory.count("prod") == 0
 
 
@@ -196,10 +196,10 @@ def test_events_of_one_access_end_the_same_in_any_order() -> None:
 async def test_what_a_list_lacks_is_gone(inventory: Inventory) -> None:
     inventory.see_access(_access(name="kept"))
     known = frozenset(inventory.accesses)
-    inventory.take_dirty("prod")
+    inventory.marks.take_dirty("prod")
     await inventory.keep_accesses({"uid-kept"}, known)
     assert set(inventory.accesses) == {"uid-kept"}
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
 
 
 async def test_what_came_after_the_list_was_asked_for_is_kept(inventory: Inventory) -> None:
@@ -229,31 +229,31 @@ def test_a_cluster_that_a_list_lacks_is_gone(inventory: Inventory) -> None:
 
 def test_a_new_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(uid="uid-else", name="else"))
-    assert inventory.dirty("else").everything
+    assert inventory.marks.dirty("else").everything
     assert inventory.changed.is_set()
 
 
 def test_a_changed_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101, generation=2))
-    assert inventory.dirty("prod").everything
-    assert inventory.dirty("prod").cluster
+    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").cluster
 
 
 def test_another_status_of_a_cluster_is_worth_a_look_at_it_alone(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101) | {"status": {"conditions": []}})
-    assert inventory.dirty("prod").cluster
-    assert not inventory.dirty("prod").everything
+    assert inventory.marks.dirty("prod").cluster
+    assert not inventory.marks.dirty("prod").everything
 
 
 def test_our_finalizer_on_a_cluster_is_no_news(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101, finalizers=(FINALIZER, "example.com/mine")))
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
 
 
 def test_a_cluster_made_anew_under_its_name_is_another_one(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(200, uid="uid-new"))
     assert inventory.clusters["prod"].cluster.uid == "uid-new"
-    assert inventory.dirty("prod").everything
+    assert inventory.marks.dirty("prod").everything
     inventory.forget_cluster("prod", "uid-prod")
     assert "prod" in inventory.clusters
     inventory.forget_cluster("prod", "uid-new")
@@ -278,12 +278,12 @@ def test_a_cluster_that_went_after_the_list_was_asked_for_stays_away(inventory: 
 
 def test_a_uid_marks_its_access_or_cluster_and_nothing_when_it_is_gone(inventory: Inventory) -> None:
     inventory.mark_uid("unheard-of")
-    assert not inventory.dirty("prod")
+    assert not inventory.marks.dirty("prod")
     assert not inventory.knows("unheard-of")
     inventory.mark_uid("uid-orders")
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
     inventory.mark_uid("uid-prod")
-    assert inventory.dirty("prod").cluster
+    assert inventory.marks.dirty("prod").cluster
     assert inventory.knows("uid-orders")
     assert inventory.knows("uid-prod")
 
@@ -303,7 +303,7 @@ def test_a_late_event_from_before_our_own_write_says_nothing_of_status_and_final
     late.pop("status", None)
     inventory.see_access(late)
     assert inventory.accesses[uid].status_json == '{"access":"r orders-*"}'
-    assert not inventory.dirty("prod").principals
+    assert not inventory.marks.dirty("prod").principals
 
 
 def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(inventory: Inventory) -> None:
@@ -313,7 +313,7 @@ def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(invent
     late["metadata"]["generation"] = 99
     inventory.see_access(late)
     assert inventory.accesses[uid].access.generation == 99
-    assert inventory.dirty("prod").principals == {PRINCIPAL}
+    assert inventory.marks.dirty("prod").principals == {PRINCIPAL}
 
 
 def test_how_an_access_stands_follows_its_status(inventory: Inventory) -> None:

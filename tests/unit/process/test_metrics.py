@@ -157,7 +157,7 @@ def test_what_is_declared_is_looked_up() -> None:
 
     inventory.accesses["c"].status_json = STATUS % ("True", "InSync")
     del inventory.accesses["a"]
-    inventory.mark("prod", "somebody")
+    inventory.marks.mark("prod", "somebody")
     found = samples(metrics)
     assert found["searchaccess_accesses", frozenset({"prod", "True", "InSync"})] == 2
     assert ("searchaccess_accesses", frozenset({"prod", "False", "Pending"})) not in found

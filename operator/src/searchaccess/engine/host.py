@@ -274,7 +274,7 @@ class Host:
                 except Exception as error:  # noqa: BLE001 - the last barrier between one cluster and all others
                     caught(self._context.meter, name, "reconciler", error)
                     # Whatever it was about to do, it begins anew with everything.
-                    self._context.inventory.mark_everything(name)
+                    self._context.inventory.marks.mark_everything(name)
                     await asyncio.sleep(backoff.next())
         finally:
             self._context.inventory.changed.set()
@@ -296,7 +296,7 @@ class Host:
             reconciler = self._running[name].reconciler
             if not reconciler.reconciled.is_set() or reconciler.busy_since is not None:
                 return True
-            waits = inventory.dirty(name) or inventory.recalled(name) or reconciler.is_isolating
+            waits = inventory.marks.dirty(name) or inventory.recalled(name) or reconciler.is_isolating
             if waits and not reconciler.is_failing:
                 return True
         return False

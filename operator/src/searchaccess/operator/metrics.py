@@ -214,7 +214,7 @@ class Declared(Collector):
             found["searchaccess_lease_held"].add_metric([name], float(self._ownership.holds(name)))
         now = time.monotonic()
         for name, reconciler in self._host.reconcilers().items():
-            dirty = self._inventory.dirty(name)
+            dirty = self._inventory.marks.dirty(name)
             waiting = len(dirty.principals) + len(dirty.credentials) + dirty.everything + dirty.cluster
             found["searchaccess_queue_length"].add_metric([name], waiting)
             age = now - reconciler.began_at if waiting else 0.0

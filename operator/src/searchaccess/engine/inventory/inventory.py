@@ -5,7 +5,7 @@ do about it.
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,8 +30,9 @@ from searchaccess.engine.inventory.intake import (
     read_cluster,
     read_status,
 )
+from searchaccess.engine.inventory.marks import Marks
 from searchaccess.engine.inventory.news import is_old, is_recalled, may_differ, news_of
-from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord, Dirty
+from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.meter import Meter
 
@@ -56,7 +57,6 @@ class Inventory:
         """Clusters that know callers by another claim than most of their principals were worked out by, and how many
         times it changed."""
         self.subjects = Subjects()
-        self._dirty: dict[str, Dirty] = defaultdict(Dirty)
         self._gone: set[str] = set()
         self._gone_clusters: set[str] = set()
         self.writing: set[str] = set()
@@ -65,6 +65,7 @@ class Inventory:
         """By uid, the resource version that our last write made."""
         self.changed = asyncio.Event()
         """Set when a SearchCluster comes or goes, or an access names an unknown one."""
+        self.marks = Marks(self.clusters, self.changed)
         self._labels: Mapping[str, Mapping[str, str]] = {}
         """By namespace, as listed last."""
         self.relist = asyncio.Event()
@@ -73,18 +74,6 @@ class Inventory:
         """Set when labels of a namespace are needed that are not known."""
 
     # Reading
-
-    def dirty(self, cluster: str) -> Dirty:
-        """Give what is to be reconciled on a cluster."""
-        return self._dirty[cluster]
-
-    def take_dirty(self, cluster: str) -> Dirty:
-        """Give what is to be reconciled on a cluster, and reset it."""
-        taken = self._dirty[cluster]
-        fresh = Dirty(event=taken.event)
-        fresh.event.clear()
-        self._dirty[cluster] = fresh
-        return taken
 
     def principals(self, cluster: str) -> list[str]:
         """Give all principals that SearchAccesses of a cluster name."""
@@ -162,17 +151,7 @@ class Inventory:
             if namespace not in decided:
                 decided[namespace] = self._admission(cluster, namespace)
             if record.admit(decided[namespace]):
-                self._mark_access(record.declared)
-
-    # Marking
-
-    def mark(self, cluster: str, principal: str) -> None:
-        """Request a reconcile of a principal."""
-        dirty = self._dirty[cluster]
-        dirty.principals.add(principal)
-        dirty.event.set()
-        if cluster not in self.clusters:
-            self.changed.set()
+                self.marks.mark_access(record.declared)
 
     def knows(self, uid: str) -> bool:
         """Say whether a SearchAccess or SearchCluster still exists."""
@@ -182,38 +161,10 @@ class Inventory:
         """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
         record = self.accesses.get(uid)
         if record:
-            self._mark_access(record.access)
+            self.marks.mark_access(record.access)
         for name, known in self.clusters.items():
             if known.cluster.uid == uid:
-                self.mark_cluster(name)
-
-    def mark_credential(self, cluster: str, uid: str) -> None:
-        """Request a reconcile of a SearchAccess's API keys."""
-        dirty = self._dirty[cluster]
-        dirty.credentials.add(uid)
-        dirty.event.set()
-        if cluster not in self.clusters:
-            self.changed.set()
-
-    def _mark_access(self, access: Access) -> None:
-        if access.has_credential:
-            self.mark_credential(access.cluster, access.uid)
-            return
-        for principal in access.principals or ("",):
-            self.mark(access.cluster, principal)
-
-    def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
-        """Request a reconcile of a cluster itself."""
-        dirty = self._dirty[cluster]
-        dirty.cluster = True
-        dirty.everything = dirty.everything or everything
-        dirty.event.set()
-
-    def mark_everything(self, cluster: str) -> None:
-        """Request a reconcile of all that a cluster has."""
-        dirty = self._dirty[cluster]
-        dirty.everything = True
-        dirty.event.set()
+                self.marks.mark_cluster(name)
 
     # Events and lists
 
@@ -276,7 +227,7 @@ class Inventory:
             self._index.add(access)
         else:
             self._replace(known, access)
-        self._mark_access(access)
+        self.marks.mark_access(access)
 
     def _take_access(self, access: Access, status_json: str) -> None:
         uid, known = access.uid, self.accesses.get(access.uid)
@@ -292,7 +243,7 @@ class Inventory:
             self._index.add(access)
             self.accesses[uid] = AccessRecord(access, status_json)
             self._recalled[access.cluster] += is_recalled(access)
-            self._mark_access(access)
+            self.marks.mark_access(access)
             return
         before = known.access
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
@@ -304,7 +255,7 @@ class Inventory:
             # It is reconciled when Google has answered.
             return
         if news:
-            self._mark_access(access)
+            self.marks.mark_access(access)
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
@@ -313,11 +264,11 @@ class Inventory:
         if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
             self._index.remove(before)
             self._index.add(access)
-            self._mark_access(before)
-            self._mark_access(access)
+            self.marks.mark_access(before)
+            self.marks.mark_access(access)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
-                self.mark_cluster(access.cluster, everything=True)
+                self.marks.mark_cluster(access.cluster, everything=True)
 
     def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
         """Take in what Google says of a subject.
@@ -332,7 +283,7 @@ class Inventory:
             access = identified(known.access, identity, self.claim(known.access.cluster))
             if look or access != known.access:
                 self._replace(known, access)
-                self._mark_access(access)
+                self.marks.mark_access(access)
 
     async def settle(self, cluster: str) -> None:
         """Work out everybody's principals anew, if the cluster knows callers by another claim than before.
@@ -353,7 +304,7 @@ class Inventory:
             access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
-            self._mark_access(access)
+            self.marks.mark_access(access)
         self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
@@ -374,7 +325,7 @@ class Inventory:
             self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)
             if not known.confirmed:
-                self._mark_access(known.access)
+                self.marks.mark_access(known.access)
 
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
         """Take in a SearchCluster from an event or a list.
@@ -399,7 +350,7 @@ class Inventory:
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self.clusters[meta.name] = ClusterRecord(faulty_cluster(raw, self._meter, error), "")
             self.changed.set()
-            self.mark_cluster(meta.name, everything=True)
+            self.marks.mark_cluster(meta.name, everything=True)
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
         known = self.clusters.get(cluster.name)
@@ -417,13 +368,13 @@ class Inventory:
             self._readmit(cluster.name)
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
-            self.mark_cluster(cluster.name, everything=True)
+            self.marks.mark_cluster(cluster.name, everything=True)
             return
         blank = {"resource_version": "", "finalizers": ()}
         if replace(known.cluster, **blank) != replace(cluster, **blank):  # type: ignore[arg-type]
-            self.mark_cluster(cluster.name, everything=True)
+            self.marks.mark_cluster(cluster.name, everything=True)
         elif known.status_json != status_json:
-            self.mark_cluster(cluster.name)
+            self.marks.mark_cluster(cluster.name)
 
     def forget_cluster(self, name: str, uid: str) -> None:
         """Take in that a SearchCluster is gone."""

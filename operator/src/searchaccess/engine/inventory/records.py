@@ -1,6 +1,5 @@
 """What the inventory has of each object, and what is to be reconciled."""
 
-import asyncio
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -92,19 +91,3 @@ class ClusterRecord:
     def status(self) -> SearchClusterStatus:
         """What can be understood of the status."""
         return SearchClusterStatus.parse(self.status_json)
-
-
-@dataclass(slots=True)
-class Dirty:
-    """What a reconciler is to reconcile."""
-
-    principals: set[str] = field(default_factory=set)
-    credentials: set[str] = field(default_factory=set)
-    """Uids of SearchAccesses whose API keys are to be reconciled."""
-    everything: bool = False
-    cluster: bool = False
-    """The SearchCluster itself changed."""
-    event: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __bool__(self) -> bool:
-        return self.everything or self.cluster or bool(self.principals) or bool(self.credentials)

@@ -47,6 +47,6 @@ class Farewell:
                 StatusPublisher(self.context, state).release(record.access)
                 leaving += 1
         if leaving:
-            inventory.mark_cluster(older, everything=True)
+            inventory.marks.mark_cluster(older, everything=True)
         if session.cluster.deleted_at and leaving == inventory.count(name):
             self.drop_finalizer(session.cluster)

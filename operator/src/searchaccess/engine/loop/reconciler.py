@@ -17,7 +17,7 @@ from searchaccess.core.status.access import Failure
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
-from searchaccess.engine.inventory.records import Dirty
+from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check
 from searchaccess.engine.loop.farewell import Farewell
 from searchaccess.engine.loop.link import Link
@@ -112,7 +112,7 @@ class Reconciler:
     async def step(self) -> None:
         """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
         fault = await self._settle_principals()
-        cluster, news = self._cluster(), self._context.inventory.take_dirty(self._name)
+        cluster, news = self._cluster(), self._context.inventory.marks.take_dirty(self._name)
         if cluster is None:
             return
         self._schedule.begin()
@@ -124,7 +124,7 @@ class Reconciler:
             self._recovered()
         except NotHolder:
             # Nothing is wrong with the cluster: we go on when it is ours again, or never.
-            self._put_back(news)
+            self._context.inventory.marks.put_back(self._name, news)
             self._schedule.retry_in(UNSURE_RETRY)
             self._unsure = True
         except ExternalError as error:
@@ -285,7 +285,7 @@ class Reconciler:
         """Touch nothing, and say so on every SearchAccess."""
         self.state.health = Closed(failure)
         # When it goes on, reconcile everything: all say that there is trouble, and news was not reconciled.
-        self._context.inventory.dirty(self._name).everything = True
+        self._context.inventory.marks.dirty(self._name).everything = True
         self._schedule.retry_in(retry)
         await self._trouble.publish_to_all(failure)
 
@@ -311,20 +311,11 @@ class Reconciler:
         if doubt:
             news.everything = True
         self._schedule.retry_in(self._backoff.next())
-        self._put_back(news)
+        self._context.inventory.marks.put_back(self._name, news)
         if doubt:
             await self._trouble.publish_to_all(failure)
         else:
             await self._trouble.publish_to_waiting(failure, news)
-
-    def _put_back(self, news: Dirty) -> None:
-        inventory = self._context.inventory
-        for principal in news.principals:
-            inventory.mark(self._name, principal)
-        for uid in news.credentials:
-            inventory.mark_credential(self._name, uid)
-        dirty = inventory.dirty(self._name)
-        dirty.everything = dirty.everything or news.everything
 
     def _publish_cluster(self) -> None:
         if self._cluster() is None:
@@ -338,7 +329,7 @@ class Reconciler:
 
     async def _rest(self) -> None:
         """Wait until something is due, or something was declared."""
-        event = self._context.inventory.dirty(self._name).event
+        event = self._context.inventory.marks.dirty(self._name).event
         if self._unsure:
             # News does not help: it was put back.
             await asyncio.sleep(self._schedule.delay())
@@ -359,7 +350,7 @@ class Reconciler:
 
     async def _while_failing(self, failure: Failure) -> None:
         while self._schedule.delay() > 0:
-            dirty = self._context.inventory.dirty(self._name)
+            dirty = self._context.inventory.marks.dirty(self._name)
             if dirty.cluster:
                 return
             # First, as more may come while it is published.
@@ -372,7 +363,7 @@ class Reconciler:
 
     async def _settle(self) -> None:
         """Let a burst of declarations arrive, so that one reconcile serves them all."""
-        dirty = self._context.inventory.dirty(self._name)
+        dirty = self._context.inventory.marks.dirty(self._name)
         if dirty.cluster or dirty.everything:
             return
         quiet, longest = self._schedule.settling()

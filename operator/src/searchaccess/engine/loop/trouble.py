@@ -6,7 +6,8 @@ from typing import Final
 
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import Failure
-from searchaccess.engine.inventory.records import AccessRecord, Dirty
+from searchaccess.engine.inventory.marks import Dirty
+from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Failing, Health
 from searchaccess.engine.status.publish import StatusPublisher
 

@@ -141,7 +141,7 @@ class Mappings:
             self._switch = plan
         else:
             # Only a reconcile of everything knows that all roles are there.
-            self._context.inventory.mark_everything(cluster)
+            self._context.inventory.marks.mark_everything(cluster)
         self.state = replace(self.state, late=late)
 
     async def switch(self) -> bool:

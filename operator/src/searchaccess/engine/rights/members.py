@@ -89,7 +89,7 @@ class Members:
         if decision.do is Do.ENFORCE and not access.has_finalizer:
             # It came while roles were being read, or might be served only since this reconcile settled the mapping.
             self.late.add(access.uid)
-            self.context.inventory.mark(access.cluster, access.principal)
+            self.context.inventory.marks.mark(access.cluster, access.principal)
             decision = AccessDecision(Do.HOLD, Reason.PENDING)
         return Member(access, decision)
 
