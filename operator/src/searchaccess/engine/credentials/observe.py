@@ -1,11 +1,10 @@
 """Reads which API keys and users of ours there are in one cluster."""
 
-import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -16,17 +15,13 @@ from searchaccess.core.credentials.users import names_of_users, user_from_json
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Session
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, WaitingError
 from searchaccess.ports.meter import Meter
 
 UserReader: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any] | None, Operator], Key | None]
-
-T = TypeVar("T")
-
-BREATH: Final = 100
-"""Keys, users or credentials at rest that are gone through before other tasks may run."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +72,7 @@ class Issued:
         found: list[Key] = []
         if Auth.API_KEY in kinds:
             login = await self.who(session)
-            async for raw in breathing(await session.port.keys(names_of_keys(self._operator))):
+            async for raw in in_chunks(await session.port.keys(names_of_keys(self._operator))):
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
                 read = partial(key_from_json, raw, self._operator, login)
@@ -148,14 +143,6 @@ class Issued:
             return 0
 
 
-async def breathing(items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield items one by one, and let other tasks run regularly."""
-    for number, item in enumerate(items):
-        if number % BREATH == BREATH - 1:
-            await asyncio.sleep(0)
-        yield item
-
-
 def _owner_of(raw: Mapping[str, Any]) -> str:
     """Return the uid of the SearchAccess in the metadata of something that may not be readable otherwise."""
     metadata = raw.get("metadata")
@@ -185,9 +172,9 @@ async def read_users(
         Those that are ours, and the names of all.
     """
     raw: list[Mapping[str, object]] = [*await port.users(names_of_users(operator))]
-    ours = [item async for item in breathing(raw) if read(item, None, operator)]
+    ours = [item async for item in in_chunks(raw) if read(item, None, operator)]
     names = sorted(str(item.get("username")) for item in ours)
     listed = names if sum(len(name) + 3 for name in names) <= NAMES_LIMIT else None
     roles = await port.roles(listed) if names else {}
-    found = [read(item, roles.get(str(item.get("username"))), operator) async for item in breathing(ours)]
+    found = [read(item, roles.get(str(item.get("username"))), operator) async for item in in_chunks(ours)]
     return [user for user in found if user], {str(item.get("username")) for item in raw}

@@ -17,10 +17,11 @@ from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.core.status.credential import CredentialFacts, finding_of
 from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
 from searchaccess.engine.credentials.jobs import Jobs
-from searchaccess.engine.credentials.observe import Issued, Observed, breathing
+from searchaccess.engine.credentials.observe import Issued, Observed
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
@@ -192,7 +193,7 @@ class CredentialReconciler:
 
     async def _refresh(self, one: _Pass) -> int:
         keys: list[Key] = []
-        async for uid, record in breathing(one.records.items()):
+        async for uid, record in in_chunks(one.records.items()):
             if self._decision(record.access).do is Do.ENFORCE:
                 keys += one.keys(uid)
         return await self._issued.refresh(one.session, keys)
@@ -201,7 +202,7 @@ class CredentialReconciler:
 
     async def _work(self, one: _Pass, uids: Iterator[str]) -> None:
         """Reconcile credentials one by one; several workers share one list."""
-        async for uid in breathing(uids):
+        async for uid in in_chunks(uids):
             await self._guarded(one, uid)
 
     async def _guarded(self, one: _Pass, uid: str) -> None:

@@ -173,11 +173,14 @@ class Identities:
     async def _report_waiting(self, batch: Batch) -> None:
         """Report those of a batch that still wait for their first answer after a while."""
         await asyncio.sleep(FIRST_ANSWER)
-        records = batch.records
+        await self._in_turns(batch.records, self._report_if_waiting)
+
+    async def _in_turns(self, records: Sequence[SubjectRecord], do: Callable[[SubjectRecord], None]) -> None:
+        """Do something with records, chunk by chunk: one batch at a time, with everything else in between."""
         for start in range(0, len(records), CHUNK):
             async with self._concluding:
                 for record in records[start : start + CHUNK]:
-                    self._report_if_waiting(record)
+                    do(record)
                 await asyncio.sleep(0)
 
     def _report_if_waiting(self, record: SubjectRecord) -> None:
@@ -243,12 +246,9 @@ class Identities:
         for patience, some in ((HURRIED, hurried), (PATIENT, rest)):
             if some:
                 await batch.round.wait(patience)
-            for start in range(0, len(some), CHUNK):
-                # One at a time, with everything else in between.
-                async with self._concluding:
-                    for record in some[start : start + CHUNK]:
-                        self._conclude(batch, record, emails.get(record, []), read, failed)
-                    await asyncio.sleep(0)
+            await self._in_turns(
+                some, lambda record: self._conclude(batch, record, emails.get(record, []), read, failed)
+            )
 
     async def _read_workloads(self, records: Sequence[SubjectRecord], listed: Read, lane: Lane) -> Read:
         wanted = [record.subject for record in records if isinstance(record.subject, Workload)]

@@ -1,15 +1,11 @@
 """Which workloads run as which service account, as the newest reads of Cloud Run say."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from searchaccess.core.model.workload import Found, Place, Workload
-
-CHUNK: Final = 100
-"""Workloads that are recorded before other tasks may run."""
+from searchaccess.engine.chunks import in_chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +47,8 @@ class Neighbours:
         """Record a full list of a place: what is not in it is gone. Other tasks run in between."""
         for workload in self._seen.get(place, {}).keys() - found.keys():
             self.lost(workload)
-        for number, item in enumerate(found.values()):
+        async for item in in_chunks(found.values()):
             self.saw(item, until)
-            if number % CHUNK == CHUNK - 1:
-                await asyncio.sleep(0)
 
     def keep(self, places: Collection[Place], now: float) -> None:
         """Forget places that nobody reads any more, and what has not been read for too long."""
