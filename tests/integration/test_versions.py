@@ -6,6 +6,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,16 +168,34 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     old.stop()
     before = {name: found["status"] for name, found in field.listed().items()}
     began = len(field.api.requests)
-    new = operator(field, "now", NOW)
+    start_and_stop(field, "first")
+    after = {name: found["status"] for name, found in field.listed().items()}
+    # The last version dated a key by its own clock, a moment before the key was made: this one corrects the date.
+    written = sum(map(patches_status, field.api.requests[began:]))
+    assert written == (date_of(after) != date_of(before))
+    assert abs(date_of(after) - date_of(before)) <= timedelta(seconds=1)
+    before["keyed"]["credential"]["nextRotation"] = after["keyed"]["credential"]["nextRotation"]
+    assert after == before
+
+    began = len(field.api.requests)
+    start_and_stop(field, "second")
+    assert {name: found["status"] for name, found in field.listed().items()} == after
+    assert [seen.path for seen in field.api.requests[began:] if patches_status(seen)] == []
+
+
+def start_and_stop(field: Arena, name: str) -> None:
+    """Let this version take the cluster over, and stop it when it has nothing left to do."""
+    new = operator(field, name, NOW)
     new.start()
     try:
         eventually(lambda: "lease acquired" in new.output(), within=PATIENCE, what="it has the cluster")
         field.until_quiet()
-        after = {name: found["status"] for name, found in field.listed().items()}
-        assert after == before
-        assert [seen.path for seen in field.api.requests[began:] if patches_status(seen)] == []
     finally:
         new.stop()
+
+
+def date_of(statuses: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(statuses["keyed"]["credential"]["nextRotation"])
 
 
 def test_both_versions_side_by_side_share_clusters_and_heal_what_they_have(field: Arena, landed: Path) -> None:

@@ -1,6 +1,7 @@
 """Every reader of what comes from outside gives what it says, or an error of ours, whatever it is given."""
 
 import copy
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -279,3 +280,20 @@ def test_a_version_of_vault(answer: Any) -> None:
 def test_moments_at_the_ends_of_time(moment: str) -> None:
     versions = {"1": {"deletion_time": moment, "destroyed": False}}
     _check(vault.secret_of({"data": VAULT["data"] | {"versions": versions}}, "secret/orders", OPERATOR, NOW))
+
+
+@given(st.integers(1_700_000_000_000, 1_900_000_000_000), st.floats(3600, 90 * 86400))
+def test_when_a_key_was_made_is_the_same_from_the_answer_and_from_reading_it(made: int, lifetime: float) -> None:
+    """Else the status of every key would change by a second, now and then, at the next start."""
+    answer = {"id": "i", "api_key": "k", "expiration": made + 1000 * math.ceil(lifetime)}
+    key = key_from_json({**KEY, "creation": made}, OPERATOR, LOGIN)
+    assert key is not None
+    assert readers.made_key_of(answer, lifetime).created == key.created
+
+
+@given(st.integers(1_700_000_000_000, 1_900_000_000_000))
+def test_when_a_user_was_made_is_the_same_before_and_after_it_is_recorded(made: int) -> None:
+    new = Key("x", "uid-orders", 1, made / 1000, None, RoleBody())
+    user = user_from_json({**USER, "metadata": user_metadata(OPERATOR, an_access(), new)}, None, OPERATOR)
+    assert user is not None
+    assert user.created == new.created

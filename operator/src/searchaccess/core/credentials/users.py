@@ -46,7 +46,7 @@ def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> s
 def user_metadata(operator: Operator, access: Access, key: Key) -> dict[str, Any]:
     """Return what a user's metadata says; Elasticsearch itself does not record when it was made."""
     body = key_metadata(operator, access, key.sequence, key.requested, key.slot, key.replaces)
-    return body | {"created": int(key.created * 1000)}
+    return body | {"created": round(key.created * 1000)}
 
 
 def user_role(operator: Operator, access: Access, name: str, rights: RoleBody) -> Role:

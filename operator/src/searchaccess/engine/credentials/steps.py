@@ -243,7 +243,9 @@ class Credentials:
         access, wish = job.access, job.wish
         issuer = self._issuers[wish.auth]
         place = (job.store_name, job.place.name)
-        new = Key("", access.uid, step.sequence, self._clock.now(), None, wish.rights, requested=wish.requested)
+        # In whole milliseconds, as they are recorded: whoever reads it back computes the same times from it.
+        now = round(self._clock.now(), 3)
+        new = Key("", access.uid, step.sequence, now, None, wish.rights, requested=wish.requested)
         new = replace(new, namespace=access.namespace, place=place, auth=wish.auth, replaces=step.replaces)
         key, secret = await issuer.issue(access, new, step.lifetime)
         self._clock.made(key)
