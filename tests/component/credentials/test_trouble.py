@@ -25,6 +25,7 @@ from tests.component.credentials.common import (
 )
 from tests.support import memory_elasticsearch, memory_store
 from tests.support.faults import Fault
+from tests.support.memory_store import MemoryStore
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, condition_in, grant
 
@@ -272,3 +273,41 @@ async def test_many_credentials_at_rest_are_looked_at_together(stage: Stage) -> 
     asked = [call.method for call in stage.faults.calls[before:]]
     assert 350 <= asked.count("find") <= 450
     assert asked.count("keys") <= 40, "each reads the keys of all"
+
+
+@on_stage
+async def test_keys_are_revoked_though_their_store_cannot_be_opened(stage: Stage) -> None:
+    await begin(stage, with_key())
+    opened = stage.stores.open
+
+    async def locked(_spec: SecretStoreSpec) -> MemoryStore:
+        raise Unreachable("no login at the store")
+
+    stage.stores.open = locked  # type: ignore[method-assign]
+    stage.delete("orders")
+    await stage.sleep(60)
+    assert not live(stage)
+    assert stage.ready("orders")[0] != "True"
+    assert store(stage).kept, "its finalizer stays while its secret does"
+    stage.stores.open = opened  # type: ignore[method-assign]
+    await stage.sleep(HOUR)
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert not store(stage).kept
+
+
+@on_stage
+async def test_a_login_that_may_not_read_keys_serves_where_none_is_declared(stage: Stage) -> None:
+    stage.faults.fail(memory_elasticsearch.SIDE, PermissionDenied("403 Forbidden"), "keys")
+    stage.apply(search_cluster(), access("token", grant("token-*")))
+    await stage.quiet()
+    assert stage.ready("token") == READY
+    assert stage.cluster_ready() == READY
+    asked = len([call for call in stage.faults.calls if call.method == "keys"])
+    await stage.sleep(HOUR)
+    assert len([call for call in stage.faults.calls if call.method == "keys"]) == asked, "it is not asked again"
+
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(secretStores=STORES))
+    stage.apply(with_key())
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "PermissionDenied")

@@ -3,6 +3,7 @@
 import pytest
 
 from searchaccess.api.constants import FINALIZER
+from searchaccess.engine.inventory.index import Index
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.outbox import Outbox
@@ -147,3 +148,31 @@ async def test_one_access_without_a_searchcluster_that_fails_delays_no_other(sta
         assert stage.ready("two")[1] == "ClusterNotFound"
     await stage.sleep(30)
     assert not stage.get("gone")
+
+
+@on_stage
+async def test_a_report_that_fails_costs_one_access_alone(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.faults.broke = True
+    with breaking_method(MethodBreak(StatusPublisher, "_report", times=None)) as broken:
+        stage.apply(access("new", grant("new-*")))
+        await stage.sleep(5)
+        assert broken.raised
+        assert stage.ready("new")[1] == "InternalError"
+        assert stage.ready("orders") == stage.cluster_ready() == READY
+    await stage.sleep(400)
+    assert stage.ready("new") == READY
+
+
+@on_stage
+async def test_an_access_that_could_not_be_indexed_is_served_with_the_next_list(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.faults.broke = True
+    with breaking_method(MethodBreak(Index, "add")) as broken:
+        stage.apply(access("new", grant("new-*")))
+        await stage.sleep(5)
+        assert broken.raised == 1
+        assert stage.ready("new")[1] == "InternalError"
+    await stage.sleep(900)
+    assert stage.ready("new") == READY
+    stage.check()

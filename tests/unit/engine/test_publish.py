@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from searchaccess.api.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status
-from searchaccess.engine.chunks import CHUNK, in_chunks
+from searchaccess.engine.chunks import CHUNK
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context
@@ -34,8 +34,14 @@ class Kept:
     def __init__(self) -> None:
         self.statuses: dict[str, str] = {}
         self.puts = 0
+        self.breaks = False
+
+    def put_notes(self, ref: ObjectRef, notes: object) -> None:
+        pass
 
     def put_status(self, ref: ObjectRef, status: str, _notes: object) -> None:
+        if self.breaks:
+            raise KeyError(ref.uid)
         self.statuses[ref.uid] = status
         self.puts += 1
 
@@ -232,15 +238,13 @@ def test_a_status_made_of_the_same_failure_later_is_the_same(
     assert build_access_status(facts, once, "2026-03-01T10:00:00Z") == once
 
 
-def test_chunks_give_all_items_and_let_others_run_between_them() -> None:
-    async def collect(items: Iterable[int]) -> list[int]:
-        found: dict[int, None] = {}
-
-        async def gather() -> None:
-            async for item in in_chunks(items, 10):
-                found[item] = None
-
-        assert 0 < await most_at_once(gather, lambda: len(found)) <= 10
-        return list(found)
-
-    assert asyncio.run(collect(range(95))) == list(range(95))
+def test_a_status_of_a_searchcluster_that_was_not_queued_does_not_count_as_published() -> None:
+    field = Field(0)
+    field.kept.breaks = True
+    with pytest.raises(KeyError):
+        publish.publish_cluster(field.context, field.state, "prod", None)
+    field.kept.breaks = False
+    publish.publish_cluster(field.context, field.state, "prod", None)
+    assert field.kept.puts == 1
+    publish.publish_cluster(field.context, field.state, "prod", None)
+    assert field.kept.puts == 1, "nothing changed since"
