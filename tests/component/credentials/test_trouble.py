@@ -283,7 +283,7 @@ async def test_keys_are_revoked_though_their_store_cannot_be_opened(stage: Stage
     async def locked(_spec: SecretStoreSpec) -> MemoryStore:
         raise Unreachable("no login at the store")
 
-    stage.stores.open = locked  # type: ignore[method-assign]
+    stage.stores.open = locked  # type: ignore[method-assign,assignment]
     stage.delete("orders")
     await stage.sleep(60)
     assert not live(stage)

@@ -1,9 +1,12 @@
 """State in, state out: what users and others do about SearchAccesses, and what the operator makes of it."""
 
+from typing import Any
+
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, FINALIZER
 from searchaccess.engine.rights import reconcile as passes
+from searchaccess.engine.rights.observe import Observed
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, begin, drift, granted
 from tests.support.faults import Call
@@ -28,6 +31,30 @@ async def test_a_hundred_new_accesses_cost_one_bulk_write(stage: Stage) -> None:
     await stage.quiet()
     stage.check()
     assert len([call for call in stage.faults.writes if call.method == "put_roles"]) == 1
+
+
+def test_roles_that_were_planned_are_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Observed] = []
+
+    async def observe(*arguments: Any, **named: Any) -> Observed:
+        read.append(await original(*arguments, **named))
+        assert any(name.startswith(OPERATOR.role_name("")) for name in read[-1].roles)
+        return read[-1]
+
+    original = passes.observe
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, *[access(f"a{number}", grant("x-*")) for number in range(5)])
+        monkeypatch.setattr(passes, "observe", observe)
+        for _ in range(2):
+            stage.elasticsearch.sequence += 1
+            await stage.quiet()
+            await stage.sleep(10)
+        assert len(read) >= 2, "the second time, nothing is planned as nothing changed"
+        assert not [name for one in read for name in one.roles if name.startswith(OPERATOR.role_name(""))]
+
+    play()
 
 
 def test_rights_come_before_statuses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,3 +98,10 @@ def test_others_run_while_a_long_answer_is_decoded(monkeypatch: pytest.MonkeyPat
 
     asyncio.run(play())
     assert values >= 1000
+
+
+def test_objects_of_a_long_answer_share_their_keys() -> None:
+    """Each is decoded by a call of its own, and thousands of them are in memory at once."""
+    found = whole(json.dumps({"a": {"indices": 1}, "b": [{"indices": 2}], "c": {"d": {"indices": 3}}}).encode())
+    keys = [next(iter(item)) for item in (found["a"], found["b"][0], found["c"]["d"])]
+    assert len(set(map(id, keys))) == 1

@@ -1,6 +1,7 @@
 """What events and lists leave behind, in whatever order they come."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -346,3 +347,16 @@ def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:
     assert inventory.recalled("prod") == 1
     inventory.identify(workload, resolved(None, [Account(OTHER)], [], ""), look=False)
     assert (inventory.recalled("prod"), inventory.recalled("other")) == (0, 0)
+
+
+def test_what_thousands_of_accesses_have_in_common_is_in_memory_once() -> None:
+    inventory = Inventory()
+    for number in range(2):
+        raw = _access(name=f"a-{number}", finalizers=(FINALIZER,))
+        raw["metadata"]["uid"] = f"uid-{number}"
+        inventory.see_access(json.loads(json.dumps(raw)))
+    one, two = (record.access for record in inventory.accesses.values())
+    assert one.namespace is two.namespace
+    assert one.cluster is two.cluster
+    assert one.finalizers is two.finalizers
+    assert one.share.entries[0].privileges is two.share.entries[0].privileges

@@ -16,7 +16,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import RoleMetadata, metadata_from_json
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
-from searchaccess.core.status.access import AccessFacts, build_access_status, seen_of
+from searchaccess.core.status.access import AccessFacts, build_access_status, placed_by, seen_of
 from tests.unit.builders import NOW, OPERATOR, ROLE, UUID, a_grant, a_member, a_search_access
 from tests.unit.world import World, as_served
 
@@ -44,7 +44,7 @@ class Live:
 
     @property
     def seen(self) -> Seen | None:
-        return seen_of(self.status.elasticsearch, UUID)
+        return seen_of(placed_by(self.status), UUID)
 
     def change(self, **spec: Any) -> None:
         self.raw["spec"] |= spec

@@ -23,6 +23,7 @@ from searchaccess.core.status.access import (
     build_notes,
     is_drifted,
     is_ready,
+    placed_by,
     seen_of,
 )
 from searchaccess.core.status.events import Note
@@ -262,12 +263,12 @@ def test_the_objects_are_named_only_when_the_rights_are_there() -> None:
     assert "elasticsearch" not in build(about(**OBSERVE), None, NOW)
     assert "elasticsearch" not in build(about(PENDING, failure=UNREACHABLE), None, NOW)
     status = build(about(PENDING, applied=True), None, NOW)
-    assert seen_of(SearchAccessStatus.read(status).elasticsearch, UUID) == Seen(ROLE, about().access.share.hash)
-    assert seen_of(SearchAccessStatus.read(status).elasticsearch, "another cluster") is None
-    assert seen_of(SearchAccessStatus.read(None).elasticsearch, UUID) is None
+    assert seen_of(placed_by(SearchAccessStatus.read(status)), UUID) == Seen(ROLE, about().access.share.hash)
+    assert seen_of(placed_by(SearchAccessStatus.read(status)), "another cluster") is None
+    assert seen_of(placed_by(SearchAccessStatus.read(None)), UUID) is None
     later = build(about(failure=UNREACHABLE, grants=[a_grant("new")]), status, LATER)
-    assert seen_of(SearchAccessStatus.read(later).elasticsearch, UUID) == seen_of(
-        SearchAccessStatus.read(status).elasticsearch, UUID
+    assert seen_of(placed_by(SearchAccessStatus.read(later)), UUID) == seen_of(
+        placed_by(SearchAccessStatus.read(status)), UUID
     )
 
 

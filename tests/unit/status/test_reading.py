@@ -33,6 +33,7 @@ from searchaccess.core.status.access import (
     build_notes,
     is_drifted,
     is_ready,
+    placed_by,
     seen_of,
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
@@ -164,7 +165,7 @@ def test_any_status_of_an_access_is_read_and_rewritten_once(raw: Any, facts: Acc
     is_ready(before)
     is_drifted(before)
     stalled_of(before)
-    seen_of(before.elasticsearch, UUID)
+    seen_of(placed_by(before), UUID)
     _known(record)
     line_of("SearchAccess", "shop/orders", "prod", before, NOW, generation=1)
     lost = CredentialFacts(Decision(steps=(Issue(1, 1.0, "lost", lost=True),)), Seen())

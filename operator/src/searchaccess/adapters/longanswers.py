@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from sys import intern
 from typing import Any, Final
 
 from searchaccess.adapters.answers import as_text, decode, number
@@ -15,8 +16,15 @@ AT_ONCE: Final = 512 * 1024
 """Bytes that are decoded while nobody else can run: a few milliseconds."""
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-_READER: Final = json.JSONDecoder()
-_READER_OF_LONG_NUMBERS: Final = json.JSONDecoder(parse_int=number)
+
+
+def _with_shared_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object: json shares equal keys within one call only, and each of thousands of objects is read by one."""
+    return {intern(key): value for key, value in pairs}
+
+
+_READER: Final = json.JSONDecoder(object_pairs_hook=_with_shared_keys)
+_READER_OF_LONG_NUMBERS: Final = json.JSONDecoder(parse_int=number, object_pairs_hook=_with_shared_keys)
 
 
 class LongAnswer(Mapping[str, Any]):

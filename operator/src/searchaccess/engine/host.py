@@ -212,15 +212,20 @@ class Host:
     async def _see_all(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
         """Take in a list page by page, so that it is never in memory as a whole; give the uids in it."""
         present: set[str] = set()
-        following = ""
-        while True:
-            page = await self._context.kubernetes.list_page(plural, following)
-            for raw in page.items:
-                present.add(metadata_of(raw).uid)
-                see(raw)
-            following = page.following
-            if not following:
-                return present
+        following = await self._see_page(plural, "", see, present)
+        while following:
+            following = await self._see_page(plural, following, see, present)
+        return present
+
+    async def _see_page(
+        self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
+    ) -> str:
+        """Take in a page, which is dropped before the next one comes; give where the list continues."""
+        page = await self._context.kubernetes.list_page(plural, following)
+        for raw in page.items:
+            present.add(metadata_of(raw).uid)
+            see(raw)
+        return page.following
 
     async def _list_again(self) -> None:
         while True:

@@ -41,7 +41,7 @@ from searchaccess.core.model.canonical import (
     digest,
 )
 from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
+from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, shared, shared_texts, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.where import where_problem
@@ -192,7 +192,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
         fields = grant.fields
         entry = Entry(
             names=tuple(sorted(set(grant.indices))),
-            privileges=privileges_of(tuple(grant.can), tuple(grant.privileges)),
+            privileges=shared_texts(privileges_of(tuple(grant.can), tuple(grant.privileges))),
             include=tuple(sorted(set(fields.include))) if fields else ("*",),
             exclude=tuple(sorted(set(fields.exclude))) if fields else (),
             query=canonical_query(grant.where),
@@ -289,7 +289,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     subject = outline.subject
     return replace(
         outline,
-        cluster=spec.cluster,
+        cluster=shared(spec.cluster),
         principals=(subject,) if isinstance(subject, str) and spec.auth is Auth.IDENTITY_TOKEN else (),
         share=Share() if invalid else build_share(spec),
         summary=summary_of(spec),
@@ -319,7 +319,7 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         name=meta.name,
         generation=meta.generation,
         resource_version=meta.resource_version,
-        cluster=text_in(given, "cluster", CLUSTER_NAME_LIMIT),
+        cluster=shared(text_in(given, "cluster", CLUSTER_NAME_LIMIT)),
         subject=subject,
         principals=(subject,) if isinstance(subject, str) and auth is Auth.IDENTITY_TOKEN else (),
         share=Share(),

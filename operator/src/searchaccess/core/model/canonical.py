@@ -20,8 +20,8 @@ HASH_LENGTH: Final = 16
 NO_INDEX: Final = "NO-INDEX#"
 """Prefix of a name that no index can have; it keeps a restricted entry apart from all others."""
 NAMES_HASH_LENGTH: Final = 8
-HASHES_KEPT: Final = 1 << 15
-"""Hashes of entries and shares that are remembered: planning reads each several times."""
+HASHES_KEPT: Final = 64
+"""Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
 
 
 def canonical_json(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
 from typing import Any, Final
 
 from searchaccess.core.model.bounds import DIGITS
@@ -9,6 +11,8 @@ from searchaccess.core.model.canonical import canonical_json, digest
 
 NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
+KEPT: Final = 256
+"""Lists of texts that are kept once."""
 REQUEST_LIMIT: Final = 128
 """Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
 
@@ -39,15 +43,29 @@ def metadata_of(raw: Any) -> Metadata:
     generation, finalizers = meta.get("generation"), meta.get("finalizers")
     return Metadata(
         uid=text_in(meta, "uid"),
-        namespace=text_in(meta, "namespace"),
+        # Thousands of objects share these.
+        namespace=shared(text_in(meta, "namespace")),
         name=text_in(meta, "name"),
         generation=generation if type(generation) is int and 0 <= generation < 10**DIGITS else 0,
         resource_version=text_in(meta, "resourceVersion"),
         created_at=text_in(meta, "creationTimestamp"),
         deleted_at=text_in(meta, "deletionTimestamp"),
-        finalizers=tuple(item for item in finalizers if isinstance(item, str)) if isinstance(finalizers, list) else (),
+        finalizers=shared_texts(tuple(item for item in finalizers if isinstance(item, str)))
+        if isinstance(finalizers, list)
+        else (),
         annotations=part(meta, "annotations"),
     )
+
+
+def shared(text: str) -> str:
+    """Return one text for all equal ones: what thousands of objects have in common is kept once."""
+    return intern(text) if type(text) is str else text
+
+
+@lru_cache(KEPT)
+def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one tuple for all equal ones."""
+    return tuple(map(shared, texts))
 
 
 def version_of(resource_version: str) -> int:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from sys import intern
+from typing import Final, NamedTuple
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason, Who
@@ -93,11 +94,30 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
     )
 
 
-def seen_of(known: ElasticsearchObjects | None, cluster_uuid: str) -> Seen | None:
+class Placed(NamedTuple):
+    """What a status says that there is in Elasticsearch: less memory than the status itself, as thousands are kept."""
+
+    role: str
+    mapping: str
+    spec_hash: str
+    cluster_uuid: str
+
+
+def placed_by(status: SearchAccessStatus) -> Placed | None:
+    """Return what a status says that there is in Elasticsearch; None: nothing."""
+    known = status.elasticsearch
+    if known is None:
+        return None
+    # The same for all of a cluster.
+    mapping, cluster_uuid = intern(known.mapping or ""), intern(known.cluster_uuid)
+    return Placed(known.role or "", mapping, known.spec_hash, cluster_uuid)
+
+
+def seen_of(known: Placed | None, cluster_uuid: str) -> Seen | None:
     """Give what the Elasticsearch part of a status says of an earlier reconcile on this cluster; None: nothing."""
     if known is None or known.cluster_uuid != cluster_uuid:
         return None
-    return Seen(known.role or "", known.spec_hash)
+    return Seen(known.role, known.spec_hash)
 
 
 def _conflict(facts: AccessFacts) -> Failure | None:

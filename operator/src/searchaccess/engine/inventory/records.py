@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from searchaccess.api.status import ElasticsearchObjects, SearchAccessStatus, SearchClusterStatus
+from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
+from searchaccess.core.status.access import AccessFacts, Placed, is_drifted, is_ready, placed_by
 
 
 class Standing(NamedTuple):
@@ -19,8 +19,8 @@ class Standing(NamedTuple):
     """Which it is about."""
     ready: bool
     drifted: bool
-    elasticsearch: ElasticsearchObjects | None
-    """What it has there."""
+    placed: Placed | None
+    """What it has in Elasticsearch."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class AccessRecord:
                 status.observed_generation,
                 is_ready(status),
                 is_drifted(status),
-                status.elasticsearch,
+                placed_by(status),
             )
         return self._standing
 

@@ -42,7 +42,7 @@ class Farewell:
         uuid = state.facts.uuid if state.facts else ""
         leaving = 0
         async for record in in_chunks(list(inventory.of_cluster(name))):
-            had = record.standing.elasticsearch
+            had = record.standing.placed
             if record.access.deleted_at and (had is None or had.cluster_uuid == uuid):
                 StatusPublisher(self.context, state).release(record.access)
                 leaving += 1

@@ -21,8 +21,8 @@ class Observed:
 
     everything: bool
     """All roles were read, not only some."""
-    roles: Mapping[str, Mapping[str, Any]]
-    """By name, as the role API gives them."""
+    roles: dict[str, Mapping[str, Any]]
+    """By name, as the role API gives them. Planning takes them out one by one: all of them are a lot of memory."""
     mappings: Mapping[str, RoleMapping]
     """By name, those under our names."""
     all_mappings: bool
@@ -74,7 +74,7 @@ async def observe(
         async for name, item in in_chunks(raw.items())
         if context.operator.owns_name(name)
     }
-    return Observed(everything, roles, mappings, all_mappings)
+    return Observed(everything, dict(roles), mappings, all_mappings)
 
 
 async def _roles(session: Session, names: list[str] | None) -> Mapping[str, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Plans the roles of principals from what is declared and what was read."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.policy.decision import AccessDecision, Do
@@ -37,6 +37,8 @@ class Planner:
     members: Members
     observed: Observed
     settled: Mapping[str, int]
+    _again: set[str] = field(default_factory=set)
+    """Principals that are planned once more; of all others, what was read is dropped when they are planned."""
 
     async def in_order(self, principals: Collection[str]) -> dict[Phase, list[str]]:
         """Return principals by the phase in which their roles are written, those that are settled left out."""
@@ -44,16 +46,20 @@ class Planner:
         pace = Pace()
         for principal in sorted(principals):
             await pace.spent(self.members.count(principal))
-            raw = self.observed.roles.get(self.context.operator.role_name(principal))
+            name = self.context.operator.role_name(principal)
+            raw = self.observed.roles.get(name)
             try:
                 if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
                     # Nothing was declared since, and the role is as it was when it was settled: so it still is.
+                    del self.observed.roles[name]
                     continue
                 phases = self.members.phases(principal, raw)
             except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
                 phases = (Phase.GROWS,)
             for phase in phases:
                 found[phase].append(principal)
+            if len(phases) > 1:
+                self._again.add(principal)
         return found
 
     async def plan(self, principals: Sequence[str]) -> list[Work]:
@@ -68,7 +74,9 @@ class Planner:
 
     async def _plan(self, principal: str, pace: Pace) -> Work:
         name = self.context.operator.role_name(principal)
-        raw = self.observed.roles.get(name)
+        roles = self.observed.roles
+        raw = roles.get(name) if principal in self._again else roles.pop(name, None)
+        self._again.discard(principal)
         role = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
         members = self.members.of(principal, role)
         await pace.spent(len(members))
@@ -81,7 +89,7 @@ class Planner:
             work.isolation = Isolation((), waiting.message if waiting else "", (*groups, recalled))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
-            (had := record.standing.elasticsearch) is not None and had.mapping == name
+            (had := record.standing.placed) is not None and had.mapping == name
             for record in self.members.records(principal)
         )
         return work
@@ -100,7 +108,7 @@ class Planner:
             member.access.uid: known
             for member in members
             if (record := self.context.inventory.accesses.get(member.access.uid))
-            and (known := seen_of(record.standing.elasticsearch, self.uuid))
+            and (known := seen_of(record.standing.placed, self.uuid))
         }
         return plan_role(self.context.operator, principal, members, observed, seen)
 

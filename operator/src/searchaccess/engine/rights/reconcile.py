@@ -270,6 +270,8 @@ class RightsReconciler:
         """Make roles and their mappings as planned; a stop waits for the end of this."""
         async with self._context.steps:
             await applier.apply(works)
+        for work in works:
+            work.shed()
         one.done += [work for work in works if not work.undecided or work.failure]
         one.isolating += [work for work in works if work.undecided and not work.failure]
 

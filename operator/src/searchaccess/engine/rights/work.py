@@ -1,7 +1,7 @@
 """One principal in a reconcile: what is declared, what was found, what is done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from searchaccess.core.model.access import Access
@@ -57,6 +57,15 @@ class Work:
 
     fingerprint: int | None = None
     """Of the role as it was read."""
+
+    def shed(self) -> None:
+        """Drop what only planning and applying need, if all of that is done: thousands wait until all are reported."""
+        if self.failure is not None or self.undecided:
+            return
+        if self.plan.changes:
+            # The role is not as it was read any more.
+            self.fingerprint, self.plan = None, replace(self.plan, write=None, delete=False)
+        self.observed = None
 
     @property
     def undecided(self) -> frozenset[str]:
