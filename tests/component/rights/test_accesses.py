@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, FINALIZER
 from searchaccess.engine.rights import reconcile as passes
-from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.rights.observe import Observed, observe
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, begin, drift, granted
 from tests.support.faults import Call
@@ -36,17 +36,15 @@ async def test_a_hundred_new_accesses_cost_one_bulk_write(stage: Stage) -> None:
 def test_roles_that_were_planned_are_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Observed] = []
 
-    async def observe(*arguments: Any, **named: Any) -> Observed:
-        read.append(await original(*arguments, **named))
+    async def observed(*arguments: Any, **named: Any) -> Observed:
+        read.append(await observe(*arguments, **named))
         assert any(name.startswith(OPERATOR.role_name("")) for name in read[-1].roles)
         return read[-1]
-
-    original = passes.observe
 
     @on_stage
     async def play(stage: Stage) -> None:
         await begin(stage, *[access(f"a{number}", grant("x-*")) for number in range(5)])
-        monkeypatch.setattr(passes, "observe", observe)
+        monkeypatch.setattr(passes, "observe", observed)
         for _ in range(2):
             stage.elasticsearch.sequence += 1
             await stage.quiet()
