@@ -168,8 +168,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.VERSION_UNSUPPORTED: ReasonDoc(
-        "The Elasticsearch version lacks the bulk role API (before 8.15).",
-        "Upgrade Elasticsearch.",
+        "The Elasticsearch version lacks the bulk role API (before 8.15). Of a SearchAccess: it lacks a privilege that "
+        "is declared; nothing was written.",
+        "Upgrade Elasticsearch, or leave out the privilege that the message names.",
         Who.PLATFORM,
         terminal=True,
     ),

@@ -4,20 +4,23 @@
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 import yaml
 
+from searchaccess.api.actions import ACTION_NAMES, Action
 from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
+from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
-from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
+from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.metrics import LABELS, Metrics, families
 
@@ -91,10 +94,20 @@ def reasons_page() -> str:
 def actions_page() -> str:
     """Return the reference of the actions."""
     actions = [
-        [f"`{action.value}`", doc.letter, doc.allows, doc.refuses, ", ".join(f"`{name}`" for name in doc.privileges)]
-        for action, doc in ACTIONS.items()
+        [f"`{action}`", action.letter, action.allows, action.refuses, _names(action.privileges)] for action in Action
     ]
-    cluster = [[f"`{action.value}`", allows] for action, allows in CLUSTER_ACTIONS.items()]
+    indices = [
+        [
+            f"`{name}`",
+            known.says,
+            "refused" if known.refused else _names(actions_with(name)) or "by name",
+            known.releases,
+        ]
+        for name, known in sorted(INDEX_PRIVILEGES.items())
+    ]
+    declarable = {name: known for name, known in CLUSTER_PRIVILEGES.items() if not known.refused}
+    cluster = [[f"`{name}`", known.says, known.releases] for name, known in declarable.items()]
+    refused = [[f"`{name}`", known.says] for name, known in CLUSTER_PRIVILEGES.items() if known.refused]
     return _page(
         "Actions",
         "The words for `can` and `clusterCan`, and the Elasticsearch privileges that each stands for.",
@@ -124,8 +137,29 @@ def actions_page() -> str:
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
         "## On the cluster: `clusterCan`",
-        *_table(["Privilege", "Allows"], cluster),
+        *_table(["Privilege", "Allows", "Since"], cluster),
+        "None of the others can be declared:",
+        *_table(["Privilege", "Why not"], refused),
+        "## Elasticsearch's privileges on indices: `privileges`",
+        "Where the actions do not fit, `privileges` takes Elasticsearch's own names, and its index actions such as "
+        "`indices:data/read/search`. A SearchAccess with a privilege that came with a later release than the cluster's "
+        "is `VersionUnsupported`, and nothing of it is written.",
+        *_table(["Privilege", "Allows", "Declared", "Since"], indices),
     )
+
+
+def readme(root: Path) -> str:
+    """Return the README, with all actions in its example.
+
+    Args:
+        root: of the repository.
+    """
+    text = (root / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"^( +can: \[read\] +# ).*$", rf"\g<1>{ACTION_NAMES}", text, count=1, flags=re.MULTILINE)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - one value in, one word out
@@ -272,6 +306,7 @@ def generate(root: Path) -> dict[Path, str]:
     }
     crds[root / CHART / "README.md"] = chart_page(root)
     crds[root / CHART / "files" / "dashboard.json"] = dashboard()
+    crds[root / "README.md"] = readme(root)
     crds |= argo_files(root)
     return crds | {root / path: build() for path, build in _PAGES.items()}
 
