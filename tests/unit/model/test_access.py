@@ -15,6 +15,7 @@ ACTION_TABLE: dict[Action, set[str]] = {
     Action.READ: {"read", "view_index_metadata"},
     Action.APPEND: {"create_doc"},
     Action.WRITE: {"create", "index"},
+    Action.CREATE: {"auto_configure"},
     Action.DELETE: {"delete"},
     Action.MONITOR: {"monitor", "view_index_metadata"},
     Action.MANAGE: {"manage"},
@@ -40,7 +41,7 @@ def test_privileges_are_sorted_and_without_duplicates() -> None:
 
 
 def test_letters_are_distinct_and_in_order() -> None:
-    assert letters_of(tuple(Action)[::-1], raw=True) == "rawdmM*"
+    assert letters_of(tuple(Action)[::-1], raw=True) == "rawcdmM*"
     assert len({action.letter for action in Action}) == len(Action)
 
 

@@ -30,13 +30,26 @@ class Action(StrEnum):
 
     # In the order in which they are shown.
     READ = "read", ("read", "view_index_metadata"), "r", "search, get, count; see mappings and settings", "any change"
-    APPEND = "append", ("create_doc",), "a", "add new documents", "change or delete documents; create indices"
+    APPEND = (
+        "append",
+        ("create_doc",),
+        "a",
+        "add new documents",
+        "change or delete documents; create indices (see create)",
+    )
     WRITE = (
         "write",
         ("create", "index"),
         "w",
         "add, replace and update documents",
-        "delete documents; create indices",
+        "delete documents; create indices (see create)",
+    )
+    CREATE = (
+        "create",
+        ("auto_configure",),
+        "c",
+        "let append or write create an index or data stream at the first write, by its template, and add new fields",
+        "create or configure indices in any other way; write",
     )
     DELETE = "delete", ("delete",), "d", "delete documents", "delete indices"
     MONITOR = (

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     STORE_NOT_FOUND = "StoreNotFound"
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
+    RESTRICTED_INDICES = "RestrictedIndices"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
 
@@ -304,6 +305,12 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "The operator logs in with an API key, and Elasticsearch lets no API key make others that have rights.",
         "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
         Who.PLATFORM,
+    ),
+    Reason.RESTRICTED_INDICES: ReasonDoc(
+        "A pattern names indices of Elasticsearch itself, such as `.security`. Elasticsearch keeps them from every "
+        "SearchAccess, whatever is declared.",
+        "Leave the pattern out, or write the name of the index that is meant.",
+        Who.TEAM,
     ),
     Reason.THROTTLED: ReasonDoc(
         "The server limits the rate of requests (429).",
