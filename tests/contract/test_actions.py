@@ -147,7 +147,6 @@ def test_append_with_create_still_only_adds(bench: Bench) -> None:
     refused = [
         caller.put(f"/{index}/_doc/1", json={}),
         caller.put(f"/{index}/_doc/2", json={}),
-        caller.put(f"/{bench.name}-2/_doc/1", json={}),
         caller.post(f"/{index}/_update/1", json={"doc": {"total": 2}}),
         caller.delete(f"/{index}/_doc/1"),
         caller.delete(f"/{index}"),
@@ -161,6 +160,13 @@ def test_append_with_create_still_only_adds(bench: Bench) -> None:
     assert bulk(caller, index, {"index": {"_id": "1"}}, {}, {"create": {"_id": "2"}}, DOCUMENT) == [403, 201]
     assert bench.admin.get(f"/{index}/_doc/1").json()["_source"] == DOCUMENT
     assert bench.found() == {index}
+
+
+def test_a_write_of_a_kind_that_is_refused_may_have_created_its_index(bench: Bench) -> None:
+    caller = bench.caller(["append", "create"])
+    assert caller.put(f"/{bench.name}-1/_doc/1", json=DOCUMENT).status_code == 403
+    assert bench.found() == {f"{bench.name}-1"}
+    assert bench.count(f"{bench.name}-1") == 0
 
 
 # New fields
@@ -215,8 +221,20 @@ def test_a_rollover_by_others_needs_nothing_of_the_writer_and_its_own_is_refused
     assert bench.admin.post(f"/{target}/_rollover").json()["rolled_over"]
     (newest,) = bench.found() - before
     assert caller.post(f"/{target}/_doc", json=DOCUMENT).json()["_index"] == newest
-    rolls = bench.caller(can, privileges=["indices:admin/rollover"])
-    assert rolls.post(f"/{target}/_rollover").json()["rolled_over"]
+    rolls = bench.caller([*can, "monitor"], privileges=["indices:admin/rollover"])
+    answer = rolls.post(f"/{target}/_rollover")
+    assert answer.status_code == 200, answer.text
+
+
+def test_who_may_roll_over_may_give_the_new_index_any_alias_and_who_may_create_indices_may_not(bench: Bench) -> None:
+    target, alias = f"{bench.name}-target", f"{bench.name}-elsewhere"
+    bench.admin.put(f"/{bench.name}-000001", json={"aliases": {target: {"is_write_index": True}}})
+    rolls = bench.caller(["monitor"], f"{bench.name}-target", privileges=["indices:admin/rollover"])
+    answer = rolls.post(f"/{target}/_rollover", json={"aliases": {alias: {}}})
+    assert (answer.status_code, alias in bench.found("aliases")) == (200, True), answer.text
+    creates = bench.caller(["append"], privileges=["create_index"])
+    assert creates.put(f"/{bench.name}-3", json={"aliases": {alias: {}}}).status_code == 403
+    assert creates.put(f"/{bench.name}-3", json={"settings": {"number_of_shards": 2}}).status_code == 200
 
 
 @pytest.mark.parametrize("can", ADDING, ids=str)
