@@ -126,22 +126,24 @@ def actions_page() -> str:
         "the first.",
         "- None of `append`, `write` and `delete` creates an index. Grant `create` too, or create it first.",
         "## What to know about new indices, data streams and aliases",
-        "- With `create` beside `append` or `write`, in the same grant or another one, the first write to a name that the "
-        "grant covers creates it: a data stream where a template with `data_stream` matches, else an index. Settings, "
-        "mappings and aliases are those of the template ([why it is an action of its own](adr/0033-vocabulary.md)).",
+        "- With `create` beside `append` or `write`, the first write to a name that the grant covers creates it: a "
+        "data stream where a template with `data_stream` matches, else an index. Settings, mappings and aliases are "
+        "those of the template ([why it is an action of its own](adr/0033-vocabulary.md)).",
         "- Elasticsearch creates the index before it looks at each document: one that is then refused, such as an "
         "overwrite with `append`, leaves an empty index behind.",
         "- New fields: in an index, `append` and `write` bring them; in a data stream, only with `create`.",
-        "- `?refresh=true` and `?refresh=wait_for` on a write need nothing more. The refresh API needs "
-        "`privileges: [maintenance]`.",
-        "- A rollover that a lifecycle policy or somebody else makes needs nothing of the writer: the next write goes to "
-        "the new index. Elasticsearch makes that of a policy with the rights of whoever wrote the policy. One's own takes "
-        '`monitor` and `privileges: ["indices:admin/rollover"]`, which can give the new index an alias of any name: who '
-        "reads that name then reads what is written here.",
-        "- `manage` gives aliases too. `privileges: [create_index]` does not, but lets one choose settings and mappings.",
-        "- A pattern is held against the name in the request. A grant on an alias does not cover its indices by their own "
-        "names, and one on these does not cover the alias.",
-        "- A grant on a data stream covers its backing indices, `.ds-<stream>-…`; one on these does not cover the stream.",
+        "- `?refresh=true` and `?refresh=wait_for` on a write need nothing more. The refresh API needs `privileges: "
+        "[maintenance]`.",
+        "- A rollover that a lifecycle policy or somebody else makes needs nothing of the writer: the next write "
+        "goes to the new index. Elasticsearch makes that of a policy with the rights of whoever wrote the policy. "
+        "One's own takes `monitor` and the privilege `indices:admin/rollover`, which can give the new index an "
+        "alias of any name: who reads that name then reads what is written here.",
+        "- `manage` gives aliases, of names that it covers. `privileges: [create_index]` gives none, but lets one "
+        "choose settings and mappings.",
+        "- A pattern is held against the name in the request. A grant on an alias does not cover its indices by "
+        "their own names, and one on these does not cover the alias.",
+        "- A grant on a data stream covers its backing indices, `.ds-<stream>-…`; one on these does not cover the "
+        "stream.",
         "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
         "condition `Ineffective` says so.",
         "## What to know about `where` and `fields`",
