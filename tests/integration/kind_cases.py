@@ -103,7 +103,8 @@ def _reject_grants(cases: Cases) -> None:
     cases.grant("a grant that does not say what may be done", {"can": []}, "say what may be done: add can: [read]")
     cases.grant("an unknown action", {"can": ["search"]}, 'supported values: "read", "append", "write"')
     cases.grant("an action twice", {"can": ["read", "read"]}, 'Duplicate value: "read"')
-    cases.grant("seven actions", {"can": ["read"] * 7}, "at most 6 items")
+    too_many = ["read"] * (len(Action) + 1)
+    cases.grant("too many actions", {"can": too_many}, f"at most {len(Action)} items")
     for privilege in ("Read", "read write", "cluster:monitor/main", "indices:data/Read", "*", "read1"):
         cases.grant(f"the privilege {privilege}", {"privileges": [privilege]}, _BAD_PRIVILEGE)
     for privilege in REFUSED_ON_INDICES:
@@ -141,7 +142,7 @@ def accepted() -> list[Case]:
         cases.grant(f"the index {pattern}", {"indices": [pattern]})
     for privilege in ("read", "view_index_metadata", "indices:data/read/search*", "indices:data/write/bulk[s]"):
         cases.grant(f"the privilege {privilege} alone", {"can": [], "privileges": [privilege]})
-    cases.grant("every action", {"can": list(Action)})
+    cases.grant("every action", {"can": [action.value for action in Action]})
     cases.grant("fields and where for a reader", _FIELDS | _WHERE)
     cases.grant("fields and where with raw privileges", _FIELDS | _WHERE | {"can": [], "privileges": ["read"]})
     deep = {
