@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from searchaccess.api.actions import Action
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import (
@@ -95,7 +96,11 @@ specs = st.builds(
                 {"indices": indices, "can": ["read", *can]} | ({"where": where} if where else {})
             ),
             _some(index_names),
-            st.lists(st.sampled_from(["append", "write", "delete", "monitor", "manage"]), max_size=3, unique=True),
+            st.lists(
+                st.sampled_from([action.value for action in Action if action is not Action.READ]),
+                max_size=3,
+                unique=True,
+            ),
             st.none() | queries,
         ),
         min_size=1,

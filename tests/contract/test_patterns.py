@@ -40,9 +40,24 @@ BROKEN = [
 ]  # fmt: skip
 """What Elasticsearch stores in a role, and then answers its user's requests with an error."""
 
+heavy: st.SearchStrategy[str] = st.recursive(
+    st.sampled_from(["a", "b", "ab", ".", "[ab]", ".*", "a.*", ".*a", "(a|b)*"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda pair: f"({pair[0]}|{pair[1]})"),
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map(lambda pair: f"({pair[0]}&{pair[1]})"),
+        inner.map("~({})".format),
+        st.tuples(inner, st.sampled_from(["*", "?", "{2,}", "{5}", "{9}", "{0,9}", "{0,20}"])).map(
+            lambda pair: f"({pair[0]}){pair[1]}"
+        ),
+    ),
+    max_leaves=9,
+)
+"""Expressions that take much, or too much, to evaluate."""
+
 TOO_COMPLICATED = [
     "*a" + "?" * 16, "/.*a.{13}/", "/(a|b)*a(a|b){13}/", "/~(.*a.{13})/", "/(a{0,100}){20}/",
-    "/(a|b.*){100}/",
+    "/(a|b.*){100}/", "/~(abc)a.{13}/", "/((a|b)*&.*a)(a|b){13}/",
 ]  # fmt: skip
 """What each release can read, but gives up on; 8.19 alone also on `/(a{100}){100}/`."""
 
@@ -115,6 +130,39 @@ def test_any_pattern_matches_as_elasticsearch_says(
     reader: Reader, regexes: list[str], simple: list[str], several: list[str]
 ) -> None:
     agreed(reader, [*(text for text in regexes if len(text) < 256), *simple], several)
+
+
+def is_accepted(text: str) -> bool:
+    try:
+        check_index_pattern(text)
+    except PatternError:
+        return False
+    return True
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(heavy.map("/{}/".format).filter(is_accepted), min_size=60, max_size=80, unique=True))
+def test_elasticsearch_evaluates_whatever_is_accepted(reader: Reader, regexes: list[str]) -> None:
+    agreed(reader, regexes, ["a", "b", "ab", "aab", "abab", "bbbbbbbbbb", "aaaaaaaaaaaa"])
+
+
+def test_every_pattern_of_elastics_own_roles_is_read_and_matches_as_elasticsearch_says(
+    reader: Reader, elasticsearch_server: ElasticsearchServer
+) -> None:
+    with elasticsearch_server.client() as admin:
+        roles = admin.get("/_security/role").raise_for_status().json()
+    own = {
+        name
+        for role in roles.values()
+        if role["metadata"].get("_reserved")
+        for entry in role["indices"]
+        for name in entry["names"]
+    }
+    assert "/~(([.]|ilm-history-).*)/" in own
+    agreed(reader, sorted(own), [*NAMES, "apm-7", ".ml-anomalies-1", "logs-x-1", "traces-apm-default"])
+    for name in own:
+        if name.startswith("/"):
+            check_index_pattern(name)
 
 
 @pytest.mark.parametrize("text", BROKEN)

@@ -141,6 +141,15 @@ def test_append_only_adds(world: World) -> None:
     assert world.admin.get("/appended-1/_doc/0").json()["_source"] == ORDERS[0]
 
 
+def test_create_lets_the_first_write_create_its_index(world: World) -> None:
+    caller = granted(world, "creator", grant("created-*", can=["append", "create"]))
+
+    assert caller.post("/created-1/_doc", json={"total": 7}).status_code == 201
+    assert caller.put("/created-2").status_code == 403
+    assert caller.delete("/created-1").status_code == 403
+    assert granted(world, "creator", grant("created-*", can=["append"])).post("/created-3/_doc", json={}).is_error
+
+
 def test_delete_deletes_documents_and_neither_writes_nor_deletes_the_index(world: World) -> None:
     fill(world, "deleted-1")
     caller = granted(world, "deleter", grant("deleted-*", can=["delete"]))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from searchaccess.api.actions import Action
+from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES
 from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials
@@ -74,7 +76,8 @@ def _reject_accesses(cases: Cases) -> None:
     cases.access("51 grants", {"grants": [READER | {"indices": [name]} for name in numbered(51)]}, "at most 50 items")
     cases.access("a cluster privilege that changes security", {"clusterCan": ["manage_security"]}, "Unsupported value")
     cases.access("a cluster privilege twice", {"clusterCan": ["monitor", "monitor"]}, "Duplicate value")
-    cases.access("seven cluster privileges", {"clusterCan": ["monitor"] * 7}, "at most 6 items")
+    too_many = ["monitor"] * (len(DECLARABLE_ON_CLUSTER) + 1)
+    cases.access("too many cluster privileges", {"clusterCan": too_many}, f"at most {len(DECLARABLE_ON_CLUSTER)} items")
     cases.access("an unknown mode", {"mode": "Report"}, 'supported values: "Enforce", "Observe"')
     cases.access("suspend as a word", {"suspend": "yes"}, "must be of type boolean")
     cases.access("an unknown deletionPolicy", {"deletionPolicy": "Keep"}, 'values: "Delete", "Orphan", "Disable"')
@@ -100,9 +103,12 @@ def _reject_grants(cases: Cases) -> None:
     cases.grant("a grant that does not say what may be done", {"can": []}, "say what may be done: add can: [read]")
     cases.grant("an unknown action", {"can": ["search"]}, 'supported values: "read", "append", "write"')
     cases.grant("an action twice", {"can": ["read", "read"]}, 'Duplicate value: "read"')
-    cases.grant("seven actions", {"can": ["read"] * 7}, "at most 6 items")
+    too_many = ["read"] * (len(Action) + 1)
+    cases.grant("too many actions", {"can": too_many}, f"at most {len(Action)} items")
     for privilege in ("Read", "read write", "cluster:monitor/main", "indices:data/Read", "*", "read1"):
         cases.grant(f"the privilege {privilege}", {"privileges": [privilege]}, _BAD_PRIVILEGE)
+    for privilege in REFUSED_ON_INDICES:
+        cases.grant(f"the privilege {privilege}", {"privileges": ["read", privilege]}, "to API keys of other clusters")
     cases.grant("an empty privilege", {"privileges": [""]}, "should be at least 1 chars long")
     cases.grant("a privilege of 101 characters", {"privileges": ["a" * 101]}, "may not be more than 100")
     cases.grant("a privilege twice", {"privileges": ["read", "read"]}, 'Duplicate value: "read"')
@@ -136,14 +142,14 @@ def accepted() -> list[Case]:
         cases.grant(f"the index {pattern}", {"indices": [pattern]})
     for privilege in ("read", "view_index_metadata", "indices:data/read/search*", "indices:data/write/bulk[s]"):
         cases.grant(f"the privilege {privilege} alone", {"can": [], "privileges": [privilege]})
-    cases.grant("every action", {"can": ["read", "append", "write", "delete", "monitor", "manage"]})
+    cases.grant("every action", {"can": [action.value for action in Action]})
     cases.grant("fields and where for a reader", _FIELDS | _WHERE)
     cases.grant("fields and where with raw privileges", _FIELDS | _WHERE | {"can": [], "privileges": ["read"]})
     deep = {
         "bool": {"filter": [{"term": {"a": 1}}, {"range": {"b": {"gte": 1.5}}}], "must_not": {"exists": {"field": "c"}}}
     }
     cases.grant("where with a nested query", {"where": deep})
-    cases.access("cluster privileges without grants", {"grants": None, "clusterCan": ["monitor"]})
+    cases.access("every cluster privilege, without grants", {"grants": None, "clusterCan": list(DECLARABLE_ON_CLUSTER)})
     cases.access(
         "the same restriction on two grants on the same indices", {"grants": [READER | _WHERE, READER | _WHERE]}
     )

@@ -9,13 +9,14 @@ import yaml
 from typer import Typer
 from typer.testing import CliRunner
 
+from searchaccess.api.actions import Action
 from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
+from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 from searchaccess.api.reasons import REASON_DOCS, Reason
 from searchaccess.cli.argopage import FOLDER
 from searchaccess.cli.chartpage import CHART
 from searchaccess.cli.generate import command, crd_yaml, generate, stale_files
-from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +44,7 @@ def test_committed_files_say_what_the_code_says() -> None:
 
 def _copy_sources(root: Path) -> None:
     """Copy what is no code and something is made from."""
+    (root / "README.md").write_text((ROOT / "README.md").read_text())
     (root / CHART).mkdir(parents=True)
     (root / CHART / "values.yaml").write_text((ROOT / CHART / "values.yaml").read_text())
     (root / FOLDER).mkdir(parents=True)
@@ -91,11 +93,30 @@ def test_pages_have_every_reason_condition_action_and_field() -> None:
     pages = {path.name: text for path, text in generate(Path()).items()}
     for word in [*Reason, *ConditionType]:
         assert f"| `{word}` |" in pages["reasons.md"]
-    for word in [*ACTIONS, *CLUSTER_ACTIONS]:
+    for word in [*Action, *INDEX_PRIVILEGES, *CLUSTER_PRIVILEGES]:
         assert f"| `{word}` |" in pages["actions.md"]
     for path in every_property():
         field = path.split(".", 1)[1]
         assert field.split(".")[-1] + "` |" in pages["api.md"]
+
+
+def test_all_that_names_the_actions_is_written_from_the_one_table(tmp_path: Path) -> None:
+    _copy_sources(tmp_path)
+    readme = tmp_path / "README.md"
+    readme.write_text(readme.read_text().replace("read, append", "read, apend"))
+    assert readme in stale_files(tmp_path)
+    pages = {path.relative_to(tmp_path).as_posix(): text for path, text in generate(tmp_path).items()}
+    access = yaml.safe_load(pages["crds/searchaccesses.yaml"])["spec"]["versions"][0]
+    column = next(item for item in access["additionalPrinterColumns"] if item["name"] == "Access")
+    grant = access["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["grants"]["items"]
+    can = grant["properties"]["can"]
+    assert can["items"]["enum"] == list(Action)
+    assert can["maxItems"] == len(Action)
+    for action in Action:
+        assert f"{action.letter} {action}" in column["description"]
+        assert f"`{action}`: " in can["description"]
+        assert any(action in rule["message"] for rule in grant["x-kubernetes-validations"])
+        assert f"{action}" in next(line for line in pages["README.md"].splitlines() if " can: " in line)
 
 
 def test_every_reason_and_condition_type_is_documented() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from searchaccess.api.actions import Action
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.crd import CATEGORY, custom_resource_definitions
 from searchaccess.api.reasons import Reason
@@ -359,4 +360,5 @@ def test_refuses_two_conditions_of_one_type_and_more_than_ten_differences(server
 
 def test_kubectl_explain_tells_what_the_actions_are(server: Server) -> None:
     text = " ".join(server.kubectl("explain", "sacc.spec.grants.can")[0].split())
-    assert "`append`: add new ones" in text
+    for action in Action:
+        assert f"`{action}`: {action.allows}." in text

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
+from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.reading import readable
@@ -25,18 +26,6 @@ REALM: Final = "google"
 AUDIENCE: Final = "https://es.example.com"
 ISSUER: Final = "https://accounts.google.com"
 
-_INDEX_PRIVILEGES: Final = frozenset(
-    (  # noqa: SIM905 - shorter to read
-        "all auto_configure create create_doc create_index delete delete_index index maintenance manage manage_ilm "
-        "monitor none read read_cross_cluster view_index_metadata write"
-    ).split()
-)
-_CLUSTER_PRIVILEGES: Final = frozenset(
-    (  # noqa: SIM905 - shorter to read
-        "all monitor manage manage_ilm manage_index_templates manage_ingest_pipelines manage_security none read_ilm "
-        "read_pipeline read_security"
-    ).split()
-)
 _QUERIES: Final = frozenset(
     (  # noqa: SIM905 - shorter to read
         "bool exists ids match match_all match_none match_phrase prefix range regexp script template term terms "
@@ -112,7 +101,7 @@ def role_problem(name: str, raw: Mapping[str, Any]) -> str:  # noqa: PLR0911 - r
     if len(raw.get("description", "")) > _DESCRIPTION_LIMIT:
         return "Role description must be less than 1000 characters."
     for privilege in raw.get("cluster", []):
-        if privilege not in _CLUSTER_PRIVILEGES and not privilege.startswith("cluster:"):
+        if privilege not in CLUSTER_PRIVILEGES and not privilege.startswith("cluster:"):
             return f"unknown cluster privilege [{privilege}]"
     for entry in raw.get("indices", []):
         if problem := _entry_problem(entry):
@@ -131,7 +120,7 @@ def _entry_problem(entry: Mapping[str, Any]) -> str:  # noqa: PLR0911 - reads as
     if len(set(entry["privileges"])) < len(entry["privileges"]):
         return "duplicate element"
     for privilege in entry["privileges"]:
-        if privilege not in _INDEX_PRIVILEGES and not privilege.startswith("indices:"):
+        if privilege not in INDEX_PRIVILEGES and not privilege.startswith("indices:"):
             return f"unknown index privilege [{privilege}]"
     fields = entry.get("field_security") or {}
     if "except" in fields and "grant" not in fields:

@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from searchaccess.api.searchaccess import Action, ClusterAction
+from searchaccess.api.actions import Action
+from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.actions import ACTIONS
 from searchaccess.core.model.canonical import Entry, RoleBody, entry_from_json
 from tests.unit.builders import an_access
 
@@ -22,9 +22,9 @@ values = st.recursive(
 )
 queries = st.dictionaries(st.sampled_from(["term", "terms", "bool", "match_all"]), values, min_size=1, max_size=1)
 actions = st.lists(st.sampled_from([action.value for action in Action]), min_size=1, max_size=6, unique=True)
-cluster_actions = st.lists(st.sampled_from([action.value for action in ClusterAction]), max_size=3, unique=True)
+cluster_actions = st.lists(st.sampled_from(DECLARABLE_ON_CLUSTER), max_size=3, unique=True)
 privileges = st.lists(
-    st.sampled_from(sorted({name for doc in ACTIONS.values() for name in doc.privileges} | {"all"})),
+    st.sampled_from(sorted({name for action in Action for name in action.privileges} | {"all"})),
     min_size=1,
     max_size=4,
     unique=True,

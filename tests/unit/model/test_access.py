@@ -4,16 +4,18 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.actions import Action
 from searchaccess.api.reasons import REASON_DOCS, Reason
-from searchaccess.api.searchaccess import Action, ClusterAction, DeletionPolicy, Mode
+from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import access_from_object
-from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, letters_of, privileges_of
+from searchaccess.core.model.actions import letters_of, privileges_of
 from tests.unit.builders import a_grant, a_search_access, an_access
 
 ACTION_TABLE: dict[Action, set[str]] = {
     Action.READ: {"read", "view_index_metadata"},
     Action.APPEND: {"create_doc"},
     Action.WRITE: {"create", "index"},
+    Action.CREATE: {"auto_configure"},
     Action.DELETE: {"delete"},
     Action.MONITOR: {"monitor", "view_index_metadata"},
     Action.MANAGE: {"manage"},
@@ -38,14 +40,9 @@ def test_privileges_are_sorted_and_without_duplicates() -> None:
     assert found == ("all", "monitor", "read", "view_index_metadata")
 
 
-def test_no_cluster_action_reads_documents_or_changes_security() -> None:
-    assert set(CLUSTER_ACTIONS) == set(ClusterAction)
-    assert not [name for name in CLUSTER_ACTIONS if "security" in name or "api_key" in name or name == "all"]
-
-
 def test_letters_are_distinct_and_in_order() -> None:
-    assert letters_of(tuple(Action)[::-1], raw=True) == "rawdmM*"
-    assert len({doc.letter for doc in ACTIONS.values()}) == len(Action)
+    assert letters_of(tuple(Action)[::-1], raw=True) == "rawcdmM*"
+    assert len({action.letter for action in Action}) == len(Action)
 
 
 INVALID_SPECS: dict[str, tuple[dict[str, Any], str]] = {
@@ -56,6 +53,15 @@ INVALID_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown action": ({"grants": [a_grant(can=["fly"])]}, "spec.grants.0.can.0"),
     "an unknown key": ({"grant": []}, "spec.grant"),
     "a privilege that is none": ({"grants": [a_grant(privileges=["Read All"])]}, "not the name of a privilege"),
+    "a privilege of other clusters' keys": (
+        {"grants": [a_grant(privileges=["read", "cross_cluster_replication"])]},
+        "cannot be declared",
+    ),
+    "a cluster privilege that gives everything": (
+        {"clusterCan": ["manage_security"]},
+        "manage_security cannot be declared: changes who may do what",
+    ),
+    "a cluster privilege that is none": ({"clusterCan": ["superpower"]}, "write one of monitor, "),
     "a person's address": ({"service_account": "me@example.com"}, "serviceAccount"),
     "a wildcard for a service account": ({"service_account": "*@acme.iam.gserviceaccount.com"}, "serviceAccount"),
     "fields without read": ({"grants": [a_grant(can=["append"], fields={"include": ["a"]})]}, "read"),

@@ -43,7 +43,8 @@ ACCEPTED = [
     "/orders/", "/orders-[0-9]+/", "/a|b/", "/(a|b)*c/", "/[^a-z]x/", "/a{2}/", "/a{2,}/", "/a{2,5}/", "/a{0,1}/",
     r"/a\.b/", r"/\~\&\@\#\<\>\"/", r"/[\]\-a]/", "/[-a]/", "/[a.*+?]/", r"/\d{4}/", r"/[\d_]+/", "/a.*/",
     "/((a)(b))?/", r"/a\/b/", r"/\^a\$/", "/(a{100}){10}/", "/()a/", "/(a|())b/", "/@/",
-    "/~(([.]|ilm-history-).*)/", r"/@&~(\.security.*)/", "/a~(b)/", "/.*a&b.*/", "/orders-<1-12>/", "/<001-100>/",
+    "/~(([.]|ilm-history-).*)/", r"/@&~(\.security.*)/", "/.*&a.*/", "/~(abc)a.{5}/", "/(a?){9}&[ab]{0,9}/",
+    "/a~(b)/", "/.*a&b.*/", "/orders-<1-12>/", "/<001-100>/",
     '/"a.b"/', "*a????????", "/.*a.{8}/", "/(a?){100}/", "/[a-z]{0,100}/", "/.*a.*|.*b.*|.*c.*|.*d.*/",
 ]  # fmt: skip
 
@@ -139,6 +140,17 @@ REJECTED: dict[str, str] = {
     "alternatives with more states than Elasticsearch takes": "/(a|b.*){100}/",
     "such a complement": "/~(.*a.{13})/",
     "such an intersection": "/.*a.{13}&.*b/",
+    "what follows a complement": "/~(abc)a.{13}/",
+    "what follows an intersection": "/((a|b)*&.*a)(a|b){13}/",
+    "an intersection of many transitions": "/(a?){60}&[ab]{0,60}/",
+    "one of three": "/(a?){20}&[ab]{0,20}&[ac]{0,20}/",
+    "a complement within a complement": "/~(a|~(b).*)/",
+    "a complement that is repeated as a group": "/(~(a)){2}/",
+    "an intersection that is repeated": "/(a.*&.*b)*/",
+    "copies of what may be empty, for Elasticsearch 9": "/((.((.*a)?){0,13})){6}/",
+    "an intersection with itself": "/(a?){60}&(a?){60}/",
+    "what is hidden by an alternative that matches everything": "/.*|.*a.{20}/",
+    "what is hidden by a repetition that is repeated": "/~(([ab]((a|b)*){0,24}(a|.*)){0,16})/",
     "too long": "a" * 256,
 }
 

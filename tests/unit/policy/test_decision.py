@@ -19,6 +19,7 @@ from tests.unit.builders import NOW, a_grant, an_access
 CLOSED = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="realm")
 BASIC = Gate(grants=False, reason=Reason.LICENSE_INSUFFICIENT, message="jwt", field_security=False, license="basic")
 NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
+OLD, NEW = Gate(version=(8, 18)), Gate(version=(9, 1))
 Spec = dict[str, Any]
 DELETED: Spec = {"deleted_at": NOW}
 OBSERVED: Spec = {"mode": "Observe"}
@@ -26,6 +27,8 @@ SUSPENDED: Spec = {"suspend": True}
 INVALID: Spec = {"grants": [a_grant("Upper")]}
 UNREADABLE: Spec = {"clusterCan": "?"}
 RESTRICTED: Spec = {"grants": [a_grant(where={"term": {"region": "eu"}})]}
+FROM_9_1: Spec = {"clusterCan": ["monitor_esql"]}
+FROM_8_19: Spec = {"grants": [a_grant(privileges=["read_failure_store"])]}
 WITH_KEY: Spec = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders-key"}}
 
 
@@ -96,6 +99,11 @@ DECISIONS: dict[str, Row] = {
     ),
     "those of a key too": (case(RESTRICTED, WITH_KEY, gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
     "without restrictions that licence is enough": (case(gate=NO_FIELD_SECURITY), Do.ENFORCE, None),
+    "a privilege that the release lacks holds": (case(FROM_8_19, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
+    "on the cluster too": (case(FROM_9_1, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
+    "for a key too": (case(FROM_9_1, WITH_KEY, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
+    "it is granted where the release has it": (case(FROM_8_19, FROM_9_1, gate=NEW), Do.ENFORCE, None),
+    "and tried where the release is not known": (case(FROM_9_1), Do.ENFORCE, None),
     # the end
     "Delete removes": (case(DELETED), Do.REMOVE, None),
     "Orphan releases": (case(DELETED, {"deletionPolicy": "Orphan"}), Do.RELEASE, None),
@@ -163,6 +171,14 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "who is to have the rights is asked before what they need": (
         policy.subject_unknown, policy.licence, case(RESTRICTED, gate=NO_FIELD_SECURITY, **nobody(State.MISSING)),
     ),
+    "a licence is said before the release": (
+        policy.licence, policy.privileges_unknown,
+        case(RESTRICTED, FROM_9_1, gate=replace(OLD, field_security=False)),
+    ),
+    "a privilege that the release lacks is said before the gate": (
+        policy.privileges_unknown, policy.cluster_closed, case(FROM_9_1, gate=replace(CLOSED, version=(8, 18))),
+    ),
+    "it does not stop deletion": (policy.deletion, policy.privileges_unknown, case(DELETED, FROM_9_1, gate=OLD)),
     "a licence is said before the gate": (policy.licence, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
     "a closed gate is said before an old refusal": (
         policy.cluster_closed, policy.rejected, case(gate=CLOSED, rejection="refused"),
@@ -193,6 +209,14 @@ def test_no_check_is_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(policy, "CHECKS", tuple(other for other in CHECKS if other is not check))
         changed = [name for name, row in DECISIONS.items() if _outcome(row[0].inputs) != row[1:]]
         assert changed, check.__name__
+
+
+def test_a_privilege_that_the_release_lacks_is_named() -> None:
+    decision = decide(an_access(**FROM_8_19), OLD)
+    assert decision.message == (
+        "Elasticsearch 8.18 has no index privilege read_failure_store, which came with 8.19 and 9.1: leave it out, or "
+        "upgrade"
+    )
 
 
 def _outcome(inputs: Inputs) -> tuple[Do, Reason | None]:

@@ -17,13 +17,14 @@ class ConditionType(StrEnum):
     CREDENTIAL_READY = "CredentialReady"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
+    INEFFECTIVE = "Ineffective"
     PRIVATE = "Private"
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
 
 
-WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED)
+WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.INEFFECTIVE)
 """Present only while true."""
 
 _BOTH = "SearchAccess, SearchCluster"
@@ -76,6 +77,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "`status.drift.items`.",
         "Nobody did, or it was corrected.",
     ),
+    ConditionType.INEFFECTIVE: ConditionDoc(
+        _ACCESS,
+        "A hint: some of what is declared gives nothing in Elasticsearch, and the message says what. The rest holds; "
+        "`Ready` does not depend on it.",
+    ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
         "Every address is https, is verified, and is one that the internet cannot reach.",
@@ -109,5 +115,5 @@ def types_of(kind: str) -> tuple[ConditionType, ...]:
 def described(kind: str) -> str:
     """Return the description of a kind's conditions."""
     lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
-    passing = " or ".join(f"`{name}`" for name in WHILE_TRUE)
+    passing = " or ".join(f"`{name}`" for name in types_of(kind) if name in WHILE_TRUE)
     return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from searchaccess.api.actions import LETTERS
 from searchaccess.api.base import ApiModel
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
@@ -127,7 +128,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             columns=[
                 _column("Cluster", ".spec.cluster"),
                 _column("Service", ".status.subject", doc="The workload, or its service account."),
-                _column("Access", ".status.access", doc="r read, a append, w write, d delete, m monitor, M manage."),
+                _column("Access", ".status.access", doc=f"{LETTERS}."),
                 _column("Ready", f"{_READY}.status"),
                 _column("Reason", f"{_READY}.reason"),
                 _column("Drift", ".status.drift.open", kind="integer", doc="Open differences."),

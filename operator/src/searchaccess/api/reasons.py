@@ -75,6 +75,7 @@ class Reason(StrEnum):
     STORE_NOT_FOUND = "StoreNotFound"
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
+    RESTRICTED_INDICES = "RestrictedIndices"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
 
@@ -168,8 +169,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.VERSION_UNSUPPORTED: ReasonDoc(
-        "The Elasticsearch version lacks the bulk role API (before 8.15).",
-        "Upgrade Elasticsearch.",
+        "The Elasticsearch version lacks the bulk role API (before 8.15). Of a SearchAccess: it lacks a privilege that "
+        "is declared; nothing was written.",
+        "Upgrade Elasticsearch, or leave out the privilege that the message names.",
         Who.PLATFORM,
         terminal=True,
     ),
@@ -303,6 +305,12 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "The operator logs in with an API key, and Elasticsearch lets no API key make others that have rights.",
         "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
         Who.PLATFORM,
+    ),
+    Reason.RESTRICTED_INDICES: ReasonDoc(
+        "A pattern names indices of Elasticsearch itself, such as `.security`. Elasticsearch keeps them from every "
+        "SearchAccess, whatever is declared.",
+        "Leave the pattern out, or write the name of the index that is meant.",
+        Who.TEAM,
     ),
     Reason.THROTTLED: ReasonDoc(
         "The server limits the rate of requests (429).",

@@ -3,12 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from searchaccess.api.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
 from searchaccess.api.base import ApiModel, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
+from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -16,28 +18,6 @@ SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\
 
 https://cloud.google.com/iam/docs/service-account-types (user-managed, default and Google-managed ones)
 """
-
-
-class Action(StrEnum):
-    """Something that a workload may do on indices."""
-
-    READ = "read"
-    APPEND = "append"
-    WRITE = "write"
-    DELETE = "delete"
-    MONITOR = "monitor"
-    MANAGE = "manage"
-
-
-class ClusterAction(StrEnum):
-    """A cluster privilege that may be declared: few, and none that reads documents or changes security."""
-
-    MONITOR = "monitor"
-    READ_ILM = "read_ilm"
-    READ_PIPELINE = "read_pipeline"
-    MANAGE_ILM = "manage_ilm"
-    MANAGE_INDEX_TEMPLATES = "manage_index_templates"
-    MANAGE_INGEST_PIPELINES = "manage_ingest_pipelines"
 
 
 class Mode(StrEnum):
@@ -101,10 +81,19 @@ PrivilegeName = Annotated[
                 " || ".join(matches(pattern) for pattern in PRIVILEGE_PATTERNS),
                 "write the name of an index privilege such as read or view_index_metadata, or an index action such as "
                 "indices:data/read/search",
-            )
+            ),
+            cel(
+                f"!(self in {list(REFUSED_ON_INDICES)})",
+                "Elasticsearch gives this privilege to API keys of other clusters: leave it out",
+            ),
         ),
     ),
 ]
+
+ClusterPrivilegeName = Annotated[
+    str, AfterValidator(cluster_privilege), Field(json_schema_extra={"enum": list(DECLARABLE_ON_CLUSTER)})
+]
+"""A cluster privilege that may be declared."""
 
 FieldName = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -201,7 +190,7 @@ class Grant(ApiModel):
         "json_schema_extra": rules(
             cel(
                 f"{_HAS_CAN} || {_HAS_PRIVILEGES}",
-                "say what may be done: add can: [read] (read, append, write, delete, monitor, manage), "
+                f"say what may be done: add can: [read] ({ACTION_NAMES}), "
                 "or privileges: [...] with Elasticsearch's own names",
             ),
             cel(
@@ -221,10 +210,14 @@ class Grant(ApiModel):
     """Which indices: names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
     `/orders-[0-9]+/`. Indices that are created later are included."""
 
-    can: Annotated[list[Action], Field(max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})] = []
-    """What may be done. `read`: search and get documents. `append`: add new ones. `write`: add, replace and update
-    them. `delete`: delete them. `monitor`: read statistics, mappings and settings. `manage`: create, configure and
-    delete whole indices."""
+    can: Annotated[
+        list[Action],
+        Field(
+            max_length=len(Action),
+            description=f"What may be done. {WHAT_EACH_ALLOWS}",
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+        ),
+    ] = []
 
     privileges: Annotated[
         list[PrivilegeName], Field(max_length=30, json_schema_extra={"x-kubernetes-list-type": "set"})
@@ -283,10 +276,11 @@ class SearchAccessSpec(ApiModel):
     """What may be done on which indices. What is not granted is refused."""
 
     cluster_can: Annotated[
-        list[ClusterAction], Field(max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})
+        list[ClusterPrivilegeName],
+        Field(max_length=len(DECLARABLE_ON_CLUSTER), json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = []
-    """Cluster privileges. None reads documents or changes security; those that manage something do so for the whole
-    cluster."""
+    """Cluster privileges. None reads documents of indices or changes security; those that manage something do so for
+    the whole cluster."""
 
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with

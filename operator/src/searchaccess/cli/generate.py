@@ -4,20 +4,23 @@
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 import yaml
 
+from searchaccess.api.actions import ACTION_NAMES, Action
 from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
+from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
-from searchaccess.core.model.actions import ACTIONS, CLUSTER_ACTIONS, PRIVILEGE_LETTER
+from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.metrics import LABELS, Metrics, families
 
@@ -91,10 +94,20 @@ def reasons_page() -> str:
 def actions_page() -> str:
     """Return the reference of the actions."""
     actions = [
-        [f"`{action.value}`", doc.letter, doc.allows, doc.refuses, ", ".join(f"`{name}`" for name in doc.privileges)]
-        for action, doc in ACTIONS.items()
+        [f"`{action}`", action.letter, action.allows, action.refuses, _names(action.privileges)] for action in Action
     ]
-    cluster = [[f"`{action.value}`", allows] for action, allows in CLUSTER_ACTIONS.items()]
+    indices = [
+        [
+            f"`{name}`",
+            known.says,
+            "refused" if known.refused else _names(actions_with(name)) or "by name",
+            known.releases,
+        ]
+        for name, known in sorted(INDEX_PRIVILEGES.items())
+    ]
+    declarable = {name: known for name, known in CLUSTER_PRIVILEGES.items() if not known.refused}
+    cluster = [[f"`{name}`", known.says, known.releases] for name, known in declarable.items()]
+    refused = [[f"`{name}`", known.says] for name, known in CLUSTER_PRIVILEGES.items() if known.refused]
     return _page(
         "Actions",
         "The words for `can` and `clusterCan`, and the Elasticsearch privileges that each stands for.",
@@ -111,7 +124,28 @@ def actions_page() -> str:
         "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
         "still accepts explicit changes of the mapping with these privileges. `dynamic: strict` in the mapping stops "
         "the first.",
-        "- None of `append`, `write` and `delete` creates an index. Create it first, or grant `manage`.",
+        "- None of `append`, `write` and `delete` creates an index. Grant `create` too, or create it first.",
+        "## What to know about new indices, data streams and aliases",
+        "- With `create` beside `append` or `write`, the first write to a name that the grant covers creates it: a "
+        "data stream where a template with `data_stream` matches, else an index. Settings, mappings and aliases are "
+        "those of the template ([why it is an action of its own](adr/0033-vocabulary.md)).",
+        "- Elasticsearch creates the index before it looks at each document: one that is then refused, such as an "
+        "overwrite with `append`, leaves an empty index behind.",
+        "- New fields: in an index, `append` and `write` bring them; in a data stream, only with `create`.",
+        "- `?refresh=true` and `?refresh=wait_for` on a write need nothing more. The refresh API needs `privileges: "
+        "[maintenance]`.",
+        "- A rollover that a lifecycle policy or somebody else makes needs nothing of the writer: the next write "
+        "goes to the new index. Elasticsearch makes that of a policy with the rights of whoever wrote the policy. "
+        "One's own takes `monitor` and the privilege `indices:admin/rollover`, which can give the new index an "
+        "alias of any name: who reads that name then reads what is written here.",
+        "- `manage` gives aliases, of names that it covers. `privileges: [create_index]` gives none, but lets one "
+        "choose settings and mappings.",
+        "- A pattern is held against the name in the request. A grant on an alias does not cover its indices by "
+        "their own names, and one on these does not cover the alias.",
+        "- A grant on a data stream covers its backing indices, `.ds-<stream>-…`; one on these does not cover the "
+        "stream.",
+        "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
+        "condition `Ineffective` says so.",
         "## What to know about `where` and `fields`",
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
@@ -124,8 +158,29 @@ def actions_page() -> str:
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
         "## On the cluster: `clusterCan`",
-        *_table(["Privilege", "Allows"], cluster),
+        *_table(["Privilege", "Allows", "Since"], cluster),
+        "None of the others can be declared:",
+        *_table(["Privilege", "Why not"], refused),
+        "## Elasticsearch's privileges on indices: `privileges`",
+        "Where the actions do not fit, `privileges` takes Elasticsearch's own names, and its index actions such as "
+        "`indices:data/read/search`. A SearchAccess with a privilege that came with a later release than the cluster's "
+        "is `VersionUnsupported`, and nothing of it is written.",
+        *_table(["Privilege", "Allows", "Declared", "Since"], indices),
     )
+
+
+def readme(root: Path) -> str:
+    """Return the README, with all actions in its example.
+
+    Args:
+        root: of the repository.
+    """
+    text = (root / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"^( +can: \[read\] +# ).*$", rf"\g<1>{ACTION_NAMES}", text, count=1, flags=re.MULTILINE)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - one value in, one word out
@@ -272,6 +327,7 @@ def generate(root: Path) -> dict[Path, str]:
     }
     crds[root / CHART / "README.md"] = chart_page(root)
     crds[root / CHART / "files" / "dashboard.json"] = dashboard()
+    crds[root / "README.md"] = readme(root)
     crds |= argo_files(root)
     return crds | {root / path: build() for path, build in _PAGES.items()}
 

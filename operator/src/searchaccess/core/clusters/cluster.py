@@ -167,7 +167,8 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
             f"annotate with {ANNOTATION_ACCEPT_UUID}: {facts.uuid}"
         )
         return Verdict((Reason.CLUSTER_REPLACED, message), Gate(grants=False))
-    if version_of(facts.version) < OLDEST:
+    version = version_of(facts.version)
+    if version < OLDEST:
         message = f"Elasticsearch {facts.version} lacks the bulk role API; 8.15 or newer is needed"
         return Verdict((Reason.VERSION_UNSUPPORTED, message), Gate(grants=False))
     licensed = facts.license in _FIELD_SECURITY
@@ -179,9 +180,11 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
             message=message,
             field_security=False,
             license=facts.license,
+            version=version,
         )
         return Verdict(None, gate)
+    gate = Gate(license=facts.license, version=version)
     if facts.mismatches:
         message = explain(facts.mismatches, eck)
-        return Verdict(None, Gate(grants=False, reason=Reason.REALM_MISMATCH, message=message, license=facts.license))
-    return Verdict(None, Gate(license=facts.license))
+        gate = replace(gate, grants=False, reason=Reason.REALM_MISMATCH, message=message)
+    return Verdict(None, gate)

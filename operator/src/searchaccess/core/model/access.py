@@ -29,7 +29,7 @@ from searchaccess.api.searchaccess import (
     SearchAccessSpec,
 )
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.model.actions import letters_of, privileges_of
+from searchaccess.core.model.actions import letters_of, privileges_of, refusal_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -241,6 +241,8 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
+            if problem := refusal_of(name):
+                return f"spec.grants[{position}].privileges: {problem}"
         if problem := where_problem(grant.where):
             return f"spec.grants[{position}].where: {problem}"
     return ""

@@ -1,55 +1,13 @@
-"""The actions that people declare and the Elasticsearch privileges of each.
+"""What declared actions and privileges come to."""
 
-This table is the only place where the vocabulary is defined; ``docs/actions.md`` is generated from it. Privileges:
-https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-privileges.html
-"""
-
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
-from searchaccess.api.searchaccess import Action, ClusterAction
-
-
-@dataclass(frozen=True, slots=True)
-class ActionDoc:
-    """The meaning of an action."""
-
-    privileges: tuple[str, ...]
-    letter: str
-    allows: str
-    refuses: str
-
-
-ACTIONS: Final[dict[Action, ActionDoc]] = {
-    Action.READ: ActionDoc(
-        ("read", "view_index_metadata"), "r", "search, get, count; see mappings and settings", "any change"
-    ),
-    Action.APPEND: ActionDoc(("create_doc",), "a", "add new documents", "change or delete documents; create indices"),
-    Action.WRITE: ActionDoc(
-        ("create", "index"), "w", "add, replace and update documents", "delete documents; create indices"
-    ),
-    Action.DELETE: ActionDoc(("delete",), "d", "delete documents", "delete indices"),
-    Action.MONITOR: ActionDoc(
-        ("monitor", "view_index_metadata"), "m", "read statistics, mappings and settings", "read documents"
-    ),
-    Action.MANAGE: ActionDoc(
-        ("manage",), "M", "create, configure and delete indices, with all documents in them", "read documents"
-    ),
-}
-"""Every action, in the order in which it is shown."""
+from searchaccess.api.actions import Action
+from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 
 PRIVILEGE_LETTER: Final = "*"
 """Shown in the ACCESS column for raw ``privileges``."""
-
-CLUSTER_ACTIONS: Final[dict[ClusterAction, str]] = {
-    ClusterAction.MONITOR: "read the cluster's health and statistics",
-    ClusterAction.READ_ILM: "read index lifecycle policies",
-    ClusterAction.READ_PIPELINE: "read ingest pipelines",
-    ClusterAction.MANAGE_ILM: "change index lifecycle policies (of every index)",
-    ClusterAction.MANAGE_INDEX_TEMPLATES: "change index templates (of every index)",
-    ClusterAction.MANAGE_INGEST_PIPELINES: "change ingest pipelines (of every index)",
-}
-"""Cluster privileges that may be declared, with what they allow. None can read documents or change security."""
 
 
 def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,11 +17,34 @@ def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[st
     """
     names = set(raw)
     for action in actions:
-        names.update(ACTIONS[action].privileges)
+        names.update(action.privileges)
     return tuple(sorted(names))
 
 
 def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:
     """Return the short form of the ACCESS column, such as ``rw``."""
-    letters = "".join(doc.letter for action, doc in ACTIONS.items() if action in actions)
+    letters = "".join(action.letter for action in Action if action in actions)
     return letters + (PRIVILEGE_LETTER if raw else "")
+
+
+def refusal_of(name: str) -> str:
+    """Return why an index privilege may not be declared by its name; empty: it may."""
+    known = INDEX_PRIVILEGES.get(name)
+    return f"{name!r} cannot be declared: {known.says}" if known and known.refused else ""
+
+
+def missing_in(version: tuple[int, int], on_indices: Iterable[str], on_cluster: Iterable[str]) -> str:
+    """Return which of some privileges a release of Elasticsearch does not have, for a person; empty: it has all.
+
+    One that is not in our tables is left to Elasticsearch.
+    """
+    for kind, table, names in (("index", INDEX_PRIVILEGES, on_indices), ("cluster", CLUSTER_PRIVILEGES, on_cluster)):
+        for name in sorted(names):
+            known = table.get(name)
+            if known and not known.is_in(version):
+                major, minor = version
+                return (
+                    f"Elasticsearch {major}.{minor} has no {kind} privilege {name}, which came with {known.releases}: "
+                    "leave it out, or upgrade"
+                )
+    return ""

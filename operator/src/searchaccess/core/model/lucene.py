@@ -27,15 +27,18 @@ from searchaccess.core.model.expressions import (
     Expression,
     char,
     chars,
-    complement,
-    concat,
     decimals,
-    intersection,
     literal,
     negated,
-    repeat,
+)
+from searchaccess.core.model.written import (
+    Written,
+    alternatives,
+    complement,
+    intersection,
+    repetition,
+    sequence,
     size,
-    union,
 )
 
 MAX_REPEAT: Final = 100
@@ -66,7 +69,7 @@ def _classes() -> _Classes:
 _CLASSES: Final = _classes()
 
 
-def parse_expression(text: str) -> tuple[Expression, str]:
+def parse_expression(text: str) -> tuple[Written, str]:
     """Read one regular expression, without the slashes around it.
 
     Returns:
@@ -89,7 +92,7 @@ class _Reader:
         self._at = 0
         self.caveat = ""
 
-    def read(self) -> Expression:
+    def read(self) -> Written:
         """Read all of it."""
         expression = self._alternatives(0)
         if self._at < len(self._text):
@@ -132,39 +135,39 @@ class _Reader:
         self._at += len(body) + 1
         return body
 
-    def _alternatives(self, depth: int) -> Expression:
+    def _alternatives(self, depth: int) -> Written:
         if depth > MAX_DEPTH:
             raise self._error(f"groups are nested more than {MAX_DEPTH} deep")
         options = [self._intersection(depth)]
         while self._skip("|"):
             options.append(self._intersection(depth))
-        return union(options)
+        return alternatives(options)
 
-    def _intersection(self, depth: int) -> Expression:
+    def _intersection(self, depth: int) -> Written:
         members = [self._sequence(depth)]
         while self._skip("&"):
             members.append(self._sequence(depth))
         return intersection(members)
 
-    def _sequence(self, depth: int) -> Expression:
+    def _sequence(self, depth: int) -> Written:
         start, strings = self._at, 0
         if start == len(self._text):
             raise self._error("it ends with an empty alternative or group: write () for nothing")
-        parts: list[Expression] = []
+        parts: list[Written] = []
         while not parts or (self._at < len(self._text) and not self._sees(")|&")):
             strings += self._sees("@")
             parts.append(self._repetition(depth))
         if strings and self._at - start > 1:
             self._warn("'@' is any string: write .* for that, or \\@ for the character")
-        return concat(parts)
+        return sequence(parts)
 
-    def _repetition(self, depth: int) -> Expression:
+    def _repetition(self, depth: int) -> Written:
         is_complement = self._sees("~")
         expression = self._complement(depth)
         repetitions = 0
         while self._sees("*+?{"):
             low, high = self._times()
-            expression = repeat(expression, low, high)
+            expression = repetition(expression, low, high)
             if size(expression) > MAX_SIZE:
                 raise self._error(f"its repetitions multiply to more than {MAX_SIZE} characters")
             repetitions += 1
@@ -187,7 +190,7 @@ class _Reader:
             raise self._error(f"the repetition {{{body}}} is out of range (0 to {MAX_REPEAT}, ascending)")
         return int(low), int(bound) if high or not comma else None
 
-    def _complement(self, depth: int) -> Expression:
+    def _complement(self, depth: int) -> Written:
         inverse = False
         start = self._at
         while self._skip("~"):
@@ -197,7 +200,7 @@ class _Reader:
         inner = self._class() if self._skip("[") else self._simple(depth)
         return complement(inner) if inverse else inner
 
-    def _simple(self, depth: int) -> Expression:  # noqa: PLR0911 - reads as the grammar
+    def _simple(self, depth: int) -> Written:  # noqa: PLR0911 - reads as the grammar
         at = self._at
         match self._take():
             case ".":
@@ -228,7 +231,7 @@ class _Reader:
         elif one in "*+?{}]>/":
             self._warn(f"{self._where(one, at)} has no meaning here: escape it with \\")
 
-    def _group(self, depth: int) -> Expression:
+    def _group(self, depth: int) -> Written:
         if self._skip(")"):
             return EMPTY
         inner = self._alternatives(depth + 1)

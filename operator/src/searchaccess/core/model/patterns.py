@@ -27,6 +27,7 @@ from searchaccess.core.model.expressions import (
     repeat,
 )
 from searchaccess.core.model.lucene import PatternError, parse_expression
+from searchaccess.core.model.written import Written, simplified
 
 __all__ = [
     "Pattern",
@@ -59,11 +60,13 @@ class Pattern:
         text: as it was written.
         expression: the names that it matches.
         caveat: in which way it differs from what it may seem to mean; empty: in none.
+        written: the expression as it is written; None: it is that of a name or wildcard.
     """
 
     text: str
     expression: Expression
     caveat: str = ""
+    written: Written | None = None
 
 
 def parse_index_pattern(text: str) -> Pattern:
@@ -78,8 +81,8 @@ def parse_index_pattern(text: str) -> Pattern:
         return Pattern(text, _wildcard(text))
     if len(text) == 1 or not text.endswith("/"):
         raise PatternError("a regular expression is enclosed in slashes, such as /orders-[0-9]+/")
-    expression, caveat = parse_expression(text[1:-1])
-    return Pattern(text, expression, caveat)
+    written, caveat = parse_expression(text[1:-1])
+    return Pattern(text, simplified(written), caveat, written)
 
 
 def _wildcard(text: str) -> Expression:
@@ -114,7 +117,7 @@ def check_index_pattern(text: str) -> None:
     is_regex = text.startswith("/")
     if is_regex and _is_empty(pattern.expression):
         raise PatternError("it matches no index")
-    if (is_regex or ("*" in text and "?" in text)) and is_too_complicated(pattern.expression):
+    if (is_regex or ("*" in text and "?" in text)) and is_too_complicated(pattern.written or pattern.expression):
         raise PatternError("it is too complicated for Elasticsearch: write less after .* or *, and fewer repetitions")
 
 

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import State
 
@@ -62,6 +63,8 @@ class Gate:
     field_security: bool = True
     """Whether the licence has document- and field-level security."""
     license: str = ""
+    version: tuple[int, int] | None = None
+    """Major and minor version of Elasticsearch; None: not known."""
 
 
 OPEN = Gate()
@@ -162,6 +165,16 @@ def licence(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
 
 
+def privileges_unknown(inputs: Inputs) -> AccessDecision | None:
+    """Hold rights of which this release of Elasticsearch has not all privileges: it would refuse the whole role."""
+    share, version = inputs.access.share, inputs.gate.version
+    if version is None:
+        return None
+    on_indices = {name for entry in share.entries for name in entry.privileges}
+    message = missing_in(version, on_indices, share.cluster)
+    return AccessDecision(Do.HOLD, Reason.VERSION_UNSUPPORTED, message) if message else None
+
+
 def cluster_closed(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights while the cluster's state allows no new ones; API keys and users do not depend on its realm."""
     gate = inputs.gate
@@ -192,6 +205,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.
     subject_unknown,
     licence,
+    privileges_unknown,
     cluster_closed,
     rejected,
     # What would be granted, were it enforced.

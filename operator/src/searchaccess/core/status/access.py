@@ -32,6 +32,7 @@ from searchaccess.core.status.credential import (
     mark_credential,
 )
 from searchaccess.core.status.events import Note, note, stalled_notes
+from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
 
 VALUE_LIMIT: Final = 256
@@ -319,6 +320,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
+    mark_hints(conditions, access)
     gone = not access.has_credential or (facts.decision.do is Do.REMOVE and facts.failure is None)
     credential = build_credential(access, facts.credential, previous.credential, withdrawn=gone)
     objects = _elasticsearch(facts, previous.elasticsearch)
