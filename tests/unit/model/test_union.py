@@ -168,7 +168,7 @@ def test_fields_that_take_too_long_to_compare_count_as_not_allowed() -> None:
 # The union
 
 read_entries = st.builds(
-    lambda names, query, fields: Entry(tuple(sorted(names)), ("read",), *fields, query),
+    lambda names, query, fields: Entry(tuple(sorted(names)), ("read",), fields[0], fields[1], query),
     st.sets(st.sampled_from(["a", "b", "a*", "*b", "b?", "*", "/[ab]b/", ".ds-*"]), min_size=1, max_size=2),
     st.sampled_from(sorted(DOCUMENTS)),
     st.sampled_from([(ALL, ()), (ALL, ("a",)), (("a",), ()), (("a", "b"), ()), (("b",), ()), (ALL, ("a", "b"))]),

@@ -28,9 +28,11 @@ from searchaccess.core.model.patterns import TooComplicatedError, find_name, par
 
 PAIRS_KEPT: Final = 1 << 15
 PATTERNS_KEPT: Final = 1 << 12
-STEPS: Final = 3_000
+STEPS: Final = 2_000
 """Of one search: a few milliseconds. More are not worth the wait. Each counts as so many, however long it took: how
 much can be compared may not depend on what is remembered."""
+COST_OF_A_PAIR: Final = 10
+"""Of the simplest comparison, counted in steps of a microsecond or two."""
 BACKING: Final = (".ds-", ".fs-")
 """What the names of a data stream's backing indices begin with: those of its documents, and of its failures."""
 _BEGIN: Final = concat((char("."), chars([(ord("d"), ord("d")), (ord("f"), ord("f"))]), literal("s-")))
@@ -59,7 +61,7 @@ def _can_meet(one: str, another: str) -> Answer:
     first, second = expression_of(one), expression_of(another)
     if first is None or second is None:
         return Answer(yes=True, steps=1)
-    steps = 1
+    steps = COST_OF_A_PAIR
     for left, right in ((first, second), *_with_backing(one, first, second), *_with_backing(another, second, first)):
         answer = _overlap(left, right)
         steps += answer.steps

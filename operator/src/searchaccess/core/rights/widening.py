@@ -93,8 +93,10 @@ def _take_in(member: Member, had: Share, together: Together, *, observed: bool) 
         return None
     exposed = _within(access, had.entries) or together.conflict(had.entries, label)
     if exposed is not None:
-        return _refused(Do.HOLD if observed else Do.REMOVE, access, exposed.message(_SEPARATE))
-    together.add(had.entries, label)
+        # What is declared is what somebody can correct.
+        own = decision.message if decision.reason is Reason.RESTRICTIONS_WOULD_WIDEN else ""
+        return _refused(Do.HOLD if observed else Do.REMOVE, access, own or (wanted or exposed).message(_SEPARATE))
+    together.add(had.entries, RELEASED if decision.do is Do.RELEASE else label)
     if decision.reason is Reason.PENDING and wanted is None:
         # It gets its rights in a moment: nobody who is newer gets in between.
         together.add(access.share.entries, label)
