@@ -240,7 +240,7 @@ def test_of_two_in_force_that_show_more_the_newer_one_is_revoked(
         assert granted(stage) == {"orders-*", "z"}
         assert stage.get("region")["status"].get("elasticsearch") is None
         # From then on it is as any other that is suspended, or invalid, and has nothing.
-        assert {call.method for call in await stage.look_at_everything()} <= {"replace_status"}
+        assert {call.method for call in await stage.look_at_everything()} <= {"replace_status", "create_event"}
         assert stage.ready("region")[0] == "False"
         assert await stage.look_at_everything() == []
 

@@ -87,15 +87,16 @@ def _take_in(member: Member, had: Share, together: Together, *, observed: bool) 
     """
     access, decision = member.access, member.decision
     label = f"SearchAccess {access.ref}"
-    wanted = together.conflict(access.share.entries, label)
+    own = _within(access, access.share.entries) if access.widens else None
+    wanted = own or together.conflict(access.share.entries, label)
     if decision.do is Do.ENFORCE and wanted is None:
         together.add(access.share.entries, label)
         return None
     exposed = _within(access, had.entries) or together.conflict(had.entries, label)
     if exposed is not None:
         # What is declared is what somebody can correct.
-        own = decision.message if decision.reason is Reason.RESTRICTIONS_WOULD_WIDEN else ""
-        return _refused(Do.HOLD if observed else Do.REMOVE, access, own or (wanted or exposed).message(_SEPARATE))
+        message = access.widens or (wanted or exposed).message(_SEPARATE)
+        return _refused(Do.HOLD if observed else Do.REMOVE, access, message)
     together.add(had.entries, RELEASED if decision.do is Do.RELEASE else label)
     if decision.reason is Reason.PENDING and wanted is None:
         # It gets its rights in a moment: nobody who is newer gets in between.
