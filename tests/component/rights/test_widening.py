@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from searchaccess.core.model.canonical import NO_INDEX
-from searchaccess.core.model.union import MOST_STEPS, Together
+from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.canonical import NO_INDEX, role_from_json
+from searchaccess.core.model.union import MOST_STEPS, Together, conflict_within
 from searchaccess.core.rights import plan as plan_module
 from searchaccess.core.rights import widening
 from searchaccess.ports.kubernetes import Plural
@@ -359,6 +362,44 @@ async def test_what_elasticsearch_refuses_of_an_older_one_is_in_nobodys_way(stag
     assert granted(stage) == {"orders-1"}
 
 
+@pytest.mark.parametrize("order", [("eu", "region"), ("region", "eu")])
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_what_an_older_one_keeps_counts_while_elasticsearch_refuses_its_change(
+    order: tuple[str, str], more: int
+) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, eu)
+        await stage.sleep(2 * SECOND)
+        inexact: list[Any] = []
+
+        def watch(_: Any) -> None:
+            entries = role_from_json(stage.role(SHARED)).entries
+            if conflict_within(entries, map(str, range(len(entries)))):
+                inexact.append(entries)
+
+        stage.faults.on_call = watch
+        changes = {
+            "eu": lambda: stage.amend("eu", grants=[grant("customers", where={"no_such_query": {}})]),
+            "region": lambda: stage.apply(region),
+        }
+        for number in range(more):
+            stage.apply(access(f"x{number}", grant(f"x{number}"), principal=SHARED))
+        for name in order:
+            changes[name]()
+        await stage.quiet()
+        assert not inexact
+        assert stage.ready("eu") == ("False", "RejectedByElasticsearch")
+        assert stage.ready("region") == WIDENS
+        assert granted(stage) == {"orders-*", *(f"x{number}" for number in range(more))}
+        stage.amend("eu", grants=[grant("customers", **EU)])
+        await stage.quiet()
+        assert not inexact
+        assert (stage.ready("eu"), stage.ready("region")) == (IN_SYNC, IN_SYNC)
+
+    play()
+
+
 @on_stage
 async def test_what_both_refuse_leaves_the_others_alone(stage: Stage) -> None:
     bad = access("bad", grant("bad-*", where={"no_such_query": {}}), principal=SHARED)
@@ -385,6 +426,69 @@ async def test_a_dry_run_says_that_nothing_would_be_granted(stage: Stage) -> Non
     changes = await stage.dry_run(region)
     assert not [change for change in changes if OPERATOR.role_name(SHARED) in str(change)]
     stage.start()
+
+
+NAMES = ["a", "b", "c", "d"]
+random_grants = st.builds(
+    lambda name, where, fields: grant(name, **where, **fields),
+    st.sampled_from(["orders-*", "orders-1", "*-1"]),
+    st.sampled_from([{}, EU, EU, {"where": {"no_such_query": {}}}]),
+    st.sampled_from([{}, REGION, NO_SSN]),
+)
+changes = st.one_of(
+    st.fixed_dictionaries({"grants": st.lists(random_grants, min_size=1, max_size=2)}),
+    st.sampled_from([{"suspend": True}, {"suspend": False}, {"mode": "Observe"}, {"mode": "Enforce"}]),
+    st.sampled_from(["delete", "restart", "wait"]),
+)
+
+
+async def perform(stage: Stage, name: str, change: Any) -> None:
+    known = stage.get(name)
+    if change == "restart":
+        await stage.restart()
+    elif change == "wait" or (change == "delete" and not known):
+        await stage.sleep(1.5 * SECOND)
+    elif change == "delete":
+        stage.delete(name)
+    elif not known:
+        stage.apply(access(name, principal=SHARED, **({"grants": [grant("orders-*", **EU)]} | change)))
+    elif not known["metadata"].get("deletionTimestamp"):
+        stage.amend(name, **change)
+
+
+def is_honest(stage: Stage, name: str) -> bool:
+    """Return whether one that says that it is in sync has what it declares."""
+    declared = access_from_object(stage.get(name)).share.entries
+    has = bool(declared) and set(declared) <= set(role_from_json(stage.role(SHARED)).entries)
+    return has or stage.ready(name) != IN_SYNC or stage.get(name)["spec"].get("suspend", False)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(NAMES), changes), min_size=3, max_size=12))
+def test_whatever_happens_the_role_is_never_more_than_the_union_and_statuses_say_who_has_what(
+    history: list[tuple[str, Any]],
+) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        inexact: list[Any] = []
+
+        def watch(_: Any) -> None:
+            entries = role_from_json(stage.role(SHARED)).entries
+            if conflict_within(entries, map(str, range(len(entries)))):
+                inexact.append(entries)
+
+        stage.faults.on_call = watch
+        await begin(stage)
+        for name, change in history:
+            await perform(stage, name, change)
+        await stage.quiet()
+        assert not inexact
+        assert [name for name in NAMES if stage.get(name) and not is_honest(stage, name)] == []
+        writes = await stage.look_at_everything()
+        assert {call.method for call in writes} <= {"replace_status", "create_event"}
+        assert await stage.look_at_everything() == []
+
+    play()
 
 
 # How much it costs

@@ -63,7 +63,7 @@ EXACT: dict[str, tuple[Entry, ...]] = {
     "one allows all documents and more fields": (entry(**EU, **REGION), entry(include=("region", "name"))),
     "one allows all documents and fewer exceptions": (entry(**EU, exclude=("name", "ssn")), entry(**NO_SSN)),
     "indices that do not meet": (entry("orders-*", **EU), entry("customers", **REGION)),
-    "one does not read": (entry(**EU), entry(**REGION, privileges=("write", "manage"))),
+    "one does not read": (entry(**EU), entry(**REGION, privileges=("delete", "manage"))),
     "three in a chain": (entry(**EU, **REGION), entry(include=("region", "name")), entry(**NO_SSN, include=ALL)),
 }
 NOT_EXACT: dict[str, tuple[Entry, ...]] = {
@@ -98,16 +98,17 @@ def test_not_exact(entries: tuple[Entry, ...]) -> None:
 @pytest.mark.parametrize(
     "privilege",
     ["read", "all", "read_cross_cluster", "read_failure_store", "cross_cluster_replication", "READ", "unheard_of",
-     "indices:data/read/search", "indices:data/read/get*", "indices:*", "indices:data/*", "indices:data/read/*"],
+    
+     "write", "index", "indices:data/write/update", "indices:data/read/search", "indices:data/read/get*", "indices:*", "indices:data/*", "indices:data/read/*"],
 )  # fmt: skip
 def test_whoever_has_it_may_read(privilege: str) -> None:
-    assert reads(entry(privileges=("write", privilege)))
+    assert reads(entry(privileges=("delete", privilege)))
 
 
 @pytest.mark.parametrize(
     "privilege",
-    ["create_doc", "write", "index", "delete", "manage", "monitor", "view_index_metadata", "none", "maintenance",
-     "indices:admin/*", "indices:monitor/stats", "indices:data/write/bulk*"],
+    ["create_doc", "create", "delete", "manage", "monitor", "view_index_metadata", "none", "maintenance",
+     "indices:admin/*", "indices:monitor/stats"],
 )  # fmt: skip
 def test_whoever_has_it_may_not_read(privilege: str) -> None:
     assert not reads(entry(privileges=(privilege,)))
@@ -281,5 +282,5 @@ def test_what_would_take_too_many_steps_is_refused_from_the_newest_on() -> None:
 
 def test_what_reads_all_or_nothing_needs_no_comparison() -> None:
     assert not matters(entry())
-    assert not matters(entry(**EU, privileges=("write",)))
+    assert not matters(entry(**EU, privileges=("delete",)))
     assert matters(entry(**EU))

@@ -106,6 +106,9 @@ def actions_page() -> str:
         "## What to know about writing",
         "- `write` includes Elasticsearch's update and overwrite: both replace what a document said before. Where "
         "history must stay, grant `append`.",
+        "- `write` shows a document to whoever knows its id, also where another grant restricts what is read: "
+        "Elasticsearch's update (`_update`) returns the document that it found. In the same grant as `where` or "
+        "`fields` updates are refused; `append` has none.",
         "- A scripted update may set `ctx.op: delete`, which deletes the document, and is part of Elasticsearch's "
         "`index` privilege, so of `write`. Our tests do not cover it, as the test server has no scripting.",
         "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
@@ -127,7 +130,7 @@ def actions_page() -> str:
         "- Patterns are compared with each other, not with aliases: an alias on an index for which another grant is "
         "restricted differently joins both in requests that name both, or `*`. A pattern for a data stream and one for "
         "its backing indices (`.ds-…`) are known to meet.",
-        "- A grant that does not read widens nothing.",
+        "- A grant that does not read widens nothing that can be searched.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",

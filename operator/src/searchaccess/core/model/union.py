@@ -60,7 +60,6 @@ _NO_DOCUMENTS: Final = frozenset(
         "create_index",
         "delete",
         "delete_index",
-        "index",
         "maintenance",
         "manage",
         "manage_data_stream_lifecycle",
@@ -71,11 +70,11 @@ _NO_DOCUMENTS: Final = frozenset(
         "monitor",
         "none",
         "view_index_metadata",
-        "write",
     }
 )
-"""Privileges with no action by which documents are searched or fetched. Each other name, known or not, reads."""
-_NO_DOCUMENT_ACTIONS: Final = ("indices:admin/", "indices:monitor/", "indices:data/write/")
+"""Privileges with no action that shows documents. Each other name, known or not, reads: ``index`` and ``write`` too, as an
+update returns the document."""
+_NO_DOCUMENT_ACTIONS: Final = ("indices:admin/", "indices:monitor/")
 
 
 def reads(entry: Entry) -> bool:

@@ -245,4 +245,6 @@ class Applier:
             self.planner.members.member(member.access) if member.access.uid in known else member
             for member in work.members
         ]
-        work.members = with_refusals(members, work.plan.refused)
+        # Who was refused in one attempt is not judged anew in the next ones.
+        work.refused |= work.plan.refused
+        work.members = with_refusals(members, work.refused)

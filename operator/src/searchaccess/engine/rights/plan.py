@@ -75,7 +75,7 @@ class Planner:
         await pace.spent(len(members))
         plan = self.plan_role(principal, members, role)
         members = with_refusals(members, plan.refused)
-        work = Work(principal, members, role, plan)
+        work = Work(principal, members, role, plan, refused=dict(plan.refused))
         waiting = self.members.rejections.resumed(principal, members)
         if waiting and waiting.undecided:
             work.plan = self.without(work, waiting.undecided)

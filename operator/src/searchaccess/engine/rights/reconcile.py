@@ -307,7 +307,7 @@ class RightsReconciler:
             self._agenda.fail(principal)
         elif not reported:
             self._agenda.fail(principal)
-        elif work.undecided or (work.isolation and work.plan.refused):
+        elif work.undecided or (work.isolation and work.refused):
             # Whose rights would widen those of another that Elasticsearch refused may get them now.
             self._agenda.plan(principal, SLICE_EVERY)
         else:
