@@ -98,8 +98,8 @@ def test_not_exact(entries: tuple[Entry, ...]) -> None:
 @pytest.mark.parametrize(
     "privilege",
     ["read", "all", "read_cross_cluster", "read_failure_store", "cross_cluster_replication", "READ", "unheard_of",
-    
-     "write", "index", "indices:data/write/update", "indices:data/read/search", "indices:data/read/get*", "indices:*", "indices:data/*", "indices:data/read/*"],
+     "write", "index", "indices:data/write/update", "indices:data/read/search", "indices:data/read/get*", "indices:*",
+     "indices:data/*", "indices:data/read/*"],
 )  # fmt: skip
 def test_whoever_has_it_may_read(privilege: str) -> None:
     assert reads(entry(privileges=("delete", privilege)))

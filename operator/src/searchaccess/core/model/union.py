@@ -72,8 +72,8 @@ _NO_DOCUMENTS: Final = frozenset(
         "view_index_metadata",
     }
 )
-"""Privileges with no action that shows documents. Each other name, known or not, reads: ``index`` and ``write`` too, as an
-update returns the document."""
+"""Privileges with no action that shows documents. Each other name, known or not, reads: ``index`` and ``write`` too, as
+an update returns the document."""
 _NO_DOCUMENT_ACTIONS: Final = ("indices:admin/", "indices:monitor/")
 
 
