@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from searchaccess.api.actions import Action
@@ -62,6 +63,7 @@ def accesses(draw: st.DrawFn, name: str = "orders") -> Access:
     """A valid SearchAccess."""
     access = an_access(name, grants=draw(grant_lists), clusterCan=draw(cluster_actions))
     assert not access.invalid, access.invalid
+    assume(not access.widens)
     return access
 
 

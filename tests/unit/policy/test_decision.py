@@ -29,6 +29,7 @@ UNREADABLE: Spec = {"clusterCan": "?"}
 RESTRICTED: Spec = {"grants": [a_grant(where={"term": {"region": "eu"}})]}
 FROM_9_1: Spec = {"clusterCan": ["monitor_esql"]}
 FROM_8_19: Spec = {"grants": [a_grant(privileges=["read_failure_store"])]}
+WIDENING: Spec = {"grants": [a_grant(where={"term": {"region": "eu"}}), a_grant(fields={"include": ["region"]})]}
 WITH_KEY: Spec = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders-key"}}
 
 
@@ -74,6 +75,7 @@ DECISIONS: dict[str, Row] = {
     "an observed one is held, and nothing is wrong": (case(OBSERVED), Do.HOLD, None),
     "a suspended one is held": (case(SUSPENDED), Do.HOLD, Reason.SUSPENDED),
     "an invalid one is held": (case(INVALID), Do.HOLD, Reason.INVALID_SPEC),
+    "one whose own grants would widen each other is held": (case(WIDENING), Do.HOLD, Reason.RESTRICTIONS_WOULD_WIDEN),
     "one that could not be read is held": (case(fault="KeyError"), Do.HOLD, Reason.INTERNAL_ERROR),
     "one that Elasticsearch refused is held": (case(rejection="no such privilege"), Do.HOLD, Reason.REJECTED),
     # the namespace
@@ -144,6 +146,9 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "an unknown subject does not stop deletion": (
         policy.deletion, policy.subject_unknown, case(DELETED, **nobody(State.MISSING)),
     ),
+    "grants that would widen each other do not stop deletion": (
+        policy.deletion, policy.own_restrictions, case(DELETED, WIDENING),
+    ),
     "a licence does not stop deletion": (
         policy.deletion, policy.licence, case(DELETED, RESTRICTED, gate=NO_FIELD_SECURITY),
     ),
@@ -161,6 +166,12 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "a fault does not stop deletion": (policy.deletion, policy.unread, case(DELETED, fault="KeyError")),
     "an invalid spec is said although it is suspended": (
         policy.invalid_spec, policy.suspension, case(INVALID, SUSPENDED),
+    ),
+    "of an invalid spec the grants are not judged": (
+        policy.invalid_spec, policy.own_restrictions, case(INVALID, widens="widens"),
+    ),
+    "that grants would widen each other is said although it is suspended": (
+        policy.own_restrictions, policy.suspension, case(WIDENING, SUSPENDED),
     ),
     "of what is suspended nobody is looked for": (
         policy.suspension, policy.subject_unknown, case(SUSPENDED, **nobody(State.MISSING)),
@@ -226,7 +237,7 @@ def _outcome(inputs: Inputs) -> tuple[Do, Reason | None]:
 
 accesses = st.builds(
     lambda specs, more: replace(an_access(**{name: value for spec in specs for name, value in spec.items()}), **more),
-    st.lists(st.sampled_from([DELETED, OBSERVED, SUSPENDED, INVALID, UNREADABLE, RESTRICTED, WITH_KEY])),
+    st.lists(st.sampled_from([DELETED, OBSERVED, SUSPENDED, INVALID, UNREADABLE, RESTRICTED, WIDENING, WITH_KEY])),
     st.sampled_from([{}, REFUSED, UNKNOWN, nobody(State.MISSING), nobody(State.RECALLED)]),
 )
 

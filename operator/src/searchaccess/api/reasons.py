@@ -40,6 +40,7 @@ class Reason(StrEnum):
     REVOKING = "Revoking"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "RejectedByElasticsearch"
+    RESTRICTIONS_WOULD_WIDEN = "RestrictionsWouldWiden"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
     LICENSE_INSUFFICIENT = "LicenseInsufficient"
     LICENSED = "Licensed"
@@ -130,6 +131,15 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.REJECTED: ReasonDoc(
         "Elasticsearch refused the rights of this object. What it had before stays in force.",
         "Correct the spec as the message says.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.RESTRICTIONS_WOULD_WIDEN: ReasonDoc(
+        "Two grants that can read the same indices, both of this object or one of an older object of the same "
+        "principal, would together show documents with fields that neither allows: Elasticsearch joins `where` and "
+        "`fields` separately. The older object stays in force. What this one had stays in force if it shows no more "
+        "than was granted; otherwise it is revoked.",
+        "Write one of the changes that the message names, in either of the two.",
         Who.TEAM,
         terminal=True,
     ),

@@ -184,7 +184,11 @@ _READS = "(has(self.can) && self.can.exists(a, a == 'read'))"
 
 
 class Grant(ApiModel):
-    """Some actions on some indices. Grants add up."""
+    """Some actions on some indices. Grants add up.
+
+    Two that read the same indices with different `where` and different `fields` are refused, unless one of them allows
+    all that the other does.
+    """
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(

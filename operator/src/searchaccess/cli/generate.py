@@ -119,6 +119,9 @@ def actions_page() -> str:
         "## What to know about writing",
         "- `write` includes Elasticsearch's update and overwrite: both replace what a document said before. Where "
         "history must stay, grant `append`.",
+        "- `write` shows a document to whoever knows its id, also where another grant restricts what is read: "
+        "Elasticsearch's update (`_update`) returns the document that it found. In the same grant as `where` or "
+        "`fields` updates are refused; `append` has none.",
         "- A scripted update may set `ctx.op: delete`, which deletes the document, and is part of Elasticsearch's "
         "`index` privilege, so of `write`. Our tests do not cover it, as the test server has no scripting.",
         "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
@@ -152,8 +155,16 @@ def actions_page() -> str:
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
-        "- Two grants that both read overlapping indices add up: the wider one wins, also when they are in two "
-        "SearchAccesses of one service account. A grant that does not read widens nothing.",
+        "- Two grants that read the same indices show exactly what each of them shows, also when they are in two "
+        "SearchAccesses of one service account; where Elasticsearch cannot do that, the newer SearchAccess is refused "
+        "(`RestrictionsWouldWiden`), or the one that has both. It can when both have the same `where`, or the same "
+        "`fields`, or when one of them allows at least the documents (no `where`, or the same) and at least the fields "
+        "of the other. Else write one of these, or use indices whose names cannot be the same, or "
+        "`auth: ApiKey` for one of them: it has rights of its own ([why](adr/0029-exact-unions.md)).",
+        "- Patterns are compared with each other, not with aliases: an alias on an index for which another grant is "
+        "restricted differently joins both in requests that name both, or `*`. A pattern for a data stream and one for "
+        "its backing indices (`.ds-…`) are known to meet.",
+        "- A grant that does not read widens nothing that can be searched.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",

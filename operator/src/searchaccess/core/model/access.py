@@ -43,6 +43,7 @@ from searchaccess.core.model.canonical import (
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, shared, shared_texts, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
+from searchaccess.core.model.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
@@ -126,6 +127,15 @@ class Access:
     """Whether its SearchCluster admits SearchAccesses of its namespace."""
     fault: str = ""
     """The unexpected error of the operator when it read this version: it holds what it has; empty: none."""
+    widens: str = ""
+    """Which two of its own grants would together show what neither of them allows; empty: no two."""
+    created_at: str = ""
+    """When it was created (RFC 3339); empty: it is not known."""
+
+    @property
+    def seniority(self) -> tuple[str, str, str, str]:
+        """Compare SearchAccesses by age: the older is the less. One whose age is not known is new."""
+        return self.created_at or "~", self.namespace, self.name, self.uid
 
     @property
     def principal(self) -> str:
@@ -213,11 +223,6 @@ def kept_apart(entry: Entry) -> Entry:
     return replace(entry, names=tuple(sorted({*entry.names, mark})))
 
 
-def restricts(entry: Entry) -> bool:
-    """Return whether an entry needs document- or field-level security."""
-    return bool(entry.query or entry.exclude) or entry.include != ("*",)
-
-
 def summary_of(spec: SearchAccessSpec) -> str:
     """Return the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
     if not spec.grants:
@@ -288,12 +293,15 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     if spec is None:
         return replace(outline, invalid=invalid)
     invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)
+    share = Share() if invalid else build_share(spec)
+    found = conflict_within(share.entries, [f"spec.grants[{number}]" for number in range(len(share.entries))])
     subject = outline.subject
     return replace(
         outline,
         cluster=shared(spec.cluster),
         principals=(subject,) if isinstance(subject, str) and spec.auth is Auth.IDENTITY_TOKEN else (),
-        share=Share() if invalid else build_share(spec),
+        share=share,
+        widens=bounded_text(widening_grants(found), MESSAGE_LIMIT) if found else "",
         summary=summary_of(spec),
         mode=spec.mode,
         suspend=spec.suspend,
@@ -330,6 +338,7 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         suspend=given.get("suspend") is True,
         deletion_policy=_choice(DeletionPolicy, given, "deletionPolicy", DeletionPolicy.DELETE),
         deleted_at=meta.deleted_at,
+        created_at=meta.created_at,
         finalizers=meta.finalizers,
         adopt=meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT),
         reconcile_requested=meta.annotation(ANNOTATION_RECONCILE),

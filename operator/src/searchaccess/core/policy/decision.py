@@ -37,6 +37,11 @@ class Do(Enum):
     """Revoke its rights, and keep the role with a note if it is then empty."""
 
 
+_SAYS_NOTHING_OF_RIGHTS: Final = frozenset(
+    {Reason.SUSPENDED, Reason.INVALID_SPEC, Reason.INTERNAL_ERROR, Reason.RESTRICTIONS_WOULD_WIDEN}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AccessDecision:
     """What is done about one SearchAccess, and why not more."""
@@ -48,8 +53,8 @@ class AccessDecision:
 
     @property
     def reports(self) -> bool:
-        """Whether differences are reported: not when suspended or when the spec cannot be applied, or read."""
-        return self.reason not in {Reason.SUSPENDED, Reason.INVALID_SPEC, Reason.INTERNAL_ERROR}
+        """Whether differences are reported: not when suspended or when what is declared cannot be applied, or read."""
+        return self.reason not in _SAYS_NOTHING_OF_RIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,15 @@ def invalid_spec(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, Reason.INVALID_SPEC, invalid) if invalid else None
 
 
+def own_restrictions(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights while two grants of the SearchAccess would together show what neither of them allows.
+
+    What those of several would is decided where their rights are composed: `searchaccess.core.rights.widening`.
+    """
+    widens = inputs.access.widens
+    return AccessDecision(Do.HOLD, Reason.RESTRICTIONS_WOULD_WIDEN, widens) if widens else None
+
+
 def suspension(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights of what is suspended."""
     message = "spec.suspend is true: rights in Elasticsearch stay as they are"
@@ -201,6 +215,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     namespace_unknown,
     unread,
     invalid_spec,
+    own_restrictions,
     suspension,
     # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.
     subject_unknown,

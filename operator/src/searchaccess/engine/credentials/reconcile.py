@@ -13,6 +13,7 @@ from searchaccess.api.reasons import Reason
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
+from searchaccess.core.rights.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.core.status.credential import CredentialFacts, finding_of
 from searchaccess.engine.agenda import Agenda
@@ -239,7 +240,8 @@ class CredentialReconciler:
             caught(self._context.meter, self._name, "publish", error)
 
     async def _keep(self, one: _Pass, record: AccessRecord) -> None:
-        uid, decision = record.access.uid, self._decision(record.access)
+        uid, in_force = record.access.uid, [key.rights.entries for key in one.keys(record.access.uid)]
+        decision = remains_exact(self._decision(record.access), record.access, in_force)
         version = _version_of(record.access, decision)
         if self._rests(one, uid, version):
             return

@@ -8,6 +8,7 @@ import structlog
 
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.plan import RolePlan
+from searchaccess.core.rights.widening import with_refusals
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.rights.mappings import Mappings
@@ -231,7 +232,7 @@ class Applier:
             self._conclude(work)
 
     def _conclude(self, work: Work) -> None:
-        """Keep what is known about whose rights Elasticsearch refuses."""
+        """Keep what is known about whose rights Elasticsearch refuses, and who would widen others."""
         if work.isolation is None:
             return
         rejections, accesses = self.planner.members.rejections, {member.access.uid: member for member in work.members}
@@ -240,7 +241,10 @@ class Applier:
         for uid in work.isolation.accepted:
             rejections.drop(uid)
         known = work.isolation.refused.keys() | work.isolation.accepted
-        work.members = [
+        members = [
             self.planner.members.member(member.access) if member.access.uid in known else member
             for member in work.members
         ]
+        # Who was refused in one attempt is not judged anew in the next ones.
+        work.refused |= work.plan.refused
+        work.members = with_refusals(members, work.refused)

@@ -9,6 +9,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
+from searchaccess.core.rights.widening import with_refusals
 from searchaccess.core.status.access import seen_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import Pace
@@ -80,7 +81,9 @@ class Planner:
         role = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
         members = self.members.of(principal, role)
         await pace.spent(len(members))
-        work = Work(principal, members, role, self.plan_role(principal, members, role))
+        plan = self.plan_role(principal, members, role)
+        members = with_refusals(members, plan.refused)
+        work = Work(principal, members, role, plan, refused=dict(plan.refused))
         waiting = self.members.rejections.resumed(principal, members)
         if waiting and waiting.undecided:
             work.plan = self.without(work, waiting.undecided)

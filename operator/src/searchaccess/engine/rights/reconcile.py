@@ -309,7 +309,8 @@ class RightsReconciler:
             self._agenda.fail(principal)
         elif not reported:
             self._agenda.fail(principal)
-        elif work.undecided:
+        elif work.undecided or (work.isolation and work.refused):
+            # Whose rights would widen those of another that Elasticsearch refused may get them now.
             self._agenda.plan(principal, SLICE_EVERY)
         else:
             self._agenda.forget(principal)

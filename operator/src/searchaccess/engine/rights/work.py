@@ -1,12 +1,12 @@
 """One principal in a reconcile: what is declared, what was found, what is done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
-from searchaccess.core.policy.decision import Do
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.mapping import MappingPlan
@@ -49,6 +49,9 @@ class Work:
 
     isolation: Isolation | None = None
     """Whose rights Elasticsearch refuses, as far as that is known; None: nobody's."""
+
+    refused: dict[str, AccessDecision] = field(default_factory=dict)
+    """By uid, what is done about those that would widen others, in this reconcile."""
 
     mapping: MappingPlan | None = None
     """What was found and done about its role mapping, where each principal has one."""

@@ -1,0 +1,236 @@
+"""Whether two index patterns can meet: in one index, or in a data stream and one of its backing indices.
+
+It is decided on what they match, not on how they are written, over the one parsed form, and within a number of steps:
+when these are not enough, the patterns may meet. Which aliases an index will have cannot be known (docs/adr/0029).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from searchaccess.core.model.expressions import (
+    ANY_STRING,
+    NOTHING,
+    Chars,
+    Concat,
+    Expression,
+    char,
+    chars,
+    concat,
+    derivative,
+    intersection,
+    literal,
+)
+from searchaccess.core.model.lucene import PatternError
+from searchaccess.core.model.patterns import TooComplicatedError, find_name, parse_index_pattern
+
+PAIRS_KEPT: Final = 1 << 15
+PATTERNS_KEPT: Final = 1 << 12
+STEPS: Final = 2_000
+"""Of one search: a few milliseconds. More are not worth the wait. Each counts as so many, however long it took: how
+much can be compared may not depend on what is remembered."""
+COST_OF_A_PAIR: Final = 10
+"""Of the simplest comparison, counted in steps of a microsecond or two."""
+BACKING: Final = (".ds-", ".fs-")
+"""What the names of a data stream's backing indices begin with: those of its documents, and of its failures."""
+_BEGIN: Final = concat((char("."), chars([(ord("d"), ord("d")), (ord("f"), ord("f"))]), literal("s-")))
+_DIGIT: Final = Chars(((ord("0"), ord("9")),))
+_SUFFIX: Final = concat(_DIGIT if one == "0" else char(one) for one in "-0000.00.00-000000")
+"""What they end with: the day, and a number."""
+
+
+class Answer(NamedTuple):
+    """The answer to a question about patterns, and what it cost, which is the same whenever it is asked."""
+
+    yes: bool
+    steps: int
+
+
+def can_meet(one: str, another: str) -> Answer:
+    """Return whether two index patterns can match names of one index.
+
+    Yes also when it takes too long to find out, or when one of them cannot be read.
+    """
+    return _can_meet(*sorted((one, another)))
+
+
+@lru_cache(PAIRS_KEPT)
+def _can_meet(one: str, another: str) -> Answer:
+    first, second = expression_of(one), expression_of(another)
+    if first is None or second is None:
+        return Answer(yes=True, steps=1)
+    steps = COST_OF_A_PAIR
+    for left, right in ((first, second), *_with_backing(one, first, second), *_with_backing(another, second, first)):
+        answer = _overlap(left, right)
+        steps += answer.steps
+        if answer.yes:
+            return Answer(yes=True, steps=steps)
+    return Answer(yes=False, steps=steps)
+
+
+@lru_cache(PATTERNS_KEPT)
+def expression_of(pattern: str) -> Expression | None:
+    """Return what a pattern of indices or fields matches; None: it cannot be read."""
+    with suppress(PatternError):
+        return parse_index_pattern(pattern).expression
+    return None
+
+
+@lru_cache(PATTERNS_KEPT)
+def prefix_of(pattern: str) -> str:
+    """Return what all names begin with that a pattern matches."""
+    expression = expression_of(pattern)
+    return "" if expression is None else _prefix(expression)
+
+
+def _prefix(expression: Expression) -> str:
+    found = []
+    for part in _parts(expression):
+        if not isinstance(part, Chars) or len(part.ranges) != 1 or part.ranges[0][0] != part.ranges[0][1]:
+            break
+        found.append(chr(part.ranges[0][0]))
+    return "".join(found)
+
+
+def _parts(expression: Expression) -> tuple[Expression, ...]:
+    return expression.parts if isinstance(expression, Concat) else (expression,)
+
+
+def _compatible(one: str, another: str) -> bool:
+    return one.startswith(another) or another.startswith(one)
+
+
+def _with_backing(pattern: str, expression: Expression, other: Expression) -> Iterator[tuple[Expression, Expression]]:
+    """Yield the backing indices of a pattern's data streams, beside the other pattern, if it may match any."""
+    prefix = _prefix(other)
+    if any(_compatible(begin + prefix_of(pattern), prefix) for begin in BACKING):
+        yield concat((_BEGIN, expression, _SUFFIX)), other
+
+
+def _overlap(one: Expression, another: Expression) -> Answer:
+    """Return whether two expressions match a common name."""
+    first, second = _parts(one), _parts(another)
+    if _is_wildcard(first) and _is_wildcard(second):
+        return _overlap_of_wildcards(first, second)
+    prefixes = _prefix(one), _prefix(another)
+    if not _compatible(*prefixes):
+        return Answer(yes=False, steps=1)
+    begin = max(prefixes, key=len)
+    return Answer(has_names(intersection((after(one, begin), after(another, begin)))), STEPS)
+
+
+def after(expression: Expression, text: str) -> Expression:
+    """Return how names go on that begin with this text and that an expression matches."""
+    for one in text:
+        expression = derivative(expression, ord(one))
+    return expression
+
+
+def has_names(expression: Expression) -> bool:
+    """Return whether an expression matches any name; yes also when it takes too long to find out."""
+    try:
+        return find_name(expression, STEPS) is not None
+    except TooComplicatedError:
+        return True
+
+
+def _is_wildcard(parts: tuple[Expression, ...]) -> bool:
+    return all(isinstance(part, Chars) or part == ANY_STRING for part in parts)
+
+
+def _overlap_of_wildcards(first: tuple[Expression, ...], second: tuple[Expression, ...]) -> Answer:
+    """Walk through two sequences of characters and ``*`` at once: each pair of places is visited once."""
+    begin, end = _alike(first, second), _alike(first[::-1], second[::-1])
+    if begin is None or end is None:
+        return Answer(yes=False, steps=1)
+    shorter = min(len(first), len(second))
+    if begin == shorter:
+        return Answer(set(first[begin:]) | set(second[begin:]) <= {ANY_STRING}, steps=1)
+    end = min(end, shorter - begin)
+    left, right = len(first) - end, len(second) - end
+    ahead, steps = [(begin, begin)], 0
+    seen = set(ahead)
+    while ahead:
+        steps += 1
+        if steps > STEPS:
+            return Answer(yes=True, steps=steps)
+        place = ahead.pop()
+        if place == (left, right):
+            return Answer(yes=True, steps=steps)
+        for following in _moves(first[:left], place[0], second[:right], place[1]):
+            if following not in seen:
+                seen.add(following)
+                ahead.append(following)
+    return Answer(yes=False, steps=steps)
+
+
+def _alike(first: Iterable[Expression], second: Iterable[Expression]) -> int | None:
+    """Return how many characters of two sequences share one, up to the first ``*``; None: two do not."""
+    number = 0
+    for one, another in zip(first, second, strict=False):
+        if not (isinstance(one, Chars) and isinstance(another, Chars)):
+            break
+        if not _share_a_character(one, another):
+            return None
+        number += 1
+    return number
+
+
+def _moves(
+    first: tuple[Expression, ...], left: int, second: tuple[Expression, ...], right: int
+) -> Iterator[tuple[int, int]]:
+    one = first[left] if left < len(first) else None
+    another = second[right] if right < len(second) else None
+    if one == ANY_STRING:
+        yield left + 1, right
+        if another not in {None, NOTHING}:
+            yield left, right + 1
+    elif another == ANY_STRING:
+        yield left, right + 1
+        if one not in {None, NOTHING}:
+            yield left + 1, right
+    elif isinstance(one, Chars) and isinstance(another, Chars) and _share_a_character(one, another):
+        yield left + 1, right + 1
+
+
+def _share_a_character(one: Chars, another: Chars) -> bool:
+    return any(low <= end and begin <= high for low, high in one.ranges for begin, end in another.ranges)
+
+
+class Prefixes:
+    """Patterns by what their names begin with: whatever can meet one is near it."""
+
+    def __init__(self) -> None:
+        self._patterns: dict[str, list[str]] = {}
+        self._sorted: list[str] = []
+
+    def add(self, pattern: str) -> None:
+        """Take in a pattern that is not there yet."""
+        prefix = prefix_of(pattern)
+        if prefix not in self._patterns:
+            self._patterns[prefix] = []
+            self._sorted.insert(bisect_left(self._sorted, prefix), prefix)
+        self._patterns[prefix].append(pattern)
+
+    def near(self, pattern: str) -> Iterable[str]:
+        """Return all patterns that can meet this one, each once, in an order that does not change; and some others."""
+        prefix = prefix_of(pattern)
+        wanted = [prefix]
+        for begin in BACKING:
+            wanted.append(begin + prefix)
+            if prefix.startswith(begin):
+                wanted.append(prefix.removeprefix(begin))
+            elif begin.startswith(prefix):
+                wanted.append("")
+        found = dict.fromkeys(key for each in wanted for key in self._beside(each))
+        return [each for key in found for each in self._patterns[key]]
+
+    def _beside(self, prefix: str) -> Iterator[str]:
+        """Yield the known prefixes that begin this one, and those that this one begins."""
+        yield from (prefix[:end] for end in range(len(prefix)) if prefix[:end] in self._patterns)
+        for known in self._sorted[bisect_left(self._sorted, prefix) :]:
+            if not known.startswith(prefix):
+                break
+            yield known
