@@ -15,6 +15,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     IDENTITY_RESOLVED = "IdentityResolved"
     CREDENTIAL_READY = "CredentialReady"
+    HELD = "Held"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
     PRIVATE = "Private"
@@ -23,7 +24,7 @@ class ConditionType(StrEnum):
     REALM_VERIFIED = "RealmVerified"
 
 
-WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED)
+WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.HELD)
 """Present only while true."""
 
 _BOTH = "SearchAccess, SearchCluster"
@@ -63,6 +64,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "Who reads the secret gets an API key or a password that works. Absent with `auth: IdentityToken`.",
         "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
         "It could not be observed. Keys that work keep working.",
+    ),
+    ConditionType.HELD: ConditionDoc(
+        _ACCESS,
+        "The cluster, subject or kind of login was changed, and what is declared now is not in place. What was granted "
+        "before stays: the message says to whom and where, the reason why, and `lastTransitionTime` since when.",
     ),
     ConditionType.SYNCED: ConditionDoc(
         _ACCESS,
@@ -109,5 +115,5 @@ def types_of(kind: str) -> tuple[ConditionType, ...]:
 def described(kind: str) -> str:
     """Return the description of a kind's conditions."""
     lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
-    passing = " or ".join(f"`{name}`" for name in WHILE_TRUE)
+    passing = " or ".join(f"`{name}`" for name in types_of(kind) if name in WHILE_TRUE)
     return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."

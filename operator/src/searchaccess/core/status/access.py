@@ -19,6 +19,7 @@ from searchaccess.api.status import (
 )
 from searchaccess.core.model.access import Access, subject_summary
 from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.policy.former import RightsPlace
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
@@ -68,6 +69,8 @@ class AccessFacts:
     """What was found of its API key; None: it was not observed, or has none."""
     released: bool = False
     """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
+    stays: str = ""
+    """Which rights of before stay where they are not declared any more, in words; empty: none do."""
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
@@ -91,6 +94,11 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         failure=next((item.failure for item in facts if item.failure), None),
         applied=any(item.applied for item in facts),
     )
+
+
+def place_of(known: ElasticsearchObjects | None) -> RightsPlace | None:
+    """Give where a SearchAccess was last known to have all that it declared then; None: nowhere."""
+    return RightsPlace(known.cluster_uuid, known.role or "") if known and known.cluster_uuid else None
 
 
 def seen_of(known: ElasticsearchObjects | None, cluster_uuid: str) -> Seen | None:
@@ -241,16 +249,25 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
 
 
+def _mark_held(conditions: Conditions, facts: AccessFacts) -> None:
+    """Say which rights of before stay, while those that are declared are not in place."""
+    ready, reason, message = _verdict(facts)
+    if facts.stays and ready != TRUE:
+        text = f"{facts.stays} until what is declared is in place; that is not so: {message}"
+        conditions.mark(ConditionType.HELD, TRUE, reason, text)
+
+
 def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) -> ElasticsearchObjects | None:
-    enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
-    if enforced and (facts.applied or not facts.finding.differences):
+    enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and _conflict(facts) is None
+    issued = facts.credential is None or facts.credential.decision.current is not None
+    if enforced and issued and (facts.applied or not facts.finding.differences):
         return ElasticsearchObjects(
             role=facts.role or None,
             mapping=facts.mapping or None,
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
-    if facts.access.has_nobody or (facts.decision.do is Do.REMOVE and facts.failure is None):
+    if (facts.access.has_nobody and not facts.stays) or (facts.decision.do is Do.REMOVE and facts.failure is None):
         # Its rights were revoked: to restore them is no drift.
         return None
     return previous
@@ -295,6 +312,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
+    _mark_held(conditions, facts)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)

@@ -21,6 +21,7 @@ from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
 from searchaccess.engine.credentials.jobs import Jobs
+from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
@@ -28,7 +29,6 @@ from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, StoreNotFound
-from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
 """Credentials that are worked on at the same time."""
@@ -108,6 +108,7 @@ class CredentialReconciler:
         self._settled: dict[str, _Settled] = {}
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
+        self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
 
     def delay(self) -> float:
         """Return the seconds until something is due."""
@@ -140,7 +141,7 @@ class CredentialReconciler:
             self._issued.swept = True
             return CredentialResult(failing=self._agenda.failing())
         if scope.everything:
-            wanted |= set(one.observed.keys)
+            wanted |= {*one.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
@@ -215,9 +216,10 @@ class CredentialReconciler:
             if uid in one.observed.unreadable:
                 self._broken(one, uid, one.observed.unreadable[uid])
             elif record:
+                self._leftovers.declared(uid)
                 await self._keep(one, record)
             else:
-                await self._revoke_leftovers(one, uid)
+                await self._leftovers.reconcile(one.credentials, uid, one.keys(uid))
         except Exception as error:  # noqa: BLE001 - the barrier for one credential
             self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
 
@@ -321,23 +323,6 @@ class CredentialReconciler:
             await credentials.withdraw(job, keys)
         elif keys:
             await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
-
-    async def _revoke_leftovers(self, one: _Pass, uid: str) -> None:
-        """Revoke keys that no SearchAccess here declares: it is gone, or declares something else."""
-        known = self._context.inventory.accesses.get(uid)
-        # Another cluster's key may be in its secret now.
-        has_secret = known is not None and known.access.has_credential
-        keys = one.keys(uid)
-        try:
-            for namespace in sorted({key.namespace for key in keys}):
-                some = [key for key in keys if key.namespace == namespace]
-                places = set() if has_secret else {key.place for key in some}
-                await one.credentials.take_away(Owner(uid, namespace, ""), some, places)
-        except ExternalError as error:
-            log.warning("cannot revoke", keys=[key.id for key in keys], error=error.message)
-            self._agenda.fail(uid)
-        else:
-            self._agenda.forget(uid)
 
     # Facts
 

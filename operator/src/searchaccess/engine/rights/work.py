@@ -1,7 +1,7 @@
 """One principal in a reconcile: what is declared, what was found, what is done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from searchaccess.core.model.access import Access
@@ -11,7 +11,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.mapping import MappingPlan
 from searchaccess.core.rights.ownership import Operator, Role, metadata_from_json
-from searchaccess.core.rights.plan import RolePlan
+from searchaccess.core.rights.plan import Finding, RolePlan
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.rights.mappings import RoleChange
 
@@ -86,3 +86,16 @@ class Work:
             if member.decision.do is Do.ENFORCE and member.access.uid not in undecided
         ]
         return [uid for uid in enforced if self.plan.findings[uid].differences] or enforced
+
+
+def finding_of(work: Work, uid: str) -> Finding:
+    """Return what was found about a SearchAccess, in its role and in its role mapping."""
+    finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
+    if mapping is None or not (mapping.drift or mapping.conflict):
+        return finding
+    return replace(
+        finding,
+        drift=(*finding.drift, *mapping.drift),
+        differences=(*finding.differences, *mapping.drift),
+        conflict=finding.conflict or mapping.conflict,
+    )

@@ -18,12 +18,14 @@ from searchaccess.core.status.access import (
     build_access_status,
     build_notes,
     merged,
+    place_of,
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context
+from searchaccess.engine.status.former import what_is_left, what_stays
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 _NOTHING_FOUND: Final = Finding()
@@ -72,6 +74,7 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return True
+        facts = replace(facts, stays=what_stays(self._context, record, facts.access))
         well = True
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             well = self._try_to_publish(record, facts)
@@ -104,13 +107,21 @@ class StatusPublisher:
             self._context.outbox.put_status(ref_of(facts.access), text, notes)
             # Only what is on its way counts as published.
             record.status_json = text
+            if place_of(status.elasticsearch) != place_of(previous.elasticsearch):
+                self._context.inventory.former.wake(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
-        """Remove our finalizer: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        """Remove our finalizer: nothing of the deleted SearchAccess is left where it is declared.
+
+        It stays while something may be left elsewhere; whoever confirms that it is gone has it released again.
+        """
         if not self._context.may_publish(access.cluster):
             return
         record = self._context.inventory.accesses.get(access.uid)
+        if record and (left := what_is_left(self._context, record)):
+            self.publish(AccessFacts(access, AccessDecision(Do.HOLD), failure=Failure(Reason.REVOKING, left)))
+            return
         if record:
             record.confirmed = True
         self._state.ready.discard(access.uid)
