@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -28,7 +29,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, StoreNotFound
+from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
 
 TOGETHER: Final = 8
 """Credentials that are worked on at the same time."""
@@ -170,7 +171,7 @@ class CredentialReconciler:
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
-        jobs = Jobs(self._context.stores, session)
+        jobs = Jobs(self._context.stores, session, self._context.inventory.contested.wake)
         return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
     async def _credentials(self, session: Session, jobs: Jobs) -> Credentials:
@@ -261,7 +262,7 @@ class CredentialReconciler:
             return
         if outcome and outcome.done:
             log.info("credential changed", steps=[type(step).__name__ for step in outcome.done])
-        self._plan(uid, outcome)
+        self._plan(access, outcome)
         if outcome and not outcome.done:
             self._settled[uid] = _Settled(version, one.keys(uid))
         self._publish_outcome(record, facts, outcome)
@@ -276,9 +277,15 @@ class CredentialReconciler:
             return False
         return settled.keys is None or settled.keys == one.keys(uid)
 
-    def _plan(self, uid: str, outcome: Outcome | None) -> None:
+    def _plan(self, access: Access, outcome: Outcome | None) -> None:
+        uid = access.uid
         if outcome is None:
             self._agenda.forget(uid)
+            return
+        if outcome.decision.conflict and access.credential:
+            # Nothing here may show when what is in the way goes.
+            self._context.inventory.contested.wait(access.credential.name, self._name, uid)
+            self._agenda.fail(uid)
             return
         now = self._context.clock.monotonic()
         delay = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY - now
@@ -302,6 +309,8 @@ class CredentialReconciler:
         keys, credentials = one.keys(access.uid), one.credentials
         if decision.do is Do.REMOVE:
             await self._withdraw(one, access)
+            if access.credential:
+                self._context.inventory.contested.wake(access.credential.name)
             return None
         job = await one.jobs.job(access)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
@@ -320,7 +329,9 @@ class CredentialReconciler:
             await credentials.take_away(owner_of(access), keys, ())
             raise
         if job is not None:
-            await credentials.withdraw(job, keys)
+            # Keys go first. A secret that ends with its namespace needs no confirmation.
+            with suppress(NamespaceEnds):
+                await credentials.withdraw(job, keys)
         elif keys:
             await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
 

@@ -21,6 +21,7 @@ from searchaccess.core.model.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.inventory.contested import Contested
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.index import Index
 from searchaccess.engine.inventory.intake import (
@@ -69,6 +70,7 @@ class Inventory:
         self.marks = Marks(self.clusters, self.changed)
         self.former = FormerRights(self.marks, self._mark_access_of)
         """Who has rights where it does not declare them any more."""
+        self.contested = Contested(self.marks)
         self._labels: Mapping[str, Mapping[str, str]] = {}
         """By namespace, as listed last."""
         self.relist = asyncio.Event()
@@ -339,6 +341,8 @@ class Inventory:
             self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)
             self.former.wake(uid)
+            if known.access.credential:
+                self.contested.wake(known.access.credential.name)
             if not known.confirmed:
                 self.marks.mark_access(known.access)
 
