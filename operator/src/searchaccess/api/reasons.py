@@ -38,6 +38,7 @@ class Reason(StrEnum):
     NO_DRIFT = "NoDrift"
     SUSPENDED = "Suspended"
     REVOKING = "Revoking"
+    DELETED = "Deleted"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "RejectedByElasticsearch"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
@@ -119,6 +120,11 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "The object is being deleted; its rights are not confirmed gone yet.",
         "Wait. The condition's message says what delays it.",
         Who.NOBODY,
+    ),
+    Reason.DELETED: ReasonDoc(
+        "The object is being deleted, and the operator has done its part. Finalizers of others keep it.",
+        "See the finalizers that the message names, and what sets them.",
+        Who.TEAM,
     ),
     Reason.INVALID_SPEC: ReasonDoc(
         "The spec says something that Elasticsearch would accept and then not do, or do wrongly.",

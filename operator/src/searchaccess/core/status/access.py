@@ -68,7 +68,8 @@ class AccessFacts:
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not observed, or has none."""
     released: bool = False
-    """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
+    """It was deleted and no rights of its own are left in Elasticsearch; the failure is what keeps it from being
+    gone."""
     stays: str = ""
     """Which rights of before stay where they are not declared any more, in words; empty: none do."""
 
@@ -141,7 +142,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         text = f"{decision.message}; its rights are not confirmed gone: {facts.failure.message}"
         failure = Failure(facts.failure.reason, text)
     if access.deleted_at:
-        return _deleted_verdict(failure, released=facts.released)
+        return _deleted_verdict(facts, failure)
     if failure is not None:
         status: Truth = UNKNOWN if failure.reason in _NOT_KNOWN else FALSE
         return status, failure.reason, failure.message
@@ -153,10 +154,13 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     return TRUE, Reason.IN_SYNC, f"{_holder(facts)} has {access.summary}"
 
 
-def _deleted_verdict(failure: Failure | None, *, released: bool) -> tuple[Truth, Reason, str]:
+def _deleted_verdict(facts: AccessFacts, failure: Failure | None) -> tuple[Truth, Reason, str]:
     if failure is None:
         return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
-    state = "nothing is left of it in Elasticsearch;" if released else "rights are not confirmed gone:"
+    state = "rights are not confirmed gone:"
+    if facts.released:
+        stays = facts.decision.do is Do.RELEASE
+        state = "its rights stay, as it declares;" if stays else "nothing is left of it in Elasticsearch;"
     return FALSE, failure.reason, f"{state} {failure.message}"
 
 
@@ -267,7 +271,8 @@ def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) ->
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
-    if (facts.access.has_nobody and not facts.stays) or (facts.decision.do is Do.REMOVE and facts.failure is None):
+    removed = facts.decision.do is Do.REMOVE and facts.failure is None
+    if facts.released or removed or (facts.access.has_nobody and not facts.stays):
         # Its rights were revoked: to restore them is no drift.
         return None
     return previous
@@ -317,7 +322,8 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
-    gone = not access.has_credential or (facts.decision.do is Do.REMOVE and facts.failure is None)
+    removed = facts.released or (facts.decision.do is Do.REMOVE and facts.failure is None)
+    gone = not access.has_credential or removed
     credential = build_credential(access, facts.credential, previous.credential, withdrawn=gone)
     objects = _elasticsearch(facts, previous.elasticsearch)
     first_sync = objects is not None and previous.elasticsearch is None

@@ -2,6 +2,7 @@
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.status.identity import is_own_account
 from searchaccess.engine.inventory.former import KEYS, FormerPlace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import Context
@@ -27,21 +28,27 @@ def what_is_left(context: Context, record: AccessRecord) -> str:
 
 
 def _recalled(context: Context, record: AccessRecord) -> list[FormerPlace]:
-    """Return where a SearchAccess had its rights, as its status says, if that is another SearchCluster than it names.
+    """Return where a SearchAccess had its rights, as its status says, if that is not where it declares them.
 
-    So it is known from the start, and of SearchClusters that another replica has.
+    So it is known before anything was read, and of SearchClusters that another replica has.
     """
     inventory, access, had = context.inventory, record.access, record.standing.elasticsearch
     if had is None or not had.cluster_uuid:
         return []
+    principal = (had.role or "").removeprefix(context.operator.role_name("")) or KEYS
     own = inventory.clusters.get(access.cluster)
     if own is not None and own.pinned == had.cluster_uuid:
-        return []
+        return [FormerPlace(access.cluster, principal)] if _was_of_another(record, principal) else []
     name = inventory.pinned_to(had.cluster_uuid)
     if not name or name == access.cluster or inventory.admission(name, access.namespace) is Admission.REFUSED:
         return []
-    principal = (had.role or "").removeprefix(context.operator.role_name("")) or KEYS
     return [FormerPlace(name, principal)]
+
+
+def _was_of_another(record: AccessRecord, principal: str) -> bool:
+    """Return whether rights are not those of the present subject, of which it is certain that nobody has any."""
+    access = record.access
+    return access.has_nobody and not is_own_account(record.status, access.subject, principal)
 
 
 def _described(context: Context, place: FormerPlace) -> str:

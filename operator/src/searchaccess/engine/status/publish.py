@@ -10,7 +10,7 @@ from searchaccess.api.status import ClusterCounts
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
-from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import (
     AccessFacts,
@@ -131,7 +131,11 @@ class StatusPublisher:
             outbox = self._context.outbox
             outbox.put_finalizers(ref_of(access), access.finalizers, after)
             if trouble := outbox.trouble_of(access.uid):
-                self.publish(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
+                self.publish(AccessFacts(access, decide(access, OPEN), failure=trouble, released=True))
+                return
+        if others := [item for item in access.finalizers if item != FINALIZER]:
+            failure = Failure(Reason.DELETED, f"it waits for {', '.join(others)}")
+            self.publish(AccessFacts(access, decide(access, OPEN), failure=failure, released=True))
 
     async def report(
         self,
