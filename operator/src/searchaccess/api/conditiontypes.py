@@ -22,9 +22,10 @@ class ConditionType(StrEnum):
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
+    STORE_MISSING = "StoreMissing"
 
 
-WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.HELD)
+WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.HELD, ConditionType.STORE_MISSING)
 """Present only while true."""
 
 _BOTH = "SearchAccess, SearchCluster"
@@ -103,6 +104,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
         "effect.",
         "The login may not read the nodes' settings, so nothing was checked.",
+    ),
+    ConditionType.STORE_MISSING: ConditionDoc(
+        _CLUSTER,
+        "SearchAccesses use stores that `spec.secretStores` does not have, or not any more: the message names both. "
+        "What they keep there stays behind when they are deleted.",
     ),
 }
 

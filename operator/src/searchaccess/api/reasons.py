@@ -294,8 +294,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.STORE_NOT_FOUND: ReasonDoc(
-        "The SearchCluster has no secret store of this name.",
-        "Correct `credential.store`, or add the store to `spec.secretStores` of the SearchCluster.",
+        "The SearchCluster has no secret store of this name. What was issued before works until it expires or is "
+        "revoked; it is not rotated, and its secret stays where it is.",
+        "Correct `credential.store`, or put the store into `spec.secretStores` of the SearchCluster.",
         Who.TEAM,
         terminal=True,
     ),
@@ -331,6 +332,7 @@ class EventReason(StrEnum):
     SERVICE_ACCOUNT_CHANGED = Reason.SERVICE_ACCOUNT_CHANGED.value
     SERVICE_ACCOUNT_RECREATED = Reason.SERVICE_ACCOUNT_RECREATED.value
     CREDENTIAL_ISSUED = "CredentialIssued"
+    LEFT_BEHIND = "SecretLeftBehind"
     ADOPTED = "Adopted"
 
 
@@ -357,6 +359,11 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
+    ),
+    EventReason.LEFT_BEHIND: EventDoc(
+        warning=True,
+        when="Keys or users were revoked, and their secret stays: its store is not in `spec.secretStores` any more. "
+        "On the SearchCluster too.",
     ),
     EventReason.ADOPTED: EventDoc(
         warning=False,

@@ -20,12 +20,20 @@ class Jobs:
         stores: opens stores of secrets.
         session: the connected cluster.
         removed: called with the name of each secret that was deleted.
+        left: called with owner, store and name of each secret that stays because its store is not declared any more.
     """
 
-    def __init__(self, stores: Stores, session: Session, removed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        session: Session,
+        removed: Callable[[str], None],
+        left: Callable[[Owner, str, str], None],
+    ) -> None:
         self._stores = stores
         self._session = session
         self._removed = removed
+        self._left = left
 
     async def job(self, access: Access) -> Job | None:
         """Return the credential of a SearchAccess; None: it declares none, or its store is not declared."""
@@ -58,6 +66,8 @@ class Jobs:
         for store_name, name in places:
             store = await self._store(store_name) if name else None
             if store is None:
+                if name:
+                    self._left(owner, store_name, name)
                 continue
             # What ends with its namespace needs no confirmation.
             with suppress(NamespaceEnds), at_store():

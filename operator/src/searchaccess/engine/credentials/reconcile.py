@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -29,7 +30,9 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
+from searchaccess.engine.status.stores import tell_left_behind
 from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
+from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
 """Credentials that are worked on at the same time."""
@@ -107,6 +110,8 @@ class CredentialReconciler:
         self._state = state
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
+        self._told: set[tuple[str, str, str]] = set()
+        """Of which secrets it was told that they are left behind: whose, store and name."""
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
         self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
@@ -171,7 +176,8 @@ class CredentialReconciler:
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
-        jobs = Jobs(self._context.stores, session, self._context.inventory.contested.wake)
+        removed, left = self._context.inventory.contested.wake, partial(self._left_behind, session)
+        jobs = Jobs(self._context.stores, session, removed, left)
         return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
     async def _credentials(self, session: Session, jobs: Jobs) -> Credentials:
@@ -316,7 +322,9 @@ class CredentialReconciler:
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:
-            raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
+            text = f"SearchCluster {self._name} has no secret store {access.credential.store}"
+            stays = "; what was issued works on and is not rotated, and its secret stays behind" if keys else ""
+            raise StoreNotFound(text + stays)
         act = credentials.keep if decision.do is Do.ENFORCE else credentials.preview
         return await act(job, keys)
 
@@ -332,8 +340,15 @@ class CredentialReconciler:
             # Keys go first. A secret that ends with its namespace needs no confirmation.
             with suppress(NamespaceEnds):
                 await credentials.withdraw(job, keys)
-        elif keys:
-            await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
+        elif (record := one.records.get(access.uid)) is None or not record.confirmed:
+            declared = {(access.credential.store, access.credential.name)} if access.credential else set()
+            await credentials.take_away(owner_of(access), keys, declared | {key.place for key in keys})
+
+    def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
+        """Take in that a secret stays because its store is not declared any more; it is told once."""
+        if (owner.uid, store, name) not in self._told:
+            self._told.add((owner.uid, store, name))
+            tell_left_behind(self._context, session.cluster, owner, store, name)
 
     # Facts
 

@@ -1,5 +1,6 @@
 """Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
@@ -243,6 +244,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         uuid=state.uuid,
         url=state.url,
         exposed=state.exposed,
+        missing_stores=_missing_stores(context, record.cluster),
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
@@ -254,6 +256,19 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     text = stable_json(status.to_json())
     context.outbox.put_status(cluster_ref(record.cluster), text, notes)
     record.status_json = text
+
+
+def _missing_stores(context: Context, cluster: Cluster) -> dict[str, tuple[str, ...]]:
+    """Return by name the stores that SearchAccesses use although they are not declared, and who does."""
+    spec = cluster.spec
+    if spec is None:
+        return {}
+    declared, users = {store.name for store in spec.secret_stores}, defaultdict[str, list[str]](list)
+    for record in context.inventory.keyed(cluster.name):
+        credential = record.declared.credential
+        if credential and credential.store not in declared and not record.confirmed:
+            users[credential.store].append(record.declared.ref)
+    return {store: tuple(some) for store, some in users.items()}
 
 
 def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:
