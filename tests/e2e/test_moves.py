@@ -1,5 +1,6 @@
 """Declarations that move: whoever calls all the time is never refused, and what cannot be moved stays where it is."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from tests.e2e.keys import CLUSTER, WITHIN, client_with, secret, with_key
 from tests.support.operatorprocess import ROOT
+from tests.support.secretserver import SecretManagerServer
 from tests.support.waiting import eventually
 from tests.support.world import World, access, account, condition_in, grant
 
@@ -18,7 +20,8 @@ Way = Callable[[], bool]
 """A way to read the orders; whether it was allowed."""
 
 TOKEN: dict[str, Any] = {"auth": "IdentityToken", "credential": None}
-STORES = [{"name": "main", "kubernetes": {}}, {"name": "second", "kubernetes": {}}]
+PROJECT = "acme-secrets"
+STORES = [{"name": "main", "kubernetes": {}}, {"name": "second", "googleSecretManager": {"project": PROJECT}}]
 
 
 def by_token(world: World, name: str) -> Way:
@@ -32,11 +35,11 @@ def by_value(world: World, value: dict[str, Any]) -> Way:
     return lambda: client.get("/orders-*/_search").status_code == httpx.codes.OK
 
 
-def by_secret(world: World, name: str) -> Way:
+def by_secret(world: World, read: Callable[[], dict[str, Any]]) -> Way:
     """Read the secret each time, as a consumer that is refused does."""
 
     def call() -> bool:
-        value = secret(world, name)
+        value = read()
         if not value:
             return False
         with closing(client_with(world, value["encoded"], "Basic" if "password" in value else "ApiKey")) as client:
@@ -79,7 +82,7 @@ def merge(world: World, name: str, **spec: Any) -> None:
 
 
 @pytest.mark.one_release
-def test_through_every_move_no_request_is_refused(keys: World, world: World) -> None:
+def test_through_every_move_no_request_is_refused(keys: World, world: World, google: SecretManagerServer) -> None:
     there = keys
     world.admin.put("/orders-1/_doc/1?refresh=true", json={"total": 12}).raise_for_status()
     there.patch_cluster(CLUSTER, {"spec": {"secretStores": STORES}})
@@ -88,35 +91,33 @@ def test_through_every_move_no_request_is_refused(keys: World, world: World) -> 
     credential = {"store": "main", "name": "mover-elasticsearch", "overlap": "10s"}
     heir = by_token(there, "heir")
 
+    def at_google() -> dict[str, Any]:
+        return dict(json.loads(google.newest(PROJECT, "renamed-elasticsearch") or "{}"))
+
+    mine, renamed = partial(secret, there, "mover"), partial(secret, there, "renamed")
     moves: list[tuple[str, Callable[[], Way], Way, dict[str, Any]]] = [
         ("subject", partial(by_token, there, "mover"), heir, {"subject": {"serviceAccount": account("heir")}}),
-        ("key", lambda: heir, by_secret(there, "mover"), {"auth": "ApiKey", "credential": credential}),
+        ("key", lambda: heir, by_secret(there, mine), {"auth": "ApiKey", "credential": credential}),
         (
             "name",
-            lambda: by_value(there, secret(there, "mover")),
-            by_secret(there, "renamed"),
+            lambda: by_value(there, mine()),
+            by_secret(there, renamed),
             {"credential": {"name": "renamed-elasticsearch"}},
         ),
-        (
-            "store",
-            lambda: by_value(there, secret(there, "renamed")),
-            by_secret(there, "renamed"),
-            {"credential": {"store": "second"}},
-        ),
-        ("user", lambda: by_value(there, secret(there, "renamed")), by_secret(there, "renamed"), {"auth": "Password"}),
-        ("token", lambda: by_value(there, secret(there, "renamed")), heir, TOKEN),
+        ("store", lambda: by_value(there, renamed()), by_secret(there, at_google), {"credential": {"store": "second"}}),
+        ("user", lambda: by_value(there, at_google()), by_secret(there, at_google), {"auth": "Password"}),
+        ("token", lambda: by_value(there, at_google()), heir, TOKEN),
         ("cluster", lambda: heir, by_token(world, "heir"), {"cluster": "prod"}),
     ]
-    for what, before, after, change in moves:
-        with calling(before(), after):
+    for what, as_before, after, change in moves:
+        before = as_before()
+        with calling(before, after):
             merge(there, "mover", **change)
         if what in {"subject", "token", "cluster"}:
-            ended = before()
-            eventually(lambda way=ended: not way(), within=WITHIN, what=f"{what}: the old way has ended")  # type: ignore[misc]
+            eventually(lambda way=before: not way(), within=WITHIN, what=f"{what}: the old way has ended")  # type: ignore[misc]
     assert not there.role("heir")
-    assert not there.admin.get(
-        "/_security/api_key", params={"active_only": "true", "name": "searchaccess.*/mover.*"}
-    ).json()["api_keys"]
+    ask = {"active_only": "true", "name": "searchaccess.*/mover.*"}
+    assert not there.admin.get("/_security/api_key", params=ask).json()["api_keys"]
 
 
 def test_a_cluster_that_does_not_exist_holds_what_there_is(keys: World) -> None:
@@ -176,7 +177,7 @@ def test_a_renamed_access_takes_over_the_secret_of_its_name(keys: World) -> None
     world.delete("before")
     world.until_ready("after", within=20)
     assert secret(world, "before")["id"] != first["id"]
-    assert by_secret(world, "before")()
+    assert by_secret(world, partial(secret, world, "before"))()
 
 
 @pytest.mark.one_release

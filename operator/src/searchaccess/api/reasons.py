@@ -152,7 +152,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.LICENSED: ReasonDoc("The licence has all that is needed.", _NOTHING, Who.NOBODY),
     Reason.CLUSTER_NOT_FOUND: ReasonDoc(
-        "There is no SearchCluster of the name in `spec.cluster`.",
+        "There is no SearchCluster of the name in `spec.cluster`. What was granted elsewhere stays: see `Held`.",
         "Correct the name, or create the SearchCluster.",
         Who.TEAM,
     ),
@@ -169,7 +169,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.DUPLICATE_CLUSTER: ReasonDoc(
         "An older SearchCluster already manages this same Elasticsearch cluster.",
-        "Delete one of the two.",
+        "Delete one of the two. When the older one goes, this one takes everything over as it is.",
         Who.PLATFORM,
         terminal=True,
     ),
@@ -234,8 +234,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", _NOTHING, Who.NOBODY),
     Reason.IN_USE: ReasonDoc(
-        "The SearchCluster is being deleted, but SearchAccesses still use it.",
-        "Delete them first, or move them to another SearchCluster.",
+        "The SearchCluster is being deleted, but SearchAccesses still use it, or moved away and are not in place yet.",
+        "Delete them first, or move them to another SearchCluster; of those that moved, read `Held`.",
         Who.PLATFORM,
     ),
     Reason.IDENTITY_RESOLVED: ReasonDoc("The service account behind the subject is known.", _NOTHING, Who.NOBODY),
@@ -248,7 +248,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.SERVICE_NOT_FOUND: ReasonDoc(
         "Cloud Run has no workload of this name in this project and region. Its rights go when "
-        "`identity.cloudRun.gracePeriod` of the SearchCluster is over, and come back with it.",
+        "`identity.cloudRun.gracePeriod` of the SearchCluster is over, and come back with it. Those of another subject "
+        "that was declared before stay: see `Held`.",
         "Correct the subject, deploy the workload, or delete the SearchAccess.",
         Who.TEAM,
     ),

@@ -29,7 +29,8 @@ class Farewell:
     def movers_left(self, cluster: Cluster) -> Failure | None:
         """Say who keeps it because what they declare elsewhere is not in place; None: nobody."""
         inventory = self.context.inventory
-        movers = sorted(inventory.accesses[uid].access.ref for uid in inventory.former.uids(cluster.name))
+        uids = inventory.former.uids(cluster.name) & inventory.accesses.keys()
+        movers = sorted(inventory.accesses[uid].access.ref for uid in uids)
         if not movers:
             return None
         more = f" and {len(movers) - 1} more" if len(movers) > 1 else ""

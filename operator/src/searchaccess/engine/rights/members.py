@@ -17,7 +17,7 @@ from searchaccess.core.status.identity import is_own_account
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
-from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, owners_of
+from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_only, owners_of
 from searchaccess.engine.state import Context
 
 HELD: Final = AccessDecision(Do.HOLD)
@@ -102,9 +102,12 @@ class Members:
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
         """Return the SearchAccesses of a principal, and those that may be its own and are not known yet."""
-        owners = owners_of(self.context.operator, observed)
+        records = self.records(principal)
+        owners = set[str]()
+        if self.context.inventory.subjects or not names_only(observed, {record.declared.uid for record in records}):
+            owners = owners_of(self.context.operator, observed)
         members = []
-        for record in self.records(principal):
+        for record in records:
             member = self.member(record.access)
             if member.decision.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
                 # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
@@ -146,9 +149,12 @@ class Members:
         if work.failure is not None and work.observed is None:
             # It may not even have been read.
             return
+        declared = {record.declared.uid for record in self.records(work.principal)}
+        if all(member.access.uid in declared for member in work.members):
+            self.context.inventory.former.note(self.cluster, work.principal, ())
+            return
         role = work.observed if work.failure is not None else work.role_change.after()
         owners = owners_of(self.context.operator, role) & self.context.inventory.accesses.keys()
-        declared = {record.declared.uid for record in self.records(work.principal)}
         self.context.inventory.former.note(self.cluster, work.principal, owners - declared)
 
     def note_placed(self, work: Work) -> None:

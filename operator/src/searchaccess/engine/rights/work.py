@@ -28,6 +28,15 @@ def owners_of(operator: Operator, observed: Role | None) -> set[str]:
     return {record.uid for record in metadata_from_json(observed.metadata).records}
 
 
+def names_only(observed: Role | None, uids: set[str]) -> bool:
+    """Return whether a role surely names no other owners than these; it costs less than to read them."""
+    owners = observed.metadata.get("owners") if observed else []
+    if not isinstance(owners, list):
+        return False
+    found = (owner.get("uid") if isinstance(owner, Mapping) else None for owner in owners)
+    return all(isinstance(uid, str) and uid in uids for uid in found)
+
+
 def keeps_rights_anywhere(access: Access, cluster: str) -> bool:
     """Return whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
     known = access.principals or access.has_nobody or access.has_credential or access.subject is None

@@ -75,7 +75,8 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return True
-        facts = replace(facts, stays=what_stays(self._context, record, facts.access))
+        if stays := what_stays(self._context, record, facts.access):
+            facts = replace(facts, stays=stays)
         well = True
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             well = self._try_to_publish(record, facts)
