@@ -94,6 +94,8 @@ class Stage:
     """Whether the operator knows that its process ends by itself soon."""
     connections: list[Connection] = field(default_factory=list)
     """All that were opened."""
+    spared: set[asyncio.Task[None]] = field(default_factory=set)
+    """Tasks that are not the operator's."""
     addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By host name, what it resolves to; a private address when it is not here."""
 
@@ -140,7 +142,7 @@ class Stage:
     async def stop(self) -> None:
         """Kill the operator: nothing of it runs any more."""
         self.kubernetes.watchers = []
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = asyncio.all_tasks() - {asyncio.current_task(), *self.spared}
         for task in tasks:
             task.cancel()
         if self.process is not None:
@@ -292,12 +294,24 @@ class Stage:
         if FINALIZER in finalizers or FINALIZER not in raw["metadata"].get("finalizers", []):
             return
         uid = raw["metadata"]["uid"]
-        for server in self.servers.values():
+        for url, server in self.servers.items():
             left = [name for name, role in server.roles_now.items() if uid in owner_uids(role)]
             if raw["kind"] == "SearchCluster":
-                left = [name for name, item in server.mappings_now.items() if OPERATOR.owns(item["metadata"])]
+                left = []
+                if url in raw["spec"]["urls"] and not self._has_successor(raw, url):
+                    left = [name for name, item in server.mappings_now.items() if OPERATOR.owns(item["metadata"])]
             if left:
                 self.violations.append(f"{raw['metadata']['name']} was let go although {left} is there")
+
+    def _has_successor(self, raw: Mapping[str, Any], url: str) -> bool:
+        """Say whether another SearchCluster will remove what is left in an Elasticsearch."""
+        return any(
+            key[0] is Plural.CLUSTERS
+            and another["metadata"]["uid"] != raw["metadata"]["uid"]
+            and url in another["spec"]["urls"]
+            and FINALIZER in another["metadata"].get("finalizers", [])
+            for key, another in self.kubernetes.objects.items()
+        )
 
     def check_rules(self) -> None:
         """Check that no rule was ever broken, and that nothing failed inside the operator."""

@@ -12,8 +12,8 @@ from searchaccess.core.rights.mapping import mapping_of
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
 from searchaccess.engine.rights.apply import ATTEMPTS
-from searchaccess.engine.rights.facts import finding_of
 from searchaccess.engine.rights.reconcile import RightsReconciler
+from searchaccess.engine.rights.work import finding_of
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.ports.elasticsearch import Written
 from searchaccess.ports.errors import Unreachable

@@ -15,6 +15,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     IDENTITY_RESOLVED = "IdentityResolved"
     CREDENTIAL_READY = "CredentialReady"
+    HELD = "Held"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
     INEFFECTIVE = "Ineffective"
@@ -22,9 +23,16 @@ class ConditionType(StrEnum):
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
+    STORE_MISSING = "StoreMissing"
 
 
-WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.INEFFECTIVE)
+WHILE_TRUE = (
+    ConditionType.RECONCILING,
+    ConditionType.STALLED,
+    ConditionType.HELD,
+    ConditionType.INEFFECTIVE,
+    ConditionType.STORE_MISSING,
+)
 """Present only while true."""
 
 _BOTH = "SearchAccess, SearchCluster"
@@ -65,6 +73,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
         "It could not be observed. Keys that work keep working.",
     ),
+    ConditionType.HELD: ConditionDoc(
+        _ACCESS,
+        "The cluster, subject or kind of login was changed, and what is declared now is not in place. What was granted "
+        "before stays: the message says to whom and where, the reason why, and `lastTransitionTime` since when.",
+    ),
     ConditionType.SYNCED: ConditionDoc(
         _ACCESS,
         "Elasticsearch has exactly what is declared.",
@@ -103,6 +116,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
         "effect.",
         "The login may not read the nodes' settings, so nothing was checked.",
+    ),
+    ConditionType.STORE_MISSING: ConditionDoc(
+        _CLUSTER,
+        "SearchAccesses use stores that `spec.secretStores` does not have, or not any more: the message names both. "
+        "What they keep there stays behind when they are deleted.",
     ),
 }
 

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     NO_DRIFT = "NoDrift"
     SUSPENDED = "Suspended"
     REVOKING = "Revoking"
+    DELETED = "Deleted"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "RejectedByElasticsearch"
     RESTRICTIONS_WOULD_WIDEN = "RestrictionsWouldWiden"
@@ -122,6 +123,11 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Wait. The condition's message says what delays it.",
         Who.NOBODY,
     ),
+    Reason.DELETED: ReasonDoc(
+        "The object is being deleted, and the operator has done its part. Finalizers of others keep it.",
+        "See the finalizers that the message names, and what sets them.",
+        Who.TEAM,
+    ),
     Reason.INVALID_SPEC: ReasonDoc(
         "The spec says something that Elasticsearch would accept and then not do, or do wrongly.",
         "Correct the spec as the message says.",
@@ -157,7 +163,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.LICENSED: ReasonDoc("The licence has all that is needed.", _NOTHING, Who.NOBODY),
     Reason.CLUSTER_NOT_FOUND: ReasonDoc(
-        "There is no SearchCluster of the name in `spec.cluster`.",
+        "There is no SearchCluster of the name in `spec.cluster`. What was granted elsewhere stays: see `Held`.",
         "Correct the name, or create the SearchCluster.",
         Who.TEAM,
     ),
@@ -174,7 +180,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.DUPLICATE_CLUSTER: ReasonDoc(
         "An older SearchCluster already manages this same Elasticsearch cluster.",
-        "Delete one of the two.",
+        "Delete one of the two. When the older one goes, this one takes everything over as it is.",
         Who.PLATFORM,
         terminal=True,
     ),
@@ -240,8 +246,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", _NOTHING, Who.NOBODY),
     Reason.IN_USE: ReasonDoc(
-        "The SearchCluster is being deleted, but SearchAccesses still use it.",
-        "Delete them first, or move them to another SearchCluster.",
+        "The SearchCluster is being deleted, but SearchAccesses still use it, or moved away and are not in place yet.",
+        "Delete them first, or move them to another SearchCluster; of those that moved, read `Held`.",
         Who.PLATFORM,
     ),
     Reason.IDENTITY_RESOLVED: ReasonDoc("The service account behind the subject is known.", _NOTHING, Who.NOBODY),
@@ -254,7 +260,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.SERVICE_NOT_FOUND: ReasonDoc(
         "Cloud Run has no workload of this name in this project and region. Its rights go when "
-        "`identity.cloudRun.gracePeriod` of the SearchCluster is over, and come back with it.",
+        "`identity.cloudRun.gracePeriod` of the SearchCluster is over, and come back with it. Those of another subject "
+        "that was declared before stay: see `Held`.",
         "Correct the subject, deploy the workload, or delete the SearchAccess.",
         Who.TEAM,
     ),
@@ -300,8 +307,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.STORE_NOT_FOUND: ReasonDoc(
-        "The SearchCluster has no secret store of this name.",
-        "Correct `credential.store`, or add the store to `spec.secretStores` of the SearchCluster.",
+        "The SearchCluster has no secret store of this name. What was issued before works until it expires or is "
+        "revoked; it is not rotated, and its secret stays where it is.",
+        "Correct `credential.store`, or put the store into `spec.secretStores` of the SearchCluster.",
         Who.TEAM,
         terminal=True,
     ),
@@ -343,6 +351,7 @@ class EventReason(StrEnum):
     SERVICE_ACCOUNT_CHANGED = Reason.SERVICE_ACCOUNT_CHANGED.value
     SERVICE_ACCOUNT_RECREATED = Reason.SERVICE_ACCOUNT_RECREATED.value
     CREDENTIAL_ISSUED = "CredentialIssued"
+    LEFT_BEHIND = "SecretLeftBehind"
     ADOPTED = "Adopted"
 
 
@@ -369,6 +378,11 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
+    ),
+    EventReason.LEFT_BEHIND: EventDoc(
+        warning=True,
+        when="Keys or users were revoked, and their secret stays: its store is not in `spec.secretStores` any more. "
+        "On the SearchCluster too.",
     ),
     EventReason.ADOPTED: EventDoc(
         warning=False,

@@ -19,7 +19,7 @@ from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.loop.check import Peers
+from searchaccess.engine.loop.check import Peers, duplicated
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
@@ -260,7 +260,7 @@ class Host:
         for name, record in self._context.inventory.clusters.items() if not self._winding_down else ():
             if name not in self._running and self._is_ours(name):
                 try:
-                    peers = Peers(self._older_with_uuid)
+                    peers = Peers(self._older_with_uuid, self._younger_with_uuid)
                     reconciler = Reconciler(record.cluster, self._context, self._connector, peers)
                 except Exception as error:  # noqa: BLE001 - the barrier between one cluster and all others
                     caught(self._context.meter, name, "reconciler", error)
@@ -323,6 +323,17 @@ class Host:
         self._leave(name)
         await asyncio.wait({running.task})
 
+    def _younger_with_uuid(self, cluster: Cluster, uuid: str) -> str:
+        for name, record in self._context.inventory.clusters.items():
+            if record.cluster.deleted_at or (record.cluster.created_at, name) <= (cluster.created_at, cluster.name):
+                continue
+            running = self._running.get(name)
+            facts = running.reconciler.state.facts if running else None
+            # Another replica's says so in its status: it stopped because of us.
+            if (facts.uuid if facts else duplicated(record.status)) == uuid:
+                return name
+        return ""
+
     def _older_with_uuid(self, cluster: Cluster, uuid: str) -> str:
         for name, record in self._context.inventory.clusters.items():
             if name == cluster.name:
@@ -357,7 +368,7 @@ def _publish_orphan(publisher: StatusPublisher, record: AccessRecord, uuids: Col
     """Publish that a SearchAccess's SearchCluster does not exist, or release it if nothing of it is left."""
     access = record.access
     if access.deleted_at and (not (had := record.status.elasticsearch) or had.cluster_uuid in uuids):
-        # It never had a right, or the SearchCluster that it came from takes it away: it is an orphan there.
+        # It never had a right, or has it where the SearchCluster that it came from takes it away.
         publisher.release(access)
         return
     failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")

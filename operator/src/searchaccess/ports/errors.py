@@ -12,6 +12,7 @@ ExternalError
  │    ├── LoginMissing
  │    ├── LoginRefused         401
  │    ├── PermissionDenied     403
+ │    │    └── NamespaceEnds   its namespace is being deleted, or is gone, and all that is in it
  │    ├── NotSupported         not Elasticsearch, or too old
  │    └── NotFound             404
  ├── Rejected                  400, 413, 422: the same request will never succeed
@@ -102,6 +103,10 @@ class PermissionDenied(WaitingError):
     """The login may not do this."""
 
     reason = Reason.PERMISSION_DENIED
+
+
+class NamespaceEnds(PermissionDenied):
+    """The namespace is being deleted, or is gone: what is in it goes with it, whoever may touch it until then."""
 
 
 class NotSupported(WaitingError):

@@ -20,7 +20,7 @@ from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
-from searchaccess.ports.errors import LoginMissing, Unexpected
+from searchaccess.ports.errors import LoginMissing, NamespaceEnds, NotFound, Unexpected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
 
 PAGE: Final = 500
@@ -174,6 +174,24 @@ class KubernetesClient:
             "count": 1,
         }
         await self.call("POST", path_of("/api/v1/namespaces", namespace, "events"), body)
+
+    async def expect_namespace(self, namespace: str) -> None:
+        """Find out whether a namespace stays, with no right but that to create events: one is created as a dry run.
+
+        Raises:
+            NamespaceEnds: it is being deleted, or is gone.
+            ExternalError: that is not known.
+        """
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": "searchaccess.", "namespace": namespace},
+            "involvedObject": {"apiVersion": "v1", "kind": "Namespace", "name": namespace, "namespace": namespace},
+        }
+        try:
+            await self.call("POST", f"{path_of('/api/v1/namespaces', namespace, 'events')}?dryRun=All", body)
+        except NotFound as error:
+            raise NamespaceEnds(error.message) from None
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""

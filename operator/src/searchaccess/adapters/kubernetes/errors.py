@@ -2,20 +2,21 @@
 
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from kubernetes.aio.client import exceptions as client_exceptions
 from kubernetes.aio.config import ConfigException
 
-from searchaccess.core.model.reading import mapping, shortened
+from searchaccess.core.model.reading import mapping, objects, shortened
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
     LoginMissing,
     LoginRefused,
+    NamespaceEnds,
     NotFound,
     PermissionDenied,
     Rejected,
@@ -39,7 +40,9 @@ _BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
     429: Throttled,
 }
 _SERVER_TROUBLE: Final = 500
+_FORBIDDEN: Final = 403
 _UNPROCESSABLE: Final = 422
+_TERMINATING: Final = "NamespaceTerminating"
 _NO_REASON: Final = "no reason given"
 _PATCH_FAILED: Final = "the server rejected our request due to an error in our request"
 """All that the API server says (measured) when a "test" of a JSON patch fails; of bad content it says what is bad."""
@@ -65,20 +68,32 @@ def by_status(status: int, message: str) -> ExternalError:
     return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
 
 
-def _message(body: object) -> str:
-    """Return the message of a Status object."""
+def _status(body: object) -> Mapping[str, Any]:
+    """Read a Status object; empty: it is none."""
     try:
-        parsed = json.loads(body) if isinstance(body, str | bytes) else body
+        return mapping(json.loads(body) if isinstance(body, str | bytes) else body)
     except (ValueError, RecursionError):
-        return _NO_REASON
-    message = mapping(parsed).get("message")
+        return {}
+
+
+def _message(status: Mapping[str, Any]) -> str:
+    message = status.get("message")
     return shortened(message) if isinstance(message, str) and message else _NO_REASON
+
+
+def _namespace_ends(status: Mapping[str, Any]) -> bool:
+    """Return whether a Status object says that something cannot be made because its namespace is being deleted."""
+    causes = objects(mapping(status.get("details")).get("causes"))
+    return any(cause.get("reason") == _TERMINATING for cause in causes)
 
 
 def map_error(error: BaseException) -> ExternalError:
     """Return our error for one that the Kubernetes client raised."""
     if isinstance(error, client_exceptions.ApiException):
-        status, message = int(error.status or 0), _message(error.body)
+        said = _status(error.body)
+        status, message = int(error.status or 0), _message(said)
+        if status == _FORBIDDEN and _namespace_ends(said):
+            return NamespaceEnds(f"the API server answered {status}: {message}")
         if status == _UNPROCESSABLE and message == _PATCH_FAILED:
             return Conflict("the object changed meanwhile")
         return by_status(status, f"the API server answered {status}: {message}")

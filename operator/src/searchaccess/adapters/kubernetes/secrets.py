@@ -6,7 +6,8 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient, decoded_base64, version_of
@@ -17,7 +18,7 @@ from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.reading import digits, is_uid, mapping
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.ports.errors import Conflict, NotFound, Unexpected
+from searchaccess.ports.errors import Conflict, ExternalError, NamespaceEnds, NotFound, PermissionDenied, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 
 KEY: Final = "credential"
@@ -48,7 +49,8 @@ class KubernetesSecrets:
     async def find(self, place: Place) -> Found | None:
         """Return a Secret without its value; None: there is none."""
         try:
-            raw = await self._client.call("GET", _path(place))
+            async with self._telling_the_end(place):
+                raw = await self._client.call("GET", _path(place))
         except NotFound:
             return None
         secret = secret_of(raw, self._operator)
@@ -110,11 +112,32 @@ class KubernetesSecrets:
     async def remove(self, place: Place, known: Secret) -> None:
         """Delete a Secret, if it is the one that was read."""
         try:
-            await self._client.call("DELETE", _path(place), {"preconditions": {"uid": known.identity}})
+            async with self._telling_the_end(place):
+                await self._client.call("DELETE", _path(place), {"preconditions": {"uid": known.identity}})
         except NotFound:
             return
         except Conflict:
             raise Conflict("another Secret has this name now") from None
+
+    @asynccontextmanager
+    async def _telling_the_end(self, place: Place) -> AsyncIterator[None]:
+        """Tell a namespace that is being deleted from one that the operator may not touch.
+
+        With a namespace its RoleBindings go, in any order: often before its Secrets.
+
+        Raises:
+            NamespaceEnds: the former.
+        """
+        try:
+            yield
+        except PermissionDenied as error:
+            try:
+                await self._client.expect_namespace(place.namespace)
+            except NamespaceEnds:
+                raise
+            except ExternalError:
+                pass
+            raise error from None
 
 
 def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:

@@ -20,6 +20,7 @@ from searchaccess.api.status import (
 )
 from searchaccess.core.model.access import Access, subject_summary
 from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.policy.former import RightsPlace
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
@@ -69,7 +70,10 @@ class AccessFacts:
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not observed, or has none."""
     released: bool = False
-    """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
+    """It was deleted and no rights of its own are left in Elasticsearch; the failure is what keeps it from being
+    gone."""
+    stays: str = ""
+    """Which rights of before stay where they are not declared any more, in words; empty: none do."""
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
@@ -114,6 +118,11 @@ def placed_by(status: SearchAccessStatus) -> Placed | None:
     return Placed(known.role or "", mapping, known.spec_hash, cluster_uuid)
 
 
+def place_of(known: Placed | None) -> RightsPlace | None:
+    """Give where a SearchAccess was last known to have all that it declared then; None: nowhere."""
+    return RightsPlace(known.cluster_uuid, known.role) if known and known.cluster_uuid else None
+
+
 def seen_of(known: Placed | None, cluster_uuid: str) -> Seen | None:
     """Give what the Elasticsearch part of a status says of an earlier reconcile on this cluster; None: nothing."""
     if known is None or known.cluster_uuid != cluster_uuid:
@@ -154,7 +163,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         text = f"{decision.message}; its rights are not confirmed gone: {facts.failure.message}"
         failure = Failure(facts.failure.reason, text)
     if access.deleted_at:
-        return _deleted_verdict(failure, released=facts.released)
+        return _deleted_verdict(facts, failure)
     if failure is not None:
         status: Truth = UNKNOWN if failure.reason in _NOT_KNOWN else FALSE
         return status, failure.reason, failure.message
@@ -166,10 +175,13 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     return TRUE, Reason.IN_SYNC, f"{_holder(facts)} has {access.summary}"
 
 
-def _deleted_verdict(failure: Failure | None, *, released: bool) -> tuple[Truth, Reason, str]:
+def _deleted_verdict(facts: AccessFacts, failure: Failure | None) -> tuple[Truth, Reason, str]:
     if failure is None:
         return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
-    state = "nothing is left of it in Elasticsearch;" if released else "rights are not confirmed gone:"
+    state = "rights are not confirmed gone:"
+    if facts.released:
+        stays = facts.decision.do is Do.RELEASE
+        state = "its rights stay, as it declares;" if stays else "nothing is left of it in Elasticsearch;"
     return FALSE, failure.reason, f"{state} {failure.message}"
 
 
@@ -262,16 +274,26 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
 
 
+def _mark_held(conditions: Conditions, facts: AccessFacts) -> None:
+    """Say which rights of before stay, while those that are declared are not in place."""
+    ready, reason, message = _verdict(facts)
+    if facts.stays and ready != TRUE:
+        text = f"{facts.stays} until what is declared is in place; that is not so: {message}"
+        conditions.mark(ConditionType.HELD, TRUE, reason, text)
+
+
 def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) -> ElasticsearchObjects | None:
-    enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
-    if enforced and (facts.applied or not facts.finding.differences):
+    enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and _conflict(facts) is None
+    issued = facts.credential is None or facts.credential.decision.current is not None
+    if enforced and issued and (facts.applied or not facts.finding.differences):
         return ElasticsearchObjects(
             role=facts.role or None,
             mapping=facts.mapping or None,
             spec_hash=facts.access.share.hash,
             cluster_uuid=facts.cluster_uuid,
         )
-    if facts.access.has_nobody or (facts.decision.do is Do.REMOVE and facts.failure is None):
+    removed = facts.decision.do is Do.REMOVE and facts.failure is None
+    if facts.released or removed or (facts.access.has_nobody and not facts.stays):
         # Its rights were revoked: to restore them is no drift.
         return None
     return previous
@@ -316,12 +338,14 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
+    _mark_held(conditions, facts)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
     mark_hints(conditions, access)
-    gone = not access.has_credential or (facts.decision.do is Do.REMOVE and facts.failure is None)
+    removed = facts.released or (facts.decision.do is Do.REMOVE and facts.failure is None)
+    gone = not access.has_credential or removed
     credential = build_credential(access, facts.credential, previous.credential, withdrawn=gone)
     objects = _elasticsearch(facts, previous.elasticsearch)
     first_sync = objects is not None and previous.elasticsearch is None

@@ -1,7 +1,8 @@
 """Computes a SearchCluster's status from facts."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
@@ -29,6 +30,9 @@ _NOT_ABOUT_REACHING = frozenset({
 
 _NO_DRIFT = Drift(open=0)
 
+NAMED: Final = 5
+"""SearchAccesses that a message names."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
@@ -51,6 +55,8 @@ class ClusterReport:
     """First of its addresses."""
     exposed: tuple[Exposed, ...] | None = None
     """How the connection is not private; None: not checked yet."""
+    missing_stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By name of a store that is not declared, the SearchAccesses that use it."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -81,6 +87,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     else:
         checked = "realm verified" if facts and facts.mismatches is not None else "realm not checked"
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
+    _mark_stores(conditions, report.missing_stores)
     drift = report.drift
     if drift:
         if drift.open and drift.items:
@@ -116,6 +123,18 @@ def _problem(report: ClusterReport) -> Failure | None:
     if facts.mismatches:
         return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
     return None
+
+
+def _mark_stores(conditions: Conditions, missing: Mapping[str, tuple[str, ...]]) -> None:
+    if not missing:
+        return
+    parts = []
+    for store, users in sorted(missing.items()):
+        named = sorted(users)[:NAMED]
+        more = f" and {len(users) - len(named)} more" if len(users) > len(named) else ""
+        parts.append(f"{store} (used by {', '.join(named)}{more})")
+    text = f"spec.secretStores does not have {', '.join(parts)}; what is kept there is not rotated, and stays behind"
+    conditions.mark(ConditionType.STORE_MISSING, TRUE, Reason.STORE_NOT_FOUND, text)
 
 
 def _mark_private(conditions: Conditions, report: ClusterReport) -> None:

@@ -66,6 +66,14 @@ def build_identity(access: Access, previous: Identity | None, now: str) -> Ident
     )
 
 
+def is_own_account(status: SearchAccessStatus, subject: Subject | None, principal: str) -> bool:
+    """Return whether a status says that a principal is, or was, the account behind a subject itself."""
+    known = status.identity or _NOTHING
+    same = known.workload == subject.path if isinstance(subject, Workload) else known.service_account == subject
+    accounts = (known, *(known.outgoing or ()))
+    return same and principal in {name for item in accounts for name in (item.service_account, item.unique_id)}
+
+
 def _changed(account: Account, before: Identity, now: str) -> AccountChange | None:
     email, unique_id = before.service_account, before.unique_id
     another = account.email != email or (account.unique_id and unique_id and account.unique_id != unique_id)

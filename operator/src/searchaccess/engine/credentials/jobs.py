@@ -1,6 +1,7 @@
 """What is declared about credentials, with the stores that it names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from searchaccess.api.credentials import RevokeWhen, Rollout
 from searchaccess.api.durations import seconds
@@ -8,6 +9,7 @@ from searchaccess.core.credentials.credential import Wish
 from searchaccess.core.model.access import Access
 from searchaccess.engine.credentials.steps import Job, at_store
 from searchaccess.engine.state import Session
+from searchaccess.ports.errors import NamespaceEnds
 from searchaccess.ports.stores import Owner, Place, SecretStore, Stores
 
 
@@ -17,11 +19,21 @@ class Jobs:
     Args:
         stores: opens stores of secrets.
         session: the connected cluster.
+        removed: called with the name of each secret that was deleted.
+        left: called with owner, store and name of each secret that stays because its store is not declared any more.
     """
 
-    def __init__(self, stores: Stores, session: Session) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        session: Session,
+        removed: Callable[[str], None],
+        left: Callable[[Owner, str, str], None],
+    ) -> None:
         self._stores = stores
         self._session = session
+        self._removed = removed
+        self._left = left
 
     async def job(self, access: Access) -> Job | None:
         """Return the credential of a SearchAccess; None: it declares none, or its store is not declared."""
@@ -54,9 +66,13 @@ class Jobs:
         for store_name, name in places:
             store = await self._store(store_name) if name else None
             if store is None:
+                if name:
+                    self._left(owner, store_name, name)
                 continue
-            place = Place(owner.namespace, name)
-            with at_store():
+            # What ends with its namespace needs no confirmation.
+            with suppress(NamespaceEnds), at_store():
+                place = Place(owner.namespace, name)
                 found = await store.find(place)
                 if found and found.secret.owner == owner.uid:
                     await store.remove(place, found.secret)
+            self._removed(name)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -22,13 +24,15 @@ from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
 from searchaccess.engine.credentials.jobs import Jobs
+from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, StoreNotFound
+from searchaccess.engine.status.stores import tell_left_behind
+from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
 from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
@@ -107,8 +111,11 @@ class CredentialReconciler:
         self._state = state
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
+        self._told: set[tuple[str, str, str]] = set()
+        """Of which secrets it was told that they are left behind: whose, store and name."""
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
+        self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
 
     def delay(self) -> float:
         """Return the seconds until something is due."""
@@ -141,7 +148,7 @@ class CredentialReconciler:
             self._issued.swept = True
             return CredentialResult(failing=self._agenda.failing())
         if scope.everything:
-            wanted |= set(one.observed.keys)
+            wanted |= {*one.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
@@ -170,7 +177,8 @@ class CredentialReconciler:
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
-        jobs = Jobs(self._context.stores, session)
+        removed, left = self._context.inventory.contested.wake, partial(self._left_behind, session)
+        jobs = Jobs(self._context.stores, session, removed, left)
         return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
     async def _credentials(self, session: Session, jobs: Jobs) -> Credentials:
@@ -216,9 +224,10 @@ class CredentialReconciler:
             if uid in one.observed.unreadable:
                 self._broken(one, uid, one.observed.unreadable[uid])
             elif record:
+                self._leftovers.declared(uid)
                 await self._keep(one, record)
             else:
-                await self._revoke_leftovers(one, uid)
+                await self._leftovers.reconcile(one.credentials, uid, one.keys(uid))
         except Exception as error:  # noqa: BLE001 - the barrier for one credential
             self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
 
@@ -261,7 +270,7 @@ class CredentialReconciler:
             return
         if outcome and outcome.done:
             log.info("credential changed", steps=[type(step).__name__ for step in outcome.done])
-        self._plan(uid, outcome)
+        self._plan(access, outcome)
         if outcome and not outcome.done:
             self._settled[uid] = _Settled(version, one.keys(uid))
         self._publish_outcome(record, facts, outcome)
@@ -276,9 +285,15 @@ class CredentialReconciler:
             return False
         return settled.keys is None or settled.keys == one.keys(uid)
 
-    def _plan(self, uid: str, outcome: Outcome | None) -> None:
+    def _plan(self, access: Access, outcome: Outcome | None) -> None:
+        uid = access.uid
         if outcome is None:
             self._agenda.forget(uid)
+            return
+        if outcome.decision.conflict and access.credential:
+            # Nothing here may show when what is in the way goes.
+            self._context.inventory.contested.wait(access.credential.name, self._name, uid)
+            self._agenda.fail(uid)
             return
         now = self._context.clock.monotonic()
         delay = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY - now
@@ -302,12 +317,16 @@ class CredentialReconciler:
         keys, credentials = one.keys(access.uid), one.credentials
         if decision.do is Do.REMOVE:
             await self._withdraw(one, access)
+            if access.credential:
+                self._context.inventory.contested.wake(access.credential.name)
             return None
         job = await one.jobs.job(access)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:
-            raise StoreNotFound(f"SearchCluster {self._name} has no secret store {access.credential.store}")
+            text = f"SearchCluster {self._name} has no secret store {access.credential.store}"
+            stays = "; what was issued works on and is not rotated, and its secret stays behind" if keys else ""
+            raise StoreNotFound(text + stays)
         act = credentials.keep if decision.do is Do.ENFORCE else credentials.preview
         return await act(job, keys)
 
@@ -320,26 +339,18 @@ class CredentialReconciler:
             await credentials.take_away(owner_of(access), keys, ())
             raise
         if job is not None:
-            await credentials.withdraw(job, keys)
-        elif keys:
-            await credentials.take_away(owner_of(access), keys, {key.place for key in keys})
+            # Keys go first. A secret that ends with its namespace needs no confirmation.
+            with suppress(NamespaceEnds):
+                await credentials.withdraw(job, keys)
+        elif (record := one.records.get(access.uid)) is None or not record.confirmed:
+            declared = {(access.credential.store, access.credential.name)} if access.credential else set()
+            await credentials.take_away(owner_of(access), keys, declared | {key.place for key in keys})
 
-    async def _revoke_leftovers(self, one: _Pass, uid: str) -> None:
-        """Revoke keys that no SearchAccess here declares: it is gone, or declares something else."""
-        known = self._context.inventory.accesses.get(uid)
-        # Another cluster's key may be in its secret now.
-        has_secret = known is not None and known.access.has_credential
-        keys = one.keys(uid)
-        try:
-            for namespace in sorted({key.namespace for key in keys}):
-                some = [key for key in keys if key.namespace == namespace]
-                places = set() if has_secret else {key.place for key in some}
-                await one.credentials.take_away(Owner(uid, namespace, ""), some, places)
-        except ExternalError as error:
-            log.warning("cannot revoke", keys=[key.id for key in keys], error=error.message)
-            self._agenda.fail(uid)
-        else:
-            self._agenda.forget(uid)
+    def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
+        """Take in that a secret stays because its store is not declared any more; it is told once."""
+        if (owner.uid, store, name) not in self._told:
+            self._told.add((owner.uid, store, name))
+            tell_left_behind(self._context, session.cluster, owner, store, name)
 
     # Facts
 

@@ -21,6 +21,8 @@ from searchaccess.core.model.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.inventory.contested import Contested
+from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.index import Index
 from searchaccess.engine.inventory.intake import (
     PLACE,
@@ -66,6 +68,9 @@ class Inventory:
         self.changed = asyncio.Event()
         """Set when a SearchCluster comes or goes, or an access names an unknown one."""
         self.marks = Marks(self.clusters, self.changed)
+        self.former = FormerRights(self.marks, self._mark_access_of)
+        """Who has rights where it does not declare them any more."""
+        self.contested = Contested(self.marks)
         self._labels: Mapping[str, Mapping[str, str]] = {}
         """By namespace, as listed last."""
         self.relist = asyncio.Event()
@@ -131,7 +136,8 @@ class Inventory:
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
 
-    def _admission(self, cluster: str, namespace: str) -> Admission:
+    def admission(self, cluster: str, namespace: str) -> Admission:
+        """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all."""
         record = self.clusters.get(cluster)
         allowed = record.cluster.allowed_namespaces if record else None
         admission = admit(allowed, namespace, self._labels.get(namespace))
@@ -140,7 +146,7 @@ class Inventory:
         return admission
 
     def _admitted(self, access: Access) -> Access:
-        admission = self._admission(access.cluster, access.namespace)
+        admission = self.admission(access.cluster, access.namespace)
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _readmit(self, cluster: str) -> None:
@@ -149,7 +155,7 @@ class Inventory:
         for record in self.of_cluster(cluster):
             namespace = record.declared.namespace
             if namespace not in decided:
-                decided[namespace] = self._admission(cluster, namespace)
+                decided[namespace] = self.admission(cluster, namespace)
             if record.admit(decided[namespace]):
                 self.marks.mark_access(record.declared)
 
@@ -157,11 +163,17 @@ class Inventory:
         """Say whether a SearchAccess or SearchCluster still exists."""
         return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
 
+    def pinned_to(self, uuid: str) -> str:
+        """Return the name of the SearchCluster that is pinned to an Elasticsearch cluster; empty: none is."""
+        return next((name for name, record in self.clusters.items() if uuid and record.pinned == uuid), "")
+
+    def _mark_access_of(self, uid: str) -> None:
+        if record := self.accesses.get(uid):
+            self.marks.mark_access(record.access)
+
     def mark_uid(self, uid: str) -> None:
         """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
-        record = self.accesses.get(uid)
-        if record:
-            self.marks.mark_access(record.access)
+        self._mark_access_of(uid)
         for name, known in self.clusters.items():
             if known.cluster.uid == uid:
                 self.marks.mark_cluster(name)
@@ -256,6 +268,7 @@ class Inventory:
             return
         if news:
             self.marks.mark_access(access)
+            self.former.wake(uid)
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
@@ -266,9 +279,11 @@ class Inventory:
             self._index.add(access)
             self.marks.mark_access(before)
             self.marks.mark_access(access)
+            self.former.wake(access.uid)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
-                self.marks.mark_cluster(access.cluster, everything=True)
+                for cluster in {before.cluster, access.cluster}:
+                    self.marks.mark_cluster(cluster, everything=True)
 
     def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
         """Take in what Google says of a subject.
@@ -284,6 +299,7 @@ class Inventory:
             if look or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
+                self.former.wake(uid)
 
     async def settle(self, cluster: str) -> None:
         """Work out everybody's principals anew, if the cluster knows callers by another claim than before.
@@ -324,6 +340,9 @@ class Inventory:
             self._index.remove(known.access)
             self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)
+            self.former.wake(uid)
+            if known.access.credential:
+                self.contested.wake(known.access.credential.name)
             if not known.confirmed:
                 self.marks.mark_access(known.access)
 

@@ -86,8 +86,17 @@ class ClusterRecord:
 
     cluster: Cluster
     status_json: str
+    _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
+    """The status that says so, and the uuid in it."""
 
     @property
     def status(self) -> SearchClusterStatus:
         """What can be understood of the status."""
         return SearchClusterStatus.parse(self.status_json)
+
+    @property
+    def pinned(self) -> str:
+        """The uuid of the Elasticsearch cluster that it is pinned to, read once from each status; empty: none."""
+        if self._pinned is None or self._pinned[0] is not self.status_json:
+            self._pinned = (self.status_json, self.status.uuid or "")
+        return self._pinned[1]

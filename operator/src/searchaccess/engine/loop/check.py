@@ -2,12 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
+from searchaccess.api.status import SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import Cluster, judge
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.state import Closed, Fine, Session
+
+_MANAGES: Final = " already manages the Elasticsearch cluster "
+
+
+def duplicated(status: SearchClusterStatus) -> str:
+    """Return the uuid of the Elasticsearch cluster that an older SearchCluster manages, as a status says."""
+    ready = condition_of(status, ConditionType.READY)
+    is_duplicate = ready is not None and ready.reason == Reason.DUPLICATE_CLUSTER
+    return ready.message.partition(_MANAGES)[2] if ready and is_duplicate else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,8 @@ class Peers:
 
     older_with_uuid: Callable[[Cluster, str], str]
     """Name of an older SearchCluster with the same uuid; empty: none."""
+    younger_with_uuid: Callable[[Cluster, str], str]
+    """Name of a younger one with the same uuid, which is not being deleted; empty: none."""
 
 
 async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Peers) -> bool:
@@ -45,7 +59,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     if verdict.closed:
         state.health = Closed(Failure(*verdict.closed))
     elif older := peers.older_with_uuid(session.cluster, facts.uuid):
-        message = f"SearchCluster {older} already manages the Elasticsearch cluster {facts.uuid}"
+        message = f"SearchCluster {older}{_MANAGES}{facts.uuid}"
         state.health = Closed(Failure(Reason.DUPLICATE_CLUSTER, message))
     else:
         state.uuid = facts.uuid

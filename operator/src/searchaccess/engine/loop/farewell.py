@@ -26,6 +26,34 @@ class Farewell:
         users = sum(1 for record in self.context.inventory.of_cluster(cluster.name) if not record.confirmed)
         return Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster") if users else None
 
+    def movers_left(self, cluster: Cluster) -> Failure | None:
+        """Say who keeps it because what they declare elsewhere is not in place; None: nobody."""
+        inventory = self.context.inventory
+        uids = inventory.former.uids(cluster.name) & inventory.accesses.keys()
+        movers = sorted(inventory.accesses[uid].access.ref for uid in uids)
+        if not movers:
+            return None
+        more = f" and {len(movers) - 1} more" if len(movers) > 1 else ""
+        text = f"{movers[0]}{more} moved away, and still have their rights or keys here: their condition Held says why"
+        return Failure(Reason.IN_USE, text)
+
+    def hand_over(self, cluster: Cluster, successor: str) -> Failure | None:
+        """Leave everything in Elasticsearch to a younger SearchCluster for it; say what it waits for.
+
+        The younger one has its finalizer before: somebody must be there who removes all of it in the end.
+        """
+        record = self.context.inventory.clusters[successor]
+        if not record.cluster.has_finalizer:
+            self.context.inventory.marks.mark_cluster(successor)
+            return Failure(Reason.IN_USE, f"it is being handed over to SearchCluster {successor}")
+        self.drop_finalizer(cluster)
+        return None
+
+    def inherits(self, older: str) -> bool:
+        """Return whether an older SearchCluster is about to leave everything to a younger one."""
+        record = self.context.inventory.clusters.get(older)
+        return record is not None and bool(record.cluster.deleted_at)
+
     def drop_finalizer(self, cluster: Cluster) -> None:
         """Take our finalizer away."""
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
@@ -48,5 +76,5 @@ class Farewell:
                 leaving += 1
         if leaving:
             inventory.marks.mark_cluster(older, everything=True)
-        if session.cluster.deleted_at and leaving == inventory.count(name):
+        if session.cluster.deleted_at and leaving == inventory.count(name) and not self.inherits(older):
             self.drop_finalizer(session.cluster)

@@ -84,6 +84,8 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile until cancelled, or until the SearchCluster is gone, recreated or another replica's."""
+        former = self._context.inventory.former
+        former.begin(self._name)
         try:
             while self.is_current() and self._context.ownership.held({self._name}):
                 self._number += 1
@@ -96,6 +98,7 @@ class Reconciler:
         finally:
             self.busy_since = None
             self.reconciled.set()
+            former.end(self._name)
             await self._link.close()
 
     def is_current(self) -> bool:
@@ -193,6 +196,8 @@ class Reconciler:
         self._take_credentials(await self._credentials.reconcile(session, scope))
         if trouble is not None:
             raise trouble
+        if scope.everything:
+            self._context.inventory.former.surveyed(self._name)
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
         if not (scope.everything or scope.principals or self._rights.delay() <= 0):
@@ -266,6 +271,13 @@ class Reconciler:
     async def _take_leave(self, session: Session) -> None:
         """Remove what is ours when the SearchCluster is deleted, once nobody uses it any more."""
         self.state.waiting = self._farewell.users_left(session.cluster)
+        successor = self._peers.younger_with_uuid(session.cluster, self.state.uuid)
+        if self.state.waiting is None and successor:
+            self.state.waiting = self._farewell.hand_over(session.cluster, successor)
+            self._schedule.rest()
+            return
+        if self.state.waiting is None:
+            self.state.waiting = self._farewell.movers_left(session.cluster)
         if self.state.waiting is None:
             # Roles and keys that nobody declares go too: nobody looks for them later.
             await self._reconcile_rights(session, Scope(everything=True))
@@ -293,7 +305,10 @@ class Reconciler:
         await self._close(failure, CLOSED_RETRY)
         if failure.reason is Reason.DUPLICATE_CLUSTER:
             uuid = self.state.facts.uuid if self.state.facts else ""
-            await self._farewell.leave_to_older(session, self._peers.older_with_uuid(session.cluster, uuid))
+            older = self._peers.older_with_uuid(session.cluster, uuid)
+            if self._farewell.inherits(older):
+                await self._ensure_finalizer(session.cluster)
+            await self._farewell.leave_to_older(session, older)
 
     def _recovered(self) -> None:
         self._backoff.reset()

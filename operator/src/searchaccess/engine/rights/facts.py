@@ -1,7 +1,7 @@
 """What a reconcile learned about each SearchAccess."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Access
@@ -10,11 +10,10 @@ from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import undecided_message
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.rights.members import HELD
-from searchaccess.engine.rights.work import Work
+from searchaccess.engine.rights.work import Work, finding_of
 from searchaccess.ports.meter import Meter
 
 
@@ -56,7 +55,9 @@ class FactsBuilder:
         reported = [
             member
             for member in work.members
-            if member.access.uid not in late and is_reported(member.access, work.principal)
+            if member.access.uid not in late
+            and member.access.cluster == self.cluster
+            and is_reported(member.access, work.principal)
         ]
         try:
             return [self._facts(work, member) for member in reported]
@@ -81,16 +82,3 @@ class FactsBuilder:
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
         )
-
-
-def finding_of(work: Work, uid: str) -> Finding:
-    """Return what was found about a SearchAccess, in its role and in its role mapping."""
-    finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
-    if mapping is None or not (mapping.drift or mapping.conflict):
-        return finding
-    return replace(
-        finding,
-        drift=(*finding.drift, *mapping.drift),
-        differences=(*finding.differences, *mapping.drift),
-        conflict=finding.conflict or mapping.conflict,
-    )

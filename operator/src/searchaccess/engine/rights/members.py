@@ -9,12 +9,15 @@ from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
+from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
+from searchaccess.core.status.access import place_of
+from searchaccess.core.status.identity import is_own_account
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
-from searchaccess.engine.rights.work import keeps_rights_anywhere, owners_of
+from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_only, owners_of
 from searchaccess.engine.state import Context
 
 HELD: Final = AccessDecision(Do.HOLD)
@@ -52,12 +55,16 @@ class Members:
     cluster: str
     gate: Gate
     rejections: Rejections
+    uuid: str = ""
+    """Of the Elasticsearch cluster."""
     held: dict[str, AccessDecision] = field(default_factory=dict)
     """By uid: who is held this time, because our finalizer could not be added."""
     keeps_old_names: bool = False
     """Callers still get roles of old names: whoever has rights under another name from now on keeps them there too."""
     late: set[str] = field(default_factory=set)
     """The uids of those that came too late for this reconcile."""
+    placed: set[str] = field(default_factory=set)
+    """The uids of those that have what they declare, as this reconcile has found or made it."""
 
     def records(self, principal: str) -> list[AccessRecord]:
         """Return the SearchAccesses of a principal."""
@@ -95,28 +102,72 @@ class Members:
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
         """Return the SearchAccesses of a principal, and those that may be its own and are not known yet."""
-        # Where all subjects are declared accounts, this costs nothing.
-        owners = owners_of(self.context.operator, observed) if self.context.inventory.subjects else set()
+        records = self.records(principal)
+        owners = set[str]()
+        if self.context.inventory.subjects or not names_only(observed, {record.declared.uid for record in records}):
+            owners = owners_of(self.context.operator, observed)
         members = []
-        for record in self.records(principal):
+        for record in records:
             member = self.member(record.access)
             if member.decision.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
                 # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
                 member = replace(member, decision=NOT_CONFIRMED)
             members.append(member)
         present = {member.access.uid for member in members}
-        for uid in owners - present:
-            known = self.context.inventory.accesses.get(uid)
-            if known and keeps_rights_anywhere(known.access, self.cluster):
-                member = self.member(known.access)
-                leaves = member.decision.do is Do.REMOVE
-                members.append(member if leaves else replace(member, decision=NOT_CONFIRMED))
-        return members if present or not self.keeps_old_names else [*members, *self._moved(principal, observed)]
+        for uid in sorted(owners - present):
+            if (known := self.context.inventory.accesses.get(uid)) is not None:
+                members += self._undeclared(known, principal, alone=not present)
+        return members
 
-    def _moved(self, principal: str, observed: Role | None) -> list[Member]:
-        accesses = self.context.inventory.accesses
-        moved = (accesses[uid].access for uid in sorted(owners_of(self.context.operator, observed) & accesses.keys()))
-        return [Member(access, HELD) for access in moved if self._has_moved(access, principal)]
+    def _undeclared(self, record: AccessRecord, principal: str, *, alone: bool) -> list[Member]:
+        """Return a SearchAccess that has rights in a role without declaring them there; none: they are revoked.
+
+        Args:
+            record: the SearchAccess.
+            principal: whose role it is.
+            alone: whether nobody declares anything in the role.
+        """
+        access = record.access
+        if self.keeps_old_names and alone and self._has_moved(access, principal):
+            return [Member(access, HELD)]
+        if keeps_rights_anywhere(access, self.cluster):
+            member = self.member(access)
+            return [member if member.decision.do is Do.REMOVE else replace(member, decision=NOT_CONFIRMED)]
+        here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.standing.placed)
+        if access.uid in self.placed and access.cluster == self.cluster:
+            confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
+        admission = self.context.inventory.admission(self.cluster, access.namespace)
+        ended = access.has_nobody and is_own_account(record.status, access.subject, principal)
+        return [Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended)))]
+
+    def role_name(self, principal: str) -> str:
+        """Return the name of a principal's role."""
+        return self.context.operator.role_name(principal)
+
+    def note_former(self, work: Work) -> None:
+        """Note who has rights in a principal's role without declaring them there, as a reconcile leaves it."""
+        if work.failure is not None and work.observed is None:
+            # It may not even have been read.
+            return
+        declared = {record.declared.uid for record in self.records(work.principal)}
+        if all(member.access.uid in declared for member in work.members):
+            self.context.inventory.former.note(self.cluster, work.principal, ())
+            return
+        role = work.observed if work.failure is not None else work.role_change.after()
+        owners = owners_of(self.context.operator, role) & self.context.inventory.accesses.keys()
+        self.context.inventory.former.note(self.cluster, work.principal, owners - declared)
+
+    def note_placed(self, work: Work) -> None:
+        """Note who has what it declares, once a principal's role is written."""
+        if work.failure is None:
+            self.placed |= {
+                member.access.uid
+                for member in work.members
+                if member.decision.do is Do.ENFORCE
+                and member.access.principal == work.principal
+                and member.access.uid not in work.undecided
+                and not finding_of(work, member.access.uid).conflict
+            }
 
     def recalled(self, members: Sequence[Member]) -> tuple[str, ...]:
         """Return the uids of those that are held only because an earlier run of the operator saw them refused."""

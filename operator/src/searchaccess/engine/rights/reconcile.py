@@ -9,6 +9,7 @@ from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.backoff import CAP, FIRST
 from searchaccess.engine.chunks import Pace
+from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.facts import FactsBuilder
@@ -173,12 +174,13 @@ class RightsReconciler:
             # It stays so until a reconcile has completed it, whatever happens to this one.
             self._settled.pop(principal, None)
         self._number += 1
-        members = Members(self._context, self._name, self._gate(session), self._rejections)
+        members = Members(self._context, self._name, self._gate(session), self._rejections, self._uuid)
         principals = members.together(changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
         everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
         if everything:
-            principals |= set(self._context.inventory.principals(self._name))
+            inventory = self._context.inventory
+            principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
         return _Pass(everything, members, principals, due)
 
     def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
@@ -271,6 +273,7 @@ class RightsReconciler:
         async with self._context.steps:
             await applier.apply(works)
         for work in works:
+            one.members.note_placed(work)
             work.shed()
         one.done += [work for work in works if not work.undecided or work.failure]
         one.isolating += [work for work in works if work.undecided and not work.failure]
@@ -287,6 +290,7 @@ class RightsReconciler:
         pace = Pace()
         for work in one.done:
             await pace.spent(len(work.members))
+            one.members.note_former(work)
             facts += builder.build(work, one.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)

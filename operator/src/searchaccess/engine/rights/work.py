@@ -11,7 +11,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.mapping import MappingPlan
 from searchaccess.core.rights.ownership import Operator, Role, metadata_from_json
-from searchaccess.core.rights.plan import RolePlan
+from searchaccess.core.rights.plan import Finding, RolePlan
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.rights.mappings import RoleChange
 
@@ -26,6 +26,15 @@ def owners_of(operator: Operator, observed: Role | None) -> set[str]:
     if observed is None or not operator.owns(observed.metadata):
         return set()
     return {record.uid for record in metadata_from_json(observed.metadata).records}
+
+
+def names_only(observed: Role | None, uids: set[str]) -> bool:
+    """Return whether a role surely names no other owners than these; it costs less than to read them."""
+    owners = observed.metadata.get("owners") if observed else []
+    if not isinstance(owners, list):
+        return False
+    found = (owner.get("uid") if isinstance(owner, Mapping) else None for owner in owners)
+    return all(isinstance(uid, str) and uid in uids for uid in found)
 
 
 def keeps_rights_anywhere(access: Access, cluster: str) -> bool:
@@ -98,3 +107,16 @@ class Work:
             if member.decision.do is Do.ENFORCE and member.access.uid not in undecided
         ]
         return [uid for uid in enforced if self.plan.findings[uid].differences] or enforced
+
+
+def finding_of(work: Work, uid: str) -> Finding:
+    """Return what was found about a SearchAccess, in its role and in its role mapping."""
+    finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
+    if mapping is None or not (mapping.drift or mapping.conflict):
+        return finding
+    return replace(
+        finding,
+        drift=(*finding.drift, *mapping.drift),
+        differences=(*finding.differences, *mapping.drift),
+        conflict=finding.conflict or mapping.conflict,
+    )

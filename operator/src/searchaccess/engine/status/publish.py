@@ -1,5 +1,6 @@
 """Turns facts into statuses, events and finalizers: computed once, written by the outbox."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
@@ -10,7 +11,7 @@ from searchaccess.api.status import ClusterCounts
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
-from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import (
     AccessFacts,
@@ -18,12 +19,15 @@ from searchaccess.core.status.access import (
     build_access_status,
     build_notes,
     merged,
+    place_of,
+    placed_by,
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context
+from searchaccess.engine.status.former import what_is_left, what_stays
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
 _NOTHING_FOUND: Final = Finding()
@@ -72,6 +76,8 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return True
+        if stays := what_stays(self._context, record, facts.access):
+            facts = replace(facts, stays=stays)
         well = True
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             well = self._try_to_publish(record, facts)
@@ -104,13 +110,21 @@ class StatusPublisher:
             self._context.outbox.put_status(ref_of(facts.access), text, notes)
             # Only what is on its way counts as published.
             record.status_json = text
+            if place_of(placed_by(status)) != place_of(placed_by(previous)):
+                self._context.inventory.former.wake(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
-        """Remove our finalizer: nothing of the deleted SearchAccess is left in Elasticsearch."""
+        """Remove our finalizer: nothing of the deleted SearchAccess is left where it is declared.
+
+        It stays while something may be left elsewhere; whoever confirms that it is gone has it released again.
+        """
         if not self._context.may_publish(access.cluster):
             return
         record = self._context.inventory.accesses.get(access.uid)
+        if record and (left := what_is_left(self._context, record)):
+            self.publish(AccessFacts(access, AccessDecision(Do.HOLD), failure=Failure(Reason.REVOKING, left)))
+            return
         if record:
             record.confirmed = True
         self._state.ready.discard(access.uid)
@@ -120,7 +134,11 @@ class StatusPublisher:
             outbox = self._context.outbox
             outbox.put_finalizers(ref_of(access), access.finalizers, after)
             if trouble := outbox.trouble_of(access.uid):
-                self.publish(AccessFacts(access, AccessDecision(Do.REMOVE), failure=trouble, released=True))
+                self.publish(AccessFacts(access, decide(access, OPEN), failure=trouble, released=True))
+                return
+        if others := [item for item in access.finalizers if item != FINALIZER]:
+            failure = Failure(Reason.DELETED, f"it waits for {', '.join(others)}")
+            self.publish(AccessFacts(access, decide(access, OPEN), failure=failure, released=True))
 
     async def report(
         self,
@@ -228,6 +246,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         uuid=state.uuid,
         url=state.url,
         exposed=state.exposed,
+        missing_stores=_missing_stores(context, record.cluster),
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
@@ -239,6 +258,19 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     text = stable_json(status.to_json())
     context.outbox.put_status(cluster_ref(record.cluster), text, notes)
     record.status_json = text
+
+
+def _missing_stores(context: Context, cluster: Cluster) -> dict[str, tuple[str, ...]]:
+    """Return by name the stores that SearchAccesses use although they are not declared, and who does."""
+    spec = cluster.spec
+    if spec is None:
+        return {}
+    declared, users = {store.name for store in spec.secret_stores}, defaultdict[str, list[str]](list)
+    for record in context.inventory.keyed(cluster.name):
+        credential = record.declared.credential
+        if credential and credential.store not in declared and not record.confirmed:
+            users[credential.store].append(record.declared.ref)
+    return {store: tuple(some) for store, some in users.items()}
 
 
 def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:

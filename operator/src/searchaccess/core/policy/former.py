@@ -1,0 +1,55 @@
+"""Decides what is done about rights in a place where their SearchAccess does not declare them any more.
+
+A place is a role, or the keys and users, of one Elasticsearch cluster. A SearchAccess leaves one when its cluster, its
+subject or its kind of login is changed. What it has there stays until it has what it declares in the new place: a
+mistake in a name, or a place that is not ready, costs nobody anything (docs/adr/0031).
+"""
+
+from dataclasses import dataclass
+
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.policy.decision import AccessDecision, Do, Inputs, deletion
+
+
+@dataclass(frozen=True, slots=True)
+class RightsPlace:
+    """Where a SearchAccess has, or had, its rights."""
+
+    uuid: str
+    """Of the Elasticsearch cluster."""
+    role: str
+    """Name of the role; empty: they are those of keys or users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What is known about rights that a SearchAccess does not declare where they are.
+
+    Args:
+        access: the SearchAccess, as it is declared now.
+        here: where the rights are.
+        confirmed: where it was last known to have all that it declared then; None: that is not known.
+        admission: whether the SearchCluster of that place admits its namespace.
+        ended: the account behind the rights is that of its present subject, which is known to be gone.
+    """
+
+    access: Access
+    here: RightsPlace
+    confirmed: RightsPlace | None
+    admission: Admission = Admission.ALLOWED
+    ended: bool = False
+
+
+def decide_former(former: Former) -> AccessDecision:
+    """Decide about rights in a place where their SearchAccess does not declare them."""
+    if former.admission is Admission.REFUSED:
+        return AccessDecision(Do.REMOVE)
+    confirmed = former.confirmed
+    if confirmed is not None and confirmed != former.here:
+        return AccessDecision(Do.REMOVE)
+    if ending := deletion(Inputs(former.access)):
+        return ending
+    if former.ended or (former.access.has_nobody and confirmed is None):
+        return AccessDecision(Do.REMOVE)
+    return AccessDecision(Do.HOLD)

@@ -1,0 +1,108 @@
+"""Keys and users that no SearchAccess declares where they are: it is gone, or declares something else."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from searchaccess.api.durations import seconds
+from searchaccess.core.credentials.credential import Key
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.decision import Do
+from searchaccess.core.policy.former import Former, RightsPlace, decide_former
+from searchaccess.core.status.access import place_of
+from searchaccess.core.status.credential import epoch
+from searchaccess.engine.agenda import Agenda
+from searchaccess.engine.credentials.clock import SharedClock
+from searchaccess.engine.credentials.steps import Credentials
+from searchaccess.engine.inventory.former import KEYS
+from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.state import ClusterState, Context
+from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.stores import Owner
+
+SOONEST: Final = 1.0
+"""Seconds after which the end of an overlap is looked at, at the earliest."""
+
+log = structlog.get_logger(__name__)
+
+
+class Leftovers:
+    """Revokes them, unless their SearchAccess has nothing else yet.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+        state: what its reconciler knows.
+        agenda: when credentials are due.
+        clock: the cluster's time.
+    """
+
+    def __init__(self, context: Context, name: str, state: ClusterState, agenda: Agenda, clock: SharedClock) -> None:
+        self._inventory = context.inventory
+        self._name = name
+        self._state = state
+        self._agenda = agenda
+        self._clock = clock
+
+    def uids(self) -> set[str]:
+        """Return of whom some were seen."""
+        return self._inventory.former.uids(self._name, KEYS)
+
+    def declared(self, uid: str) -> None:
+        """Take in that a SearchAccess declares its keys here again."""
+        self._inventory.former.drop(uid, self._name, KEYS)
+
+    async def reconcile(self, credentials: Credentials, uid: str, keys: Sequence[Key]) -> None:
+        """Revoke or hold the keys and users of one SearchAccess that declares none here.
+
+        Args:
+            credentials: revokes.
+            uid: whose they are.
+            keys: those that work.
+        """
+        known = self._inventory.accesses.get(uid)
+        if known is not None and keys:
+            # Until it is known that they are gone, whatever happens below.
+            self._inventory.former.add(uid, self._name, KEYS)
+            delay = self._held_for(known, keys)
+            if delay is None:
+                self._agenda.forget(uid)
+                return
+            if delay > 0:
+                self._agenda.plan(uid, max(SOONEST, delay))
+                return
+        try:
+            for namespace in sorted({key.namespace for key in keys}):
+                some = [key for key in keys if key.namespace == namespace]
+                places = {key.place for key in some if known is None or not self._is_in_use(known.access, key)}
+                await credentials.take_away(Owner(uid, namespace, ""), some, places)
+        except ExternalError as error:
+            log.warning("cannot revoke", keys=[key.id for key in keys], error=error.message)
+            self._agenda.fail(uid)
+        else:
+            self._agenda.forget(uid)
+            self._inventory.former.drop(uid, self._name, KEYS)
+
+    def _held_for(self, record: AccessRecord, keys: Sequence[Key]) -> float | None:
+        """Return the seconds for which keys stay; None: until something changes."""
+        access, confirmed = record.access, place_of(record.standing.placed)
+        here = RightsPlace(self._state.uuid, "")
+        admission = self._inventory.admission(self._name, access.namespace)
+        if decide_former(Former(access, here, confirmed, admission)).do is Do.HOLD:
+            return None
+        if access.deleted_at or confirmed in {None, here} or access.credential is None:
+            return 0.0
+        issued = record.status.credential.issued if record.status.credential else None
+        if issued is None or any(not key.rights.same_as(access.share.body) for key in keys):
+            # They would go on with rights that are not declared any more.
+            return 0.0
+        return epoch(issued) + seconds(access.credential.overlap) - self._clock.now()
+
+    def _is_in_use(self, access: Access, key: Key) -> bool:
+        """Return whether the secret that held a key may hold what its SearchAccess declares now."""
+        credential = access.credential
+        if not access.has_credential or credential is None or key.place[1] != credential.name:
+            return False
+        # Where there is no such SearchCluster, nobody else removes the secret.
+        return not access.deleted_at or access.cluster in self._inventory.clusters
