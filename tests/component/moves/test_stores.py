@@ -2,7 +2,18 @@
 
 import pytest
 
-from tests.component.credentials.common import PLACE, READY, STORES, begin, live, read, store, with_key, with_password
+from tests.component.credentials.common import (
+    HOUR,
+    PLACE,
+    READY,
+    STORES,
+    begin,
+    live,
+    read,
+    store,
+    with_key,
+    with_password,
+)
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import condition_in
 
@@ -31,6 +42,7 @@ async def test_it_is_told_before_anything_is_lost(stage: Stage) -> None:
     assert stage.ready("orders") == ("False", "StoreNotFound")
     assert "its secret stays behind" in condition_in(stage.get("orders"), "Ready")["message"]
     assert [key["id"] for key in live(stage)] == [key_id], "and the key works"
+    await stage.sleep(HOUR)
     stage.apply(search_cluster(secretStores=STORES))
     await stage.quiet()
     assert condition_in(stage.cluster(), "StoreMissing") == {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from searchaccess.api.credentials import RevokeWhen, Rollout
+from searchaccess.api.credentials import RevokeWhen, Rollout, SecretStoreSpec
 from searchaccess.api.durations import seconds
 from searchaccess.core.credentials.credential import Wish
 from searchaccess.core.model.access import Access
@@ -56,9 +56,13 @@ class Jobs:
         url = self._session.connection.urls[0]
         return Job(access, wish, credential.format, place, store, credential.store, url)
 
-    async def _store(self, name: str) -> SecretStore | None:
+    def declared(self, name: str) -> SecretStoreSpec | None:
+        """Return a store of the SearchCluster; None: it is not declared."""
         spec = self._session.cluster.spec
-        declared = next((item for item in spec.secret_stores if item.name == name), None) if spec else None
+        return next((item for item in spec.secret_stores if item.name == name), None) if spec else None
+
+    async def _store(self, name: str) -> SecretStore | None:
+        declared = self.declared(name)
         return await self._stores.open(declared) if declared else None
 
     async def clear(self, owner: Owner, places: Iterable[tuple[str, str]]) -> None:

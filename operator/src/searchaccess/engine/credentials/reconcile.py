@@ -92,8 +92,9 @@ class _Pass:
         return self.observed.keys.get(uid, ())
 
 
-def _version_of(access: Access, decision: AccessDecision) -> tuple[object, ...]:
-    return (access.generation, access.rotate_requested, access.reconcile_requested, access.deleted_at, decision)
+def _version_of(access: Access, decision: AccessDecision, jobs: Jobs) -> tuple[object, ...]:
+    store = jobs.declared(access.credential.store) if access.credential else None
+    return (access.generation, access.rotate_requested, access.reconcile_requested, access.deleted_at, decision, store)
 
 
 class CredentialReconciler:
@@ -251,7 +252,7 @@ class CredentialReconciler:
     async def _keep(self, one: _Pass, record: AccessRecord) -> None:
         uid, in_force = record.access.uid, [key.rights.entries for key in one.keys(record.access.uid)]
         decision = remains_exact(self._decision(record.access), record.access, in_force)
-        version = _version_of(record.access, decision)
+        version = _version_of(record.access, decision, one.jobs)
         if self._rests(one, uid, version):
             return
         self._settled.pop(uid, None)

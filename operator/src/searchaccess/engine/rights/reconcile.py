@@ -256,6 +256,8 @@ class RightsReconciler:
             one.isolating, key=lambda work: waiting[work.principal].number if work.principal in waiting else 0
         )
         await applier.isolate(isolating)
+        for work in isolating:
+            one.members.note_former(work)
         one.done += isolating
 
     async def _change(self, one: _Pass, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
@@ -274,6 +276,7 @@ class RightsReconciler:
             await applier.apply(works)
         for work in works:
             one.members.note_placed(work)
+            one.members.note_former(work)
             work.shed()
         one.done += [work for work in works if not work.undecided or work.failure]
         one.isolating += [work for work in works if work.undecided and not work.failure]
@@ -290,7 +293,6 @@ class RightsReconciler:
         pace = Pace()
         for work in one.done:
             await pace.spent(len(work.members))
-            one.members.note_former(work)
             facts += builder.build(work, one.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)
