@@ -116,6 +116,10 @@ def actions_page() -> str:
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
+        "- What is left out restricts nothing, so a template that renders nothing must not pass: `where` or `fields` "
+        "as null, `where: {}`, `fields: {}` and empty lists in it are refused, by the API server and in files (`-f`). One "
+        "case nobody can see: when an object exists, `kubectl apply` without `--server-side` sends a null outside of "
+        "`grants` as the removal of that field.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
         "- Two grants that both read overlapping indices add up: the wider one wins, also when they are in two "
