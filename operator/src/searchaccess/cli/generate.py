@@ -117,11 +117,22 @@ def actions_page() -> str:
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         "- What is left out restricts nothing, so a template that renders nothing must not pass: `where` or `fields` "
-        "as null, `where: {}`, `fields: {}` and empty lists in it are refused, by the API server and in files (`-f`). One "
-        "case nobody can see: when an object exists, `kubectl apply` without `--server-side` sends a null outside of "
-        "`grants` as the removal of that field.",
+        "as null, `where: {}`, `fields: {}` and empty lists in it are refused, by the API server and in files (`-f`). "
+        "One case nobody can see: when an object exists, `kubectl apply` without `--server-side` sends a null outside "
+        "of `grants` as the removal of that field.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
+        "- Elasticsearch parses a `where` when the role is written, and no more. So the operator refuses (`InvalidSpec`) "
+        "what would match nothing in a role: `multi_match`, `query_string`, `simple_query_string` and the like without "
+        "fields or with a wildcard in them; what would match everything: `bool` without a query, `range` without a "
+        "bound, nulls; what would need another request: terms that are looked up, indexed shapes, a model's vectors; and "
+        "what nobody can review: `wrapper`, stored scripts and stored templates.",
+        "- A [template](https://www.elastic.co/docs/deploy-manage/users-roles/cluster-or-deployment-auth/controlling-"
+        "access-at-document-field-level#templating-role-query) such as `{template: {source: {term: {owner: "
+        '"{{_user.username}}"}}}}` is filled in when the caller makes a request: with `auth: IdentityToken` its name is '
+        "the principal that the status shows. With `ApiKey` and `Password` it would be a name that the operator made "
+        "up, so it is refused there. A template is parsed only when it is used: one that is wrong makes every search of "
+        "the caller fail.",
         "- Two grants that both read overlapping indices add up: the wider one wins, also when they are in two "
         "SearchAccesses of one service account. A grant that does not read widens nothing.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "

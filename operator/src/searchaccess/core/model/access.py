@@ -241,7 +241,7 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
-        if problem := where_problem(grant.where):
+        if problem := where_problem(grant.where, spec.auth):
             return f"spec.grants[{position}].where: {problem}"
     return ""
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.model.bounds import NESTED, excess
 from searchaccess.core.model.canonical import canonical_query
+from searchaccess.core.model.queries import query_problem
 
 QUERY_DEPTH: Final = 30
 """Nested queries that Elasticsearch accepts, with the innermost one (indices.query.bool.max_nested_depth)."""
@@ -17,8 +19,13 @@ MOST_BYTES: Final = 32_766
 _DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUERY_DEPTH} queries within each other"
 
 
-def where_problem(where: Mapping[str, Any] | None) -> str:
-    """Return why a query cannot be a ``where``; empty: it can, as far as is checked here."""
+def where_problem(where: Mapping[str, Any] | None, auth: Auth = Auth.IDENTITY_TOKEN) -> str:
+    """Return why a query cannot be a ``where``; empty: it can, as far as is checked here.
+
+    Args:
+        where: the query; None: there is none.
+        auth: how the caller logs in.
+    """
     if where is None:
         return ""
     # Every value takes a byte at least. Both walks end at what is too much.
@@ -27,4 +34,6 @@ def where_problem(where: Mapping[str, Any] | None) -> str:
     if found := excess(where, depth=ALL_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES):
         return found
     size = len(canonical_query(where).encode())
-    return f"{size} bytes as JSON: Elasticsearch takes at most {MOST_BYTES}" if size > MOST_BYTES else ""
+    if size > MOST_BYTES:
+        return f"{size} bytes as JSON: Elasticsearch takes at most {MOST_BYTES}"
+    return query_problem(where, auth)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.model.canonical import RoleBody, canonical_json, without_marks
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.attribution import Shares, split
 from searchaccess.core.rights.compose import Member, compose, in_order, record_for, spec_hash_of
-from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share
+from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share, shown
 from searchaccess.core.rights.ownership import (
     Operator,
     Role,
@@ -79,7 +79,7 @@ def plan_role(
     elif observed is not None:
         if not any(member.decision.do is Do.ENFORCE and member.access.adopt == name for member in members):
             return RolePlan(name, findings=_conflicts(observed, members, seen))
-        adopted = canonical_json(observed.body.to_json())
+        adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
     if not adopted:
@@ -107,7 +107,7 @@ def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, See
 
 
 def _whole(share: Share) -> str:
-    return canonical_json({"indices": [entry.to_json() for entry in share.entries], "cluster": list(share.cluster)})
+    return canonical_json({"indices": [shown(entry) for entry in share.entries], "cluster": list(share.cluster)})
 
 
 def _findings(
