@@ -14,7 +14,7 @@ from tests.stack.elasticsearch import ElasticsearchServer
 
 NAME = "contract.queries"
 INDEX = "contract-queries-1"
-PASSWORD = "long enough"  # noqa: S105 - of a user in a test
+PASSWORD = "long enough"
 
 LOOKED_UP = {"terms": {"region": {"index": INDEX, "id": "1", "path": "region"}}}
 HIDDEN = {"wrapper": {"query": b64encode(json.dumps(LOOKED_UP).encode()).decode()}}

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     REVOKING = "Revoking"
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "RejectedByElasticsearch"
+    TOO_COMPLICATED = "PatternsTooComplicated"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
     LICENSE_INSUFFICIENT = "LicenseInsufficient"
     LICENSED = "Licensed"
@@ -129,6 +130,15 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.REJECTED: ReasonDoc(
         "Elasticsearch refused the rights of this object. What it had before stays in force.",
         "Correct the spec as the message says.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.TOO_COMPLICATED: ReasonDoc(
+        "With the index patterns of this object the role that its service account has from all SearchAccesses would be "
+        "too complicated for Elasticsearch, which would then answer requests of the account with an error. What it had "
+        "before stays in force.",
+        "Write fewer patterns with a `*` before or between other characters, here or in the account's other "
+        "SearchAccesses: names, beginnings such as `orders-*`, or one pattern that matches several of them.",
         Who.TEAM,
         terminal=True,
     ),

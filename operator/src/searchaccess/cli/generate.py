@@ -112,6 +112,13 @@ def actions_page() -> str:
         "still accepts explicit changes of the mapping with these privileges. `dynamic: strict` in the mapping stops "
         "the first.",
         "- None of `append`, `write` and `delete` creates an index. Create it first, or grant `manage`.",
+        "## What to know about index patterns",
+        "- Hundreds of names, beginnings (`orders-*`) and patterns such as `team-*-prod-*` are no burden. Patterns "
+        "that begin with `*` and have another within, such as `*a*0`, `*b*1`, `*c*2`, …, double Elasticsearch's work "
+        "with each more, in one grant or in several. It would store them, and then answer every request of the caller "
+        "with an error. So they are refused: as `InvalidSpec` where one SearchAccess goes too far by itself, as "
+        "`PatternsTooComplicated` where it does so together with others of its service account, which stay "
+        "([how](adr/0030-strict-roles.md)).",
         "## What to know about `where` and `fields`",
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
@@ -122,17 +129,17 @@ def actions_page() -> str:
         "of `grants` as the removal of that field.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
-        "- Elasticsearch parses a `where` when the role is written, and no more. So the operator refuses (`InvalidSpec`) "
-        "what would match nothing in a role: `multi_match`, `query_string`, `simple_query_string` and the like without "
-        "fields or with a wildcard in them; what would match everything: `bool` without a query, `range` without a "
-        "bound, nulls; what would need another request: terms that are looked up, indexed shapes, a model's vectors; and "
-        "what nobody can review: `wrapper`, stored scripts and stored templates.",
+        "- Elasticsearch parses a `where` when the role is written, and no more. So the operator refuses "
+        "(`InvalidSpec`) what would match nothing in a role: `multi_match`, `query_string`, `simple_query_string` and "
+        "the like without fields or with a wildcard in them; what would match everything: `bool` without a query, "
+        "`range` without a bound, nulls; what would need another request: terms that are looked up, indexed shapes, a "
+        "model's vectors; and what nobody can review: `wrapper`, stored scripts and stored templates.",
         "- A [template](https://www.elastic.co/docs/deploy-manage/users-roles/cluster-or-deployment-auth/controlling-"
-        "access-at-document-field-level#templating-role-query) such as `{template: {source: {term: {owner: "
-        '"{{_user.username}}"}}}}` is filled in when the caller makes a request: with `auth: IdentityToken` its name is '
-        "the principal that the status shows. With `ApiKey` and `Password` it would be a name that the operator made "
-        "up, so it is refused there. A template is parsed only when it is used: one that is wrong makes every search of "
-        "the caller fail.",
+        "access-at-document-field-level#templating-role-query) such as "
+        '`{template: {source: {term: {owner: "{{_user.username}}"}}}}` is filled in when the caller makes a request: '
+        "with `auth: IdentityToken` its name is the principal that the status shows. With `ApiKey` and `Password` it "
+        "would be a name that the operator made up, so it is refused there. A template is parsed only when it is used: "
+        "one that is wrong makes every search of the caller fail.",
         "- Two grants that both read overlapping indices add up: the wider one wins, also when they are in two "
         "SearchAccesses of one service account. A grant that does not read widens nothing.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "

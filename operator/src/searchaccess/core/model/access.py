@@ -31,6 +31,12 @@ from searchaccess.api.searchaccess import (
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.actions import letters_of, privileges_of
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.burden import (
+    TOGETHER,
+    is_too_complicated_together,
+    is_too_much,
+    what_is_complicated,
+)
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
     NO_INDEX,
@@ -238,12 +244,15 @@ def _problems(spec: SearchAccessSpec) -> str:
                 check_index_pattern(pattern)
             except PatternError as error:
                 return f"spec.grants[{position}].indices: {pattern!r}: {error}"
+        if is_too_complicated_together(frozenset(grant.indices)):
+            return f"spec.grants[{position}].indices: {TOGETHER.format(what_is_complicated(grant.indices))}"
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
         if problem := where_problem(grant.where, spec.auth):
             return f"spec.grants[{position}].where: {problem}"
-    return ""
+    patterns = [pattern for grant in spec.grants for pattern in grant.indices]
+    return f"spec.grants: {TOGETHER.format(what_is_complicated(patterns))}" if is_too_much(patterns) else ""
 
 
 def _credential_problem(spec: SearchAccessSpec) -> str:

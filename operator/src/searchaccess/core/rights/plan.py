@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json, without_marks
-from searchaccess.core.policy.decision import Do
+from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, split
+from searchaccess.core.rights.budget import over_budget, with_refusals
 from searchaccess.core.rights.compose import Member, compose, in_order, record_for, spec_hash_of
 from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share, shown
 from searchaccess.core.rights.ownership import (
@@ -49,6 +50,8 @@ class RolePlan:
     delete: bool = False
     findings: Mapping[str, Finding] = field(default_factory=dict)
     """By uid."""
+    refused: Mapping[str, AccessDecision] = field(default_factory=dict)
+    """By uid, who is held because the role would be too complicated with its index patterns."""
 
     @property
     def changes(self) -> bool:
@@ -84,13 +87,15 @@ def plan_role(
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
     if not adopted:
         shares = known.attribute(shares, members)
+    refused = over_budget(members, known.metadata, shares)
+    members = with_refusals(members, refused)
     target = compose(operator, principal, members, observed, known.metadata, shares)
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
     if target is None:
-        return RolePlan(name, delete=observed is not None, findings=findings)
+        return RolePlan(name, delete=observed is not None, findings=findings, refused=refused)
     if not adopted and target.same_as(observed):
-        return RolePlan(name, findings=findings)
-    return RolePlan(name, write=target, whole=target.sheds(observed), findings=findings)
+        return RolePlan(name, findings=findings, refused=refused)
+    return RolePlan(name, write=target, whole=target.sheds(observed), findings=findings, refused=refused)
 
 
 def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from searchaccess.core.rights.budget import with_refusals
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import Failure
@@ -240,7 +241,8 @@ class Applier:
         for uid in work.isolation.accepted:
             rejections.drop(uid)
         known = work.isolation.refused.keys() | work.isolation.accepted
-        work.members = [
+        members = [
             self.planner.members.member(member.access) if member.access.uid in known else member
             for member in work.members
         ]
+        work.members = with_refusals(members, work.plan.refused)

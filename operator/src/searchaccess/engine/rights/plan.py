@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.rights.budget import with_refusals
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.ownership import Role
@@ -72,7 +73,9 @@ class Planner:
         role = Role(name, role_from_json(raw), dict(raw.get("metadata") or {})) if raw is not None else None
         members = self.members.of(principal, role)
         await pace.spent(len(members))
-        work = Work(principal, members, role, self.plan_role(principal, members, role))
+        plan = self.plan_role(principal, members, role)
+        members = with_refusals(members, plan.refused)
+        work = Work(principal, members, role, plan)
         waiting = self.members.rejections.resumed(principal, members)
         if waiting and waiting.undecided:
             work.plan = self.without(work, waiting.undecided)
