@@ -164,16 +164,7 @@ def test_patterns_of_an_entry_that_elasticsearch_gives_up_on_together_are_refuse
         check_index_pattern(text)
     assert is_too_complicated_together(frozenset(together))
     write_together(reader, [together])
-    assert reader.ask(["a"], ["read"]).is_server_error
     assert reader.search().is_server_error
-
-
-def test_patterns_of_two_entries_that_elasticsearch_gives_up_on_together_are_refused(reader: Reader) -> None:
-    parts = [FLOATING[:7], FLOATING[7:14], FLOATING[14:21]]
-    assert not any(is_too_complicated_together(frozenset(part)) for part in parts)
-    assert is_too_much([text for part in parts for text in part])
-    write_together(reader, parts)
-    assert reader.ask(["a"], ["read"]).is_server_error
 
 
 def test_ordinary_patterns_are_taken_in_one_entry_and_in_one_role(reader: Reader) -> None:

@@ -24,7 +24,8 @@ NOTHING: dict[str, dict[str, Any]] = {
     "multi_match without fields": {"multi_match": {"query": "eu"}},
     "query_string without fields": {"query_string": {"query": "eu"}},
     "query_string with a wildcard": {"query_string": {"query": "eu", "default_field": "*"}},
-    "query_string with a wildcard in its text": {"query_string": {"query": r"reg\*:eu", "default_field": "region"}},
+    "query_string on any field in its text": {"query_string": {"query": "_exists_:reg*", "fields": ["region"]}},
+    "combined_fields with a wildcard": {"combined_fields": {"query": "eu", "fields": ["reg*"]}},
     "simple_query_string without fields": {"simple_query_string": {"query": "eu"}},
 }
 EVERYTHING: dict[str, dict[str, Any]] = {
@@ -42,6 +43,7 @@ ONE_REGION: dict[str, dict[str, Any]] = {
     "term": {"term": {"region": "eu"}},
     "multi_match": {"multi_match": {"query": "eu", "fields": ["region"]}},
     "query_string": {"query_string": {"query": "region:eu", "fields": ["region"]}},
+    "query_string on fields of a beginning": {"query_string": {"query": r"reg\*:eu", "fields": ["region"]}},
     "simple_query_string": {"simple_query_string": {"query": "eu", "fields": ["region"]}},
     "exists with a wildcard": {"bool": {"filter": [{"exists": {"field": "reg*"}}, {"term": {"region": "eu"}}]}},
     "a template": {"template": {"source": {"term": {"region": "{{_user.metadata.region}}"}}}},

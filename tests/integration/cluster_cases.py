@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from tests.integration.cases import NULL, Cases, numbered
+from tests.integration.cases import Cases, numbered
 from tests.integration.reference_cases import CERTIFICATE, KEY, reject_certificates, reject_reference
 
 CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
 ECK = {"namespace": "logging", "name": "quickstart"}
 REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
 
-_NULL = "null is no value: write one, or remove the line"
 _PLAIN_URL = "use https://: over plain http everybody on the way can read the token"
 _BAD_URL = "write https://host:port, without user, password or query"
 _PROBE = "write a duration between 500ms and 1h, such as 2s"
@@ -65,24 +64,6 @@ def _labels(**changes: Any) -> dict[str, Any]:
     return _namespaces(
         selector={"matchExpressions": [{key: value for key, value in requirement.items() if value is not None}]}
     )
-
-
-def _reject_nulls(cases: Cases) -> None:
-    for field, without in (
-        ("ca", "then the system's authorities are trusted, with eck those of ECK"),
-        ("login", "then, with eck, the superuser of ECK is used"),
-        ("allowedNamespaces", "then every namespace is allowed"),
-    ):
-        cases.cluster(f"{field} as null", {field: NULL, "eck": ECK}, f"{field}: {_NULL} ({without})")
-    for field, without in (("matchLabels", "then no label is needed"),
-                           ("matchExpressions", "then only matchLabels must hold")):  # fmt: skip
-        selector = {"matchLabels": {"team": "shop"}, field: None}
-        cases.cluster(f"{field} as null", _namespaces(selector=selector), f"{field}: {_NULL} ({without})")
-    claim: dict[str, Any] = {"jwtRealm": _realm()["identity"]["jwtRealm"] | {"principal": None}}
-    cases.cluster("principal as null", {"identity": claim}, f"principal: {_NULL} (then an account that is recreated")
-    for field, most in (("refreshEvery", "5m"), ("gracePeriod", "15m")):
-        identity = _realm()["identity"] | {"cloudRun": {field: None}}
-        cases.cluster(f"{field} as null", {"identity": identity}, f"{field}: {_NULL} (then it is {most})")
 
 
 def _reject_namespaces(cases: Cases) -> None:
@@ -159,7 +140,6 @@ def reject_clusters(cases: Cases) -> None:
         "https://e s",
     ):
         cases.cluster(f"the address {url}", {"urls": [url]}, _BAD_URL)
-    _reject_nulls(cases)
     _reject_logins(cases)
     cases.cluster("no way to check identity", {"identity": {}}, "spec.identity.jwtRealm: Required value")
     cases.cluster("a realm without a name", {"identity": {"jwtRealm": {"audience": "a"}}}, "name: Required value")

@@ -48,14 +48,6 @@ def reject_credentials(cases: Cases) -> None:
         cases.access(f"a {field} of 21 characters", _with(**{field: "1h" * 10 + "1"}), "may not be more than 20")
         for text in wrong:
             cases.access(f"a {field} of {text}", _with(**{field: text}), says)
-    for field, without in (
-        ("rotateEvery", "then it is 720h"),
-        ("overlap", "then it is 24h"),
-        ("revoke", "then an old key that is still used is not revoked"),
-    ):
-        null = {"auth": "ApiKey", "credential": CREDENTIAL | {field: None}}
-        says = f"{field}: null is no value: write one, or remove the line ({without})"
-        cases.access(f"{field} as null", null, says)
     cases.access("an overlap as long as the rotation", _with(rotateEvery="1h", overlap="60m"), _OVERLAP)
     _reject_stores(cases)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.integration.cases import NULL, READER, Case, Cases, numbered
+from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials
 
@@ -17,7 +17,6 @@ _BAD_START = "an index name cannot start with - _ or +: write the name itself"
 _BAD_REGEX = "a regular expression is enclosed in slashes: write /orders-[0-9]+/"
 _UPPER = "index names are lower case: write it in lower case"
 _DOTS = "an index cannot be named . or ..: write its name"
-_NULL = "null is no value: write one, or remove the line"
 _NOTHING = "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan"
 
 
@@ -76,8 +75,6 @@ def _reject_accesses(cases: Cases) -> None:
     cases.access("a cluster privilege that changes security", {"clusterCan": ["manage_security"]}, "Unsupported value")
     cases.access("a cluster privilege twice", {"clusterCan": ["monitor", "monitor"]}, "Duplicate value")
     cases.access("seven cluster privileges", {"clusterCan": ["monitor"] * 7}, "at most 6 items")
-    for field, without in (("mode", "then differences are corrected"), ("suspend", "then nothing is suspended")):
-        cases.access(f"{field} as null", {field: NULL}, f"{field}: {_NULL} ({without})")
     cases.access("an unknown mode", {"mode": "Report"}, 'supported values: "Enforce", "Observe"')
     cases.access("suspend as a word", {"suspend": "yes"}, "must be of type boolean")
     cases.access("an unknown deletionPolicy", {"deletionPolicy": "Keep"}, 'values: "Delete", "Orphan", "Disable"')
@@ -120,10 +117,6 @@ def _reject_grants(cases: Cases) -> None:
         cases.grant(f"a field of 256 characters to {side}", {"fields": {side: ["a" * 256]}}, "not be more than 255")
     cases.grant("fields that exclude nothing", {"fields": {"exclude": []}}, "should have at least 1 items")
     cases.grant("fields without a field", {"fields": {}}, "say which fields can be read: include, exclude or both")
-    for field, without in (("fields", "then every field can be read"), ("where", "then every document can be read")):
-        cases.grant(f"{field} as null", {field: None}, f"{field}: {_NULL} ({without})")
-    for field, without in (("include", "then every field is included"), ("exclude", "then no field is excluded")):
-        cases.grant(f"null to {field}", {"fields": {"include": ["a"], field: None}}, f"{field}: {_NULL} ({without})")
     cases.grant("where without a query", {"where": {}}, "should have at least 1 properties")
     cases.grant("where with two queries", {"where": {"term": {"a": 1}, "match_all": {}}}, "must have at most 1 item")
     cases.grant("where as a text", {"where": '{"term": {}}'}, "must be of type object")

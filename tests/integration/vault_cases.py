@@ -34,8 +34,6 @@ def reject_vault(cases: Cases) -> None:
 
 def _reject_login(cases: Cases) -> None:
     reject_certificates(cases, " of Vault", lambda ca: vault(ca=ca))
-    null = {"secretStores": [{"name": "main", "vault": _VAULT | {"ca": None}}]}
-    cases.cluster("certificates of Vault as null", null, "ca: null is no value: write one, or remove the line (then")
     reject_reference(cases, "a token of Vault", lambda secret: vault(auth={"tokenSecretRef": secret}))
     cases.cluster("Vault without a login", vault(auth=None), "Required value")
     one = "exactly one of jwt, kubernetes and tokenSecretRef"

@@ -51,8 +51,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "multi_match with no field": ({"multi_match": {"query": "eu", "fields": []}}, "matches nothing"),
     "query_string without fields": ({"query_string": {"query": "eu"}}, "matches nothing"),
     "query_string with a wildcard": ({"query_string": {"query": "eu", "default_field": "*"}}, "matches nothing"),
-    "query_string with a wildcard in its text": (
-        {"query_string": {"query": r"region:eu AND reg\*:eu", "fields": ["region"]}}, "matches nothing",
+    "query_string on any field in its text": (
+        {"query_string": {"query": "region:eu AND NOT _exists_:own*", "fields": ["region"]}}, "matches nothing",
     ),
     "simple_query_string without fields": ({"simple_query_string": {"query": "eu"}}, "matches nothing"),
     "what matches nothing, and is negated": (
@@ -83,6 +83,8 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a shape": {"geo_shape": {"place": {"shape": {"type": "point", "coordinates": [1, 2]}}}},
     "multi_match on fields": {"multi_match": {"query": "eu", "fields": ["region^2", "area"]}},
     "query_string on fields": {"query_string": {"query": "region:eu* OR area:(a b)", "fields": ["region"]}},
+    "query_string on fields of a beginning": {"query_string": {"query": r"reg\*:eu", "fields": ["region"]}},
+    "exists of a beginning": {"exists": {"field": "reg*"}},
     "query_string on every document": {"query_string": {"query": "*:*", "default_field": "region"}},
     "simple_query_string on a field": {"simple_query_string": {"query": "eu*", "fields": ["region"]}},
     "a bool": {"bool": {"must_not": {"exists": {"field": "secret"}}}},

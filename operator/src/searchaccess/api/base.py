@@ -31,15 +31,13 @@ class ApiModel(BaseModel):
 Model = TypeVar("Model", bound=ApiModel)
 
 
-NULL_KEYWORD = "x-null"
-"""Keyword of a schema in which `Narrows` says what a null would mean; the CRD has a rule in its place."""
-
-
 @dataclass(frozen=True, slots=True)
 class Narrows:
     """Marks an optional field without which more is granted, or for longer.
 
-    A null would count as its absence, so it is refused: by the API server too, which would drop it without a word.
+    A null would count as its absence, so it is refused. The API server drops nulls before it validates an object, and
+    takes them for absent in CEL; where the schema says ``nullable`` it keeps them, so that the operator sees them, and
+    refuses them in place of a word.
 
     Args:
         without: what holds without the field.
@@ -48,8 +46,8 @@ class Narrows:
     without: str
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Mark the field's schema."""
-        return handler(core) | {NULL_KEYWORD: null_message(self.without)}
+        """Let the API server keep a null."""
+        return handler(core) | {"nullable": True}
 
 
 def null_message(without: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from searchaccess.api.base import NULL_KEYWORD, ApiModel, cel
+from searchaccess.api.base import ApiModel
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
 from searchaccess.api.searchcluster import SearchCluster
@@ -31,11 +31,6 @@ def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     return schema
 
 
-def _not_null(name: str, message: str) -> dict[str, Any]:
-    """Return the rule that refuses a null in a field that is nullable, so that the API server keeps it for the rule."""
-    return cel(f"!has(self.{name}) || dyn(self.{name}) != null", f"{name}: {message}")
-
-
 def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list: bool = False) -> dict[str, Any]:
     """Turn a pydantic JSON schema into a structural one.
 
@@ -46,8 +41,6 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
     https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
     """
     schema = _merged(schema, definitions)
-    if NULL_KEYWORD in schema:
-        schema = schema | {"nullable": True}
     if "const" in schema:
         schema = schema | {"enum": [schema["const"]]}
     result = {key: schema[key] for key in _KEYWORDS if schema.get(key) is not None}
@@ -62,11 +55,6 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
         result["properties"] = {
             name: _structural(part, definitions, in_list=in_list) for name, part in schema["properties"].items()
         }
-        refused = [
-            _not_null(name, part[NULL_KEYWORD]) for name, part in schema["properties"].items() if NULL_KEYWORD in part
-        ]
-        if refused:
-            result["x-kubernetes-validations"] = [*result.get("x-kubernetes-validations", ()), *refused]
     if isinstance(schema.get("items"), dict):
         result["items"] = _structural(schema["items"], definitions, in_list=True)
     if isinstance(schema.get("additionalProperties"), dict):

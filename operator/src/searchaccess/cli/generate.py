@@ -123,10 +123,11 @@ def actions_page() -> str:
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
-        "- What is left out restricts nothing, so a template that renders nothing must not pass: `where` or `fields` "
-        "as null, `where: {}`, `fields: {}` and empty lists in it are refused, by the API server and in files (`-f`). "
-        "One case nobody can see: when an object exists, `kubectl apply` without `--server-side` sends a null outside "
-        "of `grants` as the removal of that field.",
+        "- What is left out restricts nothing, so a template that renders nothing must not pass: `where: {}`, "
+        "`fields: {}` and empty lists in it are refused by the API server, and `where` or `fields` with nothing after "
+        "it (null) is an `InvalidSpec`; all of it in files (`-f`) too. `kubectl apply` without `--server-side` drops "
+        "nulls before it sends them: there the operator reads them from the annotation in which it keeps what it was "
+        "given. Another tool that drops nulls cannot be told apart from somebody who leaves the line out.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
         "- Elasticsearch parses a `where` when the role is written, and no more. So the operator refuses "

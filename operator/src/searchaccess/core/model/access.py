@@ -47,7 +47,7 @@ from searchaccess.core.model.canonical import (
     digest,
 )
 from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
+from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of, part, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.where import where_problem
@@ -291,7 +291,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     Never raises for a bad spec: the result says in ``invalid`` what is wrong, so that it spoils nobody else.
     """
     outline = access_outline(raw)
-    spec, invalid = validated(SearchAccessSpec, raw.get("spec"))
+    spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)
     invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)

@@ -9,6 +9,7 @@ from searchaccess.core.model.canonical import canonical_json, digest
 
 NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 REQUEST_LIMIT: Final = 128
 """Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
 
@@ -48,6 +49,12 @@ def metadata_of(raw: Any) -> Metadata:
         finalizers=tuple(item for item in finalizers if isinstance(item, str)) if isinstance(finalizers, list) else (),
         annotations=part(meta, "annotations"),
     )
+
+
+def last_applied(raw: Any) -> str:
+    """Return an object as ``kubectl apply`` was given it, as JSON; empty: it is not known."""
+    found = metadata_of(raw).annotations.get(LAST_APPLIED)
+    return found if isinstance(found, str) else ""
 
 
 def version_of(resource_version: str) -> int:

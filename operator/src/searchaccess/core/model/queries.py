@@ -37,8 +37,9 @@ _BY_NAME: Final[Mapping[str, str]] = {
 _OUTSIDE: Final = "{{{{_user.…}}}} is filled in within template alone: write {{template: {{source: {{…}}}}}}"
 _STORED: Final = "others may change a stored script, and with it who can read what: write it here, as source"
 _NO_FIELDS: Final = (
-    "{name} without fields, or with a wildcard in them, matches nothing in a role's query, as Elasticsearch does not "
-    "know there which fields an index has; under must_not it would hide nothing: name the fields one by one"
+    "{name} without fields, or with a wildcard in them, matches nothing in a role's query where its text names no field, "
+    "as Elasticsearch does not know there which fields an index has; under must_not it would hide nothing: name the "
+    "fields one by one"
 )
 _OTHERS_LOGIN: Final = (
     "template sees who makes the request, which with auth: {auth} is a name that the operator made up: write the value "
@@ -46,8 +47,8 @@ _OTHERS_LOGIN: Final = (
 )
 _BOUNDS: Final = frozenset({"gt", "gte", "lt", "lte", "from", "to"})
 _CLAUSES: Final = frozenset({"must", "filter", "should", "must_not"})
-_WILDCARD_FIELD: Final = re.compile(r"\*[^\s:*]*:(?!\*)|\*[^\s:*]+:")
-"""A field with a wildcard in the text of a query_string, but not ``*:*``, which is every document."""
+_ANY_EXISTS: Final = re.compile(r"_exists_\s*:\s*\S*\*")
+"""In the text of a query_string: a wildcard that matches nothing, unlike that of the query ``exists``."""
 _USER: Final = re.compile(r"\{\{[^}]*_user\b")
 
 
@@ -145,7 +146,7 @@ def _several_fields(name: str, body: _Body) -> str:
     text = body.get("query") if name == "query_string" else ""
     if not fields or any("*" in str(field) for field in fields):
         return _NO_FIELDS.format(name=name)
-    return _NO_FIELDS.format(name=name) if isinstance(text, str) and _WILDCARD_FIELD.search(text) else ""
+    return _NO_FIELDS.format(name=name) if isinstance(text, str) and _ANY_EXISTS.search(text) else ""
 
 
 def _like(name: str, body: _Body) -> str:
