@@ -38,8 +38,8 @@ _OUTSIDE: Final = "{{{{_user.…}}}} is filled in within template alone: write {
 _STORED: Final = "others may change a stored script, and with it who can read what: write it here, as source"
 _NO_FIELDS: Final = (
     "{name} without fields, or with a wildcard in them, matches nothing in a role's query where its text names no "
-    "field, as Elasticsearch does not know there which fields an index has; under must_not it would hide nothing: name the "
-    "fields one by one"
+    "field, as Elasticsearch does not know there which fields an index has; under must_not it would hide nothing: name "
+    "the fields one by one"
 )
 _OTHERS_LOGIN: Final = (
     "template sees who makes the request, which with auth: {auth} is a name that the operator made up: write the value "
