@@ -16,6 +16,8 @@ ALL_DEPTH: Final = 2 * OBJECT_DEPTH
 """Nested objects and lists."""
 MOST_BYTES: Final = 32_766
 """Of a query as compact JSON: Elasticsearch keeps a role's query as one term, and Lucene accepts no longer ones."""
+_SIZE_HINT: Final = f": Elasticsearch takes at most {MOST_BYTES} bytes as JSON"
+_LARGE: Final = ("more than", "texts of")
 _DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUERY_DEPTH} queries within each other"
 
 
@@ -30,10 +32,10 @@ def where_problem(where: Mapping[str, Any] | None, auth: Auth = Auth.IDENTITY_TO
         return ""
     # Every value takes a byte at least. Both walks end at what is too much.
     if found := excess(where, depth=OBJECT_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES, lists=False):
-        return found + (_DEPTH_HINT if found.startswith(NESTED) else "")
+        return found + (_DEPTH_HINT if found.startswith(NESTED) else _SIZE_HINT if found.startswith(_LARGE) else "")
     if found := excess(where, depth=ALL_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES):
         return found
     size = len(canonical_query(where).encode())
     if size > MOST_BYTES:
-        return f"{size} bytes as JSON: Elasticsearch takes at most {MOST_BYTES}"
+        return f"{size} bytes as JSON{_SIZE_HINT}"
     return query_problem(where, auth)
