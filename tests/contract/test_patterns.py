@@ -1,15 +1,17 @@
 """What an index pattern matches is what Elasticsearch says that it matches, on each of its releases."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from searchaccess.core.model.burden import is_too_complicated_together, is_too_much
 from searchaccess.core.model.patterns import PatternError, check_index_pattern, matches, parse_index_pattern
 from tests.stack.elasticsearch import ElasticsearchServer
-from tests.support.patterns import expressions, names, text_of, wildcards
+from tests.support.patterns import expressions, floating, names, text_of, wildcards
 
 NAME = "contract.patterns"
 NAMES = [
@@ -62,6 +64,17 @@ TOO_COMPLICATED = [
 """What each release can read, but gives up on; 8.19 alone also on `/(a{100}){100}/`."""
 
 
+FLOATING = [f"*{one}*{number}" for number, one in enumerate("abcdefghijklmnopqrstuvwxyz_.0123456789")]
+ORDINARY = [
+    *(f"orders-{number}-*" for number in range(60)),
+    *(f"team-{number}-*-prod-*" for number in range(60)),
+    *(f"*-audit-{number}" for number in range(30)),
+    *(f"*-tmp{number}-*" for number in range(30)),
+    *(f"/logs-{number}-[0-9]{{4}}/" for number in range(20)),
+]
+"""Index patterns of many teams, none of which is a burden."""
+
+
 class Reader:
     """A user whose roles have the patterns that are asked about."""
 
@@ -74,6 +87,12 @@ class Reader:
         """Give each pattern a privilege of its own."""
         entries = [{"names": [text], "privileges": [_privilege(at)]} for at, text in enumerate(patterns)]
         self._admin.put(f"/_security/role/{NAME}", json={"indices": entries}).raise_for_status()
+
+    def write_role(self, body: dict[str, Any]) -> None:
+        self._admin.put(f"/_security/role/{NAME}", json=body).raise_for_status()
+
+    def search(self) -> httpx.Response:
+        return self._admin.get("/*/_search", headers={"es-security-runas-user": NAME}, timeout=120)
 
     def ask(self, several: Iterable[str], privileges: Sequence[str]) -> httpx.Response:
         """Ask which of the privileges the user has on indices of these names."""
@@ -179,3 +198,36 @@ def test_what_elasticsearch_gives_up_on_is_refused(reader: Reader, text: str) ->
         check_index_pattern(text)
     reader.write([text])
     assert reader.ask(["a"], ["read"]).is_server_error
+
+
+def write_together(reader: Reader, entries: Sequence[Sequence[str]]) -> None:
+    body = {"indices": [{"names": list(names), "privileges": ["read"]} for names in entries]}
+    reader.write_role(body)
+
+
+def test_patterns_of_an_entry_that_elasticsearch_gives_up_on_together_are_refused(reader: Reader) -> None:
+    for text in FLOATING:
+        check_index_pattern(text)
+    assert is_too_complicated_together(frozenset(FLOATING))
+    write_together(reader, [FLOATING])
+    assert reader.search().is_server_error
+
+
+def test_ordinary_patterns_are_taken_in_one_entry_and_in_one_role(reader: Reader) -> None:
+    entries = [ORDINARY[start : start + 50] for start in range(0, len(ORDINARY), 50)]
+    mixed = [ORDINARY[start::4] for start in range(4)]
+    for each in (entries, mixed, [[text] for text in ORDINARY]):
+        assert not any(is_too_complicated_together(frozenset(names)) for names in each)
+        assert not is_too_much(ORDINARY)
+        write_together(reader, each)
+        assert reader.ask(["a"], ["read"]).is_success
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(floating, min_size=1, max_size=8, unique=True), min_size=1, max_size=4))
+def test_what_is_taken_together_elasticsearch_can_use(reader: Reader, entries: list[list[str]]) -> None:
+    taken = [names for names in entries if not is_too_complicated_together(frozenset(names))]
+    while is_too_much(text for names in taken for text in names):
+        taken.pop()
+    write_together(reader, taken or [["a"]])
+    assert reader.ask(["a"], ["read"]).is_success

@@ -121,6 +121,8 @@ def _reject_grants(cases: Cases) -> None:
         cases.grant(f"201 fields to {side}", {"fields": {side: numbered(201)}}, "at most 200 items")
         cases.grant(f"an empty field to {side}", {"fields": {side: [""]}}, "should be at least 1 chars long")
         cases.grant(f"a field of 256 characters to {side}", {"fields": {side: ["a" * 256]}}, "not be more than 255")
+    cases.grant("fields that exclude nothing", {"fields": {"exclude": []}}, "should have at least 1 items")
+    cases.grant("fields without a field", {"fields": {}}, "say which fields can be read: include, exclude or both")
     cases.grant("where without a query", {"where": {}}, "should have at least 1 properties")
     cases.grant("where with two queries", {"where": {"term": {"a": 1}, "match_all": {}}}, "must have at most 1 item")
     cases.grant("where as a text", {"where": '{"term": {}}'}, "must be of type object")

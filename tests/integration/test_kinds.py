@@ -15,7 +15,9 @@ from searchaccess.api.crd import CATEGORY, custom_resource_definitions
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchcluster import SearchClusterSpec
-from tests.integration.cases import Case
+from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.model.access import access_from_object
+from tests.integration.cases import READER, Case
 from tests.integration.kind_cases import accepted, rejected
 from tests.stack.kubernetes import KubectlError, KubernetesServers
 
@@ -108,6 +110,58 @@ def test_the_model_reads_what_the_server_takes(case: Case) -> None:
     if case.sentence == "can as null":
         spec["grants"] = [{key: value for key, value in spec["grants"][0].items() if value is not None}]
     read(spec)
+
+
+NULLS: dict[str, dict[str, Any]] = {
+    "SearchAccess": {
+        "suspend": None,
+        "grants": [READER | {"where": None}, READER | {"fields": None},
+                   READER | {"fields": {"include": ["a"], "exclude": None}}],
+    },
+    "SearchCluster": {
+        "ca": None,
+        "allowedNamespaces": None,
+        "identity": {
+            "jwtRealm": {"name": "google", "audience": "a"}, "cloudRun": {"refreshEvery": None, "gracePeriod": None},
+        },
+    },
+}  # fmt: skip
+
+
+def with_nulls(kind: str, **more: Any) -> dict[str, Any]:
+    case = next(case for case in accepted() if case.manifest["kind"] == kind)
+    return case.manifest | {"spec": case.manifest["spec"] | NULLS[kind] | more}
+
+
+def invalid(kind: str, stored: dict[str, Any], **spec: Any) -> str:
+    read = access_from_object if kind == "SearchAccess" else cluster_from_object
+    return read(stored | {"spec": stored["spec"] | spec}).invalid
+
+
+@pytest.mark.parametrize("kind", NULLS)
+def test_a_null_without_which_more_is_granted_is_kept_so_that_the_operator_refuses_it(
+    kind: str, server: Server
+) -> None:
+    out, _ = server.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", manifests=[with_nulls(kind)])
+    stored = json.loads(out)
+    for field, given in NULLS[kind].items():
+        kept = json.dumps(stored["spec"][field]).count("null")
+        assert kept == json.dumps(given).count("null")
+    assert "null is no value" in invalid(kind, stored)
+
+
+@pytest.mark.parametrize("kind", NULLS)
+def test_a_null_that_kubectl_apply_drops_is_refused_by_the_operator_too(kind: str, server: Server) -> None:
+    stored = server.dry_run(with_nulls(kind))
+    assert "null" not in json.dumps(stored["spec"])
+    assert "null is no value" in invalid(kind, stored)
+
+
+def test_a_null_in_place_of_a_word_is_refused_by_the_api_server(server: Server) -> None:
+    _, err = server.kubectl(
+        "create", "--dry-run=server", "-f", "-", manifests=[with_nulls("SearchAccess", mode=None)], check=False
+    )
+    assert 'spec.mode: Unsupported value: null: supported values: "Enforce", "Observe"' in err
 
 
 def rules(schema: dict[str, Any]) -> Iterable[str]:

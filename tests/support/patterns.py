@@ -33,6 +33,9 @@ names = st.text(ALPHABET, min_size=1, max_size=6)
 
 wildcards = st.text(ALPHABET + "**?", min_size=1, max_size=6)
 
+floating = st.from_regex(r"\*[ab1-]{1,3}\*[ab1-]{1,3}|[ab1]{1,3}\*[ab1-]{1,2}\*?|\*[ab1]{1,3}\*", fullmatch=True)
+"""Wildcards that are a burden together."""
+
 _classes = st.lists(
     st.sampled_from([("a", "a"), ("a", "b"), ("1", "1"), ("0", "z"), ("-", "."), ("[", "^")]), min_size=1
 )

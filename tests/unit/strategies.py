@@ -9,6 +9,7 @@ from searchaccess.api.actions import Action
 from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry, RoleBody, entry_from_json
+from searchaccess.core.model.where import where_problem
 from tests.unit.builders import an_access
 
 index_names = st.sampled_from(["orders", "orders-*", "orders-audit", "logs-?", "a*", "/orders-[0-9]+/", "kibana_x"])
@@ -22,6 +23,7 @@ values = st.recursive(
     max_leaves=6,
 )
 queries = st.dictionaries(st.sampled_from(["term", "terms", "bool", "match_all"]), values, min_size=1, max_size=1)
+wheres = queries.filter(lambda query: not where_problem(query))
 actions = st.lists(st.sampled_from([action.value for action in Action]), min_size=1, max_size=6, unique=True)
 cluster_actions = st.lists(st.sampled_from(DECLARABLE_ON_CLUSTER), max_size=3, unique=True)
 privileges = st.lists(
@@ -37,7 +39,7 @@ def field_rules(draw: st.DrawFn) -> dict[str, Any]:
     """Field-level security, as people declare it."""
     rules: dict[str, Any] = {"include": draw(st.lists(field_names, min_size=1, max_size=3))}
     if draw(st.booleans()):
-        rules["exclude"] = draw(st.lists(field_names, max_size=2))
+        rules["exclude"] = draw(st.lists(field_names, min_size=1, max_size=2))
     return rules
 
 
@@ -51,7 +53,7 @@ def grants(draw: st.DrawFn, names: st.SearchStrategy[str] = index_names) -> dict
     if draw(st.booleans()) and "read" in grant["can"]:
         grant["fields"] = draw(field_rules())
     if draw(st.booleans()) and "read" in grant["can"]:
-        grant["where"] = draw(queries)
+        grant["where"] = draw(wheres)
     return grant
 
 

@@ -92,10 +92,11 @@ def test_a_query_is_at_most_as_long_as_elasticsearch_can_keep() -> None:
     assert len(json.dumps(longest, separators=(",", ":"))) == MOST_BYTES
     assert where_problem(longest) == ""
     assert where_problem({"term": {"a": longest["term"]["a"] + "x"}}) == (
-        "32767 bytes as JSON: Elasticsearch takes at most 32766"
+        "32767 bytes as JSON: Elasticsearch takes at most 32766 bytes as JSON"
     )
-    assert "characters" in where_problem({"term": {"a": "x" * 1_000_000}})
-    assert "values" in where_problem({"terms": {"a": [0] * 1_000_000}})
+    limit = "Elasticsearch takes at most 32766 bytes as JSON"
+    assert where_problem({"term": {"a": "x" * 1_000_000}}) == f"texts of more than 32766 characters: {limit}"
+    assert where_problem({"terms": {"a": [0] * 1_000_000}}) == f"more than 32766 values: {limit}"
 
 
 @given(st.dictionaries(st.text(max_size=3), json_values, min_size=1, max_size=1))

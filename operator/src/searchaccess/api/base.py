@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class ApiModel(BaseModel):
@@ -27,6 +29,34 @@ class ApiModel(BaseModel):
 
 
 Model = TypeVar("Model", bound=ApiModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrows:
+    """Marks an optional field without which more is granted, or for longer.
+
+    A null would count as its absence, so it is refused. The API server drops nulls before it validates an object, and
+    takes them for absent in CEL; where the schema says ``nullable`` it keeps them, so that the operator sees them, and
+    refuses them in place of a word.
+
+    Args:
+        without: what holds without the field.
+    """
+
+    without: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Let the API server keep a null."""
+        return handler(core) | {"nullable": True}
+
+
+def null_message(without: str = "") -> str:
+    """Return why a null is refused.
+
+    Args:
+        without: what holds without the field; empty: nothing that matters.
+    """
+    return "null is no value: write one, or remove the line" + (f" ({without})" if without else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +126,14 @@ def _limits(metadata: Iterable[Any]) -> Iterator[int]:
             yield from _limits(item.metadata)
         elif isinstance(most := getattr(item, "max_length", None), int):
             yield most
+
+
+def parts_of(annotation: Any) -> type[ApiModel] | None:
+    """Return the model that a field has, or a list of; None: it has none."""
+    if isinstance(annotation, type) and issubclass(annotation, ApiModel):
+        return annotation
+    # A union's members, a list's items, an annotation's own type.
+    return next((found for item in get_args(annotation) if (found := parts_of(item)) is not None), None)
 
 
 def cel(rule: str, message: str) -> dict[str, Any]:

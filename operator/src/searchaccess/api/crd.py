@@ -12,7 +12,7 @@ CATEGORY = "search"
 """``kubectl get search`` shows both kinds."""
 
 _KEYWORDS = (
-    "description", "type", "format", "enum", "default", "minimum", "maximum", "minLength", "maxLength",
+    "description", "type", "format", "nullable", "enum", "default", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "required",
 )  # fmt: skip
 """What is kept of a schema, in the order in which it is written."""

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.durations import Duration, between, seconds
 from searchaccess.api.googlecloud import Location, ProjectId
 from searchaccess.api.vault import VaultStore
@@ -88,11 +88,15 @@ class CredentialSpec(ApiModel):
     `username`, `password`, `encoded` and `url`. `Encoded`: the value of `encoded` alone, as the header
     `Authorization: ApiKey …` or `Authorization: Basic …` takes it."""
 
-    rotate_every: Annotated[Duration, Field(json_schema_extra=between("10m", "8760h", "720h"))] = "720h"
+    rotate_every: Annotated[
+        Duration, Field(json_schema_extra=between("10m", "8760h", "720h")), Narrows("then it is 720h")
+    ] = "720h"
     """How often the key, or the user with its password, is replaced: up to a tenth earlier, so that not all are
     replaced at once. The annotation `searchaccess.dev/rotate-requested-at` requests it at once."""
 
-    overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h"))] = "24h"
+    overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h")), Narrows("then it is 24h")] = (
+        "24h"
+    )
     """How long the old key works beside the new one. Within this time every consumer must read the secret again."""
 
     rollout: Rollout = Rollout.NONE
@@ -101,7 +105,7 @@ class CredentialSpec(ApiModel):
     secret, so that there is a new revision (of a job: so that the next execution has it). For Secret Manager alone, and
     not for workloads that Terraform or the like deploys."""
 
-    revoke: RevokeWhen = RevokeWhen.WHEN_UNUSED
+    revoke: Annotated[RevokeWhen, Narrows("then an old key that is still used is not revoked")] = RevokeWhen.WHEN_UNUSED
     """When the old key is revoked. `WhenUnused`: when the overlap is over and the Cloud Run workload in `subject` has
     its version no more, by number or alias, in a revision that serves, an execution that runs or its template; else the
     condition says RevokeDeferred. `AfterOverlap`: when the overlap is over. They differ for Secret Manager alone."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from searchaccess.api.base import ApiModel, cel, rules
+from searchaccess.api.base import ApiModel, Narrows, cel, rules
 
 
 class SelectorOperator(StrEnum):
@@ -61,9 +61,15 @@ class LabelSelector(ApiModel):
         )
     }
 
-    match_labels: Annotated[dict[str, LabelValue], Field(max_length=20)] | None = None
+    match_labels: Annotated[
+        Annotated[dict[str, LabelValue], Field(min_length=1, max_length=20)] | None,
+        Narrows("then no label is needed"),
+    ] = None
     """Labels that a namespace must have."""
-    match_expressions: Annotated[list[LabelRequirement], Field(max_length=20)] | None = None
+    match_expressions: Annotated[
+        Annotated[list[LabelRequirement], Field(min_length=1, max_length=20)] | None,
+        Narrows("then only matchLabels must hold"),
+    ] = None
     """What else must hold of its labels."""
 
     @model_validator(mode="after")

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     REJECTED = "RejectedByElasticsearch"
     RESTRICTIONS_WOULD_WIDEN = "RestrictionsWouldWiden"
+    TOO_COMPLICATED = "PatternsTooComplicated"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
     LICENSE_INSUFFICIENT = "LicenseInsufficient"
     LICENSED = "Licensed"
@@ -146,6 +147,15 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "`fields` separately. The older object stays in force. What this one had stays in force if it shows no more "
         "than was granted; otherwise it is revoked.",
         "Write one of the changes that the message names, in either of the two.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.TOO_COMPLICATED: ReasonDoc(
+        "With the index patterns of this object the role that its service account has from all SearchAccesses would be "
+        "too complicated for Elasticsearch, which would then answer requests of the account with an error. What it had "
+        "before stays in force.",
+        "Write fewer patterns with a `*` before or between other characters, here or in the account's other "
+        "SearchAccesses: names, beginnings such as `orders-*`, or one pattern that matches several of them.",
         Who.TEAM,
         terminal=True,
     ),

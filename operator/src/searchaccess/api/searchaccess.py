@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from searchaccess.api.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
-from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
@@ -168,14 +168,29 @@ class Subject(ApiModel):
         return self
 
 
+_NO_FIELDS = "say which fields can be read: include, exclude or both; or remove fields, and then all can be read"
+
+
 class FieldRules(ApiModel):
     """Which fields of a document may be read."""
 
-    include: Annotated[list[FieldName], Field(min_length=1, max_length=200)] = ["*"]
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(cel("has(self.include) || has(self.exclude)", _NO_FIELDS))
+    }
+
+    include: Annotated[
+        list[FieldName], Field(min_length=1, max_length=200), Narrows("then every field is included")
+    ] = ["*"]
     """Fields that may be read; wildcards allowed, such as `customer.*`. All fields when absent."""
 
-    exclude: Annotated[list[FieldName], Field(max_length=200)] = []
+    exclude: Annotated[list[FieldName], Field(min_length=1, max_length=200), Narrows("then no field is excluded")] = []
     """Fields that may not be read, although `include` has them; wildcards allowed."""
+
+    @model_validator(mode="after")
+    def _restricts(self) -> "FieldRules":
+        if not self.model_fields_set:
+            raise ValueError(_NO_FIELDS)
+        return self
 
 
 _HAS_CAN = "(has(self.can) && size(self.can) > 0)"
@@ -228,7 +243,7 @@ class Grant(ApiModel):
     ] = []
     """Elasticsearch's own names of index privileges, where the actions do not fit. They come on top of `can`."""
 
-    fields: FieldRules | None = None
+    fields: Annotated[FieldRules | None, Narrows("then every field can be read")] = None
     """Limits which fields can be read (field-level security), not what can be written. Elasticsearch refuses partial
     updates by such a reader. Needs a Platinum, Enterprise or trial licence."""
 
@@ -239,6 +254,7 @@ class Grant(ApiModel):
             max_length=1,
             json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True},
         ),
+        Narrows("then every document can be read"),
     ] = None
     """Limits which documents can be read (document-level security), not what can be written: one Elasticsearch query,
     such as `{term: {region: eu}}`; only documents that it matches are seen. Queries nest at most 30 deep, and
@@ -295,10 +311,10 @@ class SearchAccessSpec(ApiModel):
     credential: CredentialSpec | None = None
     """Where the API key or the password is stored, and how it is rotated."""
 
-    mode: Mode = Mode.ENFORCE
+    mode: Annotated[Mode, Narrows("then differences are corrected")] = Mode.ENFORCE
     """`Enforce`: differences are corrected. `Observe`: they are reported in the status, and nothing is changed."""
 
-    suspend: bool = False
+    suspend: Annotated[bool, Narrows("then nothing is suspended")] = False
     """True: this object's rights in Elasticsearch stay as they are and are not observed. Deleting the object still
     applies `deletionPolicy`."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.durations import Duration, between
@@ -114,7 +114,9 @@ class JwtRealm(ApiModel):
     issuer: Annotated[str, Field(min_length=1, max_length=500)] = GOOGLE_ISSUER
     """Issuer of the tokens; the realm's `allowed_issuer`."""
 
-    principal: PrincipalClaim = PrincipalClaim.EMAIL
+    principal: Annotated[
+        PrincipalClaim, Narrows("then an account that is recreated under the same name keeps its rights")
+    ] = PrincipalClaim.EMAIL
     """The claim of their tokens by which callers are known. `email`: the service account's e-mail address. `sub`: its
     unique id, which an account that is recreated under the same name does not keep; the operator reads it from Google's
     IAM."""
@@ -127,11 +129,15 @@ class JwtRealm(ApiModel):
 class CloudRunSettings(ApiModel):
     """How Cloud Run workloads are followed."""
 
-    refresh_every: Annotated[Duration, Field(json_schema_extra=between("30s", "24h", "5m"))] = "5m"
+    refresh_every: Annotated[
+        Duration, Field(json_schema_extra=between("30s", "24h", "5m")), Narrows("then it is 5m")
+    ] = "5m"
     """How often to read from Google which service account is behind each subject. The annotation
     `searchaccess.dev/reconcile-requested-at` on a SearchAccess requests it at once."""
 
-    grace_period: Annotated[Duration, Field(json_schema_extra=between("0s", "720h", "15m"))] = "15m"
+    grace_period: Annotated[
+        Duration, Field(json_schema_extra=between("0s", "720h", "15m")), Narrows("then it is 15m")
+    ] = "15m"
     """How long rights stay when a workload no longer exists."""
 
 
@@ -208,7 +214,9 @@ class SearchClusterSpec(ApiModel):
     """An Elasticsearch of ECK in the same Kubernetes cluster. Address, certificate authority and login are those that
     ECK keeps in its own objects; `urls`, `ca` and `login` override them."""
 
-    ca: Certificates | None = None
+    ca: Annotated[Certificates | None, Narrows("then the system's authorities are trusted, with eck those of ECK")] = (
+        None
+    )
     """Certificate authorities to trust; the system's when absent."""
 
     allow_exposure: Annotated[
@@ -218,13 +226,13 @@ class SearchClusterSpec(ApiModel):
     addresses that the whole internet can reach (`cloudId` implies it). `PlainHttp`: `http://`, so that everybody on the
     way can read the login. `InsecureSkipVerify`: any certificate, so that whoever answers gets the login."""
 
-    login: Login | None = None
+    login: Annotated[Login | None, Narrows("then, with eck, the superuser of ECK is used")] = None
     """The operator's own login. Required except with `eck`."""
 
     identity: ClusterIdentity
     """How callers' identity is checked."""
 
-    allowed_namespaces: AllowedNamespaces | None = None
+    allowed_namespaces: Annotated[AllowedNamespaces | None, Narrows("then every namespace is allowed")] = None
     """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
     rights, and loses those it had."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.references import Certificates, SecretReference
 
 PATH_PATTERN: Final = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
@@ -118,7 +118,7 @@ class VaultStore(ApiModel):
     """Folder of all secrets. A secret is at PATH/NAMESPACE/NAME, with the SearchAccess's namespace and
     `credential.name`: policies of consumers can be for one namespace."""
 
-    ca: Certificates | None = None
+    ca: Annotated[Certificates | None, Narrows("then the system's authorities are trusted")] = None
     """Certificate authorities to trust; the system's when absent."""
 
     auth: VaultAuth

@@ -149,10 +149,22 @@ def actions_page() -> str:
         "stream.",
         "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
         "condition `Ineffective` says so.",
+        "## What to know about index patterns",
+        "- Hundreds of names, beginnings (`orders-*`) and patterns such as `team-*-prod-*` are no burden. Patterns "
+        "that begin with `*` and have another within, such as `*a*0`, `*b*1`, `*c*2`, …, double Elasticsearch's work "
+        "with each more, in one grant or in several. It would store them, and then answer every request of the caller "
+        "with an error. So they are refused: as `InvalidSpec` where one SearchAccess goes too far by itself, as "
+        "`PatternsTooComplicated` where it does so together with others of its service account, which stay "
+        "([how](adr/0030-strict-roles.md)).",
         "## What to know about `where` and `fields`",
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
+        "- What is left out restricts nothing, so a template that renders nothing must not pass: `where: {}`, "
+        "`fields: {}` and empty lists in it are refused by the API server, and `where` or `fields` with nothing after "
+        "it (null) is an `InvalidSpec`; all of it in files (`-f`) too. `kubectl apply` without `--server-side` drops "
+        "nulls before it sends them: there the operator reads them from the annotation in which it keeps what it was "
+        "given. Another tool that drops nulls cannot be told apart from somebody who leaves the line out.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
         "- Two grants that read the same indices show exactly what each of them shows, also when they are in two "
@@ -165,6 +177,17 @@ def actions_page() -> str:
         "restricted differently joins both in requests that name both, or `*`. A pattern for a data stream and one for "
         "its backing indices (`.ds-…`) are known to meet.",
         "- A grant that does not read widens nothing that can be searched.",
+        "- Elasticsearch parses a `where` when the role is written, and no more. So the operator refuses "
+        "(`InvalidSpec`) what would match nothing in a role: `multi_match`, `query_string`, `simple_query_string` and "
+        "the like without fields or with a wildcard in them; what would match everything: `bool` without a query, "
+        "`range` without a bound, nulls; what would need another request: terms that are looked up, indexed shapes, a "
+        "model's vectors; and what nobody can review: `wrapper`, stored scripts and stored templates.",
+        "- A [template](https://www.elastic.co/docs/deploy-manage/users-roles/cluster-or-deployment-auth/controlling-"
+        "access-at-document-field-level#templating-role-query) such as "
+        '`{template: {source: {term: {owner: "{{_user.username}}"}}}}` is filled in when the caller makes a request: '
+        "with `auth: IdentityToken` its name is the principal that the status shows. With `ApiKey` and `Password` it "
+        "would be a name that the operator made up, so it is refused there. A template is parsed only when it is used: "
+        "one that is wrong makes every search of the caller fail.",
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",

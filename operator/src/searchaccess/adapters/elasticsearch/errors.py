@@ -8,6 +8,7 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
+from searchaccess.core.model.canonical import without_marks
 from searchaccess.core.model.reading import mapping, objects, shortened
 from searchaccess.ports.errors import (
     Conflict,
@@ -77,14 +78,18 @@ def _reason(body: Any) -> str:
         return shortened(error)
     causes = [*objects(mapping(error).get("root_cause")), mapping(error)]
     said = (causes[0].get("reason"), mapping(error).get("reason"), mapping(error).get("type"))
-    parts = [shortened(next((reason for reason in said if isinstance(reason, str) and reason), _NO_REASON), _PART)]
+    parts = [_part(next((reason for reason in said if isinstance(reason, str) and reason), _NO_REASON))]
     cause = mapping(error).get("caused_by")
     for _ in range(_CAUSES):
         reason = mapping(cause).get("reason")
-        if isinstance(reason, str) and (shown := shortened(reason, _PART)) not in parts:
+        if isinstance(reason, str) and (shown := _part(reason)) not in parts:
             parts.append(shown)
         cause = mapping(cause).get("caused_by")
     return ": ".join(parts)
+
+
+def _part(reason: str) -> str:
+    return shortened(without_marks(reason), _PART)
 
 
 def map_error(error: BaseException) -> ExternalError:

@@ -11,7 +11,7 @@ from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
-from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of
+from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.policy.decision import Gate
 
@@ -88,7 +88,7 @@ def _problems(spec: SearchClusterSpec) -> str:
 def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
     """Read a SearchCluster as Kubernetes gives it. Never raises for a bad spec."""
     outline = cluster_outline(raw)
-    spec, invalid = validated(SearchClusterSpec, raw.get("spec"))
+    spec, invalid = validated(SearchClusterSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)
     invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)

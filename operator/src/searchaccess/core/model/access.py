@@ -1,6 +1,5 @@
 """A SearchAccess as the core sees it: small, immutable, already checked."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,21 +14,16 @@ from searchaccess.api.constants import (
     FINALIZER,
 )
 from searchaccess.api.credentials import (
-    SECRET_PATTERN,
-    STORE_PATTERN,
     Auth,
     CredentialSpec,
 )
-from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import (
-    PRIVILEGE_PATTERNS,
-    WORKLOAD_PATTERN,
     DeletionPolicy,
     Mode,
     SearchAccessSpec,
 )
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.model.actions import letters_of, privileges_of, refusal_of
+from searchaccess.core.model.actions import letters_of, privileges_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -41,11 +35,19 @@ from searchaccess.core.model.canonical import (
     digest,
 )
 from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, shared, shared_texts, text_in
-from searchaccess.core.model.patterns import PatternError, check_index_pattern
+from searchaccess.core.model.metadata import (
+    NAME_LIMIT,
+    bounded_text,
+    last_applied,
+    metadata_of,
+    part,
+    shared,
+    shared_texts,
+    text_in,
+)
+from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
-from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 
 LAYOUT: Final = 1
@@ -233,66 +235,16 @@ def summary_of(spec: SearchAccessSpec) -> str:
     return f"{text} +{more}" if more else text
 
 
-def _problems(spec: SearchAccessSpec) -> str:
-    """Return what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
-    if problem := _subject_problem(spec) or _credential_problem(spec):
-        return problem
-    for position, grant in enumerate(spec.grants):
-        for pattern in grant.indices:
-            try:
-                check_index_pattern(pattern)
-            except PatternError as error:
-                return f"spec.grants[{position}].indices: {pattern!r}: {error}"
-        for name in grant.privileges:
-            if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
-                return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
-            if problem := refusal_of(name):
-                return f"spec.grants[{position}].privileges: {problem}"
-        if problem := where_problem(grant.where):
-            return f"spec.grants[{position}].where: {problem}"
-    return ""
-
-
-def _credential_problem(spec: SearchAccessSpec) -> str:
-    credential = spec.credential
-    if credential is None:
-        return ""
-    for field, text, pattern in (("store", credential.store, STORE_PATTERN), ("name", credential.name, SECRET_PATTERN)):
-        if not re.fullmatch(pattern, text):
-            return f"spec.credential.{field}: {text!r} is no name of a {'store' if field == 'store' else 'secret'}"
-    return ""
-
-
-def _subject_problem(spec: SearchAccessSpec) -> str:
-    subject = spec.subject
-    if subject.service_account is not None:
-        right = is_service_account(subject.service_account)
-        return "" if right else "spec.subject.serviceAccount: not the e-mail address of a Google service account"
-    reference = subject.cloud_run_service or subject.cloud_run_job or subject.cloud_run_worker_pool
-    return _reference_problem(reference.project, reference.location, reference.name) if reference else ""
-
-
-def _reference_problem(project: str, location: str, name: str) -> str:
-    for field, text, pattern in (
-        ("project", project, PROJECT_PATTERN),
-        ("location", location, LOCATION_PATTERN),
-        ("name", name, WORKLOAD_PATTERN),
-    ):
-        if not re.fullmatch(pattern, text):
-            return f"spec.subject: {field}: not the {field} of a Cloud Run workload"
-    return ""
-
-
 def access_from_object(raw: Mapping[str, Any]) -> Access:
     """Read a SearchAccess as Kubernetes gives it.
 
     Never raises for a bad spec: the result says in ``invalid`` what is wrong, so that it spoils nobody else.
     """
     outline = access_outline(raw)
-    spec, invalid = validated(SearchAccessSpec, raw.get("spec"))
+    spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)
-    invalid = bounded_text(_problems(spec), MESSAGE_LIMIT)
+    invalid = bounded_text(problem_of(spec), MESSAGE_LIMIT)
     share = Share() if invalid else build_share(spec)
     found = conflict_within(share.entries, [f"spec.grants[{number}]" for number in range(len(share.entries))])
     subject = outline.subject
@@ -363,7 +315,7 @@ def _subject(given: Mapping[str, Any]) -> Subject | None:
         reference = subject.get(field)
         if isinstance(reference, Mapping):
             project, location, name = (text_in(reference, key) for key in ("project", "location", "name"))
-            wrong = _reference_problem(project, location, name)
+            wrong = reference_problem(project, location, name)
             return None if wrong else Workload(Place(project, location, kind), name)
     account = text_in(subject, "serviceAccount")
     return account if is_service_account(account) else None

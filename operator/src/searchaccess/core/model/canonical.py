@@ -6,6 +6,7 @@ read them back. Without one form, every sweep would see differences that are non
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,8 @@ _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
 NO_INDEX: Final = "NO-INDEX#"
 """Prefix of a name that no index can have; it keeps a restricted entry apart from all others."""
+_MARK: Final = rf'"?{NO_INDEX}[0-9a-f]{{{HASH_LENGTH}}}"?'
+_MARKS: Final = re.compile(rf",\s*{_MARK}|{_MARK}(,\s*)?")
 NAMES_HASH_LENGTH: Final = 8
 HASHES_KEPT: Final = 64
 """Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
@@ -94,6 +97,11 @@ class Entry:
 @lru_cache(HASHES_KEPT)
 def _entry_hash(entry: Entry) -> str:
     return f"{names_hash(entry.names)}-{digest(canonical_json(entry.to_json()))}"
+
+
+def without_marks(text: str) -> str:
+    """Return a text that may quote a role without the names that keep entries apart, which mean nothing to people."""
+    return _MARKS.sub("", text)
 
 
 def names_hash(names: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
 KEPT: Final = 256
 """Lists of texts that are kept once."""
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 REQUEST_LIMIT: Final = 128
 """Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
 
@@ -66,6 +67,12 @@ def shared(text: str) -> str:
 def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return one tuple for all equal ones."""
     return tuple(map(shared, texts))
+
+
+def last_applied(raw: Any) -> str:
+    """Return an object as ``kubectl apply`` was given it, as JSON; empty: it is not known."""
+    found = metadata_of(raw).annotations.get(LAST_APPLIED)
+    return found if isinstance(found, str) else ""
 
 
 def version_of(resource_version: str) -> int:

@@ -1,12 +1,15 @@
 """Validates a spec against its model, and reports in a bounded message what is wrong."""
 
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from searchaccess.api.base import ApiModel
+from searchaccess.api.base import ApiModel, Narrows, null_message, parts_of
 from searchaccess.core.model.bounds import excess
 from searchaccess.core.model.metadata import bounded_text
+from searchaccess.core.model.reading import mapping
 
 MESSAGE_LIMIT: Final = 500
 """Characters of the message about a spec that cannot be applied, which may quote it."""
@@ -17,19 +20,24 @@ SPEC_DEPTH: Final = 140
 SPEC_VALUES: Final = 2_000_000
 """More than fit into an object of 3 MB."""
 
+_NOT_THERE: Final = object()
+
 Spec = TypeVar("Spec", bound=ApiModel)
 
 
-def validated(model: type[Spec], given: Any) -> tuple[Spec | None, str]:
+def validated(model: type[Spec], given: Any, applied: str = "") -> tuple[Spec | None, str]:
     """Validate a spec against its model.
 
     Args:
         model: the model of the spec.
         given: the spec, as Kubernetes gives it; an absent one is as an empty one.
+        applied: the object as ``kubectl apply`` was given it, from its annotation: nulls are only there, it sends none.
 
     Returns:
         The spec, or None and what is wrong first of all.
     """
+    if found := _null_in(model, given) or _dropped_null(model, given, applied):
+        return None, bounded_text(found, MESSAGE_LIMIT)
     try:
         return model.model_validate(given or {}), ""
     except ValidationError as error:
@@ -38,6 +46,52 @@ def validated(model: type[Spec], given: Any) -> tuple[Spec | None, str]:
         # Python's enums show a value that they do not have in an error of theirs, however deep or long it is.
         found = excess(given, depth=SPEC_DEPTH, nodes=SPEC_VALUES) or "a value that cannot be shown"
         return None, f"spec: {found}"
+
+
+def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: str = "spec") -> str:
+    """Return what is wrong with the first null that stands for a field; empty: there is none.
+
+    Args:
+        model: the model of the part.
+        given: the part, as somebody wrote it.
+        live: what became of it: only a null counts without which more is granted, and which is gone. Else all count.
+        path: to the part.
+    """
+    if not isinstance(given, Mapping):
+        return ""
+    for name, field in model.model_fields.items():
+        for key in {field.alias or name, name} & given.keys():
+            value, place, inner = given[key], f"{path}.{key}", parts_of(field.annotation)
+            if value is None:
+                narrows = next((item for item in field.metadata if isinstance(item, Narrows)), None)
+                if live is _NOT_THERE or (narrows and isinstance(live, Mapping) and key not in live):
+                    return f"{place}: {null_message(narrows.without if narrows else '')}"
+            elif inner is not None:
+                there = live.get(key) if isinstance(live, Mapping) else live if live is _NOT_THERE else None
+                for item, now, step in _items(value, there):
+                    if found := _null_in(inner, item, now, place + step):
+                        return found
+    return ""
+
+
+def _items(value: Any, live: Any) -> Iterator[tuple[Any, Any, str]]:
+    """Give the items of a list with what became of each and its place, or the value itself."""
+    if not isinstance(value, list):
+        yield value, live, ""
+        return
+    for at, item in enumerate(value):
+        now = live[at] if isinstance(live, list) and at < len(live) else live if live is _NOT_THERE else None
+        yield item, now, f"[{at}]"
+
+
+def _dropped_null(model: type[ApiModel], given: Any, applied: str) -> str:
+    if '":null' not in applied:
+        return ""
+    try:
+        written = json.loads(applied)
+    except (ValueError, RecursionError):
+        return ""
+    return _null_in(model, mapping(written).get("spec"), given)
 
 
 def _first_of(error: ValidationError) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from searchaccess.api.credentials import Auth
 from searchaccess.core.model.bounds import NESTED, excess
 from searchaccess.core.model.canonical import canonical_query
+from searchaccess.core.model.queries import query_problem
 
 QUERY_DEPTH: Final = 30
 """Nested queries that Elasticsearch accepts, with the innermost one (indices.query.bool.max_nested_depth)."""
@@ -14,17 +16,26 @@ ALL_DEPTH: Final = 2 * OBJECT_DEPTH
 """Nested objects and lists."""
 MOST_BYTES: Final = 32_766
 """Of a query as compact JSON: Elasticsearch keeps a role's query as one term, and Lucene accepts no longer ones."""
+_SIZE_HINT: Final = f": Elasticsearch takes at most {MOST_BYTES} bytes as JSON"
+_LARGE: Final = ("more than", "texts of")
 _DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUERY_DEPTH} queries within each other"
 
 
-def where_problem(where: Mapping[str, Any] | None) -> str:
-    """Return why a query cannot be a ``where``; empty: it can, as far as is checked here."""
+def where_problem(where: Mapping[str, Any] | None, auth: Auth = Auth.IDENTITY_TOKEN) -> str:
+    """Return why a query cannot be a ``where``; empty: it can, as far as is checked here.
+
+    Args:
+        where: the query; None: there is none.
+        auth: how the caller logs in.
+    """
     if where is None:
         return ""
     # Every value takes a byte at least. Both walks end at what is too much.
     if found := excess(where, depth=OBJECT_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES, lists=False):
-        return found + (_DEPTH_HINT if found.startswith(NESTED) else "")
+        return found + (_DEPTH_HINT if found.startswith(NESTED) else _SIZE_HINT if found.startswith(_LARGE) else "")
     if found := excess(where, depth=ALL_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES):
         return found
     size = len(canonical_query(where).encode())
-    return f"{size} bytes as JSON: Elasticsearch takes at most {MOST_BYTES}" if size > MOST_BYTES else ""
+    if size > MOST_BYTES:
+        return f"{size} bytes as JSON{_SIZE_HINT}"
+    return query_problem(where, auth)

@@ -1,11 +1,14 @@
 """Differences, field by field, between the desired state and the observed one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import NO_INDEX, Entry, MappingBody, canonical_json
+
+_APART: Final = "(kept apart)"
+"""Represents the name that keeps an entry apart, where its loss would open what is restricted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,18 @@ def _label(entry: Entry) -> str:
     return f"indices[{','.join(name for name in entry.names if not name.startswith(NO_INDEX))}]"
 
 
+def shown(entry: Entry) -> dict[str, Any]:
+    """Return an entry as the role API takes it, but for people."""
+    return replace(entry, names=_shown_names(entry.names)).to_json()
+
+
+def _shown_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({_APART if name.startswith(NO_INDEX) else name for name in names}))
+
+
 def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
     """Return the differences between two entries of a role."""
     pairs: list[tuple[str, Any, Any]] = [
-        ("names", want.names, have.names),
         ("privileges", want.privileges, have.privileges),
         ("field_security.grant", want.include, have.include),
         ("field_security.except", want.exclude, have.exclude),
@@ -40,11 +51,15 @@ def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
         ("allow_restricted_indices", want.restricted or "", have.restricted or ""),
         ("other", want.other, have.other),
     ]
+    names = _shown_names(want.names), _shown_names(have.names)
+    if names[0] != names[1] or (want.names != have.names and not any(one != other for _, one, other in pairs)):
+        # With another restriction the name that keeps it apart is another too: that says nothing new.
+        pairs.insert(0, ("names", *names))
     label = _label(want)
     return [
         Difference(target, f"{label}.{path}", _raw(path, one), _raw(path, other))
         for path, one, other in pairs
-        if one != other
+        if one != other or path == "names"
     ]
 
 
@@ -67,11 +82,11 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
         if partner is None and len(missing) == len(unexpected):
             partner = unexpected[0]
         if partner is None:
-            found.append(Difference(target, _label(wanted), canonical_json(wanted.to_json()), ""))
+            found.append(Difference(target, _label(wanted), canonical_json(shown(wanted)), ""))
         else:
             unexpected.remove(partner)
             found.extend(diff_entry(target, wanted, partner))
-    found.extend(Difference(target, _label(entry), "", canonical_json(entry.to_json())) for entry in unexpected)
+    found.extend(Difference(target, _label(entry), "", canonical_json(shown(entry))) for entry in unexpected)
     if want.cluster != have.cluster:
         found.append(Difference(target, "cluster", _text(want.cluster), _text(have.cluster)))
     return found
@@ -79,7 +94,7 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
 
 def diff_extra(target: str, extra: Share, other: str) -> list[Difference]:
     """Return what somebody added to a role."""
-    found = [Difference(target, _label(entry), "", canonical_json(entry.to_json())) for entry in extra.entries]
+    found = [Difference(target, _label(entry), "", canonical_json(shown(entry))) for entry in extra.entries]
     if extra.cluster:
         found.append(Difference(target, "cluster", "", _text(extra.cluster)))
     if other:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.model.canonical import RoleBody, canonical_json, without_marks
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, split
 from searchaccess.core.rights.compose import Member, compose, in_order, record_for, spec_hash_of
-from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share
+from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share, shown
 from searchaccess.core.rights.ownership import (
     Operator,
     Role,
@@ -18,7 +18,7 @@ from searchaccess.core.rights.ownership import (
     released_by_us,
 )
 from searchaccess.core.rights.recollection import Known, Seen, recollect
-from searchaccess.core.rights.widening import refusals, with_refusals
+from searchaccess.core.rights.refusals import refused_among, with_refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RolePlan:
     findings: Mapping[str, Finding] = field(default_factory=dict)
     """By uid."""
     refused: Mapping[str, AccessDecision] = field(default_factory=dict)
-    """By uid, what is done about those that would widen others."""
+    """By uid, what is done about those that would widen others, or make the role too complicated."""
 
     @property
     def changes(self) -> bool:
@@ -82,12 +82,12 @@ def plan_role(
     elif observed is not None:
         if not any(member.decision.do is Do.ENFORCE and member.access.adopt == name for member in members):
             return RolePlan(name, findings=_conflicts(observed, members, seen))
-        adopted = canonical_json(observed.body.to_json())
+        adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
     if not adopted:
         shares = known.attribute(shares, members)
-    refused = refusals(members, shares)
+    refused = refused_among(members, known.metadata, shares)
     members = with_refusals(members, refused)
     target = compose(operator, principal, members, observed, known.metadata, shares)
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
@@ -112,7 +112,7 @@ def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, See
 
 
 def _whole(share: Share) -> str:
-    return canonical_json({"indices": [entry.to_json() for entry in share.entries], "cluster": list(share.cluster)})
+    return canonical_json({"indices": [shown(entry) for entry in share.entries], "cluster": list(share.cluster)})
 
 
 def _findings(

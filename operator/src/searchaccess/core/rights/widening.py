@@ -6,7 +6,7 @@ with which the union would not be exact is refused. It keeps what it has in forc
 ones have; if not, that is revoked, whatever it says itself: nobody declared what it shows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -45,14 +45,6 @@ def refusals(members: Sequence[Member], shares: Shares) -> dict[str, AccessDecis
             if refused is not None:
                 found[member.access.uid] = refused
     return found
-
-
-def with_refusals(members: Iterable[Member], found: Mapping[str, AccessDecision]) -> list[Member]:
-    """Return members with the decisions about those that are refused."""
-    return [
-        replace(member, decision=found[member.access.uid]) if member.access.uid in found else member
-        for member in members
-    ]
 
 
 def remains_exact(decision: AccessDecision, access: Access, in_force: Iterable[Sequence[Entry]]) -> AccessDecision:

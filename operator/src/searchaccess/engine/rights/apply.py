@@ -8,7 +8,7 @@ import structlog
 
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.plan import RolePlan
-from searchaccess.core.rights.widening import with_refusals
+from searchaccess.core.rights.refusals import with_refusals
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.rights.mappings import Mappings

@@ -9,7 +9,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
-from searchaccess.core.rights.widening import with_refusals
+from searchaccess.core.rights.refusals import with_refusals
 from searchaccess.core.status.access import seen_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import Pace

@@ -1,0 +1,34 @@
+"""Index patterns that Elasticsearch could not evaluate together never come into one role."""
+
+from searchaccess.api.reasons import Reason
+from tests.component.common import ORDERS, begin, granted
+from tests.support.stage import Stage, on_stage
+from tests.support.world import access, condition_in, grant
+
+FLOATING = [f"*{one}*{number}" for number, one in enumerate("abcdefghijklmn")]
+
+
+def ready(stage: Stage, name: str) -> tuple[str, str]:
+    found = condition_in(stage.get(name), "Ready")
+    return found["status"], found["reason"]
+
+
+@on_stage
+async def test_who_makes_a_shared_role_too_complicated_is_told_and_the_others_are_served(stage: Stage) -> None:
+    await begin(stage, access("old", grant(*FLOATING[:7]), principal=ORDERS))
+    stage.apply(
+        access("new", grant(*FLOATING[7:]), principal=ORDERS),
+        access("other", grant("other-*"), principal=ORDERS),
+    )
+    await stage.quiet()
+    assert ready(stage, "old") == ready(stage, "other") == ("True", "InSync")
+    assert ready(stage, "new") == ("False", Reason.TOO_COMPLICATED)
+    message = condition_in(stage.get("new"), "Ready")["message"]
+    assert message.startswith("with *h*7, *i*8, *j*9 and 4 more the role of")
+    assert condition_in(stage.get("new"), "Stalled")["status"] == "True"
+    assert granted(stage) == {*FLOATING[:7], "other-*"}
+
+    stage.delete("old")
+    await stage.quiet()
+    assert ready(stage, "new") == ("True", "InSync")
+    assert granted(stage) == {*FLOATING[7:], "other-*"}
