@@ -114,13 +114,12 @@ class Members:
                 member = replace(member, decision=NOT_CONFIRMED)
             members.append(member)
         present = {member.access.uid for member in members}
-        for uid in sorted(owners - present):
-            if (known := self.context.inventory.accesses.get(uid)) is not None:
-                members += self._undeclared(known, principal, alone=not present)
-        return members
+        accesses = self.context.inventory.accesses
+        others = [accesses[uid] for uid in sorted((owners - present) & accesses.keys())]
+        return [*members, *(self._undeclared(record, principal, alone=not present) for record in others)]
 
-    def _undeclared(self, record: AccessRecord, principal: str, *, alone: bool) -> list[Member]:
-        """Return a SearchAccess that has rights in a role without declaring them there; none: they are revoked.
+    def _undeclared(self, record: AccessRecord, principal: str, *, alone: bool) -> Member:
+        """Return a SearchAccess that has rights in a role without declaring them there.
 
         Args:
             record: the SearchAccess.
@@ -129,16 +128,16 @@ class Members:
         """
         access = record.access
         if self.keeps_old_names and alone and self._has_moved(access, principal):
-            return [Member(access, HELD)]
+            return Member(access, HELD)
         if keeps_rights_anywhere(access, self.cluster):
             member = self.member(access)
-            return [member if member.decision.do is Do.REMOVE else replace(member, decision=NOT_CONFIRMED)]
+            return member if member.decision.do is Do.REMOVE else replace(member, decision=NOT_CONFIRMED)
         here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.standing.placed)
         if access.uid in self.placed and access.cluster == self.cluster:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
         admission = self.context.inventory.admission(self.cluster, access.namespace)
         ended = access.has_nobody and is_own_account(record.status, access.subject, principal)
-        return [Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended)))]
+        return Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended)))
 
     def role_name(self, principal: str) -> str:
         """Return the name of a principal's role."""
