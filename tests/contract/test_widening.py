@@ -140,7 +140,7 @@ def seen_alone_and_together(callers: Callers, entries: Sequence[Entry]) -> tuple
     return set().union(*(callers.sees(number) for number in range(1, len(entries) + 1))), callers.sees(0)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(grants, min_size=2, max_size=MOST).filter(lambda each: not an_access(grants=each).widens))
 def test_whoever_has_several_grants_sees_exactly_what_each_allows(
     callers: Callers, several: list[dict[str, Any]]

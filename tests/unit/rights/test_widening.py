@@ -3,16 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchaccess.api.reasons import Reason
+from searchaccess.api.searchaccess import Mode
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.union import conflict_within
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.compose import Member
-from tests.unit.builders import ROLE, a_grant, a_role, an_access
+from tests.unit.builders import NOW, ROLE, a_grant, a_role, an_access
 from tests.unit.world import World
 
 EU: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
@@ -88,6 +90,28 @@ def test_one_that_gets_its_rights_in_a_moment_is_not_overtaken_by_a_newer_one() 
     new = replace(an_access("new", grants=[a_grant(**REGION)]), created_at="2026-01-02T00:00:00Z")
     late = Member(old, AccessDecision(Do.HOLD, Reason.PENDING))
     assert new.uid in refused(late, Member(new, decide(new, OPEN)))
+
+
+def test_one_that_is_held_back_while_others_are_tried_is_not_judged_by_what_it_declares() -> None:
+    old = replace(an_access("old", grants=[a_grant(**EU)]), created_at="2026-01-01T00:00:00Z")
+    new = replace(an_access("new", grants=[a_grant(**REGION)]), created_at="2026-01-02T00:00:00Z")
+    enforced, observed = Member(old, decide(old, OPEN)), replace(new, mode=Mode.OBSERVE)
+    assert refused(enforced, Member(new, AccessDecision(Do.HOLD))) == {}
+    widens = {new.uid: (Do.HOLD, Reason.RESTRICTIONS_WOULD_WIDEN)}
+    assert refused(enforced, Member(observed, decide(observed, OPEN))) == widens
+
+
+@pytest.mark.parametrize("mode", [Mode.ENFORCE, Mode.OBSERVE])
+def test_at_deletion_what_shows_more_than_was_granted_is_released_only_if_it_was_observed(mode: Mode) -> None:
+    # As an operator without the rule granted it.
+    inexact = replace(an_access(grants=[a_grant(**EU), a_grant(**REGION)], deletionPolicy="Orphan"), widens="")
+    world = World()
+    world.run([Member(inexact, AccessDecision(Do.ENFORCE))])
+    before = world.entries
+    deleted = replace(inexact, mode=mode, deleted_at=NOW)
+    world.run([Member(deleted, decide(deleted, OPEN))])
+    assert len(before) == 2
+    assert world.entries == (before if mode is Mode.OBSERVE else [])
 
 
 def test_a_role_that_is_adopted_is_compared_as_declared() -> None:

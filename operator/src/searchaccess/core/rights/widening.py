@@ -86,6 +86,8 @@ def _take_in(member: Member, had: Share, together: Together, *, observed: bool) 
         return None
     exposed = _within(access, had.entries) or together.conflict(had.entries, label)
     if exposed is not None:
+        if observed and access.deleted_at:
+            return None
         # What is declared is what somebody can correct.
         message = access.widens or (wanted or exposed).message(_SEPARATE)
         return _refused(Do.HOLD if observed else Do.REMOVE, access, message)
@@ -95,10 +97,10 @@ def _take_in(member: Member, had: Share, together: Together, *, observed: bool) 
         together.add(access.share.entries, label)
     if decision.reason is Reason.RESTRICTIONS_WOULD_WIDEN:
         return None if had.entries or had.cluster else replace(decision, do=Do.REMOVE)
-    would_enforce = decision.do is Do.ENFORCE or (decision.do is Do.HOLD and decision.reason is None)
-    if wanted is None or not would_enforce:
+    observes = access.mode is Mode.OBSERVE and decision == AccessDecision(Do.HOLD)
+    if wanted is None or not (observes or decision.do is Do.ENFORCE):
         return None
-    holds = had.entries or had.cluster or access.mode is Mode.OBSERVE
+    holds = had.entries or had.cluster or observes
     return _refused(Do.HOLD if holds else Do.REMOVE, access, wanted.message(_SEPARATE))
 
 
