@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.canonical import NO_INDEX, role_from_json
 from searchaccess.core.model.union import MOST_STEPS, Together, conflict_within
-from searchaccess.core.rights import plan as plan_module
+from searchaccess.core.rights import refusals as refusals_module
 from searchaccess.core.rights import widening
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import begin
@@ -56,7 +56,7 @@ async def one_after_the_other(stage: Stage, *objects: dict[str, Any]) -> None:
 async def before_the_upgrade(stage: Stage, *objects: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an operator that knows no such rule grant objects, and then start this one."""
     with monkeypatch.context() as patched:
-        patched.setattr(plan_module, "refusals", lambda *_: {})
+        patched.setattr(refusals_module, "refusals", lambda *_: {})
         patched.setattr("searchaccess.core.model.access.conflict_within", lambda *_: None)
         await one_after_the_other(stage, *objects)
         for raw in objects:
@@ -233,7 +233,7 @@ def test_of_two_in_force_that_show_more_the_newer_one_is_revoked(
         await before_the_upgrade(stage, eu, region, access("z", grant("z"), principal=SHARED), monkeypatch=monkeypatch)
         if newer:
             with monkeypatch.context() as patched:
-                patched.setattr(plan_module, "refusals", lambda *_: {})
+                patched.setattr(refusals_module, "refusals", lambda *_: {})
                 await _grant_and_amend(stage, newer)
             await stage.restart()
             await stage.quiet()
@@ -260,7 +260,7 @@ def test_where_all_only_observe_nothing_is_changed_and_it_is_told(monkeypatch: p
     @on_stage
     async def play(stage: Stage) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(plan_module, "refusals", lambda *_: {})
+            patched.setattr(refusals_module, "refusals", lambda *_: {})
             await one_after_the_other(stage, eu, region)
             stage.amend("eu", mode="Observe")
             stage.amend("region", mode="Observe")
@@ -513,7 +513,7 @@ def comparisons(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return found
 
     monkeypatch.setattr(widening, "Together", Counted)
-    monkeypatch.setattr(plan_module, "refusals", judged)
+    monkeypatch.setattr(refusals_module, "refusals", judged)
     return spent
 
 

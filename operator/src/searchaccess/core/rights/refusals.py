@@ -14,22 +14,22 @@ from searchaccess.core.rights.widening import refusals
 def refused_among(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> dict[str, AccessDecision]:
     """Return the decisions about those SearchAccesses of a principal that are refused, by uid.
 
-    One that is refused keeps what it has, which may be more than it declares: so all are judged again by what the role
-    will then have of it, until nobody else is refused.
+    One with too complicated patterns keeps what it has, which may widen what others declare; and one that widens keeps
+    what it has, or loses it, which changes the patterns. So these are added up until nobody else is held.
 
     Args:
         members: its SearchAccesses, and what would be done about each.
         metadata: its role's, with records of owners that lost theirs.
         shares: its role as Elasticsearch has it, split by owner.
     """
-    refused: dict[str, AccessDecision] = {}
+    complicated = dict(over_budget(members, metadata, shares))
     while True:
-        held = with_refusals(members, refused)
-        found = dict(over_budget(held, metadata, shares))
-        found |= refusals(with_refusals(held, found), shares)
-        if all(refused.get(uid) == decision for uid, decision in found.items()):
+        widening = refusals(with_refusals(members, complicated), shares)
+        refused = complicated | widening
+        others = over_budget(with_refusals(members, refused), metadata, shares)
+        if others.keys() <= refused.keys():
             return refused
-        refused |= found
+        complicated |= others
 
 
 def with_refusals(members: Iterable[Member], found: Mapping[str, AccessDecision]) -> list[Member]:
