@@ -25,6 +25,7 @@ from searchaccess.api.searchaccess import (
     PRIVILEGE_PATTERNS,
     WORKLOAD_PATTERN,
     DeletionPolicy,
+    FieldRules,
     Mode,
     SearchAccessSpec,
 )
@@ -40,6 +41,7 @@ from searchaccess.core.model.canonical import (
     canonical_query,
     digest,
 )
+from searchaccess.core.model.fields import ALL, field_problem, with_all_below
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
@@ -193,8 +195,8 @@ def build_share(spec: SearchAccessSpec) -> Share:
         entry = Entry(
             names=tuple(sorted(set(grant.indices))),
             privileges=privileges_of(tuple(grant.can), tuple(grant.privileges)),
-            include=tuple(sorted(set(fields.include))) if fields else ("*",),
-            exclude=tuple(sorted(set(fields.exclude))) if fields else (),
+            include=with_all_below(fields.include) if fields else (ALL,),
+            exclude=with_all_below(fields.exclude) if fields else (),
             query=canonical_query(grant.where),
         )
         entries.append(kept_apart(entry))
@@ -215,7 +217,7 @@ def kept_apart(entry: Entry) -> Entry:
 
 def restricts(entry: Entry) -> bool:
     """Return whether an entry needs document- or field-level security."""
-    return bool(entry.query or entry.exclude) or entry.include != ("*",)
+    return bool(entry.query or entry.exclude) or entry.include != (ALL,)
 
 
 def summary_of(spec: SearchAccessSpec) -> str:
@@ -241,8 +243,20 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
+        if problem := _fields_problem(grant.fields):
+            return f"spec.grants[{position}].fields.{problem}"
         if problem := where_problem(grant.where):
             return f"spec.grants[{position}].where: {problem}"
+    return ""
+
+
+def _fields_problem(fields: FieldRules | None) -> str:
+    if fields is None:
+        return ""
+    for side, names in (("include", fields.include), ("exclude", fields.exclude)):
+        for name in names:
+            if problem := field_problem(name):
+                return f"{side}: {name!r}: {problem}"
     return ""
 
 
