@@ -75,6 +75,8 @@ class Reason(StrEnum):
     STORE_NOT_FOUND = "StoreNotFound"
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
+    DOCUMENTS_REACHABLE = "DocumentsReachable"
+    MAPPING_CHANGEABLE = "MappingChangeable"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
 
@@ -303,6 +305,19 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "The operator logs in with an API key, and Elasticsearch lets no API key make others that have rights.",
         "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
         Who.PLATFORM,
+    ),
+    Reason.DOCUMENTS_REACHABLE: ReasonDoc(
+        "The rights let the caller read documents that no grant names: it may name other indices, or have documents "
+        "moved. See docs/actions.md.",
+        "Take `manage`, `manage_index_templates` or `manage_ingest_pipelines` away from whoever reads, as the message "
+        "says, or accept it.",
+        Who.SECURITY,
+    ),
+    Reason.MAPPING_CHANGEABLE: ReasonDoc(
+        "The rights let the caller change the mapping of indices some of whose fields it may not read, and so have "
+        "them copied to fields that it may read. See docs/actions.md.",
+        "Let another service account write, or put `write` into the SearchAccess that has `fields`, or accept it.",
+        Who.SECURITY,
     ),
     Reason.THROTTLED: ReasonDoc(
         "The server limits the rate of requests (429).",

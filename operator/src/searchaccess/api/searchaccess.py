@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 
 class ClusterAction(StrEnum):
-    """A cluster privilege that may be declared: few, and none that reads documents or changes security."""
+    """A cluster privilege that may be declared: few, and none that changes security."""
 
     MONITOR = "monitor"
     READ_ILM = "read_ilm"
@@ -183,10 +183,12 @@ class FieldRules(ApiModel):
     """Which fields of a document may be read."""
 
     include: Annotated[list[FieldName], Field(min_length=1, max_length=200)] = ["*"]
-    """Fields that may be read; wildcards allowed, such as `customer.*`. All fields when absent."""
+    """Fields that may be read, each with its multi-fields and everything below it; wildcards allowed, such as
+    `customer.*`. All fields when absent."""
 
     exclude: Annotated[list[FieldName], Field(max_length=200)] = []
-    """Fields that may not be read, although `include` has them; wildcards allowed."""
+    """Fields that may not be read, although `include` has them, each with its multi-fields and everything below it;
+    wildcards allowed."""
 
 
 _HAS_CAN = "(has(self.can) && size(self.can) > 0)"
@@ -285,8 +287,9 @@ class SearchAccessSpec(ApiModel):
     cluster_can: Annotated[
         list[ClusterAction], Field(max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """Cluster privileges. None reads documents or changes security; those that manage something do so for the whole
-    cluster."""
+    """Cluster privileges. None changes security; those that manage something do so for the whole cluster. By
+    `manage_index_templates` and `manage_ingest_pipelines` whoever has `read` on some index can come to read others'
+    documents: the condition `Bypassable` says so."""
 
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with

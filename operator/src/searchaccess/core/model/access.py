@@ -30,7 +30,7 @@ from searchaccess.api.searchaccess import (
     SearchAccessSpec,
 )
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.model.actions import letters_of, privileges_of
+from searchaccess.core.model.actions import letters_of, privileges_of, without_mapping_changes
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -44,6 +44,7 @@ from searchaccess.core.model.canonical import (
 from searchaccess.core.model.fields import ALL, field_problem, with_all_below
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
+from searchaccess.core.model.namesets import meet
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.where import where_problem
@@ -190,17 +191,23 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 def build_share(spec: SearchAccessSpec) -> Share:
     """Return the rights that a spec declares: one entry per grant."""
     entries = []
+    hiding = [tuple(grant.indices) for grant in spec.grants if grant.fields and _hides(grant.fields)]
     for grant in spec.grants:
-        fields = grant.fields
+        fields, indices = grant.fields, tuple(sorted(set(grant.indices)))
+        privileges = without_mapping_changes if any(meet(indices, other) for other in hiding) else privileges_of
         entry = Entry(
-            names=tuple(sorted(set(grant.indices))),
-            privileges=privileges_of(tuple(grant.can), tuple(grant.privileges)),
+            names=indices,
+            privileges=privileges(tuple(grant.can), tuple(grant.privileges)),
             include=with_all_below(fields.include) if fields else (ALL,),
             exclude=with_all_below(fields.exclude) if fields else (),
             query=canonical_query(grant.where),
         )
         entries.append(kept_apart(entry))
     return Share(tuple(entries), tuple(sorted(set(spec.cluster_can))))
+
+
+def _hides(fields: FieldRules) -> bool:
+    return bool(fields.exclude) or with_all_below(fields.include) != (ALL,)
 
 
 def kept_apart(entry: Entry) -> Entry:

@@ -33,7 +33,10 @@ ACTIONS: Final[dict[Action, ActionDoc]] = {
         ("monitor", "view_index_metadata"), "m", "read statistics, mappings and settings", "read documents"
     ),
     Action.MANAGE: ActionDoc(
-        ("manage",), "M", "create, configure and delete indices, with all documents in them", "read documents"
+        ("manage",),
+        "M",
+        "create, configure and delete indices, with all documents in them; name them anew (aliases)",
+        "read documents, except by an alias that a grant lets it read",
     ),
 }
 """Every action, in the order in which it is shown."""
@@ -46,10 +49,12 @@ CLUSTER_ACTIONS: Final[dict[ClusterAction, str]] = {
     ClusterAction.READ_ILM: "read index lifecycle policies",
     ClusterAction.READ_PIPELINE: "read ingest pipelines",
     ClusterAction.MANAGE_ILM: "change index lifecycle policies (of every index)",
-    ClusterAction.MANAGE_INDEX_TEMPLATES: "change index templates (of every index)",
-    ClusterAction.MANAGE_INGEST_PIPELINES: "change ingest pipelines (of every index)",
+    ClusterAction.MANAGE_INDEX_TEMPLATES: "change index templates (of every index): with `read` on any index also read "
+    "documents of indices that are created later, by an alias that their template gives them",
+    ClusterAction.MANAGE_INGEST_PIPELINES: "change ingest pipelines (of every index): with `read` on any index also "
+    "read documents that others write through a pipeline, by copying or redirecting them",
 }
-"""Cluster privileges that may be declared, with what they allow. None can read documents or change security."""
+"""Cluster privileges that may be declared, with what they allow. None can change security."""
 
 
 def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,6 +66,32 @@ def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[st
     for action in actions:
         names.update(ACTIONS[action].privileges)
     return tuple(sorted(names))
+
+
+WRITE_WITHOUT_MAPPING: Final = (
+    "indices:admin/mapping/auto_put",
+    "indices:data/write/bulk*",
+    "indices:data/write/index*",
+    "indices:data/write/simulate/bulk*",
+    "indices:data/write/update*",
+)
+"""What `write` stands for beside `fields`: the actions of its privileges, without these privileges' names.
+
+By their names Elasticsearch also accepts explicit changes of the mapping, with which a hidden field can be copied to a
+visible one.
+"""
+
+
+def without_mapping_changes(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the privileges for actions and raw names as ``privileges_of``, but none by which `write` changes mappings.
+
+    What is declared by `append` alone or as a raw name stays as it is: it has no such form.
+    """
+    if Action.WRITE not in actions:
+        return privileges_of(actions, raw)
+    # `write` includes all that `append` may do.
+    others = tuple(action for action in actions if action not in {Action.WRITE, Action.APPEND})
+    return tuple(sorted({*privileges_of(others, raw), *WRITE_WITHOUT_MAPPING}))
 
 
 def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:

@@ -1,8 +1,8 @@
 r"""The fields that a restriction names, as Elasticsearch has to be told: with their multi-fields and all below them.
 
 Elasticsearch takes a name in a role's ``field_security`` literally: ``customer.ssn`` is neither its multi-field
-``customer.ssn.keyword`` nor anything in an object of that name. A pattern is a name with ``*`` and ``?``, ``\`` before a
-literal character, or one of Lucene's regular expressions between slashes. See docs/adr/0028.
+``customer.ssn.keyword`` nor anything in an object of that name. A pattern is a name with ``*`` and ``?``, with ``\``
+before a literal character, or one of Lucene's regular expressions between slashes. See docs/adr/0028.
 """
 
 from collections.abc import Iterable

@@ -17,7 +17,8 @@ from searchaccess.api.status import (
     Truth,
     condition_of,
 )
-from searchaccess.core.model.access import Access, subject_summary
+from searchaccess.core.model.access import Access, Share, subject_summary
+from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.plan import Finding
@@ -66,6 +67,8 @@ class AccessFacts:
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not observed, or has none."""
+    beside: tuple[Share, ...] = ()
+    """What other SearchAccesses grant the same caller."""
     released: bool = False
     """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
 
@@ -90,6 +93,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         finding=finding,
         failure=next((item.failure for item in facts if item.failure), None),
         applied=any(item.applied for item in facts),
+        beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
     )
 
 
@@ -241,6 +245,13 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
 
 
+def _mark_bypassable(conditions: Conditions, facts: AccessFacts) -> None:
+    found = bypasses(facts.access.share, facts.beside)
+    if found:
+        text = "; ".join(bypass.message for bypass in found)
+        conditions.mark(ConditionType.BYPASSABLE, TRUE, found[0].reason, text)
+
+
 def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) -> ElasticsearchObjects | None:
     enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and not facts.finding.conflict
     if enforced and (facts.applied or not facts.finding.differences):
@@ -277,6 +288,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         if not conditions.keep(ConditionType.READY):
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
+        conditions.keep(ConditionType.BYPASSABLE)
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         drift = previous.drift
     elif not _was_compared(facts):
@@ -285,6 +297,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         conditions.keep(ConditionType.DRIFTED)
+        conditions.keep(ConditionType.BYPASSABLE)
         drift = previous.drift
     else:
         ready, reason, message = _verdict(facts)
@@ -295,6 +308,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
+        _mark_bypassable(conditions, facts)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)

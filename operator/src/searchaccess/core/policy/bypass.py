@@ -1,0 +1,113 @@
+"""Finds what lets a caller read more than is declared, by rights that are declared too.
+
+Elasticsearch grants what somebody may do to indices without regard to what he may read in them: whoever may change a
+mapping can have a hidden field copied into a visible one, and whoever may name indices anew can give a name that he may
+read to documents that he may not. What cannot be prevented is reported. See docs/adr/0028.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from searchaccess.api.reasons import Reason
+from searchaccess.api.searchaccess import ClusterAction
+from searchaccess.core.model.access import Share
+from searchaccess.core.model.canonical import NO_INDEX, Entry
+from searchaccess.core.model.fields import ALL
+from searchaccess.core.model.namesets import has_all_of, meet
+from searchaccess.core.model.patterns import PatternError, matches, parse_index_pattern
+
+_ACTION: Final = "indices:"
+_READING: Final = frozenset({"all", "read"})
+_MAPPING: Final = frozenset({"all", "manage", "write", "index", "create", "create_doc", "create_index"})
+"""Privileges with which a mapping can be changed: those to write too, by their names, until Elasticsearch ends that."""
+_NAMING: Final = frozenset({"all", "manage"})
+_ACTIONS: Final = {
+    _READING: ("indices:data/read/search",),
+    _MAPPING: ("indices:admin/mapping/put", "indices:admin/create"),
+    _NAMING: ("indices:admin/aliases",),
+}
+"""Actions that belong to such privileges, where an entry names actions."""
+_MOVING: Final = {
+    ClusterAction.MANAGE_INDEX_TEMPLATES: "an index template can give indices that others create an alias that the "
+    "caller may read",
+    ClusterAction.MANAGE_INGEST_PIPELINES: "an ingest pipeline can copy what others write to where the caller may read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """A way around a restriction."""
+
+    reason: Reason
+    message: str
+
+
+def bypasses(own: Share, beside: Sequence[Share]) -> tuple[Bypass, ...]:
+    """Return the ways around restrictions that concern a SearchAccess, the most important first.
+
+    Args:
+        own: what the SearchAccess grants.
+        beside: what others grant the same caller.
+    """
+    entries = [entry for share in (own, *beside) for entry in share.entries]
+    readers = [entry for entry in entries if _allows(entry, _READING)]
+    if not readers:
+        return ()
+    found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
+    found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
+    hiding = [entry for entry in own.entries if _hides_fields(entry) and _allows(entry, _READING)]
+    writers = [entry for entry in entries if _allows(entry, _MAPPING)]
+    found += [
+        _copying(entry, writer)
+        for entry in hiding
+        if (writer := next((item for item in writers if meet(entry.names, item.names)), None)) is not None
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _renaming(entry: Entry) -> Bypass:
+    text = f"manage on {_indices(entry)}: an alias that the caller may read can be given to each of these indices"
+    return Bypass(Reason.DOCUMENTS_REACHABLE, text)
+
+
+def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
+    """Return whether one who may name indices can give one a name by which he may read more of it.
+
+    An alias needs the privilege on its own name too, so that only names count which are in both.
+    """
+    return any(
+        meet(manager.names, reader.names) and not has_all_of(reader.names, manager.names)
+        for reader in readers
+        if reader is not manager
+    )
+
+
+def _copying(entry: Entry, writer: Entry) -> Bypass:
+    by = next((name for name in writer.privileges if name in _MAPPING), "the right to change mappings")
+    text = f"fields of {_indices(entry)}: {by} on {_indices(writer)} lets the caller copy a hidden field (copy_to)"
+    return Bypass(Reason.MAPPING_CHANGEABLE, text)
+
+
+def _hides_fields(entry: Entry) -> bool:
+    return bool(entry.exclude) or entry.include != (ALL,)
+
+
+def _indices(entry: Entry) -> str:
+    return ", ".join(name for name in entry.names if not name.startswith(NO_INDEX))
+
+
+def _allows(entry: Entry, privileges: frozenset[str]) -> bool:
+    return any(
+        name in privileges or (name.startswith(_ACTION) and _names_one(name, _ACTIONS[privileges]))
+        for name in entry.privileges
+    )
+
+
+def _names_one(pattern: str, actions: Iterable[str]) -> bool:
+    """Return whether an action, as Elasticsearch reads it in a privilege (with any rest), is one of some."""
+    try:
+        parsed = parse_index_pattern(f"{pattern}*")
+    except PatternError:
+        return True
+    return any(matches(parsed, action) for action in actions)
