@@ -1,6 +1,7 @@
 """Restricted fields: an earlier form of them is a pending change, and ways around them are told."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.component.common import ORDERS, begin, drift
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant
 
-HIDING = {"fields": {"exclude": ["customer.ssn"]}}
+HIDING: dict[str, Any] = {"fields": {"exclude": ["customer.ssn"]}}
 
 
 def literally(names: Iterable[str]) -> tuple[str, ...]:

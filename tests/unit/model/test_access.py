@@ -116,6 +116,9 @@ def test_a_writer_from_whom_fields_are_hidden_does_not_change_mappings(
     granting = {"create", "create_doc", "index", "write"}
     writer = an_access(grants=grants).share.entries[-1]
     assert bool(granting & set(writer.privileges)) == named
+    credential = {"store": "main", "name": "orders"}
+    key = an_access(grants=grants, auth="ApiKey", credential=credential).share.entries[-1]
+    assert granting & set(key.privileges), "the operator's login may not have the actions"
 
 
 def test_summary_of_cluster_privileges_alone() -> None:

@@ -110,7 +110,8 @@ def actions_page() -> str:
         "`index` privilege, so of `write`. Our tests do not cover it, as the test server has no scripting.",
         "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
         "still accepts explicit changes of the mapping with these privileges, except with `write` in a SearchAccess "
-        "that has `fields` on the same indices. `dynamic: strict` in the mapping stops the first.",
+        "that has `fields` on the same indices (and no `auth: ApiKey`). `dynamic: strict` in the mapping stops the "
+        "first.",
         "- None of `append`, `write` and `delete` creates an index. Create it first, or grant `manage`.",
         "## What to know about `where` and `fields`",
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
@@ -123,9 +124,9 @@ def actions_page() -> str:
         "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
         "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
         "target of the copy, or the whole field.",
-        "- Some rights lead around `where` and `fields`: `append` (and `write` of another SearchAccess) may change "
-        "mappings, and so copy hidden fields; `manage` may, and may give indices an alias that another grant lets it "
-        "read. The condition `Bypassable` of the SearchAccess says which ([why](adr/0028-fields.md)).",
+        "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
+        "key, may change mappings, and so copy hidden fields; `manage` may, and may give indices an alias that another "
+        "grant lets it read. The condition `Bypassable` of the SearchAccess says which ([why](adr/0028-fields.md)).",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",

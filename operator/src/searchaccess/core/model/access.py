@@ -24,8 +24,8 @@ from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import (
     PRIVILEGE_PATTERNS,
     WORKLOAD_PATTERN,
+    Action,
     DeletionPolicy,
-    FieldRules,
     Mode,
     SearchAccessSpec,
 )
@@ -41,7 +41,7 @@ from searchaccess.core.model.canonical import (
     canonical_query,
     digest,
 )
-from searchaccess.core.model.fields import ALL, field_problem, with_all_below
+from searchaccess.core.model.fields import ALL, fields_problem, where_hidden, with_all_below
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of, part, text_in
 from searchaccess.core.model.namesets import meet
@@ -191,10 +191,11 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 def build_share(spec: SearchAccessSpec) -> Share:
     """Return the rights that a spec declares: one entry per grant."""
     entries = []
-    hiding = [tuple(grant.indices) for grant in spec.grants if grant.fields and _hides(grant.fields)]
+    hiding = where_hidden(spec)
     for grant in spec.grants:
         fields, indices = grant.fields, tuple(sorted(set(grant.indices)))
-        privileges = without_mapping_changes if any(meet(indices, other) for other in hiding) else privileges_of
+        confined = Action.WRITE in grant.can and meet(indices, hiding)
+        privileges = without_mapping_changes if confined else privileges_of
         entry = Entry(
             names=indices,
             privileges=privileges(tuple(grant.can), tuple(grant.privileges)),
@@ -204,10 +205,6 @@ def build_share(spec: SearchAccessSpec) -> Share:
         )
         entries.append(kept_apart(entry))
     return Share(tuple(entries), tuple(sorted(set(spec.cluster_can))))
-
-
-def _hides(fields: FieldRules) -> bool:
-    return bool(fields.exclude) or with_all_below(fields.include) != (ALL,)
 
 
 def kept_apart(entry: Entry) -> Entry:
@@ -250,20 +247,10 @@ def _problems(spec: SearchAccessSpec) -> str:
         for name in grant.privileges:
             if not any(re.fullmatch(known, name) for known in PRIVILEGE_PATTERNS):
                 return f"spec.grants[{position}].privileges: {name!r} is not the name of a privilege"
-        if problem := _fields_problem(grant.fields):
+        if problem := fields_problem(grant.fields):
             return f"spec.grants[{position}].fields.{problem}"
         if problem := where_problem(grant.where):
             return f"spec.grants[{position}].where: {problem}"
-    return ""
-
-
-def _fields_problem(fields: FieldRules | None) -> str:
-    if fields is None:
-        return ""
-    for side, names in (("include", fields.include), ("exclude", fields.exclude)):
-        for name in names:
-            if problem := field_problem(name):
-                return f"{side}: {name!r}: {problem}"
     return ""
 
 

@@ -8,6 +8,8 @@ before a literal character, or one of Lucene's regular expressions between slash
 from collections.abc import Iterable
 from typing import Final
 
+from searchaccess.api.credentials import Auth
+from searchaccess.api.searchaccess import FieldRules, SearchAccessSpec
 from searchaccess.core.model.lucene import PatternError, parse_expression
 
 ALL: Final = "*"
@@ -57,8 +59,18 @@ def _is_covered(pattern: str, prefixes: set[str]) -> bool:
     return any(pattern[:size] in prefixes for size in range(end))
 
 
-def field_problem(name: str) -> str:
-    """Return why a name cannot be one of ``fields``; empty: it can."""
+def fields_problem(fields: FieldRules | None) -> str:
+    """Return which of the names cannot be used, and why; empty: all can."""
+    if fields is None:
+        return ""
+    for side, names in (("include", fields.include), ("exclude", fields.exclude)):
+        for name in names:
+            if problem := _problem(name):
+                return f"{side}: {name!r}: {problem}"
+    return ""
+
+
+def _problem(name: str) -> str:
     if not name.startswith("/"):
         return ""
     if not _is_expression(name):
@@ -68,3 +80,18 @@ def field_problem(name: str) -> str:
     except PatternError as error:
         return str(error)
     return ""
+
+
+def where_hidden(spec: SearchAccessSpec) -> tuple[str, ...]:
+    """Return the indices of which fields are hidden, so that a writer is not to change their mappings.
+
+    None for an API key: it has at most the rights of the operator's login, which may hold privileges by name alone.
+    """
+    if spec.auth is Auth.API_KEY:
+        return ()
+    hiding = (grant for grant in spec.grants if grant.fields and _hides(grant.fields))
+    return tuple(sorted({name for grant in hiding for name in grant.indices}))
+
+
+def _hides(fields: FieldRules) -> bool:
+    return bool(fields.exclude) or with_all_below(fields.include) != (ALL,)
