@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model import access as model
+from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORDERS, begin, drift
+from tests.support.faults import Call
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant
 
@@ -64,3 +66,72 @@ async def test_a_way_to_documents_of_others_is_told(stage: Stage) -> None:
     await begin(stage, access("orders", grant("mine-*"), clusterCan=["manage_index_templates"]))
     stage.check()
     assert bypass(stage, "orders") == "DocumentsReachable"
+
+
+COPYING: dict[str, Any] = {
+    "aliases": {},
+    "mappings": {"properties": {"customer": {"properties": {"ssn": {"copy_to": "everything"}}}}},
+}
+
+
+def read_mappings(stage: Stage) -> list[tuple[str, ...]]:
+    return [call.names for call in stage.faults.calls if call.method == "copied_fields"]
+
+
+@on_stage
+async def test_a_copy_of_a_hidden_field_is_told_after_a_sweep_and_goes_with_it(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*", **HIDING)), access("billing", grant("billing-*")))
+    assert stage.elasticsearch.indices_now is not None
+    stage.elasticsearch.indices_now["orders-1"] = COPYING
+    await stage.look_at_everything()
+    await stage.quiet()
+    warning = condition_in(stage.get("orders"), "Bypassable")
+    assert (warning["reason"], warning["message"]) == (
+        "FieldsReachable",
+        "customer.ssn of orders-1 is copied to everything",
+    )
+    assert stage.ready("orders") == ("True", "InSync")
+    del stage.elasticsearch.indices_now["orders-1"]
+    await stage.look_at_everything()
+    await stage.quiet()
+    assert bypass(stage, "orders") == ""
+    assert set(read_mappings(stage)) == {("orders-*",)}
+
+
+@on_stage
+async def test_a_cluster_without_hidden_fields_is_not_asked(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    await stage.look_at_everything()
+    assert read_mappings(stage) == []
+
+
+@on_stage
+async def test_mappings_that_may_not_be_read_keep_nobody_from_being_in_sync(stage: Stage) -> None:
+    stage.elasticsearch.indices_now = None
+    await begin(stage, access("orders", grant("orders-*", **HIDING)))
+    stage.check()
+    assert (stage.ready("orders"), bypass(stage, "orders")) == (("True", "InSync"), "")
+
+
+@pytest.mark.parametrize("error", [Unreachable("gone"), RuntimeError("a fault of ours")], ids=["outside", "ours"])
+def test_mappings_that_cannot_be_read_keep_nobody_from_being_in_sync(error: Exception) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, access("orders", grant("orders-*", **HIDING)))
+        assert stage.elasticsearch.indices_now is not None
+        stage.elasticsearch.indices_now["orders-1"] = COPYING
+        await stage.look_at_everything()
+        await stage.quiet()
+
+        def fail(call: Call) -> None:
+            if call.method == "copied_fields":
+                raise error
+
+        stage.faults.on_call = fail
+        await stage.look_at_everything()
+        await stage.quiet()
+        stage.check()
+        assert stage.ready("orders") == ("True", "InSync")
+        assert bypass(stage, "orders") == "FieldsReachable", "it is not known to have gone"
+
+    play()

@@ -90,6 +90,15 @@ def test_a_way_around_a_restriction_is_a_warning_and_goes_with_its_cause() -> No
     assert not condition_in(build(replace(facts, beside=()), status, LATER), ConditionType.BYPASSABLE)
 
 
+def test_a_copy_that_was_told_stays_until_it_is_known_to_be_gone() -> None:
+    facts = about(grants=[HIDING])
+    status = build(replace(facts, copies=("a is copied to b",)), None, NOW)
+    warning = condition_in(status, ConditionType.BYPASSABLE)
+    assert (warning["reason"], warning["message"]) == ("FieldsReachable", "a is copied to b")
+    assert condition_in(build(facts, status, LATER), ConditionType.BYPASSABLE) == warning
+    assert not condition_in(build(replace(facts, copies=()), status, LATER), ConditionType.BYPASSABLE)
+
+
 CASES: dict[str, tuple[AccessFacts, str, str, str]] = {
     "in sync": (about(), "True", "InSync", ""),
     "just applied": (about(PENDING, applied=True), "True", "InSync", ""),

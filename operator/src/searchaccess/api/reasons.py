@@ -76,6 +76,7 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
     DOCUMENTS_REACHABLE = "DocumentsReachable"
+    FIELDS_REACHABLE = "FieldsReachable"
     MAPPING_CHANGEABLE = "MappingChangeable"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
@@ -312,6 +313,11 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Take `manage`, `manage_index_templates` or `manage_ingest_pipelines` away from whoever reads, as the message "
         "says, or accept it.",
         Who.SECURITY,
+    ),
+    Reason.FIELDS_REACHABLE: ReasonDoc(
+        "A mapping copies a field that the caller may not read to one that it may read (`copy_to`).",
+        "Exclude the field that the message names as the target too, or change the mapping.",
+        Who.TEAM,
     ),
     Reason.MAPPING_CHANGEABLE: ReasonDoc(
         "The rights let the caller change the mapping of indices some of whose fields it may not read, and so have "

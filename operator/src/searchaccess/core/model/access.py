@@ -221,7 +221,7 @@ def kept_apart(entry: Entry) -> Entry:
 
 def restricts(entry: Entry) -> bool:
     """Return whether an entry needs document- or field-level security."""
-    return bool(entry.query or entry.exclude) or entry.include != (ALL,)
+    return bool(entry.query) or entry.hides_fields
 
 
 def summary_of(spec: SearchAccessSpec) -> str:

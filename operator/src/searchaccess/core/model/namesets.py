@@ -17,6 +17,7 @@ from searchaccess.core.model.patterns import PatternError, find_name, parse_inde
 STEPS: Final = 2_000
 """How many expressions are examined: a few milliseconds."""
 _KEPT: Final = 1 << 12
+_SHOWN: Final = 3
 _SPECIAL: Final = frozenset("*?\\")
 
 Names = tuple[str, ...]
@@ -69,6 +70,12 @@ def has_all_of(wide: Names, narrow: Names) -> bool:
         return find_name(intersection((_language(rest), complement(_language(left.all)))), STEPS) is None
     except PatternError:
         return False
+
+
+def some_of(names: Names) -> str:
+    """Return a list of names for people, of which there may be thousands."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 @lru_cache(_KEPT)

@@ -12,9 +12,8 @@ from typing import Final
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import ClusterAction
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import NO_INDEX, Entry
-from searchaccess.core.model.fields import ALL
-from searchaccess.core.model.namesets import has_all_of, meet
+from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.namesets import has_all_of, meet, some_of
 from searchaccess.core.model.patterns import PatternError, matches, parse_index_pattern
 
 _ACTION: Final = "indices:"
@@ -43,12 +42,13 @@ class Bypass:
     message: str
 
 
-def bypasses(own: Share, beside: Sequence[Share]) -> tuple[Bypass, ...]:
+def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) -> tuple[Bypass, ...]:
     """Return the ways around restrictions that concern a SearchAccess, the most important first.
 
     Args:
         own: what the SearchAccess grants.
         beside: what others grant the same caller.
+        copies: which hidden fields mappings copy to readable ones, for people.
     """
     entries = [entry for share in (own, *beside) for entry in share.entries]
     readers = [entry for entry in entries if _allows(entry, _READING)]
@@ -56,7 +56,8 @@ def bypasses(own: Share, beside: Sequence[Share]) -> tuple[Bypass, ...]:
         return ()
     found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
     found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
-    hiding = [entry for entry in own.entries if _hides_fields(entry) and _allows(entry, _READING)]
+    found += [Bypass(Reason.FIELDS_REACHABLE, copy) for copy in copies]
+    hiding = [entry for entry in own.entries if entry.hides_fields and _allows(entry, _READING)]
     writers = [entry for entry in entries if _allows(entry, _MAPPING)]
     found += [
         _copying(entry, writer)
@@ -67,7 +68,9 @@ def bypasses(own: Share, beside: Sequence[Share]) -> tuple[Bypass, ...]:
 
 
 def _renaming(entry: Entry) -> Bypass:
-    text = f"manage on {_indices(entry)}: an alias that the caller may read can be given to each of these indices"
+    text = (
+        f"manage on {some_of(entry.indices)}: an alias that the caller may read can be given to each of these indices"
+    )
     return Bypass(Reason.DOCUMENTS_REACHABLE, text)
 
 
@@ -85,16 +88,9 @@ def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
 
 def _copying(entry: Entry, writer: Entry) -> Bypass:
     by = next((name for name in writer.privileges if name in _MAPPING), "the right to change mappings")
-    text = f"fields of {_indices(entry)}: {by} on {_indices(writer)} lets the caller copy a hidden field (copy_to)"
+    there = some_of(writer.indices)
+    text = f"fields of {some_of(entry.indices)}: {by} on {there} lets the caller copy a hidden field (copy_to)"
     return Bypass(Reason.MAPPING_CHANGEABLE, text)
-
-
-def _hides_fields(entry: Entry) -> bool:
-    return bool(entry.exclude) or entry.include != (ALL,)
-
-
-def _indices(entry: Entry) -> str:
-    return ", ".join(name for name in entry.names if not name.startswith(NO_INDEX))
 
 
 def _allows(entry: Entry, privileges: frozenset[str]) -> bool:

@@ -9,6 +9,7 @@ from searchaccess.api.reasons import EventReason, Reason, Who
 from searchaccess.api.status import (
     COUNT_LIMIT,
     DRIFT_ITEMS_LIMIT,
+    Condition,
     Drift,
     DriftItem,
     ElasticsearchObjects,
@@ -69,6 +70,8 @@ class AccessFacts:
     """What was found of its API key; None: it was not observed, or has none."""
     beside: tuple[Share, ...] = ()
     """What other SearchAccesses grant the same caller."""
+    copies: tuple[str, ...] | None = None
+    """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
     released: bool = False
     """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
 
@@ -245,11 +248,13 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
 
 
-def _mark_bypassable(conditions: Conditions, facts: AccessFacts) -> None:
-    found = bypasses(facts.access.share, facts.beside)
+def _mark_bypassable(conditions: Conditions, facts: AccessFacts, known: Condition | None) -> None:
+    found = bypasses(facts.access.share, facts.beside, facts.copies or ())
     if found:
         text = "; ".join(bypass.message for bypass in found)
         conditions.mark(ConditionType.BYPASSABLE, TRUE, found[0].reason, text)
+    elif facts.copies is None and known is not None and known.reason == Reason.FIELDS_REACHABLE:
+        conditions.keep(ConditionType.BYPASSABLE)
 
 
 def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) -> ElasticsearchObjects | None:
@@ -308,7 +313,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
-        _mark_bypassable(conditions, facts)
+        _mark_bypassable(conditions, facts, condition_of(previous, ConditionType.BYPASSABLE))
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)

@@ -10,6 +10,7 @@ from searchaccess.api.status import ClusterCounts
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import (
@@ -72,6 +73,8 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return True
+        if self._state.copied is not None:
+            facts = replace(facts, copies=reaching(facts.access.share, self._state.copied))
         well = True
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             well = self._try_to_publish(record, facts)
