@@ -123,7 +123,8 @@ def actions_page() -> str:
         "- Hidden fields are closed to every kind of search, aggregation and look-up that our tests know of. Two "
         "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
         "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
-        "target of the copy, or the whole field.",
+        "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
+        "copies are found at each sweep and told as `FieldsReachable`.",
         "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
         "key, may change mappings, and so copy hidden fields; `manage` may, and may give indices an alias that another "
         "grant lets it read. The condition `Bypassable` of the SearchAccess says which ([why](adr/0028-fields.md)).",
