@@ -27,7 +27,6 @@ _RICH: Final = {
     "fields": {
         "keyword": {"type": "keyword", "store": True},
         "complete": {"type": "completion"},
-        "typed": {"type": "search_as_you_type"},
     },
 }
 
@@ -65,7 +64,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     "rich": Scene(
         {"customer": {"properties": {"ssn": _RICH}}},
         _PERSON,
-        (*_BOTH, "customer.ssn.complete", "customer.ssn.typed", "customer.ssn.typed._2gram"),
+        (*_BOTH, "customer.ssn.complete", "customer.ssn._index_prefix"),
     ),
     "object": Scene({}, {"name": "Carol", "ssn": {"number": SECRET}}, ("customer.ssn.number.keyword",)),
     "alias": Scene(
@@ -86,12 +85,19 @@ RESTRICTIONS: Final[Mapping[str, Body]] = {
     "without the object": {"exclude": ["customer"]},
     "others": {"include": ["region", "customer.name"]},
 }
+TRIED: Final[Mapping[str, frozenset[str]]] = {
+    "without the field": frozenset(name for name, scene in SCENES.items() if not scene.opaque),
+    "without the object": frozenset({"dynamic", "nested", "flattened"}),
+    "others": frozenset({"dynamic", "flattened", "alias"}),
+}
+"""Where each is tried: a sample of what differs."""
 NOT_HERE: Final = {
     "async search",
     "ES|QL",
     "SQL",
     "EQL",
     "a vector tile",
+    "multi terms",
     "a script field",
     "a runtime field with a script",
     "a script",
@@ -170,10 +176,7 @@ def write(client: httpx.Client, index: str, key: str, document: Body) -> None:
 def closed_to(restriction: str) -> list[Place]:
     """Give the places that a restriction covers."""
     return [
-        place
-        for name, scene in SCENES.items()
-        if not (scene.opaque and restriction == "without the field")
-        for place in scene.places(index_of(name))
+        place for name, scene in SCENES.items() if name in TRIED[restriction] for place in scene.places(index_of(name))
     ]
 
 

@@ -35,8 +35,8 @@ ACTIONS: Final[dict[Action, ActionDoc]] = {
     Action.MANAGE: ActionDoc(
         ("manage",),
         "M",
-        "create, configure and delete indices, with all documents in them; name them anew (aliases)",
-        "read documents, except by an alias that a grant lets it read",
+        "create, configure and delete indices, with all documents in them; give them aliases",
+        "read documents, except in an index that it made, by an alias that another grant lets it read",
     ),
 }
 """Every action, in the order in which it is shown."""

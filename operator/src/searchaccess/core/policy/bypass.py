@@ -68,16 +68,15 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
 
 
 def _renaming(entry: Entry) -> Bypass:
-    text = (
-        f"manage on {some_of(entry.indices)}: an alias that the caller may read can be given to each of these indices"
-    )
+    text = f"manage on {some_of(entry.indices)}: an index made in advance can have an alias that the caller may read"
     return Bypass(Reason.DOCUMENTS_REACHABLE, text)
 
 
 def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
-    """Return whether one who may name indices can give one a name by which he may read more of it.
+    """Return whether one who may create indices can give one a name by which it may read what others write to it.
 
-    An alias needs the privilege on its own name too, so that only names count which are in both.
+    An alias needs the privilege on its own name too, so that only names count which are in both. To an index that exists
+    Elasticsearch adds no alias by which one could do more.
     """
     return any(
         meet(manager.names, reader.names) and not has_all_of(reader.names, manager.names)
