@@ -126,8 +126,9 @@ def actions_page() -> str:
         "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
         "copies are found at each sweep and told as `FieldsReachable`.",
         "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
-        "key, may change mappings, and so copy hidden fields; `manage` may, and may create an index in advance, with an "
-        "alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which ([why](adr/0028-fields.md)).",
+        "key, may change mappings, and so copy hidden fields; `manage` may, and may create an index in advance, with "
+        "an alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which "
+        "([why](adr/0028-fields.md)).",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",

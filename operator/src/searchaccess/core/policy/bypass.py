@@ -75,8 +75,8 @@ def _renaming(entry: Entry) -> Bypass:
 def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
     """Return whether one who may create indices can give one a name by which it may read what others write to it.
 
-    An alias needs the privilege on its own name too, so that only names count which are in both. To an index that exists
-    Elasticsearch adds no alias by which one could do more.
+    An alias needs the privilege on its own name too, so that only names count which are in both. To an index that
+    exists Elasticsearch adds no alias by which one could do more.
     """
     return any(
         meet(manager.names, reader.names) and not has_all_of(reader.names, manager.names)
