@@ -77,6 +77,15 @@ def test_a_key_in_a_flattened_field_cannot_be_hidden(ground: Ground) -> None:
     assert SECRET in values(reader, "flat-1", "customer")
 
 
+def test_a_field_that_begins_with_an_underscore_counts_as_metadata(ground: Ground) -> None:
+    ground.index("named-1")
+    write(ground.admin, "named-1", "2", {"region": "eu", "_own": SECRET})
+    including: dict[str, Any] = {"fields": {"include": ["region"]}}
+    assert SECRET in ground.callers.add("one", a_grant("named-*", **including)).get("/named-1/_search").text
+    excluding: dict[str, Any] = {"fields": {"exclude": ["_own"]}}
+    assert SECRET not in ground.callers.add("two", a_grant("named-*", **excluding)).get("/named-1/_doc/2").text
+
+
 def test_a_writer_from_whom_fields_are_hidden_writes_and_changes_no_mapping(ground: Ground) -> None:
     ground.index("written-1")
     writer = ground.callers.add("writer", a_grant("written-*", **HIDING), a_grant("written-*", can=["write"]))

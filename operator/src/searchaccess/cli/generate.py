@@ -119,7 +119,8 @@ def actions_page() -> str:
         "- A name in `fields` means the field, its multi-fields (`customer.ssn.keyword`) and everything below it, in "
         "`include` and `exclude` alike. A name that ends in `.*` means only what is below. In Elasticsearch's role "
         "`x` is therefore `x` and `x.*`. Everything in `exclude` must be among the fields of `include`: Elasticsearch "
-        "refuses anything else. Metadata such as `_id` can be read unless `exclude` names it.",
+        "refuses anything else. Metadata such as `_id` can be read unless `exclude` names it, and Elasticsearch 8.19.0 "
+        "and 9.1.0 take a field of your own whose name begins with `_` for metadata: exclude it by name.",
         "- Hidden fields are closed to every kind of search, aggregation and look-up that our tests know of. Two "
         "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
         "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
