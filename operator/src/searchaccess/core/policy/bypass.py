@@ -42,6 +42,13 @@ class Bypass:
     message: str
 
 
+def depends_on_others(own: Share) -> bool:
+    """Return whether ways around restrictions may concern a SearchAccess, so that others' grants matter."""
+    return any(name in own.cluster for name in _MOVING) or any(
+        entry.hides_fields or _allows(entry, _NAMING) for entry in own.entries
+    )
+
+
 def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) -> tuple[Bypass, ...]:
     """Return the ways around restrictions that concern a SearchAccess, the most important first.
 
@@ -50,6 +57,8 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
         beside: what others grant the same caller.
         copies: which hidden fields mappings copy to readable ones, for people.
     """
+    if not depends_on_others(own):
+        return ()
     entries = [entry for share in (own, *beside) for entry in share.entries]
     readers = [entry for entry in entries if _allows(entry, _READING)]
     if not readers:
@@ -57,11 +66,11 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
     found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
     found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
     found += [Bypass(Reason.FIELDS_REACHABLE, copy) for copy in copies]
-    hiding = [entry for entry in own.entries if entry.hides_fields and _allows(entry, _READING)]
     writers = [entry for entry in entries if _allows(entry, _MAPPING)]
     found += [
         _copying(entry, writer)
-        for entry in hiding
+        for entry in own.entries
+        if entry.hides_fields and _allows(entry, _READING)
         if (writer := next((item for item in writers if meet(entry.names, item.names)), None)) is not None
     ]
     return tuple(dict.fromkeys(found))

@@ -69,7 +69,7 @@ class AccessFacts:
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not observed, or has none."""
     beside: tuple[Share, ...] = ()
-    """What other SearchAccesses grant the same caller."""
+    """What other SearchAccesses grant the same caller, where that matters."""
     copies: tuple[str, ...] | None = None
     """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
     released: bool = False

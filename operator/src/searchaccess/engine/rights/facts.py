@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.identity import State
+from searchaccess.core.policy.bypass import depends_on_others
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member, in_order
 from searchaccess.core.rights.isolation import undecided_message
@@ -85,7 +86,9 @@ class FactsBuilder:
 
 
 def _beside(work: Work, member: Member) -> tuple[Share, ...]:
-    """Return what other SearchAccesses grant the same caller."""
+    """Return what other SearchAccesses grant the same caller, where that matters."""
+    if not depends_on_others(member.access.share):
+        return ()
     others = (
         item for item in in_order(work.members) if item is not member and item.decision.do in {Do.ENFORCE, Do.HOLD}
     )

@@ -73,8 +73,6 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return True
-        if self._state.copied is not None:
-            facts = replace(facts, copies=reaching(facts.access.share, self._state.copied))
         well = True
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             well = self._try_to_publish(record, facts)
@@ -85,7 +83,7 @@ class StatusPublisher:
 
     def _try_to_publish(self, record: AccessRecord, facts: AccessFacts) -> bool:
         try:
-            self._write(record, facts)
+            self._write(record, self._with_copies(facts))
         except Exception as error:  # noqa: BLE001 - the barrier between one status and all others
             failure = caught(self._context.meter, facts.access.cluster, "publish", error)
             try:
@@ -94,6 +92,11 @@ class StatusPublisher:
                 caught(self._context.meter, facts.access.cluster, "publish", another)
             return False
         return True
+
+    def _with_copies(self, facts: AccessFacts) -> AccessFacts:
+        """Add what mappings copy of what is hidden, as far as that is known; after a failure it is of no interest."""
+        copied = self._state.copied
+        return facts if copied is None or facts.failure else replace(facts, copies=reaching(facts.access.share, copied))
 
     def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
