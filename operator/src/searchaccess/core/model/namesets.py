@@ -14,8 +14,12 @@ from searchaccess.core.model.canonical import NO_INDEX
 from searchaccess.core.model.expressions import Expression, complement, intersection, union
 from searchaccess.core.model.patterns import PatternError, find_name, parse_index_pattern
 
-STEPS: Final = 2_000
-"""How many expressions are examined: a few milliseconds."""
+STEPS: Final = 1_000
+"""How many expressions are examined to find a name that both have: a few milliseconds."""
+STEPS_FOR_ALL: Final = 2_000
+"""The same, to find one that the other lacks."""
+MOST_PATTERNS: Final = 40
+"""Longest list about whose language questions are asked."""
 _KEPT: Final = 1 << 12
 _SHOWN: Final = 3
 _SPECIAL: Final = frozenset("*?\\")
@@ -40,7 +44,7 @@ class _Sorted:
 
 @lru_cache(_KEPT)
 def meet(one: Names, other: Names) -> bool:
-    """Return whether an index can be named by both; True as well where that takes too long to find out.
+    """Return whether an index can be named by both; True as well where that would take too long to find out.
 
     Args:
         one: index names and patterns, as an entry has them.
@@ -54,7 +58,7 @@ def meet(one: Names, other: Names) -> bool:
 
 @lru_cache(_KEPT)
 def has_all_of(wide: Names, narrow: Names) -> bool:
-    """Return whether every index that the second can name is named by the first; False where it takes too long.
+    """Return whether every index that the second can name is named by the first; False where it would take long.
 
     Args:
         wide: index names and patterns, as an entry has them.
@@ -66,8 +70,10 @@ def has_all_of(wide: Names, narrow: Names) -> bool:
     rest += [pattern for pattern in right.others if pattern not in left.others]
     if not rest:
         return True
+    if len(rest) + len(left.all) > MOST_PATTERNS:
+        return False
     try:
-        return find_name(intersection((_language(rest), complement(_language(left.all)))), STEPS) is None
+        return find_name(intersection((_language(rest), complement(_language(left.all)))), STEPS_FOR_ALL) is None
     except PatternError:
         return False
 
@@ -109,6 +115,8 @@ def _begins(text: str, prefixes: frozenset[str]) -> bool:
 def _may_meet(some: Names, others: Names) -> bool:
     if not some or not others:
         return False
+    if len(some) + len(others) > MOST_PATTERNS:
+        return True
     try:
         return find_name(intersection((_language(some), _language(others))), STEPS) is not None
     except PatternError:
@@ -116,4 +124,9 @@ def _may_meet(some: Names, others: Names) -> bool:
 
 
 def _language(patterns: Iterable[str]) -> Expression:
-    return union(parse_index_pattern(pattern).expression for pattern in patterns)
+    return union(_expression(pattern) for pattern in patterns)
+
+
+@lru_cache(_KEPT)
+def _expression(pattern: str) -> Expression:
+    return parse_index_pattern(pattern).expression

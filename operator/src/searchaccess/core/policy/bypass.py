@@ -7,6 +7,7 @@ read to documents that he may not. What cannot be prevented is reported. See doc
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.reasons import Reason
@@ -108,7 +109,8 @@ def _allows(entry: Entry, privileges: frozenset[str]) -> bool:
     )
 
 
-def _names_one(pattern: str, actions: Iterable[str]) -> bool:
+@lru_cache(1 << 10)
+def _names_one(pattern: str, actions: tuple[str, ...]) -> bool:
     """Return whether an action, as Elasticsearch reads it in a privilege (with any rest), is one of some."""
     try:
         parsed = parse_index_pattern(f"{pattern}*")
