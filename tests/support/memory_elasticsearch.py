@@ -177,6 +177,8 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.license = "trial"
         self.realm: dict[str, Any] = realm_settings()
         self.probe_works = True
+        self.indices_now: dict[str, dict[str, Any]] | None = {}
+        """By name, as far as the mappings copy fields; None: the login may not read them."""
         self.on_role: Callable[[str, Mapping[str, Any]], object] = lambda _name, _raw: None
         """Called with every role that the operator writes."""
 
@@ -236,6 +238,21 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         return await self._faults.perform(
             Call(SIDE, "mappings", tuple(names or ())), lambda: _some(self.mappings_now, names)
         )
+
+    async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
+        return await self._faults.perform(
+            Call(SIDE, "copied_fields", tuple(patterns or ())), lambda: self._copied_fields(patterns)
+        )
+
+    def _copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
+        if self.indices_now is None:
+            return None
+        wanted = patterns or ["*"]
+        return {
+            name: copy.deepcopy(raw)
+            for name, raw in self.indices_now.items()
+            if any(fnmatchcase(one, pattern) for one in (name, *raw.get("aliases", {})) for pattern in wanted)
+        }
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         call = Call(SIDE, "put_roles", tuple(role.name for role in roles), write=True)

@@ -102,6 +102,31 @@ def test_summary(grants: list[dict[str, Any]], text: str) -> None:
     assert an_access(grants=grants).summary == text
 
 
+HIDING: dict[str, Any] = {"fields": {"exclude": ["a"]}}
+WRITERS: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    # grants, of which the last one writes, and whether it may change mappings
+    "beside nothing": ([a_grant(can=["write"])], True),
+    "hidden fields": ([a_grant(can=["read", "write"], **HIDING)], False),
+    "hidden fields by another grant": ([a_grant("o*", **HIDING), a_grant(can=["append", "write"])], False),
+    "hidden fields elsewhere": ([a_grant("audit", **HIDING), a_grant(can=["write"])], True),
+    "hidden documents": ([a_grant(can=["read", "write"], where={"term": {"a": 1}})], True),
+    "all fields": ([a_grant(can=["read", "write"], fields={"include": ["*"]})], True),
+}
+
+
+@pytest.mark.parametrize(("grants", "named"), WRITERS.values(), ids=WRITERS)
+def test_a_writer_from_whom_fields_are_hidden_does_not_change_mappings(
+    grants: list[dict[str, Any]], *, named: bool
+) -> None:
+    # By these names Elasticsearch accepts explicit changes of the mapping.
+    granting = {"create", "create_doc", "index", "write"}
+    writer = an_access(grants=grants).share.entries[-1]
+    assert bool(granting & set(writer.privileges)) == named
+    credential = {"store": "main", "name": "orders"}
+    key = an_access(grants=grants, auth="ApiKey", credential=credential).share.entries[-1]
+    assert granting & set(key.privileges), "the operator's login may not have the actions"
+
+
 def test_summary_of_cluster_privileges_alone() -> None:
     assert an_access(grants=[], clusterCan=["monitor"]).summary == "cluster"
 

@@ -76,6 +76,30 @@ def held(reason: Reason, **known: Any) -> AccessFacts:
 OBSERVE: dict[str, Any] = {"mode": "Observe"}
 DELETED: dict[str, Any] = {"deleted_at": NOW}
 UNREACHABLE = Failure(Reason.CLUSTER_UNREACHABLE, "timeout")
+HIDING = a_grant("orders-*", fields={"exclude": ["ssn"]})
+WRITING = an_access("other", grants=[a_grant("orders-1", can=["write"])]).share
+
+
+def test_a_way_around_a_restriction_is_a_warning_and_goes_with_its_cause() -> None:
+    facts = replace(about(grants=[HIDING]), beside=(WRITING,))
+    status = build(facts, None, NOW)
+    warning = condition_in(status, ConditionType.BYPASSABLE)
+    assert (warning["status"], warning["reason"]) == ("True", "MappingChangeable")
+    assert condition_in(status, ConditionType.READY)["status"] == "True"
+    unreachable = build(replace(facts, failure=UNREACHABLE, beside=()), status, LATER)
+    assert condition_in(unreachable, ConditionType.BYPASSABLE) == warning, "it is not known to have gone"
+    assert not condition_in(build(replace(facts, beside=()), status, LATER), ConditionType.BYPASSABLE)
+
+
+def test_a_copy_that_was_told_stays_until_it_is_known_to_be_gone() -> None:
+    facts = about(grants=[HIDING])
+    status = build(replace(facts, copies=("a is copied to b",)), None, NOW)
+    warning = condition_in(status, ConditionType.BYPASSABLE)
+    assert (warning["reason"], warning["message"]) == ("FieldsReachable", "a is copied to b")
+    assert condition_in(build(facts, status, LATER), ConditionType.BYPASSABLE) == warning
+    assert not condition_in(build(replace(facts, copies=()), status, LATER), ConditionType.BYPASSABLE)
+
+
 CASES: dict[str, tuple[AccessFacts, str, str, str]] = {
     "in sync": (about(), "True", "InSync", ""),
     "just applied": (about(PENDING, applied=True), "True", "InSync", ""),

@@ -63,8 +63,8 @@ class Action(StrEnum):
         "manage",
         ("manage",),
         "M",
-        "create, configure and delete indices, with all documents in them",
-        "read documents",
+        "create, configure and delete indices, with all documents in them; give them aliases",
+        "read documents, except in an index that it made, by an alias that another grant lets it read",
     )
 
 

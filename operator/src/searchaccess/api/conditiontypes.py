@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     SYNCED = "Synced"
     DRIFTED = "Drifted"
     INEFFECTIVE = "Ineffective"
+    BYPASSABLE = "Bypassable"
     PRIVATE = "Private"
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
@@ -31,6 +32,7 @@ WHILE_TRUE = (
     ConditionType.STALLED,
     ConditionType.HELD,
     ConditionType.INEFFECTIVE,
+    ConditionType.BYPASSABLE,
     ConditionType.STORE_MISSING,
 )
 """Present only while true."""
@@ -94,6 +96,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _ACCESS,
         "A hint: some of what is declared gives nothing in Elasticsearch, and the message says what. The rest holds; "
         "`Ready` does not depend on it.",
+    ),
+    ConditionType.BYPASSABLE: ConditionDoc(
+        _ACCESS,
+        "A warning: the caller can read more than is declared, in a way that Elasticsearch leaves open. The reason and "
+        "the message say how; Ready does not depend on it.",
     ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,

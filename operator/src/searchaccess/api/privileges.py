@@ -93,8 +93,14 @@ CLUSTER_PRIVILEGES: Final[dict[str, Privilege]] = {
     "read_ilm": Privilege("read index lifecycle policies"),
     "read_pipeline": Privilege("read ingest pipelines"),
     "manage_ilm": Privilege("change index lifecycle policies (of every index)"),
-    "manage_index_templates": Privilege("change index templates (of every index)"),
-    "manage_ingest_pipelines": Privilege("change ingest pipelines (of every index)"),
+    "manage_index_templates": Privilege(
+        "change index templates (of every index): with `read` on any index also read documents of indices that are "
+        "created later, by an alias that their template gives them"
+    ),
+    "manage_ingest_pipelines": Privilege(
+        "change ingest pipelines (of every index): with `read` on any index also read documents that others write "
+        "through a pipeline, by copying or redirecting them"
+    ),
     "monitor_enrich": Privilege("read enrich policies and their statistics"),
     "monitor_esql": Privilege("see ES|QL queries that run, with their text", since={9: 1}),
     "monitor_inference": Privilege("read inference endpoints, and use them, which may cost money"),

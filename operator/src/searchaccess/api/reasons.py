@@ -79,6 +79,9 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
     RESTRICTED_INDICES = "RestrictedIndices"
+    DOCUMENTS_REACHABLE = "DocumentsReachable"
+    FIELDS_REACHABLE = "FieldsReachable"
+    MAPPING_CHANGEABLE = "MappingChangeable"
     THROTTLED = "Throttled"
     INTERNAL_ERROR = "InternalError"
 
@@ -339,6 +342,24 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "SearchAccess, whatever is declared.",
         "Leave the pattern out, or write the name of the index that is meant.",
         Who.TEAM,
+    ),
+    Reason.DOCUMENTS_REACHABLE: ReasonDoc(
+        "The rights let the caller read documents that no grant names: it may name other indices, or have documents "
+        "moved. See docs/actions.md.",
+        "Take `manage`, `manage_index_templates` or `manage_ingest_pipelines` away from whoever reads, as the message "
+        "says, or accept it.",
+        Who.SECURITY,
+    ),
+    Reason.FIELDS_REACHABLE: ReasonDoc(
+        "A mapping copies a field that the caller may not read to one that it may read (`copy_to`).",
+        "Exclude the field that the message names as the target too, or change the mapping.",
+        Who.TEAM,
+    ),
+    Reason.MAPPING_CHANGEABLE: ReasonDoc(
+        "The rights let the caller change the mapping of indices some of whose fields it may not read, and so have "
+        "them copied to fields that it may read. See docs/actions.md.",
+        "Let another service account write, or put `write` into the SearchAccess that has `fields`, or accept it.",
+        Who.SECURITY,
     ),
     Reason.THROTTLED: ReasonDoc(
         "The server limits the rate of requests (429).",

@@ -181,10 +181,12 @@ class FieldRules(ApiModel):
     include: Annotated[
         list[FieldName], Field(min_length=1, max_length=200), Narrows("then every field is included")
     ] = ["*"]
-    """Fields that may be read; wildcards allowed, such as `customer.*`. All fields when absent."""
+    """Fields that may be read, each with its multi-fields and everything below it; wildcards allowed, such as
+    `customer.*`. All fields when absent."""
 
     exclude: Annotated[list[FieldName], Field(min_length=1, max_length=200), Narrows("then no field is excluded")] = []
-    """Fields that may not be read, although `include` has them; wildcards allowed."""
+    """Fields that may not be read, although `include` has them, each with its multi-fields and everything below it;
+    wildcards allowed."""
 
     @model_validator(mode="after")
     def _restricts(self) -> "FieldRules":
@@ -299,8 +301,9 @@ class SearchAccessSpec(ApiModel):
         list[ClusterPrivilegeName],
         Field(max_length=len(DECLARABLE_ON_CLUSTER), json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = []
-    """Cluster privileges. None reads documents of indices or changes security; those that manage something do so for
-    the whole cluster."""
+    """Cluster privileges. None changes security; those that manage something do so for the whole cluster. By
+    `manage_index_templates` and `manage_ingest_pipelines` whoever has `read` on some index can come to read others'
+    documents: the condition `Bypassable` says so."""
 
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with

@@ -125,8 +125,9 @@ def actions_page() -> str:
         "- A scripted update may set `ctx.op: delete`, which deletes the document, and is part of Elasticsearch's "
         "`index` privilege, so of `write`. Our tests do not cover it, as the test server has no scripting.",
         "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
-        "still accepts explicit changes of the mapping with these privileges. `dynamic: strict` in the mapping stops "
-        "the first.",
+        "still accepts explicit changes of the mapping with these privileges, except with `write` in a SearchAccess "
+        "that has `fields` on the same indices (and no `auth: ApiKey`). `dynamic: strict` in the mapping stops the "
+        "first.",
         "- None of `append`, `write` and `delete` creates an index. Grant `create` too, or create it first.",
         "## What to know about new indices, data streams and aliases",
         "- With `create` beside `append` or `write`, the first write to a name that the grant covers creates it: a "
@@ -159,6 +160,20 @@ def actions_page() -> str:
         "## What to know about `where` and `fields`",
         "- They limit what is read. With `write` in the same grant a document outside of `where` can still be "
         "overwritten.",
+        "- A name in `fields` means the field, its multi-fields (`customer.ssn.keyword`) and everything below it, in "
+        "`include` and `exclude` alike. A name that ends in `.*` means only what is below. In Elasticsearch's role "
+        "`x` is therefore `x` and `x.*`. Everything in `exclude` must be among the fields of `include`: Elasticsearch "
+        "refuses anything else. Metadata such as `_id` can be read unless `exclude` names it, and Elasticsearch 8.19.0 "
+        "and 9.1.0 take a field of your own whose name begins with `_` for metadata: exclude it by name.",
+        "- Hidden fields are closed to every kind of search, aggregation and look-up that our tests know of. Two "
+        "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
+        "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
+        "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
+        "copies are found at each sweep and told as `FieldsReachable`.",
+        "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
+        "key, may change mappings, and so copy hidden fields; `manage` may, and may create an index in advance, with "
+        "an alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which "
+        "([why](adr/0028-fields.md)).",
         "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         "- What is left out restricts nothing, so a template that renders nothing must not pass: `where: {}`, "
         "`fields: {}` and empty lists in it are refused by the API server, and `where` or `fields` with nothing after "

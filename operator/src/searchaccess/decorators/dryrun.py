@@ -128,6 +128,10 @@ class DryRunElasticsearch:
         """Return the cluster's time."""
         return await self._real.time()
 
+    async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
+        """Read which fields the mappings of indices copy (one request)."""
+        return await self._real.copied_fields(patterns)
+
     async def login(self) -> Login:
         """Return who the operator is (one request)."""
         return await self._real.login()

@@ -83,6 +83,10 @@ class MeasuredElasticsearch(_Measured):
         """Read role mappings by name, or all of them (one request). Missing ones are left out."""
         return await self._do("mappings", self._real.mappings, names)
 
+    async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
+        """Read which fields the mappings of indices copy (one request)."""
+        return await self._do("copied_fields", self._real.copied_fields, patterns)
+
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""
         return await self._do("put_roles", self._real.put_roles, roles)

@@ -14,6 +14,7 @@ from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed
 from searchaccess.core.model.access import Access
+from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
@@ -138,6 +139,8 @@ class ClusterState:
     """Names of users' roles of ours, as the last full reconcile found them."""
     foreign: int = 0
     """How many roles under our names are not ours, as the last full reconcile counted."""
+    copied: tuple[Copied, ...] | None = None
+    """What mappings copied, as the last sweep read it; None: it could not yet."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
 

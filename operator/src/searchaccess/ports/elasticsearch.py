@@ -70,6 +70,17 @@ class ElasticsearchPort(Protocol):
     async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
         """Read role mappings by name, or all of them (one request), as roles are."""
 
+    async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
+        """Read which fields the mappings of indices copy (one request).
+
+        Args:
+            patterns: names and wildcards of the indices; None: all. Missing ones are left out.
+
+        Returns:
+            By index, an object with ``aliases``, ``data_stream`` and of ``mappings`` what has a ``copy_to``, each if
+            there is one, as far as the login may read them; None: not permitted.
+        """
+
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""
 

@@ -47,6 +47,7 @@ _AT_A_TIME: Final = 500
 """Objects that are read before other tasks may run."""
 
 _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
+_COPIES: Final = "*.aliases,*.data_stream,*.mappings.properties.**.copy_to"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
@@ -139,6 +140,25 @@ class ElasticsearchClient(UsersClient):
             with mapped():
                 api = await self._api()
                 answer = await api.security.get_role_mapping(name=list(names) if names is not None else None)
+        except NotFound:
+            return {}
+        return await _readable(await decoded(answer.body))
+
+    async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
+        """Read which fields the mappings of indices copy."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.indices.get(
+                    index=list(patterns) if patterns is not None else "*",
+                    features=["aliases", "mappings"],
+                    expand_wildcards=["open", "hidden"],
+                    ignore_unavailable=True,
+                    allow_no_indices=True,
+                    filter_path=_COPIES,
+                )
+        except PermissionDenied:
+            return None
         except NotFound:
             return {}
         return await _readable(await decoded(answer.body))

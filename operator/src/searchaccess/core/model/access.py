@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
+from searchaccess.api.actions import Action
 from searchaccess.api.constants import (
     ANNOTATION_ADOPT,
     ANNOTATION_RECONCILE,
@@ -23,7 +24,7 @@ from searchaccess.api.searchaccess import (
     SearchAccessSpec,
 )
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.model.actions import letters_of, privileges_of
+from searchaccess.core.model.actions import letters_of, privileges_of, without_mapping_changes
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -34,6 +35,7 @@ from searchaccess.core.model.canonical import (
     canonical_query,
     digest,
 )
+from searchaccess.core.model.fields import ALL, where_hidden, with_all_below
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import (
     NAME_LIMIT,
@@ -45,6 +47,7 @@ from searchaccess.core.model.metadata import (
     shared_texts,
     text_in,
 )
+from searchaccess.core.model.namesets import meet
 from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
@@ -200,13 +203,16 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 def build_share(spec: SearchAccessSpec) -> Share:
     """Return the rights that a spec declares: one entry per grant."""
     entries = []
+    hiding = where_hidden(spec)
     for grant in spec.grants:
-        fields = grant.fields
+        fields, indices = grant.fields, tuple(sorted(set(grant.indices)))
+        confined = Action.WRITE in grant.can and meet(indices, hiding)
+        privileges = without_mapping_changes if confined else privileges_of
         entry = Entry(
-            names=tuple(sorted(set(grant.indices))),
-            privileges=shared_texts(privileges_of(tuple(grant.can), tuple(grant.privileges))),
-            include=tuple(sorted(set(fields.include))) if fields else ("*",),
-            exclude=tuple(sorted(set(fields.exclude))) if fields else (),
+            names=indices,
+            privileges=shared_texts(privileges(tuple(grant.can), tuple(grant.privileges))),
+            include=with_all_below(fields.include) if fields else (ALL,),
+            exclude=with_all_below(fields.exclude) if fields else (),
             query=canonical_query(grant.where),
         )
         entries.append(kept_apart(entry))

@@ -21,6 +21,32 @@ def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[st
     return tuple(sorted(names))
 
 
+WRITE_WITHOUT_MAPPING: Final = (
+    "indices:admin/mapping/auto_put",
+    "indices:data/write/bulk*",
+    "indices:data/write/index*",
+    "indices:data/write/simulate/bulk*",
+    "indices:data/write/update*",
+)
+"""What `write` stands for beside `fields`: the actions of its privileges, without these privileges' names.
+
+By their names Elasticsearch also accepts explicit changes of the mapping, with which a hidden field can be copied to a
+visible one.
+"""
+
+
+def without_mapping_changes(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the privileges for actions and raw names as ``privileges_of``, but none by which `write` changes mappings.
+
+    What is declared by `append` alone or as a raw name stays as it is: it has no such form.
+    """
+    if Action.WRITE not in actions:
+        return privileges_of(actions, raw)
+    # `write` includes all that `append` may do.
+    others = tuple(action for action in actions if action not in {Action.WRITE, Action.APPEND})
+    return tuple(sorted({*privileges_of(others, raw), *WRITE_WITHOUT_MAPPING}))
+
+
 def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:
     """Return the short form of the ACCESS column, such as ``rw``."""
     letters = "".join(action.letter for action in Action if action in actions)

@@ -76,7 +76,7 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """Return the entry as the role API takes it."""
         body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
-        if self.include != _ALL_FIELDS or self.exclude:
+        if self.hides_fields:
             body["field_security"] = {"grant": list(self.include)}
             if self.exclude:
                 body["field_security"]["except"] = list(self.exclude)
@@ -87,6 +87,16 @@ class Entry:
         if self.other:
             body |= json.loads(self.other)
         return body
+
+    @property
+    def hides_fields(self) -> bool:
+        """Whether it has field-level security."""
+        return bool(self.exclude) or self.include != _ALL_FIELDS
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The names without our mark."""
+        return tuple(name for name in self.names if not name.startswith(NO_INDEX))
 
     @property
     def hash(self) -> str:

@@ -12,6 +12,7 @@ from searchaccess.core.model.burden import (
     is_too_much,
     what_is_complicated,
 )
+from searchaccess.core.model.fields import fields_problem
 from searchaccess.core.model.patterns import PatternError, check_index_pattern
 from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import is_service_account
@@ -41,6 +42,8 @@ def _grant_problem(grant: Grant, auth: Auth) -> str:
             return f"privileges: {name!r} is not the name of a privilege"
         if problem := refusal_of(name):
             return f"privileges: {problem}"
+    if problem := fields_problem(grant.fields):
+        return f"fields.{problem}"
     problem = where_problem(grant.where, auth)
     return f"where: {problem}" if problem else ""
 

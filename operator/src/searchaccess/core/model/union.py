@@ -87,7 +87,7 @@ def reads(entry: Entry) -> bool:
 
 def restricts(entry: Entry) -> bool:
     """Return whether an entry needs document- or field-level security."""
-    return bool(entry.query or entry.exclude) or entry.include != ("*",)
+    return bool(entry.query) or entry.hides_fields
 
 
 def matters(entry: Entry) -> bool:

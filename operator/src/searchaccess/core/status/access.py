@@ -10,6 +10,7 @@ from searchaccess.api.reasons import EventReason, Reason, Who
 from searchaccess.api.status import (
     COUNT_LIMIT,
     DRIFT_ITEMS_LIMIT,
+    Condition,
     Drift,
     DriftItem,
     ElasticsearchObjects,
@@ -18,7 +19,8 @@ from searchaccess.api.status import (
     Truth,
     condition_of,
 )
-from searchaccess.core.model.access import Access, subject_summary
+from searchaccess.core.model.access import Access, Share, subject_summary
+from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.former import RightsPlace
 from searchaccess.core.rights.diff import Difference
@@ -69,6 +71,10 @@ class AccessFacts:
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not observed, or has none."""
+    beside: tuple[Share, ...] = ()
+    """What other SearchAccesses grant the same caller, where that matters."""
+    copies: tuple[str, ...] | None = None
+    """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
     released: bool = False
     """It was deleted and no rights of its own are left in Elasticsearch; the failure is what keeps it from being
     gone."""
@@ -96,6 +102,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         finding=finding,
         failure=next((item.failure for item in facts if item.failure), None),
         applied=any(item.applied for item in facts),
+        beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
     )
 
 
@@ -282,6 +289,15 @@ def _mark_held(conditions: Conditions, facts: AccessFacts) -> None:
         conditions.mark(ConditionType.HELD, TRUE, reason, text)
 
 
+def _mark_bypassable(conditions: Conditions, facts: AccessFacts, known: Condition | None) -> None:
+    found = bypasses(facts.access.share, facts.beside, facts.copies or ())
+    if found:
+        text = "; ".join(bypass.message for bypass in found)
+        conditions.mark(ConditionType.BYPASSABLE, TRUE, found[0].reason, text)
+    elif facts.copies is None and known is not None and known.reason == Reason.FIELDS_REACHABLE:
+        conditions.keep(ConditionType.BYPASSABLE)
+
+
 def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) -> ElasticsearchObjects | None:
     enforced = facts.decision.do is Do.ENFORCE and facts.failure is None and _conflict(facts) is None
     issued = facts.credential is None or facts.credential.decision.current is not None
@@ -320,6 +336,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         if not conditions.keep(ConditionType.READY):
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
+        conditions.keep(ConditionType.BYPASSABLE)
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         drift = previous.drift
     elif not _was_compared(facts):
@@ -328,6 +345,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         conditions.keep(ConditionType.DRIFTED)
+        conditions.keep(ConditionType.BYPASSABLE)
         drift = previous.drift
     else:
         ready, reason, message = _verdict(facts)
@@ -338,6 +356,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
+        _mark_bypassable(conditions, facts, condition_of(previous, ConditionType.BYPASSABLE))
     _mark_held(conditions, facts)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from searchaccess.api.reasons import Reason
-from searchaccess.core.model.access import Access
+from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.identity import State
+from searchaccess.core.policy.bypass import depends_on_others
 from searchaccess.core.policy.decision import Do
-from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.compose import Member, in_order
 from searchaccess.core.rights.isolation import undecided_message
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -81,4 +82,15 @@ class FactsBuilder:
             role=role,
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
+            beside=_beside(work, member),
         )
+
+
+def _beside(work: Work, member: Member) -> tuple[Share, ...]:
+    """Return what other SearchAccesses grant the same caller, where that matters."""
+    if not depends_on_others(member.access.share):
+        return ()
+    others = (
+        item for item in in_order(work.members) if item is not member and item.decision.do in {Do.ENFORCE, Do.HOLD}
+    )
+    return tuple(item.access.share for item in others)

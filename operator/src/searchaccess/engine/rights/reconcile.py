@@ -12,6 +12,7 @@ from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.apply import Applier
+from searchaccess.engine.rights.copies import CopiesReader
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
@@ -96,6 +97,7 @@ class RightsReconciler:
         """By principal, what could not be done."""
         self._settled: dict[str, int] = {}
         """By unchanged principal, fingerprint of its role as it was when nothing was to be done or reported."""
+        self._copies = CopiesReader(self._context)
         self._settled_gate: Gate = OPEN
         """The gate for which that was so."""
         self._rejections = Rejections()
@@ -168,6 +170,7 @@ class RightsReconciler:
             self._uuid = session.state.uuid
         if scope.afresh:
             self._settled.clear()
+            self._copies.expire()
         due = self._agenda.due()
         changed = scope.principals | due
         for principal in changed:
@@ -212,6 +215,8 @@ class RightsReconciler:
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, one))
         if one.everything:
+            if await self._copies.changed(session):
+                self._settled.clear()
             found = inhabitants(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign

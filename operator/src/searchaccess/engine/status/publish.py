@@ -11,6 +11,7 @@ from searchaccess.api.status import ClusterCounts
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import (
@@ -88,7 +89,7 @@ class StatusPublisher:
 
     def _try_to_publish(self, record: AccessRecord, facts: AccessFacts) -> bool:
         try:
-            self._write(record, facts)
+            self._write(record, self._with_copies(facts))
         except Exception as error:  # noqa: BLE001 - the barrier between one status and all others
             failure = caught(self._context.meter, facts.access.cluster, "publish", error)
             try:
@@ -97,6 +98,11 @@ class StatusPublisher:
                 caught(self._context.meter, facts.access.cluster, "publish", another)
             return False
         return True
+
+    def _with_copies(self, facts: AccessFacts) -> AccessFacts:
+        """Add what mappings copy of what is hidden, as far as that is known; after a failure it is of no interest."""
+        copied = self._state.copied
+        return facts if copied is None or facts.failure else replace(facts, copies=reaching(facts.access.share, copied))
 
     def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status

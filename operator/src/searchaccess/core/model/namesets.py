@@ -1,0 +1,132 @@
+"""Compares the indices of two entries: whether they can have one in common, and whether one has all of the other.
+
+Names and prefixes such as ``orders-*`` are compared as texts, so that long lists of them cost little; only what is more
+than that is a question about languages.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from searchaccess.core.model.canonical import NO_INDEX
+from searchaccess.core.model.expressions import Expression, complement, intersection, union
+from searchaccess.core.model.patterns import PatternError, find_name, parse_index_pattern
+
+STEPS: Final = 1_000
+"""How many expressions are examined to find a name that both have: a few milliseconds."""
+STEPS_FOR_ALL: Final = 2_000
+"""The same, to find one that the other lacks."""
+MOST_PATTERNS: Final = 40
+"""Longest list about whose language questions are asked."""
+_KEPT: Final = 1 << 12
+_SHOWN: Final = 3
+_SPECIAL: Final = frozenset("*?\\")
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """Index names and patterns, by how they can be compared."""
+
+    names: frozenset[str]
+    prefixes: frozenset[str]
+    texts: tuple[str, ...]
+    """Both of them, in order."""
+    others: Names
+
+    @property
+    def all(self) -> Names:
+        return (*self.names, *(f"{prefix}*" for prefix in self.prefixes), *self.others)
+
+
+@lru_cache(_KEPT)
+def meet(one: Names, other: Names) -> bool:
+    """Return whether an index can be named by both; True as well where that would take too long to find out.
+
+    Args:
+        one: index names and patterns, as an entry has them.
+        other: those of another entry.
+    """
+    left, right = _sorted_out(one), _sorted_out(other)
+    if left.names & right.names or _reach(left, right.prefixes) or _reach(right, left.prefixes):
+        return True
+    return _may_meet(left.others, right.all) or _may_meet(right.others, left.all)
+
+
+@lru_cache(_KEPT)
+def has_all_of(wide: Names, narrow: Names) -> bool:
+    """Return whether every index that the second can name is named by the first; False where it would take long.
+
+    Args:
+        wide: index names and patterns, as an entry has them.
+        narrow: those of another entry.
+    """
+    left, right = _sorted_out(wide), _sorted_out(narrow)
+    rest = [name for name in right.names - left.names if not _begins(name, left.prefixes)]
+    rest += [f"{prefix}*" for prefix in right.prefixes if not _begins(prefix, left.prefixes)]
+    rest += [pattern for pattern in right.others if pattern not in left.others]
+    if not rest:
+        return True
+    if len(rest) + len(left.all) > MOST_PATTERNS:
+        return False
+    try:
+        return find_name(intersection((_language(rest), complement(_language(left.all)))), STEPS_FOR_ALL) is None
+    except PatternError:
+        return False
+
+
+def some_of(names: Names) -> str:
+    """Return a list of names for people, of which there may be thousands."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+@lru_cache(_KEPT)
+def _sorted_out(patterns: Names) -> _Sorted:
+    names, prefixes, others = set(), set(), []
+    for pattern in patterns:
+        if pattern.startswith(NO_INDEX):
+            continue
+        if pattern.startswith("/") or not _SPECIAL.isdisjoint(pattern[:-1]) or pattern[-1:] in {"?", "\\"}:
+            others.append(pattern)
+        elif pattern.endswith("*"):
+            prefixes.add(pattern[:-1])
+        else:
+            names.add(pattern)
+    return _Sorted(frozenset(names), frozenset(prefixes), tuple(sorted(names | prefixes)), tuple(others))
+
+
+def _reach(texts: _Sorted, prefixes: Iterable[str]) -> bool:
+    """Return whether one of the names and prefixes begins with one of the prefixes."""
+    for prefix in prefixes:
+        place = bisect_left(texts.texts, prefix)
+        if place < len(texts.texts) and texts.texts[place].startswith(prefix):
+            return True
+    return False
+
+
+def _begins(text: str, prefixes: frozenset[str]) -> bool:
+    return any(text[:size] in prefixes for size in range(len(text) + 1))
+
+
+def _may_meet(some: Names, others: Names) -> bool:
+    if not some or not others:
+        return False
+    if len(some) + len(others) > MOST_PATTERNS:
+        return True
+    try:
+        return find_name(intersection((_language(some), _language(others))), STEPS) is not None
+    except PatternError:
+        return True
+
+
+def _language(patterns: Iterable[str]) -> Expression:
+    return union(_expression(pattern) for pattern in patterns)
+
+
+@lru_cache(_KEPT)
+def _expression(pattern: str) -> Expression:
+    return parse_index_pattern(pattern).expression

@@ -1,0 +1,117 @@
+"""Finds what lets a caller read more than is declared, by rights that are declared too.
+
+Elasticsearch grants what somebody may do to indices without regard to what he may read in them: whoever may change a
+mapping can have a hidden field copied into a visible one, and whoever may name indices anew can give a name that he may
+read to documents that he may not. What cannot be prevented is reported. See docs/adr/0028.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.model.access import Share
+from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.namesets import has_all_of, meet, some_of
+from searchaccess.core.model.patterns import PatternError, matches, parse_index_pattern
+
+_ACTION: Final = "indices:"
+_READING: Final = frozenset({"all", "read"})
+_MAPPING: Final = frozenset({"all", "manage", "write", "index", "create", "create_doc", "create_index"})
+"""Privileges with which a mapping can be changed: those to write too, by their names, until Elasticsearch ends that."""
+_NAMING: Final = frozenset({"all", "manage"})
+_ACTIONS: Final = {
+    _READING: ("indices:data/read/search",),
+    _MAPPING: ("indices:admin/mapping/put", "indices:admin/create"),
+    _NAMING: ("indices:admin/aliases",),
+}
+"""Actions that belong to such privileges, where an entry names actions."""
+_MOVING: Final = {
+    "manage_index_templates": "an index template can give indices that others create an alias that the caller may read",
+    "manage_ingest_pipelines": "an ingest pipeline can copy what others write to where the caller may read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """A way around a restriction."""
+
+    reason: Reason
+    message: str
+
+
+def depends_on_others(own: Share) -> bool:
+    """Return whether ways around restrictions may concern a SearchAccess, so that others' grants matter."""
+    return any(name in own.cluster for name in _MOVING) or any(
+        entry.hides_fields or _allows(entry, _NAMING) for entry in own.entries
+    )
+
+
+def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) -> tuple[Bypass, ...]:
+    """Return the ways around restrictions that concern a SearchAccess, the most important first.
+
+    Args:
+        own: what the SearchAccess grants.
+        beside: what others grant the same caller.
+        copies: which hidden fields mappings copy to readable ones, for people.
+    """
+    if not depends_on_others(own):
+        return ()
+    entries = [entry for share in (own, *beside) for entry in share.entries]
+    readers = [entry for entry in entries if _allows(entry, _READING)]
+    if not readers:
+        return ()
+    found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
+    found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
+    found += [Bypass(Reason.FIELDS_REACHABLE, copy) for copy in copies]
+    writers = [entry for entry in entries if _allows(entry, _MAPPING)]
+    found += [
+        _copying(entry, writer)
+        for entry in own.entries
+        if entry.hides_fields and _allows(entry, _READING)
+        if (writer := next((item for item in writers if meet(entry.names, item.names)), None)) is not None
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _renaming(entry: Entry) -> Bypass:
+    text = f"manage on {some_of(entry.indices)}: an index made in advance can have an alias that the caller may read"
+    return Bypass(Reason.DOCUMENTS_REACHABLE, text)
+
+
+def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
+    """Return whether one who may create indices can give one a name by which it may read what others write to it.
+
+    An alias needs the privilege on its own name too, so that only names count which are in both. To an index that
+    exists Elasticsearch adds no alias by which one could do more.
+    """
+    return any(
+        meet(manager.names, reader.names) and not has_all_of(reader.names, manager.names)
+        for reader in readers
+        if reader is not manager
+    )
+
+
+def _copying(entry: Entry, writer: Entry) -> Bypass:
+    by = next((name for name in writer.privileges if name in _MAPPING), "the right to change mappings")
+    there = some_of(writer.indices)
+    text = f"fields of {some_of(entry.indices)}: {by} on {there} lets the caller copy a hidden field (copy_to)"
+    return Bypass(Reason.MAPPING_CHANGEABLE, text)
+
+
+def _allows(entry: Entry, privileges: frozenset[str]) -> bool:
+    return any(
+        name in privileges or (name.startswith(_ACTION) and _names_one(name, _ACTIONS[privileges]))
+        for name in entry.privileges
+    )
+
+
+@lru_cache(1 << 10)
+def _names_one(pattern: str, actions: tuple[str, ...]) -> bool:
+    """Return whether an action, as Elasticsearch reads it in a privilege (with any rest), is one of some."""
+    try:
+        parsed = parse_index_pattern(f"{pattern}*")
+    except PatternError:
+        return True
+    return any(matches(parsed, action) for action in actions)
