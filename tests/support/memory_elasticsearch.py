@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.reading import readable
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Probe, Written
+from searchaccess.ports.elasticsearch import Glance, Probe, Written
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults
 from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
@@ -186,7 +186,11 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.wipe(UUID)
         self.version = "8.19.0"
         self.license = "trial"
+        self.license_ends: float | None = None
         self.realm: dict[str, Any] = realm_settings()
+        self.starts = 1
+        self.indices_now: set[str] = set()
+        self.glance_works = True
         self.probe_works = True
         self.on_role: Callable[[str, Mapping[str, Any]], object] = lambda _name, _raw: None
         """Called with every role that the operator writes."""
@@ -202,6 +206,12 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.mappings_now: dict[str, dict[str, Any]] = {}
         self.keys_now: dict[str, dict[str, Any]] = {}
         self.users_now = {}
+
+    def restart(self, version: str = "", **realm: Any) -> None:
+        """Start the node again, with another version or other settings of the realm; None removes one."""
+        self.version = version or self.version
+        self.realm = {name: value for name, value in {**self.realm, **realm}.items() if value is not None}
+        self.starts += 1
 
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         """Write a role by a single PUT: an identical one moves the sequence number too."""
@@ -232,7 +242,23 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
     def _facts(self, realm: WantedRealm) -> ClusterFacts:
         settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm}}}}}}
         nodes = {"n0": {"name": "node-0", "settings": settings}}
-        return ClusterFacts(self.version, self.uuid, self.license, tuple(check_realm(nodes, realm)))
+        licence = self._licence()
+        return ClusterFacts(self.version, self.uuid, licence.kind, tuple(check_realm(nodes, realm)), licence.ends)
+
+    async def licence(self) -> Licence:
+        return await self._faults.perform(Call(SIDE, "licence"), self._licence)
+
+    def _licence(self) -> Licence:
+        if self.license_ends is not None and self.license_ends <= self.now():
+            return Licence("expired")
+        return Licence(self.license, self.license_ends)
+
+    async def glance(self) -> Glance | None:
+        def read() -> Glance | None:
+            seen = repr((self.license, self.license_ends, self.indices_now))
+            return Glance(seen, frozenset({f"{self.starts}th life of node-0"})) if self.glance_works else None
+
+        return await self._faults.perform(Call(SIDE, "glance"), read)
 
     async def probe(self) -> Probe | None:
         def read() -> Probe | None:

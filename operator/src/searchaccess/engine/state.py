@@ -23,7 +23,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter
@@ -109,6 +109,8 @@ class ClusterState:
     """What a reconciler learned about its cluster."""
 
     facts: ClusterFacts | None = None
+    glance: Glance | None = None
+    """What showed right before the facts were read that the cluster is as it is; None: not permitted."""
     uuid: str = ""
     url: str = ""
     """First of the addresses."""

@@ -15,6 +15,7 @@ from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.node import node_class
 from searchaccess.adapters.elasticsearch.readers import (
+    glance_of,
     identity_of,
     keys_of,
     licence_of,
@@ -28,7 +29,7 @@ from searchaccess.adapters.elasticsearch.readers import (
 from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
@@ -37,7 +38,7 @@ from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
 from searchaccess.core.model.reading import mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
 from searchaccess.ports.errors import LoginMissing, NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
@@ -47,6 +48,7 @@ _AT_A_TIME: Final = 500
 """Objects that are read before other tasks may run."""
 
 _REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
+_GLANCE: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
@@ -99,8 +101,25 @@ class ElasticsearchClient(UsersClient):
         with mapped():
             api = await self._api()
             info = (await api.info()).body
-            licence = (await api.license.get()).body
-        return ClusterFacts(*identity_of(info), licence_of(licence), await self._mismatches(realm))
+        licence = await self.licence()
+        return ClusterFacts(*identity_of(info), licence.kind, await self._mismatches(realm), licence.ends)
+
+    async def licence(self) -> Licence:
+        """Read the licence."""
+        with mapped():
+            api = await self._api()
+            answer = await api.license.get()
+        return licence_of(answer.body)
+
+    async def glance(self) -> Glance | None:
+        """Read the id of the cluster's state and those of its nodes' lives."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.cluster.state(metric="version,nodes", filter_path=_GLANCE)
+        except PermissionDenied:
+            return None
+        return glance_of(answer.body)
 
     async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
         try:

@@ -121,6 +121,16 @@ def cluster_outline(raw: Any, fault: str = "") -> Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Licence:
+    """The licence of a cluster."""
+
+    kind: str
+    """Its type; ``expired`` when it is not active."""
+    ends: float | None = None
+    """When it expires, in seconds since the epoch; None: never, or it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """What a check of the cluster found."""
 
@@ -130,6 +140,8 @@ class ClusterFacts:
     """Type of the active licence; ``expired`` when it is not active."""
     mismatches: tuple[Mismatch, ...] | None
     """What is wrong with the realm; None: the settings could not be read."""
+    license_ends: float | None = None
+    """When the licence expires, in seconds since the epoch; None: never, or it did."""
 
 
 @dataclass(frozen=True, slots=True)
