@@ -173,6 +173,7 @@ def realm_settings() -> dict[str, Any]:
         "allowed_audiences": [AUDIENCE],
         "allowed_signature_algorithms": ["RS256"],
         "claims": {"principal": "email"},
+        "pkc_jwkset_path": "jwks.json",
         "client_authentication": {"type": "none"},
     }
 
@@ -188,6 +189,8 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.license = "trial"
         self.license_ends: float | None = None
         self.realm: dict[str, Any] = realm_settings()
+        self.other_realms: dict[str, Any] = {}
+        """JWT realms, by name."""
         self.starts = 1
         self.indices_now: set[str] = set()
         self.glance_works = True
@@ -240,10 +243,19 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         return await self._faults.perform(Call(SIDE, "facts"), lambda: self._facts(realm))
 
     def _facts(self, realm: WantedRealm) -> ClusterFacts:
-        settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm}}}}}}
+        settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm} | self.other_realms}}}}}
         nodes = {"n0": {"name": "node-0", "settings": settings}}
         licence = self._licence()
-        return ClusterFacts(self.version, self.uuid, licence.kind, tuple(check_realm(nodes, realm)), licence.ends)
+        found = check_realm(nodes, realm)
+        return ClusterFacts(
+            self.version,
+            self.uuid,
+            licence.kind,
+            found.mismatches,
+            found.doubts,
+            found.limits,
+            license_ends=licence.ends,
+        )
 
     async def licence(self) -> Licence:
         return await self._faults.perform(Call(SIDE, "licence"), self._licence)

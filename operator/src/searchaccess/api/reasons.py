@@ -59,6 +59,7 @@ class Reason(StrEnum):
     REALM_MISMATCH = "RealmMismatch"
     REALM_VERIFIED = "RealmVerified"
     REALM_UNKNOWN = "RealmUnknown"
+    REALM_UNDECIDED = "RealmUndecided"
     REACHABLE = "Reachable"
     IN_USE = "InUse"
     IDENTITY_RESOLVED = "IdentityResolved"
@@ -224,6 +225,12 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.REALM_UNKNOWN: ReasonDoc(
         "The operator's login may not read the nodes' settings, so the realm was not checked.",
         "Give it the cluster privilege `monitor`.",
+        Who.PLATFORM,
+    ),
+    Reason.REALM_UNDECIDED: ReasonDoc(
+        "The JWT realm has settings that may keep callers out, or let others in. That depends on callers' tokens, or "
+        "on what the operator cannot see, so it is not decided. Rights are granted all the same.",
+        "Make sure that callers get in, or change the settings that the message names so that there is no doubt.",
         Who.PLATFORM,
     ),
     Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", _NOTHING, Who.NOBODY),

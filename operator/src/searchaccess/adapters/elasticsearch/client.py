@@ -31,7 +31,7 @@ from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
 from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
+from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
@@ -47,7 +47,9 @@ _CONNECTIONS: Final = 4
 _AT_A_TIME: Final = 500
 """Objects that are read before other tasks may run."""
 
-_REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
+_REALMS: Final = "nodes.*.name," + ",".join(
+    f"nodes.*.settings.xpack.security.authc.realms.{part}" for part in ("jwt", "*.*.order")
+)
 _GLANCE: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
@@ -102,7 +104,13 @@ class ElasticsearchClient(UsersClient):
             api = await self._api()
             info = (await api.info()).body
         licence = await self.licence()
-        return ClusterFacts(*identity_of(info), licence.kind, await self._mismatches(realm), licence.ends)
+        version, uuid = identity_of(info)
+        found = await self._realm(realm)
+        if found is None:
+            return ClusterFacts(version, uuid, licence.kind, None, license_ends=licence.ends)
+        return ClusterFacts(
+            version, uuid, licence.kind, found.mismatches, found.doubts, found.limits, license_ends=licence.ends
+        )
 
     async def licence(self) -> Licence:
         """Read the licence."""
@@ -121,14 +129,14 @@ class ElasticsearchClient(UsersClient):
             return None
         return glance_of(answer.body)
 
-    async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
+    async def _realm(self, realm: WantedRealm) -> RealmFindings | None:
         try:
             with mapped():
                 api = await self._api()
                 answer = await api.nodes.info(metric="settings", filter_path=_REALMS)
         except PermissionDenied:
             return None
-        return tuple(check_realm(mapping(answer.body).get("nodes"), realm))
+        return check_realm(mapping(answer.body).get("nodes"), realm)
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index."""

@@ -9,10 +9,11 @@ from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT,
 from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain
+from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain, place_of
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, metadata_of
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import Gate
 
 OLDEST: Final = (8, 15)
@@ -140,6 +141,10 @@ class ClusterFacts:
     """Type of the active licence; ``expired`` when it is not active."""
     mismatches: tuple[Mismatch, ...] | None
     """What is wrong with the realm; None: the settings could not be read."""
+    doubts: tuple[Mismatch, ...] = ()
+    """What may be wrong with the realm, and cannot be decided from its settings."""
+    limits: tuple[Limit, ...] = ()
+    """What lets some of the realm's callers in and no others."""
     license_ends: float | None = None
     """When the licence expires, in seconds since the epoch; None: never, or it did."""
 
@@ -196,4 +201,4 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
     if facts.mismatches:
         message = explain(facts.mismatches, eck)
         return Verdict(None, Gate(grants=False, reason=Reason.REALM_MISMATCH, message=message, license=facts.license))
-    return Verdict(None, Gate(license=facts.license))
+    return Verdict(None, Gate(license=facts.license, limits=facts.limits, place=place_of(eck)))

@@ -8,7 +8,7 @@ from searchaccess.api.reasons import EventReason, Reason
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
-from searchaccess.core.clusters.realm import explain
+from searchaccess.core.clusters.realm import explain, explain_doubts
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note, stalled_notes
@@ -79,7 +79,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         unknown = problem.reason is Reason.CLUSTER_UNREACHABLE
         conditions.progress(ready=UNKNOWN if unknown else FALSE, reason=problem.reason, message=problem.message)
     else:
-        checked = "realm verified" if facts and facts.mismatches is not None else "realm not checked"
+        checked = _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     drift = report.drift
     if drift:
@@ -118,6 +118,12 @@ def _problem(report: ClusterReport) -> Failure | None:
     return None
 
 
+def _checked(facts: ClusterFacts | None) -> str:
+    if facts is None or facts.mismatches is None:
+        return "realm not checked"
+    return "realm in doubt (RealmVerified)" if facts.doubts else "realm verified"
+
+
 def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
     if report.failure and report.failure.reason is Reason.NOT_PRIVATE:
         conditions.mark(ConditionType.PRIVATE, FALSE, Reason.NOT_PRIVATE, report.failure.message)
@@ -145,6 +151,9 @@ def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
     elif facts.mismatches:
         message = explain(facts.mismatches, eck)
         conditions.mark(ConditionType.REALM_VERIFIED, FALSE, Reason.REALM_MISMATCH, message)
+    elif facts.doubts:
+        message = explain_doubts(facts.doubts, eck)
+        conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNDECIDED, message)
     else:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
 
