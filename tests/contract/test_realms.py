@@ -1,5 +1,6 @@
 """What settings of a JWT realm do to a caller, for real, and what the operator says of them."""
 
+import logging
 import re
 import time
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.core.clusters.cluster import ClusterFacts
 from searchaccess.core.clusters.connection import Connection
+from searchaccess.core.clusters.proof import undeclared
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.clusters.realmsettings import is_known
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
@@ -38,7 +40,6 @@ LETS_IN: Final[dict[str, dict[str, Any]]] = {
 }
 SHUTS_OUT: Final[dict[str, dict[str, Any]]] = {
     "disabled": {"enabled": False},
-    "access": {"token_type": "access_token", "allowed_subjects": [SUBJECT]},
     "othersubject": {"allowed_subjects": ["9"]},
     "otherpattern": {"allowed_subject_patterns": ["9*"]},
     "otheremail": {"required_claims.email": ["x@y"]},
@@ -133,6 +134,34 @@ async def test_of_two_realms_for_the_same_tokens_the_first_has_the_caller(server
     # The order of the node's other realms is taken.
     assert mismatch.line == "xpack.security.authc.realms.jwt.second.order: 4"
     assert "jwt realm first" in mismatch.have
+
+
+@pytest.mark.parametrize("realm", [*LETS_IN, "otheremail", "verified", "hd", "secret"])
+async def test_a_token_of_the_operators_own_tells_which_realm_takes_it(
+    server: LocalElasticsearch, realm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def own(audience: str) -> str:
+        return server.issuer.mint(ORDERS, sub=SUBJECT, audience=audience)
+
+    client = ElasticsearchClient(_connection(server), own_tokens=own)
+    try:
+        found = await client.realm_of_own(_audience(realm))
+        assert found == (realm if realm in LETS_IN else "")
+        assert await client.realm_of_own(undeclared(_audience(realm))) == ""
+        assert (await client.login()).realm == "reserved", "its own login is another"
+    finally:
+        await client.close()
+    assert "eyJ" not in caplog.text, "no token is logged"
+
+
+async def test_without_an_identity_nobody_is_asked(server: LocalElasticsearch) -> None:
+    client = ElasticsearchClient(_connection(server))
+    try:
+        assert await client.realm_of_own(_audience("plain")) is None
+    finally:
+        await client.close()
 
 
 def test_every_setting_that_the_release_has_is_known(built_elasticsearch: None) -> None:  # noqa: ARG001 - built before.

@@ -189,6 +189,10 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.license = "trial"
         self.license_ends: float | None = None
         self.realm: dict[str, Any] = realm_settings()
+        self.own_identity = False
+        """The operator has an identity of its own."""
+        self.accepts: Callable[[str], bool] = lambda audience: audience in self.realm.get("allowed_audiences", ())
+        """Says whether the realm accepts a token for an audience."""
         self.other_realms: dict[str, Any] = {}
         """JWT realms, by name."""
         self.starts = 1
@@ -271,6 +275,14 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
             return Glance(seen, frozenset({f"{self.starts}th life of node-0"})) if self.glance_works else None
 
         return await self._faults.perform(Call(SIDE, "glance"), read)
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        def read() -> str | None:
+            if not self.own_identity:
+                return None
+            return REALM if self.accepts(audience) else ""
+
+        return await self._faults.perform(Call(SIDE, "realm_of_own", (audience,)), read)
 
     async def probe(self) -> Probe | None:
         def read() -> Probe | None:

@@ -21,6 +21,7 @@ class ConditionType(StrEnum):
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
+    REALM_PROVEN = "RealmProven"
 
 
 WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED)
@@ -96,7 +97,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "The JWT realm is configured on every node as the SearchCluster says.",
         "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
         "effect.",
-        "The login may not read the nodes' settings, so nothing was checked.",
+        "The login may not read the nodes' settings, or these do not decide who gets in; the reason says which.",
+    ),
+    ConditionType.REALM_PROVEN: ConditionDoc(
+        _CLUSTER,
+        "The realm accepts a token of the operator's own for the declared audience, and refuses one for another.",
+        "It does not; the reason says what happened instead. Rights are granted all the same.",
+        "The operator has no Google identity (`spec.login.googleIdentity`), or got no token.",
     ),
 }
 

@@ -128,6 +128,10 @@ class DryRunElasticsearch:
         """Read the licence (one request)."""
         return await self._real.licence()
 
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is (one request)."""
+        return await self._real.realm_of_own(audience)
+
     async def probe(self) -> Probe | None:
         """Read the position of the security index; None: not permitted, or there is none yet."""
         return await self._real.probe()

@@ -79,6 +79,10 @@ class MeasuredElasticsearch(_Measured):
         """Read the licence (one request)."""
         return await self._do("licence", self._real.licence)
 
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is (one request)."""
+        return await self._do("realm_of_own", self._real.realm_of_own, audience)
+
     async def probe(self) -> Probe | None:
         """Read the position of the security index; None: not permitted, or there is none yet."""
         return await self._do("probe", self._real.probe)

@@ -13,6 +13,7 @@ from searchaccess.api.status import Drift
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed
+from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.ownership import Operator
@@ -116,6 +117,8 @@ class ClusterState:
     """First of the addresses."""
     exposed: tuple[Exposed, ...] | None = None
     """How the connection is not private; None: not checked yet."""
+    proof: Proof | None = None
+    """What tokens of the operator's own proved about the realm; None: it has none."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
     health: Health = Fine()

@@ -73,6 +73,16 @@ class ElasticsearchPort(Protocol):
     async def licence(self) -> Licence:
         """Read the licence (one request)."""
 
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is (one request).
+
+        Args:
+            audience: of the token.
+
+        Returns:
+            The name of the realm that accepts it; empty: it is refused; None: the operator has no identity of its own.
+        """
+
     async def probe(self) -> Probe | None:
         """Read the position of the security index; None: not permitted, or there is none yet."""
 

@@ -39,7 +39,7 @@ from searchaccess.core.model.reading import mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
-from searchaccess.ports.errors import LoginMissing, NotFound, PermissionDenied, Rejected, Unexpected
+from searchaccess.ports.errors import LoginMissing, LoginRefused, NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
@@ -62,6 +62,7 @@ class ElasticsearchClient(UsersClient):
         token: gives a bearer token for each request, in place of a login in the connection.
         guard: called right before each request; whatever it raises keeps the request from being made.
         opaque_id: shown in Elasticsearch's logs and tasks with each request (``X-Opaque-Id``).
+        own_tokens: gives identity tokens of the operator's own for an audience; None: it has none.
 
     Raises:
         LoginMissing: the certificates or an address cannot be used.
@@ -73,7 +74,9 @@ class ElasticsearchClient(UsersClient):
         token: Callable[[], Awaitable[str]] | None = None,
         guard: Callable[[], None] | None = None,
         opaque_id: str = "",
+        own_tokens: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
+        self._own_tokens = own_tokens
         headers = {"X-Opaque-Id": opaque_id} if opaque_id else {}
         if connection.client_secret:
             headers["ES-Client-Authentication"] = f"SharedSecret {connection.client_secret}"
@@ -137,6 +140,18 @@ class ElasticsearchClient(UsersClient):
         except PermissionDenied:
             return None
         return check_realm(mapping(answer.body).get("nodes"), realm)
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is."""
+        if self._own_tokens is None:
+            return None
+        token = await self._own_tokens(audience)
+        try:
+            with mapped():
+                answer = await self._client.options(bearer_auth=token).security.authenticate()
+        except LoginRefused:
+            return ""
+        return login_of(answer.body).realm
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index."""

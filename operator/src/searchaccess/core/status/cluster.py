@@ -1,13 +1,14 @@
 """Computes a SearchCluster's status from facts."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
-from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
+from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, Truth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
+from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
@@ -28,6 +29,7 @@ _NOT_ABOUT_REACHING = frozenset({
 
 
 _NO_DRIFT = Drift(open=0)
+_TRUTH: Final[dict[bool | None, Truth]] = {True: TRUE, False: FALSE, None: UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class ClusterReport:
     """First of its addresses."""
     exposed: tuple[Exposed, ...] | None = None
     """How the connection is not private; None: not checked yet."""
+    proof: Proof | None = None
+    """What tokens of the operator's own proved about the realm; None: it has none."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -71,9 +75,12 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     if facts:
         _mark_licence(conditions, facts, licensed=report.licensed)
         _mark_realm(conditions, facts, cluster.eck)
+        proven, reason, message = judge_proof(report.proof, cluster.wanted_realm)
+        conditions.mark(ConditionType.REALM_PROVEN, _TRUTH[proven], reason, message)
     else:
         conditions.keep(ConditionType.LICENSED)
         conditions.keep(ConditionType.REALM_VERIFIED)
+        conditions.keep(ConditionType.REALM_PROVEN)
     problem = failure or _problem(report)
     if problem:
         unknown = problem.reason is Reason.CLUSTER_UNREACHABLE

@@ -22,6 +22,7 @@ from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed
 from searchaccess.engine.loop.farewell import Farewell
 from searchaccess.engine.loop.link import Link
+from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
@@ -58,6 +59,7 @@ class Reconciler:
         """What is known of the cluster."""
         self._link = Link(connector, self.state)
         self._schedule = Schedule(context.clock)
+        self._prover = Prover(context.clock)
         self._backoff = Backoff()
         self._rights = RightsReconciler(context, cluster.name)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
@@ -245,6 +247,8 @@ class Reconciler:
         recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
             news.everything = True
+        if self.state.facts and self.state.closed is None:
+            await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
         well = self.state.closed is None and self.state.verdict.grants
         ends = self.state.facts.license_ends if self.state.facts else None
         lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")

@@ -228,6 +228,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         uuid=state.uuid,
         url=state.url,
         exposed=state.exposed,
+        proof=state.proof,
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
