@@ -64,7 +64,10 @@ def without_texts(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_new(status: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the conditions that the other version did not have yet."""
+    """Leave out what the other version did not have yet: some conditions, and that what is pending is no drift."""
+    if any(item["reason"] == "ChangesPending" for item in before["conditions"]):
+        # It listed what is pending as drift.
+        status = status | {"drift": before["drift"]}
     known = {item["type"] for item in before["conditions"]}
     since = [item for item in status["conditions"] if item["type"] not in NEW or item["type"] in known]
     return status | {"conditions": since}

@@ -304,7 +304,7 @@ def test_what_was_known_stays_known_when_the_operator_starts_and_the_cluster_is_
 
 def test_drift_of_the_mapping_is_told_once() -> None:
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)
-    drift: Drift = advance_drift(found, found, None, NOW, corrected=True)
+    drift: Drift = advance_drift(found, (), None, NOW, corrected=True)
     status = build(ClusterReport(a_cluster(), facts(), drift=drift), None, NOW)
     assert [note.reason for note in notes({}, status)] == ["DriftDetected", "DriftCorrected"]
     again = build(ClusterReport(a_cluster(), facts(), drift=drift), status, MUCH_LATER)
