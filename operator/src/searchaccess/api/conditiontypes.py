@@ -17,6 +17,7 @@ class ConditionType(StrEnum):
     CREDENTIAL_READY = "CredentialReady"
     SYNCED = "Synced"
     DRIFTED = "Drifted"
+    GRANTED_ELSEWHERE = "GrantedElsewhere"
     PRIVATE = "Private"
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
@@ -24,7 +25,7 @@ class ConditionType(StrEnum):
     REALM_PROVEN = "RealmProven"
 
 
-WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED)
+WHILE_TRUE = (ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.GRANTED_ELSEWHERE)
 """Present only while true."""
 
 _BOTH = "SearchAccess, SearchCluster"
@@ -77,6 +78,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "`status.drift.items`.",
         "Nobody did, or it was corrected.",
     ),
+    ConditionType.GRANTED_ELSEWHERE: ConditionDoc(
+        _ACCESS,
+        "SearchAccesses of other namespaces give the same principal rights on this cluster, so its caller may do more "
+        "than this object says. A warning: nothing else depends on it.",
+        "Never: the condition is absent then. That does not mean that nobody else gives the caller rights: role "
+        "mappings and file roles of others are not looked at.",
+    ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
         "Every address is https, is verified, and is one that the internet cannot reach.",
@@ -116,5 +124,5 @@ def types_of(kind: str) -> tuple[ConditionType, ...]:
 def described(kind: str) -> str:
     """Return the description of a kind's conditions."""
     lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
-    passing = " or ".join(f"`{name}`" for name in WHILE_TRUE)
+    passing = " or ".join(f"`{name}`" for name in WHILE_TRUE if kind in CONDITION_DOCS[name].kinds.split(", "))
     return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."

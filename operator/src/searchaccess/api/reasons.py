@@ -73,6 +73,7 @@ class Reason(StrEnum):
     SERVICE_ACCOUNT_RECREATED = "ServiceAccountRecreated"
     DEFAULT_SERVICE_ACCOUNT = "DefaultServiceAccount"
     SHARED_IDENTITY = "SharedIdentity"
+    GRANTED_ELSEWHERE = "GrantedElsewhere"
     CREDENTIAL_ACTIVE = "CredentialActive"
     CREDENTIAL_OVERLAP = "CredentialOverlap"
     REVOKE_DEFERRED = "RevokeDeferred"
@@ -301,6 +302,12 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Other workloads run as the same service account, so they have this access too: `status.identity.sharedWith`.",
         "Give the workload a service account of its own, or accept it.",
         Who.TEAM,
+    ),
+    Reason.GRANTED_ELSEWHERE: ReasonDoc(
+        "SearchAccesses of other namespaces name the same principal on this cluster. A caller has the union of all of "
+        "them; the message has the others, in short.",
+        "Make sure that the others are meant; `allowedNamespaces` of the SearchCluster says who may grant.",
+        Who.SECURITY,
     ),
     Reason.CREDENTIAL_ACTIVE: ReasonDoc(
         "One API key (or user) works: the one that the secret holds.", _NOTHING, Who.NOBODY

@@ -21,6 +21,7 @@ from searchaccess.api.status import (
 from searchaccess.core.model.access import Access, subject_summary
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.diff import Difference
+from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
@@ -67,6 +68,8 @@ class AccessFacts:
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
     """What was found of its API key; None: it was not observed, or has none."""
+    elsewhere: tuple[str, ...] = ()
+    """Which SearchAccesses of other namespaces give its principal rights too."""
     released: bool = False
     """It was deleted and nothing of it is left in Elasticsearch; the failure is what keeps it from being gone."""
 
@@ -91,6 +94,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         finding=finding,
         failure=next((item.failure for item in facts if item.failure), None),
         applied=any(item.applied for item in facts),
+        elsewhere=tuple(dict.fromkeys(other for item in facts for other in item.elsewhere)),
     )
 
 
@@ -307,6 +311,11 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
+    if facts.elsewhere:
+        message = describe_elsewhere(access.principal, facts.elsewhere)
+        conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
+    elif not _was_compared(facts):
+        conditions.keep(ConditionType.GRANTED_ELSEWHERE)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)

@@ -8,6 +8,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.identity import State
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member
+from searchaccess.core.rights.elsewhere import granted_elsewhere
 from searchaccess.core.rights.isolation import undecided_message
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.plan import Finding
@@ -80,7 +81,12 @@ class FactsBuilder:
             role=role,
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
+            elsewhere=granted_elsewhere(member.access, work.members, _owners(work)),
         )
+
+
+def _owners(work: Work) -> set[str]:
+    return {uid for uid, finding in work.plan.findings.items() if finding.owned}
 
 
 def finding_of(work: Work, uid: str) -> Finding:
