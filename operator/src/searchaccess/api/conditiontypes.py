@@ -80,10 +80,10 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.GRANTED_ELSEWHERE: ConditionDoc(
         _ACCESS,
-        "SearchAccesses of other namespaces give the same principal rights on this cluster, so its caller may do more "
-        "than this object says. A warning: nothing else depends on it.",
-        "Never: the condition is absent then. That does not mean that nobody else gives the caller rights: role "
-        "mappings and file roles of others are not looked at.",
+        "SearchAccesses of other namespaces, or role mappings of others, give the same principal rights on this "
+        "cluster, so its caller may do more than this object says. A warning: nothing else depends on it.",
+        "Never: the condition is absent then. That does not mean that nobody else gives the caller rights: file roles, "
+        "mappings in files, and rules about groups or other claims cannot be seen or decided.",
     ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,

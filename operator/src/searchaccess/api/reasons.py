@@ -304,9 +304,10 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.GRANTED_ELSEWHERE: ReasonDoc(
-        "SearchAccesses of other namespaces name the same principal on this cluster. A caller has the union of all of "
-        "them; the message has the others, in short.",
-        "Make sure that the others are meant; `allowedNamespaces` of the SearchCluster says who may grant.",
+        "SearchAccesses of other namespaces name the same principal on this cluster, or a role mapping of somebody "
+        "else applies to it. A caller has the union of all of them; the message has the others, in short.",
+        "Make sure that the others are meant. `allowedNamespaces` of the SearchCluster says who may grant; role "
+        "mappings are changed in Elasticsearch by whoever made them.",
         Who.SECURITY,
     ),
     Reason.CREDENTIAL_ACTIVE: ReasonDoc(

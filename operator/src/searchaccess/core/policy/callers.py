@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.model.access import Access
+from searchaccess.core.model.wildcards import matches
 from searchaccess.core.model.workload import is_service_account, is_unique_id
 
 _SHOWN: Final = 5
@@ -25,7 +26,7 @@ class Limit:
 
     def admits(self, value: str) -> bool:
         """Return whether a caller with this claim gets in."""
-        return value in self.values or any(_matches(pattern, value) for pattern in self.patterns)
+        return value in self.values or any(matches(pattern, value) for pattern in self.patterns)
 
     @property
     def shown(self) -> str:
@@ -59,34 +60,3 @@ def _claims_of(access: Access) -> dict[str, str]:
     elif is_unique_id(principal):
         unique_id = unique_id or principal
     return {"email": email, "sub": unique_id}
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Return whether a wildcard of Lucene (``*``, ``?``, a backslash before one that is meant) matches a whole text."""
-    tokens = _tokens(pattern)
-    at = place = 0
-    star, mark = -1, 0
-    while place < len(text):
-        if at < len(tokens) and tokens[at] in {"?", f"={text[place]}"}:
-            at, place = at + 1, place + 1
-        elif at < len(tokens) and tokens[at] == "*":
-            star, mark, at = at, place, at + 1
-        elif star >= 0:
-            mark += 1
-            at, place = star + 1, mark
-        else:
-            return False
-    return all(part == "*" for part in tokens[at:])
-
-
-def _tokens(pattern: str) -> list[str]:
-    tokens, escaped = [], False
-    for character in pattern:
-        if escaped or character not in "*?\\":
-            tokens.append(f"={character}")
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        else:
-            tokens.append(character)
-    return tokens
