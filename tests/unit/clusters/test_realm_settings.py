@@ -109,9 +109,9 @@ CERTAIN: dict[str, tuple[WantedRealm, dict[str, Any], str, str]] = {
     ),
     "others' keys": (
         WANTED,
-        {"pkc_jwkset_path": "https://keys.example.com/jwks"},
+        {"pkc_jwkset_path": "https://www.googleapis.com/oauth2/v1/certs"},
         f"pkc_jwkset_path: {KEYS}",
-        "https://keys.example.com/jwks, which has others' keys",
+        "https://www.googleapis.com/oauth2/v1/certs, which has others' keys, or none",
     ),
     "no keys": (WANTED, {"pkc_jwkset_path": None}, f"pkc_jwkset_path: {KEYS}", "absent"),
     "no keys of another issuer": (
@@ -164,6 +164,7 @@ DOUBTS: dict[str, tuple[WantedRealm, dict[str, Any], str]] = {
         {"allowed_signature_algorithms": ["RS256", "HS256"]},
         "allowed_signature_algorithms: [RS256]",
     ),
+    "a copy of the keys": (WANTED, {"pkc_jwkset_path": "https://keys.example.com/jwks"}, f"pkc_jwkset_path: {KEYS}"),
     "a proxy": (WANTED, {"http.proxy.host": "proxy.example.com"}, "(no http.proxy.host)"),
     "keys from anybody": (WANTED, {"ssl.verification_mode": "none"}, "ssl.verification_mode: full"),
     "another authority": (WANTED, {"ssl.certificate_authorities": ["ca.pem"]}, "(no ssl.certificate_authorities)"),
@@ -188,6 +189,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
     "all that is ignored": dict.fromkeys(IGNORED, "1"),
     "a file of keys": {"pkc_jwkset_path": "jwks.json"},
     "a file of keys, and a proxy that nobody uses": {"pkc_jwkset_path": "jwks.json", "http.proxy.host": "x"},
+    "no other realms": {"authorization_realms": []},
     "usual skew": {"allowed_clock_skew": "30s"},
     "every subject": {"allowed_subject_patterns": ["*"]},
     "what describes users": {"claims.name": "email", "claims.groups": "groups", "claim_patterns.groups": "(.*)"},
@@ -222,6 +224,11 @@ RIVALS: dict[str, tuple[dict[str, Any], str, bool | None]] = {
     "of some subjects": ({"jwt.older.allowed_subjects": ["x"]}, "order: 0", False),
     "of some claims": ({"jwt.older.required_claims.azp": ["x"]}, "order: 0", False),
     "with a client secret": ({"jwt.older.client_authentication.type": None}, "order: 0", False),
+    "of some subjects, and a second one of all": (
+        {"jwt.older.allowed_subjects": ["x"]} | {key.replace("older", "oldest"): value for key, value in RIVAL.items()},
+        "order: 0",
+        True,
+    ),
     "of another kind": ({"jwt.older.order": "9", "oidc.older.order": "0"}, "", None),
 }
 

@@ -35,7 +35,7 @@ def outrun(realms: Any, name: str, issuer: str, audience: str) -> Objection | No
     taken = {_order(mapping(realm)) for kind in mapping(realms).values() for realm in mapping(kind).values()}
     free = next(number for number in range(first - 1, first - len(taken) - 2, -1) if number not in taken)
     have = f"{ours}; the jwt realm {rival}, of the same issuer and audience, comes first with {first}"
-    return Objection(f"order: {free}", have, certain=not any(map(_may_refuse, before.values())))
+    return Objection(f"order: {free}", have, certain=not all(map(_may_refuse, before.values())))
 
 
 def _order(realm: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ ALGORITHM: Final = "RS256"
 """Google signs identity tokens with RS256."""
 KEYS: Final = "https://www.googleapis.com/oauth2/v3/certs"
 """Where Google's keys are, as a JSON Web Key Set. https://accounts.google.com/.well-known/openid-configuration"""
+_GOOGLES: Final = "https://www.googleapis.com/"
 GOOGLE: Final = "https://accounts.google.com"
 """The issuer of Google's identity tokens."""
 
@@ -128,7 +129,7 @@ def objections(settings: Mapping[str, Any], issuer: str) -> Iterator[Objection]:
         issuer: the declared issuer.
     """
     google = issuer == GOOGLE
-    if "authorization_realms" in settings:
+    if any(listed(settings.get("authorization_realms"))):
         # Its users get the roles that another realm finds for them, and no role mapping of this one.
         yield Objection("(no authorization_realms)", str(settings["authorization_realms"]))
     yield from _keys(settings, google=google)
@@ -167,7 +168,10 @@ def _keys(settings: Mapping[str, Any], *, google: bool) -> Iterator[Objection]:
         # A file is as good as who keeps it up to date: calls prove it.
         return
     if google and path != KEYS:
-        yield Objection(f"pkc_jwkset_path: {KEYS}", f"{path}, which has others' keys")
+        # Others than Google may hand out a copy.
+        certain = str(path).lower().startswith(_GOOGLES)
+        what = "which has others' keys, or none" if certain else "whose keys are not known to be Google's"
+        yield Objection(f"pkc_jwkset_path: {KEYS}", f"{path}, {what}", certain)
     if (proxy := settings.get("http.proxy.host")) is not None:
         yield Objection("(no http.proxy.host)", f"{proxy}: whether it leads to the keys is not known", certain=False)
     if (mode := str(settings.get("ssl.verification_mode", "full"))) != "full":
