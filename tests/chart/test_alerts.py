@@ -22,6 +22,7 @@ HEALTHY = UP | {
     'searchaccess_events_total{cluster="prod",reason="DriftCorrected"}': "0x2000",
     'searchaccess_credential_next_rotation_timestamp_seconds{cluster="prod"}': f"{10 * DAY}x2000",
     'searchaccess_credential_expiry_timestamp_seconds{cluster="prod"}': f"{20 * DAY}x2000",
+    'searchaccess_accesses{cluster="prod",ready="False",reason="ChangesPending"}': "1x2000",
     'searchaccess_queue_age_seconds{cluster="prod"}': "3x2000",
     'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",

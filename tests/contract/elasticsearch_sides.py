@@ -66,6 +66,10 @@ class ElasticsearchSide(ABC):
         """Write a role mapping, as somebody else."""
 
     @abstractmethod
+    def make_index(self, name: str) -> None:
+        """Make an index, as somebody else."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Clean up."""
 
@@ -92,6 +96,9 @@ class MemorySide(ElasticsearchSide):
     def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
         self.server.write_mapping(self.name(name), raw)
 
+    def make_index(self, name: str) -> None:
+        self.server.indices_made.add(self.name(name))
+
     async def close(self) -> None:
         """Nothing is left."""
 
@@ -105,6 +112,7 @@ class RealSide(ElasticsearchSide):
         ca = Path(server.ca_file).read_text()
         self._client = ElasticsearchClient(Connection((server.url,), ca, OPERATOR_USER, OPERATOR_PASSWORD))
         self._admin = server.client()
+        self._indices: list[str] = []
         super().__init__(prefix, self._client, WantedRealm(server.realm, server.audience, ISSUER))
 
     @staticmethod
@@ -125,7 +133,13 @@ class RealSide(ElasticsearchSide):
     def write_mapping(self, name: str, raw: Mapping[str, Any]) -> None:
         self._admin.put(f"/_security/role_mapping/{self.name(name)}", json=dict(raw)).raise_for_status()
 
+    def make_index(self, name: str) -> None:
+        self._indices.append(self.name(name).lower())
+        self._admin.put(f"/{self._indices[-1]}").raise_for_status()
+
     async def close(self) -> None:
+        for index in self._indices:
+            self._admin.delete(f"/{index}").raise_for_status()
         roles = [name for name in self._admin.get("/_security/role").json() if name.startswith(self.prefix)]
         if roles:
             self._admin.request("DELETE", "/_security/role", json={"names": roles}).raise_for_status()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
+from searchaccess.core.clusters.cluster import Licence
 from searchaccess.core.model.canonical import MappingBody, RoleBody, canonical_json, role_from_json
 from searchaccess.core.rights.mapping import RoleMapping, build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import Operator, Role
@@ -46,6 +47,39 @@ async def test_facts_name_every_line_of_a_realm_that_is_not_there(search: Elasti
     assert {mismatch.have for mismatch in mismatches} == {"no such realm"}
     assert mismatches[0].line == "xpack.security.authc.realms.jwt.unheard-of.order: 1"
     assert len(mismatches) == 7
+
+
+async def test_the_licence_is_that_of_the_facts(search: ElasticsearchSide) -> None:
+    facts = await search.port.facts(search.realm)
+    assert await search.port.licence() == Licence(facts.license, facts.license_ends)
+
+
+# The glance
+
+
+async def test_a_glance_stays_the_same_where_nothing_changes(search: ElasticsearchSide) -> None:
+    # A server that was just started still makes indices of its own.
+    for _ in range(100):
+        before = await search.port.glance()
+        await search.port.roles(None)
+        await search.port.mappings(None)
+        await search.port.facts(search.realm)
+        if before == await search.port.glance():
+            break
+    else:
+        pytest.fail("it never stood still")
+    assert before is not None
+    assert len(before.nodes) == 1
+
+
+async def test_a_glance_shows_a_change_of_the_state_and_that_no_node_was_started(search: ElasticsearchSide) -> None:
+    before = await search.port.glance()
+    search.make_index("a")
+    after = await search.port.glance()
+    assert before is not None
+    assert after is not None
+    assert before.state != after.state
+    assert before.nodes == after.nodes
 
 
 # Reading

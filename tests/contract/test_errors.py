@@ -44,6 +44,7 @@ PASSWORD = "do-not-show-this-password"
 Method = Callable[[ElasticsearchClient], Awaitable[Any]]
 METHODS: dict[str, Method] = {
     "facts": lambda port: port.facts(REALM),
+    "licence": lambda port: port.licence(),
     "roles": lambda port: port.roles(None),
     "roles by name": lambda port: port.roles(["x"]),
     "mappings": lambda port: port.mappings(None),
@@ -96,6 +97,7 @@ async def test_a_login_without_rights_is_denied(login: ElasticsearchServer, meth
         async with _search(login.url, _text(login.ca_file), name) as port:
             assert type(await _error_of(METHODS[method](port))) is PermissionDenied
             assert await port.probe() is None
+            assert await port.glance() is None
         admin.delete(f"/_security/user/{name}").raise_for_status()
 
 

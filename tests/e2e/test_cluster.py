@@ -247,6 +247,18 @@ def test_a_basic_licence_is_told_before_anything_is_written_and_passwords_need_n
         there.until_reason("basic-user", "InSync", status="True", within=WITHIN)
         with closing(client_with(there, secret(there, "basic-user")["encoded"], "Basic")) as client:
             assert client.get("/orders-*/_search").json()["hits"]["total"]["value"] == 1
+        there.admin.post("/_license/start_trial", params={"acknowledge": "true"}).raise_for_status()
+        there.until_ready("basic-where", within=WITHIN)
+        with there.caller("basic-plain") as caller:
+            there.until_ready("basic-plain", within=WITHIN)
+            assert caller.get("/orders-*/_search").json()["hits"]["total"]["value"] == 1
+            there.admin.post("/_license/start_basic", params={"acknowledge": "true"}).raise_for_status()
+            assert caller.get("/orders-*/_search").status_code in {401, 403}
+        for name in ("plain", "where", "fields"):
+            # Far sooner than the check that comes by itself after ten minutes.
+            there.until_reason(f"basic-{name}", "LicenseInsufficient", status="False", within=WITHIN)
+        seen = there.until_cluster_reason("basic", "LicenseInsufficient", status="False", within=WITHIN)
+        assert seen["status"]["license"] == "basic"
         for name in ("plain", "where", "fields", "user"):
             there.delete(f"basic-{name}")
         delete_cluster(there, "basic")

@@ -231,7 +231,8 @@ def test_observe_from_the_start_grants_nothing_and_says_what_is_missing(world: W
     assert condition_in(found, "Drifted")["status"] == "False", "nobody changed anything"
     (item,) = found["status"]["drift"]["items"]
     assert item["path"] == "indices[onlooker-*]"
-    assert (item["action"], item["have"]) == ("Reported", "")
+    assert (item["action"], item["have"]) == ("Pending", "")
+    assert found["status"]["drift"]["open"] == 0
 
 
 def edit_mapping(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from elasticsearch import AuthenticationException
 
 from searchaccess.client import Elasticsearch
+from searchaccess.core.clusters.proof import undeclared
 from tests.e2e.conftest import QUICK, clear
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.support.leaks import leaks
@@ -140,9 +141,12 @@ def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
     world.until_cluster_reason("keyless", "PermissionDenied", status="False", within=WITHIN)
     map_operator(world, metadata.email)
     world.until_ready("keyless", within=WITHIN)
+    seen = world.until_cluster_reason("keyless", "InSync", status="True", within=WITHIN)
+    assert condition_in(seen, "RealmProven")["status"] == "True"
     asked = len(metadata.audiences)
     eventually(lambda: len(metadata.audiences) >= asked + 3, within=WITHIN, what="tokens are renewed before they end")
-    assert set(metadata.audiences) == {world.elasticsearch.audience}
+    # One more to prove that it is refused.
+    assert set(metadata.audiences) == {world.elasticsearch.audience, undeclared(world.elasticsearch.audience)}
     role = world.role("keyless")
     world.write_role("keyless", role | {"cluster": ["all"]})
     eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is put right")
@@ -312,6 +316,7 @@ def test_a_realm_with_a_shared_client_secret(
     world.until_ready("knows-it", within=WITHIN)
     seen = world.until_cluster_reason("secretive", "InSync", status="True", within=WITHIN)
     assert condition_in(seen, "RealmVerified")["status"] == "True"
+    assert condition_in(seen, "RealmProven")["status"] == "True"
 
     with MetadataServer(world.elasticsearch.issuer, account("knows-it")) as own:
         own.show_to(monkeypatch)

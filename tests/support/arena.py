@@ -29,7 +29,11 @@ def is_probe(request: Seen) -> bool:
 
 
 def is_check(request: Seen) -> bool:
-    return request.path in {"/", "/_license"} or request.path.startswith("/_nodes")
+    return request.path in {"/", "/_license"} or request.path.startswith("/_nodes") or is_glance(request)
+
+
+def is_glance(request: Seen) -> bool:
+    return request.path.startswith("/_cluster/state/")
 
 
 def reads_roles(request: Seen) -> bool:

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.reading import readable
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Probe, Written
+from searchaccess.ports.elasticsearch import Glance, Probe, Written
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults
 from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
@@ -162,6 +162,7 @@ def realm_settings() -> dict[str, Any]:
         "allowed_audiences": [AUDIENCE],
         "allowed_signature_algorithms": ["RS256"],
         "claims": {"principal": "email"},
+        "pkc_jwkset_path": "jwks.json",
         "client_authentication": {"type": "none"},
     }
 
@@ -175,7 +176,17 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.wipe(UUID)
         self.version = "8.19.0"
         self.license = "trial"
+        self.license_ends: float | None = None
         self.realm: dict[str, Any] = realm_settings()
+        self.own_identity = False
+        """The operator has an identity of its own."""
+        self.accepts: Callable[[str], bool] = lambda audience: audience in self.realm.get("allowed_audiences", ())
+        """Says whether the realm accepts a token for an audience."""
+        self.other_realms: dict[str, Any] = {}
+        """JWT realms, by name."""
+        self.starts = 1
+        self.indices_made: set[str] = set()
+        self.glance_works = True
         self.probe_works = True
         self.indices_now: dict[str, dict[str, Any]] | None = {}
         """By name, as far as the mappings copy fields; None: the login may not read them."""
@@ -193,6 +204,12 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         self.mappings_now: dict[str, dict[str, Any]] = {}
         self.keys_now: dict[str, dict[str, Any]] = {}
         self.users_now = {}
+
+    def restart(self, version: str = "", **realm: Any) -> None:
+        """Start the node again, with another version or other settings of the realm; None removes one."""
+        self.version = version or self.version
+        self.realm = {name: value for name, value in {**self.realm, **realm}.items() if value is not None}
+        self.starts += 1
 
     def write_role(self, name: str, raw: Mapping[str, Any]) -> None:
         """Write a role by a single PUT: an identical one moves the sequence number too."""
@@ -221,9 +238,42 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         return await self._faults.perform(Call(SIDE, "facts"), lambda: self._facts(realm))
 
     def _facts(self, realm: WantedRealm) -> ClusterFacts:
-        settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm}}}}}}
+        settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm} | self.other_realms}}}}}
         nodes = {"n0": {"name": "node-0", "settings": settings}}
-        return ClusterFacts(self.version, self.uuid, self.license, tuple(check_realm(nodes, realm)))
+        licence = self._licence()
+        found = check_realm(nodes, realm)
+        return ClusterFacts(
+            self.version,
+            self.uuid,
+            licence.kind,
+            found.mismatches,
+            found.doubts,
+            found.limits,
+            license_ends=licence.ends,
+        )
+
+    async def licence(self) -> Licence:
+        return await self._faults.perform(Call(SIDE, "licence"), self._licence)
+
+    def _licence(self) -> Licence:
+        if self.license_ends is not None and self.license_ends <= self.now():
+            return Licence("expired")
+        return Licence(self.license, self.license_ends)
+
+    async def glance(self) -> Glance | None:
+        def read() -> Glance | None:
+            seen = repr((self.license, self.license_ends, self.indices_made))
+            return Glance(seen, frozenset({f"{self.starts}th life of node-0"})) if self.glance_works else None
+
+        return await self._faults.perform(Call(SIDE, "glance"), read)
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        def read() -> str | None:
+            if not self.own_identity:
+                return None
+            return REALM if self.accepts(audience) else ""
+
+        return await self._faults.perform(Call(SIDE, "realm_of_own", (audience,)), read)
 
     async def probe(self) -> Probe | None:
         def read() -> Probe | None:

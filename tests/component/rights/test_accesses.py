@@ -177,6 +177,43 @@ async def test_observe_reports_what_differs_and_changes_nothing(stage: Stage) ->
 
 
 @on_stage
+async def test_what_was_declared_and_never_applied_is_pending_and_no_drift(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*"), mode="Observe"))
+    assert drift(stage) == {"open": 0, "detected": 0, "corrected": 0}
+    assert condition_in(stage.get("orders"), "Drifted")["status"] == "False"
+    assert _items(stage) == [("indices[orders-*]", "Pending")]
+    assert stage.cluster()["status"]["counts"]["drifted"] == 0
+    assert stage.notes("orders") == []
+    since = stage.get("orders")["status"]["drift"]["items"][0]["firstSeen"]
+    await stage.sleep(3600)
+    assert stage.get("orders")["status"]["drift"]["items"][0]["firstSeen"] == since
+    stage.amend("orders", mode="Enforce")
+    await stage.quiet()
+    stage.check()
+    assert _items(stage) == []
+    assert drift(stage) == {"open": 0, "detected": 0, "corrected": 0}
+
+
+@on_stage
+async def test_a_change_that_is_declared_under_observe_is_pending_beside_what_somebody_changed(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    stage.amend("orders", mode="Observe", grants=[grant("orders-*", can=["read", "write"])])
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "ChangesPending")
+    assert drift(stage)["open"] == 0
+    stage.elasticsearch.write_role(ROLE, stage.role(ORDERS) | {"cluster": ["all"]})
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "DriftDetected")
+    assert drift(stage)["open"] == 1
+    assert _items(stage) == [("cluster", "Reported"), ("indices[orders-*].privileges", "Pending")]
+    assert stage.notes("orders") == ["DriftDetected"]
+
+
+def _items(stage: Stage) -> list[tuple[str, str]]:
+    return [(item["path"], item["action"]) for item in stage.get("orders")["status"]["drift"]["items"]]
+
+
+@on_stage
 async def test_observe_reports_drift_and_leaves_it(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
     stage.amend("orders", mode="Observe")

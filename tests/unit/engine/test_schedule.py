@@ -9,18 +9,22 @@ from searchaccess.engine.loop.schedule import (
     CHECK_AGAIN,
     CHECK_EVERY,
     DUTY,
+    GLANCE_EVERY,
+    GLANCE_PROBES,
     IN_VAIN,
     LONGEST_BURST,
     LONGEST_REST,
     QUIET_AT_REST,
     QUIET_IN_A_BURST,
     SEARCHABLE,
+    SPACING,
     Schedule,
 )
 from searchaccess.ports.elasticsearch import Probe
 from tests.support.clocks import SettableClock
 
 PROBE = 2.0
+DECLARED = PROBE / SPACING
 SWEEP = 300.0
 
 
@@ -32,7 +36,7 @@ def clock() -> SettableClock:
 @pytest.fixture
 def fresh(clock: SettableClock) -> Schedule:
     schedule = Schedule(clock)
-    schedule.configure(PROBE, SWEEP)
+    schedule.configure(DECLARED, SWEEP)
     return schedule
 
 
@@ -89,7 +93,7 @@ def test_a_partial_pass_does_not_put_the_sweep_off(settled: Schedule, clock: Set
 
 
 def test_a_shorter_interval_counts_at_once(settled: Schedule, clock: SettableClock) -> None:
-    settled.configure(PROBE, 5.0)
+    settled.configure(DECLARED, 5.0)
     clock.advance(5)
     assert settled.sweep_due()
 
@@ -105,6 +109,42 @@ def test_a_check_that_found_something_wrong_is_repeated_soon(settled: Schedule, 
     settled.checked(well=False)
     clock.advance(CHECK_AGAIN)
     assert settled.check_due()
+
+
+def test_a_check_is_due_when_the_licence_expires(settled: Schedule, clock: SettableClock) -> None:
+    settled.checked(well=True, lasts=100)
+    clock.advance(99)
+    assert not settled.check_due()
+    clock.advance(1)
+    assert settled.check_due()
+    # It should have expired: perhaps our clock is fast.
+    settled.checked(well=True, lasts=-1)
+    assert not settled.check_due()
+    clock.advance(CHECK_AGAIN)
+    assert settled.check_due()
+
+
+# The glance
+
+
+def test_a_glance_is_due_at_its_interval_while_all_is_well(settled: Schedule, clock: SettableClock) -> None:
+    clock.advance(GLANCE_EVERY)
+    assert settled.glance_due()
+    settled.glanced()
+    assert not settled.glance_due()
+    settled.checked(well=False)
+    clock.advance(10 * GLANCE_EVERY)
+    assert not settled.glance_due()
+
+
+def test_it_is_waited_for_where_probes_are_rare(settled: Schedule, clock: SettableClock) -> None:
+    settled.configure(3600, 86400)
+    settled.probed(_at(10), 0)
+    assert settled.delay() == GLANCE_EVERY
+    settled.glanced()
+    assert settled.delay() == SWEEP
+    clock.advance(3600 * GLANCE_PROBES)
+    assert settled.glance_due()
 
 
 # The probe
@@ -162,6 +202,7 @@ def test_a_probe_that_comes_back_is_news_once(settled: Schedule) -> None:
 def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule, clock: SettableClock) -> None:
     delays = []
     for number in range(IN_VAIN + 3):
+        settled.glanced()
         began = clock.monotonic()
         assert settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
@@ -178,6 +219,7 @@ def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClo
     for number in range(4 * IN_VAIN):
         if number % IN_VAIN == 0 and not changed:
             clock.advance(2 * LONGEST_REST + 1)
+        settled.glanced()
         began = clock.monotonic()
         settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
@@ -253,6 +295,7 @@ def test_a_change_of_somebody_else_is_read_at_once_and_again_when_it_is_searchab
 def test_a_rare_probe_does_not_delay_the_second_read(settled: Schedule, clock: SettableClock) -> None:
     settled.configure(3600, 86400)
     clock.advance(3600)
+    settled.glanced()
     assert settled.probed(_at(11), 0)
     settled.passed(everything=True, started=clock.monotonic(), changed=False)
     assert settled.delay() == SEARCHABLE

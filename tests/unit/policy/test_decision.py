@@ -13,11 +13,18 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.policy import decision as policy
+from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import CHECKS, OPEN, AccessDecision, Check, Do, Gate, Inputs, decide
 from tests.unit.builders import NOW, a_grant, an_access
 
 CLOSED = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="realm")
 BASIC = Gate(grants=False, reason=Reason.LICENSE_INSUFFICIENT, message="jwt", field_security=False, license="basic")
+ONLY_OTHERS = Gate(
+    limits=(
+        Limit("node-0", "realm.required_claims.email", "email", frozenset({"other@acme-shop.iam.gserviceaccount.com"})),
+    ),
+    place="elasticsearch.yml",
+)
 NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
 OLD, NEW = Gate(version=(8, 18)), Gate(version=(9, 1))
 Spec = dict[str, Any]
@@ -95,6 +102,8 @@ DECISIONS: dict[str, Row] = {
     # the cluster
     "a closed gate holds": (case(gate=CLOSED), Do.HOLD, Reason.REALM_MISMATCH),
     "a closed gate holds no key": (case(WITH_KEY, gate=CLOSED), Do.ENFORCE, None),
+    "a realm that shuts the caller out holds": (case(gate=ONLY_OTHERS), Do.HOLD, Reason.REALM_MISMATCH),
+    "it does not shut out a key": (case(WITH_KEY, gate=ONLY_OTHERS), Do.ENFORCE, None),
     "a basic licence holds": (case(gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
     "restrictions need their licence": (
         case(RESTRICTED, gate=NO_FIELD_SECURITY), Do.HOLD, Reason.LICENSE_INSUFFICIENT,
@@ -191,8 +200,12 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     ),
     "it does not stop deletion": (policy.deletion, policy.privileges_unknown, case(DELETED, FROM_9_1, gate=OLD)),
     "a licence is said before the gate": (policy.licence, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
-    "a closed gate is said before an old refusal": (
-        policy.cluster_closed, policy.rejected, case(gate=CLOSED, rejection="refused"),
+    "a closed gate is said before who is shut out": (
+        policy.cluster_closed, policy.caller_shut_out,
+        case(gate=replace(ONLY_OTHERS, grants=False, reason=Reason.LICENSE_INSUFFICIENT)),
+    ),
+    "who is shut out is said before an old refusal": (
+        policy.caller_shut_out, policy.rejected, case(gate=ONLY_OTHERS, rejection="refused"),
     ),
     "a closed gate is said of an observed one": (
         policy.cluster_closed, policy.observation, case(OBSERVED, gate=CLOSED),
@@ -242,7 +255,9 @@ accesses = st.builds(
 )
 
 
-@given(accesses, st.sampled_from([OPEN, CLOSED, BASIC, NO_FIELD_SECURITY]), st.sampled_from(["", "refused"]))
+@given(
+    accesses, st.sampled_from([OPEN, CLOSED, BASIC, NO_FIELD_SECURITY, ONLY_OTHERS]), st.sampled_from(["", "refused"])
+)
 def test_nothing_is_enforced_to_which_a_check_objects(access: Access, gate: Gate, rejection: str) -> None:
     objections = [found for check in CHECKS if (found := check(Inputs(access, gate, rejection)))]
     decision = decide(access, gate, rejection)

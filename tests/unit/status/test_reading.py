@@ -199,7 +199,7 @@ def test_any_status_of_a_cluster_is_read_and_rewritten_once(raw: Any, report: Cl
     stalled_of(before)
     line_of("SearchCluster", "prod", "prod", before, NOW, generation=1)
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)
-    advance_drift(found, found, before.drift, NOW, corrected=True)
+    advance_drift(found, (), before.drift, NOW, corrected=True)
 
     once = build_cluster_status(report, before, NOW)
     build_cluster_notes(before, once)
@@ -246,7 +246,7 @@ def test_a_part_without_what_it_is_about_reads_as_absent() -> None:
 def test_a_counter_stops_where_numbers_are_not_exact_any_more() -> None:
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)
     full = Drift(open=0, detected=COUNT_LIMIT, corrected=COUNT_LIMIT)
-    assert advance_drift(found, found, full, NOW, corrected=True).detected == COUNT_LIMIT
+    assert advance_drift(found, (), full, NOW, corrected=True).detected == COUNT_LIMIT
 
 
 def test_a_condition_without_a_transition_time_gets_one_and_its_message_may_be_missing() -> None:

@@ -20,10 +20,12 @@ class ConditionType(StrEnum):
     DRIFTED = "Drifted"
     INEFFECTIVE = "Ineffective"
     BYPASSABLE = "Bypassable"
+    GRANTED_ELSEWHERE = "GrantedElsewhere"
     PRIVATE = "Private"
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
     REALM_VERIFIED = "RealmVerified"
+    REALM_PROVEN = "RealmProven"
     STORE_MISSING = "StoreMissing"
 
 
@@ -33,6 +35,7 @@ WHILE_TRUE = (
     ConditionType.HELD,
     ConditionType.INEFFECTIVE,
     ConditionType.BYPASSABLE,
+    ConditionType.GRANTED_ELSEWHERE,
     ConditionType.STORE_MISSING,
 )
 """Present only while true."""
@@ -102,6 +105,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "A warning: the caller can read more than is declared, in a way that Elasticsearch leaves open. The reason and "
         "the message say how; Ready does not depend on it.",
     ),
+    ConditionType.GRANTED_ELSEWHERE: ConditionDoc(
+        _ACCESS,
+        "SearchAccesses of other namespaces, or role mappings of others, give the same principal rights on this "
+        "cluster, so its caller may do more than this object says. A warning: nothing else depends on it.",
+        "Never: the condition is absent then. That does not mean that nobody else gives the caller rights: file roles, "
+        "mappings in files, and rules about groups or other claims cannot be seen or decided.",
+    ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
         "Every address is https, is verified, and is one that the internet cannot reach.",
@@ -122,7 +132,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "The JWT realm is configured on every node as the SearchCluster says.",
         "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
         "effect.",
-        "The login may not read the nodes' settings, so nothing was checked.",
+        "The login may not read the nodes' settings, or these do not decide who gets in; the reason says which.",
+    ),
+    ConditionType.REALM_PROVEN: ConditionDoc(
+        _CLUSTER,
+        "The realm accepts a token of the operator's own for the declared audience, and refuses one for another.",
+        "It does not; the reason says what happened instead. Rights are granted all the same.",
+        "The operator has no Google identity (`spec.login.googleIdentity`), or got no token.",
     ),
     ConditionType.STORE_MISSING: ConditionDoc(
         _CLUSTER,

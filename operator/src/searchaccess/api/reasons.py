@@ -62,6 +62,11 @@ class Reason(StrEnum):
     REALM_MISMATCH = "RealmMismatch"
     REALM_VERIFIED = "RealmVerified"
     REALM_UNKNOWN = "RealmUnknown"
+    REALM_UNDECIDED = "RealmUndecided"
+    REALM_PROVEN = "RealmProven"
+    REALM_NOT_PROVEN = "RealmNotProven"
+    REALM_REFUSES = "RealmRefuses"
+    REALM_ACCEPTS_OTHERS = "RealmAcceptsOthers"
     REACHABLE = "Reachable"
     IN_USE = "InUse"
     IDENTITY_RESOLVED = "IdentityResolved"
@@ -71,6 +76,7 @@ class Reason(StrEnum):
     SERVICE_ACCOUNT_RECREATED = "ServiceAccountRecreated"
     DEFAULT_SERVICE_ACCOUNT = "DefaultServiceAccount"
     SHARED_IDENTITY = "SharedIdentity"
+    GRANTED_ELSEWHERE = "GrantedElsewhere"
     CREDENTIAL_ACTIVE = "CredentialActive"
     CREDENTIAL_OVERLAP = "CredentialOverlap"
     REVOKE_DEFERRED = "RevokeDeferred"
@@ -257,6 +263,34 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Give it the cluster privilege `monitor`.",
         Who.PLATFORM,
     ),
+    Reason.REALM_UNDECIDED: ReasonDoc(
+        "The JWT realm has settings that may keep callers out, or let others in. That depends on callers' tokens, or "
+        "on what the operator cannot see, so it is not decided. Rights are granted all the same.",
+        "Make sure that callers get in, or change the settings that the message names so that there is no doubt.",
+        Who.PLATFORM,
+    ),
+    Reason.REALM_PROVEN: ReasonDoc(
+        "The realm accepts a token of the operator's own for the declared audience, and refuses one for another.",
+        _NOTHING,
+        Who.NOBODY,
+    ),
+    Reason.REALM_NOT_PROVEN: ReasonDoc(
+        "The operator has no Google identity, or got no token, so the realm was compared but not tried.",
+        "Let the operator log in with `spec.login.googleIdentity` to have it proven, or try it as a caller.",
+        Who.NOBODY,
+    ),
+    Reason.REALM_REFUSES: ReasonDoc(
+        "A token of the operator's own for the declared audience is refused, or is accepted by another realm. Callers "
+        "may fare the same, unless the realm lets in some accounts alone.",
+        "Compare the realm's settings with `RealmVerified`; Elasticsearch's log says why it refused: keys that "
+        "cannot be fetched, another client secret, clocks that differ.",
+        Who.PLATFORM,
+    ),
+    Reason.REALM_ACCEPTS_OTHERS: ReasonDoc(
+        "A token for an audience that nobody declares is accepted, so tokens made for other systems may be used here.",
+        "Find the realm that the message names, and restrict its `allowed_audiences`.",
+        Who.PLATFORM,
+    ),
     Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", _NOTHING, Who.NOBODY),
     Reason.IN_USE: ReasonDoc(
         "The SearchCluster is being deleted, but SearchAccesses still use it, or moved away and are not in place yet.",
@@ -300,6 +334,13 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Other workloads run as the same service account, so they have this access too: `status.identity.sharedWith`.",
         "Give the workload a service account of its own, or accept it.",
         Who.TEAM,
+    ),
+    Reason.GRANTED_ELSEWHERE: ReasonDoc(
+        "SearchAccesses of other namespaces name the same principal on this cluster, or a role mapping of somebody "
+        "else applies to it. A caller has the union of all of them; the message has the others, in short.",
+        "Make sure that the others are meant. `allowedNamespaces` of the SearchCluster says who may grant; role "
+        "mappings are changed in Elasticsearch by whoever made them.",
+        Who.SECURITY,
     ),
     Reason.CREDENTIAL_ACTIVE: ReasonDoc(
         "One API key (or user) works: the one that the secret holds.", _NOTHING, Who.NOBODY

@@ -193,8 +193,11 @@ class CredentialStatus(ApiModel):
     """Value of the annotation `searchaccess.dev/rotate-requested-at` that it answers."""
 
 
+DriftAction: TypeAlias = Literal["Reported", "Corrected", "Pending"]
+
+
 class DriftItem(ApiModel):
-    """One difference that somebody made."""
+    """One difference that somebody made; or, with `action: Pending`, one that is declared and not applied."""
 
     object: str
     """Kind and name of the Elasticsearch object, such as `role/searchaccess.default.orders@…`."""
@@ -206,17 +209,18 @@ class DriftItem(ApiModel):
     """What was found, as JSON; empty: nothing."""
     first_seen: DateTime
     """When it was first seen."""
-    action: Annotated[Literal["Reported", "Corrected"], ReadsAs("Reported")]
-    """What was done about it."""
+    action: Annotated[DriftAction, ReadsAs("Reported")]
+    """What was done about it. `Pending`: nobody made it, it is declared and not applied (`mode: Observe`)."""
 
 
 class Drift(ApiModel):
     """Differences that somebody made in Elasticsearch."""
 
     open: Annotated[Count, ReadsAs(0)]
-    """Open differences."""
+    """Open differences that somebody made. What is declared and was never applied is none."""
     items: Annotated[list[DriftItem], Field(max_length=DRIFT_ITEMS_LIMIT)] = []
-    """The newest differences, at most 10; kept after they were corrected, with `action: Corrected`."""
+    """The newest differences, at most 10; kept after they were corrected, with `action: Corrected`. Under
+    `mode: Observe` also what would be applied, with `action: Pending`."""
     detected: Count = 0
     """Differences ever found."""
     corrected: Count = 0

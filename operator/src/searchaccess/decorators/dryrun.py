@@ -5,14 +5,14 @@ from typing import Any, NoReturn
 
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.answers.changes import Change, change_of_mapping, change_of_role
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Glance, MadeKey, Probe, Written
 from searchaccess.ports.errors import NothingIsWritten
 
 
@@ -119,6 +119,18 @@ class DryRunElasticsearch:
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, licence and the realm's settings (three requests)."""
         return await self._real.facts(realm)
+
+    async def glance(self) -> Glance | None:
+        """Read what shows that licence or nodes may have changed (one request); None: not permitted."""
+        return await self._real.glance()
+
+    async def licence(self) -> Licence:
+        """Read the licence (one request)."""
+        return await self._real.licence()
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is (one request)."""
+        return await self._real.realm_of_own(audience)
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index; None: not permitted, or there is none yet."""

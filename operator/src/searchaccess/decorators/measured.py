@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.credentials.credential import Secret, Slot
@@ -16,7 +16,7 @@ from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.events import Note
 from searchaccess.ports import stores
-from searchaccess.ports.elasticsearch import ElasticsearchPort, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.google import Accounts, Executions, GooglePort, Workloads
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
@@ -70,6 +70,18 @@ class MeasuredElasticsearch(_Measured):
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, licence and the realm's settings (three requests)."""
         return await self._do("facts", self._real.facts, realm)
+
+    async def glance(self) -> Glance | None:
+        """Read what shows that licence or nodes may have changed (one request); None: not permitted."""
+        return await self._do("glance", self._real.glance)
+
+    async def licence(self) -> Licence:
+        """Read the licence (one request)."""
+        return await self._do("licence", self._real.licence)
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is (one request)."""
+        return await self._do("realm_of_own", self._real.realm_of_own, audience)
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index; None: not permitted, or there is none yet."""

@@ -13,6 +13,7 @@ from searchaccess.api.status import Drift
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed
+from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
@@ -24,7 +25,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.elasticsearch import ElasticsearchPort
+from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter
@@ -110,11 +111,15 @@ class ClusterState:
     """What a reconciler learned about its cluster."""
 
     facts: ClusterFacts | None = None
+    glance: Glance | None = None
+    """What showed right before the facts were read that the cluster is as it is; None: not permitted."""
     uuid: str = ""
     url: str = ""
     """First of the addresses."""
     exposed: tuple[Exposed, ...] | None = None
     """How the connection is not private; None: not checked yet."""
+    proof: Proof | None = None
+    """What tokens of the operator's own proved about the realm; None: it has none."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
     health: Health = Fine()

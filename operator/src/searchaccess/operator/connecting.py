@@ -32,6 +32,23 @@ def google_tokens(audience: str) -> Callable[[], Awaitable[str]]:
     return IdentityTokens(audience).get
 
 
+class OwnTokens:
+    """Identity tokens of the operator's own, for any audience."""
+
+    def __init__(self) -> None:
+        self._by_audience: dict[str, Callable[[], Awaitable[str]]] = {}
+
+    async def get(self, audience: str) -> str:
+        """Return a token that is good for some minutes at least.
+
+        Raises:
+            LoginMissing: Google gives none.
+        """
+        if audience not in self._by_audience:
+            self._by_audience[audience] = await asyncio.to_thread(google_tokens, audience)
+        return await self._by_audience[audience]()
+
+
 async def read_sources(kubernetes: KubernetesPort, sources: Iterable[Source]) -> Contents:
     """Read Secrets and ConfigMaps.
 
@@ -101,11 +118,10 @@ class Connections:
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection."""
         client = await self._loading
-        token = (
-            await asyncio.to_thread(google_tokens, connection.google_audience) if connection.google_audience else None
-        )
+        own = OwnTokens().get if connection.google_audience else None
+        token = partial(own, connection.google_audience) if own else None
         guard = partial(self._guard, cluster) if self._guard else None
-        opened: ElasticsearchPort = client(connection, token, guard, self._opaque_id)
+        opened: ElasticsearchPort = client(connection, token, guard, self._opaque_id, own)
         return (
             MeasuredElasticsearch(opened, self._metrics.counting("elasticsearch", cluster)) if self._metrics else opened
         )

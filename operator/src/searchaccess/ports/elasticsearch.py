@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
@@ -23,6 +23,16 @@ class Probe:
     index_uuid: str
     """It changes when the security index, or the whole cluster, is replaced."""
     sequence_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What shows in one small request that a cluster is not as it was."""
+
+    state: str
+    """Another one after each change of the cluster's state, so of its licence, nodes or indices."""
+    nodes: frozenset[str]
+    """One for each start of a node. Settings and version of a node change with a start alone."""
 
 
 @dataclass(slots=True)
@@ -56,6 +66,22 @@ class ElasticsearchPort(Protocol):
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, licence and the realm's settings (three requests)."""
+
+    async def glance(self) -> Glance | None:
+        """Read what shows that licence or nodes may have changed (one request); None: not permitted."""
+
+    async def licence(self) -> Licence:
+        """Read the licence (one request)."""
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is (one request).
+
+        Args:
+            audience: of the token.
+
+        Returns:
+            The name of the realm that accepts it; empty: it is refused; None: the operator has no identity of its own.
+        """
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index; None: not permitted, or there is none yet."""

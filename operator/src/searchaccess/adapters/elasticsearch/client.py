@@ -15,6 +15,7 @@ from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.node import node_class
 from searchaccess.adapters.elasticsearch.readers import (
+    glance_of,
     identity_of,
     keys_of,
     licence_of,
@@ -28,17 +29,17 @@ from searchaccess.adapters.elasticsearch.readers import (
 from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
-from searchaccess.core.clusters.cluster import ClusterFacts
+from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
+from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
 from searchaccess.core.model.reading import mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
-from searchaccess.ports.errors import LoginMissing, NotFound, PermissionDenied, Rejected, Unexpected
+from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
+from searchaccess.ports.errors import LoginMissing, LoginRefused, NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
@@ -46,8 +47,11 @@ _CONNECTIONS: Final = 4
 _AT_A_TIME: Final = 500
 """Objects that are read before other tasks may run."""
 
-_REALMS: Final = "nodes.*.name,nodes.*.settings.xpack.security.authc.realms.jwt"
 _COPIES: Final = "*.aliases,*.data_stream,*.mappings.properties.**.copy_to"
+_REALMS: Final = "nodes.*.name," + ",".join(
+    f"nodes.*.settings.xpack.security.authc.realms.{part}" for part in ("jwt", "*.*.order")
+)
+_GLANCE: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
@@ -59,6 +63,7 @@ class ElasticsearchClient(UsersClient):
         token: gives a bearer token for each request, in place of a login in the connection.
         guard: called right before each request; whatever it raises keeps the request from being made.
         opaque_id: shown in Elasticsearch's logs and tasks with each request (``X-Opaque-Id``).
+        own_tokens: gives identity tokens of the operator's own for an audience; None: it has none.
 
     Raises:
         LoginMissing: the certificates or an address cannot be used.
@@ -70,7 +75,9 @@ class ElasticsearchClient(UsersClient):
         token: Callable[[], Awaitable[str]] | None = None,
         guard: Callable[[], None] | None = None,
         opaque_id: str = "",
+        own_tokens: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
+        self._own_tokens = own_tokens
         headers = {"X-Opaque-Id": opaque_id} if opaque_id else {}
         if connection.client_secret:
             headers["ES-Client-Authentication"] = f"SharedSecret {connection.client_secret}"
@@ -100,17 +107,52 @@ class ElasticsearchClient(UsersClient):
         with mapped():
             api = await self._api()
             info = (await api.info()).body
-            licence = (await api.license.get()).body
-        return ClusterFacts(*identity_of(info), licence_of(licence), await self._mismatches(realm))
+        licence = await self.licence()
+        version, uuid = identity_of(info)
+        found = await self._realm(realm)
+        if found is None:
+            return ClusterFacts(version, uuid, licence.kind, None, license_ends=licence.ends)
+        return ClusterFacts(
+            version, uuid, licence.kind, found.mismatches, found.doubts, found.limits, license_ends=licence.ends
+        )
 
-    async def _mismatches(self, realm: WantedRealm) -> tuple[Mismatch, ...] | None:
+    async def licence(self) -> Licence:
+        """Read the licence."""
+        with mapped():
+            api = await self._api()
+            answer = await api.license.get()
+        return licence_of(answer.body)
+
+    async def glance(self) -> Glance | None:
+        """Read the id of the cluster's state and those of its nodes' lives."""
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.cluster.state(metric="version,nodes", filter_path=_GLANCE)
+        except PermissionDenied:
+            return None
+        return glance_of(answer.body)
+
+    async def _realm(self, realm: WantedRealm) -> RealmFindings | None:
         try:
             with mapped():
                 api = await self._api()
                 answer = await api.nodes.info(metric="settings", filter_path=_REALMS)
         except PermissionDenied:
             return None
-        return tuple(check_realm(mapping(answer.body).get("nodes"), realm))
+        return check_realm(mapping(answer.body).get("nodes"), realm)
+
+    async def realm_of_own(self, audience: str) -> str | None:
+        """Ask who a token of the operator's own is."""
+        if self._own_tokens is None:
+            return None
+        token = await self._own_tokens(audience)
+        try:
+            with mapped():
+                answer = await self._client.options(bearer_auth=token).security.authenticate()
+        except LoginRefused:
+            return ""
+        return login_of(answer.body).realm
 
     async def probe(self) -> Probe | None:
         """Read the position of the security index."""

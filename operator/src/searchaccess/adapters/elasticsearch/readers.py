@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import map_item
+from searchaccess.core.clusters.cluster import Licence
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.reading import digits, mapping, objects, readable_list, text, texts, whole_number
-from searchaccess.ports.elasticsearch import MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError, Unexpected
 
 _SHORT: Final = 256
@@ -35,8 +36,8 @@ def identity_of(info: Any) -> tuple[str, str]:
     return version, uuid
 
 
-def licence_of(answer: Any) -> str:
-    """Return the type of the licence, or ``expired``.
+def licence_of(answer: Any) -> Licence:
+    """Return the licence.
 
     Raises:
         Unexpected: it says none.
@@ -45,7 +46,25 @@ def licence_of(answer: Any) -> str:
     kind, status = text(licence.get("type"), _SHORT), licence.get("status")
     if not kind or not isinstance(status, str):
         raise Unexpected("Elasticsearch: its answer lacks the licence")
-    return kind if status == "active" else "expired"
+    if status != "active":
+        return Licence("expired")
+    ends = whole_number(licence.get("expiry_date_in_millis"), _LATEST)
+    return Licence(kind, ends / 1000 if ends else None)
+
+
+def glance_of(answer: Any) -> Glance:
+    """Return the ids of the cluster's state and of its nodes' lives.
+
+    Raises:
+        Unexpected: it says neither.
+    """
+    body = mapping(answer)
+    state = text(body.get("state_uuid"), _SHORT)
+    nodes = (text(mapping(node).get("ephemeral_id"), _SHORT) for node in mapping(body.get("nodes")).values())
+    lives = frozenset(node for node in nodes if node)
+    if not state or not lives:
+        raise Unexpected("Elasticsearch: its answer lacks the cluster's state")
+    return Glance(state, lives)
 
 
 def probe_of(answer: Any) -> Probe | None:

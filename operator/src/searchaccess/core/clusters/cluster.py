@@ -9,10 +9,11 @@ from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT,
 from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain
+from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain, place_of
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
 from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import Gate
 
 OLDEST: Final = (8, 15)
@@ -121,6 +122,16 @@ def cluster_outline(raw: Any, fault: str = "") -> Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Licence:
+    """The licence of a cluster."""
+
+    kind: str
+    """Its type; ``expired`` when it is not active."""
+    ends: float | None = None
+    """When it expires, in seconds since the epoch; None: never, or it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """What a check of the cluster found."""
 
@@ -130,6 +141,12 @@ class ClusterFacts:
     """Type of the active licence; ``expired`` when it is not active."""
     mismatches: tuple[Mismatch, ...] | None
     """What is wrong with the realm; None: the settings could not be read."""
+    doubts: tuple[Mismatch, ...] = ()
+    """What may be wrong with the realm, and cannot be decided from its settings."""
+    limits: tuple[Limit, ...] = ()
+    """What lets some of the realm's callers in and no others."""
+    license_ends: float | None = None
+    """When the licence expires, in seconds since the epoch; None: never, or it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +200,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
             version=version,
         )
         return Verdict(None, gate)
-    gate = Gate(license=facts.license, version=version)
+    gate = Gate(license=facts.license, version=version, limits=facts.limits, place=place_of(eck))
     if facts.mismatches:
         message = explain(facts.mismatches, eck)
         gate = replace(gate, grants=False, reason=Reason.REALM_MISMATCH, message=message)

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
+from searchaccess.core.clusters.realmchain import outrun
+from searchaccess.core.clusters.realmsettings import ALGORITHM, KEYS, flat, listed, objections
+from searchaccess.core.clusters.subjects import limits_of, subjects_in_doubt
 from searchaccess.core.model.reading import mapping, within
+from searchaccess.core.policy.callers import Limit
 
-ALGORITHM: Final = "RS256"
-"""Google signs identity tokens with RS256."""
-KEYS: Final = "https://www.googleapis.com/oauth2/v3/certs"
-"""Where Google's keys are, as a JSON Web Key Set. https://accounts.google.com/.well-known/openid-configuration"""
 NODES_NAMED: Final = 3
 LONGEST: Final = 300
 """Characters of a node's name, or of what a setting has, that are shown."""
 
+_REALMS: Final = "xpack.security.authc.realms"
 _CLIENTS: Final = {ClientAuthentication.NONE: "none", ClientAuthentication.SHARED_SECRET: "shared_secret"}
 _NO_REALM: Final = "no such realm"
 
@@ -41,6 +42,8 @@ class Mismatch:
     node: str
     line: str
     have: str
+    certain: bool = True
+    """False: whether it keeps callers out, or lets others in, cannot be decided from here."""
 
 
 def _dig(settings: Any, path: str) -> Any:
@@ -52,14 +55,6 @@ def _dig(settings: Any, path: str) -> Any:
     return settings
 
 
-def _list(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return (
-        [str(item) for item in value] if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
-    )
-
-
 def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> list[Mismatch]:
     """Return every setting of the realm that is wrong on one node.
 
@@ -68,15 +63,20 @@ def check_node(node: str, settings: Mapping[str, Any], wanted: WantedRealm) -> l
         settings: the node's ``settings`` object.
         wanted: what the SearchCluster says.
     """
-    prefix = f"xpack.security.authc.realms.jwt.{wanted.name}"
+    prefix = f"{_REALMS}.jwt.{wanted.name}"
     realm = _dig(settings, prefix)
     if not isinstance(realm, Mapping):
         return [Mismatch(node, f"{prefix}.{line}", _NO_REALM) for line in lines_of(wanted)]
-    return [
+    found = [
         Mismatch(node, f"{prefix}.{line}", "absent" if have is None else str(have)[:LONGEST])
         for right, line, have in _checks(realm, wanted)
         if not right
     ]
+    known = flat(realm)
+    others = [*objections(known, wanted.issuer), *subjects_in_doubt(known, wanted.principal)]
+    if first := outrun(_dig(settings, _REALMS), wanted.name, wanted.issuer, wanted.audience):
+        others.append(first)
+    return found + [Mismatch(node, f"{prefix}.{one.line}", one.have[:LONGEST], one.certain) for one in others]
 
 
 def lines_of(wanted: WantedRealm) -> list[str]:
@@ -91,7 +91,7 @@ def lines_of(wanted: WantedRealm) -> list[str]:
 
 def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, str, Any]]:
     """Return for each setting whether it is right, the required line, and the observed one."""
-    algorithms = _list(_dig(realm, "allowed_signature_algorithms")) or [ALGORITHM]
+    algorithms = listed(_dig(realm, "allowed_signature_algorithms")) or [ALGORITHM]
     claim = _dig(realm, "claims.principal")
     by_sub = wanted.principal is PrincipalClaim.SUB
     metadata = str(realm.get("populate_user_metadata", "true"))
@@ -108,7 +108,7 @@ def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, s
         ),
         (realm.get("allowed_issuer") == wanted.issuer, f"allowed_issuer: {wanted.issuer}", realm.get("allowed_issuer")),
         (
-            wanted.audience in _list(realm.get("allowed_audiences")),
+            wanted.audience in listed(realm.get("allowed_audiences")),
             f"allowed_audiences: [{wanted.audience}]",
             realm.get("allowed_audiences"),
         ),
@@ -129,7 +129,19 @@ def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, s
     ]
 
 
-def check_realm(nodes: Any, wanted: WantedRealm) -> list[Mismatch]:
+@dataclass(frozen=True, slots=True)
+class RealmFindings:
+    """What the settings of all nodes say about the realm."""
+
+    mismatches: tuple[Mismatch, ...] = ()
+    """What is wrong."""
+    doubts: tuple[Mismatch, ...] = ()
+    """What may be wrong: it depends on callers' tokens, or on what the operator cannot see."""
+    limits: tuple[Limit, ...] = ()
+    """What lets some callers in and no others."""
+
+
+def check_realm(nodes: Any, wanted: WantedRealm) -> RealmFindings:
     """Check every node.
 
     Args:
@@ -139,11 +151,34 @@ def check_realm(nodes: Any, wanted: WantedRealm) -> list[Mismatch]:
     nodes = mapping(nodes)
     if not nodes:
         # A filtered answer leaves out the nodes that have no realm at all.
-        return check_node("every node", {}, wanted)
-    found = []
+        return RealmFindings(tuple(check_node("every node", {}, wanted)))
+    found, limits = list[Mismatch](), list[Limit]()
+    prefix = f"{_REALMS}.jwt.{wanted.name}"
     for node in (mapping(node) if within(node) else {} for node in nodes.values()):
-        found += check_node(str(node.get("name", "?"))[:LONGEST], mapping(node.get("settings")), wanted)
-    return found
+        name, settings = str(node.get("name", "?"))[:LONGEST], mapping(node.get("settings"))
+        found += check_node(name, settings, wanted)
+        limits += limits_of(name, prefix, flat(mapping(_dig(settings, prefix))))
+    wrong = tuple(one for one in found if one.certain)
+    return RealmFindings(wrong, tuple(one for one in found if not one.certain), tuple(limits))
+
+
+def place_of(eck: str = "") -> str:
+    """Return where a realm's settings are.
+
+    Args:
+        eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: not by ECK.
+    """
+    return f"spec.nodeSets[].config of Elasticsearch {eck}" if eck else "elasticsearch.yml"
+
+
+def explain_doubts(doubts: Sequence[Mismatch], eck: str = "") -> str:
+    """Return one message about what cannot be decided, with the lines that would leave no doubt.
+
+    Args:
+        doubts: what is in doubt; at least one.
+        eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: not by ECK.
+    """
+    return f"who gets in cannot be decided from here; to leave no doubt, {explain(doubts, eck)}"
 
 
 def explain(mismatches: Sequence[Mismatch], eck: str = "") -> str:
@@ -165,5 +200,4 @@ def explain(mismatches: Sequence[Mismatch], eck: str = "") -> str:
         more = len(names) - NODES_NAMED
         on = f"on {', '.join(names[:NODES_NAMED])}{f' and {more} more' if more > 0 else ''}"
         parts.append(f"{'; '.join(lines)} ({on}; found: {have})")
-    place = f"spec.nodeSets[].config of Elasticsearch {eck}" if eck else "elasticsearch.yml"
-    return f"{place} needs " + "; ".join(parts)
+    return f"{place_of(eck)} needs " + "; ".join(parts)

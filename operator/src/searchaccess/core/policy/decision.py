@@ -20,6 +20,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import State
+from searchaccess.core.policy.callers import Limit, shut_out
 
 
 class Do(Enum):
@@ -70,6 +71,10 @@ class Gate:
     license: str = ""
     version: tuple[int, int] | None = None
     """Major and minor version of Elasticsearch; None: not known."""
+    limits: tuple[Limit, ...] = ()
+    """What lets some callers in and no others."""
+    place: str = ""
+    """Where those settings are."""
 
 
 OPEN = Gate()
@@ -197,6 +202,13 @@ def cluster_closed(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, gate.reason, gate.message)
 
 
+def caller_shut_out(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights of a caller whom the realm does not let in; of a caller who is not known, nothing is said."""
+    if inputs.access.has_credential or not (missing := shut_out(inputs.access, inputs.gate.limits)):
+        return None
+    return AccessDecision(Do.HOLD, Reason.REALM_MISMATCH, f"{inputs.gate.place} {missing}")
+
+
 def rejected(inputs: Inputs) -> AccessDecision | None:
     """Hold what Elasticsearch refused, until somebody changes it."""
     return AccessDecision(Do.HOLD, Reason.REJECTED, inputs.rejection) if inputs.rejection else None
@@ -222,6 +234,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     licence,
     privileges_unknown,
     cluster_closed,
+    caller_shut_out,
     rejected,
     # What would be granted, were it enforced.
     observation,

@@ -37,7 +37,7 @@ def _sealed(operator: Operator, name: str, body: MappingBody) -> RoleMapping:
     return RoleMapping(name, body, operator.stamp() | {"spec_hash": spec_hash})
 
 
-_SUB: Final = "metadata.jwt_claim_sub"
+SUB: Final = "metadata.jwt_claim_sub"
 """Where a user has the claim ``sub`` of its token, whatever claim its name is from."""
 
 
@@ -53,9 +53,9 @@ def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim
         claim: by which claim of their tokens callers are known.
     """
     by_sub = claim is PrincipalClaim.SUB
-    who = {_SUB: "*"} if by_sub else {"username": SERVICE_ACCOUNTS}
+    who = {SUB: "*"} if by_sub else {"username": SERVICE_ACCOUNTS}
     rules = {"all": [{"field": {"realm.name": realm}}, {"field": who}]}
-    principal = f"{{{{{_SUB}}}}}" if by_sub else "{{username}}"
+    principal = f"{{{{{SUB}}}}}" if by_sub else "{{username}}"
     template = {"format": "string", "template": {"source": operator.role_name(principal)}}
     body = MappingBody(enabled=True, rules=canonical_json(rules), templates=canonical_json([template]))
     return _sealed(operator, operator.mapping_name, body)
@@ -63,7 +63,7 @@ def build_template_mapping(operator: Operator, realm: str, claim: PrincipalClaim
 
 def build_principal_mapping(operator: Operator, realm: str, principal: str, claim: PrincipalClaim) -> RoleMapping:
     """Return the mapping of one principal, for clusters where templates are not allowed."""
-    field = _SUB if claim is PrincipalClaim.SUB else "username"
+    field = SUB if claim is PrincipalClaim.SUB else "username"
     rules = {"all": [{"field": {"realm.name": realm}}, {"field": {field: principal}}]}
     name = operator.role_name(principal)
     return _sealed(operator, name, MappingBody(enabled=True, rules=canonical_json(rules), roles=(name,)))

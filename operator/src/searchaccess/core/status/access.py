@@ -12,6 +12,7 @@ from searchaccess.api.status import (
     DRIFT_ITEMS_LIMIT,
     Condition,
     Drift,
+    DriftAction,
     DriftItem,
     ElasticsearchObjects,
     SearchAccessStatus,
@@ -24,6 +25,7 @@ from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.former import RightsPlace
 from searchaccess.core.rights.diff import Difference
+from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
@@ -75,6 +77,8 @@ class AccessFacts:
     """What other SearchAccesses grant the same caller, where that matters."""
     copies: tuple[str, ...] | None = None
     """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
+    elsewhere: tuple[str, ...] = ()
+    """Which SearchAccesses of other namespaces give its principal rights too."""
     released: bool = False
     """It was deleted and no rights of its own are left in Elasticsearch; the failure is what keeps it from being
     gone."""
@@ -103,6 +107,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         failure=next((item.failure for item in facts if item.failure), None),
         applied=any(item.applied for item in facts),
         beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
+        elsewhere=tuple(dict.fromkeys(other for item in facts for other in item.elsewhere)),
     )
 
 
@@ -198,13 +203,18 @@ def _holder(facts: AccessFacts) -> str:
     return f"key {key.id}" if key else facts.access.principal
 
 
-def _items(differences: tuple[Difference, ...], previous: Drift, now: str, *, corrected: bool) -> list[DriftItem]:
+def _items(
+    differences: tuple[Difference, ...], pending: Sequence[Difference], previous: Drift, now: str, *, corrected: bool
+) -> list[DriftItem]:
     before = {(item.object, item.path): item for item in previous.items}
-    if not differences:
+    if not (differences or pending):
         # What was corrected stays listed; what was only reported and is gone is dropped.
         return [item for item in previous.items if item.action == "Corrected"]
-    items = []
-    for difference in differences[:DRIFT_ITEMS_LIMIT]:
+    items: list[DriftItem] = []
+    action: DriftAction = "Corrected" if corrected else "Reported"
+    told: list[tuple[Difference, DriftAction]] = [(difference, action) for difference in differences]
+    told += [(difference, "Pending") for difference in pending]
+    for difference, action in told[:DRIFT_ITEMS_LIMIT]:
         path = shorten(difference.path, VALUE_LIMIT)
         old = before.get((difference.object, path))
         items.append(
@@ -213,11 +223,16 @@ def _items(differences: tuple[Difference, ...], previous: Drift, now: str, *, co
                 path=path,
                 want=shorten(difference.want, VALUE_LIMIT),
                 have=shorten(difference.have, VALUE_LIMIT),
-                first_seen=old.first_seen if old and old.action == "Reported" else now,
-                action="Corrected" if corrected else "Reported",
+                first_seen=old.first_seen if old and _stands(old.action, action) else now,
+                action=action,
             )
         )
     return items
+
+
+def _stands(before: DriftAction, action: DriftAction) -> bool:
+    """Return whether a difference is the one that was there before: what was corrected and is back is another."""
+    return before == "Reported" or before == action == "Pending"
 
 
 def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Difference]:
@@ -235,7 +250,7 @@ def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Differenc
 
 def advance_drift(
     drift: tuple[Difference, ...],
-    shown: tuple[Difference, ...],
+    pending: Sequence[Difference],
     previous: Drift | None,
     now: str,
     *,
@@ -245,7 +260,7 @@ def advance_drift(
 
     Args:
         drift: what somebody changed; counted.
-        shown: what is listed; under Observe also what is declared and not applied.
+        pending: what is declared and not applied, and listed; nobody made it, so it is not counted.
         previous: the drift part as it was.
         now: RFC 3339, UTC, whole seconds.
         corrected: whether the differences were corrected in this reconcile.
@@ -253,8 +268,8 @@ def advance_drift(
     before = previous or _NO_DRIFT
     new = _new_drift(drift, before)
     return Drift(
-        open=0 if corrected else len(shown),
-        items=_items(shown, before, now, corrected=corrected),
+        open=0 if corrected else len(drift),
+        items=_items(drift, pending, before, now, corrected=corrected),
         detected=min(COUNT_LIMIT, before.detected + len(new)),
         corrected=min(COUNT_LIMIT, before.corrected + (len(drift) if corrected else 0)),
         last_detected=now if new else before.last_detected,
@@ -267,8 +282,9 @@ def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
     enforced = facts.decision.do is Do.ENFORCE
     # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
     observes = not enforced and facts.decision.reason is None
-    shown = facts.finding.differences if observes else facts.finding.drift
-    return advance_drift(facts.finding.drift, shown, previous, now, corrected=facts.applied and enforced)
+    drift = facts.finding.drift
+    pending = [item for item in facts.finding.differences if item not in drift] if observes else []
+    return advance_drift(drift, pending, previous, now, corrected=facts.applied and enforced)
 
 
 def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> None:
@@ -358,6 +374,11 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         _mark_drifted(conditions, drift, facts)
         _mark_bypassable(conditions, facts, condition_of(previous, ConditionType.BYPASSABLE))
     _mark_held(conditions, facts)
+    if facts.elsewhere:
+        message = describe_elsewhere(access.principal, facts.elsewhere)
+        conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
+    elif not _was_compared(facts):
+        conditions.keep(ConditionType.GRANTED_ELSEWHERE)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)

@@ -6,10 +6,11 @@ from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
-from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus
+from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, Truth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
-from searchaccess.core.clusters.realm import explain
+from searchaccess.core.clusters.proof import Proof, judge_proof
+from searchaccess.core.clusters.realm import explain, explain_doubts
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note, stalled_notes
@@ -29,6 +30,7 @@ _NOT_ABOUT_REACHING = frozenset({
 
 
 _NO_DRIFT = Drift(open=0)
+_TRUTH: Final[dict[bool | None, Truth]] = {True: TRUE, False: FALSE, None: UNKNOWN}
 
 NAMED: Final = 5
 """SearchAccesses that a message names."""
@@ -57,6 +59,8 @@ class ClusterReport:
     """How the connection is not private; None: not checked yet."""
     missing_stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By name of a store that is not declared, the SearchAccesses that use it."""
+    proof: Proof | None = None
+    """What tokens of the operator's own proved about the realm; None: it has none."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -77,15 +81,18 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     if facts:
         _mark_licence(conditions, facts, licensed=report.licensed)
         _mark_realm(conditions, facts, cluster.eck)
+        proven, reason, message = judge_proof(report.proof, cluster.wanted_realm)
+        conditions.mark(ConditionType.REALM_PROVEN, _TRUTH[proven], reason, message)
     else:
         conditions.keep(ConditionType.LICENSED)
         conditions.keep(ConditionType.REALM_VERIFIED)
+        conditions.keep(ConditionType.REALM_PROVEN)
     problem = failure or _problem(report)
     if problem:
         unknown = problem.reason is Reason.CLUSTER_UNREACHABLE
         conditions.progress(ready=UNKNOWN if unknown else FALSE, reason=problem.reason, message=problem.message)
     else:
-        checked = "realm verified" if facts and facts.mismatches is not None else "realm not checked"
+        checked = _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     _mark_stores(conditions, report.missing_stores)
     drift = report.drift
@@ -137,6 +144,12 @@ def _mark_stores(conditions: Conditions, missing: Mapping[str, tuple[str, ...]])
     conditions.mark(ConditionType.STORE_MISSING, TRUE, Reason.STORE_NOT_FOUND, text)
 
 
+def _checked(facts: ClusterFacts | None) -> str:
+    if facts is None or facts.mismatches is None:
+        return "realm not checked"
+    return "realm in doubt (RealmVerified)" if facts.doubts else "realm verified"
+
+
 def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
     if report.failure and report.failure.reason is Reason.NOT_PRIVATE:
         conditions.mark(ConditionType.PRIVATE, FALSE, Reason.NOT_PRIVATE, report.failure.message)
@@ -164,6 +177,9 @@ def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
     elif facts.mismatches:
         message = explain(facts.mismatches, eck)
         conditions.mark(ConditionType.REALM_VERIFIED, FALSE, Reason.REALM_MISMATCH, message)
+    elif facts.doubts:
+        message = explain_doubts(facts.doubts, eck)
+        conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNDECIDED, message)
     else:
         conditions.mark(ConditionType.REALM_VERIFIED, TRUE, Reason.REALM_VERIFIED)
 

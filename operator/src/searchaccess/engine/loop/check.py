@@ -7,7 +7,7 @@ from typing import Final
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import SearchClusterStatus, condition_of
-from searchaccess.core.clusters.cluster import Cluster, judge
+from searchaccess.core.clusters.cluster import Cluster, Licence, judge
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.state import Closed, Fine, Session
@@ -47,8 +47,10 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     Raises:
         ExternalError: it could not be asked.
     """
-    facts = await session.port.facts(wanted)
     state = session.state
+    # Before the facts: what changes after it shows at the next glance.
+    state.glance = await session.port.glance()
+    facts = await session.port.facts(wanted)
     pinned = state.uuid or recalled
     verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
     before = (state.facts is not None, state.verdict, state.closed)
@@ -64,3 +66,26 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     else:
         state.uuid = facts.uuid
     return before != (True, state.verdict, state.closed)
+
+
+async def has_changed(session: Session) -> bool:
+    """Return whether licence or nodes are not as the last check found them, so that a check is due.
+
+    At rest that is one request. Where indices change, the cluster's state does too: then the licence is read as well.
+
+    Args:
+        session: the connected cluster.
+
+    Raises:
+        ExternalError: it could not be asked.
+    """
+    state, before = session.state, session.state.glance
+    now = await session.port.glance()
+    if now == before:
+        return False
+    if now is None or before is None or state.facts is None or now.nodes != before.nodes:
+        return True
+    if await session.port.licence() != Licence(state.facts.license, state.facts.license_ends):
+        return True
+    state.glance = now
+    return False

@@ -14,13 +14,15 @@ from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.status.access import Failure
+from searchaccess.core.status.credential import epoch
 from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
 from searchaccess.engine.inventory.marks import Dirty
-from searchaccess.engine.loop.check import Peers, check
+from searchaccess.engine.loop.check import Peers, check, has_changed
 from searchaccess.engine.loop.farewell import Farewell
 from searchaccess.engine.loop.link import Link
+from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
@@ -57,6 +59,7 @@ class Reconciler:
         """What is known of the cluster."""
         self._link = Link(connector, self.state)
         self._schedule = Schedule(context.clock)
+        self._prover = Prover(context.clock)
         self._backoff = Backoff()
         self._rights = RightsReconciler(context, cluster.name)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
@@ -232,8 +235,15 @@ class Reconciler:
         return session
 
     async def _check_if_due(self, session: Session, news: Dirty) -> None:
-        if self._schedule.check_due() or news.cluster or self.is_failing:
+        if self._schedule.check_due() or news.cluster or self.is_failing or await self._has_changed(session):
             await self._check(session, news)
+
+    async def _has_changed(self, session: Session) -> bool:
+        if not self._schedule.glance_due():
+            return False
+        changed = await has_changed(session)
+        self._schedule.glanced()
+        return changed
 
     async def _check(self, session: Session, news: Dirty) -> None:
         if session.cluster.wanted_realm is None:
@@ -242,8 +252,12 @@ class Reconciler:
         recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
             news.everything = True
+        if self.state.facts and self.state.closed is None:
+            await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
         well = self.state.closed is None and self.state.verdict.grants
-        self._schedule.checked(well=well)
+        ends = self.state.facts.license_ends if self.state.facts else None
+        lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")
+        self._schedule.checked(well=well, lasts=lasts)
 
     async def _scope(self, session: Session, news: Dirty) -> Scope:
         """Say what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""

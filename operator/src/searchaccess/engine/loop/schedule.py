@@ -8,9 +8,16 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import Probe
 
 CHECK_EVERY: Final = 600.0
-"""Seconds between checks of version, uuid, licence and realm while nothing is wrong."""
-CHECK_AGAIN: Final = 15.0
-"""The same while something is wrong with them."""
+"""Seconds between checks of version, uuid, licence and realm while nothing is wrong and nothing shows a change."""
+CHECK_AGAIN: Final = 12.0
+"""The same while something is wrong with them, or the licence should have expired."""
+
+GLANCE_EVERY: Final = 12.0
+"""Seconds between glances, which show whether licence or nodes have changed: noticed, checked and told within 15."""
+GLANCE_PROBES: Final = 6.0
+"""They are no more than one for so many probes: who wants few probes wants few requests."""
+SPACING: Final = 1.125
+"""Probes are so much further apart than declared: that pays for more than half of the glances."""
 
 QUIET_AT_REST: Final = 0.01
 QUIET_IN_A_BURST: Final = 0.15
@@ -39,10 +46,12 @@ class Schedule:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._probe_every = 2.0
+        self._glance_every = GLANCE_EVERY
         self._sweep_every = 300.0
         self._next_probe = 0.0
         self._next_sweep = 0.0
         self._next_check = 0.0
+        self._next_glance = float("inf")
         self._retry_at: float | None = None
         self._last_pass = float("-inf")
         self._last_took = 0.0
@@ -55,13 +64,15 @@ class Schedule:
 
     def configure(self, probe_every: float, sweep_every: float) -> None:
         """Set the intervals, in seconds."""
-        self._probe_every = probe_every
+        self._probe_every = probe_every * SPACING
+        self._glance_every = max(GLANCE_EVERY, GLANCE_PROBES * probe_every)
         self._sweep_every = sweep_every
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + sweep_every)
 
     def delay(self) -> float:
         """Give the seconds until something is due."""
-        due = self._retry_at if self._retry_at is not None else min(self._next_probe, self._next_sweep)
+        usual = min(self._next_probe, self._next_sweep, self._next_glance)
+        due = self._retry_at if self._retry_at is not None else usual
         return max(0.0, due - self._clock.monotonic())
 
     def begin(self) -> None:
@@ -76,14 +87,30 @@ class Schedule:
         """Nothing to do before the next probe."""
         self._next_probe = self._clock.monotonic() + self._probe_every
         self._next_sweep = max(self._next_sweep, self._next_probe)
+        self._next_glance = max(self._next_glance, self._next_probe)
 
     def check_due(self) -> bool:
         """Say whether the cluster is to be checked."""
         return self._clock.monotonic() >= self._next_check
 
-    def checked(self, *, well: bool) -> None:
-        """Note a check, and whether all was well."""
-        self._next_check = self._clock.monotonic() + (CHECK_EVERY if well else CHECK_AGAIN)
+    def checked(self, *, well: bool, lasts: float = float("inf")) -> None:
+        """Note a check.
+
+        Args:
+            well: whether all was well. Otherwise the next check comes before any glance.
+            lasts: seconds until the licence expires, which no glance shows.
+        """
+        now = self._clock.monotonic()
+        self._next_check = now + (min(CHECK_EVERY, max(CHECK_AGAIN, lasts)) if well else CHECK_AGAIN)
+        self._next_glance = now + self._glance_every if well else float("inf")
+
+    def glance_due(self) -> bool:
+        """Say whether it is time to see whether licence or nodes have changed."""
+        return self._clock.monotonic() >= self._next_glance
+
+    def glanced(self) -> None:
+        """Note a glance."""
+        self._next_glance = self._clock.monotonic() + self._glance_every
 
     def sweep_due(self) -> bool:
         """Say whether everything is to be read, changed or not."""

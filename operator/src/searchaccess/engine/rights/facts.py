@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from searchaccess.api.reasons import Reason
+from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.identity import State
 from searchaccess.core.policy.bypass import depends_on_others
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member, in_order
+from searchaccess.core.rights.elsewhere import granted_elsewhere
+from searchaccess.core.rights.foreign import ForeignMapping, given_by_others, user_of
 from searchaccess.core.rights.isolation import undecided_message
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -38,6 +41,8 @@ class FactsBuilder:
         cluster: name of the SearchCluster.
         uuid: of the Elasticsearch cluster.
         per_principal: whether each principal has a role mapping of its own.
+        realm: whose users callers are; None: not known.
+        others: role mappings of others.
     """
 
     operator: Operator
@@ -45,6 +50,8 @@ class FactsBuilder:
     cluster: str
     uuid: str
     per_principal: bool
+    realm: WantedRealm | None = None
+    others: tuple[ForeignMapping, ...] = ()
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
         """Return the facts of a principal's SearchAccesses; a fault in those of one fails this work alone.
@@ -61,12 +68,18 @@ class FactsBuilder:
             and is_reported(member.access, work.principal)
         ]
         try:
-            return [self._facts(work, member) for member in reported]
+            given = self._given(work.principal)
+            return [self._facts(work, member, given) for member in reported]
         except Exception as error:  # noqa: BLE001 - the barrier: nobody else's report depends on these
             work.failure = caught(self.meter, self.cluster, "build facts", error)
             return [AccessFacts(member.access, HELD, failure=work.failure) for member in reported]
 
-    def _facts(self, work: Work, member: Member) -> AccessFacts:
+    def _given(self, principal: str) -> tuple[str, ...]:
+        if self.realm is None or not principal:
+            return ()
+        return given_by_others(self.others, user_of(principal, self.realm.name, self.realm.principal))
+
+    def _facts(self, work: Work, member: Member, given: tuple[str, ...]) -> AccessFacts:
         finding, first = finding_of(work, member.access.uid), member.access.principal
         role = self.operator.role_name(first) if first else ""
         written = work.applied or (work.mapping is not None and work.mapping.write is not None)
@@ -83,7 +96,12 @@ class FactsBuilder:
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
             beside=_beside(work, member),
+            elsewhere=(*granted_elsewhere(member.access, work.members, _owners(work)), *given),
         )
+
+
+def _owners(work: Work) -> set[str]:
+    return {uid for uid, finding in work.plan.findings.items() if finding.owned}
 
 
 def _beside(work: Work, member: Member) -> tuple[Share, ...]:

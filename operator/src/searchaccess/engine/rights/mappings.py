@@ -169,9 +169,7 @@ class Mappings:
         await self._apply(plan)
         record = self._context.inventory.clusters.get(self._session.cluster.name)
         before = self.state.drift or (record.status.drift if record else None)
-        drift = advance_drift(
-            plan.drift, plan.drift, before, self._context.clock.now(), corrected=plan.write is not None
-        )
+        drift = advance_drift(plan.drift, (), before, self._context.clock.now(), corrected=plan.write is not None)
         self.state = MappingState(
             settled=not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending)),
             conflict=plan.conflict,

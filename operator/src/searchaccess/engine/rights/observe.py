@@ -7,6 +7,7 @@ from typing import Any
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.canonical import MappingBody
+from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.barrier import caught
@@ -27,6 +28,8 @@ class Observed:
     """By name, those under our names."""
     all_mappings: bool
     """All mappings were read, not only some."""
+    others: tuple[ForeignMapping, ...] = ()
+    """Mappings of others that may give our callers rights; none where not all mappings were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,18 @@ async def observe(
         async for name, item in in_chunks(raw.items())
         if context.operator.owns_name(name)
     }
-    return Observed(everything, dict(roles), mappings, all_mappings)
+    others = await _others(context, session, raw) if wanted is None else ()
+    return Observed(everything, dict(roles), mappings, all_mappings, others)
+
+
+async def _others(context: Context, session: Session, raw: Mapping[str, dict[str, Any]]) -> tuple[ForeignMapping, ...]:
+    realm = session.cluster.wanted_realm
+    if realm is None:
+        return ()
+    names = sorted(name for name, item in raw.items() if not _is_owned(context.operator, item))
+    read = [_mapping(context, session, name, raw[name]) async for name in in_chunks(names[:MOST])]
+    found = (foreign_mapping(one, realm.name) for one in read)
+    return tuple(one for one in found if one is not None)
 
 
 async def _roles(session: Session, names: list[str] | None) -> Mapping[str, Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.backoff import CAP, FIRST
@@ -26,6 +27,7 @@ from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.engine.tasks import both
 from searchaccess.ports.errors import ExternalError
 
+_NO_OTHERS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
 """Up to so many finalizers are written while roles are being read."""
 SLICE_EVERY: Final = 1.0
@@ -104,6 +106,8 @@ class RightsReconciler:
         self._number = 0
         """Of the reconcile."""
         self._mapping = MappingState()
+        self._others = _NO_OTHERS
+        """Mappings of others that may give our callers rights, as they were read last."""
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -214,6 +218,9 @@ class RightsReconciler:
             mapping_settled=self._mapping.settled,
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, one))
+        if observed.everything and observed.others != self._others:
+            self._others = observed.others
+            self._settled.clear()
         if one.everything:
             if await self._copies.changed(session):
                 self._settled.clear()
@@ -291,7 +298,13 @@ class RightsReconciler:
     async def _report(self, session: Session, one: _Pass) -> None:
         """Report the results for principals, and record them."""
         builder = FactsBuilder(
-            self._context.operator, self._context.meter, self._name, self._uuid, is_per_principal(session)
+            self._context.operator,
+            self._context.meter,
+            self._name,
+            self._uuid,
+            is_per_principal(session),
+            session.cluster.wanted_realm,
+            self._others,
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}

@@ -253,6 +253,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         url=state.url,
         exposed=state.exposed,
         missing_stores=_missing_stores(context, record.cluster),
+        proof=state.proof,
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
