@@ -19,6 +19,8 @@ _MAX_STEPS: Final = 20_000
 """How many expressions may be examined for one regular expression's automaton."""
 _MINIMIZED: Final = 300
 """Larger automata are left as they are, which only makes the effort look greater."""
+_WORK: Final = 8
+"""Look-ups for each unit of effort: more of them would hold up everybody else for more than tens of milliseconds."""
 _SPECIAL: Final = frozenset("*?\\")
 
 Codes = tuple[int, ...]
@@ -211,14 +213,15 @@ def determinized(
 
     Args:
         automaton: any.
-        limit: the greatest effort.
+        limit: the greatest effort. Our own work is limited with it: each character at which something changes is
+            looked up in each state of each set.
         follows: says of a set of states whether it counts; an empty one never does.
 
     Raises:
         TooMuchEffortError: the sets are too many, or too large.
     """
     first = frozenset(automaton.start)
-    numbers, ahead, states, effort = {first: 0}, [first], list[State](), 0
+    numbers, ahead, states, effort, work = {first: 0}, [first], list[State](), 0, 0
 
     def number(targets: Iterable[int]) -> tuple[int, ...]:
         found = frozenset(targets)
@@ -236,6 +239,9 @@ def determinized(
         members = [automaton.states[one] for one in here]
         others = number(chain.from_iterable(state.others for state in members))
         codes = {code for state in members for code in state.moves}
+        work += len(here) * len(codes)
+        if work > limit * _WORK:
+            raise TooMuchEffortError
         moves = {
             code: number(chain.from_iterable(state.moves.get(code, state.others) for state in members))
             for code in codes
