@@ -30,8 +30,8 @@ RESTRICTED: Final = (
     ".geoip_databases*", ".snapshot-blob-cache*", ".inference*", ".secrets-inference*", ".connector-secrets*",
     ".search-app*", ".query-rules*",
 )  # fmt: skip
-"""Names of restricted indices: what ``getSystemIndexDescriptors`` of Elasticsearch's modules have in 8.19 and 9.1. A
-module that is not installed restricts nothing."""
+"""Names of restricted indices of Elasticsearch's modules. The test servers show those of the security and core modules;
+the others are listed as they are known, for a hint and no decision. A module that is not installed restricts nothing."""
 
 _STEPS: Final = 2_000
 _KNOWN: Final = 4_096
