@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from searchaccess.core.model.burden import is_too_complicated_together, is_too_much
-from searchaccess.core.model.patterns import PatternError, check_index_pattern, matches, parse_index_pattern
+from searchaccess.core.patterns.burden import is_too_complicated_together, is_too_much
+from searchaccess.core.patterns.parsed import PatternError, check_index_pattern, matches, parse_index_pattern
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.patterns import expressions, floating, names, text_of, wildcards
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchaccess.core.model.restricted import restricted_name
+from searchaccess.core.patterns.restricted import restricted_name
 from tests.stack.elasticsearch import ElasticsearchServer
 
 NAME = "contract.restricted"

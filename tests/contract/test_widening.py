@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.meeting import can_meet
 from searchaccess.core.model.union import reads
+from searchaccess.core.patterns.meeting import can_meet
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.patterns import expressions, names, text_of, wildcards
 from tests.unit.builders import a_grant, an_access

@@ -8,8 +8,9 @@ from typing import Any, Final
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.canonical import NO_INDEX, RoleBody
+from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import readable_list
+from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, Rejected
 from tests.support.faults import Call, Faults

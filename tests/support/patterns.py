@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.expressions import (
     ANY_CHAR,
     ANY_STRING,
     EMPTY,

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from searchaccess.core.model.access import access_from_object
-from searchaccess.core.model.canonical import NO_INDEX, role_from_json
+from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.model.union import MOST_STEPS, Together, conflict_within
+from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.core.rights import refusals as refusals_module
 from searchaccess.core.rights import widening
 from searchaccess.ports.kubernetes import Plural

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.patterns import matches, parse_index_pattern
 from searchaccess.core.model.union import (
     MOST_STEPS,
     Fields,
@@ -18,6 +17,7 @@ from searchaccess.core.model.union import (
     matters,
     reads,
 )
+from searchaccess.core.patterns.parsed import matches, parse_index_pattern
 
 ALL = ("*",)
 DOCUMENTS: dict[str, frozenset[int]] = {

@@ -8,7 +8,8 @@ import pytest
 
 from searchaccess.adapters.elasticsearch.errors import map_error, map_item
 from searchaccess.core.model.access import Share, kept_apart
-from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody, without_marks
+from searchaccess.core.model.canonical import Entry, RoleBody, without_marks
+from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.core.rights.diff import diff_extra, diff_share
 from searchaccess.core.rights.plan import plan_role
 from searchaccess.core.rights.recollection import Seen

@@ -34,8 +34,9 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
-from searchaccess.core.model.canonical import NO_INDEX, Entry, RoleBody
+from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.reading import mapping, readable, readable_list
+from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written

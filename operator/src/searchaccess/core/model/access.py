@@ -28,7 +28,6 @@ from searchaccess.core.model.actions import letters_of, privileges_of, without_m
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
-    NO_INDEX,
     Entry,
     RoleBody,
     canonical_json,
@@ -47,11 +46,12 @@ from searchaccess.core.model.metadata import (
     shared_texts,
     text_in,
 )
-from searchaccess.core.model.namesets import meet
 from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
+from searchaccess.core.patterns.namesets import meet
+from searchaccess.core.patterns.parsed import NO_INDEX
 
 LAYOUT: Final = 1
 """Version of the form in which rights are recorded. A change makes every role pending, not drifted."""

@@ -13,13 +13,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 from searchaccess.core.model.reading import mapping, within
+from searchaccess.core.patterns.parsed import NO_INDEX
 
 _ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", "transient_metadata"})
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
 _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
-NO_INDEX: Final = "NO-INDEX#"
-"""Prefix of a name that no index can have; it keeps a restricted entry apart from all others."""
 _MARK: Final = rf'"?{NO_INDEX}[0-9a-f]{{{HASH_LENGTH}}}"?'
 _MARKS: Final = re.compile(rf",\s*{_MARK}|{_MARK}(,\s*)?")
 NAMES_HASH_LENGTH: Final = 8

@@ -10,7 +10,7 @@ from typing import Final
 
 from searchaccess.api.credentials import Auth
 from searchaccess.api.searchaccess import FieldRules, SearchAccessSpec
-from searchaccess.core.model.lucene import PatternError, parse_expression
+from searchaccess.core.patterns.lucene import PatternError, parse_expression
 
 ALL: Final = "*"
 _BELOW: Final = ".*"

@@ -6,16 +6,16 @@ from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN, Auth
 from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, WORKLOAD_PATTERN, Grant, SearchAccessSpec
 from searchaccess.core.model.actions import refusal_of
-from searchaccess.core.model.burden import (
+from searchaccess.core.model.fields import fields_problem
+from searchaccess.core.model.where import where_problem
+from searchaccess.core.model.workload import is_service_account
+from searchaccess.core.patterns.burden import (
     TOGETHER,
     is_too_complicated_together,
     is_too_much,
     what_is_complicated,
 )
-from searchaccess.core.model.fields import fields_problem
-from searchaccess.core.model.patterns import PatternError, check_index_pattern
-from searchaccess.core.model.where import where_problem
-from searchaccess.core.model.workload import is_service_account
+from searchaccess.core.patterns.parsed import PatternError, check_index_pattern
 
 
 def problem_of(spec: SearchAccessSpec) -> str:

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
-from searchaccess.core.model.canonical import NO_INDEX, Entry
-from searchaccess.core.model.expressions import (
+from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.metadata import bounded_text
+from searchaccess.core.patterns.expressions import (
     NOTHING,
     Expression,
     complement,
@@ -27,7 +28,7 @@ from searchaccess.core.model.expressions import (
     literal,
     union,
 )
-from searchaccess.core.model.meeting import (
+from searchaccess.core.patterns.meeting import (
     PAIRS_KEPT,
     STEPS,
     Answer,
@@ -38,7 +39,7 @@ from searchaccess.core.model.meeting import (
     has_names,
     prefix_of,
 )
-from searchaccess.core.model.metadata import bounded_text
+from searchaccess.core.patterns.parsed import NO_INDEX
 
 MOST_STEPS: Final = 20_000
 """That the comparison of all entries of one principal takes at most: some 30 ms."""

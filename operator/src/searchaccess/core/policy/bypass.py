@@ -13,8 +13,8 @@ from typing import Final
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.namesets import has_all_of, meet, some_of
-from searchaccess.core.model.patterns import PatternError, matches, parse_index_pattern
+from searchaccess.core.patterns.namesets import has_all_of, meet, some_of
+from searchaccess.core.patterns.parsed import PatternError, matches, parse_index_pattern
 
 _ACTION: Final = "indices:"
 _READING: Final = frozenset({"all", "read"})

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.wildcards import matches
 from searchaccess.core.model.workload import is_service_account, is_unique_id
+from searchaccess.core.patterns.wildcards import matches
 
 _SHOWN: Final = 5
 

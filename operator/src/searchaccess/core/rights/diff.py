@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import NO_INDEX, Entry, MappingBody, canonical_json
+from searchaccess.core.model.canonical import Entry, MappingBody, canonical_json
+from searchaccess.core.patterns.parsed import NO_INDEX
 
 _APART: Final = "(kept apart)"
 """Represents the name that keeps an entry apart, where its loss would open what is restricted."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.bounds import excess
 from searchaccess.core.model.reading import DEPTH, mapping, shortened
-from searchaccess.core.model.wildcards import matches
+from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.rights.mapping import SUB, RoleMapping
 
 MOST: Final = 200

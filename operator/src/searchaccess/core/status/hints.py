@@ -3,7 +3,7 @@
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.restricted import restricted_among
+from searchaccess.core.patterns.restricted import restricted_among
 from searchaccess.core.status.conditions import TRUE, Conditions
 
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from searchaccess.core.model.effort import is_too_complicated
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.effort import is_too_complicated
+from searchaccess.core.patterns.expressions import (
     ANY_CHAR,
     ANY_STRING,
     NOTHING,
@@ -26,10 +26,11 @@ from searchaccess.core.model.expressions import (
     nullable,
     repeat,
 )
-from searchaccess.core.model.lucene import PatternError, parse_expression
-from searchaccess.core.model.written import Written, simplified
+from searchaccess.core.patterns.lucene import PatternError, parse_expression
+from searchaccess.core.patterns.written import Written, simplified
 
 __all__ = [
+    "NO_INDEX",
     "Pattern",
     "PatternError",
     "TooComplicatedError",
@@ -39,6 +40,8 @@ __all__ = [
     "parse_index_pattern",
 ]
 
+NO_INDEX: Final = "NO-INDEX#"
+"""Prefix of a name that no index can have; it keeps a restricted entry of a role apart from all others."""
 MAX_LENGTH: Final = 255
 """Longest pattern: as long as the longest name of an index."""
 MAX_STEPS: Final = 100_000

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.model.namesets import has_all_of, meet
-from searchaccess.core.model.patterns import matches, parse_index_pattern
+from searchaccess.core.patterns.namesets import has_all_of, meet
+from searchaccess.core.patterns.parsed import matches, parse_index_pattern
 
 MEETINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, bool]] = {
     # one, other, whether they meet, whether one has all of other

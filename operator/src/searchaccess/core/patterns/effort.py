@@ -15,7 +15,7 @@ from math import prod
 from operator import or_
 from typing import Final
 
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.expressions import (
     LAST_CODE,
     Chars,
     Complement,
@@ -26,7 +26,7 @@ from searchaccess.core.model.expressions import (
     Union,
     chars,
 )
-from searchaccess.core.model.written import Kind, Part, Written
+from searchaccess.core.patterns.written import Kind, Part, Written
 
 MAX_EFFORT: Final = 10_000
 """Sum of the sizes of all sets of positions."""

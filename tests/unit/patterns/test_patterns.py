@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.expressions import (
     ANY_STRING,
     EMPTY,
     LAST_CODE,
@@ -27,7 +27,7 @@ from searchaccess.core.model.expressions import (
     nullable,
     size,
 )
-from searchaccess.core.model.patterns import (
+from searchaccess.core.patterns.parsed import (
     MAX_LENGTH,
     PatternError,
     TooComplicatedError,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from searchaccess.core.model.automata import (
+from searchaccess.core.patterns.automata import (
     Automaton,
     Codes,
     TooMuchEffortError,
@@ -46,7 +46,7 @@ def is_too_complicated_together(patterns: frozenset[str]) -> bool:
     """Return whether Elasticsearch might give up on an entry of a role with these index patterns.
 
     Args:
-        patterns: what `searchaccess.core.model.patterns.check_index_pattern` lets pass.
+        patterns: what `searchaccess.core.patterns.parsed.check_index_pattern` lets pass.
     """
     several = sorted(text for text in patterns if is_wildcard(text))
     if len(several) < 2 or all(is_prefix(text) for text in several):  # noqa: PLR2004 - one, or several

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.model.expressions import Expression, char, chars, concat, intersection, literal, union
-from searchaccess.core.model.meeting import Prefixes, can_meet
-from searchaccess.core.model.patterns import TooComplicatedError, find_name, matches, parse_index_pattern
+from searchaccess.core.patterns.expressions import Expression, char, chars, concat, intersection, literal, union
+from searchaccess.core.patterns.meeting import Prefixes, can_meet
+from searchaccess.core.patterns.parsed import TooComplicatedError, find_name, matches, parse_index_pattern
 from tests.support.patterns import ALPHABET, expressions, text_of, wildcards
 
 SHORT = ["".join(letters) for length in range(1, 5) for letters in product(ALPHABET, repeat=length)]

@@ -1,7 +1,7 @@
 """A regular expression as it is written.
 
-`searchaccess.core.model.expressions` keeps a normal form, in which ``.*|a`` is ``.*``. Elasticsearch does not simplify:
-what it takes to evaluate a pattern follows from what is written.
+`searchaccess.core.patterns.expressions` keeps a normal form, in which ``.*|a`` is ``.*``. Elasticsearch does not
+simplify: what it takes to evaluate a pattern follows from what is written.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
-from searchaccess.core.model import expressions
-from searchaccess.core.model.expressions import Expression
+from searchaccess.core.patterns import expressions
+from searchaccess.core.patterns.expressions import Expression
 
 
 class Kind(Enum):

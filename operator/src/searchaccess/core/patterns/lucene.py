@@ -18,7 +18,7 @@ another way than people mean who know regular expressions from elsewhere is read
 
 from typing import Final, TypeAlias
 
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.expressions import (
     ANY_CHAR,
     ANY_STRING,
     EMPTY,
@@ -31,7 +31,7 @@ from searchaccess.core.model.expressions import (
     literal,
     negated,
 )
-from searchaccess.core.model.written import (
+from searchaccess.core.patterns.written import (
     Written,
     alternatives,
     complement,

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from searchaccess.core.model.canonical import NO_INDEX
-from searchaccess.core.model.expressions import Expression, complement, intersection, union
-from searchaccess.core.model.patterns import PatternError, find_name, parse_index_pattern
+from searchaccess.core.patterns.expressions import Expression, complement, intersection, union
+from searchaccess.core.patterns.parsed import NO_INDEX, PatternError, find_name, parse_index_pattern
 
 STEPS: Final = 1_000
 """How many expressions are examined to find a name that both have: a few milliseconds."""

@@ -1,7 +1,7 @@
 """Sets of names, as small immutable expressions: the one parsed form of index patterns.
 
 Every wildcard and every regular expression is read into these five forms. All questions about patterns are answered
-from them: the syntax check, what a name is matched by (`searchaccess.core.model.patterns.matches`), and whether every
+from them: the syntax check, what a name is matched by (`searchaccess.core.patterns.parsed.matches`), and whether every
 name of one pattern is also one of another. For the last, a search visits pairs of expressions: `derivative` gives the
 pair that follows after a character, `borders` the few characters that have to be tried, `nullable` whether a name may
 end here.

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache, reduce
 from typing import Final
 
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.expressions import (
     ANY_STRING,
     EMPTY,
     Expression,
@@ -19,7 +19,7 @@ from searchaccess.core.model.expressions import (
     derivative,
     intersection,
 )
-from searchaccess.core.model.patterns import PatternError, find_name, parse_index_pattern
+from searchaccess.core.patterns.parsed import PatternError, find_name, parse_index_pattern
 
 RESTRICTED: Final = (
     ".security", ".security-7*", ".security-tokens", ".security-tokens-7*", ".security-profile", ".security-profile-8*",
@@ -30,8 +30,8 @@ RESTRICTED: Final = (
     ".geoip_databases*", ".snapshot-blob-cache*", ".inference*", ".secrets-inference*", ".connector-secrets*",
     ".search-app*", ".query-rules*",
 )  # fmt: skip
-"""Names of restricted indices of Elasticsearch's modules. The test servers show those of the security and core modules;
-the others are listed as they are known, for a hint and no decision. A module that is not installed restricts nothing."""
+"""Names of restricted indices of Elasticsearch's modules. Test servers show those of the security and core modules; the
+others are listed as they are known, for a hint and no decision. A module that is not installed restricts nothing."""
 
 _STEPS: Final = 2_000
 _KNOWN: Final = 4_096

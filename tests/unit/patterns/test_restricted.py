@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchaccess.core.model.restricted import RESTRICTED, restricted_among, restricted_name
+from searchaccess.core.patterns.restricted import RESTRICTED, restricted_among, restricted_name
 
 NAMED = {
     ".security": ".security", ".security*": ".security", ".security-7": ".security-7", ".kibana": ".kibana",

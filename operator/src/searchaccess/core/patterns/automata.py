@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from searchaccess.core.model.expressions import NOTHING, borders, count, derivative, nullable
-from searchaccess.core.model.patterns import parse_index_pattern
+from searchaccess.core.patterns.expressions import NOTHING, borders, count, derivative, nullable
+from searchaccess.core.patterns.parsed import parse_index_pattern
 
 MAX_EFFORT: Final = 10_000
 """Sum of the sizes of all sets of states, in one step of the construction. Elasticsearch gives up at 1,000,000; what is
@@ -66,7 +66,7 @@ def build_automaton(patterns: Sequence[str]) -> Automaton:
     """Return the automaton of an entry of a role.
 
     Args:
-        patterns: what `searchaccess.core.model.patterns.check_index_pattern` lets pass.
+        patterns: what `searchaccess.core.patterns.parsed.check_index_pattern` lets pass.
 
     Raises:
         TooMuchEffortError: Elasticsearch might give up.

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from searchaccess.core.model.expressions import (
+from searchaccess.core.patterns.expressions import (
     ANY_STRING,
     NOTHING,
     Chars,
@@ -23,8 +23,8 @@ from searchaccess.core.model.expressions import (
     intersection,
     literal,
 )
-from searchaccess.core.model.lucene import PatternError
-from searchaccess.core.model.patterns import TooComplicatedError, find_name, parse_index_pattern
+from searchaccess.core.patterns.lucene import PatternError
+from searchaccess.core.patterns.parsed import TooComplicatedError, find_name, parse_index_pattern
 
 PAIRS_KEPT: Final = 1 << 15
 PATTERNS_KEPT: Final = 1 << 12

@@ -1,0 +1,1 @@
+"""Index patterns: one parsed form, and what follows from it."""
