@@ -16,7 +16,8 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import RoleMetadata, metadata_from_json
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
-from searchaccess.core.status.access import AccessFacts, build_access_status, placed_by, seen_of
+from searchaccess.core.status.access import AccessFacts, build_access_status
+from searchaccess.core.status.placed import placed_by, seen_of
 from tests.unit.builders import NOW, OPERATOR, ROLE, UUID, a_grant, a_member, a_search_access
 from tests.unit.world import World, as_served
 

@@ -23,10 +23,9 @@ from searchaccess.core.status.access import (
     build_notes,
     is_drifted,
     is_ready,
-    placed_by,
-    seen_of,
 )
 from searchaccess.core.status.events import Note
+from searchaccess.core.status.placed import placed_by, seen_of
 from tests.unit.builders import LATER, MUCH_LATER, NOW, OPERATOR, PRINCIPAL, ROLE, UUID, a_grant, an_access
 
 TARGET = f"role/{ROLE}"

@@ -33,12 +33,11 @@ from searchaccess.core.status.access import (
     build_notes,
     is_drifted,
     is_ready,
-    placed_by,
-    seen_of,
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.status.credential import CredentialFacts, finding_of
 from searchaccess.core.status.events import stalled_of
+from searchaccess.core.status.placed import placed_by, seen_of
 from searchaccess.engine.inventory.intake import read_status
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.operator.metrics import _known, _ready

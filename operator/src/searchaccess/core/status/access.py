@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from sys import intern
-from typing import Final, NamedTuple
+from typing import Final
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason, Who
@@ -23,11 +22,9 @@ from searchaccess.api.status import (
 from searchaccess.core.model.access import Access, Share, subject_summary
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
-from searchaccess.core.policy.former import RightsPlace
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
-from searchaccess.core.rights.recollection import Seen
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
 from searchaccess.core.status.credential import (
     CredentialFacts,
@@ -109,37 +106,6 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
         elsewhere=tuple(dict.fromkeys(other for item in facts for other in item.elsewhere)),
     )
-
-
-class Placed(NamedTuple):
-    """What a status says that there is in Elasticsearch: less memory than the status itself, as thousands are kept."""
-
-    role: str
-    mapping: str
-    spec_hash: str
-    cluster_uuid: str
-
-
-def placed_by(status: SearchAccessStatus) -> Placed | None:
-    """Return what a status says that there is in Elasticsearch; None: nothing."""
-    known = status.elasticsearch
-    if known is None:
-        return None
-    # The same for all of a cluster.
-    mapping, cluster_uuid = intern(known.mapping or ""), intern(known.cluster_uuid)
-    return Placed(known.role or "", mapping, known.spec_hash, cluster_uuid)
-
-
-def place_of(known: Placed | None) -> RightsPlace | None:
-    """Give where a SearchAccess was last known to have all that it declared then; None: nowhere."""
-    return RightsPlace(known.cluster_uuid, known.role) if known and known.cluster_uuid else None
-
-
-def seen_of(known: Placed | None, cluster_uuid: str) -> Seen | None:
-    """Give what the Elasticsearch part of a status says of an earlier reconcile on this cluster; None: nothing."""
-    if known is None or known.cluster_uuid != cluster_uuid:
-        return None
-    return Seen(known.role, known.spec_hash)
 
 
 def _conflict(facts: AccessFacts) -> Failure | None:

@@ -10,8 +10,8 @@ from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
-from searchaccess.core.status.access import place_of
 from searchaccess.core.status.credential import epoch
+from searchaccess.core.status.placed import place_of
 from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.steps import Credentials

@@ -7,7 +7,8 @@ from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.status.access import AccessFacts, Placed, is_drifted, is_ready, placed_by
+from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
+from searchaccess.core.status.placed import Placed, placed_by
 
 
 class Standing(NamedTuple):

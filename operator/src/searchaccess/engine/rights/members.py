@@ -12,8 +12,8 @@ from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
-from searchaccess.core.status.access import place_of
 from searchaccess.core.status.identity import is_own_account
+from searchaccess.core.status.placed import place_of
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections

@@ -10,7 +10,7 @@ from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
 from searchaccess.core.rights.refusals import with_refusals
-from searchaccess.core.status.access import seen_of
+from searchaccess.core.status.placed import seen_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.rights.members import HELD, Members, Phase

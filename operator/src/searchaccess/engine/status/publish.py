@@ -14,16 +14,9 @@ from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.plan import Finding
-from searchaccess.core.status.access import (
-    AccessFacts,
-    Failure,
-    build_access_status,
-    build_notes,
-    merged,
-    place_of,
-    placed_by,
-)
+from searchaccess.core.status.access import AccessFacts, Failure, build_access_status, build_notes, merged
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.core.status.placed import place_of, placed_by
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
