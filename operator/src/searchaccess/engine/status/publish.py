@@ -70,27 +70,28 @@ class StatusPublisher:
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
             return True
-        if stays := what_stays(self._context, record, facts.access):
-            facts = replace(facts, stays=stays)
-        well = True
-        if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
-            well = self._try_to_publish(record, facts)
-        standing = record.standing
-        (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
-        (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
-        return well
-
-    def _try_to_publish(self, record: AccessRecord, facts: AccessFacts) -> bool:
         try:
-            self._write(record, self._with_copies(facts))
+            self._publish(record, facts)
         except Exception as error:  # noqa: BLE001 - the barrier between one status and all others
             failure = caught(self._context.meter, facts.access.cluster, "publish", error)
+            self._state.ready.discard(facts.access.uid)
+            self._state.drifted.discard(facts.access.uid)
             try:
+                # Whatever was written before the error gives way to it.
                 self._write(record, AccessFacts(facts.access, facts.decision, failure=failure))
             except Exception as another:  # noqa: BLE001 - the same, at the least that can be said
                 caught(self._context.meter, facts.access.cluster, "publish", another)
             return False
         return True
+
+    def _publish(self, record: AccessRecord, facts: AccessFacts) -> None:
+        if stays := what_stays(self._context, record, facts.access):
+            facts = replace(facts, stays=stays)
+        if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
+            self._write(record, self._with_copies(facts))
+        standing = record.standing
+        (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
+        (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
 
     def _with_copies(self, facts: AccessFacts) -> AccessFacts:
         """Add what mappings copy of what is hidden, as far as that is known; after a failure it is of no interest."""
