@@ -35,6 +35,8 @@ class FormerRights:
         self._places: dict[str, set[FormerPlace]] = defaultdict(set)
         """By uid."""
         self._uids: dict[FormerPlace, set[str]] = defaultdict(set)
+        self._read: set[str] = set()
+        """SearchClusters that are reconciled by this process and were read as a whole."""
         self._unread: dict[str, set[str]] = {}
         """By SearchCluster that is reconciled and was not read as a whole yet: the uids that wait for that."""
 
@@ -57,16 +59,19 @@ class FormerRights:
 
     def begin(self, cluster: str) -> None:
         """Take in that a cluster is reconciled by this process from now on, and was not read yet."""
+        self._read.discard(cluster)
         self._unread.setdefault(cluster, set())
 
     def surveyed(self, cluster: str) -> None:
         """Take in that a cluster was read as a whole."""
+        self._read.add(cluster)
         for uid in self._unread.pop(cluster, ()):
             self._changed(uid)
 
     def end(self, cluster: str) -> None:
         """Take in that a cluster is not reconciled by this process any more."""
         self.surveyed(cluster)
+        self._read.discard(cluster)
         for principal in self.principals(cluster):
             self.note(cluster, principal, ())
 
@@ -93,6 +98,14 @@ class FormerRights:
         self._uids[place].add(uid)
         if first:
             self._changed(uid)
+
+    def leave(self, uid: str, cluster: str, principal: str) -> None:
+        """Take in that a SearchAccess declares something else from now on; what it has is looked at next.
+
+        Of a cluster that was not read yet, or is another replica's, that is not known here.
+        """
+        if cluster in self._read:
+            self.add(uid, cluster, principal)
 
     def drop(self, uid: str, cluster: str, principal: str) -> None:
         """Take in that a SearchAccess has no such rights in one place."""

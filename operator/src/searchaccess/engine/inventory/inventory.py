@@ -22,7 +22,7 @@ from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.contested import Contested
-from searchaccess.engine.inventory.former import FormerRights
+from searchaccess.engine.inventory.former import KEYS, FormerRights
 from searchaccess.engine.inventory.index import Index
 from searchaccess.engine.inventory.intake import (
     PLACE,
@@ -280,10 +280,24 @@ class Inventory:
             self.marks.mark_access(before)
             self.marks.mark_access(access)
             self.former.wake(access.uid)
+            self._leave(before, known)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 for cluster in {before.cluster, access.cluster}:
                     self.marks.mark_cluster(cluster, everything=True)
+
+    def _leave(self, before: Access, known: AccessRecord) -> None:
+        """Note what a SearchAccess has where it does not declare it any more: it is not let go before that is gone."""
+        placed, cluster = known.standing.placed, self.clusters.get(before.cluster)
+        if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
+            return
+        now = known.access if known.access.cluster == before.cluster else None
+        if before.has_credential:
+            left = {KEYS} if now is None or not now.has_credential else set()
+        else:
+            left = set(before.principals) - set(now.principals if now else ())
+        for principal in left:
+            self.former.leave(before.uid, before.cluster, principal)
 
     def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
         """Take in what Google says of a subject.
