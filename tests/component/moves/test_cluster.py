@@ -460,3 +460,24 @@ async def test_nothing_is_written_while_something_is_held(stage: Stage) -> None:
     move(stage, "prd", "keyed")
     await stage.quiet()
     assert await stage.look_at_everything() == []
+
+
+@pytest.mark.parametrize("make", [orders, with_key, with_password], ids=["role", "key", "user"])
+def test_one_that_is_deleted_right_after_a_move_is_not_let_go_before_it_has_nothing_left(
+    make: Callable[[], dict[str, Any]],
+) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, make())
+
+        def has_rights() -> bool:
+            return bool(names_in(old(stage)) or old(stage).live_keys() or old(stage).users_now)
+
+        assert has_rights()
+        move(stage, "prd")
+        stage.delete("orders")
+        while stage.get("orders"):
+            await stage.sleep(0.01)
+        assert not has_rights()
+
+    play()
