@@ -69,7 +69,9 @@ def standing(world: World, name: str) -> dict[str, Any]:
 
 def test_deleting_one_leaves_the_other(world: World) -> None:
     share(world, "leaver")
-    named = eventually(lambda: world.condition("leaver", "GrantedElsewhere"), within=WITHIN, what="it names the other one")
+    named = eventually(
+        lambda: world.condition("leaver", "GrantedElsewhere"), within=WITHIN, what="it names the other one"
+    )
     assert "billing/leaver" in named["message"]
     seen = standing(world, "leaver")
     world.delete("leaver", namespace="billing")
