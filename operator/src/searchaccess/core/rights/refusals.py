@@ -26,6 +26,9 @@ def refused_among(members: Sequence[Member], metadata: RoleMetadata, shares: Sha
     while True:
         widening = refusals(with_refusals(members, complicated), shares)
         refused = complicated | widening
+        if not refused:
+            # As almost always: the patterns are those that were added up already.
+            return refused
         others = over_budget(with_refusals(members, refused), metadata, shares)
         if others.keys() <= refused.keys():
             return refused
