@@ -4,16 +4,16 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import invariant, rule
 
 from searchaccess.ports.errors import PermissionDenied, Throttled, Unreachable
 from tests.component.identities.common import GRACE, REFRESH, have_roles, subject
 from tests.support import memory_elasticsearch, memory_google, memory_kubernetes
-from tests.support.clocks import virtual_runner
 from tests.support.faults import Fault
 from tests.support.googlestate import a_workload
 from tests.support.memory_elasticsearch import owner_uids
 from tests.support.stage import Stage, access_key, search_cluster
+from tests.support.stagemachine import StageMachine
 from tests.support.world import access, account, grant
 
 NAMES = ("a", "b", "c")
@@ -27,13 +27,11 @@ accounts = st.sampled_from(ACCOUNTS)
 pauses = st.sampled_from([0.0, 0.5, 20.0, REFRESH * 1.2])
 
 
-class Histories(RuleBasedStateMachine):
+class Histories(StageMachine):
     """Workloads are deployed, deleted and redeployed, namespaces allowed and not, and everything fails at times."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = virtual_runner()
-        self.stage = self.runner.run(self._begin())
         self.ever: dict[str, set[str]] = {}
         """By uid, all accounts that its workload ever ran as while a SearchAccess named it."""
         self.kept: set[tuple[str, str]] = set()
@@ -48,14 +46,6 @@ class Histories(RuleBasedStateMachine):
             stage.google.state.deploy(workload, email)
         return stage
 
-    def _rest(self, seconds: float) -> None:
-        self.runner.run(self._rested(seconds))
-
-    async def _rested(self, seconds: float) -> None:
-        await self.stage.sleep(seconds)
-        if self.stage.faults.dead:
-            await self.stage.restart()
-
     def _do(self, action: Any, *arguments: Any, **more: Any) -> None:
         """Do something inside of the event loop."""
 
@@ -66,9 +56,6 @@ class Histories(RuleBasedStateMachine):
 
     def _uid(self, name: str) -> str:
         return str(self.stage.get(name)["metadata"]["uid"])
-
-    def _alive(self, name: str) -> bool:
-        return bool(self.stage.get(name)) and not self.stage.get(name)["metadata"].get("deletionTimestamp")
 
     def _workload_of(self, name: str) -> Any:
         wanted = self.stage.get(name)["spec"]["subject"].get("cloudRunService", {}).get("name")
@@ -222,8 +209,7 @@ class Histories(RuleBasedStateMachine):
         try:
             self.all_is_well()
         finally:
-            self.runner.run(self.stage.stop())
-            self.runner.close()
+            super().teardown()
 
 
 TestRandomIdentities = Histories.TestCase

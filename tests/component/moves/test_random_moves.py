@@ -4,17 +4,17 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from searchaccess.ports.errors import Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.credentials.common import STORES
 from tests.component.moves.common import NEW, new_cluster
 from tests.support import memory_elasticsearch, memory_kubernetes, memory_store
-from tests.support.clocks import virtual_runner
 from tests.support.faults import Fault
 from tests.support.memory_elasticsearch import MemoryElasticsearch, owner_uids
 from tests.support.stage import Stage, access_key, search_cluster
+from tests.support.stagemachine import StageMachine
 from tests.support.world import access, account, condition_in, grant
 
 NAMES = ("a", "b", "c")
@@ -30,13 +30,11 @@ def auth_of(auth: str, name: str) -> dict[str, Any]:
     return {"auth": auth, "credential": {"store": "main", "name": f"{name}-secret", "overlap": "1h"}}
 
 
-class Moves(RuleBasedStateMachine):
+class Moves(StageMachine):
     """SearchAccesses change their clusters, subjects and logins; clusters come and go; the operator is interrupted."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = virtual_runner()
-        self.stage = self.runner.run(self._begin())
         self.served: set[str] = set()
         """The uids of those that had rights once."""
 
@@ -46,17 +44,6 @@ class Moves(RuleBasedStateMachine):
         stage.start()
         stage.apply(search_cluster(secretStores=STORES))
         return stage
-
-    def _rest(self, seconds: float) -> None:
-        self.runner.run(self._rested(seconds))
-
-    async def _rested(self, seconds: float) -> None:
-        await self.stage.sleep(seconds)
-        if self.stage.faults.dead:
-            await self.stage.restart()
-
-    def _alive(self, name: str) -> bool:
-        return bool(self.stage.get(name)) and not self.stage.get(name)["metadata"].get("deletionTimestamp")
 
     @initialize()
     def start(self) -> None:
@@ -205,8 +192,7 @@ class Moves(RuleBasedStateMachine):
                 assert not self._credential_owners(server)
                 assert not server.roles_now
         finally:
-            self.runner.run(self.stage.stop())
-            self.runner.close()
+            super().teardown()
 
 
 TestRandomMoves = Moves.TestCase

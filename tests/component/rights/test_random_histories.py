@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from searchaccess.core.model.access import Share, access_from_object
 from searchaccess.core.model.canonical import role_from_json
@@ -13,9 +13,9 @@ from searchaccess.core.rights.ownership import metadata_from_json
 from searchaccess.ports.errors import LoginRefused, PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.support import memory_elasticsearch, memory_kubernetes
-from tests.support.clocks import virtual_runner
 from tests.support.faults import Fault
 from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
+from tests.support.stagemachine import StageMachine
 from tests.support.world import access, account, grant
 
 NAMES = ("a", "b", "c", "d")
@@ -45,13 +45,11 @@ damages: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from(
 )
 
 
-class Histories(RuleBasedStateMachine):
+class Histories(StageMachine):
     """Anything may happen, in any order; the operator has less than a second or more between any two."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = virtual_runner()
-        self.stage = self.runner.run(self._begin())
         self.held: dict[str, Share] = {}
 
     async def _begin(self) -> Stage:
@@ -61,17 +59,6 @@ class Histories(RuleBasedStateMachine):
         stage.elasticsearch.write_role("somebody-elses", FOREIGN)
         stage.elasticsearch.write_role(OPERATOR.role_name(account("hand-made")), FOREIGN)
         return stage
-
-    def _rest(self, seconds: float) -> None:
-        self.runner.run(self._rested(seconds))
-
-    async def _rested(self, seconds: float) -> None:
-        await self.stage.sleep(seconds)
-        if self.stage.faults.dead:
-            await self.stage.restart()
-
-    def _alive(self, name: str) -> bool:
-        return bool(self.stage.get(name)) and not self.stage.get(name)["metadata"].get("deletionTimestamp")
 
     def _is_held(self, name: str) -> bool:
         return bool(self.stage.get(name)) and self.stage.get(name)["metadata"]["uid"] in self.held
@@ -215,8 +202,7 @@ class Histories(RuleBasedStateMachine):
                 if key[0] is Plural.ACCESSES:
                     assert not access_from_object(raw).invalid
         finally:
-            self.runner.run(self.stage.stop())
-            self.runner.close()
+            super().teardown()
 
 
 TestRandomHistories = Histories.TestCase
