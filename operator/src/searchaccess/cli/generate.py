@@ -169,7 +169,7 @@ def actions_page() -> str:
         "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
         "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
         "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
-        "copies are found at each sweep and told as `FieldsReachable`.",
+        "copies are found at each sweep and reported as `FieldsReachable`.",
         "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
         "key, may change mappings, and so copy hidden fields; `manage` may, and may create an index in advance, with "
         "an alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which "

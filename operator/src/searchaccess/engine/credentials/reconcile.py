@@ -348,7 +348,7 @@ class CredentialReconciler:
             await credentials.take_away(owner_of(access), keys, declared | {key.place for key in keys})
 
     def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
-        """Take in that a secret stays because its store is not declared any more; it is told once."""
+        """Take in that a secret stays because its store is not declared any more; it is reported once."""
         if (owner.uid, store, name) not in self._told:
             self._told.add((owner.uid, store, name))
             tell_left_behind(self._context, session.cluster, owner, store, name)

@@ -1,7 +1,7 @@
 """Where SearchAccesses still have rights that they do not declare there any more (docs/adr/0031).
 
 Reconcilers note what they find, by SearchCluster. Whoever has something there is reconciled there too when it changes,
-and is not let go before it is gone.
+and is not released before it is gone.
 """
 
 from collections import defaultdict

@@ -287,7 +287,7 @@ class Inventory:
                     self.marks.mark_cluster(cluster, everything=True)
 
     def _leave(self, before: Access, known: AccessRecord) -> None:
-        """Note what a SearchAccess has where it does not declare it any more: it is not let go before that is gone."""
+        """Note what a SearchAccess has where it does not declare it any more: it is not released before that."""
         placed, cluster = known.standing.placed, self.clusters.get(before.cluster)
         if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
             return

@@ -13,7 +13,7 @@ CHECK_AGAIN: Final = 12.0
 """The same while something is wrong with them, or the licence should have expired."""
 
 GLANCE_EVERY: Final = 12.0
-"""Seconds between glances, which show whether licence or nodes have changed: noticed, checked and told within 15."""
+"""Seconds between glances, which show whether licence or nodes have changed: noticed, checked and reported in 15."""
 GLANCE_PROBES: Final = 6.0
 """They are no more than one for so many probes: who wants few probes wants few requests."""
 SPACING: Final = 1.125
