@@ -125,6 +125,24 @@ def test_who_may_change_a_mapping_can_copy_a_hidden_field(ground: Ground, can: s
     assert values(caller, "changed-1", "note") == [SECRET]
 
 
+@pytest.mark.parametrize(
+    ("writing", "status"),
+    [({"can": ["append"]}, 200), ({"can": [], "privileges": ["index"]}, 200), ({"can": ["write"]}, 403)],
+    ids=str,
+)
+def test_who_may_change_a_mapping_can_have_documents_match(
+    ground: Ground, writing: dict[str, Any], status: int
+) -> None:
+    """A field that others fill is copied into the one that `where` names. `write` has no such right beside `where`."""
+    ground.index("matched-1", {"region": KEYWORD, "country": KEYWORD})
+    some = a_grant("matched-*", where={"term": {"region": "eu"}})
+    caller = ground.callers.add("caller", some, a_grant("matched-*", **writing))
+    mapping = {"properties": {"country": {"type": "keyword", "copy_to": "region"}}}
+    assert caller.put("/matched-1/_mapping", json=mapping).status_code == status
+    write(ground.admin, "matched-1", "2", {"region": "us", "country": "eu", "customer": {"ssn": "other"}})
+    assert ("other" in caller.get("/matched-1/_search").text) == (status == 200)
+
+
 def test_an_index_made_in_advance_leads_from_a_granted_name_to_what_others_write(ground: Ground) -> None:
     ground.index("ship-1")
     caller = ground.callers.add("caller", a_grant("ship-mine-*"), a_grant("ship-*", can=["manage"]))

@@ -52,7 +52,10 @@ async def test_a_writer_beside_hidden_fields_is_told_to_whom_it_concerns_while_i
     stage.apply(access("writer", grant("orders-1", can=["write"]), principal=ORDERS))
     await stage.quiet()
     stage.check()
-    assert bypass(stage, "orders") == "MappingChangeable"
+    assert bypass(stage, "orders") == "DocumentsReachable"
+    message = condition_in(stage.get("orders"), "Bypassable")["message"]
+    assert "_update" in message
+    assert "copy_to" in message
     assert bypass(stage, "writer") == ""
     assert stage.ready("orders") == ("True", "InSync")
     stage.delete("writer")

@@ -104,24 +104,34 @@ def test_summary(grants: list[dict[str, Any]], text: str) -> None:
 
 HIDING: dict[str, Any] = {"fields": {"exclude": ["a"]}}
 WRITERS: dict[str, tuple[list[dict[str, Any]], bool]] = {
-    # grants, of which the last one writes, and whether it may change mappings
+    # grants, of which the last one writes, and whether it may change mappings and update
     "beside nothing": ([a_grant(can=["write"])], True),
     "hidden fields": ([a_grant(can=["read", "write"], **HIDING)], False),
     "hidden fields by another grant": ([a_grant("o*", **HIDING), a_grant(can=["append", "write"])], False),
     "hidden fields elsewhere": ([a_grant("audit", **HIDING), a_grant(can=["write"])], True),
-    "hidden documents": ([a_grant(can=["read", "write"], where={"term": {"a": 1}})], True),
+    "hidden documents": ([a_grant(can=["read", "write"], where={"term": {"a": 1}})], False),
+    "hidden documents by another grant": (
+        [a_grant("o*", where={"term": {"a": 1}}), a_grant(can=["append", "write"])],
+        False,
+    ),
+    "what is hidden in part is read as a whole": ([a_grant(**HIDING), a_grant("o*", can=["read", "write"])], True),
+    "part of what is hidden is read as a whole": (
+        [a_grant("o*", **HIDING), a_grant("orders-1"), a_grant("orders-*", can=["write"])],
+        False,
+    ),
     "all fields": ([a_grant(can=["read", "write"], fields={"include": ["*"]})], True),
 }
 
 
 @pytest.mark.parametrize(("grants", "named"), WRITERS.values(), ids=WRITERS)
-def test_a_writer_from_whom_fields_are_hidden_does_not_change_mappings(
+def test_a_writer_from_whom_something_is_hidden_neither_changes_mappings_nor_updates(
     grants: list[dict[str, Any]], *, named: bool
 ) -> None:
-    # By these names Elasticsearch accepts explicit changes of the mapping.
+    # By these names Elasticsearch accepts explicit changes of the mapping, and by two of them updates.
     granting = {"create", "create_doc", "index", "write"}
     writer = an_access(grants=grants).share.entries[-1]
     assert bool(granting & set(writer.privileges)) == named
+    assert not any("update" in name for name in writer.privileges)
     credential = {"store": "main", "name": "orders"}
     key = an_access(grants=grants, auth="ApiKey", credential=credential).share.entries[-1]
     assert granting & set(key.privileges), "the operator's login may not have the actions"

@@ -11,6 +11,8 @@ from tests.unit.builders import a_grant, an_access
 
 HIDING: dict[str, Any] = {"fields": {"exclude": ["customer.ssn"]}}
 READ = a_grant("orders-*", **HIDING)
+SOME = a_grant("orders-*", where={"term": {"region": "eu"}})
+BOTH = {Reason.DOCUMENTS_REACHABLE, Reason.MAPPING_CHANGEABLE}
 TEMPLATES = ["manage_index_templates"]
 Grants = list[dict[str, Any]]
 
@@ -28,10 +30,22 @@ CASES: dict[str, tuple[Grants, list[str], Grants, set[Reason]]] = {
     "a reader who writes by another grant": ([READ, a_grant("orders-1", can=["write", "append"])], [], [], set()),
     "a reader who appends": ([READ, a_grant("orders-1", can=["append"])], [], [], {Reason.MAPPING_CHANGEABLE}),
     "a reader who appends elsewhere": ([READ, a_grant("audit", can=["append"])], [], [], set()),
-    "a reader who writes by another access": ([READ], [], [a_grant("o*", can=["write"])], {Reason.MAPPING_CHANGEABLE}),
+    "a reader who writes by another access": ([READ], [], [a_grant("o*", can=["write"])], BOTH),
+    "a reader of some who writes by another access": ([SOME], [], [a_grant("o*", can=["write"])], BOTH),
+    "a reader of some who writes": ([SOME, a_grant("orders-*", can=["write"])], [], [], set()),
+    "a reader of some who appends": ([SOME, a_grant("orders-1", can=["append"])], [], [], {Reason.MAPPING_CHANGEABLE}),
+    "a reader of some who deletes": ([SOME, a_grant("orders-1", can=["delete"])], [], [], set()),
+    "a reader of some who updates": (
+        [SOME, a_grant("orders-*", can=[], privileges=["indices:data/write/*"])],
+        [],
+        [],
+        {Reason.DOCUMENTS_REACHABLE},
+    ),
+    "a reader of some who reads all too": ([SOME], [], [a_grant("o*", can=["read", "write"])], set()),
+    "a reader of some who reads all of others": ([SOME], [], [a_grant("orders-1", can=["read", "write"])], BOTH),
     "a writer beside a reader": ([a_grant("o*", can=["write"])], [], [READ], set()),
     "a reader who manages": ([READ, a_grant("orders-*", can=["manage"])], [], [], {Reason.MAPPING_CHANGEABLE}),
-    "a raw privilege": ([READ, a_grant("orders-*", can=[], privileges=["index"])], [], [], {Reason.MAPPING_CHANGEABLE}),
+    "a raw privilege": ([READ, a_grant("orders-*", can=[], privileges=["index"])], [], [], BOTH),
     "a raw action": (
         [READ, a_grant("orders-*", can=[], privileges=["indices:admin/mapping*"])],
         [],
@@ -76,6 +90,24 @@ def test_bypasses(grants: Grants, cluster: list[str], others: Grants, reasons: s
     assert all(bypass.message for bypass in found)
 
 
-def test_the_message_names_what_to_change() -> None:
-    (found,) = bypasses(share([READ, a_grant("orders-1", can=["append"])], []), [])
-    assert found.message == "fields of orders-*: create_doc on orders-1 lets the caller copy a hidden field (copy_to)"
+@pytest.mark.parametrize(
+    ("grant", "writer", "messages"),
+    [
+        (
+            READ,
+            "create_doc",
+            ["fields of orders-*: create_doc on orders-1 lets the caller copy a hidden field (copy_to)"],
+        ),
+        (
+            SOME,
+            "index",
+            [
+                "where of orders-*: index on orders-1 shows a document by its id (_update)",
+                "where of orders-*: index on orders-1 lets the caller change what its fields hold (copy_to)",
+            ],
+        ),
+    ],
+)
+def test_the_message_names_what_to_change(grant: dict[str, Any], writer: str, messages: list[str]) -> None:
+    own = share([grant, a_grant("orders-1", can=[], privileges=[writer])], [])
+    assert [found.message for found in bypasses(own, [])] == messages

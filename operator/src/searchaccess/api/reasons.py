@@ -385,10 +385,10 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.DOCUMENTS_REACHABLE: ReasonDoc(
-        "The rights let the caller read documents that no grant names: it may name other indices, or have documents "
-        "moved. See docs/actions.md.",
-        "Take `manage`, `manage_index_templates` or `manage_ingest_pipelines` away from whoever reads, as the message "
-        "says, or accept it.",
+        "The rights let the caller read documents that no grant shows: it may update what it may not read, name other "
+        "indices, or have documents moved. See docs/actions.md.",
+        "Take what the message names away from whoever reads, or put `write` into the SearchAccess that has `where` or "
+        "`fields`, or accept it.",
         Who.SECURITY,
     ),
     Reason.FIELDS_REACHABLE: ReasonDoc(
@@ -397,9 +397,10 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.MAPPING_CHANGEABLE: ReasonDoc(
-        "The rights let the caller change the mapping of indices some of whose fields it may not read, and so have "
-        "them copied to fields that it may read. See docs/actions.md.",
-        "Let another service account write, or put `write` into the SearchAccess that has `fields`, or accept it.",
+        "The rights let the caller change the mapping of indices that it may read only in part, and so have hidden "
+        "fields copied to fields that it may read, or documents match a `where`. See docs/actions.md.",
+        "Let another service account write, or put `write` into the SearchAccess that has `where` or `fields`, or "
+        "accept it.",
         Who.SECURITY,
     ),
     Reason.THROTTLED: ReasonDoc(

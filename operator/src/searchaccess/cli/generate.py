@@ -119,15 +119,16 @@ def actions_page() -> str:
         "## What to know about writing",
         "- `write` includes Elasticsearch's update and overwrite: both replace what a document said before. Where "
         "history must stay, grant `append`.",
-        "- `write` shows a document to whoever knows its id, also where another grant restricts what is read: "
-        "Elasticsearch's update (`_update`) returns the document that it found. In the same grant as `where` or "
-        "`fields` updates are refused; `append` has none.",
+        "- `write` shows a document to whoever knows its id: Elasticsearch's update (`_update`) returns the document "
+        "that it found. `append` has no updates, and `write` has none in a SearchAccess that restricts with `where` or "
+        "`fields` what may be read of the same indices (and has no `auth: ApiKey`): replace the whole document there, "
+        "or grant `privileges: [index]` and accept `Bypassable`.",
         "- A scripted update may set `ctx.op: delete`, which deletes the document, and is part of Elasticsearch's "
         "`index` privilege, so of `write`. Our tests do not cover it, as the test server has no scripting.",
         "- `append` and `write` may bring new fields into an index: Elasticsearch adds them to its mapping, and "
         "still accepts explicit changes of the mapping with these privileges, except with `write` in a SearchAccess "
-        "that has `fields` on the same indices (and no `auth: ApiKey`). `dynamic: strict` in the mapping stops the "
-        "first.",
+        "that has `where` or `fields` on the same indices (and no `auth: ApiKey`). `dynamic: strict` in the mapping "
+        "stops the first.",
         "- None of `append`, `write` and `delete` creates an index. Grant `create` too, or create it first.",
         "## What to know about new indices, data streams and aliases",
         "- With `create` beside `append` or `write`, the first write to a name that the grant covers creates it: a "
@@ -171,10 +172,10 @@ def actions_page() -> str:
         "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
         "copies are found at each sweep and reported as `FieldsReachable`.",
         "- Some rights lead around `where` and `fields`: `append`, and `write` of another SearchAccess or of an API "
-        "key, may change mappings, and so copy hidden fields; `manage` may, and may create an index in advance, with "
-        "an alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which "
+        "key, may change mappings, and so copy hidden fields, or have others' documents match a `where`; that `write` "
+        "also shows documents by their id (`_update`); `manage` changes mappings, and may create an index in advance, "
+        "with an alias that another grant lets it read. The condition `Bypassable` of the SearchAccess says which "
         "([why](adr/0028-fields.md)).",
-        "- Elasticsearch refuses partial updates (`_update`) where they apply to the same grant as `write`.",
         "- What is left out restricts nothing, so a template that renders nothing must not pass: `where: {}`, "
         "`fields: {}` and empty lists in it are refused by the API server, and `where` or `fields` with nothing after "
         "it (null) is an `InvalidSpec`; all of it in files (`-f`) too. `kubectl apply` without `--server-side` drops "

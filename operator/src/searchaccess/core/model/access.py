@@ -24,7 +24,7 @@ from searchaccess.api.searchaccess import (
     SearchAccessSpec,
 )
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.model.actions import letters_of, privileges_of, without_mapping_changes
+from searchaccess.core.model.actions import confined_privileges, letters_of, privileges_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -34,7 +34,7 @@ from searchaccess.core.model.canonical import (
     canonical_query,
     digest,
 )
-from searchaccess.core.model.fields import ALL, where_hidden, with_all_below
+from searchaccess.core.model.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.metadata import (
     NAME_LIMIT,
@@ -203,11 +203,11 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 def build_share(spec: SearchAccessSpec) -> Share:
     """Return the rights that a spec declares: one entry per grant."""
     entries = []
-    hiding = where_hidden(spec)
+    limited = where_limited(spec)
     for grant in spec.grants:
         fields, indices = grant.fields, tuple(sorted(set(grant.indices)))
-        confined = Action.WRITE in grant.can and meet(indices, hiding)
-        privileges = without_mapping_changes if confined else privileges_of
+        confined = Action.WRITE in grant.can and meet(indices, limited)
+        privileges = confined_privileges if confined else privileges_of
         entry = Entry(
             names=indices,
             privileges=shared_texts(privileges(tuple(grant.can), tuple(grant.privileges))),

@@ -21,22 +21,21 @@ def privileges_of(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[st
     return tuple(sorted(names))
 
 
-WRITE_WITHOUT_MAPPING: Final = (
+CONFINED_WRITE: Final = (
     "indices:admin/mapping/auto_put",
     "indices:data/write/bulk*",
     "indices:data/write/index*",
     "indices:data/write/simulate/bulk*",
-    "indices:data/write/update*",
 )
-"""What `write` stands for beside `fields`: the actions of its privileges, without these privileges' names.
+"""What `write` stands for beside `where` or `fields`: actions of its privileges, without these privileges' names.
 
 By their names Elasticsearch also accepts explicit changes of the mapping, with which a hidden field can be copied to a
-visible one.
+visible one, or a document be made to match. An update (`_update`) returns the document that it found.
 """
 
 
-def without_mapping_changes(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the privileges for actions and raw names as ``privileges_of``, but none by which `write` changes mappings.
+def confined_privileges(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the privileges for actions and raw names as ``privileges_of``, but none by which `write` reads more.
 
     What is declared by `append` alone or as a raw name stays as it is: it has no such form.
     """
@@ -44,7 +43,7 @@ def without_mapping_changes(actions: tuple[Action, ...], raw: tuple[str, ...]) -
         return privileges_of(actions, raw)
     # `write` includes all that `append` may do.
     others = tuple(action for action in actions if action not in {Action.WRITE, Action.APPEND})
-    return tuple(sorted({*privileges_of(others, raw), *WRITE_WITHOUT_MAPPING}))
+    return tuple(sorted({*privileges_of(others, raw), *CONFINED_WRITE}))
 
 
 def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:

@@ -8,14 +8,17 @@ before a literal character, or one of Lucene's regular expressions between slash
 from collections.abc import Iterable
 from typing import Final
 
+from searchaccess.api.actions import Action
 from searchaccess.api.credentials import Auth
-from searchaccess.api.searchaccess import FieldRules, SearchAccessSpec
+from searchaccess.api.searchaccess import FieldRules, Grant, SearchAccessSpec
 from searchaccess.core.patterns.lucene import PatternError, parse_expression
+from searchaccess.core.patterns.namesets import has_all_of
 
 ALL: Final = "*"
 _BELOW: Final = ".*"
 _REST_OF_EXPRESSION: Final = r"(\..*)?"
 _SPECIAL: Final = frozenset("*?\\")
+_READING: Final = frozenset({"all", "read"})
 
 
 def with_all_below(names: Iterable[str]) -> tuple[str, ...]:
@@ -82,15 +85,24 @@ def _problem(name: str) -> str:
     return ""
 
 
-def where_hidden(spec: SearchAccessSpec) -> tuple[str, ...]:
-    """Return the indices of which fields are hidden, so that a writer is not to change their mappings.
+def where_limited(spec: SearchAccessSpec) -> tuple[str, ...]:
+    """Return the indices that may be read only in part, so that a writer is not to get at the rest.
 
     None for an API key: it has at most the rights of the operator's login, which may hold privileges by name alone.
     """
     if spec.auth is Auth.API_KEY:
         return ()
-    hiding = (grant for grant in spec.grants if grant.fields and _hides(grant.fields))
-    return tuple(sorted({name for grant in hiding for name in grant.indices}))
+    openly = tuple(sorted({name for grant in spec.grants if _reads_all(grant) for name in grant.indices}))
+    partly = (grant for grant in spec.grants if _is_limited(grant) and not has_all_of(openly, tuple(grant.indices)))
+    return tuple(sorted({name for grant in partly for name in grant.indices}))
+
+
+def _is_limited(grant: Grant) -> bool:
+    return grant.where is not None or bool(grant.fields and _hides(grant.fields))
+
+
+def _reads_all(grant: Grant) -> bool:
+    return not _is_limited(grant) and (Action.READ in grant.can or not _READING.isdisjoint(grant.privileges))
 
 
 def _hides(fields: FieldRules) -> bool:

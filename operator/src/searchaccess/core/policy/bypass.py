@@ -13,6 +13,7 @@ from typing import Final
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
+from searchaccess.core.model.union import restricts
 from searchaccess.core.patterns.namesets import has_all_of, meet, some_of
 from searchaccess.core.patterns.parsed import PatternError, matches, parse_index_pattern
 
@@ -21,7 +22,10 @@ _READING: Final = frozenset({"all", "read"})
 _MAPPING: Final = frozenset({"all", "manage", "write", "index", "create", "create_doc", "create_index"})
 """Privileges with which a mapping can be changed: those to write too, by their names, until Elasticsearch ends that."""
 _NAMING: Final = frozenset({"all", "manage"})
+_UPDATING: Final = frozenset({"all", "write", "index"})
+"""Privileges with which a document can be updated, which shows it."""
 _ACTIONS: Final = {
+    _UPDATING: ("indices:data/write/update",),
     _READING: ("indices:data/read/search",),
     _MAPPING: ("indices:admin/mapping/put", "indices:admin/create"),
     _NAMING: ("indices:admin/aliases",),
@@ -44,7 +48,7 @@ class Bypass:
 def depends_on_others(own: Share) -> bool:
     """Return whether ways around restrictions may concern a SearchAccess, so that others' grants matter."""
     return any(name in own.cluster for name in _MOVING) or any(
-        entry.hides_fields or _allows(entry, _NAMING) for entry in own.entries
+        restricts(entry) or _allows(entry, _NAMING) for entry in own.entries
     )
 
 
@@ -64,15 +68,31 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
         return ()
     found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
     found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
+    limited = _limited(own, readers)
+    # Elasticsearch refuses updates by an entry that is restricted itself.
+    updating = [entry for entry in entries if _allows(entry, _UPDATING) and not restricts(entry)]
+    found += [_updating(entry, writer) for entry, writer in _meeting(limited, updating)]
     found += [Bypass(Reason.FIELDS_REACHABLE, copy) for copy in copies]
-    writers = [entry for entry in entries if _allows(entry, _MAPPING)]
-    found += [
-        _copying(entry, writer)
-        for entry in own.entries
-        if entry.hides_fields and _allows(entry, _READING)
-        if (writer := next((item for item in writers if meet(entry.names, item.names)), None)) is not None
-    ]
+    changing = [entry for entry in entries if _allows(entry, _MAPPING)]
+    found += [_changing(entry, writer) for entry, writer in _meeting(limited, changing)]
     return tuple(dict.fromkeys(found))
+
+
+def _limited(own: Share, readers: Sequence[Entry]) -> list[Entry]:
+    """Return the entries by which the caller reads only in part what it cannot read as a whole by another."""
+    return [
+        entry
+        for entry in own.entries
+        if restricts(entry) and _allows(entry, _READING)
+        if not any(not restricts(reader) and has_all_of(reader.names, entry.indices) for reader in readers)
+    ]
+
+
+def _meeting(limited: Iterable[Entry], writers: Sequence[Entry]) -> Iterable[tuple[Entry, Entry]]:
+    """Return each restricted entry for whose indices there is a writer, with the first of these."""
+    for entry in limited:
+        if (writer := next((item for item in writers if meet(entry.names, item.names)), None)) is not None:
+            yield entry, writer
 
 
 def _renaming(entry: Entry) -> Bypass:
@@ -93,10 +113,18 @@ def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
     )
 
 
-def _copying(entry: Entry, writer: Entry) -> Bypass:
+def _updating(entry: Entry, writer: Entry) -> Bypass:
+    by = next((name for name in writer.privileges if name in _UPDATING), "the right to update documents")
+    what = "where" if entry.query else "fields"
+    text = f"{what} of {some_of(entry.indices)}: {by} on {some_of(writer.indices)} shows a document by its id (_update)"
+    return Bypass(Reason.DOCUMENTS_REACHABLE, text)
+
+
+def _changing(entry: Entry, writer: Entry) -> Bypass:
     by = next((name for name in writer.privileges if name in _MAPPING), "the right to change mappings")
-    there = some_of(writer.indices)
-    text = f"fields of {some_of(entry.indices)}: {by} on {there} lets the caller copy a hidden field (copy_to)"
+    how = "copy a hidden field (copy_to)" if entry.hides_fields else "change what its fields hold (copy_to)"
+    what = "fields" if entry.hides_fields else "where"
+    text = f"{what} of {some_of(entry.indices)}: {by} on {some_of(writer.indices)} lets the caller {how}"
     return Bypass(Reason.MAPPING_CHANGEABLE, text)
 
 
