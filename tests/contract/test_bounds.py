@@ -111,7 +111,7 @@ async def test_half_characters_and_long_numbers_in_a_role(
 async def test_a_forged_key_whose_owner_is_a_path_is_not_ours(
     login: ElasticsearchServer, reader: ElasticsearchClient
 ) -> None:
-    """Whoever has ``manage_own_api_key`` can write our metadata (R12)."""
+    """Whoever has ``manage_own_api_key`` can write our metadata."""
     forged = key_metadata(OPERATOR, an_access(), 1, "")
     forged |= {"owner": forged["owner"] | {"namespace": "../../shop"}, "version": "x", "sequence": 10**19}
     name = f"searchaccess.default.forged-{secrets.token_hex(4)}"
