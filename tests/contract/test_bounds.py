@@ -57,7 +57,7 @@ async def reader(login: ElasticsearchServer) -> AsyncIterator[ElasticsearchClien
 async def test_the_deepest_mapping_that_elasticsearch_takes(
     login: ElasticsearchServer, reader: ElasticsearchClient
 ) -> None:
-    """With it, Python's json raises RecursionError over the whole answer (R2)."""
+    """With it, Python's json raises RecursionError over the whole answer."""
     name = f"deep-{secrets.token_hex(4)}"
     body = f'{{"enabled":true,"roles":["x"],"rules":{{"field":{{"username":"nobody"}}}},"metadata":{deep(DEEPEST)}}}'
     with login.client() as admin:

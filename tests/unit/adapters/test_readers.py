@@ -233,7 +233,7 @@ def _check(secret: Secret) -> None:
 
 @pytest.mark.parametrize("number", ["9" * 4301, "9" * 19, "-1", "x", "٣", "1e3", ""])
 def test_a_number_that_is_none_is_no_version_of_a_secret(number: str) -> None:
-    """A tenant may write annotations of its own Secret (R11): 4,301 digits are more than Python reads."""
+    """A tenant may write annotations of its own Secret: 4,301 digits are more than Python reads."""
     raw = copy.deepcopy(SECRET)
     raw["metadata"]["annotations"]["searchaccess.dev/version"] = number
     secret = secret_of(raw, OPERATOR)

@@ -91,7 +91,7 @@ def test_metadata_that_somebody_changed_reads_as_absent(metadata: dict[str, Any]
     ids=str,
 )
 def test_a_key_whose_owner_is_no_name_of_kubernetes_is_not_ours(owner: Any) -> None:
-    """Whoever may make keys can write our metadata: what it names must never be a part of a path (R12)."""
+    """Whoever may make keys can write our metadata: what it names must never be a part of a path."""
     assert (
         key_from_json(raw(metadata=key_metadata(OPERATOR, an_access(), 1, "") | {"owner": owner}), OPERATOR, LOGIN)
         is None
