@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.core.patterns.expressions import Expression, complement, intersection, union
-from searchaccess.core.patterns.parsed import NO_INDEX, PatternError, find_name, parse_index_pattern
+from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.parsed import PatternError, find_name, parse_index_pattern
 
 STEPS: Final = 1_000
 """How many expressions are examined to find a name that both have: a few milliseconds."""
@@ -87,7 +88,7 @@ def some_of(names: Names) -> str:
 def _sorted_out(patterns: Names) -> _Sorted:
     names, prefixes, others = set(), set(), []
     for pattern in patterns:
-        if pattern.startswith(NO_INDEX):
+        if is_mark(pattern):
             continue
         if pattern.startswith("/") or not _SPECIAL.isdisjoint(pattern[:-1]) or pattern[-1:] in {"?", "\\"}:
             others.append(pattern)
