@@ -11,11 +11,13 @@ from typing import Any, Final
 from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
+from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.reading import readable
+from searchaccess.core.policy.delegation import lacking
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, Probe, Written
-from searchaccess.ports.errors import Rejected
+from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.support.faults import Call, Faults
 from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
 from tests.support.memory_users import MemoryUsers
@@ -316,6 +318,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         return written
 
     def _put_roles(self, roles: Sequence[Role], *, whole: bool) -> Written:
+        self._expect_delegated(*roles)
         written = Written()
         for role in roles:
             raw, known = role.to_json(), self.roles_now.get(role.name)
@@ -340,6 +343,10 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
         return await self._faults.perform(call, lambda: self._delete_roles(names))
 
     def _delete_roles(self, names: Sequence[str]) -> Written:
+        # Deleting a role takes the right to delete an index of its name.
+        self._expect_delegated(
+            *(Role("", RoleBody(entries=(Entry((name,), ("delete_index",)),)), {}) for name in names)
+        )
         written = Written()
         for name in names:
             if name in _RESERVED:
@@ -350,11 +357,22 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
             (written.unchanged if known is None else written.changed).add(name)
         return written
 
+    def _expect_delegated(self, *roles: Role) -> None:
+        """Refuse the whole request, as Elasticsearch does, if the login may not write one of these roles."""
+        rights = self.rights_now
+        if rights is None or rights.manages:
+            return
+        for role in roles:
+            body = role.body
+            if not rights.delegated or body.cluster or body.other or lacking(rights.delegated, body.entries):
+                raise PermissionDenied("Elasticsearch answered 403: this action is granted by manage_security")
+
     async def put_mapping(self, mapping: RoleMapping) -> None:
         call = Call(SIDE, "put_mapping", (mapping.name,), write=True)
         await self._faults.perform(call, lambda: self._put_mapping(mapping))
 
     def _put_mapping(self, mapping: RoleMapping) -> None:
+        self.expect_manages()
         raw = mapping.to_json()
         if problem := _mapping_problem(raw):
             raise Rejected(f"Elasticsearch answered 400: {problem}")
@@ -362,7 +380,11 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
 
     async def delete_mapping(self, name: str) -> None:
         call = Call(SIDE, "delete_mapping", (name,), write=True)
-        await self._faults.perform(call, lambda: self.remove_mapping(name))
+        await self._faults.perform(call, lambda: self._delete_mapping(name))
+
+    def _delete_mapping(self, name: str) -> None:
+        self.expect_manages()
+        self.remove_mapping(name)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -10,9 +10,10 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import readable_list
-from searchaccess.core.patterns.parsed import NO_INDEX
+from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.ports.elasticsearch import MadeKey, Written
-from searchaccess.ports.errors import NotFound, Rejected
+from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
 from tests.support.faults import Call, Faults
 
 ELASTICSEARCH: Final = "elasticsearch"
@@ -33,6 +34,8 @@ class MemoryKeys:
         self.keys_now: dict[str, dict[str, Any]] = {}
         self.me = Login("searchaccess-operator", "native", by_api_key=False)
         """The operator's login."""
+        self.rights_now: LoginRights | None = LoginRights(self.me.username, manages=True, keys=True)
+        """What it may do; None: Elasticsearch does not say."""
         self.out_of_reach: set[str] = set()
         """Index patterns that the operator's login may not read itself."""
         self.now: Callable[[], float] = lambda: 0.0
@@ -51,9 +54,17 @@ class MemoryKeys:
     async def login(self) -> Login:
         return await self._faults.perform(Call(ELASTICSEARCH, "login"), lambda: self.me)
 
+    async def login_rights(self) -> LoginRights | None:
+        return await self._faults.perform(Call(ELASTICSEARCH, "login_rights"), lambda: self.rights_now)
+
+    def expect_manages(self) -> None:
+        """Refuse what needs ``manage_security``, if the login does not have it."""
+        if self.rights_now is not None and not self.rights_now.manages:
+            raise PermissionDenied("Elasticsearch answered 403: this action is granted by manage_security")
+
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         def read() -> list[str]:
-            names = {name for entry in rights.entries for name in entry.names if not name.startswith(NO_INDEX)}
+            names = {name for entry in rights.entries for name in entry.names if not is_mark(name)}
             return [f"read on {name}" for name in sorted(names) if name in self.out_of_reach]
 
         return await self._faults.perform(Call(ELASTICSEARCH, "lacks"), read)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchaccess.core.patterns.marks import is_mark
 from tests.component.credentials.common import STORES, live, with_key
 from tests.component.identities.common import declared
 from tests.support import memory_elasticsearch, memory_google, memory_kubernetes, memory_store
@@ -68,7 +69,7 @@ def check(stage: Stage) -> None:
     declared_by = {"shared": {"other-*", "two-*", "late-*"}, "new": {"new-*"}, "apart": {"apart-*"}, "web": {"web-*"}}
     for name, indices in declared_by.items():
         entries = stage.role(account(name)).get("indices", [])
-        found = {index for entry in entries for index in entry["names"] if not index.startswith("NO-INDEX")}
+        found = {index for entry in entries for index in entry["names"] if not is_mark(index)}
         assert found == indices, (name, entries)
     ours = [name for name in stage.elasticsearch.roles_now if name.startswith(OPERATOR.role_name(""))]
     assert sorted(ours) == sorted(OPERATOR.role_name(account(name)) for name in declared_by), ours

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.model.union import MOST_STEPS, Together, conflict_within
-from searchaccess.core.patterns.parsed import NO_INDEX
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.rights import refusals as refusals_module
 from searchaccess.core.rights import widening
 from searchaccess.ports.kubernetes import Plural
@@ -33,7 +33,7 @@ both = access("both", grant("orders-*", **EU), grant("orders-1", **REGION), prin
 def granted(stage: Stage, principal: str = SHARED) -> set[str]:
     """Give the index names in a principal's role, without the marks."""
     entries = stage.role(principal).get("indices", [])
-    return {name for entry in entries for name in entry["names"] if not name.startswith(NO_INDEX)}
+    return {name for entry in entries for name in entry["names"] if not is_mark(name)}
 
 
 def message(stage: Stage, name: str) -> str:

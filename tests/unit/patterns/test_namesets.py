@@ -21,7 +21,9 @@ MEETINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, bool]] = {
     "a regular expression": (("/orders-[0-9]+/",), ("orders-7",), True, True),
     "together": (("a-*", "b"), ("a-1", "b"), True, True),
     "any character": (("a?",), ("a",), False, False),
-    "the mark": (("NO-INDEX#1",), ("NO-INDEX#1",), False, True),
+    "the mark": (("/NO-INDEX-0123456789abcdef/",), ("/NO-INDEX-0123456789abcdef/",), False, True),
+    "its former spelling": (("NO-INDEX#0123456789abcdef",), ("NO-INDEX#0123456789abcdef",), False, True),
+    "a pattern like the mark": (("/NO-INDEX-x|.*/",), ("orders",), True, True),
     "too complicated": (("/(.*a.{20})/",), ("/(.*b.{19})/",), True, False),
 }
 

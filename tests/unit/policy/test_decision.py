@@ -15,6 +15,7 @@ from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.policy import decision as policy
 from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import CHECKS, OPEN, AccessDecision, Check, Do, Gate, Inputs, decide
+from searchaccess.core.policy.login import LoginRights
 from tests.unit.builders import NOW, a_grant, an_access
 
 CLOSED = Gate(grants=False, reason=Reason.REALM_MISMATCH, message="realm")
@@ -26,6 +27,7 @@ ONLY_OTHERS = Gate(
     place="elasticsearch.yml",
 )
 NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
+ONLY_READS = Gate(login=LoginRights("observer"))
 OLD, NEW = Gate(version=(8, 18)), Gate(version=(9, 1))
 Spec = dict[str, Any]
 DELETED: Spec = {"deleted_at": NOW}
@@ -115,6 +117,8 @@ DECISIONS: dict[str, Row] = {
     "for a key too": (case(FROM_9_1, WITH_KEY, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
     "it is granted where the release has it": (case(FROM_8_19, FROM_9_1, gate=NEW), Do.ENFORCE, None),
     "and tried where the release is not known": (case(FROM_9_1), Do.ENFORCE, None),
+    "what the login may not grant is held": (case(gate=ONLY_READS), Do.HOLD, Reason.PERMISSION_DENIED),
+    "it is not said where nothing is to be granted": (case(OBSERVED, gate=ONLY_READS), Do.HOLD, None),
     # the end
     "Delete removes": (case(DELETED), Do.REMOVE, None),
     "Orphan releases": (case(DELETED, {"deletionPolicy": "Orphan"}), Do.RELEASE, None),
@@ -204,8 +208,14 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
         policy.cluster_closed, policy.caller_shut_out,
         case(gate=replace(ONLY_OTHERS, grants=False, reason=Reason.LICENSE_INSUFFICIENT)),
     ),
-    "who is shut out is said before an old refusal": (
-        policy.caller_shut_out, policy.rejected, case(gate=ONLY_OTHERS, rejection="refused"),
+    "who is shut out is said before what the login may not": (
+        policy.caller_shut_out, policy.beyond_login, case(gate=replace(ONLY_OTHERS, login=LoginRights())),
+    ),
+    "what the login may not is said before an old refusal": (
+        policy.beyond_login, policy.rejected, case(gate=ONLY_READS, rejection="refused"),
+    ),
+    "what the login may not does not stop deletion": (
+        policy.deletion, policy.beyond_login, case(DELETED, gate=ONLY_READS),
     ),
     "a closed gate is said of an observed one": (
         policy.cluster_closed, policy.observation, case(OBSERVED, gate=CLOSED),

@@ -84,6 +84,8 @@ class Reason(StrEnum):
     STORE_NOT_FOUND = "StoreNotFound"
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
+    BEYOND_LOGIN = "BeyondLogin"
+    ROLE_MAPPING_NOT_WRITTEN = "RoleMappingNotWritten"
     RESTRICTED_INDICES = "RestrictedIndices"
     DOCUMENTS_REACHABLE = "DocumentsReachable"
     FIELDS_REACHABLE = "FieldsReachable"
@@ -376,6 +378,20 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.LOGIN_CANNOT_ISSUE: ReasonDoc(
         "The operator logs in with an API key, and Elasticsearch lets no API key make others that have rights.",
         "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
+        Who.PLATFORM,
+    ),
+    Reason.BEYOND_LOGIN: ReasonDoc(
+        "The operator's login may not grant what is declared: it may write some roles only. What was accepted last "
+        "stays in force.",
+        "Declare less, or let the platform team delegate the indices and privileges that the message names, or give "
+        "the operator another login. See docs/clusters.md.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.ROLE_MAPPING_NOT_WRITTEN: ReasonDoc(
+        "The operator's login may write no role mappings, and the one that gives callers their roles is missing or "
+        "differs. New rights are not granted; deletions still take effect.",
+        "Write the role mapping that the message has, once, as somebody who may; `searchaccess mapping` prints it too.",
         Who.PLATFORM,
     ),
     Reason.RESTRICTED_INDICES: ReasonDoc(

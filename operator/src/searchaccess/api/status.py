@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from searchaccess.api.base import ApiModel, ReadsAs, understood
 from searchaccess.api.conditiontypes import ConditionType, described
+from searchaccess.api.tiers import Tier
 
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 _LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
@@ -270,6 +271,16 @@ class ClusterCounts(ApiModel):
     """Roles under our names that do not belong to this operator."""
 
 
+class LoginStatus(ApiModel):
+    """The operator's login."""
+
+    tier: Tier
+    """How much it may do: it reads only (`Observe`), writes delegated roles (`Roles`), also issues API keys
+    (`RolesAndKeys`), or writes everything (`Full`)."""
+    user: str | None = None
+    """Name of the user, as Elasticsearch knows it."""
+
+
 class SearchClusterStatus(_Status):
     """What is true of a SearchCluster."""
 
@@ -284,6 +295,8 @@ class SearchClusterStatus(_Status):
     """Uuid of the Elasticsearch cluster, pinned at first contact."""
     license: str | None = None
     """Type of the licence, such as `platinum`."""
+    login: LoginStatus | None = None
+    """Who the operator is in Elasticsearch."""
     mapping: str | None = None
     """Name of the role mapping (`mapping: RoleTemplate`)."""
     probe: Literal["Active", "Unavailable"] | None = None

@@ -10,6 +10,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Glance, MadeKey, Probe, Written
@@ -147,6 +148,10 @@ class DryRunElasticsearch:
     async def login(self) -> Login:
         """Return who the operator is (one request)."""
         return await self._real.login()
+
+    async def login_rights(self) -> LoginRights | None:
+        """Read what the operator's login may do (one request, up to four for small ones); None: it is not said."""
+        return await self._real.login_rights()
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""

@@ -12,6 +12,7 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.events import Note
@@ -126,6 +127,10 @@ class MeasuredElasticsearch(_Measured):
     async def login(self) -> Login:
         """Return who the operator is (one request)."""
         return await self._do("login", self._real.login)
+
+    async def login_rights(self) -> LoginRights | None:
+        """Read what the operator's login may do (one request, up to four for small ones)."""
+        return await self._do("login_rights", self._real.login_rights)
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         """Return which of some rights the operator's login lacks."""

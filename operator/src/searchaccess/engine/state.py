@@ -17,6 +17,7 @@ from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.decorators.dryrun import DryRun
@@ -118,6 +119,8 @@ class ClusterState:
     """First of the addresses."""
     exposed: tuple[Exposed, ...] | None = None
     """How the connection is not private; None: not checked yet."""
+    login: LoginRights | None = None
+    """What the operator's login may do; None: not known."""
     proof: Proof | None = None
     """What tokens of the operator's own proved about the realm; None: it has none."""
     verdict: Gate = OPEN
@@ -131,6 +134,8 @@ class ClusterState:
     mapping_adopted: str = ""
     """What the role mapping was before this step adopted it, as JSON."""
     mapping_drift: Drift | None = None
+    mapping_unwritten: str = ""
+    """The role mapping that a person has to write, as a request; empty: none."""
     mapping_late: str = ""
     """Why the role mapping does not give callers their roles' new names yet; empty: it gives the right ones."""
     rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
@@ -155,6 +160,11 @@ class ClusterState:
         return self.health.failure if isinstance(self.health, Closed) else None
 
     @property
+    def is_denied(self) -> bool:
+        """Whether somebody is to get rights and the login may grant none: it may be given more, or replaced, soon."""
+        return self.trouble is not None and self.trouble.reason is Reason.PERMISSION_DENIED
+
+    @property
     def problem(self) -> Failure | None:
         """What is wrong with the SearchCluster: what keeps all from being reconciled comes first; None: nothing."""
         if isinstance(self.health, Fine):
@@ -172,16 +182,20 @@ class ClusterState:
     @property
     def gate(self) -> Gate:
         """What may be done about SearchAccesses."""
-        return gate_of(self.verdict, self.mapping_conflict)
+        return gate_of(self.verdict, self.mapping_conflict, self.mapping_unwritten)
 
 
-def gate_of(verdict: Gate, mapping_conflict: str) -> Gate:
+def gate_of(verdict: Gate, mapping_conflict: str, mapping_unwritten: str = "") -> Gate:
     """Return what may be done with SearchAccesses.
 
     Args:
         verdict: what the state of the cluster allows.
         mapping_conflict: name of the role mapping that is in the way; empty: none is.
+        mapping_unwritten: the one that a person has to write, as a request; empty: none.
     """
+    if mapping_unwritten:
+        message = f"the role mapping is missing or differs, and the login may not write it: {mapping_unwritten}"
+        return replace(verdict, grants=False, reason=Reason.ROLE_MAPPING_NOT_WRITTEN, message=message)
     if not mapping_conflict:
         return verdict
     message = (

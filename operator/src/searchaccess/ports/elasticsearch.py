@@ -11,6 +11,7 @@ from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.errors import ExternalError
@@ -127,6 +128,9 @@ class ElasticsearchPort(Protocol):
 
     async def login(self) -> Login:
         """Return who the operator is (one request)."""
+
+    async def login_rights(self) -> LoginRights | None:
+        """Read what the operator's login may do (one request, up to four for small ones); None: it is not said."""
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""

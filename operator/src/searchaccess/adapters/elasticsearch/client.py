@@ -13,6 +13,7 @@ from elasticsearch.serializer import JsonSerializer
 
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.loginrights import LoginClient
 from searchaccess.adapters.elasticsearch.node import node_class
 from searchaccess.adapters.elasticsearch.readers import (
     glance_of,
@@ -34,9 +35,8 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
-from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import mapping, readable, readable_list
-from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
@@ -56,7 +56,7 @@ _GLANCE: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient(UsersClient):
+class ElasticsearchClient(UsersClient, LoginClient):
     """One cluster.
 
     Args:
@@ -304,7 +304,9 @@ class ElasticsearchClient(UsersClient):
             api = await self._api()
             answer = await api.security.has_privileges(
                 cluster=list(rights.cluster),
-                index=[{"names": _real_names(entry), "privileges": list(entry.privileges)} for entry in rights.entries],
+                index=[
+                    {"names": list(entry.indices), "privileges": list(entry.privileges)} for entry in rights.entries
+                ],
             )
         return missing_in(answer.body)
 
@@ -406,10 +408,6 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         # Its text shows the whole address, which may have a password in it.
         raise LoginMissing("spec.urls: an address has no host, or an invalid port") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
-
-
-def _real_names(entry: Entry) -> list[str]:
-    return [name for name in entry.names if not name.startswith(NO_INDEX)]
 
 
 def _duration(lifetime: float) -> str:

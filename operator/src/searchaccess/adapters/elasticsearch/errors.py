@@ -8,8 +8,8 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
-from searchaccess.core.model.canonical import without_marks
 from searchaccess.core.model.reading import mapping, objects, shortened
+from searchaccess.core.patterns.marks import without_marks
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,

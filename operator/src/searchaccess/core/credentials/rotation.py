@@ -205,7 +205,7 @@ def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
         return (Revoke(disabled, "somebody disabled it"),)
     if steps := _place(live, seen):
         return steps
-    wrong = tuple(key for key in live if key.ours and not key.rights.same_as(wish.rights))
+    wrong = tuple(key for key in live if key.ours and (key.rights.former or not key.rights.same_as(wish.rights)))
     return (Update(wrong),) if wrong else ()
 
 

@@ -50,8 +50,8 @@ from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
+from searchaccess.core.patterns.marks import mark_for
 from searchaccess.core.patterns.namesets import meet
-from searchaccess.core.patterns.parsed import NO_INDEX
 
 LAYOUT: Final = 1
 """Version of the form in which rights are recorded. A change makes every role pending, not drifted."""
@@ -81,7 +81,8 @@ class Share:
 
 @lru_cache(HASHES_KEPT)
 def _share_hash(share: Share) -> str:
-    return digest(canonical_json([LAYOUT, [entry.to_json() for entry in sorted(share.entries)], list(share.cluster)]))
+    entries = sorted(entry.as_recorded for entry in share.entries)
+    return digest(canonical_json([LAYOUT, [entry.to_json() for entry in entries], list(share.cluster)]))
 
 
 Subject: TypeAlias = Workload | str
@@ -227,7 +228,7 @@ def kept_apart(entry: Entry) -> Entry:
     """
     if not restricts(entry):
         return entry
-    mark = NO_INDEX + digest(canonical_json([entry.query, entry.include, entry.exclude]))
+    mark = mark_for(digest(canonical_json([entry.query, entry.include, entry.exclude])))
     return replace(entry, names=tuple(sorted({*entry.names, mark})))
 
 

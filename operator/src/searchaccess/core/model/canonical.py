@@ -6,21 +6,17 @@ read them back. Without one form, every sweep would see differences that are non
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
 from searchaccess.core.model.reading import mapping, within
-from searchaccess.core.patterns.parsed import NO_INDEX
+from searchaccess.core.patterns.marks import HASH_LENGTH, as_recorded, is_former, is_mark, renewed
 
 _ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", "transient_metadata"})
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
 _ALL_FIELDS: Final = ("*",)
-HASH_LENGTH: Final = 16
-_MARK: Final = rf'"?{NO_INDEX}[0-9a-f]{{{HASH_LENGTH}}}"?'
-_MARKS: Final = re.compile(rf",\s*{_MARK}|{_MARK}(,\s*)?")
 NAMES_HASH_LENGTH: Final = 8
 HASHES_KEPT: Final = 64
 """Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
@@ -95,7 +91,18 @@ class Entry:
     @property
     def indices(self) -> tuple[str, ...]:
         """The names without our mark."""
-        return tuple(name for name in self.names if not name.startswith(NO_INDEX))
+        return tuple(name for name in self.names if not is_mark(name))
+
+    @property
+    def as_recorded(self) -> "Entry":
+        """The entry as it is hashed, whatever the spelling of marks."""
+        names = tuple(sorted(map(as_recorded, self.names)))
+        return self if names == self.names else replace(self, names=names)
+
+    @property
+    def names_hash(self) -> str:
+        """Identify its index names."""
+        return names_hash(self.as_recorded.names)
 
     @property
     def hash(self) -> str:
@@ -105,12 +112,7 @@ class Entry:
 
 @lru_cache(HASHES_KEPT)
 def _entry_hash(entry: Entry) -> str:
-    return f"{names_hash(entry.names)}-{digest(canonical_json(entry.to_json()))}"
-
-
-def without_marks(text: str) -> str:
-    """Return a text that may quote a role without the names that keep entries apart, which mean nothing to people."""
-    return _MARKS.sub("", text)
+    return f"{entry.names_hash}-{digest(canonical_json(entry.as_recorded.to_json()))}"
 
 
 def names_hash(names: tuple[str, ...]) -> str:
@@ -128,6 +130,8 @@ class RoleBody:
     description: str = ""
     other: str = ""
     """Canonical JSON of what we never write: applications, run_as, remote_indices, global, …"""
+    former: bool = field(default=False, compare=False)
+    """It was read with marks as earlier versions wrote them, so that it is written anew although it means the same."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the role as the role API takes it, without metadata."""
@@ -147,7 +151,7 @@ class RoleBody:
 
     def sorted(self) -> "RoleBody":
         """Return the same role with its entries in one order."""
-        return RoleBody(self.cluster, tuple(sorted(self.entries)), self.description, self.other)
+        return replace(self, entries=tuple(sorted(self.entries)))
 
     @property
     def hash(self) -> str:
@@ -196,7 +200,7 @@ def entry_from_json(raw: Any) -> Entry:
     if given and not fields:
         other["field_security"] = given
     return Entry(
-        names=_names(raw.get("names")),
+        names=tuple(sorted(set(map(renewed, _names(raw.get("names")))))),
         privileges=_names(raw.get("privileges")),
         include=_names(fields["grant"]) if "grant" in fields else _ALL_FIELDS,
         exclude=_names(fields.get("except")),
@@ -213,11 +217,13 @@ def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
         raw: the role, as deep as ``reading.readable`` lets pass; any of its parts may be of any type.
     """
     other = _others(raw, _ROLE_KEYS)
+    entries = tuple(_list(raw.get("indices")))
     return RoleBody(
         cluster=_names(raw.get("cluster")),
-        entries=tuple(entry_from_json(entry) for entry in _list(raw.get("indices"))),
+        entries=tuple(entry_from_json(entry) for entry in entries),
         description=str(raw.get("description") or ""),
         other=canonical_json(other) if other else "",
+        former=any(map(is_former, (name for entry in entries for name in _names(mapping(entry).get("names"))))),
     )
 
 

@@ -28,6 +28,7 @@ from searchaccess.core.patterns.expressions import (
     literal,
     union,
 )
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import (
     PAIRS_KEPT,
     STEPS,
@@ -39,7 +40,6 @@ from searchaccess.core.patterns.meeting import (
     has_names,
     prefix_of,
 )
-from searchaccess.core.patterns.parsed import NO_INDEX
 
 MOST_STEPS: Final = 20_000
 """That the comparison of all entries of one principal takes at most: some 30 ms."""
@@ -297,7 +297,7 @@ def fields_of(entry: Entry) -> Fields:
 
 def _patterns(entry: Entry) -> Iterator[str]:
     """Yield the index patterns of an entry, without the name that keeps it apart, which no index has."""
-    return (name for name in entry.names if not name.startswith(NO_INDEX))
+    return (name for name in entry.names if not is_mark(name))
 
 
 def conflict_within(entries: Sequence[Entry], labels: Iterable[str]) -> Conflict | None:

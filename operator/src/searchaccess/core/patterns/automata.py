@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final
 
 from searchaccess.core.patterns.expressions import NOTHING, borders, count, derivative, nullable
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import parse_index_pattern
 
 MAX_EFFORT: Final = 10_000
@@ -53,8 +54,8 @@ _ANYTHING: Final = Automaton([State({}, (0,), accepts=True)], (0,))
 
 
 def is_wildcard(text: str) -> bool:
-    """Return whether a pattern is more than a name."""
-    return text.startswith("/") or not _SPECIAL.isdisjoint(text)
+    """Return whether a pattern is more than a name; a mark costs Elasticsearch no more than one."""
+    return (text.startswith("/") and not is_mark(text)) or not _SPECIAL.isdisjoint(text)
 
 
 def is_prefix(text: str) -> bool:

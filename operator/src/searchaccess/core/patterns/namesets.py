@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.core.patterns.expressions import Expression, complement, intersection, union
-from searchaccess.core.patterns.parsed import NO_INDEX, PatternError, find_name, parse_index_pattern
+from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.parsed import PatternError, TooComplicatedError, find_name, parse_index_pattern
 
 STEPS: Final = 1_000
 """How many expressions are examined to find a name that both have: a few milliseconds."""
@@ -63,18 +64,34 @@ def has_all_of(wide: Names, narrow: Names) -> bool:
         wide: index names and patterns, as an entry has them.
         narrow: those of another entry.
     """
+    try:
+        return not outside(wide, narrow)
+    except PatternError:
+        return False
+
+
+def outside(wide: Names, narrow: Names, steps: int = STEPS_FOR_ALL) -> bool:
+    """Return whether an index that the second can name is not named by the first.
+
+    Args:
+        wide: index names and patterns, as an entry has them.
+        narrow: those of another entry.
+        steps: how many expressions may be examined.
+
+    Raises:
+        PatternError: one cannot be read, or it would take too long to find out.
+    """
     left, right = _sorted_out(wide), _sorted_out(narrow)
     rest = [name for name in right.names - left.names if not _begins(name, left.prefixes)]
     rest += [f"{prefix}*" for prefix in right.prefixes if not _begins(prefix, left.prefixes)]
     rest += [pattern for pattern in right.others if pattern not in left.others]
     if not rest:
+        return False
+    if not left.others and any(_SPECIAL.isdisjoint(name) and not name.startswith("/") for name in rest):
         return True
     if len(rest) + len(left.all) > MOST_PATTERNS:
-        return False
-    try:
-        return find_name(intersection((_language(rest), complement(_language(left.all)))), STEPS_FOR_ALL) is None
-    except PatternError:
-        return False
+        raise TooComplicatedError("there are too many patterns to compare")
+    return find_name(intersection((_language(rest), complement(_language(left.all)))), steps) is not None
 
 
 def some_of(names: Names) -> str:
@@ -87,7 +104,7 @@ def some_of(names: Names) -> str:
 def _sorted_out(patterns: Names) -> _Sorted:
     names, prefixes, others = set(), set(), []
     for pattern in patterns:
-        if pattern.startswith(NO_INDEX):
+        if is_mark(pattern):
             continue
         if pattern.startswith("/") or not _SPECIAL.isdisjoint(pattern[:-1]) or pattern[-1:] in {"?", "\\"}:
             others.append(pattern)

@@ -27,10 +27,10 @@ from searchaccess.core.patterns.expressions import (
     repeat,
 )
 from searchaccess.core.patterns.lucene import PatternError, parse_expression
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.written import Written, simplified
 
 __all__ = [
-    "NO_INDEX",
     "Pattern",
     "PatternError",
     "TooComplicatedError",
@@ -40,8 +40,6 @@ __all__ = [
     "parse_index_pattern",
 ]
 
-NO_INDEX: Final = "NO-INDEX#"
-"""Prefix of a name that no index can have; it keeps a restricted entry of a role apart from all others."""
 MAX_LENGTH: Final = 255
 """Longest pattern: as long as the longest name of an index."""
 MAX_STEPS: Final = 100_000
@@ -114,6 +112,9 @@ def check_index_pattern(text: str) -> None:
     """
     if not text.startswith("/"):
         _check_name(text)
+    elif is_mark(text):
+        # With the mark of another entry it would be merged with that one, and its restriction be dropped.
+        raise PatternError("it matches no index")
     pattern = parse_index_pattern(text)
     if pattern.caveat:
         raise PatternError(pattern.caveat)

@@ -19,6 +19,7 @@ from searchaccess.core.patterns.expressions import (
     derivative,
     intersection,
 )
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import PatternError, find_name, parse_index_pattern
 
 RESTRICTED: Final = (
@@ -45,7 +46,7 @@ def restricted_name(pattern: str) -> str:
     Of a pattern that other indices match too, such as ``*``, nobody expects that; so it counts only where every name
     begins with a dot.
     """
-    if not pattern.startswith((".", "/")):
+    if not pattern.startswith((".", "/")) or is_mark(pattern):
         return ""
     with suppress(PatternError):
         expression = parse_index_pattern(pattern).expression

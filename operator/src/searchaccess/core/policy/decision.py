@@ -21,6 +21,7 @@ from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import State
 from searchaccess.core.policy.callers import Limit, shut_out
+from searchaccess.core.policy.login import LoginRights, beyond
 
 
 class Do(Enum):
@@ -75,6 +76,10 @@ class Gate:
     """What lets some callers in and no others."""
     place: str = ""
     """Where those settings are."""
+    login: LoginRights | None = None
+    """What the operator's login may do; None: not known."""
+    per_principal: bool = False
+    """Whether each principal has a role mapping of its own."""
 
 
 OPEN = Gate()
@@ -209,6 +214,15 @@ def caller_shut_out(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, Reason.REALM_MISMATCH, f"{inputs.gate.place} {missing}")
 
 
+def beyond_login(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights that the operator's login may not grant; of what only observes, nothing is to be granted."""
+    login = inputs.gate.login
+    if login is None or inputs.access.mode is Mode.OBSERVE:
+        return None
+    found = beyond(inputs.access, login, per_principal=inputs.gate.per_principal)
+    return AccessDecision(Do.HOLD, *found) if found else None
+
+
 def rejected(inputs: Inputs) -> AccessDecision | None:
     """Hold what Elasticsearch refused, until somebody changes it."""
     return AccessDecision(Do.HOLD, Reason.REJECTED, inputs.rejection) if inputs.rejection else None
@@ -235,6 +249,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     privileges_unknown,
     cluster_closed,
     caller_shut_out,
+    beyond_login,
     rejected,
     # What would be granted, were it enforced.
     observation,

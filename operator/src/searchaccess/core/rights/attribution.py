@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, names_hash
+from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody
 from searchaccess.core.rights.ownership import Released, RoleMetadata
 
 RELEASED = ""
@@ -46,7 +46,7 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
     by_hash, by_names = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for index, entry in enumerate(body.entries):
         by_hash[entry.hash].add(index)
-        by_names[names_hash(entry.names)].add(index)
+        by_names[entry.names_hash].add(index)
     free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
     unfilled = list(enumerate(_slots(metadata)))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry, MappingBody, canonical_json
-from searchaccess.core.patterns.parsed import NO_INDEX
+from searchaccess.core.patterns.marks import is_mark
 
 _APART: Final = "(kept apart)"
 """Represents the name that keeps an entry apart, where its loss would open what is restricted."""
@@ -30,7 +30,7 @@ def _text(value: Any) -> str:
 
 
 def _label(entry: Entry) -> str:
-    return f"indices[{','.join(name for name in entry.names if not name.startswith(NO_INDEX))}]"
+    return f"indices[{','.join(entry.indices)}]"
 
 
 def shown(entry: Entry) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def shown(entry: Entry) -> dict[str, Any]:
 
 
 def _shown_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({_APART if name.startswith(NO_INDEX) else name for name in names}))
+    return tuple(sorted({_APART if is_mark(name) else name for name in names}))
 
 
 def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:

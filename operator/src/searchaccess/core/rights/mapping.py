@@ -69,6 +69,16 @@ def build_principal_mapping(operator: Operator, realm: str, principal: str, clai
     return _sealed(operator, name, MappingBody(enabled=True, rules=canonical_json(rules), roles=(name,)))
 
 
+def is_as_desired(desired: RoleMapping, observed: RoleMapping | None) -> bool:
+    """Return whether a role mapping that a person writes does what is desired, whatever its metadata says."""
+    return observed is not None and not diff_mapping("", desired.body, observed.body)
+
+
+def request_for(desired: RoleMapping) -> str:
+    """Return the request with which a person writes a role mapping."""
+    return f"PUT _security/role_mapping/{desired.name} {canonical_json(desired.to_json())}"
+
+
 @dataclass(frozen=True, slots=True)
 class MappingPlan:
     """What is to be done about one role mapping."""

@@ -227,7 +227,12 @@ class Role:
 
     def same_as(self, another: "Role | None") -> bool:
         """Return whether writing this over the other would change nothing."""
-        return another is not None and self.metadata == another.metadata and self.body.same_as(another.body)
+        return (
+            another is not None
+            and self.metadata == another.metadata
+            and self.body.same_as(another.body)
+            and self.body.former == another.body.former
+        )
 
     def sheds(self, another: "Role | None") -> bool:
         """Return whether parts of the other must go that the bulk API would keep.

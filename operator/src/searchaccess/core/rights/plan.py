@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import RoleBody, canonical_json, without_marks
+from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.patterns.marks import without_marks
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, split
 from searchaccess.core.rights.compose import Member, compose, in_order, record_for, spec_hash_of

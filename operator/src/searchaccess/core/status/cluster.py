@@ -6,11 +6,12 @@ from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
-from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, Truth
+from searchaccess.api.status import ClusterCounts, Drift, LoginStatus, SearchClusterStatus, Truth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note, stalled_notes
@@ -22,6 +23,7 @@ _NOT_ABOUT_REACHING = frozenset({
     Reason.OWNERSHIP_CONFLICT,
     Reason.IN_USE,
     Reason.PERMISSION_DENIED,
+    Reason.ROLE_MAPPING_NOT_WRITTEN,
     Reason.THROTTLED,
     Reason.INVALID_SPEC,
     Reason.INTERNAL_ERROR,
@@ -59,6 +61,8 @@ class ClusterReport:
     """How the connection is not private; None: not checked yet."""
     missing_stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By name of a store that is not declared, the SearchAccesses that use it."""
+    login: LoginRights | None = None
+    """What the operator's login may do; None: not known."""
     proof: Proof | None = None
     """What tokens of the operator's own proved about the realm; None: it has none."""
 
@@ -113,6 +117,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         version=facts.version if facts else previous.version,
         uuid=report.uuid or previous.uuid,
         license=facts.license if facts else previous.license,
+        login=LoginStatus(tier=report.login.tier, user=report.login.user) if report.login else previous.login,
         mapping=report.mapping or previous.mapping,
         probe=report.probe or previous.probe,
         counts=report.counts or previous.counts,

@@ -11,7 +11,7 @@ from searchaccess.core.credentials.credential import Key, Seen
 from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, canonical_json
-from searchaccess.core.rights.diff import Difference
+from searchaccess.core.rights.diff import Difference, shown
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
@@ -138,7 +138,8 @@ def finding_of(
         match step:
             case Update(keys):
                 where = drift if same_rights else pending
-                where += [_changed_rights(access, key) for key in keys]
+                # One whose marks are only renewed has the declared rights.
+                where += [_changed_rights(access, key) for key in keys if not key.rights.same_as(access.share.body)]
             case Issue(why=why) if before and step.lost:
                 name = access.credential.name if access.credential else ""
                 drift.append(Difference(f"secret/{name}", "newest version", _shown_in(before), why))
@@ -161,8 +162,8 @@ def _changed_rights(access: Access, key: Key) -> Difference:
 
 
 def _shown(rights: RoleBody) -> str:
-    whole = rights.sorted().to_json()
-    return canonical_json({part: whole[part] for part in ("cluster", "indices")})
+    entries = [shown(entry) for entry in rights.sorted().entries]
+    return canonical_json({"cluster": list(rights.cluster), "indices": entries})
 
 
 def credential_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:

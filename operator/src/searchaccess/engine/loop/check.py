@@ -1,11 +1,12 @@
 """The check of one Elasticsearch cluster: what it is, and what that allows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import Reason
+from searchaccess.api.searchcluster import MappingKind
 from searchaccess.api.status import SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import Cluster, Licence, judge
 from searchaccess.core.clusters.realm import WantedRealm
@@ -56,6 +57,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     before = (state.facts is not None, state.verdict, state.closed)
     state.facts = facts
     state.verdict = verdict.gate
+    await know_login(session)
     if isinstance(state.health, Closed):
         state.health = Fine()
     if verdict.closed:
@@ -66,6 +68,21 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     else:
         state.uuid = facts.uuid
     return before != (True, state.verdict, state.closed)
+
+
+async def know_login(session: Session) -> None:
+    """Learn what the operator's login may do, and note it in the session's state.
+
+    Args:
+        session: the connected cluster.
+
+    Raises:
+        ExternalError: it could not be asked.
+    """
+    state, spec = session.state, session.cluster.spec
+    state.login = await session.port.login_rights()
+    per_principal = spec is not None and spec.mapping is MappingKind.PER_PRINCIPAL
+    state.verdict = replace(state.verdict, login=state.login, per_principal=per_principal)
 
 
 async def has_changed(session: Session) -> bool:

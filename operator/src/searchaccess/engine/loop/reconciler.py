@@ -19,7 +19,7 @@ from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
 from searchaccess.engine.inventory.marks import Dirty
-from searchaccess.engine.loop.check import Peers, check, has_changed
+from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.farewell import Farewell
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
@@ -175,8 +175,8 @@ class Reconciler:
             await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
             return
         session = await self._connect(cluster, cluster.spec, news)
-        await self._check_if_due(session, news)
-        scope = await self._scope(session, news)
+        checked = await self._check_if_due(session, news)
+        scope = await self._scope(session, news, checked=checked)
         if isinstance(self.state.health, Closed):
             await self._stay_away(session, self.state.health.failure)
             return
@@ -218,6 +218,9 @@ class Reconciler:
         state.trouble = result.trouble
         state.roles, state.user_roles, state.foreign = result.roles, result.user_roles, result.foreign
         state.mapping_conflict, state.mapping_drift, state.mapping_late = mapping.conflict, mapping.drift, mapping.late
+        state.mapping_unwritten = mapping.unwritten
+        if state.is_denied:
+            self._schedule.check_again()
         state.mapping_adopted = mapping.adopted or state.mapping_adopted
 
     def _take_credentials(self, result: CredentialResult) -> None:
@@ -234,9 +237,11 @@ class Reconciler:
             news.cluster = True
         return session
 
-    async def _check_if_due(self, session: Session, news: Dirty) -> None:
-        if self._schedule.check_due() or news.cluster or self.is_failing or await self._has_changed(session):
+    async def _check_if_due(self, session: Session, news: Dirty) -> bool:
+        due = self._schedule.check_due() or news.cluster or self.is_failing or await self._has_changed(session)
+        if due:
             await self._check(session, news)
+        return due
 
     async def _has_changed(self, session: Session) -> bool:
         if not self._schedule.glance_due():
@@ -254,12 +259,12 @@ class Reconciler:
             news.everything = True
         if self.state.facts and self.state.closed is None:
             await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
-        well = self.state.closed is None and self.state.verdict.grants
+        well = self.state.closed is None and self.state.verdict.grants and not self.state.is_denied
         ends = self.state.facts.license_ends if self.state.facts else None
         lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")
         self._schedule.checked(well=well, lasts=lasts)
 
-    async def _scope(self, session: Session, news: Dirty) -> Scope:
+    async def _scope(self, session: Session, news: Dirty, *, checked: bool) -> Scope:
         """Say what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
         everything = news.everything or self._schedule.sweep_due()
         if not isinstance(self.state.health, Closed) and (everything or self._schedule.probe_due()):
@@ -270,6 +275,9 @@ class Reconciler:
                 await self._check(session, news)
         # What is due stays due until it is done, whatever happens to this reconcile.
         afresh, news.everything = news.everything, everything or news.everything
+        if everything and not isinstance(self.state.health, Closed) and not checked:
+            # What somebody changed may be the login's role.
+            await know_login(session)
         return Scope(news.everything, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:

@@ -104,6 +104,10 @@ class Schedule:
         self._next_check = now + (min(CHECK_EVERY, max(CHECK_AGAIN, lasts)) if well else CHECK_AGAIN)
         self._next_glance = now + self._glance_every if well else float("inf")
 
+    def check_again(self) -> None:
+        """Let the next check come soon: something is wrong that no probe shows to be over."""
+        self._next_check = min(self._next_check, self._clock.monotonic() + CHECK_AGAIN)
+
     def glance_due(self) -> bool:
         """Say whether it is time to see whether licence or nodes have changed."""
         return self._clock.monotonic() >= self._next_glance

@@ -16,7 +16,7 @@ from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.work import Work
 from searchaccess.engine.state import Context
 from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
-from searchaccess.ports.errors import ExternalError, Rejected, TransientError, Unexpected
+from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, TransientError, Unexpected
 
 NAMED: Final = 10
 """Roles that one line of the log names."""
@@ -28,6 +28,7 @@ TRIES: Final = 128
 """The same for all principals together; one request attempts several roles."""
 LONGEST: Final = 0.5
 """Seconds after which no more attempts begin: others wait meanwhile."""
+_NOT_DELEGATED: Final = "this role, with all that is in it, is more than was delegated to the operator's login"
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,8 @@ class Applier:
         port: the cluster.
         planner: plans roles.
         mappings: writes role mappings.
+        delegated: Elasticsearch lets the login write some roles alone, and refuses a request as a whole in which one of
+            them is not.
     """
 
     context: Context
@@ -51,6 +54,7 @@ class Applier:
     port: ElasticsearchPort
     planner: Planner
     mappings: Mappings
+    delegated: bool = False
     operations: int = 0
     there: set[str] = field(default_factory=set)
     """Names of roles of ours that were written."""
@@ -154,7 +158,12 @@ class Applier:
         except TransientError:
             raise
         except ExternalError as error:
-            return Written(refused=dict.fromkeys(names, error))
+            if not (self.delegated and isinstance(error, PermissionDenied)):
+                return Written(refused=dict.fromkeys(names, error))
+            if self._attempts <= 0:
+                return Written(refused=dict.fromkeys(names, error))
+            if len(items) == 1:
+                return Written(refused=dict.fromkeys(names, Rejected(f"{_NOT_DELEGATED}: {error.message}")))
         except Exception as error:  # noqa: BLE001 - the barrier: halves are attempted, so that one fault does not affect the others
             failure = caught(self.context.meter, self.cluster, "write roles", error)
             if len(items) == 1 or self._attempts <= 0:

@@ -13,7 +13,9 @@ from searchaccess.core.rights.mapping import (
     RoleMapping,
     build_principal_mapping,
     build_template_mapping,
+    is_as_desired,
     plan_mapping,
+    request_for,
 )
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan
@@ -52,6 +54,8 @@ class MappingState:
     adopted: str = ""
     """What it was before it was adopted, as JSON."""
     drift: Drift | None = None
+    unwritten: str = ""
+    """The request by which a person has to write it, where the login may not; empty: it is as desired."""
     late: str = ""
     """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
 
@@ -79,6 +83,12 @@ class Mappings:
         self._switch: MappingPlan | None = None
 
     @property
+    def _is_verified(self) -> bool:
+        """Whether a person writes role mappings, because the login may not."""
+        login = self._session.state.login
+        return login is not None and login.verifies_mapping
+
+    @property
     def _realm(self) -> str:
         wanted = self._session.cluster.wanted_realm
         return wanted.name if wanted else ""
@@ -93,14 +103,19 @@ class Mappings:
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
-            self.state = replace(self.state, settled=True, conflict="", late="")
+            self.state = replace(self.state, settled=True, conflict="", late="", unwritten="")
             return
         self._kept.add(name)
         if not self._all_read:
             return
-        self.state = replace(self.state, late="")
+        self.state = replace(self.state, late="", unwritten="")
         enforce = cluster.verdict.grants and await self._anybody_enforced()
         observed = self._observed.get(name)
+        if self._is_verified:
+            wanted = build_template_mapping(operator, self._realm, self._claim)
+            unwritten = request_for(wanted) if enforce and not is_as_desired(wanted, observed) else ""
+            self.state = replace(self.state, settled=enforce and not unwritten, conflict="", unwritten=unwritten)
+            return
         if observed is None and not enforce:
             self.state = replace(self.state, conflict="")
             return
@@ -175,6 +190,7 @@ class Mappings:
             conflict=plan.conflict,
             adopted=plan.adopted or self.state.adopted,
             drift=drift,
+            unwritten=self.state.unwritten,
             late=self.state.late,
         )
 
@@ -228,8 +244,13 @@ class Mappings:
             await self._put(RoleMapping(name, observed.body, {"released_by": MANAGED_BY}))
 
     async def sweep(self) -> None:
-        """Delete mappings of ours that are not needed: of the other kind, or of roles that are gone."""
+        """Delete mappings of ours that are not needed: of the other kind, or of roles that are gone.
+
+        What a person writes, a person deletes.
+        """
         operator = self._context.operator
+        if self._is_verified:
+            return
         for name, mapping in self._observed.items():
             if name not in self._kept and operator.owns(mapping.metadata):
                 await self._delete(name)

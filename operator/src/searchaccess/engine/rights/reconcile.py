@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from searchaccess.api.reasons import Reason
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -139,7 +140,9 @@ class RightsReconciler:
             observed = await self._observe(session, one)
             mappings = await self._settle_mapping(session, observed, one)
             planner = Planner(self._context, self._name, self._uuid, one.members, observed, self._settled_for(one))
-            applier = Applier(self._context, self._name, session.port, planner, mappings)
+            login = session.state.login
+            delegated = login is not None and bool(login.delegated)
+            applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
             try:
                 await self._serve(one, planner, applier)
             finally:
@@ -195,7 +198,7 @@ class RightsReconciler:
         return any(members.decision_or_held(record.access).do in LEAVES for record in records)
 
     def _gate(self, session: Session) -> Gate:
-        return gate_of(session.state.verdict, self._mapping.conflict)
+        return gate_of(session.state.verdict, self._mapping.conflict, self._mapping.unwritten)
 
     def _settled_for(self, one: _Pass) -> dict[str, int]:
         return self._settled if one.everything else {}
@@ -328,6 +331,9 @@ class RightsReconciler:
         self._rejections.waiting.pop(principal, None)
         if work.isolation and work.undecided:
             self._rejections.wait(principal, work.members, work.isolation, self._number)
+        denied = (member.decision for member in work.members if member.decision.reason is Reason.PERMISSION_DENIED)
+        if decision := next(denied, None):
+            self._trouble[principal] = Failure(Reason.PERMISSION_DENIED, decision.message)
         if work.failure is not None:
             self._trouble[principal] = work.failure
             self._agenda.fail(principal)

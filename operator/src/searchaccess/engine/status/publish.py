@@ -232,6 +232,8 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     failure = state.problem
     if failure is None and state.mapping_conflict:
         failure = Failure(Reason.OWNERSHIP_CONFLICT, state.gate.message)
+    if failure is None and state.mapping_unwritten:
+        failure = Failure(Reason.ROLE_MAPPING_NOT_WRITTEN, state.gate.message)
     if failure is None and state.mapping_late:
         failure = Failure(Reason.IDENTITY_UNKNOWN, state.mapping_late)
     report = ClusterReport(
@@ -248,6 +250,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         exposed=state.exposed,
         missing_stores=_missing_stores(context, record.cluster),
         proof=state.proof,
+        login=state.login,
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())

@@ -1,0 +1,69 @@
+"""What the operator's login may do, and which SearchAccesses are beyond it: these are refused before it is tried."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from searchaccess.api.credentials import Auth
+from searchaccess.api.reasons import Reason
+from searchaccess.api.tiers import Tier
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.delegation import Delegation, lacking
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRights:
+    """What the operator's login may do, as Elasticsearch says."""
+
+    user: str = ""
+    manages: bool = False
+    """It has ``manage_security``: it may write roles, role mappings, users and keys."""
+    keys: bool = False
+    """It has ``manage_api_key``: it may issue API keys, and revoke them."""
+    delegated: tuple[Delegation, ...] = ()
+    """What it may put into roles, if it may write some only."""
+
+    @property
+    def tier(self) -> Tier:
+        """How much that is."""
+        if self.manages:
+            return Tier.FULL
+        if not self.delegated:
+            return Tier.OBSERVE
+        return Tier.ROLES_AND_KEYS if self.keys else Tier.ROLES
+
+    @property
+    def verifies_mapping(self) -> bool:
+        """Whether it is a person who writes the one role mapping."""
+        return self.tier in {Tier.ROLES, Tier.ROLES_AND_KEYS}
+
+
+def beyond(access: Access, login: LoginRights, *, per_principal: bool) -> tuple[Reason, str] | None:
+    """Return why a SearchAccess cannot be enforced with a login; None: it can, as far as is known.
+
+    Args:
+        access: the SearchAccess.
+        login: what the login may do.
+        per_principal: whether each principal has a role mapping of its own.
+    """
+    if login.manages or (access.auth is Auth.API_KEY and login.keys):
+        return None
+    tier = f"the operator's login is of the tier {login.tier}"
+    if login.tier is Tier.OBSERVE:
+        text = f"{tier}: it only reads, and needs manage_security or delegated roles to grant anything"
+        return Reason.PERMISSION_DENIED, text
+    limit = next(_limits(access, login, per_principal=per_principal), "")
+    return (Reason.BEYOND_LOGIN, f"{tier}, {limit}") if limit else None
+
+
+def _limits(access: Access, login: LoginRights, *, per_principal: bool) -> Iterator[str]:
+    """Yield what a login that writes delegated roles cannot do of what is declared."""
+    if access.auth is Auth.API_KEY:
+        yield "which issues no API keys (auth: ApiKey): that needs manage_api_key"
+    if access.auth is Auth.PASSWORD:
+        yield "which makes no users (auth: Password): that needs manage_security"
+    if per_principal:
+        yield "which writes no role mappings (mapping: PerPrincipal): that needs manage_security"
+    if granted := ", ".join(access.share.cluster):
+        yield f"to which no cluster privileges can be delegated (clusterCan: {granted}): that needs manage_security"
+    if missing := lacking(login.delegated, access.share.entries):
+        yield f"to which was not delegated: {missing}"
