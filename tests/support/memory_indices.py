@@ -1,5 +1,6 @@
 """Indices of an Elasticsearch in memory: their names, and whether queries can be run on them."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -26,6 +27,9 @@ class MemoryIndices:
         self.may_see: tuple[str, ...] = ()
         """Patterns of indices of which the operator's login has ``view_index_metadata``."""
 
+        self.try_takes = 0.0
+        """Seconds that it takes to try a query."""
+
     async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
         return await self._faults.perform(
             Call(ELASTICSEARCH, "hidden", tuple(patterns)),
@@ -42,6 +46,8 @@ class MemoryIndices:
         return await self._faults.perform(Call(ELASTICSEARCH, "index_names"), read)
 
     async def try_query(self, names: Sequence[str], query: str) -> Tried:
+        if self.try_takes:
+            await asyncio.sleep(self.try_takes)
         return await self._faults.perform(
             Call(ELASTICSEARCH, "try_query", (*names, query)), lambda: self._try(names, json.loads(query))
         )

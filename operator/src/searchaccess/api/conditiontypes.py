@@ -95,8 +95,8 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "Elasticsearch can run each `where` on the indices that exist now. Absent without `where`.",
         "It cannot, so that the caller's searches fail; the message names an index and the cause. The role is written "
         "all the same, as it shows nothing then.",
-        "It is not known; the reason says why. `Ready` does not depend on it, except while it is being asked about what "
-        "is new.",
+        "It is not known; the reason says why. `Ready` depends on it only while Elasticsearch is being asked about a "
+        "new `where`.",
     ),
     ConditionType.DRIFTED: ConditionDoc(
         _BOTH,
