@@ -70,6 +70,18 @@ class ElasticsearchSide(ABC):
         """Make an index, as somebody else."""
 
     @abstractmethod
+    def make_mapped(self, name: str, fields: Mapping[str, str]) -> str:
+        """Make an index with fields of these types, as somebody else, and return its whole name."""
+
+    @abstractmethod
+    def close_index(self, name: str) -> None:
+        """Close an index, by its whole name, as somebody else."""
+
+    @abstractmethod
+    def let_see(self, *patterns: str) -> None:
+        """Give the operator's login ``view_index_metadata`` on these indices, and on no others."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Clean up."""
 
@@ -98,6 +110,17 @@ class MemorySide(ElasticsearchSide):
 
     def make_index(self, name: str) -> None:
         self.server.indices_made.add(self.name(name))
+
+    def make_mapped(self, name: str, fields: Mapping[str, str]) -> str:
+        whole = self.name(name).lower()
+        self.server.indices[whole] = dict(fields)
+        return whole
+
+    def close_index(self, name: str) -> None:
+        self.server.closed.add(name)
+
+    def let_see(self, *patterns: str) -> None:
+        self.server.may_see = patterns
 
     async def close(self) -> None:
         """Nothing is left."""
@@ -137,7 +160,23 @@ class RealSide(ElasticsearchSide):
         self._indices.append(self.name(name).lower())
         self._admin.put(f"/{self._indices[-1]}").raise_for_status()
 
+    def make_mapped(self, name: str, fields: Mapping[str, str]) -> str:
+        self._indices.append(self.name(name).lower())
+        properties = {field: {"type": kind} for field, kind in fields.items()}
+        body = {"mappings": {"properties": properties}}
+        self._admin.put(f"/{self._indices[-1]}", json=body).raise_for_status()
+        return self._indices[-1]
+
+    def close_index(self, name: str) -> None:
+        self._admin.post(f"/{name}/_close").raise_for_status()
+
+    def let_see(self, *patterns: str) -> None:
+        entry = {"names": list(patterns), "privileges": ["view_index_metadata"]}
+        role = {**OPERATOR_ROLE, "indices": [*OPERATOR_ROLE["indices"], *([entry] if patterns else [])]}
+        self._admin.put(f"/_security/role/{OPERATOR_USER}", json=role).raise_for_status()
+
     async def close(self) -> None:
+        self.let_see()
         for index in self._indices:
             self._admin.delete(f"/{index}").raise_for_status()
         roles = [name for name in self._admin.get("/_security/role").json() if name.startswith(self.prefix)]

@@ -19,6 +19,7 @@ from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, Probe, Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.support.faults import Call, Faults
+from tests.support.memory_indices import MemoryIndices
 from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
 from tests.support.memory_users import MemoryUsers
 
@@ -169,12 +170,13 @@ def realm_settings() -> dict[str, Any]:
     }
 
 
-class MemoryElasticsearch(MemoryKeys, MemoryUsers):
+class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
     """One cluster. The port's methods are the operator's; the others are everybody else's."""
 
     def __init__(self, faults: Faults) -> None:
         MemoryKeys.__init__(self, faults, served_role)
         MemoryUsers.__init__(self)
+        MemoryIndices.__init__(self)
         self.wipe(UUID)
         self.version = "8.19.0"
         self.license = "trial"
@@ -264,7 +266,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers):
 
     async def glance(self) -> Glance | None:
         def read() -> Glance | None:
-            seen = repr((self.license, self.license_ends, self.indices_made))
+            seen = repr((self.license, self.license_ends, self.indices_made, self.indices, self.closed))
             return Glance(seen, frozenset({f"{self.starts}th life of node-0"})) if self.glance_works else None
 
         return await self._faults.perform(Call(SIDE, "glance"), read)

@@ -18,7 +18,7 @@ CLUSTER = "prod"
 LOGIN = "elasticsearch-login"
 OPERATOR_USER = "searchaccess-operator"
 OPERATOR_PASSWORD = "only-for-tests-and-the-demo"
-OPERATOR_ROLE = {
+OPERATOR_ROLE: dict[str, Any] = {
     "cluster": ["manage_security", "monitor"],
     "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
 }

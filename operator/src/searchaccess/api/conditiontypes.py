@@ -17,6 +17,7 @@ class ConditionType(StrEnum):
     CREDENTIAL_READY = "CredentialReady"
     HELD = "Held"
     SYNCED = "Synced"
+    QUERIES_PROVEN = "QueriesProven"
     DRIFTED = "Drifted"
     INEFFECTIVE = "Ineffective"
     BYPASSABLE = "Bypassable"
@@ -88,6 +89,14 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "Elasticsearch has exactly what is declared.",
         "It does not, or not yet.",
         "The access is suspended, or Elasticsearch does not answer.",
+    ),
+    ConditionType.QUERIES_PROVEN: ConditionDoc(
+        _ACCESS,
+        "Elasticsearch can run each `where` on the indices that exist now. Absent without `where`.",
+        "It cannot, so that the caller's searches fail; the message names an index and the cause. The role is written "
+        "all the same, as it shows nothing then.",
+        "It is not known; the reason says why. `Ready` depends on it only while Elasticsearch is being asked about a "
+        "new `where`.",
     ),
     ConditionType.DRIFTED: ConditionDoc(
         _BOTH,

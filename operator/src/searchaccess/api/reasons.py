@@ -87,6 +87,11 @@ class Reason(StrEnum):
     BEYOND_LOGIN = "BeyondLogin"
     ROLE_MAPPING_NOT_WRITTEN = "RoleMappingNotWritten"
     RESTRICTED_INDICES = "RestrictedIndices"
+    QUERIES_PROVEN = "QueriesProven"
+    QUERY_FAILS = "QueryFails"
+    TEMPLATE_NOT_PROVEN = "TemplateNotProven"
+    LOGIN_CANNOT_PROVE = "LoginCannotProve"
+    NO_INDEX_YET = "NoIndexYet"
     DOCUMENTS_REACHABLE = "DocumentsReachable"
     FIELDS_REACHABLE = "FieldsReachable"
     MAPPING_CHANGEABLE = "MappingChangeable"
@@ -398,6 +403,31 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "A pattern names indices of Elasticsearch itself, such as `.security`. Elasticsearch keeps them from every "
         "SearchAccess, whatever is declared.",
         "Leave the pattern out, or write the name of the index that is meant.",
+        Who.TEAM,
+    ),
+    Reason.QUERIES_PROVEN: ReasonDoc(
+        "Elasticsearch can run each `where` on the indices that exist now.", _NOTHING, Who.NOBODY
+    ),
+    Reason.QUERY_FAILS: ReasonDoc(
+        "Elasticsearch cannot run a `where` on an index, as with text where the mapping has a number: every search of "
+        "the caller fails there.",
+        "Correct the `where` or the mapping; the message has the index and the cause. It is tried again by itself.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.TEMPLATE_NOT_PROVEN: ReasonDoc(
+        "A `where` with `template` is filled in for each caller, so that it cannot be tried beforehand.",
+        "Search once as the caller. Nothing else depends on it.",
+        Who.TEAM,
+    ),
+    Reason.LOGIN_CANNOT_PROVE: ReasonDoc(
+        "The operator's login may not try a `where` on these indices. Whether searches work is not known.",
+        "Give the login `view_index_metadata` on them (docs/clusters.md), or search once as the caller.",
+        Who.PLATFORM,
+    ),
+    Reason.NO_INDEX_YET: ReasonDoc(
+        "No index, alias or data stream matches a pattern now. A hint, not an error.",
+        "Check the spelling, or wait for the first write.",
         Who.TEAM,
     ),
     Reason.DOCUMENTS_REACHABLE: ReasonDoc(

@@ -11,6 +11,7 @@ from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.policy.login import LoginRights
+from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Glance, MadeKey, Probe, Written
@@ -140,6 +141,18 @@ class DryRunElasticsearch:
     async def time(self) -> float | None:
         """Return the cluster's time."""
         return await self._real.time()
+
+    async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
+        """Return of which indices the login may not see names and mappings (one request)."""
+        return await self._real.hidden(patterns)
+
+    async def index_names(self) -> Sequence[str] | None:
+        """Read the names of all indices, aliases and data streams that the login may see (one request)."""
+        return await self._real.index_names()
+
+    async def try_query(self, names: Sequence[str], query: str) -> Tried:
+        """Try whether a query can be run on indices, without running it (one request)."""
+        return await self._real.try_query(names, query)
 
     async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
         """Read which fields the mappings of indices copy (one request)."""

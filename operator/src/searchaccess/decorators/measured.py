@@ -13,6 +13,7 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
 from searchaccess.core.policy.login import LoginRights
+from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.events import Note
@@ -99,6 +100,18 @@ class MeasuredElasticsearch(_Measured):
     async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
         """Read which fields the mappings of indices copy (one request)."""
         return await self._do("copied_fields", self._real.copied_fields, patterns)
+
+    async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
+        """Return of which indices the login may not see names and mappings (one request)."""
+        return await self._do("hidden", self._real.hidden, patterns)
+
+    async def index_names(self) -> Sequence[str] | None:
+        """Read the names of all indices, aliases and data streams that the login may see (one request)."""
+        return await self._do("index_names", self._real.index_names)
+
+    async def try_query(self, names: Sequence[str], query: str) -> Tried:
+        """Try whether a query can be run on indices, without running it (one request)."""
+        return await self._do("try_query", self._real.try_query, names, query)
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:
         """Write roles in one request; at most 1,000. Existing keys of ``metadata`` and ``global`` stay."""

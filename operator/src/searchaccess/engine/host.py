@@ -302,6 +302,7 @@ class Host:
             if not reconciler.reconciled.is_set() or reconciler.busy_since is not None:
                 return True
             waits = inventory.marks.dirty(name) or inventory.recalled(name) or reconciler.is_isolating
+            waits = waits or reconciler.is_proving
             if waits and not reconciler.is_failing:
                 return True
         return False

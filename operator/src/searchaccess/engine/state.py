@@ -23,6 +23,7 @@ from searchaccess.core.status.access import Failure
 from searchaccess.decorators.dryrun import DryRun
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
@@ -151,6 +152,8 @@ class ClusterState:
     """How many roles under our names are not ours, as the last full reconcile counted."""
     copied: tuple[Copied, ...] | None = None
     """What mappings copied, as the last sweep read it; None: it could not yet."""
+    questions: Questions = field(default_factory=Questions)
+    """What is known of queries."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
 

@@ -12,6 +12,7 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.login import LoginRights
+from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.errors import ExternalError
@@ -106,6 +107,29 @@ class ElasticsearchPort(Protocol):
         Returns:
             By index, an object with ``aliases``, ``data_stream`` and of ``mappings`` what has a ``copy_to``, each if
             there is one, as far as the login may read them; None: not permitted.
+        """
+
+    async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
+        """Return of which indices the login may not see names and mappings, nor try queries on them (one request).
+
+        Args:
+            patterns: names and patterns as a role has them; at most 1,000.
+        """
+
+    async def index_names(self) -> Sequence[str] | None:
+        """Read the names of all indices, aliases and data streams that the login may see (one request).
+
+        Returns:
+            The names, also those of closed and hidden indices; None: it may see none.
+        """
+
+    async def try_query(self, names: Sequence[str], query: str) -> Tried:
+        """Try whether a query can be run on indices, without running it (one request).
+
+        Args:
+            names: names and wildcards of the indices, as an address can have them; missing and closed ones are left
+                out, and so are those that the login may not see.
+            query: JSON.
         """
 
     async def put_roles(self, roles: Sequence[Role]) -> Written:

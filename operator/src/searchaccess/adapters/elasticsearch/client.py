@@ -13,6 +13,7 @@ from elasticsearch.serializer import JsonSerializer
 
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.indices import IndicesClient
 from searchaccess.adapters.elasticsearch.loginrights import LoginClient
 from searchaccess.adapters.elasticsearch.node import node_class
 from searchaccess.adapters.elasticsearch.readers import (
@@ -56,7 +57,7 @@ _GLANCE: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient(UsersClient, LoginClient):
+class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
     """One cluster.
 
     Args:

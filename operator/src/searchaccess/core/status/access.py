@@ -22,6 +22,7 @@ from searchaccess.api.status import (
 from searchaccess.core.model.access import Access, Share, subject_summary
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
+from searchaccess.core.policy.proofs import Verdict
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
@@ -36,6 +37,7 @@ from searchaccess.core.status.credential import (
 from searchaccess.core.status.events import Note, note, stalled_notes
 from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
+from searchaccess.core.status.proofs import mark_proof, ready_with
 
 VALUE_LIMIT: Final = 256
 
@@ -74,6 +76,8 @@ class AccessFacts:
     """What other SearchAccesses grant the same caller, where that matters."""
     copies: tuple[str, ...] | None = None
     """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
+    proof: Verdict | None = None
+    """What is known of its queries; None: it has none, or they were not looked at."""
     elsewhere: tuple[str, ...] = ()
     """Which SearchAccesses of other namespaces give its principal rights too."""
     released: bool = False
@@ -330,16 +334,19 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.keep(ConditionType.BYPASSABLE)
         drift = previous.drift
     else:
-        ready, reason, message = _verdict(facts)
+        said = _verdict(facts)
+        was_ready = is_ready(previous) and previous.observed_generation == access.generation
+        ready, reason, message = ready_with(said, facts.proof, was_ready=was_ready)
         if reason in _NOT_OURS_TO_CHANGE:
             conditions.mark(ConditionType.READY, ready, reason, message)
         else:
             conditions.progress(ready=ready, reason=reason, message=message)
-        conditions.mark(ConditionType.SYNCED, ready, reason, message)
+        conditions.mark(ConditionType.SYNCED, *said)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
         _mark_bypassable(conditions, facts, condition_of(previous, ConditionType.BYPASSABLE))
     _mark_held(conditions, facts)
+    mark_proof(conditions, access, facts.proof)
     if facts.elsewhere:
         message = describe_elsewhere(access.principal, facts.elsewhere)
         conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)

@@ -25,9 +25,11 @@ from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
+from searchaccess.engine.rights.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Fine, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
+from searchaccess.engine.tasks import beside
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 
@@ -62,6 +64,7 @@ class Reconciler:
         self._prover = Prover(context.clock)
         self._backoff = Backoff()
         self._rights = RightsReconciler(context, cluster.name)
+        self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
         self._trouble = Trouble(context, cluster.name, self.state)
         self._farewell = Farewell(context)
@@ -85,24 +88,39 @@ class Reconciler:
         """Whether it is still finding out which SearchAccesses Elasticsearch refuses."""
         return self._rights.is_isolating
 
+    @property
+    def is_proving(self) -> bool:
+        """Whether it is still having Elasticsearch try queries that are new."""
+        return self._queries.is_busy
+
+    def _open_session(self) -> Session | None:
+        """Give the session where the cluster may be asked something now; None: it may not."""
+        well = isinstance(self.state.health, Fine) and self.state.uuid and self.reconciled.is_set()
+        return self._link.current if well and self._context.ownership.held({self._name}) else None
+
     async def run(self) -> None:
         """Reconcile until cancelled, or until the SearchCluster is gone, recreated or another replica's."""
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            while self.is_current() and self._context.ownership.held({self._name}):
-                self._number += 1
-                # What is logged meanwhile, by whomever, says to what it belongs.
-                reconciling = self._context.meter.reconciling(self._name)
-                with bound_contextvars(cluster=self._name, reconcile=self._number), reconciling:
-                    await self.step()
-                self.reconciled.set()
-                await self._rest()
+            await beside(self._go_on(), self._queries.run())
         finally:
             self.busy_since = None
             self.reconciled.set()
             former.end(self._name)
             await self._link.close()
+
+    async def _go_on(self) -> None:
+        while self.is_current() and self._context.ownership.held({self._name}):
+            self._number += 1
+            # What is logged meanwhile, by whomever, says to what it belongs.
+            reconciling = self._context.meter.reconciling(self._name)
+            with bound_contextvars(cluster=self._name, reconcile=self._number), reconciling:
+                await self.step()
+            self.reconciled.set()
+            if self._queries.is_busy:
+                self.state.questions.asked.set()
+            await self._rest()
 
     def is_current(self) -> bool:
         """Say whether its SearchCluster still exists."""

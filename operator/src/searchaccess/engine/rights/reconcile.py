@@ -20,6 +20,7 @@ from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
 from searchaccess.engine.rights.plan import Planner
+from searchaccess.engine.rights.proofs import ask_early
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
@@ -30,7 +31,7 @@ from searchaccess.ports.errors import ExternalError
 
 _NO_OTHERS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
-"""Up to so many finalizers are written while roles are being read."""
+"""Up to so many finalizers are written, and queries tried, while roles are being read."""
 SLICE_EVERY: Final = 1.0
 """Seconds after which the isolation of refused rights continues."""
 
@@ -186,6 +187,8 @@ class RightsReconciler:
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections, self._uuid)
         principals = members.together(changed)
+        if len(changed) <= TOGETHER:
+            ask_early(session.state, members, changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
         everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
         if everything:

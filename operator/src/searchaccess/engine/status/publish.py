@@ -7,16 +7,18 @@ from typing import Final, Literal, TypeAlias
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import ClusterCounts
+from searchaccess.api.status import ClusterCounts, SearchAccessStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
+from searchaccess.core.policy.proofs import ASKING, questions_of
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status, build_notes, merged
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.status.placed import place_of, placed_by
+from searchaccess.core.status.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
@@ -98,8 +100,25 @@ class StatusPublisher:
         copied = self._state.copied
         return facts if copied is None or facts.failure else replace(facts, copies=reaching(facts.access.share, copied))
 
+    def _with_proof(self, facts: AccessFacts, previous: SearchAccessStatus) -> AccessFacts:
+        """Add what is known of its queries, and have those tried of which nothing is known, not even by its status."""
+        access, questions = facts.access, self._state.questions
+        enforces = facts.decision.do in {Do.ENFORCE, Do.HOLD} and facts.decision.reports and not access.deleted_at
+        if facts.failure or not enforces or not questions_of(access.share):
+            return facts
+        proof = questions.known(access)
+        if proof is None:
+            proof = recalled_proof(previous, access, self._state.uuid)
+            if proof is None:
+                questions.ask(access)
+                proof = questions.known(access) or ASKING
+        questions.note(access)
+        questions.published[access.uid] = proof
+        return replace(facts, proof=proof)
+
     def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
+        facts = self._with_proof(facts, previous)
         status = build_access_status(facts, previous, self._context.clock.now())
         # What else is there, from a newer version or by hand, goes with the next change.
         if status != previous:

@@ -1,0 +1,75 @@
+"""What a SearchAccess's status says of the proof of its queries, and what Ready makes of it (docs/adr/0038)."""
+
+from typing import Final, TypeAlias
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
+from searchaccess.core.model.access import Access
+from searchaccess.core.policy.proofs import Verdict, questions_of
+from searchaccess.core.status.conditions import FALSE, TRUE, Conditions
+
+Said: TypeAlias = tuple[Truth, Reason, str]
+"""Status, reason and message of a condition."""
+
+_LASTING: Final = {
+    str(reason): reason
+    for reason in (
+        Reason.QUERIES_PROVEN,
+        Reason.QUERY_FAILS,
+        Reason.TEMPLATE_NOT_PROVEN,
+        Reason.LOGIN_CANNOT_PROVE,
+        Reason.NO_INDEX_YET,
+    )
+}
+"""What is worth remembering. That it could not be tried is not."""
+
+
+def recalled_proof(status: SearchAccessStatus, access: Access, uuid: str) -> Verdict | None:
+    """Return what a status says of the queries that a SearchAccess declares now; None: nothing.
+
+    So nothing is asked again when the operator starts.
+
+    Args:
+        status: as an earlier life of the operator wrote it.
+        access: the SearchAccess.
+        uuid: of the Elasticsearch cluster.
+    """
+    condition, objects = condition_of(status, ConditionType.QUERIES_PROVEN), status.elasticsearch
+    if condition is None or condition.observed_generation != access.generation:
+        return None
+    reason = _LASTING.get(condition.reason)
+    if reason is None or (objects is not None and objects.cluster_uuid != uuid):
+        return None
+    return Verdict(condition.status, reason, condition.message)
+
+
+def ready_with(said: Said, proof: Verdict | None, *, was_ready: bool) -> Said:
+    """Return what Ready says.
+
+    Args:
+        said: what it says without regard to queries.
+        proof: what is known of the queries; None: there are none.
+        was_ready: whether it was Ready, with the same spec. It stays so while it is being asked.
+    """
+    if proof is None or said[0] != TRUE:
+        return said
+    if proof.status == FALSE or (proof.reason is Reason.PENDING and not was_ready):
+        return FALSE, proof.reason, proof.message
+    return said
+
+
+def mark_proof(conditions: Conditions, access: Access, proof: Verdict | None) -> None:
+    """Set the condition on what was proven of queries; absent where there are none.
+
+    Args:
+        conditions: of the new status.
+        access: the SearchAccess.
+        proof: what is known; None: nothing was looked at, and what was known stays known.
+    """
+    if not questions_of(access.share):
+        return
+    if proof is None:
+        conditions.keep(ConditionType.QUERIES_PROVEN)
+    else:
+        conditions.mark(ConditionType.QUERIES_PROVEN, proof.status, proof.reason, proof.message)

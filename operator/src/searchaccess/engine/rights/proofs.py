@@ -1,0 +1,332 @@
+"""Has Elasticsearch try each ``where``, beside the loop: no right waits for it (docs/adr/0038)."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Final
+from urllib.parse import quote
+
+import structlog
+
+from searchaccess.api.reasons import Reason
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.policy.presence import is_addressable, matching
+from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
+from searchaccess.core.status.proofs import recalled_proof
+from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.questions import Known
+from searchaccess.engine.rights.members import Members
+from searchaccess.engine.rights.sight import Sight
+from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
+from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
+
+TRICKLE: Final = 6.0
+"""Seconds between two tries of what was tried before: ten a minute."""
+AGAIN: Final = 600.0
+"""Seconds after which what was proven is tried again, if the cluster's state has changed since."""
+AGAIN_SOON: Final = 60.0
+"""The same of what failed, or has no index yet; and in any case of what could not be tried."""
+IDLE: Final = 30.0
+"""Seconds between two looks at what is due."""
+SLOTS: Final = 2
+"""Queries that are tried at once: half of the connections stay for the loop."""
+BATCH: Final = 200
+"""Queries that are tried before what became of them is reported, and before anything else is looked at."""
+MOST_NAMES: Final = 1_000
+"""Indices of a pattern that an address cannot have, on which a query is tried."""
+_SOON: Final = frozenset({Reason.QUERY_FAILS, Reason.NO_INDEX_YET})
+_DECIDED: Final = _SOON | {Reason.QUERIES_PROVEN}
+"""What only a change of the cluster's state changes."""
+_FIXED: Final = frozenset({Reason.TEMPLATE_NOT_PROVEN, Reason.LOGIN_CANNOT_PROVE})
+"""What no try changes."""
+_ANSWERED: Final = _DECIDED | _FIXED | {Reason.REJECTED}
+
+
+log = structlog.get_logger(__name__)
+
+
+def ask_early(state: ClusterState, members: Members, principals: Iterable[str]) -> None:
+    """Have queries tried while roles are read and written, so that one status says both.
+
+    Args:
+        state: what the reconciler knows of its cluster.
+        members: SearchAccesses of the reconcile that begins.
+        principals: whose.
+    """
+    for principal in principals:
+        for record in members.records(principal):
+            access = record.access
+            if not questions_of(access.share) or access.deleted_at or access.invalid or access.fault:
+                continue
+            known = state.questions.known(access) or recalled_proof(record.status, access, state.uuid)
+            if known is None and access.admission is Admission.ALLOWED:
+                state.questions.ask(access)
+
+
+class QueryProver:
+    """Tries the queries of one cluster: new ones at once, others again when their indices may have changed.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+        state: what its reconciler knows of it, with the questions.
+        session: returns the cluster where it may be asked now; None: it may not.
+    """
+
+    def __init__(self, context: Context, name: str, state: ClusterState, session: Callable[[], Session | None]) -> None:
+        self._context = context
+        self._name = name
+        self._questions = state.questions
+        self._session = session
+        self._sight = Sight(context.clock)
+        self._uuid = ""
+        self._began = context.clock.monotonic()
+        self._fault: Verdict | None = None
+        """What is said of all that waits, after a fault of ours."""
+        self._next = float("-inf")
+        """When something may be tried again."""
+        self._news: set[str] = set()
+        """The uids of SearchAccesses whose status says something else than is known now."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was never tried is to be, or was and is not reported."""
+        return bool(self._questions.waiting or self._news)
+
+    async def run(self) -> None:
+        """Try queries until cancelled. A fault of ours costs a delay, and nobody else anything."""
+        backoff = Backoff(cap=IDLE)
+        while True:
+            try:
+                await self._go_on()
+            except Exception as error:  # noqa: BLE001 - the barrier: rights are kept whatever is known of queries
+                failure = caught(self._context.meter, self._name, "prove queries", error)
+                self._fault = not_tried(failure.reason, failure.message)
+            await asyncio.sleep(backoff.next())
+
+    async def _go_on(self) -> None:
+        if self._fault:
+            fault, self._fault = self._fault, None
+            self._give_up(fault)
+        while True:
+            self._questions.asked.clear()
+            delay = IDLE
+            if session := self._session():
+                try:
+                    delay = await self._step(session)
+                except NotHolder:
+                    pass
+                except ExternalError as error:
+                    log.info("cannot try queries", error=str(error))
+                    self._give_up(not_tried(error.reason, error.message))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._questions.asked.wait()
+
+    async def _step(self, session: Session) -> float:
+        """Try what is due, and return the seconds until something else is.
+
+        Raises:
+            ExternalError: nothing can be tried now.
+        """
+        if session.state.uuid != self._uuid:
+            if self._uuid:
+                self._questions.ask_all_again()
+            self._sight.forget()
+            self._uuid = session.state.uuid
+        if self._sight.is_old() and self._questions.all:
+            self._drop_unused()
+            await self._sight.look(session, _patterns(self._questions.all), anew=True)
+            self._see_anew(session)
+        while self._questions.waiting:
+            await self._sight.look(session, _patterns(self._questions.waiting))
+            await self._try_waiting(session)
+        return await self._try_again(session)
+
+    def _drop_unused(self) -> None:
+        for question in tuple(self._questions.all):
+            if not self._is_used(question):
+                del self._questions.all[question]
+                self._questions.waiting.pop(question, None)
+        for uid in self._questions.published.keys() - self._context.inventory.accesses.keys():
+            del self._questions.published[uid]
+
+    def _now(self) -> float:
+        return self._context.clock.monotonic()
+
+    def _see_anew(self, session: Session) -> None:
+        """Take in what the login may see now, which may be other indices than before."""
+        for question, known in list(self._questions.all.items()):
+            hidden = self._sight.hidden_of(question.indices)
+            if known.verdict is None or known.verdict.reason is Reason.TEMPLATE_NOT_PROVEN:
+                continue
+            if hidden:
+                self._take(question, not_seen(hidden), _state_of(session))
+            elif known.verdict.reason is Reason.LOGIN_CANNOT_PROVE:
+                self._questions.waiting[question] = None
+        self._report()
+
+    # New ones
+
+    async def _try_waiting(self, session: Session) -> None:
+        """Try some of those that wait.
+
+        Raises:
+            ExternalError: nothing can be tried now.
+        """
+        some = islice(tuple(self._questions.waiting), BATCH)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(SLOTS):
+                    group.create_task(self._try_each(session, some))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        self._report()
+
+    async def _try_each(self, session: Session, questions: Iterator[Question]) -> None:
+        for question in questions:
+            await self._try(session, question)
+
+    # Again
+
+    async def _try_again(self, session: Session) -> float:
+        """Try one of those that are due again, if it is time; return the seconds until the next may be tried."""
+        self._retry_untried()
+        if self._questions.waiting:
+            return 0
+        now, state = self._now(), _state_of(session)
+        for known in self._questions.all.values():
+            # What only a status knows counts as tried at the start, which is no reason to try it.
+            known.at = max(known.at, self._began)
+        due = [
+            (known.at, number)
+            for number, known in enumerate(self._questions.all.values())
+            if _is_due(known, now, state)
+        ]
+        if not due:
+            return IDLE
+        if now >= self._next:
+            question = next(islice(self._questions.all, min(due)[1], None))
+            if self._is_used(question):
+                self._next = now + TRICKLE * await self._try(session, question)
+                self._report()
+            else:
+                del self._questions.all[question]
+        return max(0.0, self._next - self._now())
+
+    def _retry_untried(self) -> None:
+        """Have those tried soon that could not be: where that is still so, the first of them shows it."""
+        now = self._now()
+        for question, known in self._questions.all.items():
+            untried = known.verdict is not None and known.verdict.reason not in _ANSWERED
+            if untried and now - known.at >= AGAIN_SOON and self._is_used(question):
+                self._questions.waiting[question] = None
+
+    def _is_used(self, question: Question) -> bool:
+        """Return whether any SearchAccess still has a query."""
+        known, accesses = self._questions.all[question], self._context.inventory.accesses
+        known.users = {
+            uid
+            for uid in known.users
+            if (record := accesses.get(uid)) and question in questions_of(record.access.share)
+        }
+        return bool(known.users)
+
+    # One
+
+    async def _try(self, session: Session, question: Question) -> int:
+        """Try one query, take in what became of it, and return how many requests that took.
+
+        Raises:
+            ExternalError: nothing can be tried now.
+        """
+        state, requests = _state_of(session), 1
+        try:
+            verdict, requests = await self._ask(session, question)
+        except PermissionDenied:
+            verdict = not_seen(question.indices)
+        except Rejected as error:
+            verdict = not_tried(error.reason, error.message)
+        except ExternalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the barrier between one query and all others
+            failure = caught(self._context.meter, self._name, "prove queries", error)
+            verdict = not_tried(failure.reason, failure.message)
+        self._take(question, verdict, state)
+        return requests
+
+    async def _ask(self, session: Session, question: Question) -> tuple[Verdict, int]:
+        if hidden := self._sight.hidden_of(question.indices):
+            return not_seen(hidden), 0
+        tried, chunks = Tried(0), _in_addresses(await self._addressable(session, question.indices))
+        for names in chunks:
+            tried = tried.and_also(await session.port.try_query(names, question.query))
+        return judged(question, tried), len(chunks)
+
+    async def _addressable(self, session: Session, patterns: Sequence[str]) -> list[str]:
+        found = [pattern for pattern in patterns if is_addressable(pattern)]
+        if others := [pattern for pattern in patterns if not is_addressable(pattern)]:
+            names = await self._sight.names(session)
+            found += islice(dict.fromkeys(name for pattern in others for name in matching(pattern, names)), MOST_NAMES)
+        return found
+
+    def _give_up(self, verdict: Verdict) -> None:
+        """Let nobody wait for what cannot be tried now."""
+        for question in tuple(self._questions.waiting):
+            self._take(question, verdict, "")
+        self._report()
+
+    def _take(self, question: Question, verdict: Verdict, state: str) -> None:
+        """Take in what is known of a query now."""
+        questions = self._questions
+        questions.waiting.pop(question, None)
+        known = questions.all[question]
+        known.verdict, known.at, known.state = verdict, self._now(), state
+        for uid in known.users:
+            record = self._context.inventory.accesses.get(uid)
+            said = questions.published.get(uid)
+            if record and said and question in questions_of(record.access.share):
+                whole = questions.known(record.access)
+                if whole is not None and whole != said:
+                    self._news.add(uid)
+
+    def _report(self) -> None:
+        """Have the statuses written that say something else."""
+        news, self._news = self._news, set()
+        for uid in news:
+            if record := self._context.inventory.accesses.get(uid):
+                self._context.inventory.marks.mark_access(record.access)
+
+
+def _patterns(questions: Iterable[Question]) -> Iterator[str]:
+    return (name for question in questions for name in question.indices)
+
+
+def _state_of(session: Session) -> str:
+    """Identify the cluster's state, which every change of a mapping changes; empty: that is not known."""
+    return session.state.glance.state if session.state.glance else ""
+
+
+def _is_due(known: Known, now: float, state: str) -> bool:
+    """Return whether a query that was tried before is to be tried again."""
+    reason = known.verdict.reason if known.verdict else Reason.QUERIES_PROVEN
+    same = bool(state) and known.state == state
+    if reason in _FIXED or (same and reason in _DECIDED):
+        return False
+    return now - known.at >= (AGAIN_SOON if reason in _SOON else AGAIN)
+
+
+def _in_addresses(names: Sequence[str]) -> list[list[str]]:
+    """Return names in parts of which each fits into one address."""
+    parts: list[list[str]] = []
+    room = 0
+    for name in names:
+        size = len(quote(name)) + 1
+        if size > room:
+            parts.append([])
+            room = NAMES_LIMIT
+        parts[-1].append(name)
+        room -= size
+    return parts

@@ -1,0 +1,46 @@
+"""Whether a query can be run on indices, and which there are: in memory and for real, by a login that may see them."""
+
+import json
+
+from tests.contract.elasticsearch_sides import ElasticsearchSide
+
+TEXT = json.dumps({"term": {"price": "abc"}})
+NUMBER = json.dumps({"bool": {"filter": [{"term": {"price": 3}}]}})
+
+
+async def test_a_query_is_tried_on_each_index_and_the_one_on_which_it_fails_is_named(search: ElasticsearchSide) -> None:
+    number, word = search.make_mapped("a", {"price": "long"}), search.make_mapped("b", {"price": "keyword"})
+    search.let_see(f"{search.prefix}*")
+    tried = await search.port.try_query([f"{search.prefix}*"], TEXT)
+    assert (tried.shards, tried.failures) == (2, ((number, 'For input string: "abc"'),))
+    assert await search.port.try_query([word], TEXT) == (await search.port.try_query([number], NUMBER))
+    assert (await search.port.try_query([word, number], NUMBER)).failures == ()
+
+
+async def test_where_no_index_is_open_nothing_is_tried(search: ElasticsearchSide) -> None:
+    search.let_see(f"{search.prefix}*")
+    for names in (f"{search.prefix}*", f"{search.prefix}missing"):
+        assert (await search.port.try_query([names], TEXT)).shards == 0
+    index = search.make_mapped("a", {"price": "long"})
+    search.close_index(index)
+    for names in (f"{search.prefix}*", index):
+        assert await search.port.try_query([names], TEXT) == await search.port.try_query(["else*"], TEXT)
+
+
+async def test_names_are_those_that_the_login_may_see(search: ElasticsearchSide) -> None:
+    open_one, closed, other = (search.make_mapped(name, {}) for name in ("a.open", "a.closed", "b"))
+    search.close_index(closed)
+    search.let_see(f"{search.prefix}a*")
+    names = await search.port.index_names()
+    assert names is not None
+    assert {open_one, closed} <= set(names)
+    assert other not in names
+    asked = [f"{search.prefix}a*", f"{search.prefix}a.open", f"{search.prefix}b*", "*"]
+    assert await search.port.hidden(asked) == {f"{search.prefix}b*", "*"}
+
+
+async def test_without_the_right_everything_is_hidden(search: ElasticsearchSide) -> None:
+    search.make_mapped("a", {})
+    assert await search.port.hidden([f"{search.prefix}*"]) == {f"{search.prefix}*"}
+    names = await search.port.index_names()
+    assert not [name for name in names or () if name.startswith(search.prefix)]
