@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.privileges import INDEX_PRIVILEGES
-from searchaccess.core.model.actions import WRITE_WITHOUT_MAPPING
+from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import can_meet
@@ -42,7 +42,7 @@ IMPLIED: Final[dict[str, frozenset[str]]] = {
     AUTO_PUT: frozenset({"indices:admin/mapping/auto_put"}),
 }  # fmt: skip
 """By privilege, the others of which a login that was delegated it may give as well."""
-KNOWN: Final = frozenset({*INDEX_PRIVILEGES, *WRITE_WITHOUT_MAPPING, AUTO_PUT})
+KNOWN: Final = frozenset({*INDEX_PRIVILEGES, *CONFINED_WRITE, AUTO_PUT})
 STEPS: Final = 20_000
 """How many expressions are examined to find a name that was not delegated: some ten milliseconds, once."""
 _KEPT: Final = 1 << 12
