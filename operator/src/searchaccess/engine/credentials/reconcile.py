@@ -284,7 +284,8 @@ class CredentialReconciler:
         settled = self._settled.get(uid)
         if settled is None or settled.version != version or uid in one.due or uid in one.scope.credentials:
             return False
-        return settled.keys is None or settled.keys == one.keys(uid)
+        keys = one.keys(uid)
+        return settled.keys is None or (settled.keys == keys and not any(key.rights.former for key in keys))
 
     def _plan(self, access: Access, outcome: Outcome | None) -> None:
         uid = access.uid
