@@ -16,7 +16,7 @@ from searchaccess.core.model.access import build_share
 from searchaccess.core.model.actions import WRITE_WITHOUT_MAPPING
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.patterns.marks import is_mark
-from searchaccess.core.policy.delegation import AUTO_PUT, implies, lacking
+from searchaccess.core.policy.delegation import AUTO_PUT, implies, is_open, lacking
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.logins import documented_role, role_for_keys
 
@@ -65,10 +65,10 @@ class Ground:
         client.auth = httpx.BasicAuth(name, PASSWORD)
         return self._stack.enter_context(client)
 
-    def rights(self, **login: str) -> ElasticsearchClient:
+    def rights(self, *, username: str = "", password: str = "", api_key: str = "") -> ElasticsearchClient:
         """Give the operator's own client."""
         ca = self._server.ca_file.read_text()
-        return ElasticsearchClient(Connection((self._server.url,), ca, **login))
+        return ElasticsearchClient(Connection((self._server.url,), ca, username, password, api_key=api_key))
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +276,15 @@ def test_it_can_narrow_a_foreign_role_of_any_name(ground: Ground) -> None:
     assert (now["cluster"], now["indices"][0]["names"]) == ([], ["orders-1"])
 
 
+def test_it_can_give_itself_what_was_delegated_and_loses_the_rest(ground: Ground) -> None:
+    name = f"{LOGIN}-greedy"
+    greedy = ground.user(name, SMALL)
+    assert greedy.put(f"/_security/role/{name}", json={"indices": [an_entry("orders-contract")]}).is_success
+    assert greedy.get("/orders-contract/_search").is_success
+    assert greedy.get("/theirs/_search").status_code == httpx.codes.FORBIDDEN
+    assert greedy.get("/_security/role").status_code == httpx.codes.FORBIDDEN
+
+
 def test_it_can_change_its_own_password_as_every_user_can(ground: Ground) -> None:
     name = f"{LOGIN}-itself"
     itself = ground.user(name, SMALL)
@@ -294,7 +303,7 @@ def test_a_pattern_that_security_fits_into_delegates_the_security_index(
     small = SMALL | {"global": {"role": {"manage": {"indices": [an_entry(delegated)]}}}}
     login = ground.user(name, small)
     role = {"indices": [an_entry(".security*", allow_restricted_indices=True)]}
-    assert login.put(f"/_security/role/{OURS}", json=role).is_success is opens
+    assert login.put(f"/_security/role/{OURS}", json=role).is_success is is_open(delegated) is opens
 
 
 # What the tables of the core say
