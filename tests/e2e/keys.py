@@ -9,13 +9,14 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.test_logins import documented_roles, with_login, write_login, write_user
+from tests.e2e.test_logins import with_login, write_login, write_user
+from tests.support.logins import role_for_keys
 from tests.support.operatorprocess import ROOT
 from tests.support.world import OPERATOR_PASSWORD, World, access, grant
 
 WITHIN = 60
 STORES = [{"name": "main", "kubernetes": {}}]
-ISSUER_ROLE = documented_roles()[2]
+ISSUER_ROLE = role_for_keys()
 CLUSTER = "keys"
 
 

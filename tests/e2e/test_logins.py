@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from elasticsearch import AuthenticationException
 
+from searchaccess.api.tiers import Tier
 from searchaccess.client import Elasticsearch
 from searchaccess.core.clusters.proof import undeclared
 from tests.e2e.conftest import QUICK, clear
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.support.leaks import leaks
+from tests.support.logins import documented_role
 from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
@@ -164,14 +166,7 @@ def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
 # Which role it needs
 
 
-def documented_roles() -> list[dict[str, Any]]:
-    """Give the roles of docs/clusters.md: to observe, to manage, and to make keys too."""
-    text = (ROOT / "docs" / "clusters.md").read_text()
-    section = text.split("## Which role it needs")[1].split("\n## ")[0]
-    return [json.loads(block.split("```")[0]) for block in section.split("```json")[1:]]
-
-
-OBSERVER_ROLE, MANAGER_ROLE, _ = documented_roles()
+OBSERVER_ROLE, MANAGER_ROLE = documented_role(Tier.OBSERVE), documented_role(Tier.FULL)
 
 
 def test_all_tests_run_with_the_documented_role() -> None:

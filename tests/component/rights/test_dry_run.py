@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from searchaccess.core.answers.changes import Action, Change, change_of_mapping, change_of_role
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import mapping_of
 from searchaccess.core.rights.ownership import Role
 from tests.component.credentials.common import DAY, STORES, begin, credential, days_pass, with_key, with_password
@@ -35,6 +36,15 @@ def what_became(server: MemoryElasticsearch, before: dict[str, Role], mappings: 
         one, other = (mapping_of(name, raw[name]) if name in raw else None for raw in (mappings, server.mappings_now))
         found.add(change_of_mapping(CLUSTER, name, one, other))
     return {change for change in found if change is not None}
+
+
+@on_stage
+async def test_a_login_that_only_reads_predicts_what_another_one_does(stage: Stage) -> None:
+    stage.elasticsearch.rights_now = LoginRights("observer")
+    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    await stage.stop()
+    changes = await stage.dry_run()
+    assert {change.object.partition("/")[0] for change in changes} == {"role", "role_mapping"}
 
 
 declarations = st.builds(

@@ -195,3 +195,21 @@ async def test_what_elasticsearch_does_not_say_of_a_login_is_tried(stage: Stage)
     await begin(stage, access("orders", grant("*"), clusterCan=["monitor"], principal=ORDERS))
     assert stage.ready("orders") == stage.cluster_ready() == IN_SYNC
     assert "login" not in stage.cluster()["status"]
+
+
+@on_stage
+async def test_a_delegation_that_reaches_elasticsearch_itself_is_told_and_another_is_not(stage: Stage) -> None:
+    too_wide = Delegation(("*", "orders-*", DELEGATED), ("read", "view_index_metadata"))
+    stage.elasticsearch.rights_now = LoginRights("small", delegated=(too_wide,))
+    write_mapping(stage)
+    await begin(stage, access("orders", grant("orders-*"), principal=ORDERS))
+    found = condition_in(stage.cluster(), "DelegationOpen")
+    assert (found["status"], found["reason"]) == ("True", "RestrictedIndicesDelegated")
+    assert found["message"] == "delegated to small: *"
+    assert stage.cluster_ready() == IN_SYNC
+
+    stage.elasticsearch.rights_now = ROLES
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(5)
+    await stage.quiet()
+    assert not condition_in(stage.cluster(), "DelegationOpen")

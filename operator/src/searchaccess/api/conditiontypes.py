@@ -28,6 +28,7 @@ class ConditionType(StrEnum):
     REALM_VERIFIED = "RealmVerified"
     REALM_PROVEN = "RealmProven"
     STORE_MISSING = "StoreMissing"
+    DELEGATION_OPEN = "DelegationOpen"
 
 
 WHILE_TRUE = (
@@ -38,6 +39,7 @@ WHILE_TRUE = (
     ConditionType.BYPASSABLE,
     ConditionType.GRANTED_ELSEWHERE,
     ConditionType.STORE_MISSING,
+    ConditionType.DELEGATION_OPEN,
 )
 """Present only while true."""
 
@@ -153,6 +155,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _CLUSTER,
         "SearchAccesses use stores that `spec.secretStores` does not have, or not any more: the message names both. "
         "What they keep there stays behind when they are deleted.",
+    ),
+    ConditionType.DELEGATION_OPEN: ConditionDoc(
+        _CLUSTER,
+        "What Elasticsearch delegates to the operator's login includes its own indices, such as `.security`: the "
+        "message names the patterns. The operator does not use that; whoever else has the login could.",
     ),
 }
 

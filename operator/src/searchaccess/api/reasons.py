@@ -86,6 +86,7 @@ class Reason(StrEnum):
     LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
     BEYOND_LOGIN = "BeyondLogin"
     ROLE_MAPPING_NOT_WRITTEN = "RoleMappingNotWritten"
+    RESTRICTED_INDICES_DELEGATED = "RestrictedIndicesDelegated"
     RESTRICTED_INDICES = "RestrictedIndices"
     QUERIES_PROVEN = "QueriesProven"
     QUERY_FAILS = "QueryFails"
@@ -398,6 +399,12 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "differs. New rights are not granted; deletions still take effect.",
         "Write the role mapping that the message has, once, as somebody who may; `searchaccess mapping` prints it too.",
         Who.PLATFORM,
+    ),
+    Reason.RESTRICTED_INDICES_DELEGATED: ReasonDoc(
+        "A pattern that is delegated to the operator's login has room for indices of Elasticsearch itself. Roles with "
+        "`allow_restricted_indices` can then be written on these.",
+        "Delegate a narrower pattern, such as `/[^.].*/` in place of `*`. See docs/clusters.md.",
+        Who.SECURITY,
     ),
     Reason.RESTRICTED_INDICES: ReasonDoc(
         "A pattern names indices of Elasticsearch itself, such as `.security`. Elasticsearch keeps them from every "

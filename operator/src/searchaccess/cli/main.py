@@ -9,6 +9,7 @@ import typer
 
 from searchaccess import __version__
 from searchaccess.api.durations import DURATION_PATTERN, seconds
+from searchaccess.cli import logins
 from searchaccess.cli.common import Common, run_to_end, takes_common
 from searchaccess.cli.summaries import Output, table_of
 from searchaccess.engine.host import LIST_EVERY
@@ -115,6 +116,10 @@ def reconcile(
         summary = run_to_end(lambda stop: reconcile_for(options, stop, length))
     typer.echo(json.dumps(summary.to_json(), indent=2) if output is Output.JSON else table_of(summary), nl=False)
     raise typer.Exit(int(summary.code))
+
+
+app.command()(logins.mapping)
+app.command()(logins.login)
 
 
 def _seconds(text: str, option: str) -> float:

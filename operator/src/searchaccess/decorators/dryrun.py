@@ -163,8 +163,8 @@ class DryRunElasticsearch:
         return await self._real.login()
 
     async def login_rights(self) -> LoginRights | None:
-        """Read what the operator's login may do (one request, up to four for small ones); None: it is not said."""
-        return await self._real.login_rights()
+        """Say nothing: what the operator may do with its own login is not limited by one that only reads."""
+        return None
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""

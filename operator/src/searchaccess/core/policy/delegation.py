@@ -17,6 +17,7 @@ from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import can_meet
 from searchaccess.core.patterns.namesets import Names, outside
 from searchaccess.core.patterns.parsed import PatternError
+from searchaccess.core.patterns.restricted import RESTRICTED
 
 AUTO_PUT: Final = "indices:admin/mapping/auto_put*"
 """The action by which a write adds fields. No privilege to write has it, as far as delegation is concerned."""
@@ -61,6 +62,15 @@ def implies(delegated: str, wanted: str) -> bool | None:
     if delegated in {wanted, "all"} or wanted == "none" or wanted in IMPLIED.get(delegated, ()):
         return True
     return False if {delegated, wanted} <= KNOWN else None
+
+
+@lru_cache(_KEPT)
+def is_open(pattern: str) -> bool:
+    """Return whether delegating an index pattern delegates one of Elasticsearch's own indices as well.
+
+    What keeps roles from these is part of the role that is written, so whoever writes it can leave it out.
+    """
+    return any(can_meet(pattern, each).yes for each in RESTRICTED)
 
 
 def lacking(delegated: tuple[Delegation, ...], entries: Iterable[Entry]) -> str:

@@ -7,7 +7,7 @@ from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import Reason
 from searchaccess.api.tiers import Tier
 from searchaccess.core.model.access import Access
-from searchaccess.core.policy.delegation import Delegation, lacking
+from searchaccess.core.policy.delegation import Delegation, is_open, lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class LoginRights:
         if not self.delegated:
             return Tier.OBSERVE
         return Tier.ROLES_AND_KEYS if self.keys else Tier.ROLES
+
+    @property
+    def open_patterns(self) -> tuple[str, ...]:
+        """The delegated patterns by which it could reach Elasticsearch's own indices."""
+        return tuple(sorted({name for each in self.delegated for name in each.names if is_open(name)}))
 
     @property
     def verifies_mapping(self) -> bool:

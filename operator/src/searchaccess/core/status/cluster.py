@@ -11,6 +11,7 @@ from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
@@ -99,6 +100,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         checked = _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     _mark_stores(conditions, report.missing_stores)
+    _mark_login(conditions, report.login)
     drift = report.drift
     if drift:
         if drift.open and drift.items:
@@ -147,6 +149,12 @@ def _mark_stores(conditions: Conditions, missing: Mapping[str, tuple[str, ...]])
         parts.append(f"{store} (used by {', '.join(named)}{more})")
     text = f"spec.secretStores does not have {', '.join(parts)}; what is kept there is not rotated, and stays behind"
     conditions.mark(ConditionType.STORE_MISSING, TRUE, Reason.STORE_NOT_FOUND, text)
+
+
+def _mark_login(conditions: Conditions, login: LoginRights | None) -> None:
+    if login and (found := login.open_patterns):
+        text = f"delegated to {login.user}: {some_of(found)}"
+        conditions.mark(ConditionType.DELEGATION_OPEN, TRUE, Reason.RESTRICTED_INDICES_DELEGATED, text)
 
 
 def _checked(facts: ClusterFacts | None) -> str:

@@ -1,0 +1,66 @@
+"""What the platform team gives the operator where it may write some roles only: its role, and the one role mapping."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.union import restricts
+from searchaccess.core.patterns.marks import DELEGATED
+from searchaccess.core.policy.delegation import is_open
+from searchaccess.core.rights.mapping import build_template_mapping
+from searchaccess.core.rights.ownership import Operator
+
+
+def mapping_for(cluster: Cluster, operator: Operator) -> tuple[str, dict[str, Any]] | None:
+    """Return name and content of the role mapping of a SearchCluster; None: it cannot be read.
+
+    Args:
+        cluster: the SearchCluster.
+        operator: the installation.
+    """
+    realm = cluster.wanted_realm
+    if realm is None:
+        return None
+    mapping = build_template_mapping(operator, realm.name, realm.principal)
+    return mapping.name, mapping.body.to_json()
+
+
+def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, Any], list[str]]:
+    """Return the smallest role of a login that may grant what some SearchAccesses declare, and what it leaves out.
+
+    Args:
+        accesses: the SearchAccesses.
+        operator: the installation.
+
+    Returns:
+        The role; and for each SearchAccess that needs more than can be delegated, a line that says what.
+    """
+    names, left = defaultdict[tuple[str, ...], set[str]](set), list[str]()
+    for access in accesses:
+        if problem := _beyond_delegation(access):
+            left.append(f"{access.ref}: {problem}")
+            continue
+        for entry in access.share.entries:
+            names[entry.privileges].update(entry.indices, {DELEGATED} if restricts(entry) else ())
+    entries = [{"names": sorted(some), "privileges": list(privileges)} for privileges, some in sorted(names.items())]
+    entries.append({"names": [f"{operator.mapping_name}.*"], "privileges": ["delete_index"]})
+    role = {
+        "cluster": ["read_security", "monitor"],
+        "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
+        "global": {"role": {"manage": {"indices": entries}}},
+    }
+    return role, left
+
+
+def _beyond_delegation(access: Access) -> str:
+    """Return why the rights of a SearchAccess cannot be delegated; empty: they can."""
+    if access.invalid:
+        return access.invalid
+    if access.has_credential:
+        return f"auth: {access.auth} needs a login of another tier"
+    if access.share.cluster:
+        return "clusterCan cannot be delegated"
+    too_open = sorted({name for entry in access.share.entries for name in entry.indices if is_open(name)})
+    return f"{', '.join(too_open)} would delegate indices of Elasticsearch itself" if too_open else ""

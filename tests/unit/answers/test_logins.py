@@ -1,0 +1,105 @@
+"""What is printed for the platform team: the role of a small login, and the role mapping."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from searchaccess.api.tiers import Tier
+from searchaccess.cli.main import app
+from searchaccess.core.answers.logins import role_for
+from searchaccess.core.clusters.cluster import cluster_from_object
+from searchaccess.core.model.canonical import mapping_from_json
+from searchaccess.core.policy.decision import Do, Gate, decide
+from searchaccess.core.policy.delegation import Delegation, is_open
+from searchaccess.core.policy.login import LoginRights
+from searchaccess.core.rights.mapping import build_template_mapping
+from tests.support.logins import documented_mapping, documented_role, roles_documented
+from tests.unit.builders import OPERATOR, a_grant, a_search_access, a_search_cluster, an_access
+
+DECLARED = [
+    an_access("reader", grants=[a_grant("orders-*", where={"term": {"region": "eu"}})]),
+    an_access(
+        "writer", grants=[a_grant("orders-*", "audit-1", can=["write"]), a_grant("x", fields={"exclude": ["y"]})]
+    ),
+    an_access("confined", grants=[a_grant("orders-*", can=["read", "write"], fields={"exclude": ["ssn"]})]),
+]
+
+
+def rights_of(role: dict[str, Any]) -> LoginRights:
+    entries = role["global"]["role"]["manage"]["indices"]
+    return LoginRights(
+        "me", delegated=tuple(Delegation(tuple(one["names"]), tuple(one["privileges"])) for one in entries)
+    )
+
+
+def test_with_the_role_everything_can_be_granted_and_nothing_else() -> None:
+    role, left = role_for(DECLARED, OPERATOR)
+    assert left == []
+    gate = Gate(login=rights_of(role))
+    assert {decide(access, gate).do for access in DECLARED} == {Do.ENFORCE}
+    assert decide(an_access(grants=[a_grant("x", can=["write"])]), gate).do is Do.HOLD
+    assert role["global"]["role"]["manage"]["indices"][-1]["names"] == ["searchaccess.default.*"]
+
+
+def test_what_cannot_be_delegated_is_left_out_and_said() -> None:
+    beyond = [
+        an_access("all", grants=[a_grant("*")]),
+        an_access("cluster", clusterCan=["monitor"]),
+        an_access("key", auth="ApiKey", credential={"store": "main", "name": "key"}),
+        an_access("broken", grants=[a_grant("Upper")]),
+    ]
+    role, left = role_for([*DECLARED, *beyond], OPERATOR)
+    assert role == role_for(DECLARED, OPERATOR)[0]
+    assert [line.partition(":")[0] for line in left] == ["shop/all", "shop/cluster", "shop/key", "shop/broken"]
+    assert "* would delegate indices of Elasticsearch itself" in left[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "opens"),
+    [
+        ("*", True),
+        (".*", True),
+        (".sec*", True),
+        ("/.*/", True),
+        ("/[^.].*/", False),
+        ("orders-*", False),
+        ("*a", True),
+    ],
+)
+def test_what_a_restricted_index_fits_into_is_found(pattern: str, *, opens: bool) -> None:
+    assert is_open(pattern) is opens
+
+
+def test_the_documented_role_and_mapping_are_those_that_are_meant() -> None:
+    names = {name for each in rights_of(documented_role(Tier.ROLES)).delegated for name in each.names}
+    assert not any(map(is_open, names))
+    assert roles_documented() == len(Tier) + 2, "each has one, and two more are tested"
+    realm = cluster_from_object(a_search_cluster()).wanted_realm
+    assert realm
+    desired = build_template_mapping(OPERATOR, realm.name, realm.principal)
+    assert mapping_from_json(documented_mapping()) == desired.body
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_both_are_printed_from_manifests(tmp_path: Path) -> None:
+    several = [a_search_cluster(), a_search_access(), a_search_access("all", grants=[a_grant("*")])]
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all(several))
+    code, printed, _ = run("mapping", "-f", str(file), "--instance", "other")
+    request, _, body = printed.partition("\n")
+    assert (code, request) == (0, "PUT _security/role_mapping/searchaccess.other")
+    assert json.loads(body)["role_templates"][0]["template"]["source"] == "searchaccess.other.{{username}}"
+
+    code, printed, told = run("login", "-f", str(file), "--cluster", "prod")
+    assert code == 1
+    assert json.loads(printed)["global"]["role"]["manage"]["indices"][0]["names"] == ["orders-*"]
+    assert "left out shop/all" in told
+    assert run("mapping", "-f", str(file), "--cluster", "another")[0] == 1
