@@ -197,7 +197,18 @@ def actions_page() -> str:
         "(`InvalidSpec`) what would match nothing in a role: `multi_match`, `query_string`, `simple_query_string` and "
         "the like without fields or with a wildcard in them; what would match everything: `bool` without a query, "
         "`range` without a bound, nulls; what would need another request: terms that are looked up, indexed shapes, a "
-        "model's vectors; and what nobody can review: `wrapper`, stored scripts and stored templates.",
+        "model's vectors; what asks for the present time: `range` with `now`; and what nobody can review: `wrapper`, "
+        "stored scripts and stored templates.",
+        "- What fails only on an index is found where the operator's login has `view_index_metadata` on the indices "
+        "([which role](clusters.md#which-role-it-needs)): text where the mapping has a number, a kind of query that "
+        "the field's type does not have, a nested path that is not there, a pattern or list that is too large. "
+        "Elasticsearch tries each `where` on one shard of each open index that the grant names, without running it; "
+        "the condition `QueriesProven` has the result. `QueryFails` is not `Ready`; the role is written all the same, "
+        "as its caller sees nothing then. A new `where` is tried at once, and again within minutes when the cluster's "
+        "state has changed; at most ten a minute are tried again ([how](adr/0038-proven-queries.md)).",
+        "- No try finds what depends on the documents or on the caller: a script that fails on a document, a template, "
+        "the present time in another query than `range` (`{term: {day: now}}`), or a `where` on a field that no index "
+        "has, which matches nothing.",
         "- A [template](https://www.elastic.co/docs/deploy-manage/users-roles/cluster-or-deployment-auth/controlling-"
         "access-at-document-field-level#templating-role-query) such as "
         '`{template: {source: {term: {owner: "{{_user.username}}"}}}}` is filled in when the caller makes a request: '

@@ -46,6 +46,8 @@ _OTHERS_LOGIN: Final = (
     "itself, or use auth: IdentityToken"
 )
 _BOUNDS: Final = frozenset({"gt", "gte", "lt", "lte", "from", "to"})
+_NOW: Final = re.compile(r"now(?:$|[-+/]|\|\|)")
+"""The present time, as a bound of dates has it."""
 _CLAUSES: Final = frozenset({"must", "filter", "should", "must_not"})
 _ANY_EXISTS: Final = re.compile(r"_exists_\s*:\s*\S*\*")
 """In the text of a query_string: a wildcard that matches nothing, unlike that of the query ``exists``."""
@@ -163,7 +165,11 @@ def _bool(_: str, body: _Body) -> str:
 
 def _range(name: str, body: _Body) -> str:
     open_ended = any(isinstance(value, Mapping) and not _BOUNDS & value.keys() for value in body.values())
-    return f"{name} without a bound matches every document that has the field: write one" if open_ended else ""
+    if open_ended:
+        return f"{name} without a bound matches every document that has the field: write one"
+    bounds = (bound for value in body.values() if isinstance(value, Mapping) for bound in value.values())
+    dated = any(isinstance(bound, str) and _NOW.match(bound) for bound in bounds)
+    return f"{name} with now: Elasticsearch tells a role's query no time, so every search would fail" if dated else ""
 
 
 def _terms_set(_: str, body: _Body) -> str:
