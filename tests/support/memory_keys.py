@@ -10,7 +10,6 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import readable_list
-from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, Rejected
 from tests.support.faults import Call, Faults
@@ -53,7 +52,10 @@ class MemoryKeys:
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         def read() -> list[str]:
-            names = {name for entry in rights.entries for name in entry.names if not name.startswith(NO_INDEX)}
+            remote = {
+                f"{cluster}:{name}" for entry in rights.entries for cluster in entry.clusters for name in entry.indices
+            }
+            names = {name for entry in rights.entries if not entry.clusters for name in entry.indices} | remote
             return [f"read on {name}" for name in sorted(names) if name in self.out_of_reach]
 
         return await self._faults.perform(Call(ELASTICSEARCH, "lacks"), read)

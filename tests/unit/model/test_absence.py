@@ -21,6 +21,7 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchAccess.grants[].fields.include": [[]],
     "SearchAccess.grants[].fields.exclude": [[]],
     "SearchAccess.grants[].where": [{}],
+    "SearchAccess.grants[].remoteClusters": [[]],
     "SearchAccess.mode": [""],
     "SearchAccess.suspend": [""],
     "SearchAccess.credential.rotateEvery": [""],
@@ -105,7 +106,7 @@ FULL: dict[str, dict[str, Any]] = {
         "subject": {"serviceAccount": "orders@acme-shop.iam.gserviceaccount.com"},
         "grants": [{
             "indices": ["orders-*"], "can": ["read"], "fields": {"include": ["a"], "exclude": ["b"]},
-            "where": {"term": {"region": "eu"}},
+            "where": {"term": {"region": "eu"}}, "remoteClusters": ["eu"],
         }],
         "auth": "ApiKey",
         "credential": {"store": "main", "name": "orders"},

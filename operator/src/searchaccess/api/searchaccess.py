@@ -11,6 +11,7 @@ from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
 from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
+from searchaccess.api.remoteclusters import ONLY_READING, RemoteCluster
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -198,6 +199,7 @@ class FieldRules(ApiModel):
 _HAS_CAN = "(has(self.can) && size(self.can) > 0)"
 _HAS_PRIVILEGES = "(has(self.privileges) && size(self.privileges) > 0)"
 _READS = "(has(self.can) && self.can.exists(a, a == 'read'))"
+_ONLY_READS = f"({_READS} && size(self.can) == 1 && !{_HAS_PRIVILEGES})"
 
 
 class Grant(ApiModel):
@@ -222,6 +224,7 @@ class Grant(ApiModel):
                 f"!has(self.where) || {_READS} || {_HAS_PRIVILEGES}",
                 "where limits what can be read, not what can be written: add read to can, or remove where",
             ),
+            cel(f"!has(self.remoteClusters) || {_ONLY_READS}", ONLY_READING),
         )
     }
 
@@ -230,6 +233,15 @@ class Grant(ApiModel):
     ]
     """Which indices: names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
     `/orders-[0-9]+/`. Indices that are created later are included."""
+
+    remote_clusters: Annotated[
+        list[RemoteCluster] | None,
+        Field(min_length=1, max_length=20, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Narrows("then the indices are the cluster's own"),
+    ] = None
+    """Whose indices: remote clusters that the SearchCluster is connected to, for cross-cluster search; names, or
+    beginnings such as `eu-*`. Takes `can: [read]` alone, and remote clusters with an API key. When absent, the indices
+    are the SearchCluster's own. Needs an Enterprise or trial licence."""
 
     can: Annotated[
         list[Action],
@@ -345,6 +357,8 @@ class SearchAccessSpec(ApiModel):
                 and not grant.privileges
             ):
                 raise ValueError(f"grants[{position}]: where and fields limit what can be read: add read to can")
+            if grant.remote_clusters is not None and (grant.can != [Action.READ] or grant.privileges):
+                raise ValueError(f"grants[{position}]: {ONLY_READING}")
         return self
 
 

@@ -14,6 +14,7 @@ from elasticsearch.serializer import JsonSerializer
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.node import node_class
+from searchaccess.adapters.elasticsearch.reach import lacking
 from searchaccess.adapters.elasticsearch.readers import (
     glance_of,
     identity_of,
@@ -21,7 +22,6 @@ from searchaccess.adapters.elasticsearch.readers import (
     licence_of,
     login_of,
     made_key_of,
-    missing_in,
     probe_of,
     time_of,
     written_of,
@@ -34,9 +34,8 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
-from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import mapping, readable, readable_list
-from searchaccess.core.patterns.parsed import NO_INDEX
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
@@ -302,11 +301,7 @@ class ElasticsearchClient(UsersClient):
         """Return which of some rights the login lacks."""
         with mapped():
             api = await self._api()
-            answer = await api.security.has_privileges(
-                cluster=list(rights.cluster),
-                index=[{"names": _real_names(entry), "privileges": list(entry.privileges)} for entry in rights.entries],
-            )
-        return missing_in(answer.body)
+            return await lacking(api, rights)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern."""
@@ -406,10 +401,6 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         # Its text shows the whole address, which may have a password in it.
         raise LoginMissing("spec.urls: an address has no host, or an invalid port") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
-
-
-def _real_names(entry: Entry) -> list[str]:
-    return [name for name in entry.names if not name.startswith(NO_INDEX)]
 
 
 def _duration(lifetime: float) -> str:

@@ -15,13 +15,17 @@ from typing import Any, Final
 from searchaccess.core.model.reading import mapping, within
 from searchaccess.core.patterns.parsed import NO_INDEX
 
-_ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", "transient_metadata"})
+_ROLE_KEYS: Final = frozenset({"cluster", "indices", "remote_indices", "description", "metadata", "transient_metadata"})
+_LOCAL: Final = "indices"
+_REMOTE: Final = "remote_indices"
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
+_CLUSTERS: Final = "clusters"
 _ALL_FIELDS: Final = ("*",)
 HASH_LENGTH: Final = 16
 _MARK: Final = rf'"?{NO_INDEX}[0-9a-f]{{{HASH_LENGTH}}}"?'
 _MARKS: Final = re.compile(rf",\s*{_MARK}|{_MARK}(,\s*)?")
 NAMES_HASH_LENGTH: Final = 8
+_REMOTE_HASH: Final = "-remote"
 HASHES_KEPT: Final = 64
 """Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
 
@@ -59,7 +63,7 @@ def digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One entry of a role's ``indices``."""
+    """One entry of a role's ``indices``, or of its ``remote_indices``."""
 
     names: tuple[str, ...]
     privileges: tuple[str, ...]
@@ -71,6 +75,8 @@ class Entry:
     """``allow_restricted_indices``. We never set it."""
     other: str = ""
     """Canonical JSON of keys that we do not know."""
+    clusters: tuple[str, ...] = ()
+    """Names and beginnings of names of remote clusters; empty: the indices are this cluster's own."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as the role API takes it."""
@@ -83,9 +89,16 @@ class Entry:
             body["query"] = self.query
         if self.restricted:
             body["allow_restricted_indices"] = True
+        if self.clusters:
+            body[_CLUSTERS] = list(self.clusters)
         if self.other:
             body |= json.loads(self.other)
         return body
+
+    @property
+    def kind(self) -> str:
+        """The role's list that has the entry."""
+        return _REMOTE if self.clusters else _LOCAL
 
     @property
     def hides_fields(self) -> bool:
@@ -99,13 +112,22 @@ class Entry:
 
     @property
     def hash(self) -> str:
-        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest."""
+        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest.
+
+        One for remote clusters says so at the end: a role has these in a list of their own.
+        """
         return _entry_hash(self)
 
 
 @lru_cache(HASHES_KEPT)
 def _entry_hash(entry: Entry) -> str:
-    return f"{names_hash(entry.names)}-{digest(canonical_json(entry.to_json()))}"
+    known = f"{names_hash(entry)}-{digest(canonical_json(entry.to_json()))}"
+    return known + _REMOTE_HASH if entry.clusters else known
+
+
+def is_of_remote(entry_hash: str) -> bool:
+    """Return whether a hash is of an entry for remote clusters."""
+    return entry_hash.endswith(_REMOTE_HASH)
 
 
 def without_marks(text: str) -> str:
@@ -113,9 +135,10 @@ def without_marks(text: str) -> str:
     return _MARKS.sub("", text)
 
 
-def names_hash(names: tuple[str, ...]) -> str:
-    """Identify the index names of an entry."""
-    return digest(canonical_json(names))[:NAMES_HASH_LENGTH]
+def names_hash(entry: Entry) -> str:
+    """Identify the index names of an entry, and the remote clusters that have them."""
+    named = [entry.clusters, entry.names] if entry.clusters else entry.names
+    return digest(canonical_json(named))[:NAMES_HASH_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +147,23 @@ class RoleBody:
 
     cluster: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
-    """In the server's order; the order means nothing to Elasticsearch, see ``same_as``."""
+    """In the server's order, those for remote clusters last; to Elasticsearch it means nothing, see ``same_as``."""
     description: str = ""
     other: str = ""
-    """Canonical JSON of what we never write: applications, run_as, remote_indices, global, …"""
+    """Canonical JSON of what we never write: applications, run_as, remote_cluster, global, …"""
 
     def to_json(self) -> dict[str, Any]:
         """Return the role as the role API takes it, without metadata."""
         body: dict[str, Any] = {
             "cluster": list(self.cluster),
-            "indices": [entry.to_json() for entry in self.entries],
+            _LOCAL: [entry.to_json() for entry in self.entries if not entry.clusters],
         }
         if self.description:
             body["description"] = self.description
         if self.other:
             body |= json.loads(self.other)
+        if remote := [entry.to_json() for entry in self.entries if entry.clusters]:
+            body[_REMOTE] = remote + body.get(_REMOTE, [])
         return body
 
     def same_as(self, another: "RoleBody") -> bool:
@@ -187,12 +212,17 @@ def _others(raw: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if key not in known and value not in (None, [], {}, "")}
 
 
-def entry_from_json(raw: Any) -> Entry:
-    """Read one entry of ``indices`` as the role API gives it."""
+def entry_from_json(raw: Any, clusters: tuple[str, ...] = ()) -> Entry:
+    """Read one entry as the role API gives it.
+
+    Args:
+        raw: the entry.
+        clusters: the remote clusters that it names; empty: it is one of ``indices``.
+    """
     if not isinstance(raw, Mapping):
         return Entry((), (), other=canonical_json({"unreadable": raw}))
     given = raw.get("field_security")
-    fields, other = mapping(given), _others(raw, _ENTRY_KEYS)
+    fields, other = mapping(given), _others(raw, _ENTRY_KEYS | {_CLUSTERS} if clusters else _ENTRY_KEYS)
     if given and not fields:
         other["field_security"] = given
     return Entry(
@@ -203,7 +233,19 @@ def entry_from_json(raw: Any) -> Entry:
         query=canonical_query(raw.get("query")),
         restricted=bool(raw.get("allow_restricted_indices", False)),
         other=canonical_json(other) if other else "",
+        clusters=clusters,
     )
+
+
+def _remote_from_json(given: Any) -> tuple[list[Entry], list[Any]]:
+    """Read ``remote_indices``: entries, and what names no cluster and so is none."""
+    entries, strange = list[Entry](), list[Any]()
+    for raw in _list(given):
+        if clusters := _names(mapping(raw).get(_CLUSTERS)):
+            entries.append(entry_from_json(raw, clusters))
+        else:
+            strange.append(raw)
+    return entries, strange
 
 
 def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
@@ -213,9 +255,12 @@ def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
         raw: the role, as deep as ``reading.readable`` lets pass; any of its parts may be of any type.
     """
     other = _others(raw, _ROLE_KEYS)
+    remote, strange = _remote_from_json(raw.get(_REMOTE))
+    if strange:
+        other[_REMOTE] = strange
     return RoleBody(
         cluster=_names(raw.get("cluster")),
-        entries=tuple(entry_from_json(entry) for entry in _list(raw.get("indices"))),
+        entries=(*(entry_from_json(entry) for entry in _list(raw.get(_LOCAL))), *remote),
         description=str(raw.get("description") or ""),
         other=canonical_json(other) if other else "",
     )

@@ -89,7 +89,7 @@ def where_hidden(spec: SearchAccessSpec) -> tuple[str, ...]:
     """
     if spec.auth is Auth.API_KEY:
         return ()
-    hiding = (grant for grant in spec.grants if grant.fields and _hides(grant.fields))
+    hiding = (grant for grant in spec.grants if not grant.remote_clusters and grant.fields and _hides(grant.fields))
     return tuple(sorted({name for grant in hiding for name in grant.indices}))
 
 

@@ -7,6 +7,7 @@ from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, WORKLOAD_PATTERN, Grant, SearchAccessSpec
 from searchaccess.core.model.actions import refusal_of
 from searchaccess.core.model.fields import fields_problem
+from searchaccess.core.model.remote import remote_clusters_problem, remote_where_problem
 from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import is_service_account
 from searchaccess.core.patterns.burden import (
@@ -44,8 +45,8 @@ def _grant_problem(grant: Grant, auth: Auth) -> str:
             return f"privileges: {problem}"
     if problem := fields_problem(grant.fields):
         return f"fields.{problem}"
-    problem = where_problem(grant.where, auth)
-    return f"where: {problem}" if problem else ""
+    problem = where_problem(grant.where, auth) or remote_where_problem(grant)
+    return f"where: {problem}" if problem else remote_clusters_problem(grant)
 
 
 def _credential_problem(spec: SearchAccessSpec) -> str:

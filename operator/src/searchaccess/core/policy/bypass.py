@@ -44,7 +44,7 @@ class Bypass:
 def depends_on_others(own: Share) -> bool:
     """Return whether ways around restrictions may concern a SearchAccess, so that others' grants matter."""
     return any(name in own.cluster for name in _MOVING) or any(
-        entry.hides_fields or _allows(entry, _NAMING) for entry in own.entries
+        entry.hides_fields or _allows(entry, _NAMING) for entry in own.local
     )
 
 
@@ -58,17 +58,17 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
     """
     if not depends_on_others(own):
         return ()
-    entries = [entry for share in (own, *beside) for entry in share.entries]
+    entries = [entry for share in (own, *beside) for entry in share.local]
     readers = [entry for entry in entries if _allows(entry, _READING)]
     if not readers:
         return ()
     found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
-    found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
+    found += [_renaming(entry) for entry in own.local if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
     found += [Bypass(Reason.FIELDS_REACHABLE, copy) for copy in copies]
     writers = [entry for entry in entries if _allows(entry, _MAPPING)]
     found += [
         _copying(entry, writer)
-        for entry in own.entries
+        for entry in own.local
         if entry.hides_fields and _allows(entry, _READING)
         if (writer := next((item for item in writers if meet(entry.names, item.names)), None)) is not None
     ]

@@ -68,6 +68,8 @@ class Gate:
     message: str = ""
     field_security: bool = True
     """Whether the licence has document- and field-level security."""
+    remote_clusters: bool = True
+    """Whether the licence has rights on remote clusters."""
     license: str = ""
     version: tuple[int, int] | None = None
     """Major and minor version of Elasticsearch; None: not known."""
@@ -177,11 +179,15 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def licence(inputs: Inputs) -> AccessDecision | None:
-    """Hold rights that are restricted to documents or fields when the licence has no such restrictions."""
-    if inputs.gate.field_security or not inputs.access.restricts_documents:
+    """Hold rights that are restricted to documents or fields, or on remote clusters, when the licence has no such."""
+    access, gate = inputs.access, inputs.gate
+    if access.restricts_documents and not gate.field_security:
+        needs = "where and fields need a Platinum, Enterprise or trial licence"
+    elif access.reads_remotely and not gate.remote_clusters:
+        needs = "remoteClusters need an Enterprise or trial licence"
+    else:
         return None
-    message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {inputs.gate.license}"
-    return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
+    return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, f"{needs}; this cluster has {gate.license}")
 
 
 def privileges_unknown(inputs: Inputs) -> AccessDecision | None:

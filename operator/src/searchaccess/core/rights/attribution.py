@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, names_hash
+from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, is_of_remote, names_hash
 from searchaccess.core.rights.ownership import Released, RoleMetadata
 
 RELEASED = ""
@@ -46,10 +46,11 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
     by_hash, by_names = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for index, entry in enumerate(body.entries):
         by_hash[entry.hash].add(index)
-        by_names[names_hash(entry.names)].add(index)
+        by_names[names_hash(entry)].add(index)
     free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
-    unfilled = list(enumerate(_slots(metadata)))
+    # As the role has them: those for remote clusters last.
+    unfilled = list(enumerate(sorted(_slots(metadata), key=lambda slot: is_of_remote(slot[1]))))
     # The most certain first: the entry itself, then one with its index names, then one in its place.
     for candidates in (
         lambda _, wanted: free.intersection(by_hash.get(wanted, ())),
