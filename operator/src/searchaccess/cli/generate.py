@@ -17,6 +17,7 @@ from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
+from searchaccess.cli.actionspage import ON_REMOTE_CLUSTERS
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
@@ -206,6 +207,8 @@ def actions_page() -> str:
         "- In Elasticsearch a restricted entry carries one more name, `NO-INDEX#…`, which no index can have: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
+        "## On remote clusters: `remoteClusters`",
+        ON_REMOTE_CLUSTERS,
         "## On the cluster: `clusterCan`",
         *_table(["Privilege", "Allows", "Since"], cluster),
         "None of the others can be declared:",
