@@ -147,7 +147,7 @@ def test_a_grant_here_is_none_there(joined: Joined) -> None:
 def test_where_and_fields_hold_there_beside_other_grants_on_the_same_indices(joined: Joined) -> None:
     joined.declare(a_grant("logs-*", **EU, **BY_REGION, fields={"exclude": ["ssn"]}))
     assert found(joined.search("eu:logs-1")) == [{"region": "eu"}]
-    us = {"where": {"term": {"region.keyword": "us"}}}
+    us: dict[str, Any] = {"where": {"term": {"region.keyword": "us"}}}
     joined.declare(a_grant("logs-*", **EU, **BY_REGION), a_grant("logs-*", remoteClusters=["u*"]))
     assert found(joined.search("eu:logs-1")) == [DOCUMENTS["1"]]
     joined.declare(a_grant("logs-*", **EU, **BY_REGION), a_grant("logs-*", remoteClusters=["e*"], **us))

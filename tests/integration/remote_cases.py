@@ -1,5 +1,7 @@
 """What the API server takes and refuses of grants on remote clusters."""
 
+from typing import Any
+
 from tests.integration.cases import Cases, numbered
 
 
@@ -13,7 +15,10 @@ def reject_remote(cases: Cases) -> None:
         cases.grant(
             f"the remote cluster {cluster}", {"remoteClusters": [cluster]}, "write the name of a remote cluster"
         )
-    for more in ({"can": ["write"]}, {"can": ["read", "monitor"]}, {"privileges": ["read"]}, {"can": []}):
+    wrong: list[dict[str, Any]] = [
+        {"can": ["write"]}, {"can": ["read", "monitor"]}, {"privileges": ["read"]}, {"can": [], "privileges": ["read"]},
+    ]  # fmt: skip
+    for more in wrong:
         name = f"a remote cluster with {next(iter(more.items()))}"
         cases.grant(name, {"remoteClusters": ["eu"]} | more, "on remote clusters one can only read")
 

@@ -68,7 +68,7 @@ async def test_a_platinum_licence_grants_none_of_them_and_a_better_one_does(stag
 async def test_restrictions_that_would_widen_each_other_there_are_refused_and_here_and_there_they_are_not(
     stage: Stage,
 ) -> None:
-    by_field = {"fields": {"include": ["region"]}}
+    by_field: dict[str, Any] = {"fields": {"include": ["region"]}}
     await begin(stage, access("orders", grant("logs-*", **EU, **WHERE)))
     stage.apply(
         access("beside", grant("logs-*", **by_field), principal=ORDERS),
