@@ -16,7 +16,7 @@ from searchaccess.core.model.canonical import (
     RoleBody,
     canonical_json,
     canonical_query,
-    is_of_remote,
+    place_of,
     role_from_json,
 )
 from searchaccess.core.model.canonical import mapping_from_json as read_mapping
@@ -170,7 +170,7 @@ async def test_declared_rights_read_as_they_were_declared(
     written = [RoleBody(share.cluster, share.entries) for share in shares]
     for sent, found in zip(written, await _write_and_read(search, written), strict=True):
         assert found.same_as(sent), (sent, found)
-        in_place = sorted(sent.entries, key=lambda entry: is_of_remote(entry.hash))
+        in_place = sorted(sent.entries, key=lambda entry: place_of(entry.hash))
         assert [entry.hash for entry in found.entries] == [entry.hash for entry in in_place]
 
 

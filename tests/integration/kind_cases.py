@@ -7,6 +7,7 @@ from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICE
 from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials
+from tests.integration.kibana_cases import accept_kibana, reject_kibana
 from tests.integration.remote_cases import accept_remote, reject_remote
 
 WORKLOAD = {"project": "acme-shop", "location": "europe-west1", "name": "orders"}
@@ -29,6 +30,7 @@ def rejected() -> list[Case]:
     _reject_accesses(cases)
     _reject_grants(cases)
     reject_remote(cases)
+    reject_kibana(cases)
     reject_credentials(cases)
     reject_clusters(cases)
     return cases
@@ -171,6 +173,7 @@ def accepted() -> list[Case]:
     full = {"include": numbered(200, 255), "exclude": numbered(200, 255)}
     cases.grant("200 fields of 255 characters in and out", {"fields": full})
     accept_remote(cases)
+    accept_kibana(cases)
     accept_credentials(cases)
     accept_clusters(cases)
     return cases

@@ -10,6 +10,7 @@ from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
+from searchaccess.api.kibana import KibanaGrant
 from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
 from searchaccess.api.remoteclusters import ONLY_READING, RemoteCluster
 from searchaccess.api.status import SearchAccessStatus
@@ -288,8 +289,8 @@ class SearchAccessSpec(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
-                "size(self.grants) > 0 || size(self.clusterCan) > 0",
-                "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan",
+                "size(self.grants) > 0 || size(self.clusterCan) > 0 || (has(self.kibana) && size(self.kibana) > 0)",
+                "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan, or kibana",
             ),
             cel("(self.auth != 'IdentityToken') == has(self.credential)", _CREDENTIAL),
             cel("self.auth == 'IdentityToken' || self.deletionPolicy != 'Orphan'", _NO_ORPHANS),
@@ -317,6 +318,10 @@ class SearchAccessSpec(ApiModel):
     `manage_index_templates` and `manage_ingest_pipelines` whoever has `read` on some index can come to read others'
     documents: the condition `Bypassable` says so."""
 
+    kibana: Annotated[list[KibanaGrant], Field(max_length=20)] | None = None
+    """What may be used in Kibana, by those who call it with the same token, key or password. Documents are shown there
+    as far as `grants` allow reading them."""
+
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with
     an API key that the operator creates, stores and rotates, where a token cannot be used. `Password`: with a user of
@@ -340,8 +345,8 @@ class SearchAccessSpec(ApiModel):
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
-        if not self.grants and not self.cluster_can:
-            raise ValueError("declare at least one grant, or clusterCan")
+        if not self.grants and not self.cluster_can and not self.kibana:
+            raise ValueError("declare at least one grant, or clusterCan, or kibana")
         if (self.auth is not Auth.IDENTITY_TOKEN) != (self.credential is not None):
             raise ValueError(_CREDENTIAL)
         if self.auth is not Auth.IDENTITY_TOKEN and self.deletion_policy is DeletionPolicy.ORPHAN:

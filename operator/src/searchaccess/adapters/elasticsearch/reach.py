@@ -10,13 +10,15 @@ from searchaccess.core.model.reading import mapping, within
 
 async def lacking(api: AsyncElasticsearch, rights: RoleBody) -> tuple[str, ...]:
     """Return which of some rights the login lacks, such as ``read on orders-*``."""
-    local = [entry for entry in rights.entries if not entry.clusters]
+    local = [entry for entry in rights.entries if not entry.clusters and not entry.application]
+    applications = [entry.to_json() for entry in rights.entries if entry.application]
     remote = [entry for entry in rights.entries if entry.clusters]
     found: tuple[str, ...] = ()
-    if local or rights.cluster:
+    if local or rights.cluster or applications:
         answer = await api.security.has_privileges(
             cluster=list(rights.cluster),
             index=[{"names": list(entry.indices), "privileges": list(entry.privileges)} for entry in local],
+            application=applications,
         )
         found = missing_in(answer.body)
     if remote:

@@ -36,6 +36,7 @@ from searchaccess.core.model.canonical import (
 )
 from searchaccess.core.model.fields import ALL, where_hidden, with_all_below
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.kibana import kibana_entries
 from searchaccess.core.model.metadata import (
     NAME_LIMIT,
     bounded_text,
@@ -68,7 +69,12 @@ class Share:
     @property
     def local(self) -> tuple[Entry, ...]:
         """The entries for the cluster's own indices."""
-        return tuple(entry for entry in self.entries if not entry.clusters)
+        return tuple(entry for entry in self.on_indices if not entry.clusters)
+
+    @property
+    def on_indices(self) -> tuple[Entry, ...]:
+        """The entries for indices, here and on remote clusters."""
+        return tuple(entry for entry in self.entries if not entry.application)
 
     @property
     def body(self) -> RoleBody:
@@ -186,7 +192,7 @@ class Access:
     @property
     def reads_remotely(self) -> bool:
         """Whether it reads indices of remote clusters."""
-        return len(self.share.local) < len(self.share.entries)
+        return any(entry.clusters for entry in self.share.entries)
 
 
 def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
@@ -212,7 +218,7 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 
 
 def build_share(spec: SearchAccessSpec) -> Share:
-    """Return the rights that a spec declares: one entry per grant."""
+    """Return the rights that a spec declares: one entry per grant, those in Kibana last."""
     entries = []
     hiding = where_hidden(spec)
     for grant in spec.grants:
@@ -230,7 +236,7 @@ def build_share(spec: SearchAccessSpec) -> Share:
             clusters=shared_texts(clusters),
         )
         entries.append(kept_apart(entry))
-    return Share(tuple(entries), tuple(sorted(set(spec.cluster_can))))
+    return Share((*entries, *kibana_entries(spec)), tuple(sorted(set(spec.cluster_can))))
 
 
 def kept_apart(entry: Entry) -> Entry:
@@ -248,7 +254,7 @@ def kept_apart(entry: Entry) -> Entry:
 def summary_of(spec: SearchAccessSpec) -> str:
     """Return the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
     if not spec.grants:
-        return "cluster"
+        return "cluster" if spec.cluster_can else "kibana"
     first = spec.grants[0]
     place = f"{first.remote_clusters[0]}:" if first.remote_clusters else ""
     text = f"{letters_of(tuple(first.can), raw=bool(first.privileges))} {place}{first.indices[0]}"

@@ -7,7 +7,7 @@ read them back. Without one form, every sweep would see differences that are non
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -15,9 +15,15 @@ from typing import Any, Final
 from searchaccess.core.model.reading import mapping, within
 from searchaccess.core.patterns.parsed import NO_INDEX
 
-_ROLE_KEYS: Final = frozenset({"cluster", "indices", "remote_indices", "description", "metadata", "transient_metadata"})
+_ROLE_KEYS: Final = frozenset(
+    {"cluster", "indices", "remote_indices", "applications", "description", "metadata", "transient_metadata"}
+)
+KIBANA: Final = "kibana-.kibana"
+"""Kibana's name as an application, unless its setting ``kibana.index`` says otherwise."""
+_APPLICATION_KEYS: Final = frozenset({"application", "privileges", "resources"})
 _LOCAL: Final = "indices"
 _REMOTE: Final = "remote_indices"
+_APPLICATIONS: Final = "applications"
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
 _CLUSTERS: Final = "clusters"
 _ALL_FIELDS: Final = ("*",)
@@ -25,7 +31,7 @@ HASH_LENGTH: Final = 16
 _MARK: Final = rf'"?{NO_INDEX}[0-9a-f]{{{HASH_LENGTH}}}"?'
 _MARKS: Final = re.compile(rf",\s*{_MARK}|{_MARK}(,\s*)?")
 NAMES_HASH_LENGTH: Final = 8
-_REMOTE_HASH: Final = "-remote"
+_HASH_ENDS: Final = {_REMOTE: "-remote", _APPLICATIONS: "-application"}
 HASHES_KEPT: Final = 64
 """Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
 
@@ -63,9 +69,10 @@ def digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One entry of a role's ``indices``, or of its ``remote_indices``."""
+    """One entry of a role's ``indices``, its ``remote_indices``, or its ``applications``."""
 
     names: tuple[str, ...]
+    """Of indices; resources of an application."""
     privileges: tuple[str, ...]
     include: tuple[str, ...] = _ALL_FIELDS
     exclude: tuple[str, ...] = ()
@@ -77,9 +84,14 @@ class Entry:
     """Canonical JSON of keys that we do not know."""
     clusters: tuple[str, ...] = ()
     """Names and beginnings of names of remote clusters; empty: the indices are this cluster's own."""
+    application: str = ""
+    """Of which the privileges are; empty: Elasticsearch's own, on indices."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as the role API takes it."""
+        if self.application:
+            privileges, resources = list(self.privileges), list(self.names)
+            return {"application": self.application, "privileges": privileges, "resources": resources}
         body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
         if self.hides_fields:
             body["field_security"] = {"grant": list(self.include)}
@@ -98,7 +110,7 @@ class Entry:
     @property
     def kind(self) -> str:
         """The role's list that has the entry."""
-        return _REMOTE if self.clusters else _LOCAL
+        return _APPLICATIONS if self.application else _REMOTE if self.clusters else _LOCAL
 
     @property
     def hides_fields(self) -> bool:
@@ -114,7 +126,7 @@ class Entry:
     def hash(self) -> str:
         """Identify the entry: its index names first, so that it is recognised when somebody changed the rest.
 
-        One for remote clusters says so at the end: a role has these in a list of their own.
+        One that is not of ``indices`` says so at the end: a role has these in lists of their own.
         """
         return _entry_hash(self)
 
@@ -122,12 +134,13 @@ class Entry:
 @lru_cache(HASHES_KEPT)
 def _entry_hash(entry: Entry) -> str:
     known = f"{names_hash(entry)}-{digest(canonical_json(entry.to_json()))}"
-    return known + _REMOTE_HASH if entry.clusters else known
+    return known + _HASH_ENDS.get(entry.kind, "")
 
 
-def is_of_remote(entry_hash: str) -> bool:
-    """Return whether a hash is of an entry for remote clusters."""
-    return entry_hash.endswith(_REMOTE_HASH)
+def place_of(entry_hash: str) -> int:
+    """Return which of a role's lists, in the order in which they are read, has an entry, by its hash."""
+    ends = enumerate(_HASH_ENDS.values(), start=1)
+    return next((place for place, end in ends if entry_hash.endswith(end)), 0)
 
 
 def without_marks(text: str) -> str:
@@ -136,8 +149,8 @@ def without_marks(text: str) -> str:
 
 
 def names_hash(entry: Entry) -> str:
-    """Identify the index names of an entry, and the remote clusters that have them."""
-    named = [entry.clusters, entry.names] if entry.clusters else entry.names
+    """Identify the index names of an entry with the remote clusters that have them, or its resources."""
+    named = [entry.clusters or entry.application, entry.names] if entry.kind != _LOCAL else entry.names
     return digest(canonical_json(named))[:NAMES_HASH_LENGTH]
 
 
@@ -147,23 +160,24 @@ class RoleBody:
 
     cluster: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
-    """In the server's order, those for remote clusters last; to Elasticsearch it means nothing, see ``same_as``."""
+    """In the server's order, list by list; to Elasticsearch it means nothing, see ``same_as``."""
     description: str = ""
     other: str = ""
-    """Canonical JSON of what we never write: applications, run_as, remote_cluster, global, …"""
+    """Canonical JSON of what we never write: other applications, run_as, remote_cluster, global, …"""
 
     def to_json(self) -> dict[str, Any]:
         """Return the role as the role API takes it, without metadata."""
         body: dict[str, Any] = {
             "cluster": list(self.cluster),
-            _LOCAL: [entry.to_json() for entry in self.entries if not entry.clusters],
+            _LOCAL: [entry.to_json() for entry in self.entries if entry.kind == _LOCAL],
         }
         if self.description:
             body["description"] = self.description
         if self.other:
             body |= json.loads(self.other)
-        if remote := [entry.to_json() for entry in self.entries if entry.clusters]:
-            body[_REMOTE] = remote + body.get(_REMOTE, [])
+        for kind in _HASH_ENDS:
+            if entries := [entry.to_json() for entry in self.entries if entry.kind == kind]:
+                body[kind] = entries + body.get(kind, [])
         return body
 
     def same_as(self, another: "RoleBody") -> bool:
@@ -237,14 +251,29 @@ def entry_from_json(raw: Any, clusters: tuple[str, ...] = ()) -> Entry:
     )
 
 
-def _remote_from_json(given: Any) -> tuple[list[Entry], list[Any]]:
-    """Read ``remote_indices``: entries, and what names no cluster and so is none."""
+def _remote_from_json(raw: Any) -> Entry | None:
+    """Read one entry of ``remote_indices``; None: it names no cluster, and so is none."""
+    clusters = _names(mapping(raw).get(_CLUSTERS))
+    return entry_from_json(raw, clusters) if clusters else None
+
+
+def _application_from_json(raw: Any) -> Entry | None:
+    """Read one entry of ``applications``; None: it is not one that we would write."""
+    given = mapping(raw)
+    names, privileges = (given.get(key) for key in ("resources", "privileges"))
+    ours = given.keys() == _APPLICATION_KEYS and given["application"] == KIBANA and names and privileges
+    return Entry(_names(names), _names(privileges), application=KIBANA) if ours else None
+
+
+def _read_list(given: Any, read: Callable[[Any], Entry | None]) -> tuple[list[Entry], list[Any]]:
+    """Read entries of one of a role's lists, and what of it is none."""
     entries, strange = list[Entry](), list[Any]()
     for raw in _list(given):
-        if clusters := _names(mapping(raw).get(_CLUSTERS)):
-            entries.append(entry_from_json(raw, clusters))
-        else:
+        entry = read(raw)
+        if entry is None:
             strange.append(raw)
+        else:
+            entries.append(entry)
     return entries, strange
 
 
@@ -255,12 +284,15 @@ def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
         raw: the role, as deep as ``reading.readable`` lets pass; any of its parts may be of any type.
     """
     other = _others(raw, _ROLE_KEYS)
-    remote, strange = _remote_from_json(raw.get(_REMOTE))
-    if strange:
-        other[_REMOTE] = strange
+    more = list[Entry]()
+    for kind, read in ((_REMOTE, _remote_from_json), (_APPLICATIONS, _application_from_json)):
+        entries, strange = _read_list(raw.get(kind), read)
+        more += entries
+        if strange:
+            other[kind] = strange
     return RoleBody(
         cluster=_names(raw.get("cluster")),
-        entries=(*(entry_from_json(entry) for entry in _list(raw.get(_LOCAL))), *remote),
+        entries=(*(entry_from_json(entry) for entry in _list(raw.get(_LOCAL))), *more),
         description=str(raw.get("description") or ""),
         other=canonical_json(other) if other else "",
     )

@@ -195,7 +195,7 @@ def privileges_unknown(inputs: Inputs) -> AccessDecision | None:
     share, version = inputs.access.share, inputs.gate.version
     if version is None:
         return None
-    on_indices = {name for entry in share.entries for name in entry.privileges}
+    on_indices = {name for entry in share.on_indices for name in entry.privileges}
     message = missing_in(version, on_indices, share.cluster)
     return AccessDecision(Do.HOLD, Reason.VERSION_UNSUPPORTED, message) if message else None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, is_of_remote, names_hash
+from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, names_hash, place_of
 from searchaccess.core.rights.ownership import Released, RoleMetadata
 
 RELEASED = ""
@@ -49,8 +49,8 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
         by_names[names_hash(entry)].add(index)
     free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
-    # As the role has them: those for remote clusters last.
-    unfilled = list(enumerate(sorted(_slots(metadata), key=lambda slot: is_of_remote(slot[1]))))
+    # As the role has them, list by list.
+    unfilled = list(enumerate(sorted(_slots(metadata), key=lambda slot: place_of(slot[1]))))
     # The most certain first: the entry itself, then one with its index names, then one in its place.
     for candidates in (
         lambda _, wanted: free.intersection(by_hash.get(wanted, ())),

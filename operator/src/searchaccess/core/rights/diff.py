@@ -54,15 +54,15 @@ def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
         ("other", want.other, have.other),
         ("clusters", want.clusters, have.clusters),
     ]
-    names = _shown_names(want.names), _shown_names(have.names)
+    names, called = (_shown_names(want.names), _shown_names(have.names)), "resources" if want.application else "names"
     if names[0] != names[1] or (want.names != have.names and not any(one != other for _, one, other in pairs)):
         # With another restriction the name that keeps it apart is another too: that says nothing new.
-        pairs.insert(0, ("names", *names))
+        pairs.insert(0, (called, *names))
     label = _label(want)
     return [
         Difference(target, f"{label}.{path}", _raw(path, one), _raw(path, other))
         for path, one, other in pairs
-        if one != other or path == "names"
+        if one != other or path == called
     ]
 
 
