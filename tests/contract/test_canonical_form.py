@@ -16,6 +16,7 @@ from searchaccess.core.model.canonical import (
     RoleBody,
     canonical_json,
     canonical_query,
+    place_of,
     role_from_json,
 )
 from searchaccess.core.model.canonical import mapping_from_json as read_mapping
@@ -66,13 +67,14 @@ def _sorted(strategy: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ..
 
 
 entries = st.builds(
-    lambda names, allowed, included, query, *, restricted: Entry(
-        names, allowed, included, (), canonical_query(query), restricted
+    lambda names, allowed, included, query, clusters, *, restricted: Entry(
+        names, allowed, included, (), canonical_query(query), restricted, clusters=clusters
     ),
     _sorted(index_names),
     _sorted(privileges),
     st.just(("*",)) | _sorted(granted_fields),
     st.none() | queries,
+    st.just(()) | st.sampled_from([("eu",), ("*", "eu-*")]),
     restricted=st.booleans(),
 ) | st.builds(
     lambda names, excluded: Entry(names, ("read",), ("*",), excluded), _sorted(index_names), _sorted(granted_fields)
@@ -93,7 +95,9 @@ specs = st.builds(
     st.lists(
         st.builds(
             lambda indices, can, where: (
-                {"indices": indices, "can": ["read", *can]} | ({"where": where} if where else {})
+                {"indices": indices, "can": ["read", *can]}
+                | ({"where": where} if where else {})
+                | ({} if can else {"remoteClusters": ["us", "eu-*"]})
             ),
             _some(index_names),
             st.lists(
@@ -109,6 +113,7 @@ specs = st.builds(
     ),
     st.lists(st.sampled_from(["monitor", "read_ilm", "manage_ingest_pipelines"]), max_size=2, unique=True),
 )
+clusters = st.lists(st.sampled_from(["eu", "eu-*", "*"]), min_size=1, max_size=3)
 raw_entries = st.builds(
     lambda names, allowed, extra: {"names": names, "privileges": allowed} | extra,
     st.lists(index_names, min_size=1, max_size=4),
@@ -127,6 +132,9 @@ raw_roles = st.fixed_dictionaries(
     optional={
         "cluster": st.lists(st.sampled_from(["monitor", "read_ilm"]), max_size=3),
         "indices": st.lists(raw_entries, max_size=3),
+        "remote_indices": st.lists(
+            st.builds(lambda entry, found: entry | {"clusters": found}, raw_entries, clusters), max_size=2
+        ),
         "description": st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
         "metadata": st.dictionaries(
             st.text("abc", min_size=1, max_size=3), scalars | st.none() | st.lists(scalars, max_size=2), max_size=3
@@ -162,7 +170,8 @@ async def test_declared_rights_read_as_they_were_declared(
     written = [RoleBody(share.cluster, share.entries) for share in shares]
     for sent, found in zip(written, await _write_and_read(search, written), strict=True):
         assert found.same_as(sent), (sent, found)
-        assert [entry.hash for entry in found.entries] == [entry.hash for entry in sent.entries]
+        in_place = sorted(sent.entries, key=lambda entry: place_of(entry.hash))
+        assert [entry.hash for entry in found.entries] == [entry.hash for entry in in_place]
 
 
 @MANY

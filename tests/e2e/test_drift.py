@@ -114,7 +114,7 @@ EDITS: list[tuple[Callable[[Body], Body], str, str, str]] = [
     (add_cluster_privilege, "cluster", "", "manage_security"),
     (add_run_as, "other", "", "elastic"),
     (add_global, "other", "", "kibana-*"),
-    (add_remote_rights, "other", "", "remote_indices"),
+    (add_remote_rights, "remote_indices[*:*]", "", '"clusters":["*"]'),
     (remove_everything, "indices[{name}-*]", "view_index_metadata", ""),
     (tamper_with_hash, "metadata.spec_hash", '"', "0123456789abcdef"),
     (remove_owners, "metadata.owners", "{name}", ""),

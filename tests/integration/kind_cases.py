@@ -7,6 +7,8 @@ from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICE
 from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials
+from tests.integration.kibana_cases import accept_kibana, reject_kibana
+from tests.integration.remote_cases import accept_remote, reject_remote
 
 WORKLOAD = {"project": "acme-shop", "location": "europe-west1", "name": "orders"}
 
@@ -27,6 +29,8 @@ def rejected() -> list[Case]:
     cases = Cases()
     _reject_accesses(cases)
     _reject_grants(cases)
+    reject_remote(cases)
+    reject_kibana(cases)
     reject_credentials(cases)
     reject_clusters(cases)
     return cases
@@ -168,6 +172,8 @@ def accepted() -> list[Case]:
     cases.access("50 grants on 50 indices of 255 characters, half of them restricted", {"grants": halves})
     full = {"include": numbered(200, 255), "exclude": numbered(200, 255)}
     cases.grant("200 fields of 255 characters in and out", {"fields": full})
+    accept_remote(cases)
+    accept_kibana(cases)
     accept_credentials(cases)
     accept_clusters(cases)
     return cases

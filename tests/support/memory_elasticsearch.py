@@ -57,7 +57,9 @@ def served_role(raw: Mapping[str, Any]) -> dict[str, Any]:
         "transient_metadata": {"enabled": True},
         **body,
     }
-    for entry in served["indices"]:
+    if not served.get("remote_indices"):
+        served.pop("remote_indices", None)
+    for entry in (*served["indices"], *served.get("remote_indices", ())):
         entry.setdefault("allow_restricted_indices", False)
         query = entry.pop("query", None)
         if query:
@@ -106,14 +108,16 @@ def role_problem(name: str, raw: Mapping[str, Any]) -> str:  # noqa: PLR0911 - r
     for privilege in raw.get("cluster", []):
         if privilege not in CLUSTER_PRIVILEGES and not privilege.startswith("cluster:"):
             return f"unknown cluster privilege [{privilege}]"
-    for entry in raw.get("indices", []):
+    # For remote clusters whatever the query is like (measured).
+    remote = [{**entry, "clusters": None, "query": None} for entry in raw.get("remote_indices", [])]
+    for entry in (*raw.get("indices", []), *remote):
         if problem := _entry_problem(entry):
             return problem
     return ""
 
 
 def _entry_problem(entry: Mapping[str, Any]) -> str:  # noqa: PLR0911 - reads as a table
-    unknown = sorted(set(entry) - _ENTRY_KEYS)
+    unknown = sorted(key for key in set(entry) - _ENTRY_KEYS if entry[key] is not None)
     if unknown:
         return f"unexpected field [{unknown[0]}]"
     if not entry["names"]:

@@ -10,7 +10,6 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import readable_list
-from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
@@ -64,7 +63,10 @@ class MemoryKeys:
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         def read() -> list[str]:
-            names = {name for entry in rights.entries for name in entry.names if not is_mark(name)}
+            remote = {
+                f"{cluster}:{name}" for entry in rights.entries for cluster in entry.clusters for name in entry.indices
+            }
+            names = {name for entry in rights.entries if not entry.clusters for name in entry.indices} | remote
             return [f"read on {name}" for name in sorted(names) if name in self.out_of_reach]
 
         return await self._faults.perform(Call(ELASTICSEARCH, "lacks"), read)

@@ -25,6 +25,7 @@ values = st.recursive(
 queries = st.dictionaries(st.sampled_from(["term", "terms", "bool", "match_all"]), values, min_size=1, max_size=1)
 wheres = queries.filter(lambda query: not where_problem(query))
 actions = st.lists(st.sampled_from([action.value for action in Action]), min_size=1, max_size=6, unique=True)
+remote_clusters = st.lists(st.sampled_from(["eu", "e*", "us-west"]), min_size=1, max_size=2, unique=True)
 cluster_actions = st.lists(st.sampled_from(DECLARABLE_ON_CLUSTER), max_size=3, unique=True)
 privileges = st.lists(
     st.sampled_from(sorted({name for action in Action for name in action.privileges} | {"all"})),
@@ -54,6 +55,8 @@ def grants(draw: st.DrawFn, names: st.SearchStrategy[str] = index_names) -> dict
         grant["fields"] = draw(field_rules())
     if draw(st.booleans()) and "read" in grant["can"]:
         grant["where"] = draw(wheres)
+    if grant["can"] == ["read"] and draw(st.booleans()):
+        grant |= {"remoteClusters": draw(remote_clusters), "where": {"term": {"region": "eu"}}}
     return grant
 
 
@@ -96,6 +99,9 @@ def raw_roles(draw: st.DrawFn) -> dict[str, Any]:
     role: dict[str, Any] = {"indices": draw(st.lists(raw_entries(), max_size=4))}
     if draw(st.booleans()):
         role["cluster"] = draw(st.lists(st.sampled_from(["monitor", "all", "read_ilm"]), max_size=3))
+    if draw(st.booleans()):
+        remote = st.builds(lambda entry, found: entry | {"clusters": found}, raw_entries(), remote_clusters)
+        role["remote_indices"] = draw(st.lists(remote, max_size=2))
     if draw(st.booleans()):
         role["run_as"] = draw(st.lists(st.sampled_from(["kibana", "elastic"]), max_size=2))
     if draw(st.booleans()):

@@ -21,7 +21,7 @@ def as_served(raw: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(json.dumps(raw))
     served: dict[str, Any] = {"cluster": [], "indices": [], "applications": [], "run_as": [], "metadata": {}} | body
     served["transient_metadata"] = {"enabled": True}
-    for entry in served["indices"]:
+    for entry in (*served["indices"], *served.get("remote_indices", ())):
         entry.setdefault("allow_restricted_indices", False)
         if not entry.get("query"):
             entry.pop("query", None)

@@ -71,7 +71,10 @@ INDEX_PRIVILEGES: Final[dict[str, Privilege]] = {
     "monitor": Privilege("read statistics, segments and recoveries"),
     "none": Privilege("nothing"),
     "read": Privilege("search, get and count documents"),
-    "read_cross_cluster": Privilege("let another cluster's users search here, in the older model of remote clusters"),
+    "read_cross_cluster": Privilege(
+        "let another cluster's users search here, in the older model of remote clusters; part of `read` with "
+        "`remoteClusters`"
+    ),
     "read_failure_store": Privilege("read documents that data streams could not take", since={8: 19, 9: 1}),
     "view_index_metadata": Privilege("read mappings, settings and aliases"),
     "write": Privilege("add, replace, update and delete documents; add fields to a mapping"),

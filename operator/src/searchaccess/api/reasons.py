@@ -183,8 +183,10 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.LICENSE_INSUFFICIENT: ReasonDoc(
-        "The Elasticsearch licence lacks a feature that is needed (JWT realm; `where`, `fields`). Nothing was written.",
-        "Use a Platinum, Enterprise or trial licence, or remove `where` and `fields`.",
+        "The Elasticsearch licence lacks a feature that is needed (JWT realm; `where`, `fields`; `remoteClusters`). "
+        "Nothing was written.",
+        "Use a Platinum, Enterprise or trial licence, for `remoteClusters` Enterprise or trial, or remove `where`, "
+        "`fields` and `remoteClusters`.",
         Who.PLATFORM,
         terminal=True,
     ),

@@ -10,7 +10,9 @@ from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
+from searchaccess.api.kibana import KibanaGrant
 from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
+from searchaccess.api.remoteclusters import ONLY_READING, RemoteCluster
 from searchaccess.api.status import SearchAccessStatus
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
@@ -198,6 +200,7 @@ class FieldRules(ApiModel):
 _HAS_CAN = "(has(self.can) && size(self.can) > 0)"
 _HAS_PRIVILEGES = "(has(self.privileges) && size(self.privileges) > 0)"
 _READS = "(has(self.can) && self.can.exists(a, a == 'read'))"
+_ONLY_READS = f"({_READS} && size(self.can) == 1 && !{_HAS_PRIVILEGES})"
 
 
 class Grant(ApiModel):
@@ -222,6 +225,7 @@ class Grant(ApiModel):
                 f"!has(self.where) || {_READS} || {_HAS_PRIVILEGES}",
                 "where limits what can be read, not what can be written: add read to can, or remove where",
             ),
+            cel(f"!has(self.remoteClusters) || {_ONLY_READS}", ONLY_READING),
         )
     }
 
@@ -230,6 +234,15 @@ class Grant(ApiModel):
     ]
     """Which indices: names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
     `/orders-[0-9]+/`. Indices that are created later are included."""
+
+    remote_clusters: Annotated[
+        list[RemoteCluster] | None,
+        Field(min_length=1, max_length=20, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Narrows("then the indices are the cluster's own"),
+    ] = None
+    """Whose indices: remote clusters that the SearchCluster is connected to, for cross-cluster search; names, or
+    beginnings such as `eu-*`. Takes `can: [read]` alone, and remote clusters with an API key. When absent, the indices
+    are the SearchCluster's own. Needs an Enterprise or trial licence."""
 
     can: Annotated[
         list[Action],
@@ -276,8 +289,8 @@ class SearchAccessSpec(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
-                "size(self.grants) > 0 || size(self.clusterCan) > 0",
-                "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan",
+                "size(self.grants) > 0 || size(self.clusterCan) > 0 || (has(self.kibana) && size(self.kibana) > 0)",
+                "declare at least one grant, such as {indices: [orders-*], can: [read]}, or clusterCan, or kibana",
             ),
             cel("(self.auth != 'IdentityToken') == has(self.credential)", _CREDENTIAL),
             cel("self.auth == 'IdentityToken' || self.deletionPolicy != 'Orphan'", _NO_ORPHANS),
@@ -305,6 +318,10 @@ class SearchAccessSpec(ApiModel):
     `manage_index_templates` and `manage_ingest_pipelines` whoever has `read` on some index can come to read others'
     documents: the condition `Bypassable` says so."""
 
+    kibana: Annotated[list[KibanaGrant], Field(max_length=20)] | None = None
+    """What may be used in Kibana, by those who call it with the same token, key or password. Documents are shown there
+    as far as `grants` allow reading them."""
+
     auth: Auth = Auth.IDENTITY_TOKEN
     """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with
     an API key that the operator creates, stores and rotates, where a token cannot be used. `Password`: with a user of
@@ -328,8 +345,8 @@ class SearchAccessSpec(ApiModel):
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
-        if not self.grants and not self.cluster_can:
-            raise ValueError("declare at least one grant, or clusterCan")
+        if not self.grants and not self.cluster_can and not self.kibana:
+            raise ValueError("declare at least one grant, or clusterCan, or kibana")
         if (self.auth is not Auth.IDENTITY_TOKEN) != (self.credential is not None):
             raise ValueError(_CREDENTIAL)
         if self.auth is not Auth.IDENTITY_TOKEN and self.deletion_policy is DeletionPolicy.ORPHAN:
@@ -345,6 +362,8 @@ class SearchAccessSpec(ApiModel):
                 and not grant.privileges
             ):
                 raise ValueError(f"grants[{position}]: where and fields limit what can be read: add read to can")
+            if grant.remote_clusters is not None and (grant.can != [Action.READ] or grant.privileges):
+                raise ValueError(f"grants[{position}]: {ONLY_READING}")
         return self
 
 

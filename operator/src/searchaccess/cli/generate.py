@@ -17,6 +17,7 @@ from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
+from searchaccess.cli.actionspage import IN_KIBANA, ON_REMOTE_CLUSTERS
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
@@ -115,7 +116,7 @@ def actions_page() -> str:
         *_table(["Action", "Letter", "Allows", "Does not allow", "Index privileges"], actions),
         "The column ACCESS of `kubectl get searchaccesses` shows the letters of the first grant, its first index, and "
         f"how many indices more there are: `rw orders-* +1`. `{PRIVILEGE_LETTER}` stands for raw `privileges`; "
-        "`cluster` for an access that has only cluster privileges.",
+        "`cluster` for an access that has only cluster privileges, `kibana` for one that has rights in Kibana alone.",
         "## What to know about writing",
         "- `write` includes Elasticsearch's update and overwrite: both replace what a document said before. Where "
         "history must stay, grant `append`.",
@@ -218,10 +219,14 @@ def actions_page() -> str:
         "- In Elasticsearch a restricted entry carries one more name, `/NO-INDEX-…/`, which no index has: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
+        "## On remote clusters: `remoteClusters`",
+        ON_REMOTE_CLUSTERS,
         "## On the cluster: `clusterCan`",
         *_table(["Privilege", "Allows", "Since"], cluster),
         "None of the others can be declared:",
         *_table(["Privilege", "Why not"], refused),
+        "## In Kibana: `kibana`",
+        IN_KIBANA,
         "## Elasticsearch's privileges on indices: `privileges`",
         "Where the actions do not fit, `privileges` takes Elasticsearch's own names, and its index actions such as "
         "`indices:data/read/search`. A SearchAccess with a privilege that came with a later release than the cluster's "

@@ -16,6 +16,7 @@ from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.indices import IndicesClient
 from searchaccess.adapters.elasticsearch.loginrights import LoginClient
 from searchaccess.adapters.elasticsearch.node import node_class
+from searchaccess.adapters.elasticsearch.reach import lacking
 from searchaccess.adapters.elasticsearch.readers import (
     glance_of,
     identity_of,
@@ -23,7 +24,6 @@ from searchaccess.adapters.elasticsearch.readers import (
     licence_of,
     login_of,
     made_key_of,
-    missing_in,
     probe_of,
     time_of,
     written_of,
@@ -303,13 +303,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         """Return which of some rights the login lacks."""
         with mapped():
             api = await self._api()
-            answer = await api.security.has_privileges(
-                cluster=list(rights.cluster),
-                index=[
-                    {"names": list(entry.indices), "privileges": list(entry.privileges)} for entry in rights.entries
-                ],
-            )
-        return missing_in(answer.body)
+            return await lacking(api, rights)
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern."""

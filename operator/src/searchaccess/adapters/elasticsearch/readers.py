@@ -102,9 +102,10 @@ def missing_in(answer: Any) -> tuple[str, ...]:
     if body.get("has_all_requested") is True:
         return ()
     found = _lacking(body.get("cluster"))
-    for index, privileges in sorted(mapping(body.get("index")).items()):
-        if lacking := _lacking(privileges):
-            found.append(f"{', '.join(lacking)} on {index}")
+    for named in (body.get("index"), *mapping(body.get("application")).values()):
+        for name, privileges in sorted(mapping(named).items()):
+            if lacking := _lacking(privileges):
+                found.append(f"{', '.join(lacking)} on {name}")
     if not found:
         raise Unexpected("Elasticsearch: its answer does not say which privileges are missing")
     return tuple(found)

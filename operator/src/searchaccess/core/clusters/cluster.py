@@ -26,6 +26,8 @@ _HOST: Final = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
 """Licences with document- and field-level security and the JWT realm. https://www.elastic.co/subscriptions"""
+_REMOTE_CLUSTERS: Final = frozenset({"enterprise", "trial"})
+"""Licences with rights on remote clusters that have an API key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +198,18 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
             reason=Reason.LICENSE_INSUFFICIENT,
             message=message,
             field_security=False,
+            remote_clusters=False,
             license=facts.license,
             version=version,
         )
         return Verdict(None, gate)
-    gate = Gate(license=facts.license, version=version, limits=facts.limits, place=place_of(eck))
+    gate = Gate(
+        remote_clusters=facts.license in _REMOTE_CLUSTERS,
+        license=facts.license,
+        version=version,
+        limits=facts.limits,
+        place=place_of(eck),
+    )
     if facts.mismatches:
         message = explain(facts.mismatches, eck)
         gate = replace(gate, grants=False, reason=Reason.REALM_MISMATCH, message=message)

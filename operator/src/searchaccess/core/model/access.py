@@ -36,6 +36,7 @@ from searchaccess.core.model.canonical import (
 )
 from searchaccess.core.model.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.kibana import kibana_entries
 from searchaccess.core.model.metadata import (
     NAME_LIMIT,
     bounded_text,
@@ -47,6 +48,7 @@ from searchaccess.core.model.metadata import (
     text_in,
 )
 from searchaccess.core.model.problems import problem_of, reference_problem
+from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
@@ -63,6 +65,16 @@ class Share:
 
     entries: tuple[Entry, ...] = ()
     cluster: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> tuple[Entry, ...]:
+        """The entries for the cluster's own indices."""
+        return tuple(entry for entry in self.on_indices if not entry.clusters)
+
+    @property
+    def on_indices(self) -> tuple[Entry, ...]:
+        """The entries for indices, here and on remote clusters."""
+        return tuple(entry for entry in self.entries if not entry.application)
 
     @property
     def body(self) -> RoleBody:
@@ -178,6 +190,11 @@ class Access:
         """Whether it needs document- or field-level security."""
         return any(restricts(entry) for entry in self.share.entries)
 
+    @property
+    def reads_remotely(self) -> bool:
+        """Whether it reads indices of remote clusters."""
+        return any(entry.clusters for entry in self.share.entries)
+
 
 def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
     """Return the subject that must be read from Google; None: what is declared is enough.
@@ -202,22 +219,25 @@ def identified(access: Access, identity: Identity | None, claim: PrincipalClaim)
 
 
 def build_share(spec: SearchAccessSpec) -> Share:
-    """Return the rights that a spec declares: one entry per grant."""
+    """Return the rights that a spec declares: one entry per grant, those in Kibana last."""
     entries = []
     limited = where_limited(spec)
     for grant in spec.grants:
         fields, indices = grant.fields, tuple(sorted(set(grant.indices)))
         confined = Action.WRITE in grant.can and meet(indices, limited)
         privileges = confined_privileges if confined else privileges_of
+        clusters = tuple(sorted(set(grant.remote_clusters or ())))
+        raw = (*grant.privileges, *(REMOTELY if clusters else ()))
         entry = Entry(
             names=indices,
-            privileges=shared_texts(privileges(tuple(grant.can), tuple(grant.privileges))),
+            privileges=shared_texts(privileges(tuple(grant.can), raw)),
             include=with_all_below(fields.include) if fields else (ALL,),
             exclude=with_all_below(fields.exclude) if fields else (),
             query=canonical_query(grant.where),
+            clusters=shared_texts(clusters),
         )
         entries.append(kept_apart(entry))
-    return Share(tuple(entries), tuple(sorted(set(spec.cluster_can))))
+    return Share((*entries, *kibana_entries(spec)), tuple(sorted(set(spec.cluster_can))))
 
 
 def kept_apart(entry: Entry) -> Entry:
@@ -235,10 +255,11 @@ def kept_apart(entry: Entry) -> Entry:
 def summary_of(spec: SearchAccessSpec) -> str:
     """Return the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
     if not spec.grants:
-        return "cluster"
+        return "cluster" if spec.cluster_can else "kibana"
     first = spec.grants[0]
-    text = f"{letters_of(tuple(first.can), raw=bool(first.privileges))} {first.indices[0]}"
-    more = sum(len(grant.indices) for grant in spec.grants) - 1
+    place = f"{first.remote_clusters[0]}:" if first.remote_clusters else ""
+    text = f"{letters_of(tuple(first.can), raw=bool(first.privileges))} {place}{first.indices[0]}"
+    more = sum(len(grant.indices) * len(grant.remote_clusters or [""]) for grant in spec.grants) - 1
     return f"{text} +{more}" if more else text
 
 

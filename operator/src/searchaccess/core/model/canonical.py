@@ -6,7 +6,7 @@ read them back. Without one form, every sweep would see differences that are non
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -14,10 +14,20 @@ from typing import Any, Final
 from searchaccess.core.model.reading import mapping, within
 from searchaccess.core.patterns.marks import HASH_LENGTH, as_recorded, is_former, is_mark, renewed
 
-_ROLE_KEYS: Final = frozenset({"cluster", "indices", "description", "metadata", "transient_metadata"})
+_ROLE_KEYS: Final = frozenset(
+    {"cluster", "indices", "remote_indices", "applications", "description", "metadata", "transient_metadata"}
+)
+KIBANA: Final = "kibana-.kibana"
+"""Kibana's name as an application, unless its setting ``kibana.index`` says otherwise."""
+_APPLICATION_KEYS: Final = frozenset({"application", "privileges", "resources"})
+_LOCAL: Final = "indices"
+_REMOTE: Final = "remote_indices"
+_APPLICATIONS: Final = "applications"
 _ENTRY_KEYS: Final = frozenset({"names", "privileges", "field_security", "query", "allow_restricted_indices"})
+_CLUSTERS: Final = "clusters"
 _ALL_FIELDS: Final = ("*",)
 NAMES_HASH_LENGTH: Final = 8
+_HASH_ENDS: Final = {_REMOTE: "-remote", _APPLICATIONS: "-application"}
 HASHES_KEPT: Final = 64
 """Hashes of entries and shares that are remembered: while a role is planned, each is read several times."""
 
@@ -55,9 +65,10 @@ def digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One entry of a role's ``indices``."""
+    """One entry of a role's ``indices``, its ``remote_indices``, or its ``applications``."""
 
     names: tuple[str, ...]
+    """Of indices; resources of an application."""
     privileges: tuple[str, ...]
     include: tuple[str, ...] = _ALL_FIELDS
     exclude: tuple[str, ...] = ()
@@ -67,9 +78,16 @@ class Entry:
     """``allow_restricted_indices``. We never set it."""
     other: str = ""
     """Canonical JSON of keys that we do not know."""
+    clusters: tuple[str, ...] = ()
+    """Names and beginnings of names of remote clusters; empty: the indices are this cluster's own."""
+    application: str = ""
+    """Of which the privileges are; empty: Elasticsearch's own, on indices."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as the role API takes it."""
+        if self.application:
+            privileges, resources = list(self.privileges), list(self.names)
+            return {"application": self.application, "privileges": privileges, "resources": resources}
         body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
         if self.hides_fields:
             body["field_security"] = {"grant": list(self.include)}
@@ -79,9 +97,16 @@ class Entry:
             body["query"] = self.query
         if self.restricted:
             body["allow_restricted_indices"] = True
+        if self.clusters:
+            body[_CLUSTERS] = list(self.clusters)
         if self.other:
             body |= json.loads(self.other)
         return body
+
+    @property
+    def kind(self) -> str:
+        """The role's list that has the entry."""
+        return _APPLICATIONS if self.application else _REMOTE if self.clusters else _LOCAL
 
     @property
     def hides_fields(self) -> bool:
@@ -101,23 +126,33 @@ class Entry:
 
     @property
     def names_hash(self) -> str:
-        """Identify its index names."""
-        return names_hash(self.as_recorded.names)
+        """Identify its index names, with the remote clusters that have them; or its resources."""
+        return _names_hash(self.as_recorded)
 
     @property
     def hash(self) -> str:
-        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest."""
+        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest.
+
+        One that is not of ``indices`` says so at the end: a role has these in lists of their own.
+        """
         return _entry_hash(self)
 
 
 @lru_cache(HASHES_KEPT)
 def _entry_hash(entry: Entry) -> str:
-    return f"{entry.names_hash}-{digest(canonical_json(entry.as_recorded.to_json()))}"
+    known = f"{entry.names_hash}-{digest(canonical_json(entry.as_recorded.to_json()))}"
+    return known + _HASH_ENDS.get(entry.kind, "")
 
 
-def names_hash(names: tuple[str, ...]) -> str:
-    """Identify the index names of an entry."""
-    return digest(canonical_json(names))[:NAMES_HASH_LENGTH]
+def place_of(entry_hash: str) -> int:
+    """Return which of a role's lists, in the order in which they are read, has an entry, by its hash."""
+    ends = enumerate(_HASH_ENDS.values(), start=1)
+    return next((place for place, end in ends if entry_hash.endswith(end)), 0)
+
+
+def _names_hash(entry: Entry) -> str:
+    named = [entry.clusters or entry.application, entry.names] if entry.kind != _LOCAL else entry.names
+    return digest(canonical_json(named))[:NAMES_HASH_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +161,10 @@ class RoleBody:
 
     cluster: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
-    """In the server's order; the order means nothing to Elasticsearch, see ``same_as``."""
+    """In the server's order, list by list; to Elasticsearch it means nothing, see ``same_as``."""
     description: str = ""
     other: str = ""
-    """Canonical JSON of what we never write: applications, run_as, remote_indices, global, …"""
+    """Canonical JSON of what we never write: other applications, run_as, remote_cluster, global, …"""
     former: bool = field(default=False, compare=False)
     """It was read with marks as earlier versions wrote them, so that it is written anew although it means the same."""
 
@@ -137,12 +172,15 @@ class RoleBody:
         """Return the role as the role API takes it, without metadata."""
         body: dict[str, Any] = {
             "cluster": list(self.cluster),
-            "indices": [entry.to_json() for entry in self.entries],
+            _LOCAL: [entry.to_json() for entry in self.entries if entry.kind == _LOCAL],
         }
         if self.description:
             body["description"] = self.description
         if self.other:
             body |= json.loads(self.other)
+        for kind in _HASH_ENDS:
+            if entries := [entry.to_json() for entry in self.entries if entry.kind == kind]:
+                body[kind] = entries + body.get(kind, [])
         return body
 
     def same_as(self, another: "RoleBody") -> bool:
@@ -191,12 +229,17 @@ def _others(raw: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if key not in known and value not in (None, [], {}, "")}
 
 
-def entry_from_json(raw: Any) -> Entry:
-    """Read one entry of ``indices`` as the role API gives it."""
+def entry_from_json(raw: Any, clusters: tuple[str, ...] = ()) -> Entry:
+    """Read one entry as the role API gives it.
+
+    Args:
+        raw: the entry.
+        clusters: the remote clusters that it names; empty: it is one of ``indices``.
+    """
     if not isinstance(raw, Mapping):
         return Entry((), (), other=canonical_json({"unreadable": raw}))
     given = raw.get("field_security")
-    fields, other = mapping(given), _others(raw, _ENTRY_KEYS)
+    fields, other = mapping(given), _others(raw, _ENTRY_KEYS | {_CLUSTERS} if clusters else _ENTRY_KEYS)
     if given and not fields:
         other["field_security"] = given
     return Entry(
@@ -207,7 +250,34 @@ def entry_from_json(raw: Any) -> Entry:
         query=canonical_query(raw.get("query")),
         restricted=bool(raw.get("allow_restricted_indices", False)),
         other=canonical_json(other) if other else "",
+        clusters=clusters,
     )
+
+
+def _remote_from_json(raw: Any) -> Entry | None:
+    """Read one entry of ``remote_indices``; None: it names no cluster, and so is none."""
+    clusters = _names(mapping(raw).get(_CLUSTERS))
+    return entry_from_json(raw, clusters) if clusters else None
+
+
+def _application_from_json(raw: Any) -> Entry | None:
+    """Read one entry of ``applications``; None: it is not one that we would write."""
+    given = mapping(raw)
+    names, privileges = (given.get(key) for key in ("resources", "privileges"))
+    ours = given.keys() == _APPLICATION_KEYS and given["application"] == KIBANA and names and privileges
+    return Entry(_names(names), _names(privileges), application=KIBANA) if ours else None
+
+
+def _read_list(given: Any, read: Callable[[Any], Entry | None]) -> tuple[list[Entry], list[Any]]:
+    """Read entries of one of a role's lists, and what of it is none."""
+    entries, strange = list[Entry](), list[Any]()
+    for raw in _list(given):
+        entry = read(raw)
+        if entry is None:
+            strange.append(raw)
+        else:
+            entries.append(entry)
+    return entries, strange
 
 
 def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
@@ -217,13 +287,19 @@ def role_from_json(raw: Mapping[str, Any]) -> RoleBody:
         raw: the role, as deep as ``reading.readable`` lets pass; any of its parts may be of any type.
     """
     other = _others(raw, _ROLE_KEYS)
-    entries = tuple(_list(raw.get("indices")))
+    more = list[Entry]()
+    for kind, read in ((_REMOTE, _remote_from_json), (_APPLICATIONS, _application_from_json)):
+        entries, strange = _read_list(raw.get(kind), read)
+        more += entries
+        if strange:
+            other[kind] = strange
+    local = tuple(_list(raw.get(_LOCAL)))
     return RoleBody(
         cluster=_names(raw.get("cluster")),
-        entries=tuple(entry_from_json(entry) for entry in entries),
+        entries=(*map(entry_from_json, local), *more),
         description=str(raw.get("description") or ""),
         other=canonical_json(other) if other else "",
-        former=any(map(is_former, (name for entry in entries for name in _names(mapping(entry).get("names"))))),
+        former=any(map(is_former, (name for entry in local for name in _names(mapping(entry).get("names"))))),
     )
 
 

@@ -92,8 +92,9 @@ def where_limited(spec: SearchAccessSpec) -> tuple[str, ...]:
     """
     if spec.auth is Auth.API_KEY:
         return ()
-    openly = tuple(sorted({name for grant in spec.grants if _reads_all(grant) for name in grant.indices}))
-    partly = (grant for grant in spec.grants if _is_limited(grant) and not has_all_of(openly, tuple(grant.indices)))
+    local = [grant for grant in spec.grants if not grant.remote_clusters]
+    openly = tuple(sorted({name for grant in local if _reads_all(grant) for name in grant.indices}))
+    partly = (grant for grant in local if _is_limited(grant) and not has_all_of(openly, tuple(grant.indices)))
     return tuple(sorted({name for grant in partly for name in grant.indices}))
 
 

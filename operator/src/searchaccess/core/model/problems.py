@@ -7,6 +7,8 @@ from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, WORKLOAD_PATTERN, Grant, SearchAccessSpec
 from searchaccess.core.model.actions import refusal_of
 from searchaccess.core.model.fields import fields_problem
+from searchaccess.core.model.kibana import kibana_problem
+from searchaccess.core.model.remote import remote_clusters_problem, remote_where_problem
 from searchaccess.core.model.where import where_problem
 from searchaccess.core.model.workload import is_service_account
 from searchaccess.core.patterns.burden import (
@@ -25,6 +27,8 @@ def problem_of(spec: SearchAccessSpec) -> str:
     for position, grant in enumerate(spec.grants):
         if problem := _grant_problem(grant, spec.auth):
             return f"spec.grants[{position}].{problem}"
+    if problem := kibana_problem(spec):
+        return problem
     patterns = [pattern for grant in spec.grants for pattern in grant.indices]
     return f"spec.grants: {TOGETHER.format(what_is_complicated(patterns))}" if is_too_much(patterns) else ""
 
@@ -44,8 +48,8 @@ def _grant_problem(grant: Grant, auth: Auth) -> str:
             return f"privileges: {problem}"
     if problem := fields_problem(grant.fields):
         return f"fields.{problem}"
-    problem = where_problem(grant.where, auth)
-    return f"where: {problem}" if problem else ""
+    problem = where_problem(grant.where, auth) or remote_where_problem(grant)
+    return f"where: {problem}" if problem else remote_clusters_problem(grant)
 
 
 def _credential_problem(spec: SearchAccessSpec) -> str:

@@ -40,6 +40,7 @@ from searchaccess.core.patterns.meeting import (
     has_names,
     prefix_of,
 )
+from searchaccess.core.patterns.namesets import Names, meet
 
 MOST_STEPS: Final = 20_000
 """That the comparison of all entries of one principal takes at most: some 30 ms."""
@@ -211,9 +212,8 @@ class Together:
     """
 
     steps: int = MOST_STEPS
-    _prefixes: Prefixes = field(default_factory=Prefixes)
-    _known: "dict[str, _Same]" = field(default_factory=dict)
-    """By index pattern."""
+    _places: "dict[Names, _Place]" = field(default_factory=dict)
+    """By the remote clusters that are named; none of them: the cluster itself."""
     _answers: dict[tuple[object, object], bool] = field(default_factory=dict)
     """By two index patterns, or two lists of field patterns."""
 
@@ -221,11 +221,7 @@ class Together:
         """Take in entries with which nothing conflicts."""
         for entry in entries:
             if matters(entry):
-                for pattern in _patterns(entry):
-                    if pattern not in self._known:
-                        self._known[pattern] = _Same()
-                        self._prefixes.add(pattern)
-                    self._known[pattern].add(entry, label)
+                self._places.setdefault(entry.clusters, _Place()).add(entry, label)
 
     def conflict(self, entries: Iterable[Entry], label: str) -> Conflict | None:
         """Return which of some entries cannot be added, and why; None: all of them can.
@@ -233,15 +229,26 @@ class Together:
         They are not compared with each other: `conflict_within` does that.
         """
         for entry in entries:
-            if self._known and matters(entry):
-                for pattern in _patterns(entry):
-                    if found := self._conflict(entry, pattern, label):
-                        return found
+            if matters(entry):
+                for place in self._places_of(entry.clusters):
+                    for pattern in _patterns(entry):
+                        if found := self._conflict(entry, pattern, label, place):
+                            return found
         return None
 
-    def _conflict(self, entry: Entry, pattern: str, label: str) -> Conflict | None:
-        for other in self._prefixes.near(pattern):
-            same = self._known[other]
+    def _places_of(self, clusters: Names) -> "Iterator[_Place]":
+        """Yield what is known of these clusters: a remote one is never the cluster itself."""
+        for known, place in self._places.items():
+            if known == clusters:
+                yield place
+            elif known and clusters:
+                self.steps -= 1
+                if self.steps <= 0 or meet(known, clusters):
+                    yield place
+
+    def _conflict(self, entry: Entry, pattern: str, label: str, place: "_Place") -> Conflict | None:
+        for other in place.prefixes.near(pattern):
+            same = place.known[other]
             self.steps -= 1
             if same.agrees(entry):
                 continue
@@ -271,6 +278,22 @@ class Together:
             self.steps -= answer.steps
             self._answers[one, another] = known = answer.yes
         return known
+
+
+@dataclass(slots=True)
+class _Place:
+    """What entries allow on one cluster, or on some remote ones."""
+
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    known: "dict[str, _Same]" = field(default_factory=dict)
+    """By index pattern."""
+
+    def add(self, entry: Entry, label: str) -> None:
+        for pattern in _patterns(entry):
+            if pattern not in self.known:
+                self.known[pattern] = _Same()
+                self.prefixes.add(pattern)
+            self.known[pattern].add(entry, label)
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ class Bypass:
 def depends_on_others(own: Share) -> bool:
     """Return whether ways around restrictions may concern a SearchAccess, so that others' grants matter."""
     return any(name in own.cluster for name in _MOVING) or any(
-        restricts(entry) or _allows(entry, _NAMING) for entry in own.entries
+        restricts(entry) or _allows(entry, _NAMING) for entry in own.local
     )
 
 
@@ -62,12 +62,12 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
     """
     if not depends_on_others(own):
         return ()
-    entries = [entry for share in (own, *beside) for entry in share.entries]
+    entries = [entry for share in (own, *beside) for entry in share.local]
     readers = [entry for entry in entries if _allows(entry, _READING)]
     if not readers:
         return ()
     found = [Bypass(Reason.DOCUMENTS_REACHABLE, f"{name}: {_MOVING[name]}") for name in _MOVING if name in own.cluster]
-    found += [_renaming(entry) for entry in own.entries if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
+    found += [_renaming(entry) for entry in own.local if _allows(entry, _NAMING) and _is_renamable(entry, readers)]
     limited = _limited(own, readers)
     # Elasticsearch refuses updates by an entry that is restricted itself.
     updating = [entry for entry in entries if _allows(entry, _UPDATING) and not restricts(entry)]
@@ -82,7 +82,7 @@ def _limited(own: Share, readers: Sequence[Entry]) -> list[Entry]:
     """Return the entries by which the caller reads only in part what it cannot read as a whole by another."""
     return [
         entry
-        for entry in own.entries
+        for entry in own.local
         if restricts(entry) and _allows(entry, _READING)
         if not any(not restricts(reader) and has_all_of(reader.names, entry.indices) for reader in readers)
     ]

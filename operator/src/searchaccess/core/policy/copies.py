@@ -77,9 +77,7 @@ def _copies(path: str, field: Mapping[str, Any]) -> Iterator[Copy]:
 
 def indices_to_read(shares: Iterable[Share]) -> frozenset[str]:
     """Return the index patterns of which some fields are hidden."""
-    return frozenset(
-        name for share in shares for entry in share.entries if entry.hides_fields for name in entry.indices
-    )
+    return frozenset(name for share in shares for entry in share.local if entry.hides_fields for name in entry.indices)
 
 
 def reaching(share: Share, copied: Iterable[Copied]) -> tuple[str, ...]:
@@ -89,7 +87,7 @@ def reaching(share: Share, copied: Iterable[Copied]) -> tuple[str, ...]:
         share: what a SearchAccess grants.
         copied: what mappings copy.
     """
-    hiding = [entry for entry in share.entries if entry.hides_fields]
+    hiding = [entry for entry in share.local if entry.hides_fields]
     found = [
         f"{source} of {some_of(one.names)} is copied to {target}"
         for entry in hiding

@@ -69,6 +69,8 @@ class Gate:
     message: str = ""
     field_security: bool = True
     """Whether the licence has document- and field-level security."""
+    remote_clusters: bool = True
+    """Whether the licence has rights on remote clusters."""
     license: str = ""
     version: tuple[int, int] | None = None
     """Major and minor version of Elasticsearch; None: not known."""
@@ -182,11 +184,15 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def licence(inputs: Inputs) -> AccessDecision | None:
-    """Hold rights that are restricted to documents or fields when the licence has no such restrictions."""
-    if inputs.gate.field_security or not inputs.access.restricts_documents:
+    """Hold rights that are restricted to documents or fields, or on remote clusters, when the licence has no such."""
+    access, gate = inputs.access, inputs.gate
+    if access.restricts_documents and not gate.field_security:
+        needs = "where and fields need a Platinum, Enterprise or trial licence"
+    elif access.reads_remotely and not gate.remote_clusters:
+        needs = "remoteClusters need an Enterprise or trial licence"
+    else:
         return None
-    message = f"where and fields need a Platinum, Enterprise or trial licence; this cluster has {inputs.gate.license}"
-    return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, message)
+    return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, f"{needs}; this cluster has {gate.license}")
 
 
 def privileges_unknown(inputs: Inputs) -> AccessDecision | None:
@@ -194,7 +200,7 @@ def privileges_unknown(inputs: Inputs) -> AccessDecision | None:
     share, version = inputs.access.share, inputs.gate.version
     if version is None:
         return None
-    on_indices = {name for entry in share.entries for name in entry.privileges}
+    on_indices = {name for entry in share.on_indices for name in entry.privileges}
     message = missing_in(version, on_indices, share.cluster)
     return AccessDecision(Do.HOLD, Reason.VERSION_UNSUPPORTED, message) if message else None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody
+from searchaccess.core.model.canonical import NAMES_HASH_LENGTH, Entry, RoleBody, place_of
 from searchaccess.core.rights.ownership import Released, RoleMetadata
 
 RELEASED = ""
@@ -49,7 +49,8 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
         by_names[entry.names_hash].add(index)
     free = set(range(len(body.entries)))
     owner_of: dict[int, str] = {}
-    unfilled = list(enumerate(_slots(metadata)))
+    # As the role has them, list by list.
+    unfilled = list(enumerate(sorted(_slots(metadata), key=lambda slot: place_of(slot[1]))))
     # The most certain first: the entry itself, then one with its index names, then one in its place.
     for candidates in (
         lambda _, wanted: free.intersection(by_hash.get(wanted, ())),

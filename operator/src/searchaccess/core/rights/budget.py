@@ -70,7 +70,7 @@ def _how_many_fit(known: set[str], coming: Sequence[Member], tries: int) -> tupl
 
 
 def _patterns(share: Share) -> set[str]:
-    return {name for entry in share.entries for name in entry.names}
+    return {name for entry in share.on_indices for name in entry.names}
 
 
 def _message(member: Member) -> str:

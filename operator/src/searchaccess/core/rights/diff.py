@@ -30,7 +30,8 @@ def _text(value: Any) -> str:
 
 
 def _label(entry: Entry) -> str:
-    return f"indices[{','.join(entry.indices)}]"
+    names = ",".join(entry.indices)
+    return f"{entry.kind}[{','.join(entry.clusters)}:{names}]" if entry.clusters else f"{entry.kind}[{names}]"
 
 
 def shown(entry: Entry) -> dict[str, Any]:
@@ -51,16 +52,17 @@ def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
         ("query", want.query, have.query),
         ("allow_restricted_indices", want.restricted or "", have.restricted or ""),
         ("other", want.other, have.other),
+        ("clusters", want.clusters, have.clusters),
     ]
-    names = _shown_names(want.names), _shown_names(have.names)
+    names, called = (_shown_names(want.names), _shown_names(have.names)), "resources" if want.application else "names"
     if names[0] != names[1] or (want.names != have.names and not any(one != other for _, one, other in pairs)):
         # With another restriction the name that keeps it apart is another too: that says nothing new.
-        pairs.insert(0, ("names", *names))
+        pairs.insert(0, (called, *names))
     label = _label(want)
     return [
         Difference(target, f"{label}.{path}", _raw(path, one), _raw(path, other))
         for path, one, other in pairs
-        if one != other or path == "names"
+        if one != other or path == called
     ]
 
 
@@ -79,7 +81,8 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
             unexpected.append(entry)
     found: list[Difference] = []
     for wanted in missing:
-        partner = next((entry for entry in unexpected if entry.names == wanted.names), None)
+        alike = [entry for entry in unexpected if (entry.kind, entry.names) == (wanted.kind, wanted.names)]
+        partner = next((entry for entry in alike if entry.clusters == wanted.clusters), alike[0] if alike else None)
         if partner is None and len(missing) == len(unexpected):
             partner = unexpected[0]
         if partner is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json
@@ -113,7 +114,10 @@ def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, See
 
 
 def _whole(share: Share) -> str:
-    return canonical_json({"indices": [shown(entry) for entry in share.entries], "cluster": list(share.cluster)})
+    lists: dict[str, Any] = {"indices": [], "cluster": list(share.cluster)}
+    for entry in share.entries:
+        lists.setdefault(entry.kind, []).append(shown(entry))
+    return canonical_json(lists)
 
 
 def _findings(

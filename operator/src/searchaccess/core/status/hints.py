@@ -11,7 +11,7 @@ def mark_hints(conditions: Conditions, access: Access) -> None:
     """Set the condition that says what of an access gives nothing; absent where nothing is known to."""
     if access.deleted_at:
         return
-    found = restricted_among(name for entry in access.share.entries for name in entry.names)
+    found = restricted_among(name for entry in access.share.on_indices for name in entry.names)
     if found:
         shown = "; ".join(f"{pattern} gives nothing on {name}" for pattern, name in found)
         message = f"Elasticsearch keeps its own indices from every access: {shown}"
