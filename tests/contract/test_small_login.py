@@ -13,7 +13,7 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.tiers import Tier
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.model.access import build_share
-from searchaccess.core.model.actions import WRITE_WITHOUT_MAPPING
+from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.policy.delegation import AUTO_PUT, implies, is_open, lacking
@@ -314,7 +314,7 @@ _DELEGABLE: Final = sorted(name for name in INDEX_PRIVILEGES if "failure_store" 
 
 def test_what_a_privilege_implies_is_what_elasticsearch_says(ground: Ground) -> None:
     known = ground.admin.get("/_security/privilege/_builtin").json()["index"]
-    wanted = [*sorted(known), *WRITE_WITHOUT_MAPPING]
+    wanted = [*sorted(known), *CONFINED_WRITE]
     name = f"{LOGIN}-privileges"
     login = ground.user(name, {})
     for delegated in [*(each for each in _DELEGABLE if each in known), AUTO_PUT]:

@@ -10,7 +10,7 @@ from searchaccess.core.credentials.reach import lacking_remotely
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
 from searchaccess.core.model.union import conflict_within
-from searchaccess.core.patterns.parsed import NO_INDEX
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.copies import indices_to_read
 from searchaccess.core.policy.decision import Do, decide
@@ -46,7 +46,7 @@ def test_documents_and_fields_can_be_restricted_there_too_and_such_entries_are_k
     (raw,) = RoleBody(entries=(entry,)).to_json()["remote_indices"]
     assert raw["query"] == '{"term":{"region":"eu"}}'
     assert raw["field_security"] == {"grant": ["*"], "except": ["ssn", "ssn.*"]}
-    assert [name for name in raw["names"] if name.startswith(NO_INDEX)]
+    assert [name for name in raw["names"] if is_mark(name)]
     assert entry.indices == ("logs-*",)
 
 

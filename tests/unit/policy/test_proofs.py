@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from searchaccess.api.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.patterns.parsed import NO_INDEX, matches, parse_index_pattern
+from searchaccess.core.patterns.marks import mark_for
+from searchaccess.core.patterns.parsed import matches, parse_index_pattern
 from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import (
     PROVEN,
@@ -35,7 +36,7 @@ def entry(*names: str, query: str = QUERY) -> Entry:
 
 
 def test_each_query_is_a_question_once_without_our_mark() -> None:
-    share = Share((entry(f"{NO_INDEX}0123456789abcdef", "orders-*"), entry("orders-*"), entry("names-*", query="")))
+    share = Share((entry(mark_for("0123456789abcdef"), "orders-*"), entry("orders-*"), entry("names-*", query="")))
     assert questions_of(share) == (QUESTION,)
 
 

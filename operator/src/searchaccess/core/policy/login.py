@@ -70,5 +70,9 @@ def _limits(access: Access, login: LoginRights, *, per_principal: bool) -> Itera
         yield "which writes no role mappings (mapping: PerPrincipal): that needs manage_security"
     if granted := ", ".join(access.share.cluster):
         yield f"to which no cluster privileges can be delegated (clusterCan: {granted}): that needs manage_security"
-    if missing := lacking(login.delegated, access.share.entries):
+    if access.reads_remotely:
+        yield "to which no rights on remote clusters can be delegated (remoteClusters): that needs manage_security"
+    if access.share.on_indices != access.share.entries:
+        yield "to which no rights in Kibana can be delegated (kibana): that needs manage_security"
+    if missing := lacking(login.delegated, access.share.local):
         yield f"to which was not delegated: {missing}"

@@ -64,7 +64,7 @@ _TEMPLATE: Final = Verdict(
 @lru_cache(_KEPT)
 def questions_of(share: Share) -> tuple[Question, ...]:
     """Return what is to be proven of what a SearchAccess grants; none: nothing is restricted by a query."""
-    return tuple(dict.fromkeys(Question(entry.indices, entry.query) for entry in share.entries if entry.query))
+    return tuple(dict.fromkeys(Question(entry.indices, entry.query) for entry in share.local if entry.query))
 
 
 def known_at_once(question: Question) -> Verdict | None:
