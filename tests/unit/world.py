@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
-from searchaccess.api.orphans import ReleasedSelector
-from searchaccess.api.status import ReleasedRights
 from searchaccess.core.model.canonical import canonical_json, role_from_json
-from searchaccess.core.ownership.released import Remembered, to_revoke
+from searchaccess.core.ownership.released import Remembered
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
@@ -41,15 +39,15 @@ class World:
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         self.raw = as_served(raw) if raw is not None else None
         self.writes = 0
-        self.released: tuple[ReleasedRights, ...] = ()
+        self.released = Remembered().kept
         """What the SearchCluster's status remembers."""
-        self.revoke: tuple[ReleasedSelector, ...] = ()
-        """Which of it is to go."""
+        self.revoke = frozenset[str]()
+        """Names of SearchAccesses of which it is to go."""
 
     @property
     def remembered(self) -> Remembered:
         """What is remembered of the role."""
-        gone = tuple(item for item in self.released if to_revoke(item, self.revoke))
+        gone = tuple(item for item in self.released if item.name in self.revoke)
         kept = tuple(item for item in self.released if item not in gone)
         return Remembered(kept, gone, confirmed=self.released)
 

@@ -82,6 +82,11 @@ class TestRelease:
         remembered = Remembered((known,), confirmed=(known,), full=True)
         assert release(ROLE, PRINCIPAL, [(gone(), Share((A,)))], remembered) == ((), {})
 
+    def test_what_nobody_can_declare_is_not_released(self) -> None:
+        share = Share((A, an_entry("x", restricted=True)), ("all", "monitor"))
+        remember, _ = release(ROLE, PRINCIPAL, [(gone(), share)], Remembered())
+        assert [(one.entries, one.cluster) for one in remember] == [([A.hash], ["monitor"])]
+
     def test_a_rehearsal_waits_for_no_write(self) -> None:
         remember, held = release(ROLE, PRINCIPAL, [(gone(), Share((A,)))], Remembered(rehearsed=True))
         assert (len(remember), held) == (1, {})

@@ -3,7 +3,6 @@
 import pytest
 
 from searchaccess.api.constants import MANAGED_BY
-from searchaccess.api.orphans import ReleasedSelector
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import metadata_from_json
@@ -11,8 +10,7 @@ from tests.unit.builders import ROLE, a_role, members_of
 from tests.unit.scenarios import add, applied, entry_of, gone, reader
 from tests.unit.world import World
 
-SHOP = (ReleasedSelector(namespace="shop"),)
-A = (ReleasedSelector(namespace="shop", name="a"),)
+A = frozenset({"a"})
 
 
 def forge(world: World, *names: str) -> None:
@@ -120,7 +118,7 @@ class TestRevoking:
     def test_it_goes_out_of_a_shared_role_whatever_the_others_do(self, more: dict[str, bool | str]) -> None:
         world, seen = applied(reader("a"), reader("b"))
         world.run(members_of(gone("a", "Orphan"), reader("b")), seen)
-        world.revoke = SHOP
+        world.revoke = A
         plan = world.run(members_of(reader("b", **more)), seen)
         assert [item.name for item in plan.releasing.revoked] == ["a"]
         assert not plan.findings["uid-b"].drift
@@ -137,7 +135,7 @@ class TestRevoking:
     def test_a_role_that_is_nobodys_goes_with_it(self) -> None:
         world, seen = applied(reader("a"))
         world.run(members_of(gone("a", "Orphan")), seen)
-        world.revoke = SHOP
+        world.revoke = A
         world.run([])
         assert world.raw is None
 
@@ -145,7 +143,7 @@ class TestRevoking:
         world, seen = applied(reader("a"))
         world.run(members_of(gone("a", "Orphan")), seen)
         add(world, "x")
-        world.revoke = SHOP
+        world.revoke = A
         world.run([])
         assert world.names == {"x"}
         assert not world.plan([]).changes
@@ -155,13 +153,13 @@ class TestRevoking:
         world.run(members_of(gone("a", "Orphan")), seen)
         assert world.raw is not None
         world.raw["metadata"] = {"made_by": "hand"}
-        world.revoke = SHOP
+        world.revoke = A
         assert not world.plan([]).changes
 
     def test_what_is_not_released_yet_is_released_first(self) -> None:
         world, seen = applied(reader("a"), reader("b"))
         members = members_of(gone("a", "Orphan"), reader("b"))
-        world.revoke = SHOP
+        world.revoke = A
         plan = world.run(members, seen)
         assert plan.releasing.revoked == ()
         assert world.names == {"a-*", "b-*"}
@@ -170,5 +168,5 @@ class TestRevoking:
 
     def test_a_foreign_role_says_nothing(self) -> None:
         world = World(a_role(metadata={"released_by": MANAGED_BY}).to_json())
-        world.revoke = SHOP
+        world.revoke = A
         assert not world.plan([]).changes

@@ -293,7 +293,7 @@ class ClusterCounts(ApiModel):
     """Roles that belong to this operator."""
     foreign_roles: int
     """Roles under our names that do not belong to this operator."""
-    released_rights: Annotated[Count, ReadsAs(0)] = 0
+    released_rights: Count | None = None
     """Released rights that are in force: the length of `status.released`."""
 
 

@@ -97,7 +97,8 @@ def release(
         remembered: what is remembered about the role.
     """
     remember, held = list[ReleasedRights](), dict[str, AccessDecision]()
-    for access, share in leaving:
+    for access, has in leaving:
+        share = _releasable(access, has)
         if not (share.entries or share.cluster):
             continue
         known = next((item for item in remembered.all if access.uid and item.uid == access.uid), None)
@@ -111,6 +112,12 @@ def release(
         if not remembered.rehearsed:
             held[access.uid] = _NOTED
     return tuple(remember), held
+
+
+def _releasable(access: Access, has: Share) -> Share:
+    """Return what of the rights of a SearchAccess can be released: what nobody can declare was never its own."""
+    entries = tuple(entry for entry in has.entries if entry in access.share.entries or is_declarable(entry))
+    return Share(entries, tuple(name for name in has.cluster if name in DECLARABLE_ON_CLUSTER))
 
 
 def _covers(item: ReleasedRights, share: Share) -> bool:

@@ -141,6 +141,7 @@ class RightsReconciler:
             ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so, and
                 the scope has to be reconciled again.
         """
+        await self._released.take_up(session)
         one = self._begin(session, scope)
         try:
             observed = await self._observe(session, one)

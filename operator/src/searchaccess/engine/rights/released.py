@@ -24,9 +24,10 @@ from searchaccess.core.rights.ownership import metadata_from_json, released_by_u
 from searchaccess.core.status.credential import epoch
 from searchaccess.core.status.events import note
 from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.ports.kubernetes import Plural
 
-SEARCHABLE: Final = 60.0
-"""Seconds after which a read of everything surely has a role that was written."""
+SEARCHABLE: Final = 10.0
+"""Seconds after which a read of everything surely has a role that was written: the index is refreshed every second."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +52,24 @@ class ReleasedLedger:
         self._full = False
         self.owed: frozenset[str] = frozenset()
         """Principals in whose roles there are released rights that are to go."""
+
+    async def take_up(self, session: Session) -> None:
+        """Read the SearchCluster afresh when its reconciler begins.
+
+        Another replica may have released rights just before, and the watch may not know it yet: they would seem to be
+        added by somebody, and be revoked.
+
+        Raises:
+            ExternalError: the API server did not answer.
+        """
+        if session.state.released is not None:
+            return
+        following, first = "", True
+        while following or first:
+            page = await self._context.kubernetes.list_page(Plural.CLUSTERS, following)
+            for raw in page.items:
+                self._context.inventory.see_cluster(raw)
+            following, first = page.following, False
 
     def begin(self, session: Session) -> bool:
         """Take up the list for a reconcile; return whether it is known. If not, everything must be read."""
