@@ -172,7 +172,7 @@ class TestTheList:
             stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["status"].update(released=[]))
             process = stage.start()
             ownership = process.host._context.ownership
-            ownership.held = set[str]().intersection  # type: ignore[method-assign]
+            ownership.held = set[str]().intersection  # type: ignore[assignment, method-assign]
             await stage.sleep(2)
             # Another replica releases, and is gone before the watch says so.
             process.watch.down = True

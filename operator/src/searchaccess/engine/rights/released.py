@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import structlog
 
-from searchaccess.api.reasons import EventReason
 from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights, SearchClusterStatus
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import role_from_json
@@ -16,13 +15,13 @@ from searchaccess.core.ownership.released import (
     Remembered,
     RoleInForce,
     believed,
-    shown,
     still_there,
     to_revoke,
 )
 from searchaccess.core.rights.ownership import metadata_from_json, released_by_us
+from searchaccess.core.status import released as events
 from searchaccess.core.status.credential import epoch
-from searchaccess.core.status.events import note
+from searchaccess.core.status.events import Note
 from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.ports.kubernetes import Plural
 
@@ -140,26 +139,22 @@ class ReleasedLedger:
                 self._remember(state, item)
             for item in one.revoked:
                 state.released = tuple(_without(state.released or (), (item,)))
-                self._emit(state, EventReason.RELEASED_ENDED, f"{shown(item)}, were revoked")
+                self._emit(state, events.revoked(item))
 
     def _remember(self, state: ClusterState, item: ReleasedRights) -> None:
-        if any(one.model_copy(update={"since": item.since}) == item for one in state.released or ()):
+        listed = state.released or ()
+        if any(one.model_copy(update={"since": item.since}) == item for one in listed):
             return
-        others = [one for one in state.released or () if (one.uid, one.role) != (item.uid, item.role)]
+        others = [one for one in listed if (one.uid, one.role) != (item.uid, item.role)]
         if len(others) >= RELEASED_LIMIT:
             return
-        known = item.model_copy(update={"since": self._context.clock.now()})
-        state.released = (*others, known)
-        self._emit(
-            state,
-            EventReason.RELEASED,
-            f"{shown(item)}, stay for {item.principal} although it is deleted; spec.orphans.revoke takes them away",
-        )
+        state.released = (*others, item.model_copy(update={"since": self._context.clock.now()}))
+        self._emit(state, events.released(item))
 
-    def _emit(self, state: ClusterState, reason: EventReason, message: str) -> None:
-        log.info("released rights", reason=reason, message=message)
-        self._context.meter.event_emitted(self._name, reason)
-        state.released_notes.append(note(reason, message))
+    def _emit(self, state: ClusterState, event: Note) -> None:
+        log.info("released rights", reason=event.reason, message=event.message)
+        self._context.meter.event_emitted(self._name, event.reason)
+        state.released_notes.append(event)
 
     # What is in force
 
@@ -182,9 +177,7 @@ class ReleasedLedger:
                 left.append(item)
                 continue
             left += [there] if there else []
-            what = "some of" if there else ""
-            text = f"{what} {shown(item)}, are not in Elasticsearch any more: others changed or removed them".strip()
-            self._emit(state, EventReason.RELEASED_ENDED, text)
+            self._emit(state, events.gone(item, some=there is not None))
         return tuple(left)
 
     def _taken_over(self, state: ClusterState, roles: Mapping[str, Mapping[str, Any]]) -> tuple[ReleasedRights, ...]:
@@ -207,11 +200,9 @@ class ReleasedLedger:
         since = self._context.clock.now()
         listed = [item.model_copy(update={"since": since}) for item in found[:RELEASED_LIMIT]]
         for item in listed:
-            text = f"{shown(item)}, were released by an earlier version and stay; spec.orphans.revoke takes them away"
-            self._emit(state, EventReason.RELEASED, text)
+            self._emit(state, events.taken_over(item))
         if len(found) > len(listed):
-            text = f"{len(found) - len(listed)} more do not fit into status.released, and do not count as released"
-            self._emit(state, EventReason.RELEASED_ENDED, text)
+            self._emit(state, events.left_out(len(found) - len(listed)))
         return tuple(listed)
 
     def _role(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> RoleInForce | None:
