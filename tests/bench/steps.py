@@ -32,6 +32,7 @@ from searchaccess.engine.rights.members import Members
 from searchaccess.engine.rights.observe import Observed, inhabitants, observe
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.released import ReleasedLedger
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.operator.garbage import keep_what_lives
@@ -171,9 +172,8 @@ def _refusing() -> dict[str, Any]:
 def _planner(inventory: Inventory, roles: dict[str, Any]) -> Planner:
     context = _context(inventory)
     members = Members(context, NAME, OPEN, Rejections())
-    return Planner(
-        context, NAME, "u", members, Observed(everything=True, roles=roles, mappings={}, all_mappings=True), {}
-    )
+    observed = Observed(everything=True, roles=roles, mappings={}, all_mappings=True)
+    return Planner(context, NAME, "u", members, observed, {}, ReleasedLedger(context, NAME))
 
 
 def _rights(inventory: Inventory, what: str) -> Held:

@@ -8,6 +8,8 @@ from tests.support.world import account
 ORDERS = account("orders")
 ROLE = OPERATOR.role_name(ORDERS)
 MAPPING = OPERATOR.mapping_name
+ORPHANS: dict[str, Any] = {"allowed": True}
+"""Of a SearchCluster where rights may stay when their SearchAccess is deleted."""
 FOREIGN: dict[str, Any] = {
     "cluster": ["all"],
     "indices": [{"names": ["*"], "privileges": ["all"]}],
@@ -15,9 +17,9 @@ FOREIGN: dict[str, Any] = {
 }
 
 
-async def begin(stage: Stage, *objects: dict[str, Any]) -> None:
+async def begin(stage: Stage, *objects: dict[str, Any], **spec: Any) -> None:
     """Apply a SearchCluster and other objects, and wait until all is quiet."""
-    stage.apply(search_cluster(), *objects)
+    stage.apply(search_cluster(**spec), *objects)
     await stage.quiet()
 
 

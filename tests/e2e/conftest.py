@@ -51,7 +51,7 @@ def world(stack: Stack, folder: Path, metadata: MetadataServer, google: GoogleSe
     world.install()
     world.namespace("billing")
     with world.running():
-        world.apply(world.cluster(drift=QUICK))
+        world.apply(world.cluster(drift=QUICK, orphans={"allowed": True}))
         world.until_cluster_reason(CLUSTER, "InSync", within=120)
         yield world
         clear(world)

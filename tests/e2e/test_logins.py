@@ -47,8 +47,8 @@ def write_login(world: World, name: str, **data: str) -> None:
     })  # fmt: skip
 
 
-def with_login(world: World, name: str) -> dict[str, Any]:
-    return world.cluster(name, login={"secretRef": {"namespace": SYSTEM, "name": name}}, drift=QUICK)
+def with_login(world: World, name: str, **spec: Any) -> dict[str, Any]:
+    return world.cluster(name, login={"secretRef": {"namespace": SYSTEM, "name": name}}, drift=QUICK, **spec)
 
 
 def test_a_missing_incomplete_or_wrong_login_is_told_and_recovers_when_it_is_corrected(elsewhere: World) -> None:
@@ -184,7 +184,7 @@ def test_a_login_that_only_observes_sees_all_and_changes_nothing(elsewhere: Worl
     world = elsewhere
     write_user(world, "observer", OBSERVER_ROLE)
     write_login(world, "observer", username="observer", password=OPERATOR_PASSWORD)
-    world.apply(with_login(world, "observer"))
+    world.apply(with_login(world, "observer", orphans={"allowed": True}))
     world.apply(access("observed", grant("orders-*"), cluster="observer", mode="Observe"))
     found = world.until_reason("observed", "ChangesPending", status="False", within=WITHIN)
     assert found["status"]["drift"]["items"], "what would be written is told"

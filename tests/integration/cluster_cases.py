@@ -111,6 +111,22 @@ def _reject_identities(cases: Cases) -> None:
             cases.cluster(f"{field} of {text}", {"identity": identity}, says)
 
 
+def _revoke(*selectors: dict[str, Any]) -> dict[str, Any]:
+    return {"orphans": {"revoke": list(selectors)}}
+
+
+def _reject_orphans(cases: Cases) -> None:
+    one = "say which released rights: exactly one of namespace (with or without name) and role"
+    for selector in ({}, {"name": "a"}, {"namespace": "shop", "role": "r"}, {"name": "a", "role": "r"}):
+        cases.cluster(f"the released rights {selector}", _revoke(selector), one)
+    cases.cluster("101 released rights", _revoke(*({"namespace": name} for name in numbered(101))), "at most 100 items")
+    for field, most in (("namespace", 63), ("name", 253), ("role", 1024)):
+        more = {"namespace": "shop"} if field == "name" else {}
+        cases.cluster(f"released rights of no {field}", _revoke(more | {field: ""}), "should be at least 1 chars long")
+        long = _revoke(more | {field: "a" * (most + 1)})
+        cases.cluster(f"released rights of too long a {field}", long, f"may not be more than {most}")
+
+
 def reject_clusters(cases: Cases) -> None:
     """Add every CEL rule and every limit of the schema, broken."""
     _reject_connections(cases)
@@ -150,6 +166,7 @@ def reject_clusters(cases: Cases) -> None:
     cases.cluster("an unknown client authentication", _realm(clientAuthentication="shared_secret"), "Unsupported value")
     _reject_identities(cases)
     _reject_namespaces(cases)
+    _reject_orphans(cases)
     for field in ("audience", "issuer"):
         cases.cluster(f"an empty {field}", _realm(**{field: ""}), "should be at least 1 chars long")
         cases.cluster(f"{field} of 501 characters", _realm(**{field: "a" * 501}), "may not be more than 500")
@@ -172,6 +189,10 @@ def accept_clusters(cases: Cases) -> None:
     for place in ("secretRef", "configMapRef"):
         cases.cluster(f"certificates in a {place}", {"ca": {place: KEY}})
     cases.cluster("certificates under another key", {"ca": {"secretRef": KEY | {"key": "a" * 253}}})
+    cases.cluster("rights that may stay", {"orphans": {"allowed": True}})
+    named = ({"namespace": "a" * 63}, {"namespace": "shop", "name": "a" * 253}, {"role": "a" * 1024})
+    cases.cluster("released rights, by each way", _revoke(*named))
+    cases.cluster("100 released rights", _revoke(*({"namespace": name} for name in numbered(100))))
     cases.cluster("a Cloud ID", {"urls": None, "cloudId": CLOUD_ID})
     cases.cluster("a Cloud ID without a name", {"urls": None, "cloudId": f":{'a' * 999}"})
     cases.cluster("the operator's own identity", {"login": {"googleIdentity": {}}})

@@ -121,6 +121,7 @@ NULLS: dict[str, dict[str, Any]] = {
     "SearchCluster": {
         "ca": None,
         "allowedNamespaces": None,
+        "orphans": {"revoke": [{"namespace": "shop", "name": None}]},
         "identity": {
             "jwtRealm": {"name": "google", "audience": "a"}, "cloudRun": {"refreshEvery": None, "gracePeriod": None},
         },

@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 from searchaccess.core.model.canonical import canonical_json, role_from_json
+from searchaccess.core.ownership.released import Remembered
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
@@ -38,6 +39,17 @@ class World:
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         self.raw = as_served(raw) if raw is not None else None
         self.writes = 0
+        self.released = Remembered().kept
+        """What the SearchCluster's status remembers."""
+        self.revoke = frozenset[str]()
+        """Names of SearchAccesses of which it is to go."""
+
+    @property
+    def remembered(self) -> Remembered:
+        """What is remembered of the role."""
+        gone = tuple(item for item in self.released if item.name in self.revoke)
+        kept = tuple(item for item in self.released if item not in gone)
+        return Remembered(kept, gone, confirmed=self.released)
 
     @property
     def role(self) -> Role | None:
@@ -53,18 +65,31 @@ class World:
 
     def plan(self, members: Sequence[Member], seen: dict[str, Seen] | None = None) -> RolePlan:
         """Plan, and change nothing."""
-        return plan_role(OPERATOR, PRINCIPAL, members, self.role, seen or {})
+        return plan_role(OPERATOR, PRINCIPAL, members, self.role, seen or {}, self.remembered)
 
     def run(self, members: Sequence[Member], seen: dict[str, Seen] | None = None) -> RolePlan:
-        """Plan and apply."""
+        """Plan and apply; what is released is remembered first."""
         plan = self.plan(members, seen)
+        if plan.releasing.remember:
+            self.remember(plan)
+            plan = self.plan(members, seen)
+        self.apply(plan)
+        return plan
+
+    def remember(self, plan: RolePlan) -> None:
+        """Remember what a plan wants remembered."""
+        news = plan.releasing.remember
+        self.released = (*(item for item in self.released if item.uid not in {one.uid for one in news}), *news)
+
+    def apply(self, plan: RolePlan) -> None:
+        """Apply a plan."""
         assert not (plan.write and plan.delete)
         if plan.write:
             self.put(plan.write)
         elif plan.delete:
             self.writes += 1
             self.raw = None
-        return plan
+        self.released = tuple(item for item in self.released if item not in plan.releasing.revoked)
 
     @property
     def entries(self) -> list[str]:

@@ -83,7 +83,7 @@ async def _taken_down(stage: Stage) -> None:
 
 async def _left_behind(stage: Stage) -> None:
     """Rights that stay when their SearchAccess goes, next to some that do not."""
-    stage.apply(search_cluster(), access("orders", grant("orders-*")))
+    stage.apply(search_cluster(orphans={"allowed": True}), access("orders", grant("orders-*")))
     stage.apply(access("kept", grant("kept"), principal=ORDERS, deletionPolicy="Orphan"))
     stage.apply(access("alone", grant("alone"), deletionPolicy="Orphan"))
     await stage.quiet()

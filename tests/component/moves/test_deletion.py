@@ -20,7 +20,8 @@ KINDS = {
 
 
 async def begin(stage: Stage, raw: dict[str, Any]) -> None:
-    stage.apply(search_cluster(secretStores=STORES), raw | {"metadata": raw["metadata"] | {"finalizers": [MINE]}})
+    cluster = search_cluster(secretStores=STORES, orphans={"allowed": True})
+    stage.apply(cluster, raw | {"metadata": raw["metadata"] | {"finalizers": [MINE]}})
     await stage.quiet()
 
 

@@ -8,7 +8,7 @@ from searchaccess.api.constants import ANNOTATION_ADOPT, FINALIZER
 from searchaccess.engine.rights import reconcile as passes
 from searchaccess.engine.rights.observe import Observed, observe
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, begin, drift, granted
+from tests.component.common import FOREIGN, MAPPING, ORDERS, ORPHANS, ROLE, begin, drift, granted
 from tests.support.faults import Call
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, account, condition_in, grant
@@ -146,7 +146,7 @@ async def test_an_access_that_was_never_applied_is_let_go_without_a_write(stage:
 
 @on_stage
 async def test_an_orphaned_role_stays_as_it_is_and_is_nobodys(stage: Stage) -> None:
-    await begin(stage, access("orders", grant("orders-*"), deletionPolicy="Orphan"))
+    await begin(stage, access("orders", grant("orders-*"), deletionPolicy="Orphan"), orphans=ORPHANS)
     stage.delete("orders")
     await stage.quiet()
     assert not stage.get("orders")

@@ -96,12 +96,14 @@ steps = st.lists(st.one_of(declarations, declarations, deletions, losses, damage
 
 
 @settings(max_examples=80)
-@given(st.lists(declarations, min_size=1, max_size=5), steps)
-def test_it_says_what_the_operator_then_does(first: list[tuple[Any, ...]], then: list[tuple[Any, ...]]) -> None:
+@given(first=st.lists(declarations, min_size=1, max_size=5), then=steps, allowed=st.booleans())
+def test_it_says_what_the_operator_then_does(
+    first: list[tuple[Any, ...]], then: list[tuple[Any, ...]], *, allowed: bool
+) -> None:
     async def play() -> None:
         stage = Stage()
         stage.start()
-        stage.apply(search_cluster())
+        stage.apply(search_cluster(orphans={"allowed": allowed}))
         for step in first:
             act(stage, step)
         await stage.quiet()

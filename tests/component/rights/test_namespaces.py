@@ -8,7 +8,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import granted
+from tests.component.common import ORPHANS, granted
 from tests.component.identities.common import SERVICE, declared
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
@@ -29,7 +29,7 @@ def label(stage: Stage, **labels: str) -> None:
 
 
 async def begin_with(stage: Stage, allowed: dict[str, Any], *objects: dict[str, Any]) -> None:
-    stage.apply(search_cluster(allowedNamespaces=allowed), *objects)
+    stage.apply(search_cluster(allowedNamespaces=allowed, orphans=ORPHANS), *objects)
     await stage.quiet()
 
 

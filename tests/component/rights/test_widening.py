@@ -13,7 +13,7 @@ from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.rights import refusals as refusals_module
 from searchaccess.core.rights import widening
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import begin
+from tests.component.common import ORPHANS, begin
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage
 from tests.support.world import access, account, condition_in, grant
 
@@ -47,7 +47,7 @@ def written(stage: Stage, before: int = 0) -> list[str]:
 
 async def one_after_the_other(stage: Stage, *objects: dict[str, Any]) -> None:
     """Create objects, each a second after the one before."""
-    await begin(stage, objects[0])
+    await begin(stage, objects[0], orphans=ORPHANS)
     for raw in objects[1:]:
         await stage.sleep(2 * SECOND)
         stage.apply(raw)
@@ -291,7 +291,7 @@ def test_where_all_only_observe_nothing_is_changed_and_it_is_told(monkeypatch: p
 def test_an_older_one_that_is_held_counts_with_what_it_has(held: dict[str, Any]) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
-        await begin(stage, eu)
+        await begin(stage, eu, orphans=ORPHANS)
         stage.amend("eu", **held)
         await stage.sleep(2 * SECOND)
         stage.apply(region)

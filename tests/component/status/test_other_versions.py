@@ -64,12 +64,17 @@ def without_texts(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_new(status: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what the other version did not have yet: some conditions, and that what is pending is no drift."""
+    """Leave out what the other version did not have yet: some conditions and fields, and that pending is no drift."""
     if any(item["reason"] == "ChangesPending" for item in before["conditions"]):
         # It listed what is pending as drift.
         status = status | {"drift": before["drift"]}
     known = {item["type"] for item in before["conditions"]}
     since = [item for item in status["conditions"] if item["type"] not in NEW or item["type"] in known]
+    if "released" not in before:
+        status = {key: item for key, item in status.items() if key != "released"}
+    if "counts" in before and "releasedRights" not in before["counts"]:
+        counts = {key: item for key, item in status["counts"].items() if key != "releasedRights"}
+        status = status | {"counts": counts}
     return status | {"conditions": since}
 
 

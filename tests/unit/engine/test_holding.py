@@ -19,6 +19,7 @@ from searchaccess.engine.rights.members import Members
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.released import ReleasedLedger
 from searchaccess.operator import metrics as metrics_module
 from searchaccess.operator.metrics import Declared, Metrics
 from tests.support.world import access, account, grant
@@ -227,7 +228,7 @@ def test_principals_with_many_accesses_each_are_planned_in_small_parts(monkeypat
         field.inventory.see_access(raw)
     members = Members(field.context, "prod", OPEN, Rejections())
     observed = Observed(everything=True, roles={}, mappings={}, all_mappings=True)
-    planner = Planner(field.context, "prod", "u", members, observed, {})
+    planner = Planner(field.context, "prod", "u", members, observed, {}, ReleasedLedger(field.context, "prod"))
     principals = field.inventory.principals("prod")
     decided = counting(monkeypatch, Members, "decision")
 

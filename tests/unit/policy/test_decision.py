@@ -28,9 +28,11 @@ ONLY_OTHERS = Gate(
 )
 NO_FIELD_SECURITY = Gate(field_security=False, license="gold")
 ONLY_READS = Gate(login=LoginRights("observer"))
+NO_ORPHANS = Gate(orphans=False)
 OLD, NEW = Gate(version=(8, 18)), Gate(version=(9, 1))
 Spec = dict[str, Any]
 DELETED: Spec = {"deleted_at": NOW}
+ORPHAN: Spec = {"deletionPolicy": "Orphan"}
 OBSERVED: Spec = {"mode": "Observe"}
 SUSPENDED: Spec = {"suspend": True}
 INVALID: Spec = {"grants": [a_grant("Upper")]}
@@ -119,6 +121,20 @@ DECISIONS: dict[str, Row] = {
     "and tried where the release is not known": (case(FROM_9_1), Do.ENFORCE, None),
     "what the login may not grant is held": (case(gate=ONLY_READS), Do.HOLD, Reason.PERMISSION_DENIED),
     "it is not said where nothing is to be granted": (case(OBSERVED, gate=ONLY_READS), Do.HOLD, None),
+    # what may stay
+    "what would be left behind is held where that is not allowed": (
+        case(ORPHAN, gate=NO_ORPHANS), Do.HOLD, Reason.ORPHAN_NOT_ALLOWED,
+    ),
+    "an observed one too": (case(ORPHAN, OBSERVED, gate=NO_ORPHANS), Do.HOLD, Reason.ORPHAN_NOT_ALLOWED),
+    "it is enforced where it is allowed": (case(ORPHAN), Do.ENFORCE, None),
+    "deleted, it is revoked where it may not stay": (case(DELETED, ORPHAN, gate=NO_ORPHANS), Do.REMOVE, None),
+    "observed, then deleted: it is revoked there too": (case(DELETED, OBSERVED, gate=NO_ORPHANS), Do.REMOVE, None),
+    "observed, then deleted: nothing is disabled there": (
+        case(DELETED, OBSERVED, {"deletionPolicy": "Disable"}, gate=NO_ORPHANS), Do.REMOVE, None,
+    ),
+    "what is disabled does not stay": (
+        case(DELETED, {"deletionPolicy": "Disable"}, gate=NO_ORPHANS), Do.DISABLE, None,
+    ),
     # the end
     "Delete removes": (case(DELETED), Do.REMOVE, None),
     "Orphan releases": (case(DELETED, {"deletionPolicy": "Orphan"}), Do.RELEASE, None),
@@ -185,6 +201,15 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     ),
     "that grants would widen each other is said although it is suspended": (
         policy.own_restrictions, policy.suspension, case(WIDENING, SUSPENDED),
+    ),
+    "what may stay does not stop deletion": (
+        policy.deletion, policy.orphan_not_allowed, case(DELETED, ORPHAN, gate=NO_ORPHANS),
+    ),
+    "suspension is said before what may stay": (
+        policy.suspension, policy.orphan_not_allowed, case(SUSPENDED, ORPHAN, gate=NO_ORPHANS),
+    ),
+    "what may stay is said before whom it is for": (
+        policy.orphan_not_allowed, policy.subject_unknown, case(ORPHAN, gate=NO_ORPHANS, **nobody(State.MISSING)),
     ),
     "of what is suspended nobody is looked for": (
         policy.suspension, policy.subject_unknown, case(SUSPENDED, **nobody(State.MISSING)),

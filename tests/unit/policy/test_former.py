@@ -8,7 +8,7 @@ import pytest
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.policy.decision import Do
+from searchaccess.core.policy.decision import Do, Gate
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from tests.unit.builders import NOW, an_access
 
@@ -41,6 +41,11 @@ def without_account() -> Access:
         pytest.param(Former(an(deleted_at=NOW), HERE, None), Do.REMOVE, id="deleted, and nothing is known"),
         pytest.param(
             Former(an(deleted_at=NOW, deletionPolicy="Orphan"), HERE, HERE), Do.RELEASE, id="deleted, and to stay"
+        ),
+        pytest.param(
+            Former(an(deleted_at=NOW, deletionPolicy="Orphan"), HERE, HERE, gate=Gate(orphans=False)),
+            Do.REMOVE,
+            id="deleted, and not allowed to stay here",
         ),
         pytest.param(
             Former(an(deleted_at=NOW, deletionPolicy="Orphan"), HERE, ELSEWHERE), Do.REMOVE, id="it stays elsewhere"

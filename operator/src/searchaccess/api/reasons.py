@@ -52,6 +52,8 @@ class Reason(StrEnum):
     DUPLICATE_CLUSTER = "DuplicateCluster"
     VERSION_UNSUPPORTED = "VersionUnsupported"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    ORPHAN_NOT_ALLOWED = "OrphanNotAllowed"
+    RELEASED_LIST_FULL = "ReleasedListFull"
     PRIVATE = "Private"
     EXPOSURE_ALLOWED = "ExposureAllowed"
     NOT_PRIVATE = "NotPrivate"
@@ -224,6 +226,21 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "`allowedNamespaces` of the SearchCluster does not have this namespace. The rights are revoked, whatever "
         "the object says (`suspend`, `Observe` and `deletionPolicy` too), and come back when it is allowed.",
         "Ask whoever owns the SearchCluster, or use another one.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.ORPHAN_NOT_ALLOWED: ReasonDoc(
+        "`deletionPolicy: Orphan` would leave rights in force without an owner, and the SearchCluster does not allow "
+        "that. Nothing new is granted; what it has stays as it is, and is revoked when it is deleted.",
+        "Remove `deletionPolicy`, or have the platform team set `spec.orphans.allowed: true` in the SearchCluster.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.RELEASED_LIST_FULL: ReasonDoc(
+        "It is deleted with `deletionPolicy: Orphan`, and its rights cannot be released: `status.released` of the "
+        "SearchCluster has no room for them. They stay as they are meanwhile.",
+        "Have the platform team revoke some with `spec.orphans.revoke` of the SearchCluster; or change the "
+        "`deletionPolicy` to `Delete`.",
         Who.PLATFORM,
         terminal=True,
     ),
@@ -480,6 +497,8 @@ class EventReason(StrEnum):
     SERVICE_ACCOUNT_RECREATED = Reason.SERVICE_ACCOUNT_RECREATED.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
+    RELEASED = "RightsReleased"
+    RELEASED_ENDED = "ReleasedRightsEnded"
     ADOPTED = "Adopted"
 
 
@@ -511,6 +530,15 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=True,
         when="Keys or users were revoked, and their secret stays: its store is not in `spec.secretStores` any more. "
         "On the SearchCluster too.",
+    ),
+    EventReason.RELEASED: EventDoc(
+        warning=True,
+        when="Rights stay in Elasticsearch although their SearchAccess is deleted: whose, which, and in which role. On "
+        "the SearchCluster.",
+    ),
+    EventReason.RELEASED_ENDED: EventDoc(
+        warning=False,
+        when="Released rights were revoked, or somebody removed them from Elasticsearch. On the SearchCluster.",
     ),
     EventReason.ADOPTED: EventDoc(
         warning=False,

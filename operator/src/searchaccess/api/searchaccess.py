@@ -340,8 +340,9 @@ class SearchAccessSpec(ApiModel):
 
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What happens to the rights when this object is deleted. `Delete`: they are revoked. `Orphan`: they stay, without
-    an owner. `Disable`: they are revoked, and the role stays, empty, with a note. With `mode: Observe` they stay. API
-    keys and users are always deleted, and the secret with them."""
+    an owner, listed in `status.released` of the SearchCluster; it must allow that (`spec.orphans.allowed`). `Disable`:
+    they are revoked, and the role stays, empty, with a note. With `mode: Observe` it is as with `Orphan` where that is
+    allowed, else as with `Delete`. API keys and users are always deleted, and the secret with them."""
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":

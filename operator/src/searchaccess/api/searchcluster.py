@@ -10,6 +10,7 @@ from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.durations import Duration, between
 from searchaccess.api.namespaces import AllowedNamespaces
+from searchaccess.api.orphans import Orphans
 from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
 
@@ -236,6 +237,9 @@ class SearchClusterSpec(ApiModel):
     allowed_namespaces: Annotated[AllowedNamespaces | None, Narrows("then every namespace is allowed")] = None
     """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
     rights, and loses those it had."""
+
+    orphans: Orphans = Orphans()
+    """Whether rights may stay when their SearchAccess is deleted, and which of those that did are to go."""
 
     secret_stores: Annotated[
         list[SecretStoreSpec],

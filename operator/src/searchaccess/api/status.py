@@ -40,6 +40,8 @@ MESSAGE_LIMIT = 2048
 DRIFT_ITEMS_LIMIT = 10
 REVISIONS_LIMIT = 10
 SHARED_LIMIT = 10
+RELEASED_LIMIT = 100
+RELEASED_ENTRIES_LIMIT = 100
 
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
@@ -256,6 +258,29 @@ class SearchAccessStatus(_Status):
     """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
 
 
+class ReleasedRights(ApiModel):
+    """Rights that stayed in Elasticsearch when their SearchAccess was deleted."""
+
+    namespace: Annotated[str, ReadsAs("")]
+    """Namespace of the SearchAccess; empty: it is not known, as they were released by an earlier version."""
+    name: Annotated[str, ReadsAs("")]
+    """Its name."""
+    uid: Annotated[str, ReadsAs("")]
+    """Its uid."""
+    role: str
+    """Name of the role that has them."""
+    principal: Annotated[str, ReadsAs("")]
+    """Who has them."""
+    since: Annotated[DateTime, ReadsAs(NEVER)]
+    """When they were released."""
+    rights: Annotated[str, ReadsAs("")]
+    """The rights in short, as the column ACCESS has them."""
+    entries: Annotated[list[str], Field(max_length=RELEASED_ENTRIES_LIMIT)] = []
+    """What identifies each of their entries in the role."""
+    cluster: list[str] = []
+    """Cluster privileges."""
+
+
 class ClusterCounts(ApiModel):
     """How many objects there are."""
 
@@ -269,6 +294,8 @@ class ClusterCounts(ApiModel):
     """Roles that belong to this operator."""
     foreign_roles: int
     """Roles under our names that do not belong to this operator."""
+    released_rights: Count | None = None
+    """Released rights that are in force: the length of `status.released`."""
 
 
 class LoginStatus(ApiModel):
@@ -305,6 +332,9 @@ class SearchClusterStatus(_Status):
     """How many objects there are."""
     drift: Drift | None = None
     """Differences that somebody made in the role mapping."""
+    released: Annotated[list[ReleasedRights] | None, Field(max_length=RELEASED_LIMIT)] = None
+    """Rights that stayed when their SearchAccess was deleted (`deletionPolicy: Orphan`), and are in force: at most 100.
+    Only what is listed here counts as released; `spec.orphans.revoke` takes it away."""
     last_handled_reconcile_at: str | None = None
     """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
 

@@ -358,6 +358,7 @@ class Outbox:
             return
         version = await self._kubernetes.replace_status(entry.ref, json.loads(status))
         self._inventory.wrote(entry.ref.uid, version)
+        self._inventory.stored(entry.ref.name, entry.ref.uid, status)
         if entry.status is status:
             entry.status = None
             self._inventory.writing.discard(entry.ref.uid)

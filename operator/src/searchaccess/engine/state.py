@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import Drift
+from searchaccess.api.status import Drift, ReleasedRights
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed
@@ -20,6 +20,7 @@ from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
+from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
@@ -62,6 +63,11 @@ class Context:
         if cluster in self.inventory.clusters:
             return self.ownership.holds(cluster)
         return self.ownership.holds_common()
+
+    def open_gate(self, cluster: str) -> Gate:
+        """Return what may be done on a SearchCluster as far as nothing but its spec restricts it."""
+        record = self.inventory.clusters.get(cluster)
+        return replace(OPEN, orphans=record.cluster.orphans.allowed) if record and record.cluster.spec else OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,10 @@ class ClusterState:
     """What is known of queries."""
     operations: int = 0
     """Writes to the security index by us since the last probe."""
+    released: tuple[ReleasedRights, ...] | None = None
+    """Released rights, as they are to be remembered; None: not known before everything was read."""
+    released_notes: list[Note] = field(default_factory=list)
+    """Events about them."""
 
     @property
     def closed(self) -> Failure | None:
@@ -216,3 +226,8 @@ class Session:
     connection: Connection
     port: ElasticsearchPort
     state: ClusterState
+
+    @property
+    def verdict(self) -> Gate:
+        """What the state of the cluster, and its SearchCluster, allow."""
+        return replace(self.state.verdict, orphans=self.cluster.orphans.allowed)

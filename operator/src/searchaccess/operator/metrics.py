@@ -209,8 +209,10 @@ class Declared(Collector):
         found: dict[str, Any] = families()
         self._accesses(found)
         for name, record in self._inventory.clusters.items():
-            ready, reason = _ready(record.status)
+            status = record.status
+            ready, reason = _ready(status)
             found["searchaccess_cluster_ready"].add_metric([name, reason], float(ready == "True"))
+            found["searchaccess_released_rights"].add_metric([name], len(status.released or ()))
             found["searchaccess_lease_held"].add_metric([name], float(self._ownership.holds(name)))
         now = time.monotonic()
         for name, reconciler in self._host.reconcilers().items():
@@ -289,6 +291,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("cluster", "ready", "reason"),
     ),
     ("searchaccess_drift_open", "Open differences that somebody made in Elasticsearch.", ("cluster",)),
+    (
+        "searchaccess_released_rights",
+        "Rights that stay in force although their SearchAccess was deleted: the length of status.released.",
+        ("cluster",),
+    ),
     (
         "searchaccess_cluster_ready",
         "Whether a SearchCluster's condition Ready is True, and why.",

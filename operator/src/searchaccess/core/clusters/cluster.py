@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.namespaces import AllowedNamespaces
+from searchaccess.api.orphans import Orphans
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain, place_of
@@ -67,6 +68,11 @@ class Cluster:
     def allowed_namespaces(self) -> AllowedNamespaces | None:
         """Namespaces whose SearchAccesses may refer to it; None: all."""
         return self.spec.allowed_namespaces if self.spec else None
+
+    @property
+    def orphans(self) -> Orphans:
+        """What it says about rights that stay when their SearchAccess is deleted."""
+        return self.spec.orphans if self.spec else Orphans()
 
     @property
     def eck(self) -> str:

@@ -82,6 +82,8 @@ class Gate:
     """What the operator's login may do; None: not known."""
     per_principal: bool = False
     """Whether each principal has a role mapping of its own."""
+    orphans: bool = True
+    """Whether rights may stay when their SearchAccess is deleted."""
 
 
 OPEN = Gate()
@@ -131,7 +133,9 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         # A key that nobody rotates or revokes must not stay, whatever it says itself.
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
-    return AccessDecision(Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy])
+    do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
+    # What was never written is not there to be removed (docs/adr/0034).
+    return AccessDecision(Do.REMOVE if do is Do.RELEASE and not inputs.gate.orphans else do)
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
@@ -167,6 +171,18 @@ def suspension(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights of what is suspended."""
     message = "spec.suspend is true: rights in Elasticsearch stay as they are"
     return AccessDecision(Do.HOLD, Reason.SUSPENDED, message) if inputs.access.suspend else None
+
+
+def orphan_not_allowed(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights of what would leave them behind where that is not allowed; what it has locks nobody out."""
+    access = inputs.access
+    if inputs.gate.orphans or access.has_credential or access.deletion_policy is not DeletionPolicy.ORPHAN:
+        return None
+    message = (
+        f"SearchCluster {access.cluster} does not allow deletionPolicy: Orphan: remove deletionPolicy, or set "
+        "spec.orphans.allowed: true in the SearchCluster. Nothing new is granted; what it has is revoked at deletion"
+    )
+    return AccessDecision(Do.HOLD, Reason.ORPHAN_NOT_ALLOWED, message)
 
 
 def subject_unknown(inputs: Inputs) -> AccessDecision | None:
@@ -249,6 +265,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     invalid_spec,
     own_restrictions,
     suspension,
+    # What the platform does not allow.
+    orphan_not_allowed,
     # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.
     subject_unknown,
     licence,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.policy.decision import AccessDecision, Do, Inputs, deletion
+from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, Gate, Inputs, deletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Former:
         confirmed: where it was last known to have all that it declared then; None: that is not known.
         admission: whether the SearchCluster of that place admits its namespace.
         ended: the account behind the rights is that of its present subject, which is known to be gone.
+        gate: what the SearchCluster of that place allows.
     """
 
     access: Access
@@ -39,6 +40,7 @@ class Former:
     confirmed: RightsPlace | None
     admission: Admission = Admission.ALLOWED
     ended: bool = False
+    gate: Gate = OPEN
 
 
 def decide_former(former: Former) -> AccessDecision:
@@ -48,7 +50,7 @@ def decide_former(former: Former) -> AccessDecision:
     confirmed = former.confirmed
     if confirmed is not None and confirmed != former.here:
         return AccessDecision(Do.REMOVE)
-    if ending := deletion(Inputs(former.access)):
+    if ending := deletion(Inputs(former.access, former.gate)):
         return ending
     if former.ended or (former.access.has_nobody and confirmed is None):
         return AccessDecision(Do.REMOVE)

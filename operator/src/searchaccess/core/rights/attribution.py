@@ -2,7 +2,8 @@
 
 A role's metadata holds, for each owner, the hashes of its entries. Unchanged entries are found by
 hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index
-names, or by its place when these were changed too. What remains was added by somebody.
+names, or by its place when these were changed too. What remains was added by somebody. Released entries are those that
+are remembered, as they are remembered: a changed one was added by somebody too.
 """
 
 from collections import defaultdict
@@ -66,7 +67,7 @@ def split(body: RoleBody, metadata: RoleMetadata, *, by_place: bool = True) -> S
                 owner_of[match] = uid
             else:
                 still.append((place, (uid, wanted)))
-        unfilled = still
+        unfilled = [slot for slot in still if slot[1][0] != RELEASED]
     return _collect(body, metadata, owner_of)
 
 

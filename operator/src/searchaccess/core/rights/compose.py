@@ -95,6 +95,8 @@ def compose(
     observed: Role | None,
     metadata: RoleMetadata,
     shares: Shares,
+    *,
+    revoking: bool = False,
 ) -> Role | None:
     """Return the role as it should be after this reconcile, or None when there should be none.
 
@@ -105,13 +107,14 @@ def compose(
         observed: the role as Elasticsearch has it; None: there is none.
         metadata: its metadata, with records of owners that lost theirs.
         shares: the observed role, split by owner.
+        revoking: whether released rights in it are to go.
     """
     name = operator.role_name(principal)
     enforced = any(member.decision.do is Do.ENFORCE for member in members)
     if observed is None and not enforced:
         return None
     held = {member.access.uid for member in members if member.decision.do is Do.HOLD}
-    if not enforced and held and all(record.uid in held for record in metadata.records):
+    if not revoking and not enforced and held and all(record.uid in held for record in metadata.records):
         # Nobody enforces and nobody leaves: the role is not touched, whatever it is like.
         return observed
     parts = _collect(members, metadata, shares)

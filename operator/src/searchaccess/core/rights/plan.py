@@ -1,11 +1,20 @@
 """Plans one principal's role: the difference, as a change to make and as findings for each SearchAccess."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.ownership.released import (
+    Releasing,
+    Remembered,
+    cluster_of,
+    hashes_of,
+    kept_of,
+    release,
+    without_revoked,
+)
 from searchaccess.core.patterns.marks import without_marks
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, split
@@ -13,6 +22,7 @@ from searchaccess.core.rights.compose import Member, compose, in_order, record_f
 from searchaccess.core.rights.diff import Difference, diff_extra, diff_metadata, diff_share, shown
 from searchaccess.core.rights.ownership import (
     Operator,
+    Released,
     Role,
     RoleMetadata,
     describe,
@@ -53,12 +63,18 @@ class RolePlan:
     findings: Mapping[str, Finding] = field(default_factory=dict)
     """By uid."""
     refused: Mapping[str, AccessDecision] = field(default_factory=dict)
-    """By uid, what is done about those that would widen others, or make the role too complicated."""
+    """By uid, what is done about those that would widen others, or make the role too complicated, or wait for their
+    rights to be remembered."""
+    releasing: Releasing = Releasing()
+    """What it says about released rights."""
 
     @property
     def changes(self) -> bool:
         """Whether anything is to be written."""
         return self.delete or self.write is not None
+
+
+_NOTHING_RELEASED: Final = Remembered()
 
 
 def plan_role(
@@ -67,6 +83,7 @@ def plan_role(
     members: Sequence[Member],
     observed: Role | None,
     seen: Mapping[str, Seen],
+    remembered: Remembered = _NOTHING_RELEASED,
 ) -> RolePlan:
     """Plan one principal's role.
 
@@ -76,6 +93,7 @@ def plan_role(
         members: its SearchAccesses on this cluster, in any order, and what is done about each.
         observed: the role as Elasticsearch has it; None: there is none.
         seen: by uid, what statuses say of earlier reconciles on this same cluster.
+        remembered: what is known of rights in it that were released.
     """
     name = operator.role_name(principal)
     recorded, adopted = RoleMetadata(), ""
@@ -83,31 +101,72 @@ def plan_role(
         recorded = metadata_from_json(observed.metadata)
     elif observed is not None:
         if not any(member.decision.do is Do.ENFORCE and member.access.adopt == name for member in members):
-            return RolePlan(name, findings=_conflicts(observed, members, seen))
+            return _nobodys(observed, members, seen, remembered)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
+    released = remembered.unrecorded({record.uid for record in known.metadata.records})
+    if adopted:
+        released = _NOTHING_RELEASED
+    known = replace(known, metadata=replace(known.metadata, released=_released(released)))
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
     if not adopted:
         shares = known.attribute(shares, members)
+    if released.revoked:
+        shares.released = kept_of(shares.released, released.kept)
     refused = refused_among(members, known.metadata, shares)
     members = with_refusals(members, refused)
-    target = compose(operator, principal, members, observed, known.metadata, shares)
+    leaving = [
+        (member.access, shares.by_uid.get(member.access.uid, Share()))
+        for member in in_order(members)
+        if member.decision.do is Do.RELEASE
+    ]
+    remember, waiting = release(name, principal, leaving, remembered)
+    refused |= waiting
+    members = with_refusals(members, waiting)
+    revoking = bool(released.revoked) and observed is not None
+    target = compose(operator, principal, members, observed, known.metadata, shares, revoking=revoking)
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
+    plan = RolePlan(
+        name,
+        findings=findings,
+        refused=refused,
+        releasing=Releasing(remember, released.revoked if revoking else ()),
+    )
     if target is None:
-        return RolePlan(name, delete=observed is not None, findings=findings, refused=refused)
+        return replace(plan, delete=observed is not None)
     if not adopted and target.same_as(observed):
-        return RolePlan(name, findings=findings, refused=refused)
-    return RolePlan(name, write=target, whole=target.sheds(observed), findings=findings, refused=refused)
+        return plan
+    return replace(plan, write=target, whole=target.sheds(observed))
 
 
-def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:
+def _released(remembered: Remembered) -> Released:
+    return Released(hashes_of(remembered.all), cluster_of(remembered.all))
+
+
+def _nobodys(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen], remembered: Remembered) -> RolePlan:
+    """Plan a role that is not ours: nothing is done to it, unless we released it and rights in it are to go."""
+    plan = RolePlan(observed.name, findings=_conflicts(observed, members, seen, remembered))
+    if not remembered.revoked or not released_by_us(observed.metadata):
+        return plan
+    plan = replace(plan, releasing=Releasing(revoked=remembered.revoked))
+    left = without_revoked(observed.body, remembered)
+    if left is None:
+        return replace(plan, delete=True)
+    return plan if left.same_as(observed.body) else replace(plan, write=replace(observed, body=left))
+
+
+def _conflicts(
+    observed: Role, members: Sequence[Member], seen: Mapping[str, Seen], remembered: Remembered
+) -> dict[str, Finding]:
     found = {}
+    # That its metadata says so alone is no proof.
+    released = released_by_us(observed.metadata) and bool(remembered.all)
     for member in members:
         access = member.access
         had_rights = access.uid in seen and seen[access.uid].role == observed.name
         # A deleted SearchAccess waits for a person only if rights of it may be left that are to go: not if it never had
         # any in this role, if they are to stay, or if we took them out before we released the role.
-        waits = had_rights and member.decision.do is not Do.RELEASE and not released_by_us(observed.metadata)
+        waits = had_rights and member.decision.do is not Do.RELEASE and not released
         concerned = waits if access.deleted_at else True
         found[access.uid] = Finding(conflict=observed.name if concerned else "", owned=had_rights)
     return found
@@ -188,7 +247,7 @@ def _metadata_drift(
         for member in in_order(members)
         if (record := by_uid.get(member.access.uid)) is not None
     )
-    ideal = RoleMetadata(principal, spec_hash_of(records), records, metadata.released).to_json(operator)
+    ideal = RoleMetadata(principal, spec_hash_of(records), records, _rightly(observed, metadata)).to_json(operator)
     target = f"role/{observed.name}"
     found = diff_metadata(target, ideal, observed.metadata)
     description = describe(records, "", "")
@@ -196,3 +255,12 @@ def _metadata_drift(
         want, have = canonical_json(description), canonical_json(observed.body.description)
         found.append(Difference(target, "description", want, have))
     return found
+
+
+def _rightly(observed: Role, metadata: RoleMetadata) -> Released:
+    """Return what the metadata says about released rights and is right in it: what is gone is nobody's business."""
+    said, true = metadata_from_json(observed.metadata).released, metadata.released
+    return Released(
+        tuple(item for item in said.entries if item in true.entries),
+        tuple(item for item in said.cluster if item in true.cluster),
+    )

@@ -1,12 +1,12 @@
 """Computes a SearchCluster's status from facts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
-from searchaccess.api.status import ClusterCounts, Drift, LoginStatus, SearchClusterStatus, Truth
+from searchaccess.api.status import ClusterCounts, Drift, LoginStatus, ReleasedRights, SearchClusterStatus, Truth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
@@ -66,6 +66,8 @@ class ClusterReport:
     """What the operator's login may do; None: not known."""
     proof: Proof | None = None
     """What tokens of the operator's own proved about the realm; None: it has none."""
+    released: Sequence[ReleasedRights] | None = None
+    """Released rights that are to be remembered; None: not known yet."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -124,6 +126,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         probe=report.probe or previous.probe,
         counts=report.counts or previous.counts,
         drift=drift or previous.drift,
+        released=previous.released if report.released is None else list(report.released),
         last_handled_reconcile_at=cluster.reconcile_requested or previous.last_handled_reconcile_at,
     )
 

@@ -342,6 +342,12 @@ class Inventory:
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
+    def stored(self, name: str, uid: str, status_json: str) -> None:
+        """Take in that Kubernetes has the status of a SearchCluster that we wrote."""
+        record = self.clusters.get(name)
+        if record and record.cluster.uid == uid:
+            record.stored_json = status_json
+
     def _is_older_than_ours(self, uid: str, version: str) -> bool:
         return version_of(version) < self._written.get(uid, 0)
 
@@ -386,15 +392,16 @@ class Inventory:
             self.marks.mark_cluster(meta.name, everything=True)
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
-        known = self.clusters.get(cluster.name)
+        known, stored_json = self.clusters.get(cluster.name), status_json
         if known:
             older = self._is_older_than_ours(cluster.uid, cluster.resource_version)
             if older:
                 cluster = replace(cluster, finalizers=known.cluster.finalizers)
+                stored_json = known.stored_json
             if older or cluster.uid in self.writing:
                 status_json = known.status_json
         claim = self.claim(cluster.name)
-        self.clusters[cluster.name] = ClusterRecord(cluster, status_json)
+        self.clusters[cluster.name] = ClusterRecord(cluster, status_json, stored_json)
         if claim is not self.claim(cluster.name) and self.count(cluster.name):
             self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
         if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:

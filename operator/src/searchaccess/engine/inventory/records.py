@@ -87,6 +87,9 @@ class ClusterRecord:
 
     cluster: Cluster
     status_json: str
+    """The status as it is to be: what we write counts before it is written."""
+    stored_json: str = ""
+    """The status as Kubernetes surely has it."""
     _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
     """The status that says so, and the uuid in it."""
 

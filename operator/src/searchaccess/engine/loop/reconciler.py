@@ -221,7 +221,7 @@ class Reconciler:
             self._context.inventory.former.surveyed(self._name)
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
-        if not (scope.everything or scope.principals or self._rights.delay() <= 0):
+        if not (scope.everything or scope.principals or self._rights.delay() <= 0 or self._rights.owes(session)):
             return
         started = self._context.clock.monotonic()
         with self._schedule.doubting():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from searchaccess.core.policy.decision import OPEN, decide
+from searchaccess.core.policy.decision import decide
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.inventory.records import AccessRecord
@@ -49,6 +49,7 @@ class Trouble:
     """
 
     def __init__(self, context: Context, name: str, state: ClusterState) -> None:
+        self._context = context
         self._inventory = context.inventory
         self._name = name
         self._publisher = StatusPublisher(context, state)
@@ -70,6 +71,7 @@ class Trouble:
         yield from (item for item in self._inventory.keyed(self._name) if item.access.uid in news.credentials)
 
     async def _publish(self, records: list[AccessRecord], failure: Failure, *, only_waiting: bool) -> None:
+        gate = self._context.open_gate(self._name)
         await self._publisher.publish_failure(
-            records, failure, lambda access: decide(access, OPEN), only_waiting=only_waiting
+            records, failure, lambda access: decide(access, gate), only_waiting=only_waiting
         )

@@ -17,7 +17,7 @@ from searchaccess.core.rights.mapping import (
     plan_mapping,
     request_for,
 )
-from searchaccess.core.rights.ownership import Role
+from searchaccess.core.rights.ownership import Role, released_by_us
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import advance_drift
 from searchaccess.engine.chunks import in_chunks
@@ -202,7 +202,7 @@ class Mappings:
 
     def _is_enforced(self, access: Access) -> bool:
         try:
-            return decide(access, self._session.state.verdict).do is Do.ENFORCE
+            return decide(access, self._session.verdict).do is Do.ENFORCE
         except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
             return False
 
@@ -215,6 +215,9 @@ class Mappings:
         """Delete the mapping of a principal whose role goes, before the role goes."""
         if self._per_principal and change.plan.delete:
             name, observed = change.plan.name, self._observed.get(change.plan.name)
+            if observed and change.plan.releasing.revoked and released_by_us(observed.metadata):
+                await self._delete(name)
+                return
             await self._apply(plan_mapping(self._context.operator, name, None, observed, enforce=True, seen=False))
 
     async def grant(self, change: RoleChange) -> MappingPlan | None:

@@ -137,7 +137,7 @@ class Members:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
         admission = self.context.inventory.admission(self.cluster, access.namespace)
         ended = access.has_nobody and is_own_account(record.status, access.subject, principal)
-        return Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended)))
+        return Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended, gate=self.gate)))
 
     def role_name(self, principal: str) -> str:
         """Return the name of a principal's role."""

@@ -15,6 +15,7 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.rights.members import HELD, Members, Phase
 from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.rights.released import ReleasedLedger
 from searchaccess.engine.rights.work import Work, fingerprint
 from searchaccess.engine.state import Context
 
@@ -30,6 +31,7 @@ class Planner:
         members: who counts in which role.
         observed: what was read.
         settled: by unchanged principal, the fingerprint of its role when nothing was to be done about it.
+        released: what is remembered of released rights.
     """
 
     context: Context
@@ -38,6 +40,7 @@ class Planner:
     members: Members
     observed: Observed
     settled: Mapping[str, int]
+    released: ReleasedLedger
     _again: set[str] = field(default_factory=set)
     """Principals that are planned once more; of all others, what was read is dropped when they are planned."""
 
@@ -113,12 +116,19 @@ class Planner:
             if (record := self.context.inventory.accesses.get(member.access.uid))
             and (known := seen_of(record.standing.placed, self.uuid))
         }
-        return plan_role(self.context.operator, principal, members, observed, seen)
+        remembered = self.released.of(self.context.operator.role_name(principal))
+        return plan_role(self.context.operator, principal, members, observed, seen, remembered)
 
     def without(self, work: Work, uids: Collection[str]) -> RolePlan:
         """Plan a role in which some SearchAccesses are held at what they have."""
         members = [replace(member, decision=HELD) if member.access.uid in uids else member for member in work.members]
-        return self.plan_role(work.principal, members, work.observed)
+        return self._again_planned(work, members)
+
+    def _again_planned(self, work: Work, members: Sequence[Member]) -> RolePlan:
+        """Plan a role once more; what is to be remembered was found the first time."""
+        plan = self.plan_role(work.principal, members, work.observed)
+        remember = (*work.plan.releasing.remember, *plan.releasing.remember)
+        return replace(plan, releasing=replace(plan.releasing, remember=remember))
 
     def trying(self, work: Work, isolation: Isolation) -> RolePlan:
         """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch accepts them."""
@@ -130,4 +140,4 @@ class Planner:
                 return replace(member, decision=AccessDecision(Do.ENFORCE))
             return replace(member, decision=HELD) if uid in undecided or uid in isolation.refused else member
 
-        return self.plan_role(work.principal, [attempted(member) for member in work.members], work.observed)
+        return self._again_planned(work, [attempted(member) for member in work.members])

@@ -22,6 +22,7 @@ from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_pri
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.proofs import ask_early
 from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.released import ReleasedLedger
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
@@ -105,6 +106,7 @@ class RightsReconciler:
         self._settled_gate: Gate = OPEN
         """The gate for which that was so."""
         self._rejections = Rejections()
+        self._released = ReleasedLedger(self._context, self._name)
         self._number = 0
         """Of the reconcile."""
         self._mapping = MappingState()
@@ -117,6 +119,11 @@ class RightsReconciler:
     def delay(self) -> float:
         """Return the seconds until something is due."""
         return self._agenda.delay()
+
+    def owes(self, session: Session) -> bool:
+        """Return whether there are released rights that are to go, and that was not just attempted."""
+        self._released.begin(session)
+        return any(not self._agenda.is_backing_off(principal) for principal in self._released.owed)
 
     @property
     def is_isolating(self) -> bool:
@@ -136,11 +143,13 @@ class RightsReconciler:
             ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so, and
                 the scope has to be reconciled again.
         """
+        await self._released.take_up(session)
         one = self._begin(session, scope)
         try:
             observed = await self._observe(session, one)
             mappings = await self._settle_mapping(session, observed, one)
-            planner = Planner(self._context, self._name, self._uuid, one.members, observed, self._settled_for(one))
+            settled = self._settled_for(one)
+            planner = Planner(self._context, self._name, self._uuid, one.members, observed, settled, self._released)
             login = session.state.login
             delegated = login is not None and bool(login.delegated)
             applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
@@ -180,7 +189,8 @@ class RightsReconciler:
             self._settled.clear()
             self._copies.expire()
         due = self._agenda.due()
-        changed = scope.principals | due
+        known = self._released.begin(session)
+        changed = scope.principals | due | self._released.owed
         for principal in changed:
             # It stays so until a reconcile has completed it, whatever happens to this one.
             self._settled.pop(principal, None)
@@ -190,7 +200,9 @@ class RightsReconciler:
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
-        everything = scope.everything or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
+        everything = (
+            scope.everything or not known or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
+        )
         if everything:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
@@ -201,7 +213,7 @@ class RightsReconciler:
         return any(members.decision_or_held(record.access).do in LEAVES for record in records)
 
     def _gate(self, session: Session) -> Gate:
-        return gate_of(session.state.verdict, self._mapping.conflict, self._mapping.unwritten)
+        return gate_of(session.verdict, self._mapping.conflict, self._mapping.unwritten)
 
     def _settled_for(self, one: _Pass) -> dict[str, int]:
         return self._settled if one.everything else {}
@@ -230,6 +242,9 @@ class RightsReconciler:
         if one.everything:
             if await self._copies.changed(session):
                 self._settled.clear()
+            for principal in self._released.survey(session, observed.roles):
+                self._settled.pop(principal, None)
+            one.principals |= self._released.owed
             found = inhabitants(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
@@ -320,6 +335,7 @@ class RightsReconciler:
             facts += builder.build(work, one.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)
+        self._released.note(session.state, [work.plan.releasing for work in one.done if work.failure is None])
         publisher = StatusPublisher(self._context, session.state)
         broken = await publisher.report(facts, one.todo, stuck, self._mapping.late)
         for work in one.done:
@@ -340,7 +356,7 @@ class RightsReconciler:
         if work.failure is not None:
             self._trouble[principal] = work.failure
             self._agenda.fail(principal)
-        elif not reported:
+        elif not reported or work.retained:
             self._agenda.fail(principal)
         elif work.undecided or (work.isolation and work.refused):
             # Whose rights would widen those of another that Elasticsearch refused may get them now.

@@ -80,6 +80,15 @@ class Work:
         self.observed = None
 
     @property
+    def retained(self) -> frozenset[str]:
+        """The uids of those that are being deleted and wait, such as for their rights to be remembered."""
+        return frozenset(
+            member.access.uid
+            for member in self.members
+            if member.access.deleted_at and member.decision.do is Do.HOLD and member.decision.reason
+        )
+
+    @property
     def undecided(self) -> frozenset[str]:
         """The uids of those of whom it is not known yet whether Elasticsearch takes their rights."""
         return self.isolation.undecided if self.isolation else frozenset()

@@ -12,7 +12,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.copies import reaching
-from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
+from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.policy.proofs import ASKING, questions_of
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status, build_notes, merged
@@ -153,11 +153,13 @@ class StatusPublisher:
             outbox = self._context.outbox
             outbox.put_finalizers(ref_of(access), access.finalizers, after)
             if trouble := outbox.trouble_of(access.uid):
-                self.publish(AccessFacts(access, decide(access, OPEN), failure=trouble, released=True))
+                decision = decide(access, self._context.open_gate(access.cluster))
+                self.publish(AccessFacts(access, decision, failure=trouble, released=True))
                 return
         if others := [item for item in access.finalizers if item != FINALIZER]:
             failure = Failure(Reason.DELETED, f"it waits for {', '.join(others)}")
-            self.publish(AccessFacts(access, decide(access, OPEN), failure=failure, released=True))
+            decision = decide(access, self._context.open_gate(access.cluster))
+            self.publish(AccessFacts(access, decision, failure=failure, released=True))
 
     async def report(
         self,
@@ -270,11 +272,13 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         missing_stores=_missing_stores(context, record.cluster),
         proof=state.proof,
         login=state.login,
+        released=state.released,
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
-    notes = build_cluster_notes(previous, status, state.mapping_adopted)
+    notes = [*build_cluster_notes(previous, status, state.mapping_adopted), *state.released_notes]
     state.mapping_adopted = ""
+    state.released_notes.clear()
     if status == previous:
         context.outbox.put_notes(cluster_ref(record.cluster), notes)
         return
@@ -303,4 +307,5 @@ def _counts(context: Context, state: ClusterState, name: str) -> ClusterCounts:
         drifted=len(state.drifted),
         roles=len(state.roles),
         foreign_roles=state.foreign,
+        released_rights=len(state.released or ()),
     )

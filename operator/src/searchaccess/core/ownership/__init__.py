@@ -1,0 +1,1 @@
+"""What counts as ours in Elasticsearch although no SearchAccess declares it."""

@@ -1,0 +1,224 @@
+"""Keeps the list of released rights of one SearchCluster: in its status, and as Elasticsearch has them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+
+from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights, SearchClusterStatus
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.ownership.released import (
+    Releasing,
+    Remembered,
+    RoleInForce,
+    believed,
+    still_there,
+    to_revoke,
+)
+from searchaccess.core.rights.ownership import metadata_from_json, released_by_us
+from searchaccess.core.status import released as events
+from searchaccess.core.status.credential import epoch
+from searchaccess.core.status.events import Note
+from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.ports.kubernetes import Plural
+
+SEARCHABLE: Final = 10.0
+"""Seconds after which a read of everything surely has a role that was written: the index is refreshed every second."""
+
+log = structlog.get_logger(__name__)
+
+
+class ReleasedLedger:
+    """What is remembered of released rights on one SearchCluster.
+
+    The list is in the reconciler's state, from where it is published with the SearchCluster's status; from there it is
+    taken up again.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+    """
+
+    def __init__(self, context: Context, name: str) -> None:
+        self._context = context
+        self._name = name
+        self._stored: tuple[str, tuple[ReleasedRights, ...] | None] = ("", None)
+        """The status that Kubernetes has, and the list in it."""
+        self._by_role: Mapping[str, Remembered] = {}
+        self._full = False
+        self.owed: frozenset[str] = frozenset()
+        """Principals in whose roles there are released rights that are to go."""
+
+    async def take_up(self, session: Session) -> None:
+        """Read the SearchCluster afresh when its reconciler begins.
+
+        Another replica may have released rights just before, and the watch may not know it yet: they would seem to be
+        added by somebody, and be revoked.
+
+        Raises:
+            ExternalError: the API server did not answer.
+        """
+        if session.state.released is not None:
+            return
+        following, first = "", True
+        while following or first:
+            page = await self._context.kubernetes.list_page(Plural.CLUSTERS, following)
+            for raw in page.items:
+                self._context.inventory.see_cluster(raw)
+            following, first = page.following, False
+
+    def begin(self, session: Session) -> bool:
+        """Take up the list for a reconcile; return whether it is known. If not, everything must be read."""
+        state, stored = session.state, self._read()
+        if state.released is None:
+            state.released = stored
+        self._arrange(session, stored or ())
+        return state.released is not None
+
+    def _read(self) -> tuple[ReleasedRights, ...] | None:
+        """Return the list as Kubernetes has it; None: it has none."""
+        record = self._context.inventory.clusters.get(self._name)
+        text = record.stored_json if record else ""
+        if self._stored[0] is not text:
+            listed = SearchClusterStatus.parse(text).released if text else None
+            self._stored = (text, None if listed is None else tuple(listed))
+        return self._stored[1]
+
+    def _arrange(self, session: Session, stored: Sequence[ReleasedRights]) -> None:
+        """Arrange the list by role, and what of it is to stay."""
+        listed = session.state.released or ()
+        selectors = session.cluster.orphans.revoke
+        parts: dict[str, tuple[list[ReleasedRights], list[ReleasedRights]]] = defaultdict(lambda: ([], []))
+        owed = set()
+        for item in listed:
+            goes = to_revoke(item, selectors, self._admission(item.namespace))
+            parts[item.role][goes].append(item)
+            if goes:
+                owed.add(item.principal)
+        self._full = len(listed) >= RELEASED_LIMIT
+        self._by_role = {
+            role: Remembered(tuple(kept), tuple(gone), tuple(item for item in (*kept, *gone) if item in stored))
+            for role, (kept, gone) in parts.items()
+        }
+        self.owed = frozenset(owed)
+
+    def _admission(self, namespace: str) -> Admission:
+        return self._context.inventory.admission(self._name, namespace) if namespace else Admission.ALLOWED
+
+    def of(self, role: str) -> Remembered:
+        """Return what is remembered about a role."""
+        known = self._by_role.get(role, Remembered())
+        return replace(known, full=self._full, rehearsed=self._context.dry_run is not None)
+
+    def survey(self, session: Session, roles: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+        """Compare the list with all roles, as they were just read.
+
+        Where nothing was ever remembered, what the roles say is taken over once. What is not in force any more leaves
+        the list.
+
+        Returns:
+            The principals of whose rights something else is remembered now.
+        """
+        state = session.state
+        before = state.released
+        if before is None:
+            state.released = self._taken_over(state, roles)
+        else:
+            state.released = self._in_force(state, before, roles)
+        self.begin(session)
+        news = [*_without(state.released, before or ()), *_without(before or (), state.released)]
+        return frozenset(item.principal for item in news)
+
+    def note(self, state: ClusterState, releasing: Iterable[Releasing]) -> None:
+        """Note what plans that were applied say about released rights."""
+        for one in releasing:
+            for item in one.remember:
+                self._remember(state, item)
+            for item in one.revoked:
+                state.released = tuple(_without(state.released or (), (item,)))
+                self._emit(state, events.revoked(item))
+
+    def _remember(self, state: ClusterState, item: ReleasedRights) -> None:
+        listed = state.released or ()
+        if any(one.model_copy(update={"since": item.since}) == item for one in listed):
+            return
+        others = [one for one in listed if (one.uid, one.role) != (item.uid, item.role)]
+        if len(others) >= RELEASED_LIMIT:
+            return
+        state.released = (*others, item.model_copy(update={"since": self._context.clock.now()}))
+        self._emit(state, events.released(item))
+
+    def _emit(self, state: ClusterState, event: Note) -> None:
+        log.info("released rights", reason=event.reason, message=event.message)
+        self._context.meter.event_emitted(self._name, event.reason)
+        state.released_notes.append(event)
+
+    # What is in force
+
+    def _in_force(
+        self, state: ClusterState, listed: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[ReleasedRights, ...]:
+        """Return what of the list is in force; what may be too new to be read stays."""
+        now = epoch(self._context.clock.now())
+        by_role: dict[str, list[ReleasedRights]] = defaultdict(list)
+        for item in listed:
+            by_role[item.role].append(item)
+        found = [one for name, items in by_role.items() for one in still_there(items, self._role(name, roles))]
+        left = list[ReleasedRights]()
+        for item in listed:
+            there = next((one for one in found if one.uid == item.uid and one.role == item.role), None)
+            if there is not None:
+                # Of an earlier version there may be several of one role.
+                found.remove(there)
+            if there == item or now - epoch(item.since) < SEARCHABLE:
+                left.append(item)
+                continue
+            left += [there] if there else []
+            self._emit(state, events.gone(item, some=there is not None))
+        return tuple(left)
+
+    def _taken_over(self, state: ClusterState, roles: Mapping[str, Mapping[str, Any]]) -> tuple[ReleasedRights, ...]:
+        """Return what roles say was released, as far as a SearchAccess could have declared it."""
+        found = list[ReleasedRights]()
+        prefix, operator = self._context.operator.role_name(""), self._context.operator
+        for name in sorted(roles):
+            raw = roles[name].get("metadata")
+            if not name.startswith(prefix) or not isinstance(raw, Mapping):
+                continue
+            if operator.owns(raw) and (said := metadata_from_json(raw).released):
+                entries, cluster = said.entries, said.cluster
+            elif released_by_us(raw):
+                body = role_from_json(roles[name])
+                entries, cluster = tuple(entry.hash for entry in body.entries), body.cluster
+            else:
+                continue
+            if role := self._role(name, roles):
+                found += believed(role, entries, cluster)
+        since = self._context.clock.now()
+        listed = [item.model_copy(update={"since": since}) for item in found[:RELEASED_LIMIT]]
+        for item in listed:
+            self._emit(state, events.taken_over(item))
+        if len(found) > len(listed):
+            self._emit(state, events.left_out(len(found) - len(listed)))
+        return tuple(listed)
+
+    def _role(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> RoleInForce | None:
+        """Return a role that is ours, or was released by us; None: there is none."""
+        operator, raw = self._context.operator, roles.get(name)
+        metadata = raw.get("metadata") if raw else None
+        if raw is None or not isinstance(metadata, Mapping):
+            return None
+        principal = name.removeprefix(operator.role_name(""))
+        if operator.owns(metadata):
+            records = metadata_from_json(metadata).records
+            owned = tuple(entry for record in records for entry in record.entries)
+            owners = frozenset(record.uid for record in records)
+            return RoleInForce(name, principal, role_from_json(raw), owned, owners)
+        return RoleInForce(name, principal, role_from_json(raw)) if released_by_us(metadata) else None
+
+
+def _without(items: Iterable[ReleasedRights], others: Sequence[ReleasedRights]) -> list[ReleasedRights]:
+    return [item for item in items if item not in others]
