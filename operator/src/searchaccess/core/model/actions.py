@@ -33,6 +33,9 @@ By their names Elasticsearch also accepts explicit changes of the mapping, with 
 visible one, or a document be made to match. An update (`_update`) returns the document that it found.
 """
 
+FORMER_WRITE: Final = (*CONFINED_WRITE, "indices:data/write/update*")
+"""The same as earlier versions wrote it."""
+
 
 def confined_privileges(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
     """Return the privileges for actions and raw names as ``privileges_of``, but none by which `write` reads more.

@@ -11,6 +11,8 @@ from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.core.model.canonical import KIBANA, Entry
 
 _EVERY_SPACE = "*"
+_PRIVILEGE = re.compile(r"(space_)?(read|all)|feature_[a-zA-Z0-9_-]+\.(read|all)")
+_RESOURCE = re.compile(r"[*]|space:[a-z0-9_-]+")
 
 
 def kibana_entries(spec: SearchAccessSpec) -> Iterator[Entry]:
@@ -21,6 +23,15 @@ def kibana_entries(spec: SearchAccessSpec) -> Iterator[Entry]:
         base = [f"{'' if everywhere else 'space_'}{grant.base}"] if grant.base else []
         features = [f"feature_{name}.{level}" for name, level in grant.features.items()]
         yield Entry(tuple(sorted(set(resources))), tuple(sorted({*base, *features})), application=KIBANA)
+
+
+def is_kibana_entry(entry: Entry) -> bool:
+    """Return whether a SearchAccess can declare such an entry for an application."""
+    return (
+        entry.application == KIBANA
+        and all(map(_PRIVILEGE.fullmatch, entry.privileges))
+        and all(map(_RESOURCE.fullmatch, entry.names))
+    )
 
 
 def kibana_problem(spec: SearchAccessSpec) -> str:

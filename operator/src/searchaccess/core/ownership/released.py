@@ -16,10 +16,12 @@ from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, INDEX_PRIVILEGES
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import NEVER, RELEASED_ENTRIES_LIMIT, RELEASED_LIMIT, ReleasedRights
 from searchaccess.core.model.access import Access, Share
-from searchaccess.core.model.actions import WRITE_WITHOUT_MAPPING, letters_of
+from searchaccess.core.model.actions import CONFINED_WRITE, FORMER_WRITE, letters_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.model.kibana import is_kibana_entry
 from searchaccess.core.model.reading import shortened
+from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.policy.decision import AccessDecision, Do
 
 RIGHTS_LIMIT: Final = 200
@@ -151,8 +153,8 @@ def in_short(share: Share) -> str:
 
 def _letters(entry: Entry) -> str:
     privileges = set(entry.privileges)
-    if privileges.issuperset(WRITE_WITHOUT_MAPPING):
-        privileges = privileges.difference(WRITE_WITHOUT_MAPPING) | set(Action.WRITE.privileges)
+    if privileges.issuperset(CONFINED_WRITE):
+        privileges = privileges.difference(FORMER_WRITE) | set(Action.WRITE.privileges)
     whole = [action for action in Action if privileges.issuperset(action.privileges)]
     # What another action includes is not said twice.
     actions = tuple(
@@ -295,9 +297,11 @@ def believed(role: RoleInForce, entries: Iterable[str], cluster: Iterable[str]) 
 
 def is_declarable(entry: Entry) -> bool:
     """Return whether a SearchAccess can declare such an entry."""
+    if entry.application:
+        return is_kibana_entry(entry)
     known = {name for name, privilege in INDEX_PRIVILEGES.items() if not privilege.refused}
     plain = not entry.restricted and not entry.other and bool(entry.indices)
-    return plain and {*entry.privileges} <= known | {*WRITE_WITHOUT_MAPPING}
+    return plain and {*entry.privileges} <= known | {*FORMER_WRITE, *REMOTELY}
 
 
 def shown(item: ReleasedRights) -> str:
