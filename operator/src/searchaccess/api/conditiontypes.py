@@ -27,6 +27,7 @@ class ConditionType(StrEnum):
     REALM_VERIFIED = "RealmVerified"
     REALM_PROVEN = "RealmProven"
     STORE_MISSING = "StoreMissing"
+    OTHERS_PRESENT = "OthersPresent"
 
 
 WHILE_TRUE = (
@@ -37,6 +38,7 @@ WHILE_TRUE = (
     ConditionType.BYPASSABLE,
     ConditionType.GRANTED_ELSEWHERE,
     ConditionType.STORE_MISSING,
+    ConditionType.OTHERS_PRESENT,
 )
 """Present only while true."""
 
@@ -144,6 +146,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _CLUSTER,
         "SearchAccesses use stores that `spec.secretStores` does not have, or not any more: the message names both. "
         "What they keep there stays behind when they are deleted.",
+    ),
+    ConditionType.OTHERS_PRESENT: ConditionDoc(
+        _CLUSTER,
+        "Another Kubernetes cluster, or another installation of the operator, has roles, role mappings, keys or users "
+        "in this Elasticsearch: see `status.others`. They stay in force. Ready does not depend on it.",
     ),
 }
 

@@ -39,6 +39,8 @@ MESSAGE_LIMIT = 2048
 DRIFT_ITEMS_LIMIT = 10
 REVISIONS_LIMIT = 10
 SHARED_LIMIT = 10
+ADOPTED_LIMIT = 100
+OTHERS_LIMIT = 10
 
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
@@ -270,6 +272,36 @@ class ClusterCounts(ApiModel):
     """Roles under our names that do not belong to this operator."""
 
 
+class AdoptedStatus(ApiModel):
+    """A foreign role or role mapping that was adopted: the same content is not adopted once more."""
+
+    name: str
+    """Name of the role or role mapping."""
+    hash: str
+    """Digest of its content before."""
+    at: DateTime | None = None
+    """When it was adopted; absent: it is about to be."""
+
+
+class OtherStatus(ApiModel):
+    """What another controller, or another instance, has in Elasticsearch."""
+
+    instance: str
+    """Name of the installation."""
+    controller: str
+    """Uid of the namespace kube-system of its Kubernetes cluster."""
+    roles: Annotated[Count, ReadsAs(0)]
+    """How many roles it has."""
+    undeclared: Annotated[Count, ReadsAs(0)]
+    """How many of these are of principals to whom no SearchAccess here gives rights."""
+    mappings: Annotated[Count, ReadsAs(0)]
+    """How many role mappings it has."""
+    keys: Count = 0
+    """How many API keys it has that work, under the names of this operator."""
+    users: Count = 0
+    """How many users it has, under the names of this operator."""
+
+
 class SearchClusterStatus(_Status):
     """What is true of a SearchCluster."""
 
@@ -292,6 +324,10 @@ class SearchClusterStatus(_Status):
     """How many objects there are."""
     drift: Drift | None = None
     """Differences that somebody made in the role mapping."""
+    adopted: Annotated[list[AdoptedStatus], Field(max_length=ADOPTED_LIMIT)] | None = None
+    """What was adopted, the newest last, at most 100."""
+    others: Annotated[list[OtherStatus], Field(max_length=OTHERS_LIMIT)] | None = None
+    """Other controllers and instances of this operator that have objects in the same Elasticsearch, at most 10."""
     last_handled_reconcile_at: str | None = None
     """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
 

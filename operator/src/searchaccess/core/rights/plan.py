@@ -1,10 +1,12 @@
 """Plans one principal's role: the difference, as a change to make and as findings for each SearchAccess."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json, without_marks
+from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as
+from searchaccess.core.ownership.adoption import Seen as Foreign
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, split
 from searchaccess.core.rights.compose import Member, compose, in_order, record_for, spec_hash_of
@@ -33,6 +35,8 @@ class Finding:
     """All that differs from the declaration, whoever is the cause."""
     conflict: str = ""
     """Name of a foreign object that is in the way."""
+    refusal: Refusal | None = None
+    """Why that is not adopted."""
     adopted: str = ""
     """What was replaced by adoption, as JSON."""
     owned: bool = False
@@ -52,6 +56,8 @@ class RolePlan:
     """By uid."""
     refused: Mapping[str, AccessDecision] = field(default_factory=dict)
     """By uid, what is done about those that would widen others, or make the role too complicated."""
+    foreign: Foreign | None = None
+    """The foreign role that is replaced; without ``write``: that is to be recorded before."""
 
     @property
     def changes(self) -> bool:
@@ -65,6 +71,7 @@ def plan_role(
     members: Sequence[Member],
     observed: Role | None,
     seen: Mapping[str, Seen],
+    agreed: Agreed | None = None,
 ) -> RolePlan:
     """Plan one principal's role.
 
@@ -74,14 +81,18 @@ def plan_role(
         members: its SearchAccesses on this cluster, in any order, and what is done about each.
         observed: the role as Elasticsearch has it; None: there is none.
         seen: by uid, what statuses say of earlier reconciles on this same cluster.
+        agreed: which foreign roles may be adopted; None: none may.
     """
     name = operator.role_name(principal)
-    recorded, adopted = RoleMetadata(), ""
+    recorded, adopted, foreign = RoleMetadata(), "", None
     if observed is not None and operator.owns(observed.metadata):
         recorded = metadata_from_json(observed.metadata)
     elif observed is not None:
-        if not any(member.decision.do is Do.ENFORCE and member.access.adopt == name for member in members):
-            return RolePlan(name, findings=_conflicts(observed, members, seen))
+        foreign = seen_role(observed)
+        judged = _judged(foreign, members, agreed or Agreed())
+        if not judged.adopts:
+            asked = foreign if judged.asks else None
+            return RolePlan(name, findings=_conflicts(observed, members, seen, judged.refusal), foreign=asked)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
@@ -95,10 +106,30 @@ def plan_role(
         return RolePlan(name, delete=observed is not None, findings=findings, refused=refused)
     if not adopted and target.same_as(observed):
         return RolePlan(name, findings=findings, refused=refused)
-    return RolePlan(name, write=target, whole=target.sheds(observed), findings=findings, refused=refused)
+    return RolePlan(name, target, target.sheds(observed), findings=findings, refused=refused, foreign=foreign)
 
 
-def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> dict[str, Finding]:
+def seen_role(role: Role) -> Foreign:
+    """Identify a foreign role by its content; the order of its entries means nothing."""
+    return seen_as("role", role.name, role.body.sorted().to_json(), role.metadata)
+
+
+def _judged(foreign: Foreign, members: Sequence[Member], agreed: Agreed) -> Judgement:
+    """Decide what is done about a foreign role; nothing, if nobody's rights are enforced in it."""
+    enforced = [member.access for member in members if member.decision.do is Do.ENFORCE]
+    if not enforced:
+        agreed = replace(agreed, objects={})
+    requests = [
+        Request(access.adopt, access.namespace, access.namespace in agreed.namespaces)
+        for access in enforced
+        if access.adopt
+    ]
+    return judge(foreign, agreed, requests)
+
+
+def _conflicts(
+    observed: Role, members: Sequence[Member], seen: Mapping[str, Seen], refusal: Refusal | None
+) -> dict[str, Finding]:
     found = {}
     for member in members:
         access = member.access
@@ -107,7 +138,9 @@ def _conflicts(observed: Role, members: Sequence[Member], seen: Mapping[str, See
         # any in this role, if they are to stay, or if we took them out before we released the role.
         waits = had_rights and member.decision.do is not Do.RELEASE and not released_by_us(observed.metadata)
         concerned = waits if access.deleted_at else True
-        found[access.uid] = Finding(conflict=observed.name if concerned else "", owned=had_rights)
+        found[access.uid] = Finding(
+            conflict=observed.name if concerned else "", refusal=refusal if concerned else None, owned=had_rights
+        )
     return found
 
 
@@ -185,7 +218,8 @@ def _metadata_drift(
     )
     ideal = RoleMetadata(principal, spec_hash_of(records), records, metadata.released).to_json(operator)
     target = f"role/{observed.name}"
-    found = diff_metadata(target, ideal, observed.metadata)
+    # A predecessor's stamp gives way to ours, and is nobody's change.
+    found = diff_metadata(target, ideal, observed.metadata | {"controller": operator.controller})
     description = describe(records, "", "")
     if description != observed.body.description:
         want, have = canonical_json(description), canonical_json(observed.body.description)

@@ -1,16 +1,19 @@
 """Computes a SearchCluster's status from facts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
-from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, Truth
+from searchaccess.api.status import AdoptedStatus, ClusterCounts, Drift, OtherStatus, SearchClusterStatus, Truth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.others import described, shown
+from searchaccess.core.ownership.takeover import lives_in
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note, stalled_notes
@@ -20,6 +23,8 @@ _NOT_ABOUT_REACHING = frozenset({
     Reason.VERSION_UNSUPPORTED,
     Reason.DUPLICATE_CLUSTER,
     Reason.OWNERSHIP_CONFLICT,
+    Reason.CONTROLLERS_FIGHT,
+    Reason.PENDING,
     Reason.IN_USE,
     Reason.PERMISSION_DENIED,
     Reason.THROTTLED,
@@ -61,6 +66,12 @@ class ClusterReport:
     """By name of a store that is not declared, the SearchAccesses that use it."""
     proof: Proof | None = None
     """What tokens of the operator's own proved about the realm; None: it has none."""
+    adopted: Sequence[AdoptedStatus] | None = None
+    """What is remembered of adoptions; None: what the status says."""
+    others: tuple[OtherStatus, ...] | None = None
+    """What other controllers and instances have in Elasticsearch; None: it was not read yet."""
+    life: Life = Life("", "")
+    """Who we are."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -95,6 +106,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         checked = _checked(facts)
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     _mark_stores(conditions, report.missing_stores)
+    _mark_others(conditions, report)
     drift = report.drift
     if drift:
         if drift.open and drift.items:
@@ -117,6 +129,8 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         probe=report.probe or previous.probe,
         counts=report.counts or previous.counts,
         drift=drift or previous.drift,
+        adopted=previous.adopted if report.adopted is None else list(report.adopted) or None,
+        others=previous.others if report.others is None else shown(report.others),
         last_handled_reconcile_at=cluster.reconcile_requested or previous.last_handled_reconcile_at,
     )
 
@@ -142,6 +156,16 @@ def _mark_stores(conditions: Conditions, missing: Mapping[str, tuple[str, ...]])
         parts.append(f"{store} (used by {', '.join(named)}{more})")
     text = f"spec.secretStores does not have {', '.join(parts)}; what is kept there is not rotated, and stays behind"
     conditions.mark(ConditionType.STORE_MISSING, TRUE, Reason.STORE_NOT_FOUND, text)
+
+
+def _mark_others(conditions: Conditions, report: ClusterReport) -> None:
+    if report.others is None:
+        conditions.keep(ConditionType.OTHERS_PRESENT)
+    elif report.others:
+        spec = report.cluster.spec
+        taken = lives_in(report.life, spec.take_over if spec else ())
+        text = described(report.others, report.life, taken)
+        conditions.mark(ConditionType.OTHERS_PRESENT, TRUE, Reason.OTHER_CONTROLLERS, text)
 
 
 def _checked(facts: ClusterFacts | None) -> str:

@@ -13,6 +13,7 @@ from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.backoff import Backoff
@@ -174,6 +175,9 @@ class Reconciler:
             reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
             await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
             return
+        if wrong := problem_of(self._context.operator.life, cluster.spec.take_over):
+            await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=DOUBT_AFTER)
+            return
         session = await self._connect(cluster, cluster.spec, news)
         await self._check_if_due(session, news)
         scope = await self._scope(session, news)
@@ -219,6 +223,7 @@ class Reconciler:
         state.roles, state.user_roles, state.foreign = result.roles, result.user_roles, result.foreign
         state.mapping_conflict, state.mapping_drift, state.mapping_late = mapping.conflict, mapping.drift, mapping.late
         state.mapping_adopted = mapping.adopted or state.mapping_adopted
+        state.mapping_refusal, state.adopted, state.others = mapping.refusal, result.adopted, result.others
 
     def _take_credentials(self, result: CredentialResult) -> None:
         """Take over what is known of keys and users."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
@@ -30,6 +31,7 @@ class Planner:
         members: who counts in which role.
         observed: what was read.
         settled: by unchanged principal, the fingerprint of its role when nothing was to be done about it.
+        agreed: which foreign roles may be adopted.
     """
 
     context: Context
@@ -38,6 +40,7 @@ class Planner:
     members: Members
     observed: Observed
     settled: Mapping[str, int]
+    agreed: Agreed = field(default_factory=Agreed)
     _again: set[str] = field(default_factory=set)
     """Principals that are planned once more; of all others, what was read is dropped when they are planned."""
 
@@ -113,7 +116,11 @@ class Planner:
             if (record := self.context.inventory.accesses.get(member.access.uid))
             and (known := seen_of(record.standing.placed, self.uuid))
         }
-        return plan_role(self.context.operator, principal, members, observed, seen)
+        asking = {member.access.namespace for member in members if member.access.adopt}
+        inventory = self.context.inventory
+        namespaces = frozenset(name for name in asking if inventory.may_adopt(self.cluster, name))
+        agreed = replace(self.agreed, namespaces=namespaces)
+        return plan_role(self.context.operator, principal, members, observed, seen, agreed)
 
     def without(self, work: Work, uids: Collection[str]) -> RolePlan:
         """Plan a role in which some SearchAccesses are held at what they have."""

@@ -231,7 +231,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         return
     failure = state.problem
     if failure is None and state.mapping_conflict:
-        failure = Failure(Reason.OWNERSHIP_CONFLICT, state.gate.message)
+        failure = Failure(state.gate.reason or Reason.OWNERSHIP_CONFLICT, state.gate.message)
     if failure is None and state.mapping_late:
         failure = Failure(Reason.IDENTITY_UNKNOWN, state.mapping_late)
     report = ClusterReport(
@@ -248,6 +248,9 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         exposed=state.exposed,
         missing_stores=_missing_stores(context, record.cluster),
         proof=state.proof,
+        adopted=state.adopted,
+        others=state.others,
+        life=context.operator.life,
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
