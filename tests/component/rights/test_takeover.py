@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from searchaccess.core.rights.ownership import Operator
 from tests.component.common import MAPPING, begin, granted
+from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.memory_kubernetes import CONTROLLER
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
@@ -257,3 +258,33 @@ async def test_objects_that_only_look_like_another_life_are_left(stage: Stage) -
     await stage.quiet()
     assert "monitoring" in stage.elasticsearch.roles_now
     assert sorted(stage.elasticsearch.mappings_now) == ["people", MAPPING]
+
+
+@on_stage
+async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_with_it(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    before, mapping = copy.deepcopy(stage.elasticsearch.roles_now), stage.elasticsearch.mappings_now[MAPPING]
+    await begin(stage, *declared("orders", "billing"))
+    decide(stage, DECISION)
+    await stage.quiet()
+    stage.check()
+    writes = len(stage.faults.writes)
+    for _ in range(20):
+        for name, raw in before.items():
+            if stage.elasticsearch.roles_now.get(name, {}).get("metadata", {}).get("controller") != FORMER.controller:
+                stage.elasticsearch.write_role(name, raw)
+        stage.elasticsearch.write_mapping(MAPPING, mapping)
+        await asyncio.sleep(1)
+    await stage.quiet()
+    later = stage.faults.writes[writes:]
+    assert [call for call in later if call.side == ELASTICSEARCH] == [], "neither takes anything from the other"
+    for name in ("orders", "billing"):
+        assert stage.ready(name) == ("False", "ControllersFight")
+    assert (
+        f"controller {FORMER.controller} has written it again since: it is alive"
+        in (condition_in(stage.get("orders"), "Ready")["message"])
+    )
+    assert [other["roles"] for other in others(stage)] == [3]
+    await stage.restart()
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "ControllersFight")

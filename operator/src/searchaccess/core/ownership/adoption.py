@@ -131,6 +131,21 @@ def _hash_for(name: str, text: str) -> str:
     return tail if head == name and _HASH.fullmatch(tail) else ""
 
 
+def written_again(seen: Seen) -> Refusal:
+    """Return why a role of a former life is not taken over once more: it was, and that life has written it since."""
+    life = life_of(seen.metadata)
+    text = (
+        f"{seen.kind} {seen.name} was taken over (spec.takeOver), and controller {life.controller if life else ''} has "
+        "written it again since: it is alive. It is not touched any more. Stop that one, then delete it, or agree to "
+        f"replace it as it is now: {_line(seen)}"
+    )
+    return Refusal(Reason.CONTROLLERS_FIGHT, text)
+
+
+def _line(seen: Seen) -> str:
+    return f"spec.adoption.objects: [{{name: {seen.name}, hash: {seen.hash}}}]"
+
+
 def _recording(seen: Seen) -> Refusal:
     return Refusal(
         Reason.PENDING, f"{seen.kind} {seen.name} is adopted as soon as that is recorded in the SearchCluster"
@@ -157,7 +172,7 @@ def _again(seen: Seen, at: str) -> Refusal:
 
 def _message(seen: Seen, agreed: Agreed, requests: Sequence[Request], wanted: Sequence[str]) -> str:
     name, where = seen.name, f"SearchCluster {agreed.cluster}".strip()
-    line = f"spec.adoption.objects: [{{name: {name}, hash: {seen.hash}}}]"
+    line = _line(seen)
     text = f"{seen.kind} {name} exists and is not managed by this operator; it is not touched. "
     life = life_of(seen.metadata)
     if life is not None:

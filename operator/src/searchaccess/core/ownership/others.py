@@ -117,7 +117,10 @@ def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> 
     if other.undeclared:
         text += f" ({other.undeclared} of the roles for principals that no SearchAccess here names)"
     if is_taken:
-        return text + "; spec.takeOver lists it, and these wait until SearchAccesses here are enforced in their place"
+        return text + (
+            "; spec.takeOver lists it: they wait until SearchAccesses here are enforced in their place, or it is alive "
+            "and has written them again"
+        )
     line = f"{{controller: {life.controller}}}"
     if life.instance != own.instance:
         line = f"{{controller: {life.controller}, instance: {life.instance}}}"

@@ -105,6 +105,7 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
     seen: bool,
     agreed: Agreed | None = None,
     adopt: str = "",
+    restamp: bool = True,
 ) -> MappingPlan:
     """Plan one role mapping.
 
@@ -117,6 +118,7 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         seen: whether it is known from an earlier reconcile, so that its absence is drift.
         agreed: which foreign mappings may be adopted; None: none may.
         adopt: the annotation of the SearchCluster that asks for it.
+        restamp: whether one of a predecessor that is as desired is written, to have our stamp.
     """
     target = f"role_mapping/{name}"
     if observed is not None and not operator.owns(observed.metadata):
@@ -135,8 +137,9 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         drift = (Difference(target, ".", whole, ""),) if seen else ()
         return MappingPlan(name, write=desired if enforce else None, pending=not seen, drift=drift)
     differences = diff_mapping(target, desired.body, observed.body)
-    # What a predecessor wrote gets our stamp, whoever would see it for a former life's otherwise.
-    write = desired if enforce and (differences or not operator.wrote(observed.metadata)) else None
+    # What a predecessor wrote gets our stamp, so that it does not look like a former life's for ever.
+    stale = restamp and not operator.wrote(observed.metadata)
+    write = desired if enforce and (differences or stale) else None
     if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
         # Another declaration made it. Its hash alone does not justify a write: each one clears everybody's realm cache.
         return MappingPlan(name, write=write, pending=bool(differences))

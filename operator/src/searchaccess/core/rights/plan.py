@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json, without_marks
-from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as
+from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as, written_again
 from searchaccess.core.ownership.adoption import Seen as Foreign
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares, split
@@ -85,14 +85,16 @@ def plan_role(
     """
     name = operator.role_name(principal)
     recorded, adopted, foreign = RoleMetadata(), "", None
-    if observed is not None and operator.owns(observed.metadata):
+    if observed is not None and _is_ours(operator, observed, members, seen):
         recorded = metadata_from_json(observed.metadata)
     elif observed is not None:
         foreign = seen_role(observed)
         judged = _judged(foreign, members, agreed or Agreed())
         if not judged.adopts:
             asked = foreign if judged.asks else None
-            return RolePlan(name, findings=_conflicts(observed, members, seen, judged.refusal), foreign=asked)
+            again = operator.owns(observed.metadata) and not judged.asks
+            refusal = written_again(foreign) if again else judged.refusal
+            return RolePlan(name, findings=_conflicts(observed, members, seen, refusal), foreign=asked)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
@@ -107,6 +109,14 @@ def plan_role(
     if not adopted and target.same_as(observed):
         return RolePlan(name, findings=findings, refused=refused)
     return RolePlan(name, target, target.sheds(observed), findings=findings, refused=refused, foreign=foreign)
+
+
+def _is_ours(operator: Operator, observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> bool:
+    """Return whether a role is ours, or a predecessor's that was not ours since: then that one is alive."""
+    if not operator.owns(observed.metadata) or operator.wrote(observed.metadata):
+        return operator.owns(observed.metadata)
+    had = (seen.get(member.access.uid) for member in members)
+    return not any(known is not None and known.role == observed.name for known in had)
 
 
 def seen_role(role: Role) -> Foreign:

@@ -57,6 +57,8 @@ class MappingState:
     adopted: str = ""
     """What it was before it was adopted, as JSON."""
     drift: Drift | None = None
+    restamped: bool = False
+    """That of a predecessor got our stamp once."""
     late: str = ""
     """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
 
@@ -131,6 +133,8 @@ class Mappings:
             seen=status.mapping == name and status.uuid == cluster.uuid,
             agreed=self._agreed,
             adopt=self._session.cluster.adopt,
+            # Once: a predecessor that is alive would write it again each time.
+            restamp=not self.state.restamped,
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
             # Until the roles are there under their new names, callers need the old ones.
@@ -194,6 +198,7 @@ class Mappings:
             foreign=plan.foreign,
             adopted=plan.adopted or self.state.adopted,
             drift=drift,
+            restamped=self.state.restamped or plan.write is not None,
             late=self.state.late,
         )
 

@@ -54,6 +54,8 @@ class Others:
         self._inventory = inventory
         self._name = name
         self._found: Mapping[Life, Belongings] = {}
+        self._buried: set[str] = set()
+        """Names of roles of predecessors that were deleted, as nobody declares them."""
         self.summary: Summary | None = None
         """As the last reconcile of everything left it; None: there was none yet."""
         self.operations = 0
@@ -63,10 +65,28 @@ class Others:
         """Take in what they have, as everything was read."""
         self._found = found
 
-    def changed(self, roles: Collection[str], mappings: Collection[str]) -> None:
-        """Take in which roles and mappings were written or deleted since, so that they are not theirs any more."""
+    def living(self, principals: Collection[str]) -> set[str]:
+        """Return the principals whose orphaned role must be left: a predecessor is alive and made it again.
+
+        Args:
+            principals: those who have a role of ours or of a predecessor.
+        """
+        own, declared = self._operator.life, {*self._inventory.principals(self._name)}
+        theirs = {name for life, some in self._found.items() if life.instance == own.instance for name in some.roles}
+        names = {self._operator.role_name(principal): principal for principal in principals}
+        return {names[name] for name in self._buried & theirs & names.keys()} - declared
+
+    def changed(self, there: Collection[str], gone: Collection[str], mappings: Collection[str]) -> None:
+        """Take in what was written or deleted since, so that it is not theirs any more.
+
+        Args:
+            there: names of roles that were written.
+            gone: names of roles that were deleted.
+            mappings: names of role mappings that were written or deleted.
+        """
         for some in self._found.values():
-            some.without(roles, mappings)
+            self._buried |= some.roles.intersection(gone)
+            some.without({*there, *gone}, mappings)
 
     def report(self) -> None:
         """Summarise what is theirs after a reconcile of everything."""

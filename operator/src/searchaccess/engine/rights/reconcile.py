@@ -178,7 +178,7 @@ class RightsReconciler:
 
     async def _finish_takeover(self, session: Session, one: _Pass, applier: Applier, mappings: Mappings) -> None:
         """Remove what other instances left, as a person decided, and report what is there of others."""
-        self._strangers.changed(applier.there | applier.gone, mappings.rewritten)
+        self._strangers.changed(applier.there, applier.gone, mappings.rewritten)
         trouble = await self._strangers.remove(session, mappings, in_place(one.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
@@ -261,7 +261,7 @@ class RightsReconciler:
             found = inhabitants(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
-            one.principals |= found.principals
+            one.principals |= found.principals - self._strangers.living(found.principals)
             self._agenda.keep(one.principals)
             self._trouble = {key: failure for key, failure in self._trouble.items() if key in one.principals}
             self._rejections.keep(self._context.inventory.accesses.keys(), one.principals)
