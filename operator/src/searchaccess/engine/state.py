@@ -3,11 +3,12 @@
 It belongs to one SearchCluster object, by uid: one that is recreated under the same name starts with nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import AdoptedStatus, Drift, OtherStatus
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
@@ -16,6 +17,7 @@ from searchaccess.core.clusters.exposure import Exposed
 from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.adoption import Refusal
+from searchaccess.core.ownership.lives import Life
 from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.ownership import Operator
@@ -151,6 +153,8 @@ class ClusterState:
     """What is remembered of adoptions; None: what the status says."""
     others: tuple[OtherStatus, ...] | None = None
     """What other controllers and instances have, as the last full reconcile found it; None: it was not read yet."""
+    issued_by_others: Mapping[tuple[Life, Auth], int] = field(default_factory=dict)
+    """How many keys and users they have, as they were read last."""
     copied: tuple[Copied, ...] | None = None
     """What mappings copied, as the last sweep read it; None: it could not yet."""
     operations: int = 0

@@ -181,7 +181,7 @@ def _message(seen: Seen, agreed: Agreed, requests: Sequence[Request], wanted: Se
             f"gone, all that it left is taken over by {where}, spec.takeOver. "
         )
     if wanted:
-        return text + f"It changed since its hash was {', '.join(wanted)}: it is {seen.hash} now"
+        return text + f"It changed since its hash was {', '.join(wanted)}; as it is now: {where}, {line}"
     for request in requests:
         if request.text and not request.counts:
             return text + (

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from searchaccess.api.credentials import Auth
 from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.core.ownership.lives import Life, life_of
 
@@ -41,27 +42,21 @@ def belongings(
     for items, kind in ((roles, "roles"), (mappings, "mappings")):
         for name, raw in items.items():
             life = life_of(raw.get("metadata"))
-            if life is not None and life != own:
+            # Roles of users go with these, and users are counted apart.
+            of_user = kind == "roles" and life is not None and life.names(name) and "/" in name
+            if life is not None and life != own and not of_user:
                 getattr(found.setdefault(life, Belongings()), kind).add(name)
     return found
 
 
-def summarised(
-    found: Mapping[Life, Belongings],
-    declared: Iterable[str],
-    keys: Mapping[Life, int],
-    users: Mapping[Life, int],
-) -> Summary:
+def summarised(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:
     """Return what a status says of others.
 
     Args:
         found: what they have.
         declared: principals to whom SearchAccesses here give rights.
-        keys: how many keys each has.
-        users: how many users each has.
     """
     principals = set(declared)
-    lives = {life for life, some in found.items() if some.roles or some.mappings} | keys.keys() | users.keys()
     return tuple(
         OtherStatus(
             instance=life.instance,
@@ -69,12 +64,27 @@ def summarised(
             roles=len(some.roles),
             undeclared=sum(_principal(life, name) not in principals for name in some.roles),
             mappings=len(some.mappings),
-            keys=keys.get(life, 0),
-            users=users.get(life, 0),
         )
-        for life in sorted(lives)
-        for some in (found.get(life, Belongings()),)
+        for life, some in sorted(found.items(), key=lambda item: item[0])
+        if some.roles or some.mappings
     )
+
+
+def with_issued(others: Summary, issued: Mapping[tuple[Life, Auth], int]) -> Summary:
+    """Add keys and users to what a status says of others.
+
+    Args:
+        others: see ``summarised``.
+        issued: how many keys and users each has.
+    """
+    known = {Life(other.instance, other.controller): other for other in others}
+    for life in {life for life, _ in issued}:
+        other = known.get(life) or OtherStatus(
+            instance=life.instance, controller=life.controller, roles=0, undeclared=0, mappings=0
+        )
+        counts = {"keys": issued.get((life, Auth.API_KEY), 0), "users": issued.get((life, Auth.PASSWORD), 0)}
+        known[life] = other.model_copy(update=counts)
+    return tuple(known[life] for life in sorted(known))
 
 
 def _principal(life: Life, role: str) -> str:
@@ -128,6 +138,11 @@ def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> 
         f". If it is gone for good: spec.takeOver: [{line}], after all SearchAccesses are applied here; what no "
         "SearchAccess names is removed then. Not if it is alive and uses this Elasticsearch on purpose"
     )
+
+
+def counted(others: Iterable[OtherStatus]) -> int:
+    """Return how many objects others have, all together."""
+    return sum(other.roles + other.mappings + other.keys + other.users for other in others)
 
 
 def shown(others: Summary) -> list[OtherStatus] | None:

@@ -229,6 +229,8 @@ class Reconciler:
         """Take over what is known of keys and users."""
         self.state.operations += result.operations
         self.state.rejections |= result.rejected
+        if result.others is not None:
+            self.state.issued_by_others = result.others
 
     async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, news: Dirty) -> Session:
         before = self._link.current

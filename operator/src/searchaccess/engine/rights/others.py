@@ -90,7 +90,7 @@ class Others:
 
     def report(self) -> None:
         """Summarise what is theirs after a reconcile of everything."""
-        self.summary = summarised(self._found, self._inventory.principals(self._name), {}, {})
+        self.summary = summarised(self._found, self._inventory.principals(self._name))
 
     async def remove(self, session: Session, mappings: Mappings, placed: Collection[str]) -> Failure | None:
         """Remove what other instances have that a person gave up, once no caller needs it.

@@ -11,6 +11,7 @@ from searchaccess.api.status import ClusterCounts
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.ownership.others import with_issued
 from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.plan import Finding
@@ -249,7 +250,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         missing_stores=_missing_stores(context, record.cluster),
         proof=state.proof,
         adopted=state.adopted,
-        others=state.others,
+        others=None if state.others is None else with_issued(state.others, state.issued_by_others),
         life=context.operator.life,
     )
     previous = record.status
