@@ -22,7 +22,12 @@ class AdoptedObject(ApiModel):
     name: Annotated[str, Field(min_length=1, max_length=507)]
     """Name of the role or role mapping."""
     hash: Annotated[
-        str, Field(pattern=f"^{HASH_PATTERN}$", json_schema_extra=rules(cel(matches(f"^{HASH_PATTERN}$"), _HASH)))
+        str,
+        Field(
+            pattern=f"^{HASH_PATTERN}$",
+            max_length=16,
+            json_schema_extra=rules(cel(matches(f"^{HASH_PATTERN}$"), _HASH)),
+        ),
     ]
     """Digest of its whole content, as the message of the conflict has it. When it changes before it is adopted, it is
     not adopted."""

@@ -253,7 +253,7 @@ class SearchClusterSpec(ApiModel):
     drift: DriftSettings = DriftSettings()
     """How often to check for changes that somebody else made."""
 
-    adoption: Adoption = Adoption()
+    adoption: Adoption | None = None
     """Which roles and role mappings of others, under the operator's names, it may take over."""
 
     take_over: Annotated[list[TakeOver], Field(max_length=10)] = []

@@ -69,7 +69,7 @@ class Cluster:
     @property
     def adopting_namespaces(self) -> AllowedNamespaces | None:
         """Namespaces whose SearchAccesses may have the role of their own principal adopted; None: none."""
-        return self.spec.adoption.namespaces if self.spec else None
+        return self.spec.adoption.namespaces if self.spec and self.spec.adoption else None
 
     @property
     def eck(self) -> str:

@@ -88,17 +88,17 @@ class Judgement:
     refusal: Refusal | None = None
 
 
-def agreed_by(adoption: Adoption, cluster: str, adopted: Iterable[AdoptedStatus]) -> Agreed:
+def agreed_by(adoption: Adoption | None, cluster: str, adopted: Iterable[AdoptedStatus]) -> Agreed:
     """Return what a SearchCluster agrees to.
 
     Args:
-        adoption: what its spec says.
+        adoption: what its spec says; None: nothing.
         cluster: its name.
         adopted: what its status remembers.
     """
     return Agreed(
         cluster,
-        {item.name: item.hash for item in adoption.objects},
+        {item.name: item.hash for item in adoption.objects} if adoption else {},
         adopted={(item.name, item.hash): item.at or "" for item in adopted},
     )
 
