@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from tests.support.stage import OPERATOR, Stage, search_cluster
+from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.reading import readable
+from searchaccess.core.rights.mapping import mapping_of, seen_mapping
+from searchaccess.core.rights.ownership import Role
+from searchaccess.core.rights.plan import seen_role
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
 from tests.support.world import account
 
 ORDERS = account("orders")
@@ -32,3 +37,18 @@ def drift(stage: Stage, name: str = "orders") -> dict[str, int]:
     """Give the counters of a SearchAccess's drift."""
     found = stage.get(name)["status"]["drift"]
     return {key: found.get(key, 0) for key in ("open", "detected", "corrected")}
+
+
+def seen_hash(stage: Stage, name: str) -> str:
+    """Give the hash of a role or role mapping as it is in Elasticsearch."""
+    server = stage.elasticsearch
+    if name in server.mappings_now:
+        return seen_mapping(mapping_of(name, server.mappings_now[name])).hash
+    raw = readable(server.roles_now)[name]
+    return seen_role(Role(name, role_from_json(raw), raw["metadata"])).hash
+
+
+def agree(stage: Stage, name: str, seen: str = "") -> None:
+    """Let the platform agree to adopt an object: as it is now, or as it was seen."""
+    objects = [{"name": name, "hash": seen or seen_hash(stage, name)}]
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(adoption={"objects": objects}))

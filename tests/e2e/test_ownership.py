@@ -44,7 +44,7 @@ def test_a_foreign_role_under_our_name_is_not_touched(world: World) -> None:
     found = world.until_reason("legacy", "OwnershipConflict", status="False", within=WITHIN)
     stalled = condition_in(found, "Stalled")
     assert stalled["status"] == "True"
-    assert f"searchaccess.dev/adopt: {world.role_name('legacy')}" in stalled["message"]
+    assert f"spec.adoption.objects: [{{name: {world.role_name('legacy')}, hash: " in stalled["message"]
     assert condition_in(found, "Reconciling") == {}
     world.until_event("legacy", "OwnershipConflict", world.role_name("legacy"))
     looked_again(world, "legacy")
@@ -56,13 +56,18 @@ def test_a_foreign_role_under_our_name_is_not_touched(world: World) -> None:
     assert world.role("legacy") == foreign
 
 
-def test_a_foreign_role_is_taken_over_when_annotated_with_its_name(world: World) -> None:
-    foreign = put_role(world, "adopted", FOREIGN)
-    world.apply(access("adopted", grant("orders-*"), annotations={"searchaccess.dev/adopt": "another-role"}))
-    world.until_reason("adopted", "OwnershipConflict", within=WITHIN)
-    assert world.role("adopted") == foreign, "the annotation names another role"
+def ready_message(found: dict[str, Any]) -> str:
+    return str(condition_in(found, "Ready")["message"])
 
-    world.annotate("adopted", "adopt", world.role_name("adopted"))
+
+def test_a_foreign_role_is_adopted_once_when_the_platform_agrees(world: World) -> None:
+    foreign, name = put_role(world, "adopted", FOREIGN), world.role_name("adopted")
+    world.apply(access("adopted", grant("orders-*"), annotations={"searchaccess.dev/adopt": name}))
+    found = world.until_reason("adopted", "OwnershipConflict", within=WITHIN)
+    assert "does not count in namespace shop: the platform decides" in ready_message(found)
+    assert world.role("adopted") == foreign, "the team itself adopts nothing"
+
+    world.agree(name, ready_message(found))
     world.until_ready("adopted", within=WITHIN)
     role = world.role("adopted")
     assert [entry["names"] for entry in role["indices"]] == [["orders-*"]]
@@ -72,6 +77,15 @@ def test_a_foreign_role_is_taken_over_when_annotated_with_its_name(world: World)
     assert "legacy-*" in event["message"], "it says what there was"
     assert "monitor" in event["message"]
 
+    again = put_role(world, "adopted", FOREIGN)
+    found = world.until_reason("adopted", "ControllersFight", status="False", within=WITHIN)
+    assert "somebody has written it again since" in ready_message(found)
+    assert [item["name"] for item in world.get_cluster()["status"]["adopted"]] == [name]
+    looked_again(world, "adopted")
+    assert world.role("adopted") == again
+
+    world.admin.delete(f"/_security/role/{name}").raise_for_status()
+    world.until_ready("adopted", within=WITHIN)
     world.delete("adopted")
     assert not world.role("adopted"), "it is ours now, and goes with the SearchAccess"
 
@@ -92,9 +106,9 @@ def test_somebody_who_removes_our_stamp_makes_a_conflict_and_not_a_fight(world: 
     role = world.role("unstamped")
     body = put_role(world, "unstamped", role | {"metadata": {}})
 
-    world.until_reason("unstamped", "OwnershipConflict", within=WITHIN)
+    found = world.until_reason("unstamped", "OwnershipConflict", within=WITHIN)
     assert world.role("unstamped") == body
-    world.annotate("unstamped", "adopt", world.role_name("unstamped"))
+    world.agree(world.role_name("unstamped"), ready_message(found))
     world.until_ready("unstamped", within=WITHIN)
     assert world.role("unstamped") == role
 
@@ -179,12 +193,14 @@ def test_a_foreign_role_mapping_under_our_name_stops_granting_until_it_is_adopte
     assert condition_in(found, "Stalled")["status"] == "True"
     seen = world.until_cluster_reason("occupied", "OwnershipConflict", status="False", within=WITHIN)
     assert condition_in(seen, "Stalled")["status"] == "True"
-    assert "searchaccess.dev/adopt: searchaccess.default" in condition_in(seen, "Ready")["message"]
+    assert "spec.adoption.objects: [{name: searchaccess.default, hash: " in ready_message(seen)
     assert condition_in(seen, "Reachable")["status"] == "True"
     assert world.mapping() == foreign
     assert not world.role("occupied"), "nothing is granted"
 
-    world.kubernetes.run_kubectl("annotate", "searchcluster", "occupied", "searchaccess.dev/adopt=searchaccess.default")
+    hash_ = ready_message(seen).partition("hash: ")[2][:16]
+    agreed = f"searchaccess.dev/adopt=searchaccess.default@{hash_}"
+    world.kubernetes.run_kubectl("annotate", "searchcluster", "occupied", agreed)
     world.until_ready("occupied", within=WITHIN)
     world.until_cluster_reason("occupied", "InSync", status="True", within=WITHIN)
     assert world.mapping()["metadata"]["managed_by"] == "searchaccess.dev"
@@ -212,7 +228,7 @@ def test_two_accesses_of_one_principal_both_tell_the_conflict(world: World) -> N
     for name in ("pair-1", "pair-2"):
         world.apply(access(name, grant("orders-*"), principal=account("pair")))
     for name in ("pair-1", "pair-2"):
-        world.until_reason(name, "OwnershipConflict", within=WITHIN)
-    world.annotate("pair-2", "adopt", world.role_name("pair"))
+        found = world.until_reason(name, "OwnershipConflict", within=WITHIN)
+    world.agree(world.role_name("pair"), ready_message(found))
     world.until_ready("pair-1", "pair-2", within=WITHIN)
     assert world.role("pair") != foreign

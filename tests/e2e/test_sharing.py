@@ -212,9 +212,9 @@ def test_what_is_released_stays_and_is_nobodys(world: World, released_by: Body) 
 
     # Nobody's: a new access of the same name must adopt it like any foreign role.
     world.apply(access(name, grant(f"{name}-one", can=["monitor"])))
-    world.until_reason(name, "OwnershipConflict", within=WITHIN)
+    found = world.until_reason(name, "OwnershipConflict", within=WITHIN)
     assert world.role(name) == role
-    world.annotate(name, "adopt", world.role_name(name))
+    world.agree(world.role_name(name), condition_in(found, "Ready")["message"])
     world.until_ready(name, within=WITHIN)
     assert "released_by" not in world.role(name)["metadata"]
     assert caller.get(f"/{name}-one/_search").status_code == 403

@@ -95,6 +95,42 @@ def _reject_namespaces(cases: Cases) -> None:
     cases.cluster("a value of 64 characters", _labels(values=["a" * 64]), "may not be more than 63")
 
 
+def _adopt(*objects: dict[str, Any]) -> dict[str, Any]:
+    return {"adoption": {"objects": list(objects)}}
+
+
+def _reject_ownership(cases: Cases) -> None:
+    hash_, one = "0123456789abcdef", {"name": "searchaccess.default.a@b", "hash": "0123456789abcdef"}
+    for text in ("", hash_[1:], hash_.upper(), "x" * 16):
+        cases.cluster(
+            f"the hash {text!r}", _adopt(one | {"hash": text}), "write the hash as the message of the conflict"
+        )
+    cases.cluster("a hash of 17 characters", _adopt(one | {"hash": hash_ + "0"}), "may not be more than 16")
+    for field in ("name", "hash"):
+        rest = {key: value for key, value in one.items() if key != field}
+        cases.cluster(f"an adoption without a {field}", _adopt(rest), f"{field}: Required value")
+    cases.cluster("an adoption of no name", _adopt(one | {"name": ""}), "at least 1 chars long")
+    cases.cluster("an adoption of a long name", _adopt(one | {"name": "a" * 508}), "may not be more than 507")
+    cases.cluster("two adoptions of one name", _adopt(one, one), "Duplicate value")
+    many = [one | {"name": name} for name in numbered(101)]
+    cases.cluster("101 adoptions", _adopt(*many), "must have at most 100 items")
+    cases.cluster("adopting namespaces that name none", {"adoption": {"namespaces": {}}}, "say which namespaces")
+    former = {"controller": "5a0c3b1e-7d0f-4a52-9f0e-0a4f6d1f8c11"}
+    cases.cluster("a takeover of nobody", {"takeOver": [{"instance": "blue"}]}, "controller: Required value")
+    for text in ("", "-a", "a b", "a/b"):
+        cases.cluster(
+            f"the controller {text!r}", {"takeOver": [{"controller": text}]}, "write the id of the controller"
+        )
+    for text in ("", "Blue", "a.b"):
+        instance = {"takeOver": [former | {"instance": text}]}
+        cases.cluster(f"the instance {text!r}", instance, "write the name of the instance")
+    long = {"takeOver": [former | {"controller": "a" * 129}]}
+    cases.cluster("a controller of 129 characters", long, "may not be more than 128")
+    long = {"takeOver": [former | {"instance": "a" * 101}]}
+    cases.cluster("an instance of 101 characters", long, "may not be more than 100")
+    cases.cluster("eleven takeovers", {"takeOver": [former] * 11}, "must have at most 10 items")
+
+
 def _reject_identities(cases: Cases) -> None:
     cases.cluster("an unknown claim as principal", _realm(principal="azp"), 'supported values: "email", "sub"')
     for field, text in (("refreshEvery", "29s"), ("refreshEvery", "25h"), ("gracePeriod", "721h")):
@@ -167,6 +203,7 @@ def reject_clusters(cases: Cases) -> None:
     _reject_identities(cases)
     _reject_namespaces(cases)
     _reject_orphans(cases)
+    _reject_ownership(cases)
     for field in ("audience", "issuer"):
         cases.cluster(f"an empty {field}", _realm(**{field: ""}), "should be at least 1 chars long")
         cases.cluster(f"{field} of 501 characters", _realm(**{field: "a" * 501}), "may not be more than 500")
@@ -215,6 +252,9 @@ def accept_clusters(cases: Cases) -> None:
     }
     cases.cluster("namespaces by many labels", _namespaces(selector=selector))
     cases.cluster("namespaces by name and label", _namespaces(names=["shop"], selector={"matchLabels": {"team": ""}}))
+    cases.cluster("a namespace that may adopt", {"adoption": {"namespaces": {"names": ["shop"]}}})
+    cases.cluster("100 adoptions", _adopt(*({"name": name, "hash": "0" * 16} for name in numbered(100, 507))))
+    cases.cluster("ten takeovers", {"takeOver": [{"controller": "a" * 128, "instance": "-".ljust(100, "0")}] * 10})
     cases.cluster("one role mapping for each principal", {"mapping": "PerPrincipal"})
     for least, most in (("500ms", "5s"), ("1h", "24h"), ("1.5s", "1h30m"), ("3600s", "1440m")):
         drift = {"probeEvery": least, "sweepEvery": most}

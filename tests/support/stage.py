@@ -85,6 +85,7 @@ class Stage:
     servers: dict[str, MemoryElasticsearch] = field(init=False)
     google: MemoryGoogle = field(init=False)
     stores: MemoryStores = field(init=False)
+    operator: Operator = OPERATOR
     process: Process | None = None
     violations: list[str] = field(default_factory=list)
     logs: list[list[Any]] = field(default_factory=list)
@@ -129,7 +130,7 @@ class Stage:
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
-        context = Context(OPERATOR, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
+        context = Context(self.operator, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
         host = Host(context, self, brief=self.brief)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process

@@ -1,6 +1,7 @@
 """A Kubernetes and an Elasticsearch cluster with the operator between them, as a user meets them."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,6 +175,14 @@ class World:
         self.kubernetes.run_kubectl(
             "annotate", "searchaccess", name, "-n", namespace, "--overwrite", f"searchaccess.dev/{key}={value}"
         )
+
+    def agree(self, name: str, message: str, cluster: str = CLUSTER) -> None:
+        """Let the platform agree to adopt an object as a conflict's message shows it."""
+        line = message.partition("spec.adoption.objects: ")[2]
+        found = re.match(r"\[\{name: (?P<name>[^,]+), hash: (?P<hash>[0-9a-f]{16})\}\]", line)
+        assert found, message
+        assert found["name"] == name, message
+        self.patch_cluster(cluster, {"spec": {"adoption": {"objects": [found.groupdict()]}}})
 
     def get(self, name: str, namespace: str = "shop") -> dict[str, Any]:
         """Give a SearchAccess; empty when there is none."""

@@ -9,10 +9,11 @@ from copy import deepcopy
 from typing import Any
 
 from searchaccess.core.model.canonical import canonical_json, role_from_json
+from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.ownership.released import Remembered
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
-from searchaccess.core.rights.plan import RolePlan, plan_role
+from searchaccess.core.rights.plan import RolePlan, plan_role, seen_role
 from searchaccess.core.rights.recollection import Seen
 from tests.unit.builders import OPERATOR, PRINCIPAL
 
@@ -39,6 +40,7 @@ class World:
     def __init__(self, raw: dict[str, Any] | None = None) -> None:
         self.raw = as_served(raw) if raw is not None else None
         self.writes = 0
+        self.agreed = Agreed()
         self.released = Remembered().kept
         """What the SearchCluster's status remembers."""
         self.revoke = frozenset[str]()
@@ -58,6 +60,12 @@ class World:
             return None
         return Role(OPERATOR.role_name(PRINCIPAL), role_from_json(self.raw), deepcopy(self.raw["metadata"]))
 
+    def agree(self) -> None:
+        """Let the platform agree to adopt the role as it is now, and have that recorded."""
+        if (role := self.role) is not None:
+            seen = seen_role(role)
+            self.agreed = Agreed("prod", {role.name: seen.hash}, adopted={(role.name, seen.hash): ""})
+
     def put(self, role: Role) -> None:
         """Write the role."""
         self.writes += 1
@@ -65,7 +73,7 @@ class World:
 
     def plan(self, members: Sequence[Member], seen: dict[str, Seen] | None = None) -> RolePlan:
         """Plan, and change nothing."""
-        return plan_role(OPERATOR, PRINCIPAL, members, self.role, seen or {}, self.remembered)
+        return plan_role(OPERATOR, PRINCIPAL, members, self.role, seen or {}, self.remembered, self.agreed)
 
     def run(self, members: Sequence[Member], seen: dict[str, Seen] | None = None) -> RolePlan:
         """Plan and apply; what is released is remembered first."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.engine.loop.schedule import CHECK_EVERY
 from searchaccess.ports.errors import LoginRefused
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import MAPPING, ROLE, begin, drift, granted
+from tests.component.common import MAPPING, ROLE, agree, begin, drift, granted
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, condition_in, grant
@@ -32,7 +32,7 @@ async def test_a_foreign_mapping_stops_grants_until_it_may_be_adopted(stage: Sta
     assert stage.cluster_ready() == ("False", "OwnershipConflict")
     assert stage.elasticsearch.mappings_now[MAPPING]["roles"] == ["superuser"]
     assert not stage.elasticsearch.roles_now
-    stage.annotate(CLUSTER_KEY, ANNOTATION_ADOPT, MAPPING)
+    agree(stage, MAPPING)
     await stage.quiet()
     stage.check()
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.constants import ANNOTATION_ADOPT, FINALIZER
+from searchaccess.api.constants import FINALIZER
 from searchaccess.engine.rights import reconcile as passes
 from searchaccess.engine.rights.observe import Observed, observe
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import FOREIGN, MAPPING, ORDERS, ORPHANS, ROLE, begin, drift, granted
+from tests.component.common import FOREIGN, MAPPING, ORDERS, ORPHANS, ROLE, agree, begin, drift, granted
 from tests.support.faults import Call
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, account, condition_in, grant
@@ -299,7 +299,7 @@ async def test_a_foreign_role_is_not_touched_until_it_may_be_adopted(stage: Stag
     assert stage.ready("orders") == ("False", "OwnershipConflict")
     assert stage.role(ORDERS) == before
     assert stage.cluster()["status"]["counts"]["foreignRoles"] == 1
-    stage.annotate(access_key("orders"), ANNOTATION_ADOPT, ROLE)
+    agree(stage, ROLE)
     await stage.quiet()
     stage.check()
     assert "Adopted" in stage.notes("orders")

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.constants import ANNOTATION_ADOPT
-from tests.component.common import MAPPING, ORDERS, ROLE, begin, granted
-from tests.support.stage import OPERATOR, Stage, access_key, on_stage
+from tests.component.common import MAPPING, ORDERS, ROLE, agree, begin, granted
+from tests.support.stage import OPERATOR, Stage, on_stage
 from tests.support.world import access, account, grant
 from tests.unit.adapters.anything import nested
 
@@ -50,7 +49,7 @@ def test_a_role_under_our_name_that_cannot_be_read_is_a_conflict_of_that_one_alo
 async def test_a_role_that_cannot_be_read_can_be_adopted(stage: Stage) -> None:
     stage.elasticsearch.roles_now[ROLE] = {"cluster": ["all"], "metadata": {"junk": nested(100)}}
     await begin(stage, access("orders", grant("orders-*")))
-    stage.annotate(access_key("orders"), ANNOTATION_ADOPT, ROLE)
+    agree(stage, ROLE)
     await stage.quiet()
     stage.check()
     assert granted(stage) == {"orders-*"}

@@ -13,8 +13,17 @@ from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import ClusterFacts, judge, version_of
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_node, check_realm, explain
+from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.rights.diff import Difference
-from searchaccess.core.rights.mapping import build_principal_mapping, build_template_mapping, mapping_of, plan_mapping
+from searchaccess.core.rights.mapping import (
+    MappingPlan,
+    RoleMapping,
+    build_principal_mapping,
+    build_template_mapping,
+    mapping_of,
+    plan_mapping,
+    seen_mapping,
+)
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure, advance_drift
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
@@ -356,16 +365,26 @@ def test_a_missing_mapping_is_drift_only_if_it_was_there(*, seen: bool, drifts: 
 
 
 @pytest.mark.parametrize("owner", [{}, Operator("default", "another").stamp(), Operator("x", "6f1c").stamp()])
-def test_a_foreign_mapping_is_touched_only_by_its_exact_name(owner: dict[str, Any]) -> None:
+def test_a_foreign_mapping_is_touched_only_as_it_was_seen(owner: dict[str, Any]) -> None:
     observed = mapping_of(MAPPING.name, served(metadata=owner))
-    for adopt in ("", "true", ROLE):
-        plan = plan_mapping(OPERATOR, MAPPING.name, MAPPING, observed, enforce=True, seen=True, adopt=adopt)
-        assert (plan.write, plan.delete, plan.conflict) == (None, False, MAPPING.name)
-    plan = plan_mapping(OPERATOR, MAPPING.name, None, observed, enforce=True, seen=True, adopt=MAPPING.name)
-    assert (plan.write, plan.delete) == (None, False)
-    plan = plan_mapping(OPERATOR, MAPPING.name, MAPPING, observed, enforce=True, seen=True, adopt=MAPPING.name)
-    assert plan.write == MAPPING
-    assert plan.adopted
+    seen = seen_mapping(observed)
+
+    def plan(desired: RoleMapping | None, agreed: Agreed | None = None, adopt: str = "") -> MappingPlan:
+        name = MAPPING.name
+        return plan_mapping(OPERATOR, name, desired, observed, enforce=True, seen=True, agreed=agreed, adopt=adopt)
+
+    for adopt in ("", "true", ROLE, MAPPING.name, f"{MAPPING.name}@0123456789abcdef"):
+        refused = plan(MAPPING, adopt=adopt)
+        assert (refused.write, refused.delete, refused.conflict) == (None, False, MAPPING.name)
+        assert refused.foreign is None
+    recorded = Agreed("prod", {MAPPING.name: seen.hash}, adopted={(seen.name, seen.hash): ""})
+    gone = plan(None, recorded)
+    assert (gone.write, gone.delete) == (None, False)
+    for waiting in (plan(MAPPING, replace(recorded, adopted={})), plan(MAPPING, adopt=f"{seen.name}@{seen.hash}")):
+        assert (waiting.write, waiting.conflict, waiting.foreign) == (None, MAPPING.name, seen)
+    adopted = plan(MAPPING, recorded)
+    assert adopted.write == MAPPING
+    assert adopted.adopted
 
 
 def test_mappings_are_for_their_realm_and_service_accounts_only() -> None:

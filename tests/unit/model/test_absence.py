@@ -35,6 +35,8 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchCluster.allowedNamespaces": [{}],
     "SearchCluster.allowedNamespaces.selector.matchLabels": [{}],
     "SearchCluster.allowedNamespaces.selector.matchExpressions": [[]],
+    "SearchCluster.adoption.namespaces.selector.matchLabels": [{}],
+    "SearchCluster.adoption.namespaces.selector.matchExpressions": [[]],
     "SearchCluster.secretStores[].vault.ca": [{}],
 }
 """Fields without which more is granted, or for longer, with what else says nothing of them."""
@@ -100,6 +102,14 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchCluster.drift": "its fields have defaults",
     "SearchCluster.drift.probeEvery": "when a change is noticed, not what is granted",
     "SearchCluster.drift.sweepEvery": "when a change is noticed, not what is granted",
+    "SearchCluster.adoption": "nothing is adopted",
+    "SearchCluster.adoption.objects": "nothing is adopted",
+    "SearchCluster.adoption.namespaces": "no annotation counts",
+    "SearchCluster.adoption.namespaces.names": "either is enough, so fewer annotations count",
+    "SearchCluster.adoption.namespaces.selector": "either is enough, so fewer annotations count",
+    "SearchCluster.adoption.namespaces.selector.matchExpressions[].values": "the operator says whether there are any",
+    "SearchCluster.takeOver": "nothing is taken over",
+    "SearchCluster.takeOver[].instance": "only what has our own names is taken over",
 }
 """The other optional fields, and why their absence grants no more."""
 
@@ -133,6 +143,13 @@ FULL: dict[str, dict[str, Any]] = {
             },
         }],
         "drift": {},
+        "takeOver": [{"controller": "a"}],
+        "adoption": {
+            "namespaces": {
+                "names": ["shop"],
+                "selector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "Exists"}]},
+            },
+        },
     },
 }  # fmt: skip
 READ: dict[str, Any] = {"SearchAccess": access_from_object, "SearchCluster": cluster_from_object}

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from searchaccess.api.constants import ANNOTATION_ADOPT
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.model.canonical import canonical_json, entry_from_json
@@ -181,10 +180,9 @@ class Histories(RuleBasedStateMachine):
         assert self.world.raw is not None
         self.world.raw["metadata"] = {}
 
-    @precondition(lambda self: self.live)
-    @rule(at=PLACES, adopt=st.sampled_from([ROLE, ""]))
-    def allow_adoption(self, at: int, adopt: str) -> None:
-        self._pick(at).raw["metadata"]["annotations"] = {ANNOTATION_ADOPT: adopt}
+    @rule()
+    def allow_adoption(self) -> None:
+        self.world.agree()
 
     # What the operator does
 

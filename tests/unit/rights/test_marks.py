@@ -9,10 +9,11 @@ import pytest
 from searchaccess.adapters.elasticsearch.errors import map_error, map_item
 from searchaccess.core.model.access import Share, kept_apart
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
+from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.patterns.marks import is_mark, without_marks
 from searchaccess.core.rights.diff import diff_extra, diff_share
 from searchaccess.core.rights.ownership import Role
-from searchaccess.core.rights.plan import plan_role
+from searchaccess.core.rights.plan import plan_role, seen_role
 from searchaccess.core.rights.recollection import Seen
 from tests.unit.builders import OPERATOR, PRINCIPAL, ROLE, a_grant, a_member, a_role, an_access
 
@@ -69,8 +70,9 @@ def test_a_role_that_was_deleted_or_adopted_does_not_show_it() -> None:
     gone = plan_role(OPERATOR, PRINCIPAL, [a_member(access)], None, {access.uid: Seen(ROLE, access.share.hash)})
     assert gone.findings[access.uid].drift
     assert SHOWN not in str(gone.findings)
-    member = a_member(an_access(grants=[a_grant()], annotations={"searchaccess.dev/adopt": ROLE}))
-    adopted = plan_role(OPERATOR, PRINCIPAL, [member], a_role(RoleBody(entries=access.share.entries)), {})
+    member, foreign = a_member(an_access(grants=[a_grant()])), a_role(RoleBody(entries=access.share.entries))
+    agreed = Agreed("prod", {ROLE: seen_role(foreign).hash}, at_once=True)
+    adopted = plan_role(OPERATOR, PRINCIPAL, [member], foreign, {}, agreed=agreed)
     assert '"orders-*"' in adopted.findings["uid-orders"].adopted
     assert SHOWN not in str(adopted.findings)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access
-from tests.unit.builders import NOW, ROLE, a_grant, an_entry, members_of
+from tests.unit.builders import NOW, a_grant, an_entry, members_of
 from tests.unit.scenarios import add, applied, entry_of, gone, reader, remove, writer
 from tests.unit.world import World
 
@@ -198,8 +198,8 @@ class TestHeld:
         assert world.raw is not None
         world.raw["metadata"] = {}
         add(world, "x")
-        adopting = writer(annotations={"searchaccess.dev/adopt": ROLE})
-        world.run(members_of(other, adopting), seen)
+        world.agree()
+        world.run(members_of(other, writer()), seen)
         assert world.names == {"reader-*", "writer-*"}
 
     def test_a_disabled_role_stays_as_it_is(self, other: Access) -> None:

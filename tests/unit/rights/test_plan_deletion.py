@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.model.access import Access
+from searchaccess.core.ownership.adoption import Agreed
 from tests.unit.builders import NOW, OPERATOR, ROLE, a_body, a_grant, a_role, an_entry, members_of, our_metadata
 from tests.unit.scenarios import add, applied, entry_of, gone, reader, remove
 from tests.unit.world import World
@@ -162,15 +163,17 @@ class TestForeign:
         ],
         ids=["nobody's", "somebody's", "another instance's", "another Kubernetes cluster's", "damaged"],
     )
-    @pytest.mark.parametrize("adopt", ["", "true", f"{ROLE}x"])
-    def test_only_the_exact_name_adopts(self, metadata: dict[str, Any], adopt: str) -> None:
+    @pytest.mark.parametrize("adopt", ["", "true", ROLE, f"{ROLE}x", f"{ROLE}@0123456789abcdef"])
+    def test_only_what_was_seen_is_adopted(self, metadata: dict[str, Any], adopt: str) -> None:
         world = World(a_role(metadata=metadata).to_json())
+        world.agreed = Agreed("prod", namespaces=frozenset({"shop"}))
         access = reader(annotations={"searchaccess.dev/adopt": adopt})
         assert not world.plan(members_of(access)).changes
 
     def test_adoption_replaces_it_and_says_what_it_was(self) -> None:
         world = World(a_role(a_body(an_entry("x"), cluster=["all"], run_as=["elastic"])).to_json())
-        plan = world.run(members_of(reader(annotations={"searchaccess.dev/adopt": ROLE})))
+        world.agree()
+        plan = world.run(members_of(reader()))
         assert '"run_as":["elastic"]' in plan.findings["uid-reader"].adopted
         assert world.names == {"reader-*"}
         assert world.role is not None
@@ -181,7 +184,8 @@ class TestForeign:
     @pytest.mark.parametrize("held", [{"suspend": True}, {"mode": "Observe"}], ids=["suspended", "observed"])
     def test_a_held_access_does_not_adopt(self, held: dict[str, Any]) -> None:
         world = World(a_role().to_json())
-        assert not world.plan(members_of(reader(annotations={"searchaccess.dev/adopt": ROLE}, **held))).changes
+        world.agree()
+        assert not world.plan(members_of(reader(**held))).changes
 
     def test_a_deleted_access_with_rights_in_it_waits_for_a_person(self) -> None:
         world, seen = applied(reader())

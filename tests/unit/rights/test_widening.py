@@ -14,7 +14,7 @@ from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.union import conflict_within
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.compose import Member
-from tests.unit.builders import NOW, ROLE, a_grant, a_role, an_access
+from tests.unit.builders import NOW, a_grant, a_role, an_access
 from tests.unit.world import World
 
 EU: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
@@ -116,8 +116,9 @@ def test_at_deletion_what_shows_more_than_was_granted_is_released_only_if_it_was
 
 def test_a_role_that_is_adopted_is_compared_as_declared() -> None:
     world = World(a_role().to_json())
-    old = replace(an_access("old", grants=[a_grant(**EU)]), created_at="2026-01-01T00:00:00Z", adopt=ROLE)
+    old = replace(an_access("old", grants=[a_grant(**EU)]), created_at="2026-01-01T00:00:00Z")
     new = replace(an_access("new", grants=[a_grant(**REGION)]), created_at="2026-01-02T00:00:00Z")
+    world.agree()
     plan = world.run([Member(access, decide(access, OPEN)) for access in (new, old)])
     assert set(plan.refused) == {new.uid}
     assert world.role is not None

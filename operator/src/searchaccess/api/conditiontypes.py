@@ -29,6 +29,7 @@ class ConditionType(StrEnum):
     REALM_PROVEN = "RealmProven"
     STORE_MISSING = "StoreMissing"
     DELEGATION_OPEN = "DelegationOpen"
+    OTHERS_PRESENT = "OthersPresent"
 
 
 WHILE_TRUE = (
@@ -40,6 +41,7 @@ WHILE_TRUE = (
     ConditionType.GRANTED_ELSEWHERE,
     ConditionType.STORE_MISSING,
     ConditionType.DELEGATION_OPEN,
+    ConditionType.OTHERS_PRESENT,
 )
 """Present only while true."""
 
@@ -160,6 +162,11 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         _CLUSTER,
         "What Elasticsearch delegates to the operator's login includes its own indices, such as `.security`: the "
         "message names the patterns. The operator does not use that; whoever else has the login could.",
+    ),
+    ConditionType.OTHERS_PRESENT: ConditionDoc(
+        _CLUSTER,
+        "Another Kubernetes cluster, or another installation of the operator, has roles, role mappings, keys or users "
+        "in this Elasticsearch: see `status.others`. They stay in force. Ready does not depend on it.",
     ),
 }
 

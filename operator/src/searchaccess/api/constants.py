@@ -16,7 +16,7 @@ ANNOTATION_ROTATE: Final = f"{GROUP}/rotate-requested-at"
 """Any new value requests a rotation now; echoed in ``status.credential.rotationRequest``, cut in the same way."""
 
 ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
-"""Name of the foreign Elasticsearch object (role or role mapping) that may be adopted."""
+"""``name@hash`` of the foreign Elasticsearch object (role or role mapping) that may be adopted as it was seen."""
 
 ANNOTATION_ACCEPT_UUID: Final = f"{GROUP}/accept-uuid"
 """On a SearchCluster: the uuid of the Elasticsearch cluster that a person agrees to use from now on."""

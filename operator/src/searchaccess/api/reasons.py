@@ -44,6 +44,8 @@ class Reason(StrEnum):
     RESTRICTIONS_WOULD_WIDEN = "RestrictionsWouldWiden"
     TOO_COMPLICATED = "PatternsTooComplicated"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
+    CONTROLLERS_FIGHT = "ControllersFight"
+    OTHER_CONTROLLERS = "OtherControllers"
     LICENSE_INSUFFICIENT = "LicenseInsufficient"
     LICENSED = "Licensed"
     CLUSTER_NOT_FOUND = "ClusterNotFound"
@@ -180,9 +182,26 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     ),
     Reason.OWNERSHIP_CONFLICT: ReasonDoc(
         "An object under our name exists in Elasticsearch and does not belong to this operator. It is not touched.",
-        "Find out who made it. Delete it, or annotate with `searchaccess.dev/adopt: <its name>` to take it over.",
+        "Find out who made it. Delete it, or write its name and hash, which the message has, into "
+        "`spec.adoption.objects` of the SearchCluster, to take it over once. What another Kubernetes cluster left "
+        "behind is taken over as a whole: `spec.takeOver`.",
         Who.PLATFORM,
         terminal=True,
+    ),
+    Reason.CONTROLLERS_FIGHT: ReasonDoc(
+        "A role or role mapping was adopted, and somebody has written it again since, as his own. It is not adopted "
+        "once more, and not touched: two controllers that write the same object would go on forever.",
+        "Find out what writes it (a script, Terraform, another operator) and stop that. Then delete the object: the "
+        "operator writes it anew.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
+    Reason.OTHER_CONTROLLERS: ReasonDoc(
+        "Objects in this Elasticsearch belong to another Kubernetes cluster, or to another instance of the operator. "
+        "They stay in force and are not touched.",
+        "If that one is gone for good, write the line of the message into `spec.takeOver`. If it is alive and uses the "
+        "same Elasticsearch on purpose, under an instance name of its own, nothing is to be done.",
+        Who.PLATFORM,
     ),
     Reason.LICENSE_INSUFFICIENT: ReasonDoc(
         "The Elasticsearch licence lacks a feature that is needed (JWT realm; `where`, `fields`; `remoteClusters`). "
@@ -542,7 +561,7 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.ADOPTED: EventDoc(
         warning=False,
-        when="A foreign role or role mapping was adopted, as an annotation requested: what it was before.",
+        when="A foreign role or role mapping was adopted, once, as the platform agreed: what it was before.",
     ),
 }
 STALLED_EVENT = EventDoc(warning=True, when="The object became `Stalled`: a person must act.")

@@ -11,6 +11,7 @@ from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.durations import Duration, between
 from searchaccess.api.namespaces import AllowedNamespaces
 from searchaccess.api.orphans import Orphans
+from searchaccess.api.ownership import Adoption, TakeOver
 from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
 
@@ -255,6 +256,13 @@ class SearchClusterSpec(ApiModel):
 
     drift: DriftSettings = DriftSettings()
     """How often to check for changes that somebody else made."""
+
+    adoption: Adoption | None = None
+    """Which roles and role mappings of others, under the operator's names, it may take over."""
+
+    take_over: Annotated[list[TakeOver], Field(max_length=10)] = []
+    """Former lives of the operator: what they left in Elasticsearch counts as its own from now on. Only for a
+    Kubernetes cluster that is gone, or an installation that does not run any more; see docs/clusters.md."""
 
     @model_validator(mode="after")
     def _has_address_and_login(self) -> "SearchClusterSpec":

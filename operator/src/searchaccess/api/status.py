@@ -42,6 +42,8 @@ REVISIONS_LIMIT = 10
 SHARED_LIMIT = 10
 RELEASED_LIMIT = 100
 RELEASED_ENTRIES_LIMIT = 100
+ADOPTED_LIMIT = 100
+OTHERS_LIMIT = 10
 
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
@@ -308,6 +310,36 @@ class LoginStatus(ApiModel):
     """Name of the user, as Elasticsearch knows it."""
 
 
+class AdoptedStatus(ApiModel):
+    """A foreign role or role mapping that was adopted: the same content is not adopted once more."""
+
+    name: str
+    """Name of the role or role mapping."""
+    hash: str
+    """Digest of its content before."""
+    at: DateTime | None = None
+    """When it was adopted; absent: it is about to be."""
+
+
+class OtherStatus(ApiModel):
+    """What another controller, or another instance, has in Elasticsearch."""
+
+    instance: str
+    """Name of the installation."""
+    controller: str
+    """Uid of the namespace kube-system of its Kubernetes cluster."""
+    roles: Annotated[Count, ReadsAs(0)]
+    """How many roles it has."""
+    undeclared: Annotated[Count, ReadsAs(0)]
+    """How many of these are of principals to whom no SearchAccess here gives rights."""
+    mappings: Annotated[Count, ReadsAs(0)]
+    """How many role mappings it has."""
+    keys: Count = 0
+    """How many API keys it has that work, under the names of this operator."""
+    users: Count = 0
+    """How many users it has, under the names of this operator."""
+
+
 class SearchClusterStatus(_Status):
     """What is true of a SearchCluster."""
 
@@ -335,6 +367,10 @@ class SearchClusterStatus(_Status):
     released: Annotated[list[ReleasedRights] | None, Field(max_length=RELEASED_LIMIT)] = None
     """Rights that stayed when their SearchAccess was deleted (`deletionPolicy: Orphan`), and are in force: at most 100.
     Only what is listed here counts as released; `spec.orphans.revoke` takes it away."""
+    adopted: Annotated[list[AdoptedStatus], Field(max_length=ADOPTED_LIMIT)] | None = None
+    """What was adopted, the newest last, at most 100."""
+    others: Annotated[list[OtherStatus], Field(max_length=OTHERS_LIMIT)] | None = None
+    """Other controllers and instances of this operator that have objects in the same Elasticsearch, at most 10."""
     last_handled_reconcile_at: str | None = None
     """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
 

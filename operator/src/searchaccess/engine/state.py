@@ -3,18 +3,21 @@
 It belongs to one SearchCluster object, by uid: one that is recreated under the same name starts with nothing.
 """
 
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from searchaccess.api.constants import ANNOTATION_ADOPT
+from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import Reason
-from searchaccess.api.status import Drift, ReleasedRights
+from searchaccess.api.status import AdoptedStatus, Drift, OtherStatus, ReleasedRights
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed
 from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.model.access import Access
+from searchaccess.core.ownership.adoption import Refusal
+from searchaccess.core.ownership.lives import Life
 from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.policy.login import LoginRights
@@ -138,6 +141,8 @@ class ClusterState:
     trouble: Failure | None = None
     """What keeps some SearchAccesses from being finished; the others are fine."""
     mapping_conflict: str = ""
+    mapping_refusal: Refusal | None = None
+    """Why that foreign mapping is not adopted."""
     mapping_adopted: str = ""
     """What the role mapping was before this step adopted it, as JSON."""
     mapping_drift: Drift | None = None
@@ -156,6 +161,12 @@ class ClusterState:
     """Names of users' roles of ours, as the last full reconcile found them."""
     foreign: int = 0
     """How many roles under our names are not ours, as the last full reconcile counted."""
+    adopted: Sequence[AdoptedStatus] | None = None
+    """What is remembered of adoptions; None: what the status says."""
+    others: tuple[OtherStatus, ...] | None = None
+    """What other controllers and instances have, as the last full reconcile found it; None: it was not read yet."""
+    issued_by_others: Mapping[tuple[Life, Auth], int] = field(default_factory=dict)
+    """How many keys and users they have, as they were read last."""
     copied: tuple[Copied, ...] | None = None
     """What mappings copied, as the last sweep read it; None: it could not yet."""
     questions: Questions = field(default_factory=Questions)
@@ -195,15 +206,16 @@ class ClusterState:
     @property
     def gate(self) -> Gate:
         """What may be done about SearchAccesses."""
-        return gate_of(self.verdict, self.mapping_conflict, self.mapping_unwritten)
+        return gate_of(self.verdict, self.mapping_conflict, self.mapping_refusal, self.mapping_unwritten)
 
 
-def gate_of(verdict: Gate, mapping_conflict: str, mapping_unwritten: str = "") -> Gate:
+def gate_of(verdict: Gate, mapping_conflict: str, refusal: Refusal | None = None, mapping_unwritten: str = "") -> Gate:
     """Return what may be done with SearchAccesses.
 
     Args:
         verdict: what the state of the cluster allows.
         mapping_conflict: name of the role mapping that is in the way; empty: none is.
+        refusal: why that is not adopted.
         mapping_unwritten: the one that a person has to write, as a request; empty: none.
     """
     if mapping_unwritten:
@@ -211,11 +223,10 @@ def gate_of(verdict: Gate, mapping_conflict: str, mapping_unwritten: str = "") -
         return replace(verdict, grants=False, reason=Reason.ROLE_MAPPING_NOT_WRITTEN, message=message)
     if not mapping_conflict:
         return verdict
-    message = (
-        f"role mapping {mapping_conflict} exists and is not managed by this operator; it is not touched. "
-        f"Delete it, or annotate the SearchCluster with {ANNOTATION_ADOPT}: {mapping_conflict}"
-    )
-    return replace(verdict, grants=False, reason=Reason.OWNERSHIP_CONFLICT, message=message)
+    reason, message = Reason.OWNERSHIP_CONFLICT, f"role mapping {mapping_conflict} is not managed by this operator"
+    if refusal is not None:
+        reason, message = refusal.reason, refusal.message
+    return replace(verdict, grants=False, reason=reason, message=message)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from searchaccess import __version__
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.status import Status, condition_of
+from searchaccess.core.ownership.others import counted
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
 from searchaccess.engine.barrier import PLACES
@@ -214,6 +215,7 @@ class Declared(Collector):
             found["searchaccess_cluster_ready"].add_metric([name, reason], float(ready == "True"))
             found["searchaccess_released_rights"].add_metric([name], len(status.released or ()))
             found["searchaccess_lease_held"].add_metric([name], float(self._ownership.holds(name)))
+            found["searchaccess_other_objects"].add_metric([name], counted(record.status.others or ()))
         now = time.monotonic()
         for name, reconciler in self._host.reconcilers().items():
             dirty = self._inventory.marks.dirty(name)
@@ -304,6 +306,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     (
         "searchaccess_lease_held",
         "Whether this replica owns a SearchCluster and may write to it: 1 for one replica, 0 for the others.",
+        ("cluster",),
+    ),
+    (
+        "searchaccess_other_objects",
+        "Roles, role mappings, keys and users of other controllers and instances in a SearchCluster's Elasticsearch.",
         ("cluster",),
     ),
     ("searchaccess_credentials", "Stored credentials: Active, or Overlap while two work.", ("cluster", "phase")),

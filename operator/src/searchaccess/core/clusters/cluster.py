@@ -75,6 +75,11 @@ class Cluster:
         return self.spec.orphans if self.spec else Orphans()
 
     @property
+    def adopting_namespaces(self) -> AllowedNamespaces | None:
+        """Namespaces whose SearchAccesses may have the role of their own principal adopted; None: none."""
+        return self.spec.adoption.namespaces if self.spec and self.spec.adoption else None
+
+    @property
     def eck(self) -> str:
         """``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK."""
         eck = self.spec.eck if self.spec else None

@@ -1,1 +1,1 @@
-"""What counts as ours in Elasticsearch although no SearchAccess declares it."""
+"""Whose objects and rights in Elasticsearch are that nobody declares: released, adopted, taken over, or of others."""

@@ -1,12 +1,13 @@
 """Role mappings: one with a role template for the whole cluster, or one for each principal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.canonical import MappingBody, canonical_json, digest, mapping_from_json
 from searchaccess.core.model.reading import mapping
+from searchaccess.core.ownership.adoption import Agreed, Refusal, Request, Seen, judge, seen_as
 from searchaccess.core.rights.diff import Difference, diff_mapping
 from searchaccess.core.rights.ownership import Operator
 
@@ -79,6 +80,11 @@ def request_for(desired: RoleMapping) -> str:
     return f"PUT _security/role_mapping/{desired.name} {canonical_json(desired.to_json())}"
 
 
+def seen_mapping(mapping: RoleMapping) -> Seen:
+    """Identify a foreign role mapping by its content."""
+    return seen_as("role mapping", mapping.name, asdict(mapping.body), mapping.metadata)
+
+
 @dataclass(frozen=True, slots=True)
 class MappingPlan:
     """What is to be done about one role mapping."""
@@ -90,6 +96,10 @@ class MappingPlan:
     """The declaration is not applied yet (new, or changed)."""
     conflict: str = ""
     """Name of a foreign mapping that is in the way."""
+    refusal: Refusal | None = None
+    """Why that is not adopted."""
+    foreign: Seen | None = None
+    """The foreign mapping that is replaced; without ``write``: that is to be recorded before."""
     drift: tuple[Difference, ...] = ()
     adopted: str = ""
     """What was replaced by adoption, as JSON."""
@@ -103,7 +113,9 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
     *,
     enforce: bool,
     seen: bool,
+    agreed: Agreed | None = None,
     adopt: str = "",
+    restamp: bool = True,
 ) -> MappingPlan:
     """Plan one role mapping.
 
@@ -114,15 +126,20 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         observed: the observed mapping; None: it does not exist.
         enforce: False: observe, do not write.
         seen: whether it is known from an earlier reconcile, so that its absence is drift.
-        adopt: name of a foreign mapping that may be adopted.
+        agreed: which foreign mappings may be adopted; None: none may.
+        adopt: the annotation of the SearchCluster that asks for it.
+        restamp: whether one of a predecessor that is as desired is written, to have our stamp.
     """
     target = f"role_mapping/{name}"
     if observed is not None and not operator.owns(observed.metadata):
         if desired is None:
             return MappingPlan(name)
-        if adopt != name or not enforce:
-            return MappingPlan(name, conflict=name)
-        return MappingPlan(name, write=desired, adopted=canonical_json(observed.body.to_json()))
+        foreign = seen_mapping(observed)
+        judged = judge(foreign, agreed or Agreed(), [Request(adopt)] if adopt else ())
+        if not enforce or not judged.adopts:
+            asked = foreign if judged.asks and enforce else None
+            return MappingPlan(name, conflict=name, refusal=judged.refusal, foreign=asked)
+        return MappingPlan(name, write=desired, adopted=canonical_json(observed.body.to_json()), foreign=foreign)
     if desired is None:
         return MappingPlan(name, delete=observed is not None and enforce)
     if observed is None:
@@ -130,7 +147,9 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         drift = (Difference(target, ".", whole, ""),) if seen else ()
         return MappingPlan(name, write=desired if enforce else None, pending=not seen, drift=drift)
     differences = diff_mapping(target, desired.body, observed.body)
-    write = desired if differences and enforce else None
+    # What a predecessor wrote gets our stamp, so that it does not look like a former life's for ever.
+    stale = restamp and not operator.wrote(observed.metadata)
+    write = desired if enforce and (differences or stale) else None
     if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
         # Another declaration made it. Its hash alone does not justify a write: each one clears everybody's realm cache.
         return MappingPlan(name, write=write, pending=bool(differences))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from searchaccess.api.constants import MANAGED_BY, ROLE_PREFIX
+from searchaccess.api.constants import MANAGED_BY
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import (
@@ -18,6 +18,7 @@ from searchaccess.core.model.reading import (
     texts,
     whole_number,
 )
+from searchaccess.core.ownership.lives import Life
 
 DESCRIPTION_LIMIT: Final = 1000
 """Longest description of a role that Elasticsearch accepts."""
@@ -32,11 +33,18 @@ class Operator:
     controller: str
     """Identity of the Kubernetes cluster (uid of the namespace kube-system), so that two clusters whose operators have
     the same instance name do not take each other's objects for orphans."""
+    predecessors: frozenset[str] = frozenset()
+    """Controllers whose objects of our names count as ours, as a person decided for one SearchCluster."""
+
+    @property
+    def life(self) -> Life:
+        """Who we are, as metadata says it."""
+        return Life(self.instance, self.controller)
 
     @property
     def mapping_name(self) -> str:
         """Name of the one role mapping, and prefix of the names of all roles."""
-        return f"{ROLE_PREFIX}.{self.instance}"
+        return self.life.prefix
 
     def role_name(self, principal: str) -> str:
         """Name of the principal's role (and of its mapping, where each principal has one)."""
@@ -44,16 +52,23 @@ class Operator:
 
     def owns_name(self, name: str) -> bool:
         """Return whether a role or mapping of this name would be one of ours."""
-        return name == self.mapping_name or name.startswith(f"{self.mapping_name}.")
+        return self.life.names(name)
 
     def owns(self, metadata: Any) -> bool:
-        """Return whether metadata, whatever it is, says that the object is ours."""
+        """Return whether metadata, whatever it is, says that the object is ours, or of a predecessor."""
         return (
             isinstance(metadata, Mapping)
             and metadata.get("managed_by") == MANAGED_BY
             and metadata.get("instance") == self.instance
-            and metadata.get("controller") == self.controller
+            and (
+                (by := metadata.get("controller")) == self.controller
+                or (isinstance(by, str) and by in self.predecessors)
+            )
         )
+
+    def wrote(self, metadata: Mapping[str, Any]) -> bool:
+        """Return whether metadata that says that an object is ours has our own stamp, not that of a predecessor."""
+        return metadata.get("controller") == self.controller
 
     def stamp(self) -> dict[str, Any]:
         """Return the metadata that makes an object ours."""

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as, written_again
+from searchaccess.core.ownership.adoption import Seen as Foreign
 from searchaccess.core.ownership.released import (
     Releasing,
     Remembered,
@@ -45,6 +47,8 @@ class Finding:
     """All that differs from the declaration, whoever is the cause."""
     conflict: str = ""
     """Name of a foreign object that is in the way."""
+    refusal: Refusal | None = None
+    """Why that is not adopted."""
     adopted: str = ""
     """What was replaced by adoption, as JSON."""
     owned: bool = False
@@ -67,6 +71,8 @@ class RolePlan:
     rights to be remembered."""
     releasing: Releasing = Releasing()
     """What it says about released rights."""
+    foreign: Foreign | None = None
+    """The foreign role that is replaced; without ``write``: that is to be recorded before."""
 
     @property
     def changes(self) -> bool:
@@ -84,6 +90,7 @@ def plan_role(
     observed: Role | None,
     seen: Mapping[str, Seen],
     remembered: Remembered = _NOTHING_RELEASED,
+    agreed: Agreed | None = None,
 ) -> RolePlan:
     """Plan one principal's role.
 
@@ -94,14 +101,20 @@ def plan_role(
         observed: the role as Elasticsearch has it; None: there is none.
         seen: by uid, what statuses say of earlier reconciles on this same cluster.
         remembered: what is known of rights in it that were released.
+        agreed: which foreign roles may be adopted; None: none may.
     """
     name = operator.role_name(principal)
-    recorded, adopted = RoleMetadata(), ""
-    if observed is not None and operator.owns(observed.metadata):
+    recorded, adopted, foreign = RoleMetadata(), "", None
+    if observed is not None and _is_ours(operator, observed, members, seen):
         recorded = metadata_from_json(observed.metadata)
     elif observed is not None:
-        if not any(member.decision.do is Do.ENFORCE and member.access.adopt == name for member in members):
-            return _nobodys(observed, members, seen, remembered)
+        foreign = seen_role(observed)
+        judged = _judged(foreign, members, agreed or Agreed())
+        if not judged.adopts:
+            asked = foreign if judged.asks else None
+            again = operator.owns(observed.metadata) and not judged.asks
+            refusal = written_again(foreign) if again else judged.refusal
+            return replace(_nobodys(observed, members, seen, remembered, refusal), foreign=asked)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     released = remembered.unrecorded({record.uid for record in known.metadata.records})
@@ -136,16 +149,48 @@ def plan_role(
         return replace(plan, delete=observed is not None)
     if not adopted and target.same_as(observed):
         return plan
-    return replace(plan, write=target, whole=target.sheds(observed))
+    return replace(plan, write=target, whole=target.sheds(observed), foreign=foreign)
 
 
 def _released(remembered: Remembered) -> Released:
     return Released(hashes_of(remembered.all), cluster_of(remembered.all))
 
 
-def _nobodys(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen], remembered: Remembered) -> RolePlan:
+def _is_ours(operator: Operator, observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> bool:
+    """Return whether a role is ours, or a predecessor's that was not ours since: then that one is alive."""
+    if not operator.owns(observed.metadata) or operator.wrote(observed.metadata):
+        return operator.owns(observed.metadata)
+    had = (seen.get(member.access.uid) for member in members)
+    return not any(known is not None and known.role == observed.name for known in had)
+
+
+def seen_role(role: Role) -> Foreign:
+    """Identify a foreign role by its content; the order of its entries means nothing."""
+    return seen_as("role", role.name, role.body.sorted().to_json(), role.metadata)
+
+
+def _judged(foreign: Foreign, members: Sequence[Member], agreed: Agreed) -> Judgement:
+    """Decide what is done about a foreign role; nothing, if nobody's rights are enforced in it."""
+    enforced = [member.access for member in members if member.decision.do is Do.ENFORCE]
+    if not enforced:
+        agreed = replace(agreed, objects={})
+    requests = [
+        Request(access.adopt, access.namespace, access.namespace in agreed.namespaces)
+        for access in enforced
+        if access.adopt
+    ]
+    return judge(foreign, agreed, requests)
+
+
+def _nobodys(
+    observed: Role,
+    members: Sequence[Member],
+    seen: Mapping[str, Seen],
+    remembered: Remembered,
+    refusal: Refusal | None,
+) -> RolePlan:
     """Plan a role that is not ours: nothing is done to it, unless we released it and rights in it are to go."""
-    plan = RolePlan(observed.name, findings=_conflicts(observed, members, seen, remembered))
+    plan = RolePlan(observed.name, findings=_conflicts(observed, members, seen, remembered, refusal))
     if not remembered.revoked or not released_by_us(observed.metadata):
         return plan
     plan = replace(plan, releasing=Releasing(revoked=remembered.revoked))
@@ -156,7 +201,11 @@ def _nobodys(observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]
 
 
 def _conflicts(
-    observed: Role, members: Sequence[Member], seen: Mapping[str, Seen], remembered: Remembered
+    observed: Role,
+    members: Sequence[Member],
+    seen: Mapping[str, Seen],
+    remembered: Remembered,
+    refusal: Refusal | None,
 ) -> dict[str, Finding]:
     found = {}
     # That its metadata says so alone is no proof.
@@ -168,7 +217,9 @@ def _conflicts(
         # any in this role, if they are to stay, or if we took them out before we released the role.
         waits = had_rights and member.decision.do is not Do.RELEASE and not released
         concerned = waits if access.deleted_at else True
-        found[access.uid] = Finding(conflict=observed.name if concerned else "", owned=had_rights)
+        found[access.uid] = Finding(
+            conflict=observed.name if concerned else "", refusal=refusal if concerned else None, owned=had_rights
+        )
     return found
 
 
@@ -249,7 +300,8 @@ def _metadata_drift(
     )
     ideal = RoleMetadata(principal, spec_hash_of(records), records, _rightly(observed, metadata)).to_json(operator)
     target = f"role/{observed.name}"
-    found = diff_metadata(target, ideal, observed.metadata)
+    # A predecessor's stamp gives way to ours, and is nobody's change.
+    found = diff_metadata(target, ideal, observed.metadata | {"controller": operator.controller})
     description = describe(records, "", "")
     if description != observed.body.description:
         want, have = canonical_json(description), canonical_json(observed.body.description)

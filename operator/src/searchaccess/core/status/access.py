@@ -97,6 +97,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         drift=tuple(difference for item in findings for difference in item.drift),
         differences=tuple(difference for item in findings for difference in item.differences),
         conflict=next((item.conflict for item in findings if item.conflict), ""),
+        refusal=next((item.refusal for item in findings if item.conflict), None),
         adopted=next((item.adopted for item in findings if item.adopted), ""),
         owned=any(item.owned for item in findings),
     )
@@ -116,11 +117,10 @@ def _conflict(facts: AccessFacts) -> Failure | None:
     """Return the conflict with a foreign object."""
     if facts.credential and facts.credential.decision.conflict:
         return Failure(Reason.OWNERSHIP_CONFLICT, conflict_message(facts.access))
+    if (refusal := facts.finding.refusal) is not None:
+        return Failure(refusal.reason, refusal.message)
     if facts.finding.conflict:
-        text = (
-            f"role {facts.finding.conflict} exists and is not managed by this operator; it is not touched. Delete it, "
-            f"or annotate with searchaccess.dev/adopt: {facts.finding.conflict}"
-        )
+        text = f"role {facts.finding.conflict} exists and is not managed by this operator; it is not touched. Delete it"
         return Failure(Reason.OWNERSHIP_CONFLICT, text)
     return None
 

@@ -6,11 +6,23 @@ from typing import Final, Literal
 
 from searchaccess.api.conditiontypes import ConditionType
 from searchaccess.api.reasons import EventReason, Reason
-from searchaccess.api.status import ClusterCounts, Drift, LoginStatus, ReleasedRights, SearchClusterStatus, Truth
+from searchaccess.api.status import (
+    AdoptedStatus,
+    ClusterCounts,
+    Drift,
+    LoginStatus,
+    OtherStatus,
+    ReleasedRights,
+    SearchClusterStatus,
+    Truth,
+)
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.others import described, shown
+from searchaccess.core.ownership.takeover import lives_in
 from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
@@ -22,6 +34,8 @@ _NOT_ABOUT_REACHING = frozenset({
     Reason.VERSION_UNSUPPORTED,
     Reason.DUPLICATE_CLUSTER,
     Reason.OWNERSHIP_CONFLICT,
+    Reason.CONTROLLERS_FIGHT,
+    Reason.PENDING,
     Reason.IN_USE,
     Reason.PERMISSION_DENIED,
     Reason.ROLE_MAPPING_NOT_WRITTEN,
@@ -68,6 +82,12 @@ class ClusterReport:
     """What tokens of the operator's own proved about the realm; None: it has none."""
     released: Sequence[ReleasedRights] | None = None
     """Released rights that are to be remembered; None: not known yet."""
+    adopted: Sequence[AdoptedStatus] | None = None
+    """What is remembered of adoptions; None: what the status says."""
+    others: tuple[OtherStatus, ...] | None = None
+    """What other controllers and instances have in Elasticsearch; None: it was not read yet."""
+    life: Life = Life("", "")
+    """Who we are."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -103,6 +123,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         conditions.progress(ready=TRUE, reason=Reason.IN_SYNC, message=f"reachable, licensed, {checked}")
     _mark_stores(conditions, report.missing_stores)
     _mark_login(conditions, report.login)
+    _mark_others(conditions, report)
     drift = report.drift
     if drift:
         if drift.open and drift.items:
@@ -127,6 +148,8 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         counts=report.counts or previous.counts,
         drift=drift or previous.drift,
         released=previous.released if report.released is None else list(report.released),
+        adopted=previous.adopted if report.adopted is None else list(report.adopted) or None,
+        others=previous.others if report.others is None else shown(report.others),
         last_handled_reconcile_at=cluster.reconcile_requested or previous.last_handled_reconcile_at,
     )
 
@@ -158,6 +181,16 @@ def _mark_login(conditions: Conditions, login: LoginRights | None) -> None:
     if login and (found := login.open_patterns):
         text = f"delegated to {login.user}: {some_of(found)}"
         conditions.mark(ConditionType.DELEGATION_OPEN, TRUE, Reason.RESTRICTED_INDICES_DELEGATED, text)
+
+
+def _mark_others(conditions: Conditions, report: ClusterReport) -> None:
+    if report.others is None:
+        conditions.keep(ConditionType.OTHERS_PRESENT)
+    elif report.others:
+        spec = report.cluster.spec
+        taken = lives_in(report.life, spec.take_over if spec else ())
+        text = described(report.others, report.life, taken)
+        conditions.mark(ConditionType.OTHERS_PRESENT, TRUE, Reason.OTHER_CONTROLLERS, text)
 
 
 def _checked(facts: ClusterFacts | None) -> str:

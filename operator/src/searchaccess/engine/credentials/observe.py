@@ -1,6 +1,6 @@
 """Reads which API keys and users of ours there are in one cluster."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +12,7 @@ from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import Login, key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users, user_from_json
+from searchaccess.core.ownership.lives import Life, life_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught
@@ -36,6 +37,14 @@ class Observed:
     """By uid of the SearchAccess: why one of its keys or users could not be read."""
     operations: int = 0
     """Writes to the security index."""
+    others: Counter[tuple[Life, Auth]] = field(default_factory=Counter)
+    """How many keys and users under our names other controllers have."""
+
+    def count(self, own: Life, raw: Mapping[str, Any], auth: Auth) -> None:
+        """Take in a key or user that works; one of another controller is counted."""
+        life = life_of(raw.get("metadata"))
+        if life is not None and life != own:
+            self.others[life, auth] += 1
 
 
 class Issued:
@@ -73,6 +82,8 @@ class Issued:
         if Auth.API_KEY in kinds:
             login = await self.who(session)
             async for raw in in_chunks(await session.port.keys(names_of_keys(self._operator))):
+                if not raw.get("invalidated"):
+                    observed.count(self._operator.life, raw, Auth.API_KEY)
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
                 read = partial(key_from_json, raw, self._operator, login)
@@ -80,6 +91,8 @@ class Issued:
         if Auth.PASSWORD in kinds or roles:
 
             def read_user(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
+                if raw.get("enabled"):
+                    observed.count(operator.life, raw, Auth.PASSWORD)
                 read = partial(user_from_json, raw, role, operator)
                 return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
 
@@ -87,7 +100,8 @@ class Issued:
             found += users
             observed.operations += await self._sweep(session, roles - names)
         # What is declared may be made before it is read again.
-        self._present = {key.auth for key in found} | set(declared)
+        others = {auth for _, auth in observed.others}
+        self._present = {key.auth for key in found} | set(declared) | others
         self.swept = self.swept or everything
         observed.keys = _by_owner(found)
         return observed

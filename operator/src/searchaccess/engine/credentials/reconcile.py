@@ -14,6 +14,7 @@ from searchaccess.api.credentials import Auth
 from searchaccess.api.reasons import Reason
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
+from searchaccess.core.ownership.lives import Life
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.rights.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -62,6 +63,8 @@ class CredentialResult:
     """The uids of all that fail, also since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
     """By uid: the unexpected errors of our own in this reconcile."""
+    others: Mapping[tuple[Life, Auth], int] | None = None
+    """How many keys and users other controllers have; None: nothing was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ class CredentialReconciler:
             one.rejected,
             self._agenda.failing(),
             one.faults,
+            one.observed.others,
         )
 
     # Observe

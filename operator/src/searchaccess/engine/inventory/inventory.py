@@ -125,7 +125,8 @@ class Inventory:
     @property
     def needs_labels(self) -> bool:
         """Whether labels of namespaces must be known."""
-        return any(needs_labels(record.cluster.allowed_namespaces) for record in self.clusters.values())
+        clusters = [record.cluster for record in self.clusters.values()]
+        return any(needs_labels(one.allowed_namespaces) or needs_labels(one.adopting_namespaces) for one in clusters)
 
     def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         """Take in a full list of namespaces: by name, their labels."""
@@ -144,6 +145,12 @@ class Inventory:
         if admission is Admission.UNKNOWN:
             self.labels_wanted.set()
         return admission
+
+    def may_adopt(self, cluster: str, namespace: str) -> bool:
+        """Say whether a cluster takes it from a namespace that the role of a principal of its own is adopted."""
+        record = self.clusters.get(cluster)
+        allowed = record.cluster.adopting_namespaces if record else None
+        return allowed is not None and admit(allowed, namespace, self._labels.get(namespace)) is Admission.ALLOWED
 
     def _admitted(self, access: Access) -> Access:
         admission = self.admission(access.cluster, access.namespace)

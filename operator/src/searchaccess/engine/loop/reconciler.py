@@ -13,6 +13,7 @@ from searchaccess.api.durations import seconds
 from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.backoff import Backoff
@@ -192,6 +193,9 @@ class Reconciler:
             reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
             await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
             return
+        if wrong := problem_of(self._context.operator.life, cluster.spec.take_over):
+            await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=DOUBT_AFTER)
+            return
         session = await self._connect(cluster, cluster.spec, news)
         checked = await self._check_if_due(session, news)
         scope = await self._scope(session, news, checked=checked)
@@ -240,11 +244,14 @@ class Reconciler:
         if state.is_denied:
             self._schedule.check_again()
         state.mapping_adopted = mapping.adopted or state.mapping_adopted
+        state.mapping_refusal, state.adopted, state.others = mapping.refusal, result.adopted, result.others
 
     def _take_credentials(self, result: CredentialResult) -> None:
         """Take over what is known of keys and users."""
         self.state.operations += result.operations
         self.state.rejections |= result.rejected
+        if result.others is not None:
+            self.state.issued_by_others = result.others
 
     async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, news: Dirty) -> Session:
         before = self._link.current

@@ -7,6 +7,7 @@ from searchaccess.api.constants import MANAGED_BY
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import Drift, SearchClusterStatus
 from searchaccess.core.model.access import Access
+from searchaccess.core.ownership.adoption import Agreed, Refusal, Seen
 from searchaccess.core.policy.decision import Do, decide
 from searchaccess.core.rights.mapping import (
     MappingPlan,
@@ -51,11 +52,17 @@ class MappingState:
     """It was observed as desired (or is not ours to write) since the last doubt."""
     conflict: str = ""
     """Name of a foreign mapping that is in the way; empty: none is."""
+    refusal: Refusal | None = None
+    """Why that is not adopted."""
+    foreign: Seen | None = None
+    """The foreign mapping that was replaced, or is to be once that is recorded."""
     adopted: str = ""
     """What it was before it was adopted, as JSON."""
     drift: Drift | None = None
     unwritten: str = ""
     """The request by which a person has to write it, where the login may not; empty: it is as desired."""
+    restamped: bool = False
+    """That of a predecessor got our stamp once."""
     late: str = ""
     """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
 
@@ -68,9 +75,18 @@ class Mappings:
         session: the connected cluster.
         observed: what was read.
         state: what is known about the one mapping of all principals.
+        agreed: which foreign mappings may be adopted; None: none may.
     """
 
-    def __init__(self, context: Context, session: Session, observed: Observed, state: MappingState) -> None:
+    def __init__(
+        self,
+        context: Context,
+        session: Session,
+        observed: Observed,
+        state: MappingState,
+        agreed: Agreed | None = None,
+    ) -> None:
+        self._agreed = agreed
         self._context = context
         self._session = session
         self._per_principal = is_per_principal(session)
@@ -79,6 +95,8 @@ class Mappings:
         self._all_read = observed.all_mappings
         self.state = state
         self.operations = 0
+        self.rewritten: set[str] = set()
+        """Names of mappings that were written or deleted."""
         self._kept: set[str] = set()
         self._switch: MappingPlan | None = None
 
@@ -103,7 +121,9 @@ class Mappings:
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
-            self.state = replace(self.state, settled=True, conflict="", late="", unwritten="")
+            self.state = replace(
+                self.state, settled=True, conflict="", refusal=None, foreign=None, late="", unwritten=""
+            )
             return
         self._kept.add(name)
         if not self._all_read:
@@ -117,7 +137,7 @@ class Mappings:
             self.state = replace(self.state, settled=enforce and not unwritten, conflict="", unwritten=unwritten)
             return
         if observed is None and not enforce:
-            self.state = replace(self.state, conflict="")
+            self.state = replace(self.state, conflict="", refusal=None, foreign=None)
             return
         record = self._context.inventory.clusters.get(self._session.cluster.name)
         status = record.status if record else SearchClusterStatus()
@@ -128,7 +148,10 @@ class Mappings:
             observed,
             enforce=enforce,
             seen=status.mapping == name and status.uuid == cluster.uuid,
+            agreed=self._agreed,
             adopt=self._session.cluster.adopt,
+            # Once: a predecessor that is alive would write it again each time.
+            restamp=not self.state.restamped,
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
             # Until the roles are there under their new names, callers need the old ones.
@@ -188,9 +211,12 @@ class Mappings:
         self.state = MappingState(
             settled=not plan.conflict and (plan.write is not None or not (plan.drift or plan.pending)),
             conflict=plan.conflict,
+            refusal=plan.refusal,
+            foreign=plan.foreign,
             adopted=plan.adopted or self.state.adopted,
             drift=drift,
             unwritten=self.state.unwritten,
+            restamped=self.state.restamped or plan.write is not None,
             late=self.state.late,
         )
 
@@ -236,7 +262,13 @@ class Mappings:
         principal = name.removeprefix(operator.role_name(""))
         desired = build_principal_mapping(operator, self._realm, principal, self._claim)
         plan = plan_mapping(
-            operator, name, desired, self._observed.get(name), enforce=change.enforced, seen=change.seen
+            operator,
+            name,
+            desired,
+            self._observed.get(name),
+            enforce=change.enforced,
+            seen=change.seen,
+            agreed=self._agreed,
         )
         await self._apply(plan)
         return plan
@@ -258,6 +290,11 @@ class Mappings:
             if name not in self._kept and operator.owns(mapping.metadata):
                 await self._delete(name)
 
+    async def remove(self, names: Iterable[str]) -> None:
+        """Delete mappings of another instance that was taken over."""
+        for name in names:
+            await self._delete(name)
+
     async def _apply(self, plan: MappingPlan) -> None:
         if plan.write is not None:
             await self._put(plan.write)
@@ -267,7 +304,9 @@ class Mappings:
     async def _put(self, mapping: RoleMapping) -> None:
         await self._session.port.put_mapping(mapping)
         self.operations += 1
+        self.rewritten.add(mapping.name)
 
     async def _delete(self, name: str) -> None:
         await self._session.port.delete_mapping(name)
         self.operations += 1
+        self.rewritten.add(name)

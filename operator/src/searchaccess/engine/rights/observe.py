@@ -1,12 +1,14 @@
 """Reads what is: roles and role mappings, a request for each kind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.canonical import MappingBody
+from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.others import Belongings, belongings
 from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
@@ -30,6 +32,8 @@ class Observed:
     """All mappings were read, not only some."""
     others: tuple[ForeignMapping, ...] = ()
     """Mappings of others that may give our callers rights; none where not all mappings were read."""
+    strangers: Mapping[Life, Belongings] = field(default_factory=dict)
+    """What other controllers and instances have; nothing where not everything was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ async def observe(
         if context.operator.owns_name(name)
     }
     others = await _others(context, session, raw) if wanted is None else ()
-    return Observed(everything, dict(roles), mappings, all_mappings, others)
+    strangers = belongings(context.operator.life, roles, raw) if everything else {}
+    return Observed(everything, dict(roles), mappings, all_mappings, others, strangers)
 
 
 async def _others(context: Context, session: Session, raw: Mapping[str, dict[str, Any]]) -> tuple[ForeignMapping, ...]:

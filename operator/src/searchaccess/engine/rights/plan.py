@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.isolation import Isolation
@@ -32,6 +33,7 @@ class Planner:
         observed: what was read.
         settled: by unchanged principal, the fingerprint of its role when nothing was to be done about it.
         released: what is remembered of released rights.
+        agreed: which foreign roles may be adopted.
     """
 
     context: Context
@@ -41,6 +43,7 @@ class Planner:
     observed: Observed
     settled: Mapping[str, int]
     released: ReleasedLedger
+    agreed: Agreed = field(default_factory=Agreed)
     _again: set[str] = field(default_factory=set)
     """Principals that are planned once more; of all others, what was read is dropped when they are planned."""
 
@@ -116,8 +119,12 @@ class Planner:
             if (record := self.context.inventory.accesses.get(member.access.uid))
             and (known := seen_of(record.standing.placed, self.uuid))
         }
-        remembered = self.released.of(self.context.operator.role_name(principal))
-        return plan_role(self.context.operator, principal, members, observed, seen, remembered)
+        operator, inventory = self.context.operator, self.context.inventory
+        asking = {member.access.namespace for member in members if member.access.adopt}
+        namespaces = frozenset(name for name in asking if inventory.may_adopt(self.cluster, name))
+        agreed = replace(self.agreed, namespaces=namespaces)
+        remembered = self.released.of(operator.role_name(principal))
+        return plan_role(operator, principal, members, observed, seen, remembered, agreed)
 
     def without(self, work: Work, uids: Collection[str]) -> RolePlan:
         """Plan a role in which some SearchAccesses are held at what they have."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from searchaccess.api.reasons import Reason
+from searchaccess.api.status import AdoptedStatus, OtherStatus
+from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -13,12 +15,14 @@ from searchaccess.engine.backoff import CAP, FIRST
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.rights.adoptions import AGAIN, Adoptions
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.copies import CopiesReader
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
+from searchaccess.engine.rights.others import Others, in_place, with_predecessors
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.proofs import ask_early
 from searchaccess.engine.rights.rejections import Rejections
@@ -57,6 +61,10 @@ class RightsResult:
     """How many roles under our names are not ours, as the last reconcile of everything counted."""
     mapping: MappingState
     """What is known about the one role mapping of all principals."""
+    adopted: list[AdoptedStatus]
+    """What is remembered of adoptions."""
+    others: tuple[OtherStatus, ...] | None
+    """What other controllers and instances have, as the last reconcile of everything found it."""
 
 
 @dataclass(slots=True)
@@ -70,6 +78,8 @@ class _Pass:
     """Whom it is about."""
     due: frozenset[str]
     """Of them, those who are due by the agenda."""
+    agreed: Agreed
+    """Which foreign objects may be adopted."""
     done: list[Work] = field(default_factory=list)
     """Those that completed."""
     isolating: list[Work] = field(default_factory=list)
@@ -90,7 +100,9 @@ class RightsReconciler:
     """
 
     def __init__(self, context: Context, name: str) -> None:
+        self._own = context
         self._context = context
+        """With the predecessors of the SearchCluster."""
         self._name = name
         self._uuid = ""
         self._forget()
@@ -110,6 +122,8 @@ class RightsReconciler:
         self._number = 0
         """Of the reconcile."""
         self._mapping = MappingState()
+        self._adoptions = Adoptions(self._context, self._name)
+        self._strangers = Others(self._own.operator, self._context.inventory, self._name)
         self._others = _NO_OTHERS
         """Mappings of others that may give our callers rights, as they were read last."""
         self._roles: set[str] = set()
@@ -127,8 +141,8 @@ class RightsReconciler:
 
     @property
     def is_isolating(self) -> bool:
-        """Whether it goes on finding out which SearchAccesses Elasticsearch refuses."""
-        return bool(self._rejections.waiting)
+        """Whether it goes on finding out which SearchAccesses Elasticsearch refuses, or adopts something soon."""
+        return bool(self._rejections.waiting) or self._adoptions.is_coming
 
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
         """Make roles and role mappings as declared, and report it.
@@ -148,8 +162,16 @@ class RightsReconciler:
         try:
             observed = await self._observe(session, one)
             mappings = await self._settle_mapping(session, observed, one)
-            settled = self._settled_for(one)
-            planner = Planner(self._context, self._name, self._uuid, one.members, observed, settled, self._released)
+            planner = Planner(
+                self._context,
+                self._name,
+                self._uuid,
+                one.members,
+                observed,
+                self._settled_for(one),
+                self._released,
+                one.agreed,
+            )
             login = session.state.login
             delegated = login is not None and bool(login.delegated)
             applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
@@ -168,7 +190,18 @@ class RightsReconciler:
         if one.everything:
             async with self._context.steps:
                 await mappings.sweep()
-        return self._result(applier.operations, mappings.operations)
+                await self._finish_takeover(session, one, applier, mappings)
+        if self._adoptions.waits:
+            self._agenda.plan("", AGAIN)
+        return self._result(applier.operations, mappings.operations + self._strangers.operations)
+
+    async def _finish_takeover(self, session: Session, one: _Pass, applier: Applier, mappings: Mappings) -> None:
+        """Remove what other instances left, as a person decided, and report what is there of others."""
+        self._strangers.changed(applier.there, applier.gone, mappings.rewritten)
+        trouble = await self._strangers.remove(session, mappings, in_place(one.done, self._settled))
+        if trouble is not None:
+            self._trouble[""] = trouble
+        self._strangers.report()
 
     async def remove_mappings(self, session: Session) -> None:
         """Delete every role mapping of ours: the SearchCluster goes.
@@ -182,6 +215,10 @@ class RightsReconciler:
     # Begin
 
     def _begin(self, session: Session, scope: Scope) -> _Pass:
+        operator = with_predecessors(self._own.operator, session)
+        if operator != self._context.operator:
+            self._context = replace(self._own, operator=operator)
+            self._settled.clear()
         if session.state.uuid != self._uuid:
             self._forget()
             self._uuid = session.state.uuid
@@ -203,17 +240,18 @@ class RightsReconciler:
         everything = (
             scope.everything or not known or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
         )
+        everything = everything or (self._adoptions.waits and self._adoptions.is_recorded)
         if everything:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
-        return _Pass(everything, members, principals, due)
+        return _Pass(everything, members, principals, due, self._adoptions.begin(everything=everything))
 
     def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
         records = (record for principal in principals for record in members.records(principal))
         return any(members.decision_or_held(record.access).do in LEAVES for record in records)
 
     def _gate(self, session: Session) -> Gate:
-        return gate_of(session.verdict, self._mapping.conflict, self._mapping.unwritten)
+        return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
     def _settled_for(self, one: _Pass) -> dict[str, int]:
         return self._settled if one.everything else {}
@@ -239,7 +277,9 @@ class RightsReconciler:
         if observed.everything and observed.others != self._others:
             self._others = observed.others
             self._settled.clear()
+        self._adoptions.settle(self._context.operator, observed)
         if one.everything:
+            self._strangers.see(observed.strangers)
             if await self._copies.changed(session):
                 self._settled.clear()
             for principal in self._released.survey(session, observed.roles):
@@ -248,7 +288,7 @@ class RightsReconciler:
             found = inhabitants(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
-            one.principals |= found.principals
+            one.principals |= found.principals - self._strangers.living(found.principals)
             self._agenda.keep(one.principals)
             self._trouble = {key: failure for key, failure in self._trouble.items() if key in one.principals}
             self._rejections.keep(self._context.inventory.accesses.keys(), one.principals)
@@ -258,11 +298,12 @@ class RightsReconciler:
         one.members.held |= await ensure_finalizers(self._context, records)
 
     async def _settle_mapping(self, session: Session, observed: Observed, one: _Pass) -> Mappings:
-        mappings = Mappings(self._context, session, observed, self._mapping)
+        mappings = Mappings(self._context, session, observed, self._mapping, one.agreed)
         mappings.keep(self._context.operator.role_name(principal) for principal in one.principals)
         async with self._context.steps:
             await mappings.settle()
         self._mapping = mappings.state
+        self._adoptions.note(mappings.state.foreign, replaced=not mappings.state.conflict)
         one.members.gate = self._gate(session)
         one.members.keeps_old_names = bool(mappings.state.late)
         if self._settled_gate != one.members.gate:
@@ -308,6 +349,7 @@ class RightsReconciler:
         async with self._context.steps:
             await applier.apply(works)
         for work in works:
+            self._adoptions.note_work(work)
             one.members.note_placed(work)
             one.members.note_former(work)
             work.shed()
@@ -376,7 +418,7 @@ class RightsReconciler:
         )
 
     def _result(self, role_operations: int, mapping_operations: int) -> RightsResult:
-        mapping, self._mapping = self._mapping, replace(self._mapping, adopted="")
+        mapping, self._mapping = self._mapping, replace(self._mapping, adopted="", foreign=None)
         return RightsResult(
             changed=role_operations > 0,
             operations=role_operations + mapping_operations,
@@ -386,4 +428,6 @@ class RightsReconciler:
             user_roles=self._user_roles,
             foreign=self._foreign,
             mapping=mapping,
+            adopted=self._adoptions.adopted,
+            others=self._strangers.summary,
         )

@@ -128,4 +128,5 @@ def finding_of(work: Work, uid: str) -> Finding:
         drift=(*finding.drift, *mapping.drift),
         differences=(*finding.differences, *mapping.drift),
         conflict=finding.conflict or mapping.conflict,
+        refusal=finding.refusal if finding.conflict else mapping.refusal,
     )

@@ -11,6 +11,7 @@ from searchaccess.api.status import ClusterCounts, SearchAccessStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.ownership.others import with_issued
 from searchaccess.core.policy.copies import reaching
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.policy.proofs import ASKING, questions_of
@@ -252,7 +253,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         return
     failure = state.problem
     if failure is None and state.mapping_conflict:
-        failure = Failure(Reason.OWNERSHIP_CONFLICT, state.gate.message)
+        failure = Failure(state.gate.reason or Reason.OWNERSHIP_CONFLICT, state.gate.message)
     if failure is None and state.mapping_unwritten:
         failure = Failure(Reason.ROLE_MAPPING_NOT_WRITTEN, state.gate.message)
     if failure is None and state.mapping_late:
@@ -273,6 +274,9 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         proof=state.proof,
         login=state.login,
         released=state.released,
+        adopted=state.adopted,
+        others=None if state.others is None else with_issued(state.others, state.issued_by_others),
+        life=context.operator.life,
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())

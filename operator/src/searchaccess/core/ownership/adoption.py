@@ -1,0 +1,206 @@
+"""Adoption of a foreign role or role mapping: by the platform's decision, as it was seen, once (docs/adr/0035)."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from searchaccess.api.constants import ANNOTATION_ADOPT, MANAGED_BY
+from searchaccess.api.ownership import HASH_PATTERN, Adoption
+from searchaccess.api.reasons import Reason
+from searchaccess.api.status import ADOPTED_LIMIT, AdoptedStatus
+from searchaccess.core.model.canonical import canonical_json, digest
+from searchaccess.core.ownership.lives import life_of
+
+_HASH: Final = re.compile(HASH_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A foreign object, as it was read."""
+
+    kind: str
+    """``role`` or ``role mapping``."""
+    name: str
+    hash: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def seen_as(kind: str, name: str, body: Mapping[str, Any], metadata: Mapping[str, Any]) -> Seen:
+    """Identify a foreign object by its whole content.
+
+    Args:
+        kind: ``role`` or ``role mapping``.
+        name: its name.
+        body: its content in canonical form.
+        metadata: its metadata.
+    """
+    return Seen(kind, name, digest(canonical_json({"body": body, "metadata": metadata})), metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An annotation that asks for an adoption."""
+
+    text: str
+    namespace: str = ""
+    """Of the SearchAccess; empty: the SearchCluster has it."""
+    counts: bool = True
+    """Whether the SearchCluster takes it from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the platform agreed to, and what became of it."""
+
+    cluster: str = ""
+    """Name of the SearchCluster."""
+    objects: Mapping[str, str] = field(default_factory=dict)
+    """By name, the hash of the content that may be replaced."""
+    namespaces: frozenset[str] = frozenset()
+    """Namespaces whose annotations count."""
+    adopted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By name and hash, when it was adopted; empty: it is recorded that it is about to be."""
+    at_once: bool = False
+    """Nothing is recorded before, as nothing is written: a dry run."""
+
+    def last(self, name: str) -> str:
+        """Return when an object of a name was adopted last; empty: never."""
+        return max((at for (known, _), at in self.adopted.items() if known == name), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a foreign object is not touched, for people."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is done about a foreign object."""
+
+    adopts: bool = False
+    """It is replaced now."""
+    asks: bool = False
+    """It is to be replaced once that is recorded."""
+    refusal: Refusal | None = None
+
+
+def agreed_by(adoption: Adoption | None, cluster: str, adopted: Iterable[AdoptedStatus]) -> Agreed:
+    """Return what a SearchCluster agrees to.
+
+    Args:
+        adoption: what its spec says; None: nothing.
+        cluster: its name.
+        adopted: what its status remembers.
+    """
+    return Agreed(
+        cluster,
+        {item.name: item.hash for item in adoption.objects} if adoption else {},
+        adopted={(item.name, item.hash): item.at or "" for item in adopted},
+    )
+
+
+def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judgement:
+    """Decide what is done about a foreign object that is in the way.
+
+    Args:
+        seen: the object.
+        agreed: what the platform agreed to.
+        requests: annotations of those whose rights it would hold.
+    """
+    wanted = {agreed.objects[seen.name]} if seen.name in agreed.objects else set()
+    wanted |= {hash_ for request in requests if request.counts and (hash_ := _hash_for(seen.name, request.text))}
+    at = agreed.adopted.get((seen.name, seen.hash))
+    if at:
+        return Judgement(refusal=_again(seen, at))
+    if seen.hash in wanted:
+        is_recorded = at is not None or agreed.at_once
+        return Judgement(adopts=True) if is_recorded else Judgement(asks=True, refusal=_recording(seen))
+    decided = any((seen.name, hash_) not in agreed.adopted for hash_ in wanted)
+    if (last := agreed.last(seen.name)) and not decided and not _is_released(seen):
+        return Judgement(refusal=_again(seen, last))
+    return Judgement(refusal=Refusal(Reason.OWNERSHIP_CONFLICT, _message(seen, agreed, requests, sorted(wanted))))
+
+
+def _hash_for(name: str, text: str) -> str:
+    """Return the hash in an annotation that names this very object; empty: it does not."""
+    head, _, tail = text.rpartition("@")
+    return tail if head == name and _HASH.fullmatch(tail) else ""
+
+
+def written_again(seen: Seen) -> Refusal:
+    """Return why a role of a former life is not taken over once more: it was, and that life has written it since."""
+    life = life_of(seen.metadata)
+    text = (
+        f"{seen.kind} {seen.name} was taken over (spec.takeOver), and controller {life.controller if life else ''} has "
+        "written it again since: it is alive. It is not touched any more. Stop that one, then delete it, or agree to "
+        f"replace it as it is now: {_line(seen)}"
+    )
+    return Refusal(Reason.CONTROLLERS_FIGHT, text)
+
+
+def _line(seen: Seen) -> str:
+    return f"spec.adoption.objects: [{{name: {seen.name}, hash: {seen.hash}}}]"
+
+
+def _recording(seen: Seen) -> Refusal:
+    return Refusal(
+        Reason.PENDING, f"{seen.kind} {seen.name} is adopted as soon as that is recorded in the SearchCluster"
+    )
+
+
+def _is_released(seen: Seen) -> bool:
+    return seen.metadata.get("released_by") == MANAGED_BY
+
+
+def _again(seen: Seen, at: str) -> Refusal:
+    if _is_released(seen):
+        text = (
+            f"{seen.kind} {seen.name} was adopted in this very state at {at}, and released since; each state is "
+            "adopted once. Delete it, or change its description and agree to the hash that it has then"
+        )
+        return Refusal(Reason.OWNERSHIP_CONFLICT, text)
+    text = (
+        f"{seen.kind} {seen.name} was adopted at {at}, and somebody has written it again since: two controllers manage "
+        "it. It is not touched any more. Stop what writes it, then delete it"
+    )
+    return Refusal(Reason.CONTROLLERS_FIGHT, text)
+
+
+def _message(seen: Seen, agreed: Agreed, requests: Sequence[Request], wanted: Sequence[str]) -> str:
+    name, where = seen.name, f"SearchCluster {agreed.cluster}".strip()
+    line = _line(seen)
+    text = f"{seen.kind} {name} exists and is not managed by this operator; it is not touched. "
+    life = life_of(seen.metadata)
+    if life is not None:
+        text += (
+            f"It belongs to instance {life.instance} of controller {life.controller}; if that Kubernetes cluster is "
+            f"gone, all that it left is taken over by {where}, spec.takeOver. "
+        )
+    if wanted:
+        return text + f"It changed since its hash was {', '.join(wanted)}; as it is now: {where}, {line}"
+    for request in requests:
+        if request.text and not request.counts:
+            return text + (
+                f"The annotation {ANNOTATION_ADOPT} does not count in namespace {request.namespace}: the platform "
+                f"decides. It can write {line} into {where}, or take the namespace in spec.adoption.namespaces"
+            )
+        if request.text == name:
+            return text + f"A name alone adopts nothing any more; write {ANNOTATION_ADOPT}: {name}@{seen.hash}"
+    return text + f"Delete it, or agree to replace it as it is now: {where}, {line}"
+
+
+def recorded(adopted: Iterable[AdoptedStatus], name: str, hash_: str, at: str | None) -> list[AdoptedStatus]:
+    """Return what is remembered of adoptions, with one more.
+
+    Args:
+        adopted: what was remembered.
+        name: name of the object.
+        hash_: of its content before.
+        at: when it was adopted; None: it is about to be.
+    """
+    others = [item for item in adopted if (item.name, item.hash) != (name, hash_)]
+    return [*others, AdoptedStatus(name=name, hash=hash_, at=at)][-ADOPTED_LIMIT:]

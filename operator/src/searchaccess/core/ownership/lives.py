@@ -1,0 +1,37 @@
+"""Which installation of the operator wrote an object in Elasticsearch, as its metadata says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from searchaccess.api.constants import MANAGED_BY, ROLE_PREFIX
+from searchaccess.core.model.reading import shortened, text
+
+LONGEST: Final = 128
+"""Characters of an instance's name and of a controller's id."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Life:
+    """One installation of the operator in one Kubernetes cluster."""
+
+    instance: str
+    controller: str
+    """Uid of the namespace kube-system."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its roles begin with, and the name of its one role mapping."""
+        return f"{ROLE_PREFIX}.{self.instance}"
+
+    def names(self, name: str) -> bool:
+        """Return whether a role or role mapping of this name would be one of its own."""
+        return name == self.prefix or name.startswith(f"{self.prefix}.")
+
+
+def life_of(metadata: Any) -> Life | None:
+    """Return whose an object is, as its metadata says; None: no operator's."""
+    if not isinstance(metadata, Mapping) or metadata.get("managed_by") != MANAGED_BY:
+        return None
+    instance, controller = (shortened(text(metadata.get(key)) or "", LONGEST) for key in ("instance", "controller"))
+    return Life(instance, controller)

@@ -1,0 +1,150 @@
+"""What other controllers and other instances of this operator have in the same Elasticsearch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from searchaccess.api.credentials import Auth
+from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
+from searchaccess.core.ownership.lives import Life, life_of
+
+Summary: TypeAlias = tuple[OtherStatus, ...]
+"""What a status says of others, in a fixed order."""
+
+NAMED: Final = 3
+"""Others that a message names."""
+
+
+@dataclass(slots=True)
+class Belongings:
+    """What one of them has."""
+
+    roles: set[str] = field(default_factory=set)
+    mappings: set[str] = field(default_factory=set)
+
+    def without(self, roles: Iterable[str], mappings: Iterable[str]) -> None:
+        """Take in what was rewritten or deleted since it was read."""
+        self.roles.difference_update(roles)
+        self.mappings.difference_update(mappings)
+
+
+def belongings(
+    own: Life, roles: Mapping[str, Mapping[str, Any]], mappings: Mapping[str, Mapping[str, Any]]
+) -> dict[Life, Belongings]:
+    """Return what others have, as metadata says.
+
+    Args:
+        own: this operator.
+        roles: all roles, as the role API gives them.
+        mappings: all role mappings.
+    """
+    found: dict[Life, Belongings] = {}
+    for items, kind in ((roles, "roles"), (mappings, "mappings")):
+        for name, raw in items.items():
+            life = life_of(raw.get("metadata"))
+            # Roles of users go with these, and users are counted apart.
+            of_user = kind == "roles" and life is not None and life.names(name) and "/" in name
+            if life is not None and life != own and not of_user:
+                getattr(found.setdefault(life, Belongings()), kind).add(name)
+    return found
+
+
+def summarised(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:
+    """Return what a status says of others.
+
+    Args:
+        found: what they have.
+        declared: principals to whom SearchAccesses here give rights.
+    """
+    principals = set(declared)
+    return tuple(
+        OtherStatus(
+            instance=life.instance,
+            controller=life.controller,
+            roles=len(some.roles),
+            undeclared=sum(_principal(life, name) not in principals for name in some.roles),
+            mappings=len(some.mappings),
+        )
+        for life, some in sorted(found.items(), key=lambda item: item[0])
+        if some.roles or some.mappings
+    )
+
+
+def with_issued(others: Summary, issued: Mapping[tuple[Life, Auth], int]) -> Summary:
+    """Add keys and users to what a status says of others.
+
+    Args:
+        others: see ``summarised``.
+        issued: how many keys and users each has.
+    """
+    known = {Life(other.instance, other.controller): other for other in others}
+    for life in {life for life, _ in issued}:
+        other = known.get(life) or OtherStatus(
+            instance=life.instance, controller=life.controller, roles=0, undeclared=0, mappings=0
+        )
+        counts = {"keys": issued.get((life, Auth.API_KEY), 0), "users": issued.get((life, Auth.PASSWORD), 0)}
+        known[life] = other.model_copy(update=counts)
+    return tuple(known[life] for life in sorted(known))
+
+
+def _principal(life: Life, role: str) -> str:
+    return role.removeprefix(f"{life.prefix}.")
+
+
+def described(others: Iterable[OtherStatus], own: Life, taken: Iterable[Life]) -> str:
+    """Return what a condition says of others; empty: there are none.
+
+    Args:
+        others: see ``summarised``.
+        own: this operator.
+        taken: former lives that a person decided to take over.
+    """
+    taken = set(taken)
+    parts: list[str] = []
+    rest = 0
+    for other in others:
+        if len(parts) >= NAMED:
+            rest += 1
+            continue
+        life = Life(other.instance, other.controller)
+        parts.append(_described(other, life, own, is_taken=life in taken))
+    more = f"; and {rest} more" if rest else ""
+    return "; ".join(parts) + more
+
+
+def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> str:
+    counts = [
+        f"{number} {word}{'' if number == 1 else 's'}"
+        for number, word in (
+            (other.roles, "role"),
+            (other.mappings, "role mapping"),
+            (other.keys, "API key"),
+            (other.users, "user"),
+        )
+        if number
+    ]
+    text = f"instance {life.instance} of controller {life.controller} has {', '.join(counts)} here, which stay in force"
+    if other.undeclared:
+        text += f" ({other.undeclared} of the roles for principals that no SearchAccess here names)"
+    if is_taken:
+        return text + (
+            "; spec.takeOver lists it: they wait until SearchAccesses here are enforced in their place, or it is alive "
+            "and has written them again"
+        )
+    line = f"{{controller: {life.controller}}}"
+    if life.instance != own.instance:
+        line = f"{{controller: {life.controller}, instance: {life.instance}}}"
+    return text + (
+        f". If it is gone for good: spec.takeOver: [{line}], after all SearchAccesses are applied here; what no "
+        "SearchAccess names is removed then. Not if it is alive and uses this Elasticsearch on purpose"
+    )
+
+
+def counted(others: Iterable[OtherStatus]) -> int:
+    """Return how many objects others have, all together."""
+    return sum(other.roles + other.mappings + other.keys + other.users for other in others)
+
+
+def shown(others: Summary) -> list[OtherStatus] | None:
+    """Return what a status has room for; None: there are none."""
+    return list(others[:OTHERS_LIMIT]) or None

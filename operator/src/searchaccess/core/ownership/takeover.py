@@ -1,0 +1,67 @@
+"""Takeover of what a former life of the operator left in Elasticsearch: one decision of a person (docs/adr/0035)."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from searchaccess.api.ownership import TakeOver
+from searchaccess.core.ownership.lives import Life
+
+
+def lives_in(own: Life, listed: Iterable[TakeOver]) -> frozenset[Life]:
+    """Return the former lives that a SearchCluster lists."""
+    return frozenset(Life(item.instance or own.instance, item.controller) for item in listed) - {own}
+
+
+def problem_of(own: Life, listed: Iterable[TakeOver]) -> str:
+    """Return what is wrong with a SearchCluster's list; empty: nothing."""
+    if any(Life(item.instance or own.instance, item.controller) == own for item in listed):
+        return (
+            f"spec.takeOver: controller {own.controller} with instance {own.instance} is this operator itself; "
+            "name the Kubernetes cluster that is gone, see status.others"
+        )
+    return ""
+
+
+def predecessors(own: Life, lives: Iterable[Life]) -> frozenset[str]:
+    """Return the controllers whose objects have the names of our own, so that they are ours as they are."""
+    return frozenset(life.controller for life in lives if life.instance == own.instance)
+
+
+def abandoned(own: Life, lives: Iterable[Life]) -> list[Life]:
+    """Return the lives whose objects have other names, so that they are removed once ours are in place."""
+    return sorted(life for life in lives if life.instance != own.instance)
+
+
+def removable(
+    life: Life, roles: Collection[str], *, declared: Collection[str], placed: Collection[str], all_known: bool
+) -> Sequence[str]:
+    """Return which roles of another instance can go, as no caller needs them any more.
+
+    A caller of whom nothing is declared loses what it had there, as it would with an orphan of ours.
+
+    Args:
+        life: the other instance.
+        roles: names of its roles.
+        declared: principals to whom SearchAccesses give rights here, or may.
+        placed: of these, whose role of ours is in place and as declared.
+        all_known: whether the principals of all SearchAccesses are known.
+    """
+    if not all_known:
+        return ()
+    principals = {name: name.removeprefix(f"{life.prefix}.") for name in _of_principals(life, roles)}
+    return [name for name, one in sorted(principals.items()) if one not in declared or one in placed]
+
+
+def removable_mappings(life: Life, roles: Collection[str], mappings: Collection[str]) -> Sequence[str]:
+    """Return which role mappings of another instance can go: all of its own, once nobody gets a role by them.
+
+    Args:
+        life: the other instance.
+        roles: names of the roles that it has left.
+        mappings: names of its role mappings.
+    """
+    return () if any(_of_principals(life, roles)) else sorted(name for name in mappings if life.names(name))
+
+
+def _of_principals(life: Life, roles: Iterable[str]) -> Iterator[str]:
+    """Yield the roles that callers get by a role mapping. Those of users have a slash, and no principal has."""
+    return (name for name in roles if name.startswith(f"{life.prefix}.") and "/" not in name)

@@ -1,0 +1,158 @@
+"""Other controllers and instances in the same Elasticsearch: what they have is reported; what was given up goes."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+import structlog
+
+from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.others import Belongings, Summary, summarised
+from searchaccess.core.ownership.takeover import abandoned, lives_in, predecessors, removable, removable_mappings
+from searchaccess.core.policy.decision import Do
+from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.status.access import Failure
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.rights.mappings import Mappings
+from searchaccess.engine.rights.work import Work
+from searchaccess.engine.state import CHUNK, Session
+from searchaccess.ports.errors import ExternalError, TransientError
+
+log = structlog.get_logger(__name__)
+
+
+def lives_taken(operator: Operator, session: Session) -> frozenset[Life]:
+    """Return the former lives that the SearchCluster lists."""
+    spec = session.cluster.spec
+    return lives_in(operator.life, spec.take_over if spec else ())
+
+
+def with_predecessors(operator: Operator, session: Session) -> Operator:
+    """Return this operator as the owner of what its predecessors on a SearchCluster have under its names."""
+    return replace(operator, predecessors=predecessors(operator.life, lives_taken(operator, session)))
+
+
+def is_in_place(work: Work) -> bool:
+    """Return whether a principal has, by its role of ours, exactly what is declared."""
+    enforced = bool(work.members) and all(member.decision.do is Do.ENFORCE for member in work.members)
+    conflict = any(finding.conflict for finding in work.plan.findings.values()) or bool(
+        work.mapping and work.mapping.conflict
+    )
+    return enforced and not conflict and work.failure is None and not work.undecided and not work.refused
+
+
+class Others:
+    """What others have in the Elasticsearch of one SearchCluster.
+
+    Args:
+        operator: this operator.
+        inventory: what is declared.
+        name: of the SearchCluster.
+    """
+
+    def __init__(self, operator: Operator, inventory: Inventory, name: str) -> None:
+        self._operator = operator
+        self._inventory = inventory
+        self._name = name
+        self._found: Mapping[Life, Belongings] = {}
+        self._buried: set[str] = set()
+        """Names of roles of predecessors that were deleted, as nobody declares them."""
+        self.summary: Summary | None = None
+        """As the last reconcile of everything left it; None: there was none yet."""
+        self.operations = 0
+        """Writes of the last removal."""
+
+    def see(self, found: Mapping[Life, Belongings]) -> None:
+        """Take in what they have, as everything was read."""
+        self._found = found
+
+    def living(self, principals: Collection[str]) -> set[str]:
+        """Return the principals whose orphaned role must be left: a predecessor is alive and made it again.
+
+        Args:
+            principals: those who have a role of ours or of a predecessor.
+        """
+        own, declared = self._operator.life, {*self._inventory.principals(self._name)}
+        theirs = {name for life, some in self._found.items() if life.instance == own.instance for name in some.roles}
+        names = {self._operator.role_name(principal): principal for principal in principals}
+        return {names[name] for name in self._buried & theirs & names.keys()} - declared
+
+    def changed(self, there: Collection[str], gone: Collection[str], mappings: Collection[str]) -> None:
+        """Take in what was written or deleted since, so that it is not theirs any more.
+
+        Args:
+            there: names of roles that were written.
+            gone: names of roles that were deleted.
+            mappings: names of role mappings that were written or deleted.
+        """
+        for some in self._found.values():
+            self._buried |= some.roles.intersection(gone)
+            some.without({*there, *gone}, mappings)
+
+    def report(self) -> None:
+        """Summarise what is theirs after a reconcile of everything."""
+        self.summary = summarised(self._found, self._inventory.principals(self._name))
+
+    async def remove(self, session: Session, mappings: Mappings, placed: Collection[str]) -> Failure | None:
+        """Remove what other instances have that a person gave up, once no caller needs it.
+
+        Args:
+            session: the connected cluster.
+            mappings: writes role mappings; the one of all principals is settled.
+            placed: principals whose role of ours is in place and as declared.
+
+        Returns:
+            What could not be removed, and why.
+
+        Raises:
+            TransientError: the cluster does not answer as it should.
+        """
+        self.operations = 0
+        if mappings.state.late or mappings.state.conflict:
+            return None
+        trouble = None
+        for life in abandoned(self._operator.life, lives_taken(self._operator, session)):
+            some = self._found.get(life)
+            try:
+                trouble = (await self._remove(session, mappings, life, some, placed) if some else None) or trouble
+            except TransientError:
+                raise
+            except ExternalError as error:
+                trouble = Failure(error.reason, f"what instance {life.instance} left stays: {error.message}")
+        return trouble
+
+    async def _remove(
+        self, session: Session, mappings: Mappings, life: Life, some: Belongings, placed: Collection[str]
+    ) -> Failure | None:
+        declared = self._inventory.principals(self._name)
+        roles = removable(life, some.roles, declared=declared, placed=placed, all_known=self._all_known())
+        refused: ExternalError | None = None
+        for start in range(0, len(roles), CHUNK):
+            written = await session.port.delete_roles(roles[start : start + CHUNK])
+            self.operations += len(written.changed)
+            some.without(written.changed | written.unchanged, ())
+            refused = next(iter(written.refused.values()), refused)
+        gone = removable_mappings(life, some.roles, some.mappings)
+        await mappings.remove(gone)
+        some.without((), gone)
+        if roles:
+            log.info("roles of another instance removed", instance=life.instance, count=len(roles))
+        return (
+            Failure(refused.reason, f"roles of instance {life.instance} stay: {refused.message}") if refused else None
+        )
+
+    def _all_known(self) -> bool:
+        """Return whether it is known of all SearchAccesses to whom they give rights."""
+        accesses = (record.access for record in self._inventory.of_cluster(self._name))
+        return all(
+            access.principals or access.has_nobody or access.has_credential or access.deleted_at for access in accesses
+        )
+
+
+def in_place(works: Iterable[Work], settled: Collection[str]) -> set[str]:
+    """Return the principals whose role of ours is in place and as declared.
+
+    Args:
+        works: those that were reconciled.
+        settled: those of whom it was known before.
+    """
+    return {work.principal for work in works if is_in_place(work)} | set(settled)

@@ -1,0 +1,290 @@
+"""A Kubernetes cluster rebuilt from git, and another instance: what they left is reported, and goes by one decision."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from searchaccess.core.rights.ownership import Operator
+from tests.component.common import MAPPING, begin, granted
+from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
+from tests.support.memory_kubernetes import CONTROLLER
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
+from tests.support.world import access, account, condition_in, grant
+
+FORMER: Final = Operator("default", "uid-of-the-former-kube-system")
+ANOTHER: Final = Operator("blue", CONTROLLER)
+NAMES: Final = ("orders", "billing", "search")
+DECISION: Final = [{"controller": FORMER.controller}]
+GIVEN_UP: Final = [{"controller": CONTROLLER, "instance": "blue"}]
+
+
+def declared(*names: str) -> list[dict[str, Any]]:
+    return [access(name, grant(f"{name}-*")) for name in names or NAMES]
+
+
+async def live_before(stage: Stage, life: Operator, *objects: dict[str, Any]) -> None:
+    """Have another life of the operator write its roles and its role mapping into the stage's Elasticsearch."""
+    former = Stage(operator=life)
+    former.start()
+    former.spared |= stage.spared | ({stage.process.task} if stage.process else set())
+    former.apply(search_cluster(), *(objects or declared()))
+    await former.quiet()
+    roles, mappings = former.elasticsearch.roles_now, former.elasticsearch.mappings_now
+    for name, raw in roles.items():
+        # The SearchAccesses of another Kubernetes cluster have other uids.
+        text = copy.deepcopy(raw)
+        for owner in text["metadata"]["owners"]:
+            owner["uid"] = f"former-{owner['uid']}"
+        stage.elasticsearch.write_role(name, text)
+    for name, raw in mappings.items():
+        stage.elasticsearch.write_mapping(name, raw)
+
+
+def decide(stage: Stage, take_over: list[dict[str, str]]) -> None:
+    """Let a person write the decision into the SearchCluster."""
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(takeOver=take_over))
+
+
+def may(stage: Stage, principal: str, index: str) -> bool:
+    """Say whether a caller gets rights on an index by the role mappings and roles that there are."""
+    server = stage.elasticsearch
+    templates = [
+        template["template"]
+        for raw in server.mappings_now.values()
+        if raw.get("enabled")
+        for template in raw.get("role_templates", [])
+    ]
+    names = [str(item).partition('source":"')[2].partition('"')[0] for item in templates]
+    roles = [server.roles_now.get(name.replace("{{username}}", principal), {}) for name in names]
+    return any(index in entry["names"] for role in roles for entry in role.get("indices", []))
+
+
+@asynccontextmanager
+async def nobody_refused(stage: Stage, *names: str) -> AsyncIterator[None]:
+    """Check all the time that callers have what is declared."""
+    refused: list[str] = []
+
+    async def watch() -> None:
+        while True:
+            refused.extend(name for name in names if not may(stage, account(name), f"{name}-*"))
+            await asyncio.sleep(0.002)
+
+    watching = asyncio.create_task(watch())
+    stage.spared.add(watching)
+    try:
+        yield
+    finally:
+        stage.spared.discard(watching)
+        watching.cancel()
+    assert refused == []
+
+
+def others(stage: Stage) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stage.cluster()["status"].get("others", [])
+    return found
+
+
+def message(stage: Stage) -> str:
+    return str(condition_in(stage.cluster(), "OthersPresent").get("message", ""))
+
+
+def stamps(stage: Stage) -> set[str]:
+    """Give the controllers of all roles and role mappings."""
+    server = stage.elasticsearch
+    return {raw["metadata"]["controller"] for raw in (*server.roles_now.values(), *server.mappings_now.values())}
+
+
+def test_the_watch_over_callers_notices_a_refused_one() -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await begin(stage, *declared())
+        assert may(stage, account("orders"), "orders-*")
+        assert not may(stage, account("orders"), "billing-*")
+        stage.elasticsearch.remove_mapping(MAPPING)
+        assert not may(stage, account("orders"), "orders-*")
+
+    play()
+
+
+@on_stage
+async def test_a_rebuilt_kubernetes_cluster_takes_everything_over_with_one_decision(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    await begin(stage, *declared())
+    assert stage.cluster_ready() == ("False", "OwnershipConflict")
+    assert {stage.ready(name) for name in NAMES} == {("False", "OwnershipConflict")}
+    assert stamps(stage) == {FORMER.controller}
+    [other] = others(stage)
+    assert (other["controller"], other["roles"], other["mappings"], other["undeclared"]) == (
+        FORMER.controller,
+        3,
+        1,
+        0,
+    )
+    assert f"spec.takeOver: [{{controller: {FORMER.controller}}}]" in message(stage)
+    async with nobody_refused(stage, *NAMES):
+        decide(stage, DECISION)
+        await stage.quiet()
+    stage.check()
+    assert stamps(stage) == {CONTROLLER}
+    assert others(stage) == []
+    assert message(stage) == ""
+    assert stage.cluster_ready() == ("True", "InSync")
+    for name in NAMES:
+        assert stage.get(name)["status"].get("drift", {}).get("detected", 0) == 0, "nobody changed anything"
+
+
+@on_stage
+async def test_what_a_former_life_left_and_nobody_declares_goes_with_the_decision(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    await begin(stage, *declared("orders", "billing"))
+    [other] = others(stage)
+    assert other["undeclared"] == 1
+    assert "1 of the roles for principals that no SearchAccess here names" in message(stage)
+    decide(stage, DECISION)
+    await stage.quiet()
+    stage.check()
+    assert OPERATOR.role_name(account("search")) not in stage.elasticsearch.roles_now
+
+
+@on_stage
+async def test_the_decision_does_not_reach_another_controller(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    await begin(stage, *declared())
+    decide(stage, [{"controller": "somebody-else"}])
+    await stage.quiet()
+    assert stamps(stage) == {FORMER.controller}
+    assert stage.ready("orders") == ("False", "OwnershipConflict")
+
+
+@on_stage
+async def test_what_is_held_keeps_the_stamp_of_the_former_life_and_is_still_reported(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    await begin(stage, *declared("orders", "billing"), access("search", grant("search-*"), mode="Observe"))
+    async with nobody_refused(stage, *NAMES):
+        decide(stage, DECISION)
+        await stage.quiet()
+    assert [other["roles"] for other in others(stage)] == [1]
+    assert "spec.takeOver lists it" in message(stage)
+    assert granted(stage, account("search")) == {"search-*"}
+
+
+@on_stage
+async def test_a_former_life_that_restarts_meanwhile_costs_nobody_anything(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    await begin(stage, *declared())
+    async with nobody_refused(stage, *NAMES):
+        decide(stage, DECISION)
+        await asyncio.sleep(0.3)
+        await stage.restart()
+        await stage.quiet()
+    stage.check()
+
+
+@on_stage
+async def test_the_operator_itself_is_no_former_life(stage: Stage) -> None:
+    await begin(stage, *declared("orders"))
+    for own in ({"controller": CONTROLLER}, {"controller": CONTROLLER, "instance": "default"}):
+        decide(stage, [own])
+        await stage.quiet()
+        assert stage.cluster_ready() == ("False", "InvalidSpec")
+        assert "is this operator itself" in condition_in(stage.cluster(), "Ready")["message"]
+    decide(stage, [])
+    await stage.quiet()
+    stage.check()
+
+
+@on_stage
+async def test_another_instance_is_reported_and_removed_on_purpose(stage: Stage) -> None:
+    await live_before(stage, ANOTHER)
+    await begin(stage, *declared("orders", "billing"))
+    stage.check()
+    [other] = others(stage)
+    assert (other["instance"], other["controller"], other["roles"], other["mappings"]) == ("blue", CONTROLLER, 3, 1)
+    assert f"spec.takeOver: [{{controller: {CONTROLLER}, instance: blue}}]" in message(stage)
+    assert stage.cluster_ready() == ("True", "InSync")
+    assert may(stage, account("search"), "search-*"), "it stays in force"
+    async with nobody_refused(stage, "orders", "billing"):
+        decide(stage, GIVEN_UP)
+        await stage.quiet()
+    stage.check()
+    assert others(stage) == []
+    assert not [name for name in stage.elasticsearch.roles_now if name.startswith("searchaccess.blue")]
+    assert list(stage.elasticsearch.mappings_now) == [MAPPING]
+
+
+@on_stage
+async def test_roles_of_another_instance_stay_until_ours_are_in_place(stage: Stage) -> None:
+    await live_before(stage, ANOTHER)
+    await begin(stage, *declared("orders"), access("billing", grant("billing-*"), suspend=True))
+    async with nobody_refused(stage, "orders", "billing"):
+        decide(stage, GIVEN_UP)
+        await stage.quiet()
+        blue = [name for name in stage.elasticsearch.roles_now if name.startswith("searchaccess.blue")]
+        assert blue == [ANOTHER.role_name(account("billing"))]
+        assert ANOTHER.mapping_name in stage.elasticsearch.mappings_now
+        assert [other["roles"] for other in others(stage)] == [1]
+        stage.kubernetes.change(access_key("billing"), lambda raw: raw["spec"].update(suspend=False))
+        await stage.quiet()
+        await asyncio.sleep(310)
+    stage.check()
+    assert others(stage) == []
+
+
+@on_stage
+async def test_nothing_of_another_instance_goes_while_a_subject_is_not_known(stage: Stage) -> None:
+    await live_before(stage, ANOTHER)
+    service = access("orders", grant("orders-*"))
+    service["spec"]["subject"] = {"cloudRunService": {"project": "p", "location": "europe-west1", "name": "orders"}}
+    await begin(stage, service)
+    decide(stage, GIVEN_UP)
+    await stage.quiet()
+    assert may(stage, account("orders"), "orders-*")
+    assert [other["roles"] for other in others(stage)] == [3]
+
+
+@on_stage
+async def test_objects_that_only_look_like_another_life_are_left(stage: Stage) -> None:
+    """The stamp counts with names of that life alone: any other role that carries it is somebody's own."""
+    await live_before(stage, ANOTHER)
+    foreign = {"cluster": ["monitor"], "metadata": ANOTHER.stamp()}
+    stage.elasticsearch.write_role("monitoring", foreign)
+    stage.elasticsearch.write_mapping(
+        "people", {"enabled": True, "roles": ["x"], "rules": {}, "metadata": ANOTHER.stamp()}
+    )
+    await begin(stage, *declared("orders"))
+    decide(stage, GIVEN_UP)
+    await stage.quiet()
+    assert "monitoring" in stage.elasticsearch.roles_now
+    assert sorted(stage.elasticsearch.mappings_now) == ["people", MAPPING]
+
+
+@on_stage
+async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_with_it(stage: Stage) -> None:
+    await live_before(stage, FORMER)
+    before, mapping = copy.deepcopy(stage.elasticsearch.roles_now), stage.elasticsearch.mappings_now[MAPPING]
+    await begin(stage, *declared("orders", "billing"))
+    decide(stage, DECISION)
+    await stage.quiet()
+    stage.check()
+    writes = len(stage.faults.writes)
+    for _ in range(20):
+        for name, raw in before.items():
+            if stage.elasticsearch.roles_now.get(name, {}).get("metadata", {}).get("controller") != FORMER.controller:
+                stage.elasticsearch.write_role(name, raw)
+        stage.elasticsearch.write_mapping(MAPPING, mapping)
+        await asyncio.sleep(1)
+    await stage.quiet()
+    later = stage.faults.writes[writes:]
+    assert [call for call in later if call.side == ELASTICSEARCH] == [], "neither takes anything from the other"
+    for name in ("orders", "billing"):
+        assert stage.ready(name) == ("False", "ControllersFight")
+    assert (
+        f"controller {FORMER.controller} has written it again since: it is alive"
+        in (condition_in(stage.get("orders"), "Ready")["message"])
+    )
+    assert [other["roles"] for other in others(stage)] == [3]
+    await stage.restart()
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "ControllersFight")
