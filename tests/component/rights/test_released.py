@@ -6,6 +6,7 @@ import pytest
 
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.status import RELEASED_LIMIT
+from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Rejected, Unreachable
 from tests.component.common import ORDERS, ORPHANS, ROLE, begin, drift, granted
 from tests.component.rights.releasing import ALL, allow, listed, orphan, released
@@ -337,6 +338,43 @@ class TestRevoking:
             await stage.quiet()
             assert listed(stage) == []
             assert not stage.role(ORDERS)
+
+        play()
+
+    @staticmethod
+    def test_who_waits_for_such_a_role_is_served_when_it_is_gone() -> None:
+        @on_stage
+        async def play(stage: Stage) -> None:
+            await released(stage, access("rest", grant("rest-*")))
+            stage.apply(access("orders", grant("orders-*")))
+            await stage.quiet()
+            assert stage.ready("orders") == ("False", "OwnershipConflict")
+            allow(stage, allowed=True, revoke=[{"namespace": "shop"}])
+            await stage.quiet()
+            stage.check()
+
+        play()
+
+    @staticmethod
+    def test_labels_of_a_namespace_that_is_gone_are_not_looked_for_all_the_time() -> None:
+        @on_stage
+        async def play(stage: Stage) -> None:
+            stage.kubernetes.namespaces["shop"] = {"search": "yes"}
+            selector = {"selector": {"matchLabels": {"search": "yes"}}}
+            await begin(stage, orphan(), orphans=ORPHANS, allowedNamespaces=selector)
+            stage.delete("orphan")
+            await stage.quiet()
+            del stage.kubernetes.namespaces["shop"]
+            await stage.sleep(300)
+            lists = [call for call in stage.faults.calls if call.method == "list_namespaces"]
+            await stage.sleep(300)
+            more = [call for call in stage.faults.calls if call.method == "list_namespaces"]
+            assert len(more) - len(lists) <= 300 / READ_EVERY + 1
+            assert listed(stage) == [("shop/orphan", "r orphan-*")], "it is not known to be refused"
+            stage.kubernetes.namespaces["shop"] = {}
+            await stage.sleep(2 * READ_EVERY)
+            await stage.quiet()
+            assert listed(stage) == []
 
         play()
 

@@ -171,6 +171,21 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.raw is not None)
     @rule()
+    def tamper_pretend_that_all_was_released(self) -> None:
+        role = self.world.role
+        assert role is not None
+        assert self.world.raw is not None
+        said = {"entries": [entry.hash for entry in role.body.entries], "cluster": ["all"]}
+        self.world.raw["metadata"]["released"] = said
+
+    @precondition(lambda self: self.world.released)
+    @rule(at=PLACES, stop=st.booleans())
+    def revoke_what_was_released(self, at: int, *, stop: bool) -> None:
+        item = self.world.released[at % len(self.world.released)]
+        self.world.revoke = frozenset() if stop else frozenset({item.name})
+
+    @precondition(lambda self: self.world.raw is not None)
+    @rule()
     def tamper_delete_role(self) -> None:
         self.world.raw = None
 
@@ -208,15 +223,20 @@ class Histories(RuleBasedStateMachine):
         role, rights = self.world.role, self.world.entries
         before = {tag: self._own(tag) for tag in {live.tag for live in self.live.values()} | self.released}
         plan = self.world.run(members, seen)
-        written = self.world.writes > writes
+        written, revoked = self.world.writes > writes, plan.releasing.revoked
         ours = role is not None and OPERATOR.owns(role.metadata)
         metadata = metadata_from_json(role.metadata) if role is not None and ours else RoleMetadata()
         owners = {record.name for record in metadata.records}
-        if members and all(member.decision.do is Do.HOLD for member in members) and owners <= set(self.live):
+        if (
+            members
+            and all(member.decision.do is Do.HOLD for member in members)
+            and owners <= set(self.live)
+            and not revoked
+        ):
             assert not written, "hands off: all are held"
         if ours:
             self._check_rights(members, before, owners, seen)
-        elif role is not None and not plan.write:
+        elif role is not None and not plan.changes:
             assert self.world.entries == rights, "hands off: foreign"
         for member in members:
             finding = plan.findings[member.access.uid]
@@ -285,8 +305,8 @@ class Histories(RuleBasedStateMachine):
         if enforced:
             assert role is not None
             recorded = {item for owner in role.metadata["owners"] for item in owner["entries"]}
-            recorded |= set(role.metadata.get("released", {}).get("entries", []))
-            assert {entry.hash for entry in role.body.entries} == recorded, "nothing extra"
+            remembered = {entry for item in self.world.released for entry in item.entries}
+            assert recorded <= {entry.hash for entry in role.body.entries} <= recorded | remembered, "nothing extra"
             assert role.body.cluster in {(), ("all",)} if self._somebody_holds(members) else role.body.cluster == ()
             assert not role.body.other
         if not members and role is not None:

@@ -241,16 +241,16 @@ class RoleInForce:
     """The uids of its records."""
 
 
-def still_there(items: Iterable[ReleasedRights], role: RoleInForce | None) -> list[ReleasedRights]:
-    """Return what of the released rights in one role is in force.
+def still_there(items: Sequence[ReleasedRights], role: RoleInForce | None) -> list[ReleasedRights | None]:
+    """Return of each of the released rights in one role what is in force; None: nothing of them.
 
     Args:
         items: those that are remembered about it.
         role: the role; None: there is none of this name that is ours or was released by us.
     """
     if role is None:
-        return []
-    free, found = _free(role), list[ReleasedRights]()
+        return [None] * len(items)
+    free, found = _free(role), list[ReleasedRights | None]()
     for item in items:
         if item.uid and item.uid in role.owners:
             # It is not released yet.
@@ -260,9 +260,9 @@ def still_there(items: Iterable[ReleasedRights], role: RoleInForce | None) -> li
         for entry in entries:
             free.remove(next(one for one in free if one.hash == entry))
         cluster = sorted({*item.cluster} & {*role.body.cluster})
-        if entries or cluster:
-            same = len(entries) == len(item.entries) and len(cluster) == len(item.cluster)
-            found.append(item if same else item.model_copy(update={"entries": entries, "cluster": cluster}))
+        same = len(entries) == len(item.entries) and len(cluster) == len(item.cluster)
+        left = item if same else item.model_copy(update={"entries": entries, "cluster": cluster})
+        found.append(left if entries or cluster else None)
     return found
 
 

@@ -120,7 +120,8 @@ def plan_role(
     released = remembered.unrecorded({record.uid for record in known.metadata.records})
     if adopted:
         released = _NOTHING_RELEASED
-    known = replace(known, metadata=replace(known.metadata, released=_released(released)))
+    if released.all or known.metadata.released:
+        known = replace(known, metadata=replace(known.metadata, released=_released(released)))
     shares = split(observed.body if observed else RoleBody(), known.metadata, by_place=known.complete)
     if not adopted:
         shares = known.attribute(shares, members)

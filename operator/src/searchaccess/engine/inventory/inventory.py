@@ -137,12 +137,18 @@ class Inventory:
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
 
-    def admission(self, cluster: str, namespace: str) -> Admission:
-        """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all."""
+    def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
+        """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
+
+        Args:
+            cluster: name of the SearchCluster.
+            namespace: name of the namespace.
+            read: have its labels read if they are needed and not known; there may be none of a namespace that is gone.
+        """
         record = self.clusters.get(cluster)
         allowed = record.cluster.allowed_namespaces if record else None
         admission = admit(allowed, namespace, self._labels.get(namespace))
-        if admission is Admission.UNKNOWN:
+        if read and admission is Admission.UNKNOWN:
             self.labels_wanted.set()
         return admission
 

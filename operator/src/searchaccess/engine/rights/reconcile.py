@@ -398,10 +398,15 @@ class RightsReconciler:
         if work.failure is not None:
             self._trouble[principal] = work.failure
             self._agenda.fail(principal)
-        elif not reported or work.retained:
+        elif not reported:
             self._agenda.fail(principal)
         elif work.undecided or (work.isolation and work.refused):
             # Whose rights would widen those of another that Elasticsearch refused may get them now.
+            self._agenda.plan(principal, SLICE_EVERY)
+        elif work.retained:
+            self._agenda.fail(principal)
+        elif work.plan.releasing.revoked and work.members:
+            # A role that was in somebody's way may be gone.
             self._agenda.plan(principal, SLICE_EVERY)
         else:
             self._agenda.forget(principal)

@@ -48,7 +48,7 @@ class ReleasedLedger:
         self._stored: tuple[str, tuple[ReleasedRights, ...] | None] = ("", None)
         """The status that Kubernetes has, and the list in it."""
         self._by_role: Mapping[str, Remembered] = {}
-        self._full = False
+        self._nothing = Remembered()
         self.owed: frozenset[str] = frozenset()
         """Principals in whose roles there are released rights that are to go."""
 
@@ -98,20 +98,25 @@ class ReleasedLedger:
             parts[item.role][goes].append(item)
             if goes:
                 owed.add(item.principal)
-        self._full = len(listed) >= RELEASED_LIMIT
+        full, rehearsed = len(listed) >= RELEASED_LIMIT, self._context.dry_run is not None
+        self._nothing = Remembered(full=full, rehearsed=rehearsed)
         self._by_role = {
-            role: Remembered(tuple(kept), tuple(gone), tuple(item for item in (*kept, *gone) if item in stored))
+            role: replace(
+                self._nothing,
+                kept=tuple(kept),
+                revoked=tuple(gone),
+                confirmed=tuple(item for item in (*kept, *gone) if item in stored),
+            )
             for role, (kept, gone) in parts.items()
         }
         self.owed = frozenset(owed)
 
     def _admission(self, namespace: str) -> Admission:
-        return self._context.inventory.admission(self._name, namespace) if namespace else Admission.ALLOWED
+        return self._context.inventory.admission(self._name, namespace, read=False) if namespace else Admission.ALLOWED
 
     def of(self, role: str) -> Remembered:
         """Return what is remembered about a role."""
-        known = self._by_role.get(role, Remembered())
-        return replace(known, full=self._full, rehearsed=self._context.dry_run is not None)
+        return self._by_role.get(role, self._nothing)
 
     def survey(self, session: Session, roles: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
         """Compare the list with all roles, as they were just read.
@@ -166,18 +171,14 @@ class ReleasedLedger:
         by_role: dict[str, list[ReleasedRights]] = defaultdict(list)
         for item in listed:
             by_role[item.role].append(item)
-        found = [one for name, items in by_role.items() for one in still_there(items, self._role(name, roles))]
         left = list[ReleasedRights]()
-        for item in listed:
-            there = next((one for one in found if one.uid == item.uid and one.role == item.role), None)
-            if there is not None:
-                # Of an earlier version there may be several of one role.
-                found.remove(there)
-            if there == item or now - epoch(item.since) < SEARCHABLE:
-                left.append(item)
-                continue
-            left += [there] if there else []
-            self._emit(state, events.gone(item, some=there is not None))
+        for name, items in by_role.items():
+            for item, there in zip(items, still_there(items, self._role(name, roles)), strict=True):
+                if there == item or now - epoch(item.since) < SEARCHABLE:
+                    left.append(item)
+                    continue
+                left += [there] if there else []
+                self._emit(state, events.gone(item, some=there is not None))
         return tuple(left)
 
     def _taken_over(self, state: ClusterState, roles: Mapping[str, Mapping[str, Any]]) -> tuple[ReleasedRights, ...]:
