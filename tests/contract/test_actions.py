@@ -263,3 +263,118 @@ def test_a_grant_on_a_data_stream_has_its_backing_indices_and_one_on_these_has_n
     part = bench.caller(["read"], ".ds-NAME-*")
     assert part.get(f"/{backing}/_count").json()["count"] == 1
     assert part.get(f"/{stream}/_count").status_code == 403
+
+
+def rolled_over(bench: Bench, mappings: dict[str, Any]) -> tuple[str, str]:
+    """Make a data stream that was rolled over as a policy does it; give its name and its newest index."""
+    stream = f"{bench.name}-stream"
+    bench.template(data_stream={}, template={"mappings": mappings})
+    bench.admin.post(f"/{stream}/_doc?refresh=true", json=DOCUMENT).raise_for_status()
+    before = bench.found()
+    conditions = {"conditions": {"max_docs": 1}}
+    assert bench.admin.post(f"/{stream}/_rollover", json=conditions).json()["rolled_over"]
+    (newest,) = bench.found() - before
+    return stream, newest
+
+
+@pytest.mark.parametrize("can", ADDING, ids=str)
+def test_after_a_rollover_fields_that_the_template_does_not_have_are_new_again(bench: Bench, can: list[str]) -> None:
+    stream, newest = rolled_over(bench, {})
+    assert bench.caller(can).post(f"/{stream}/_doc", json=DOCUMENT).status_code == 403
+    assert bench.caller([*can, "create"]).post(f"/{stream}/_doc", json=DOCUMENT).json()["_index"] == newest
+    assert bench.caller(can).post(f"/{stream}/_doc", json=DOCUMENT).json()["_index"] == newest
+
+
+def test_a_grant_reaches_the_index_of_a_later_rollover_by_the_stream_and_by_a_pattern_of_backing_indices(
+    bench: Bench,
+) -> None:
+    stream, newest = rolled_over(bench, {"properties": {"total": {"type": "long"}}})
+    whole = bench.caller(["read", "append"], "NAME-stream")
+    assert whole.post(f"/{stream}/_doc?refresh=true", json=DOCUMENT).json()["_index"] == newest
+    assert whole.get(f"/{stream}/_count").json()["count"] == 2
+    assert whole.get(f"/{newest}/_count").json()["count"] == 1
+    part = bench.caller(["read", "append"], ".ds-NAME-*")
+    assert part.get(f"/{newest}/_count").json()["count"] == 1
+    assert part.get(f"/.ds-{bench.name}-*/_count?expand_wildcards=all").json()["count"] == 2
+    assert part.get(f"/{stream}/_count").status_code == 403
+    assert part.post(f"/{stream}/_doc", json=DOCUMENT).status_code == 403
+    directly = part.post(f"/{newest}/_doc?op_type=create", json=DOCUMENT)
+    assert (directly.status_code, "backing indices is disallowed" in directly.text) == (400, True), directly.text
+
+
+@pytest.fixture
+def aliased(bench: Bench) -> Bench:
+    """One alias on one of two indices, with a filter."""
+    alias = {f"{bench.name}alias": {"filter": {"term": {"region.keyword": "eu"}}}}
+    bench.admin.put(f"/{bench.name}-1", json={"aliases": alias}).raise_for_status()
+    for index in ("1", "2"):
+        for region in ("eu", "us"):
+            document = {"region": region, "index": index}
+            bench.admin.post(f"/{bench.name}-{index}/_doc?refresh=true", json=document).raise_for_status()
+    return bench
+
+
+def regions(caller: httpx.Client, target: str) -> list[str]:
+    """Give the regions of the documents that somebody finds, with the index of each."""
+    hits = caller.get(f"/{target}/_search").raise_for_status().json()["hits"]["hits"]
+    return sorted(f"{hit['_source']['region']}-{hit['_source']['index']}" for hit in hits)
+
+
+def test_a_grant_on_an_alias_reads_what_it_shows_now_and_not_its_indices_by_their_names(aliased: Bench) -> None:
+    caller, alias = aliased.caller(["read"], "NAMEalias"), f"{aliased.name}alias"
+    assert regions(caller, alias) == ["eu-1"]
+    assert caller.get(f"/{aliased.name}-1/_search").status_code == 403
+    assert regions(caller, f"{aliased.name}*") == ["eu-1"]
+    elsewhere = [
+        {"remove": {"index": f"{aliased.name}-1", "alias": alias}},
+        {"add": {"index": f"{aliased.name}-2", "alias": alias}},
+    ]
+    aliased.admin.post("/_aliases", json={"actions": elsewhere}).raise_for_status()
+    assert regions(caller, alias) == ["eu-2", "us-2"]
+
+
+def test_a_grant_on_indices_does_not_read_through_an_alias_on_them(aliased: Bench) -> None:
+    caller = aliased.caller(["read"], "NAME-*")
+    assert caller.get(f"/{aliased.name}alias/_search").status_code == 403
+    assert regions(caller, f"{aliased.name}*") == ["eu-1", "eu-2", "us-1", "us-2"]
+
+
+def test_a_restriction_is_of_the_name_that_is_granted_and_of_no_other_name(aliased: Bench) -> None:
+    where = {"term": {"region.keyword": "us"}}
+    caller = aliased.caller(["read"], "NAMEalias", "NAME-2", where=where)
+    assert regions(caller, f"{aliased.name}alias") == []
+    assert regions(caller, f"{aliased.name}-2") == ["us-2"]
+    assert caller.get(f"/{aliased.name}-1/_search").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["indices", "data stream"])
+def test_writing_through_an_alias_needs_a_write_index_and_a_grant_on_the_alias_alone(bench: Bench, kind: str) -> None:
+    alias = f"{bench.name}alias"
+    if kind == "indices":
+        targets = [f"{bench.name}-1", f"{bench.name}-2"]
+        for target in targets:
+            bench.admin.put(f"/{target}", json={"aliases": {alias: {}}}).raise_for_status()
+    else:
+        bench.template(data_stream={})
+        targets = [f"{bench.name}-one", f"{bench.name}-two"]
+        for target in targets:
+            bench.admin.post(f"/{target}/_doc", json=DOCUMENT).raise_for_status()
+            add = {"actions": [{"add": {"index": target, "alias": alias}}]}
+            bench.admin.post("/_aliases", json=add).raise_for_status()
+    caller = bench.caller(["append", "read"], "NAMEalias")
+    refused = caller.post(f"/{alias}/_doc", json=DOCUMENT)
+    assert (refused.status_code, "no write index is defined" in refused.text) == (400, True), refused.text
+    write = {"actions": [{"add": {"index": targets[1], "alias": alias, "is_write_index": True}}]}
+    bench.admin.post("/_aliases", json=write).raise_for_status()
+    written = caller.post(f"/{alias}/_doc?refresh=true", json=DOCUMENT)
+    assert (written.status_code, targets[1] in written.json()["_index"]) == (201, True)
+    assert caller.get(f"/{alias}/_count").json()["count"] == (1 if kind == "indices" else 3)
+    assert caller.post(f"/{targets[1]}/_doc", json=DOCUMENT).status_code == 403
+
+
+def test_with_create_a_write_to_an_alias_that_does_not_exist_yet_makes_an_index_of_its_name(bench: Bench) -> None:
+    alias = f"{bench.name}-alias"
+    assert bench.caller(["append"]).post(f"/{alias}/_doc", json=DOCUMENT).status_code == 403
+    assert bench.caller(["append", "create"]).post(f"/{alias}/_doc", json=DOCUMENT).status_code == 201
+    taken = bench.admin.put(f"/{bench.name}-1", json={"aliases": {alias: {}}})
+    assert (taken.status_code, bench.found()) == (400, {alias})

@@ -17,7 +17,7 @@ from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
-from searchaccess.cli.actionspage import IN_KIBANA, ON_REMOTE_CLUSTERS
+from searchaccess.cli import actionspage
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
@@ -146,12 +146,13 @@ def actions_page() -> str:
         "alias of any name: who reads that name then reads what is written here.",
         "- `manage` gives aliases, of names that it covers. `privileges: [create_index]` gives none, but lets one "
         "choose settings and mappings.",
-        "- A pattern is held against the name in the request. A grant on an alias does not cover its indices by "
-        "their own names, and one on these does not cover the alias.",
-        "- A grant on a data stream covers its backing indices, `.ds-<stream>-…`; one on these does not cover the "
-        "stream.",
+        actionspage.AFTER_ROLLOVER,
+        actionspage.NO_POLICIES,
         "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
         "condition `Ineffective` says so.",
+        "## Which name counts",
+        actionspage.NAMES,
+        *_table(actionspage.NAMES_HEAD, actionspage.NAMES_TABLE),
         "## What to know about index patterns",
         "- Hundreds of names, beginnings (`orders-*`) and patterns such as `team-*-prod-*` are no burden. Patterns "
         "that begin with `*` and have another within, such as `*a*0`, `*b*1`, `*c*2`, …, double Elasticsearch's work "
@@ -220,13 +221,13 @@ def actions_page() -> str:
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
         "## On remote clusters: `remoteClusters`",
-        ON_REMOTE_CLUSTERS,
+        actionspage.ON_REMOTE_CLUSTERS,
         "## On the cluster: `clusterCan`",
         *_table(["Privilege", "Allows", "Since"], cluster),
         "None of the others can be declared:",
         *_table(["Privilege", "Why not"], refused),
         "## In Kibana: `kibana`",
-        IN_KIBANA,
+        actionspage.IN_KIBANA,
         "## Elasticsearch's privileges on indices: `privileges`",
         "Where the actions do not fit, `privileges` takes Elasticsearch's own names, and its index actions such as "
         "`indices:data/read/search`. A SearchAccess with a privilege that came with a later release than the cluster's "
