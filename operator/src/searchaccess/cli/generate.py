@@ -150,6 +150,9 @@ def actions_page() -> str:
         "stream.",
         "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
         "condition `Ineffective` says so.",
+        "- A pattern that matches no index, alias or data stream now, as one with a typing error, is named in the same "
+        "condition (`NoIndexYet`), where the operator's login has `view_index_metadata` on it: a hint within two "
+        "minutes, which goes when there is one.",
         "## What to know about index patterns",
         "- Hundreds of names, beginnings (`orders-*`) and patterns such as `team-*-prod-*` are no burden. Patterns "
         "that begin with `*` and have another within, such as `*a*0`, `*b*1`, `*c*2`, …, double Elasticsearch's work "
