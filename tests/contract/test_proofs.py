@@ -1,8 +1,10 @@
 """Whether a query can be run on indices, and which there are: in memory and for real, by a login that may see them."""
 
 import json
+from collections.abc import Callable
 
-from tests.contract.elasticsearch_sides import ElasticsearchSide
+from tests.contract.elasticsearch_sides import ElasticsearchSide, RealSide
+from tests.stack.elasticsearch import ElasticsearchServer
 
 TEXT = json.dumps({"term": {"price": "abc"}})
 NUMBER = json.dumps({"bool": {"filter": [{"term": {"price": 3}}]}})
@@ -44,3 +46,28 @@ async def test_without_the_right_everything_is_hidden(search: ElasticsearchSide)
     assert await search.port.hidden([f"{search.prefix}*"]) == {f"{search.prefix}*"}
     names = await search.port.index_names()
     assert not [name for name in names or () if name.startswith(search.prefix)]
+
+
+async def test_data_streams_aliases_and_backing_indices_have_names_and_are_tried(
+    login: ElasticsearchServer, unique: Callable[[str], str]
+) -> None:
+    side, stream, alias = RealSide("contract.", login), unique("contract-stream"), unique("contract-alias")
+    with login.client() as admin:
+        mappings = {"properties": {"price": {"type": "long"}}}
+        template = {"index_patterns": [stream], "data_stream": {}, "priority": 500, "template": {"mappings": mappings}}
+        admin.put(f"/_index_template/{stream}", json=template).raise_for_status()
+        admin.post(f"/{stream}/_doc", json={"@timestamp": "2026-01-01", "price": 1}).raise_for_status()
+        index = side.make_mapped(alias, {"price": "long"})
+        actions = [{"add": {"index": index, "alias": alias}}]
+        admin.post("/_aliases", json={"actions": actions}).raise_for_status()
+        side.let_see(stream, f"{alias}*", f".ds-{stream}*")
+        names = await side.port.index_names()
+        assert names is not None
+        assert {stream, alias} <= set(names)
+        assert any(name.startswith(f".ds-{stream}") for name in names)
+        for name in (stream, alias):
+            tried = await side.port.try_query([name], TEXT)
+            assert (tried.shards, len(tried.failures)) == (1, 1)
+        admin.delete(f"/_data_stream/{stream}")
+        admin.delete(f"/_index_template/{stream}")
+        await side.close()

@@ -150,6 +150,9 @@ def actions_page() -> str:
         actionspage.NO_POLICIES,
         "- A grant on Elasticsearch's own indices, such as `.security*` or `.kibana*`, gives nothing on them. The "
         "condition `Ineffective` says so.",
+        "- A pattern that matches no index, alias or data stream now, as one with a typing error, is named in the same "
+        "condition (`NoIndexYet`), where the operator's login has `view_index_metadata` on it: a hint within two "
+        "minutes, which goes when there is one.",
         "## Which name counts",
         actionspage.NAMES,
         *_table(actionspage.NAMES_HEAD, actionspage.NAMES_TABLE),

@@ -169,6 +169,8 @@ class ClusterState:
     """How many keys and users they have, as they were read last."""
     copied: tuple[Copied, ...] | None = None
     """What mappings copied, as the last sweep read it; None: it could not yet."""
+    absent: frozenset[str] | None = None
+    """Patterns that matched no index, alias or data stream when names were read last; None: not read yet."""
     questions: Questions = field(default_factory=Questions)
     """What is known of queries."""
     operations: int = 0

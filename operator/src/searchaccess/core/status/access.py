@@ -78,6 +78,8 @@ class AccessFacts:
     """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
     proof: Verdict | None = None
     """What is known of its queries; None: it has none, or they were not looked at."""
+    absent: tuple[str, ...] | None = None
+    """Which of its patterns match no index, alias or data stream; None: not known yet."""
     elsewhere: tuple[str, ...] = ()
     """Which SearchAccesses of other namespaces give its principal rights too."""
     released: bool = False
@@ -356,7 +358,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     mark_identity(conditions, access, identity, now)
     failure = _cause(facts)
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
-    mark_hints(conditions, access)
+    mark_hints(conditions, access, facts.absent, condition_of(previous, ConditionType.INEFFECTIVE))
     removed = facts.released or (facts.decision.do is Do.REMOVE and facts.failure is None)
     gone = not access.has_credential or removed
     credential = build_credential(access, facts.credential, previous.credential, withdrawn=gone)

@@ -119,8 +119,7 @@ class Reconciler:
             with bound_contextvars(cluster=self._name, reconcile=self._number), reconciling:
                 await self.step()
             self.reconciled.set()
-            if self._queries.is_busy:
-                self.state.questions.asked.set()
+            self._queries.wake()
             await self._rest()
 
     def is_current(self) -> bool:

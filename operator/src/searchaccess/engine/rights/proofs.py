@@ -1,9 +1,11 @@
-"""Has Elasticsearch try each ``where``, beside the loop: no right waits for it (docs/adr/0038)."""
+"""Has Elasticsearch try each ``where``, and looks for indices, beside the loop: no right waits (docs/adr/0038)."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from math import inf
+from operator import itemgetter
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.questions import Known
 from searchaccess.engine.rights.members import Members
+from searchaccess.engine.rights.presence import PresenceReader
 from searchaccess.engine.rights.sight import Sight
 from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
@@ -28,8 +31,12 @@ AGAIN: Final = 600.0
 """Seconds after which what was proven is tried again, if the cluster's state has changed since."""
 AGAIN_SOON: Final = 60.0
 """The same of what failed, or has no index yet; and in any case of what could not be tried."""
-IDLE: Final = 30.0
-"""Seconds between two looks at what is due."""
+LOOK_EVERY: Final = 30.0
+"""Seconds after which the end of a reconcile has it looked at what is due."""
+LOOK_SOON: Final = 10.0
+"""The same where the cluster's state has changed."""
+LEAST: Final = 0.05
+"""Seconds of a wait, at least: a timer may end a moment too early."""
 SLOTS: Final = 2
 """Queries that are tried at once: half of the connections stay for the loop."""
 BATCH: Final = 200
@@ -81,7 +88,10 @@ class QueryProver:
         self._questions = state.questions
         self._session = session
         self._sight = Sight(context.clock)
+        self._presence = PresenceReader(context, name, self._sight)
         self._uuid = ""
+        self._looked_at, self._looked_for = float("-inf"), ""
+        """When it was looked at what is due, and the cluster's state then."""
         self._began = context.clock.monotonic()
         self._fault: Verdict | None = None
         """What is said of all that waits, after a fault of ours."""
@@ -97,7 +107,7 @@ class QueryProver:
 
     async def run(self) -> None:
         """Try queries until cancelled. A fault of ours costs a delay, and nobody else anything."""
-        backoff = Backoff(cap=IDLE)
+        backoff = Backoff(cap=LOOK_EVERY)
         while True:
             try:
                 await self._go_on()
@@ -112,21 +122,35 @@ class QueryProver:
             self._give_up(fault)
         while True:
             self._questions.asked.clear()
-            delay = IDLE
-            if session := self._session():
+            session = self._session()
+            if session is not None:
+                self._looked_at, self._looked_for = self._now(), _state_of(session)
                 try:
-                    delay = await self._step(session)
+                    await self._step(session)
                 except NotHolder:
                     pass
                 except ExternalError as error:
                     log.info("cannot try queries", error=str(error))
                     self._give_up(not_tried(error.reason, error.message))
+                    self._next = self._now() + AGAIN_SOON
             with suppress(TimeoutError):
-                async with asyncio.timeout(delay):
+                async with asyncio.timeout(self._delay(session)):
                     await self._questions.asked.wait()
 
-    async def _step(self, session: Session) -> float:
-        """Try what is due, and return the seconds until something else is.
+    def wake(self) -> None:
+        """Look at what is due, if anything may be: a reconcile has ended. At rest there is no other timer."""
+        state, since = _state_of(self._session()), self._now() - self._looked_at
+        if self.is_busy or since >= LOOK_EVERY or (state != self._looked_for and since >= LOOK_SOON):
+            self._questions.asked.set()
+
+    def _delay(self, session: Session | None) -> float | None:
+        """Return the seconds until something is due; None: nothing is before something changes."""
+        state = _state_of(session)
+        due = min((self._due_at(known, state) for known in self._questions.all.values()), default=inf)
+        return None if session is None or due == inf else max(LEAST, max(due, self._next) - self._now())
+
+    async def _step(self, session: Session) -> None:
+        """Try what is due.
 
         Raises:
             ExternalError: nothing can be tried now.
@@ -135,15 +159,17 @@ class QueryProver:
             if self._uuid:
                 self._questions.ask_all_again()
             self._sight.forget()
+            self._presence.forget()
             self._uuid = session.state.uuid
-        if self._sight.is_old() and self._questions.all:
+        if self._sight.is_old() and (self._questions.all or self._presence.patterns):
             self._drop_unused()
-            await self._sight.look(session, _patterns(self._questions.all), anew=True)
+            await self._sight.look(session, (*_patterns(self._questions.all), *self._presence.patterns), anew=True)
             self._see_anew(session)
         while self._questions.waiting:
             await self._sight.look(session, _patterns(self._questions.waiting))
             await self._try_waiting(session)
-        return await self._try_again(session)
+        await self._presence.look(session, _state_of(session))
+        await self._try_again(session)
 
     def _drop_unused(self) -> None:
         for question in tuple(self._questions.all):
@@ -191,38 +217,34 @@ class QueryProver:
 
     # Again
 
-    async def _try_again(self, session: Session) -> float:
-        """Try one of those that are due again, if it is time; return the seconds until the next may be tried."""
-        self._retry_untried()
-        if self._questions.waiting:
-            return 0
-        now, state = self._now(), _state_of(session)
-        for known in self._questions.all.values():
-            # What only a status knows counts as tried at the start, which is no reason to try it.
-            known.at = max(known.at, self._began)
-        due = [
-            (known.at, number)
-            for number, known in enumerate(self._questions.all.values())
-            if _is_due(known, now, state)
-        ]
-        if not due:
-            return IDLE
-        if now >= self._next:
-            question = next(islice(self._questions.all, min(due)[1], None))
-            if self._is_used(question):
-                self._next = now + TRICKLE * await self._try(session, question)
-                self._report()
-            else:
+    async def _try_again(self, session: Session) -> None:
+        """Try that which has been due for longest, if it is time; what could not be tried waits anew."""
+        now, state, due = self._now(), _state_of(session), list[tuple[float, Question]]()
+        for question, known in tuple(self._questions.all.items()):
+            if (since := self._due_at(known, state)) > now:
+                continue
+            if not self._is_used(question):
                 del self._questions.all[question]
-        return max(0.0, self._next - self._now())
-
-    def _retry_untried(self) -> None:
-        """Have those tried soon that could not be: where that is still so, the first of them shows it."""
-        now = self._now()
-        for question, known in self._questions.all.items():
-            untried = known.verdict is not None and known.verdict.reason not in _ANSWERED
-            if untried and now - known.at >= AGAIN_SOON and self._is_used(question):
+            elif _is_untried(known):
+                # Where that is still so, the first of them shows it.
                 self._questions.waiting[question] = None
+                self._questions.asked.set()
+            else:
+                due.append((since, question))
+        if due and now >= self._next:
+            question = min(due, key=itemgetter(0))[1]
+            self._next = now + TRICKLE * await self._try(session, question)
+            self._report()
+
+    def _due_at(self, known: Known, state: str) -> float:
+        """Return when a query that was tried before is to be tried again; infinite: not as things are."""
+        # What only a status knows counts as tried at the start, which is no reason to try it.
+        at = max(known.at, self._began)
+        reason = known.verdict.reason if known.verdict else Reason.QUERIES_PROVEN
+        same = bool(state) and known.state == state
+        if reason in _FIXED or (same and reason in _DECIDED):
+            return inf
+        return at + (AGAIN_SOON if reason in _SOON or _is_untried(known) else AGAIN)
 
     def _is_used(self, question: Question) -> bool:
         """Return whether any SearchAccess still has a query."""
@@ -304,18 +326,13 @@ def _patterns(questions: Iterable[Question]) -> Iterator[str]:
     return (name for question in questions for name in question.indices)
 
 
-def _state_of(session: Session) -> str:
+def _state_of(session: Session | None) -> str:
     """Identify the cluster's state, which every change of a mapping changes; empty: that is not known."""
-    return session.state.glance.state if session.state.glance else ""
+    return session.state.glance.state if session and session.state.glance else ""
 
 
-def _is_due(known: Known, now: float, state: str) -> bool:
-    """Return whether a query that was tried before is to be tried again."""
-    reason = known.verdict.reason if known.verdict else Reason.QUERIES_PROVEN
-    same = bool(state) and known.state == state
-    if reason in _FIXED or (same and reason in _DECIDED):
-        return False
-    return now - known.at >= (AGAIN_SOON if reason in _SOON else AGAIN)
+def _is_untried(known: Known) -> bool:
+    return known.verdict is not None and known.verdict.reason not in _ANSWERED
 
 
 def _in_addresses(names: Sequence[str]) -> list[list[str]]:

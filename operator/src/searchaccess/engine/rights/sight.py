@@ -11,7 +11,8 @@ SEE_EVERY: Final = 600.0
 """Seconds after which it is asked again what the login may see."""
 NAMES_EVERY: Final = 60.0
 """Seconds between two reads of all names, at least."""
-_MOST: Final = 500
+_EVERYTHING: Final = "*"
+_MOST: Final = 1_000
 """Patterns in one request."""
 
 
@@ -29,13 +30,14 @@ class Sight:
     def forget(self) -> None:
         """Forget everything: it is another cluster."""
         self._hidden: dict[str, bool] = {}
+        self._sees_all = False
         self._seen_at = float("-inf")
         self._names: Sequence[str] = ()
         self._read_at = float("-inf")
 
     def hidden_of(self, patterns: Iterable[str]) -> list[str]:
         """Return those of some patterns that the login may not see, as far as that is known."""
-        return [pattern for pattern in patterns if self._hidden.get(pattern, True)]
+        return [] if self._sees_all else [pattern for pattern in patterns if self._hidden.get(pattern, True)]
 
     def is_old(self) -> bool:
         """Return whether it is long ago that it was asked what the login may see."""
@@ -53,10 +55,16 @@ class Sight:
             ExternalError: it could not be asked.
         """
         now = self._clock.monotonic()
-        wanted = sorted({pattern for pattern in patterns if anew or pattern not in self._hidden})
+        wanted = sorted({pattern for pattern in patterns if anew or pattern not in self._hidden} - {_EVERYTHING})
         found: dict[str, bool] = {}
-        for start in range(0, len(wanted), _MOST):
-            found |= await _ask(session, wanted[start : start + _MOST])
+        if anew or _EVERYTHING not in self._hidden:
+            # Who may see everything needs no more than this question.
+            first = [_EVERYTHING, *wanted[: _MOST - 1]]
+            found, wanted = await _ask(session, first), wanted[_MOST - 1 :]
+            self._sees_all = not found[_EVERYTHING]
+        if not self._sees_all:
+            for start in range(0, len(wanted), _MOST):
+                found |= await _ask(session, wanted[start : start + _MOST])
         if anew:
             self._hidden, self._seen_at = found, now
         else:

@@ -117,9 +117,17 @@ class StatusPublisher:
         questions.published[access.uid] = proof
         return replace(facts, proof=proof)
 
+    def _with_absent(self, facts: AccessFacts) -> AccessFacts:
+        """Add which of its patterns match nothing, as far as that is known."""
+        absent = self._state.absent
+        if absent is None:
+            return facts
+        names = {name for entry in facts.access.share.entries for name in entry.indices}
+        return replace(facts, absent=tuple(sorted(absent & names)))
+
     def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
-        facts = self._with_proof(facts, previous)
+        facts = self._with_absent(self._with_proof(facts, previous))
         status = build_access_status(facts, previous, self._context.clock.now())
         # What else is there, from a newer version or by hand, goes with the next change.
         if status != previous:

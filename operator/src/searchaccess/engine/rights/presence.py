@@ -1,0 +1,92 @@
+"""Finds patterns that match no index, alias or data stream, for a hint. Nothing depends on it."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.core.patterns.restricted import restricted_name
+from searchaccess.core.policy.presence import matching
+from searchaccess.engine.chunks import Pace, in_chunks
+from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.rights.sight import Sight
+from searchaccess.engine.state import Context, Session
+
+LOOK_EVERY: Final = 10.0
+"""Seconds between two looks at which patterns there are."""
+_HINT: Final = f'"{ConditionType.INEFFECTIVE}"'
+
+
+class PresenceReader:
+    """Compares patterns with the names of indices, when either may have changed; names are read once a minute at most.
+
+    Args:
+        context: what all reconcilers share.
+        name: of the SearchCluster.
+        sight: knows what the login may see.
+    """
+
+    def __init__(self, context: Context, name: str, sight: Sight) -> None:
+        self._context = context
+        self._name = name
+        self._sight = sight
+        self.patterns: frozenset[str] = frozenset()
+        """Those of all SearchAccesses of the cluster, as they were looked at last."""
+        self._looked_at = float("-inf")
+        self._compared: tuple[frozenset[str], str] | None = None
+        """The patterns that may be seen, and the state of the cluster, that were compared last."""
+
+    def forget(self) -> None:
+        """Compare anew: it is another cluster."""
+        self._compared = None
+
+    async def look(self, session: Session, state: str) -> None:
+        """Find patterns that match nothing, if it is time, and have it reported where that is news.
+
+        Args:
+            session: the connected cluster.
+            state: the id of its state; empty: not known.
+
+        Raises:
+            ExternalError: it could not be read.
+        """
+        now = self._context.clock.monotonic()
+        if now - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = now
+        self.patterns = frozenset([name async for record in self._records() for name in _names(record)])
+        await self._sight.look(session, self.patterns)
+        visible = self.patterns.difference(self._sight.hidden_of(self.patterns))
+        if (state and self._compared == (visible, state)) or not self._sight.may_read_names():
+            return
+        absent = await self._absent(session, sorted(visible))
+        self._compared = visible, state
+        before, session.state.absent = session.state.absent, absent
+        await self._report(before, absent)
+
+    async def _absent(self, session: Session, visible: Iterable[str]) -> frozenset[str]:
+        asked = [pattern for pattern in visible if not restricted_name(pattern)]
+        names = await self._sight.names(session) if asked else ()
+        found, pace = set[str](), Pace()
+        for pattern in asked:
+            # A regular expression is compared with each name, one after the other.
+            await pace.spent(len(names) if pattern.startswith("/") else 1)
+            if not matching(pattern, names):
+                found.add(pattern)
+        return frozenset(found)
+
+    async def _report(self, before: frozenset[str] | None, absent: frozenset[str]) -> None:
+        changed = absent ^ (before or frozenset())
+        async for record in self._records():
+            # After a start, what statuses say of it was believed.
+            said = before is None and _HINT in record.status_json
+            if said or not changed.isdisjoint(_names(record)):
+                self._context.inventory.marks.mark_access(record.access)
+
+    async def _records(self) -> AsyncIterator[AccessRecord]:
+        async for record in in_chunks(tuple(self._context.inventory.accesses.values())):
+            if record.declared.cluster == self._name:
+                yield record
+
+
+def _names(record: AccessRecord) -> list[str]:
+    return [name for entry in record.declared.share.entries for name in entry.indices]
