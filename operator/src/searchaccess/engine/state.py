@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from searchaccess.api.credentials import Auth
+from searchaccess.api.ownership import TakeOver
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import AdoptedStatus, Drift, OtherStatus
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
@@ -210,3 +211,8 @@ class Session:
     connection: Connection
     port: ElasticsearchPort
     state: ClusterState
+
+    @property
+    def taken_over(self) -> Sequence[TakeOver]:
+        """What the SearchCluster says of former lives."""
+        return self.cluster.spec.take_over if self.cluster.spec else ()
