@@ -215,6 +215,28 @@ async def test_a_secret_is_its_heirs_with_the_next_version(side: Side) -> None:
     assert (await look(side)).secret == after
 
 
+async def test_what_others_noted_on_a_secret_stays_when_it_gets_an_heir(
+    server: SecretManagerServer, vault_server: VaultServer
+) -> None:
+    google, vault = AtGoogle(server), InVault(vault_server)
+    heir = Owner("7b0e5d7a-0000-4000-8000-000000000002", "shop", "orders")
+    for side in (google, vault):
+        await fill(side, 1)
+    kept = server.kept(PROJECT, PLACE.name)
+    assert kept
+    kept.secret.labels["team"] = "shop"
+    notes = f"secret/metadata/{vault._place}"
+    before = vault_server.call("GET", notes)["data"]["custom_metadata"]
+    vault_server.call("POST", notes, {"custom_metadata": before | {"team": "shop"}})
+    for side in (google, vault):
+        await side.store.add(PLACE, heir, (await look(side)).secret, 2, payload("key-2"))
+        assert (await look(side)).secret.owner == heir.uid
+        assert isinstance(side.store, GoogleSecrets | VaultSecrets)
+        await side.store.close()
+    assert kept.secret.labels["team"] == "shop"
+    assert vault_server.call("GET", notes)["data"]["custom_metadata"]["team"] == "shop"
+
+
 async def test_what_others_made_is_not_ours(side: Side) -> None:
     side.put("somebody else's")
     assert (await look(side)).secret.owner == ""
