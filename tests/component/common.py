@@ -1,12 +1,13 @@
 """What the plays of this folder have in common."""
 
-from typing import Any
+from typing import Any, Final
 
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.model.reading import readable
 from searchaccess.core.rights.mapping import mapping_of, seen_mapping
-from searchaccess.core.rights.ownership import Role
+from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.core.rights.plan import seen_role
+from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
 from tests.support.world import account
 
@@ -52,3 +53,24 @@ def agree(stage: Stage, name: str, seen: str = "") -> None:
     """Let the platform agree to adopt an object: as it is now, or as it was seen."""
     objects = [{"name": name, "hash": seen or seen_hash(stage, name)}]
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(adoption={"objects": objects}))
+
+
+FORMER: Final = Operator("default", "uid-of-the-former-kube-system")
+"""The same installation in a Kubernetes cluster that is gone."""
+
+
+async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any]) -> MemoryElasticsearch:
+    """Let another life of the operator, of a Kubernetes cluster of its own, do its work; give its Elasticsearch.
+
+    It has the stage's stores. Meanwhile the stage's own operator does not run.
+    """
+    former = Stage(operator=life)
+    former.stores = stage.stores
+    await stage.stop()
+    former.kubernetes.uids = "former"
+    former.start()
+    former.apply(*objects)
+    await former.quiet()
+    await former.stop()
+    stage.start()
+    return former.elasticsearch

@@ -158,6 +158,18 @@ async def test_it_is_not_written_if_it_is_not_as_it_was_looked_at(side: Side) ->
     assert json.loads(side.value())["id"] == "key-2"
 
 
+async def test_it_is_its_heirs_with_the_next_value(side: Side) -> None:
+    await side.store.add(side.place, side.owner, None, 1, payload())
+    found = await side.store.find(side.place)
+    assert found is not None
+    heir = replace(side.owner, uid="7b0e5d7a-0000-4000-8000-000000000002")
+    await side.store.add(side.place, heir, found.secret, 2, payload("key-2"))
+    after = await side.store.find(side.place)
+    assert after is not None
+    assert (after.secret.identity, after.secret.owner) == (found.secret.identity, heir.uid)
+    assert json.loads(side.value())["id"] == "key-2"
+
+
 async def test_what_others_made_is_not_ours(side: Side) -> None:
     side.write("somebody else's")
     found = await side.store.find(side.place)

@@ -202,6 +202,41 @@ async def test_versions_are_disabled_and_destroyed_and_that_is_done_once(side: S
     assert json.loads(side.newest() or "")["id"] == "key-3"
 
 
+async def test_a_secret_is_its_heirs_with_the_next_version(side: Side) -> None:
+    before = (await fill(side, 1)).secret
+    heir = Owner("7b0e5d7a-0000-4000-8000-000000000002", "shop", "orders")
+    await side.store.add(PLACE, heir, before, 2, payload("key-2"))
+    after = (await look(side)).secret
+    assert (after.identity, after.owner) == (before.identity, heir.uid)
+    assert [await side.store.read(PLACE, number) for number in (1, 2)] == ["key-1", "key-2"]
+    another = Owner("7b0e5d7a-0000-4000-8000-000000000003", "shop", "orders")
+    with pytest.raises(Conflict):
+        await side.store.add(PLACE, another, before, 3, payload("key-3"))
+    assert (await look(side)).secret == after
+
+
+async def test_what_others_noted_on_a_secret_stays_when_it_gets_an_heir(
+    server: SecretManagerServer, vault_server: VaultServer
+) -> None:
+    google, vault = AtGoogle(server), InVault(vault_server)
+    heir = Owner("7b0e5d7a-0000-4000-8000-000000000002", "shop", "orders")
+    for side in (google, vault):
+        await fill(side, 1)
+    kept = server.kept(PROJECT, PLACE.name)
+    assert kept
+    kept.secret.labels["team"] = "shop"
+    notes = f"secret/metadata/{vault._place}"
+    before = vault_server.call("GET", notes)["data"]["custom_metadata"]
+    vault_server.call("POST", notes, {"custom_metadata": before | {"team": "shop"}})
+    for side in (google, vault):
+        await side.store.add(PLACE, heir, (await look(side)).secret, 2, payload("key-2"))
+        assert (await look(side)).secret.owner == heir.uid
+        assert isinstance(side.store, GoogleSecrets | VaultSecrets)
+        await side.store.close()
+    assert kept.secret.labels["team"] == "shop"
+    assert vault_server.call("GET", notes)["data"]["custom_metadata"]["team"] == "shop"
+
+
 async def test_what_others_made_is_not_ours(side: Side) -> None:
     side.put("somebody else's")
     assert (await look(side)).secret.owner == ""

@@ -1,5 +1,6 @@
 """What the API server takes and refuses of a SearchCluster, as sentences."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.integration.cases import Cases, numbered
@@ -59,40 +60,52 @@ def _namespaces(**changes: Any) -> dict[str, Any]:
     return {"allowedNamespaces": changes}
 
 
+def _adopting(**changes: Any) -> dict[str, Any]:
+    return {"adoption": {"namespaces": changes}}
+
+
 def _labels(**changes: Any) -> dict[str, Any]:
     requirement = {"key": "team", "operator": "In", "values": ["shop"]} | changes
-    return _namespaces(
-        selector={"matchExpressions": [{key: value for key, value in requirement.items() if value is not None}]}
+    return {"matchExpressions": [{key: value for key, value in requirement.items() if value is not None}]}
+
+
+def _reject_namespaces(cases: Cases, what: str, namespaces: Callable[..., dict[str, Any]]) -> None:
+    cases.cluster(
+        f"{what}: allowed namespaces that name none", namespaces(), "say which namespaces: names, selector or both"
     )
-
-
-def _reject_namespaces(cases: Cases) -> None:
-    cases.cluster("allowed namespaces that name none", _namespaces(), "say which namespaces: names, selector or both")
-    cases.cluster("no namespace", _namespaces(names=[]), "should have at least 1 items")
-    cases.cluster("201 namespaces", _namespaces(names=numbered(201)), "must have at most 200 items")
-    cases.cluster("a namespace twice", _namespaces(names=["shop", "shop"]), "Duplicate value")
+    cases.cluster(f"{what}: no namespace", namespaces(names=[]), "should have at least 1 items")
+    cases.cluster(f"{what}: 201 namespaces", namespaces(names=numbered(201)), "must have at most 200 items")
+    cases.cluster(f"{what}: a namespace twice", namespaces(names=["shop", "shop"]), "Duplicate value")
     for text, says in (("", "should be at least 1 chars long"), ("a" * 64, "may not be more than 63")):
-        cases.cluster(f"a namespace of {len(text)} characters", _namespaces(names=[text]), says)
+        cases.cluster(f"{what}: a namespace of {len(text)} characters", namespaces(names=[text]), says)
     empty: tuple[dict[str, Any], ...] = ({}, {"matchLabels": {}}, {"matchExpressions": []})
     for selector in empty:
-        cases.cluster(f"the selector {selector}", _namespaces(selector=selector), "an empty selector would allow every")
+        cases.cluster(
+            f"{what}: the selector {selector}", namespaces(selector=selector), "an empty selector would allow every"
+        )
     labels = dict.fromkeys(numbered(21), "x")
-    cases.cluster("21 labels", _namespaces(selector={"matchLabels": labels}), "must have at most 20 items")
+    cases.cluster(f"{what}: 21 labels", namespaces(selector={"matchLabels": labels}), "must have at most 20 items")
     long = {"matchLabels": {"team": "a" * 64}}
-    cases.cluster("a label of 64 characters", _namespaces(selector=long), "may not be more than 63")
+    cases.cluster(f"{what}: a label of 64 characters", namespaces(selector=long), "may not be more than 63")
     many = {"matchExpressions": [{"key": name, "operator": "Exists"} for name in numbered(21)]}
-    cases.cluster("21 requirements", _namespaces(selector=many), "must have at most 20 items")
+    cases.cluster(f"{what}: 21 requirements", namespaces(selector=many), "must have at most 20 items")
     for field in ("key", "operator"):
-        cases.cluster(f"a requirement without {field}", _labels(**{field: None}), f"{field}: Required value")
+        cases.cluster(
+            f"{what}: a requirement without {field}",
+            namespaces(selector=_labels(**{field: None})),
+            f"{field}: Required value",
+        )
     for text, says in (("", "should be at least 1 chars long"), ("a" * 318, "may not be more than 317")):
-        cases.cluster(f"a label's key of {len(text)} characters", _labels(key=text), says)
-    cases.cluster("an unknown operator", _labels(operator="Equals"), "Unsupported value")
+        cases.cluster(f"{what}: a label's key of {len(text)} characters", namespaces(selector=_labels(key=text)), says)
+    cases.cluster(f"{what}: an unknown operator", namespaces(selector=_labels(operator="Equals")), "Unsupported value")
     needs = "In and NotIn need values; Exists and DoesNotExist have none"
     for changes in ({"values": None}, {"operator": "NotIn", "values": []}, {"operator": "Exists"},
                     {"operator": "DoesNotExist"}):  # fmt: skip
-        cases.cluster(f"the requirement {changes}", _labels(**changes), needs)
-    cases.cluster("51 values", _labels(values=numbered(51)), "must have at most 50 items")
-    cases.cluster("a value of 64 characters", _labels(values=["a" * 64]), "may not be more than 63")
+        cases.cluster(f"{what}: the requirement {changes}", namespaces(selector=_labels(**changes)), needs)
+    cases.cluster(f"{what}: 51 values", namespaces(selector=_labels(values=numbered(51))), "must have at most 50 items")
+    cases.cluster(
+        f"{what}: a value of 64 characters", namespaces(selector=_labels(values=["a" * 64])), "may not be more than 63"
+    )
 
 
 def _adopt(*objects: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +127,6 @@ def _reject_ownership(cases: Cases) -> None:
     cases.cluster("two adoptions of one name", _adopt(one, one), "Duplicate value")
     many = [one | {"name": name} for name in numbered(101)]
     cases.cluster("101 adoptions", _adopt(*many), "must have at most 100 items")
-    cases.cluster("adopting namespaces that name none", {"adoption": {"namespaces": {}}}, "say which namespaces")
     former = {"controller": "5a0c3b1e-7d0f-4a52-9f0e-0a4f6d1f8c11"}
     cases.cluster("a takeover of nobody", {"takeOver": [{"instance": "blue"}]}, "controller: Required value")
     for text in ("", "-a", "a b", "a/b"):
@@ -201,7 +213,8 @@ def reject_clusters(cases: Cases) -> None:
     cases.cluster("a realm of 101 characters", _realm(name="a" * 101), "may not be more than 100")
     cases.cluster("an unknown client authentication", _realm(clientAuthentication="shared_secret"), "Unsupported value")
     _reject_identities(cases)
-    _reject_namespaces(cases)
+    _reject_namespaces(cases, "allowed", _namespaces)
+    _reject_namespaces(cases, "adopting", _adopting)
     _reject_orphans(cases)
     _reject_ownership(cases)
     for field in ("audience", "issuer"):
@@ -252,7 +265,7 @@ def accept_clusters(cases: Cases) -> None:
     }
     cases.cluster("namespaces by many labels", _namespaces(selector=selector))
     cases.cluster("namespaces by name and label", _namespaces(names=["shop"], selector={"matchLabels": {"team": ""}}))
-    cases.cluster("a namespace that may adopt", {"adoption": {"namespaces": {"names": ["shop"]}}})
+    cases.cluster("a namespace that may adopt", _adopting(names=["shop"]))
     cases.cluster("100 adoptions", _adopt(*({"name": name, "hash": "0" * 16} for name in numbered(100, 507))))
     cases.cluster("ten takeovers", {"takeOver": [{"controller": "a" * 128, "instance": "-".ljust(100, "0")}] * 10})
     cases.cluster("one role mapping for each principal", {"mapping": "PerPrincipal"})

@@ -260,9 +260,8 @@ def _name_in(request: Any) -> str:
     for name in ("parent", "name"):
         if hasattr(request, name):
             return str(getattr(request, name))
-    return next(
-        str(getattr(request, kind).name) for kind in ("service", "job", "worker_pool") if hasattr(request, kind)
-    )
+    kinds = ("service", "job", "worker_pool", "secret")
+    return next(str(getattr(request, kind).name) for kind in kinds if hasattr(request, kind))
 
 
 def as_template(template: Template) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class MemoryKubernetes:
         self._now = now
         self._version = 100
         self._made = 0
+        self.uids = "uid"
+        """What the uids of all objects begin with."""
         self.objects: dict[Key, dict[str, Any]] = {}
         self._lists: dict[str, list[dict[str, Any]]] = {}
         """What is left of lists that somebody is reading, by the token that goes on with it."""
@@ -74,7 +76,7 @@ class MemoryKubernetes:
         self._made += 1
         # As the operator's client reads it.
         made: dict[str, Any] = copy.deepcopy(cut_json(dict(raw)))
-        made["metadata"] |= {"uid": f"uid-{self._made}", "generation": 1, "creationTimestamp": self._now()}
+        made["metadata"] |= {"uid": f"{self.uids}-{self._made}", "generation": 1, "creationTimestamp": self._now()}
         self.objects[key] = made
         self._tell("ADDED", key)
         return made

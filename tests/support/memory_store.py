@@ -89,6 +89,7 @@ class MemoryStore:
             if (kept.secret if kept else None) != known:
                 raise Conflict("it changed meanwhile")
             kept = kept or _Kept(self._new(place, owner.uid))
+            kept = replace(kept, secret=replace(kept.secret, owner=owner.uid))
             newest = kept.secret.newest
             following = ((newest.number if newest else 0) + 1) if self._versions else number
             self._add(place, kept, following, value.reveal())

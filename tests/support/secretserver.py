@@ -67,6 +67,7 @@ class SecretManagerServer(GoogleServer):
         ours: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
             "GetSecret": (api.GetSecretRequest, api.Secret, lambda request: self._kept(request.name).secret),
             "CreateSecret": (api.CreateSecretRequest, api.Secret, self._create),
+            "UpdateSecret": (api.UpdateSecretRequest, api.Secret, self._mark),
             "DeleteSecret": (api.DeleteSecretRequest, _Empty, self._delete),
             "ListSecretVersions": (api.ListSecretVersionsRequest, api.ListSecretVersionsResponse, self._versions),
             "AddSecretVersion": (api.AddSecretVersionRequest, version, self._add),
@@ -136,6 +137,16 @@ class SecretManagerServer(GoogleServer):
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "replication belongs to global secrets alone")
         self.secrets[path] = self._made(path, request.secret)
         return self.secrets[path].secret
+
+    def _mark(self, request: Any) -> Any:
+        given = request.secret
+        kept = next(kept for kept in self.secrets.values() if kept.secret.name == given.name)
+        if given.etag and given.etag != kept.secret.etag:
+            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "the etag is another")
+        for path in request.update_mask.paths:
+            setattr(kept.secret, path, getattr(given, path))
+        kept.secret.etag = f'"{next(self._etags):x}"'
+        return kept.secret
 
     def _delete(self, request: Any) -> Any:
         kept = self._kept(request.name)

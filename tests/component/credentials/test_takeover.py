@@ -1,24 +1,31 @@
 """Keys, users and secrets of a former life: reported, and ended where the new life has its own."""
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
-from searchaccess.core.rights.ownership import Operator
-from tests.component.credentials.common import STORES, begin, with_key, with_password
-from tests.support.stage import Stage, on_stage, search_cluster
+import pytest
+
+from searchaccess.core.credentials.payload import held_key
+from tests.component.common import FORMER, former_life
+from tests.component.credentials.common import (
+    PLACE,
+    STORES,
+    begin,
+    days_pass,
+    rotate,
+    store,
+    with_key,
+    with_password,
+)
+from tests.support.faults import Fault
+from tests.support.memory_store import MemoryStore
+from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import condition_in
-
-FORMER: Final = Operator("default", "uid-of-the-former-kube-system")
 
 
 async def live_before(stage: Stage, *objects: dict[str, Any]) -> None:
     """Have a former life of the operator issue credentials into the stage's Elasticsearch and stores."""
-    former = Stage(operator=FORMER)
-    former.stores = stage.stores
-    former.start()
-    former.spared |= {stage.process.task} if stage.process else set()
-    former.apply(search_cluster(secretStores=STORES), *objects)
-    await former.quiet()
-    left, here = former.elasticsearch, stage.elasticsearch
+    left, here = await former_life(stage, FORMER, search_cluster(secretStores=STORES), *objects), stage.elasticsearch
     here.keys_now |= left.keys_now
     here.users_now |= left.users_now
     here.made_users += left.made_users
@@ -40,3 +47,132 @@ async def test_keys_and_users_of_another_controller_are_counted(stage: Stage) ->
     message = condition_in(stage.cluster(), "OthersPresent")["message"]
     assert "2 API keys, 1 user here, which stay in force" in message
     assert len(stage.elasticsearch.live_keys()) == 3
+
+
+def decide(stage: Stage) -> None:
+    """Let a person write the decision into the SearchCluster."""
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(takeOver=[{"controller": FORMER.controller}]))
+
+
+def works(stage: Stage) -> set[str]:
+    """Give the keys and users that work."""
+    server = stage.elasticsearch
+    return {raw["id"] for raw in server.live_keys()} | {
+        name for name, raw in server.users_now.items() if raw["enabled"]
+    }
+
+
+def read(stage: Stage) -> str:
+    """Give the key or user that a consumer reads."""
+    return held_key(store(stage).newest(PLACE) or "")
+
+
+@pytest.mark.parametrize("versions", [True, False])
+@pytest.mark.parametrize("declared", [with_key, with_password])
+def test_a_secret_of_a_former_life_is_taken_over_with_an_overlap(*, declared: Any, versions: bool) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        stage.stores.by_name["main"] = MemoryStore(stage.faults, versions=versions)
+        await live_before(stage, declared())
+        old = read(stage)
+        await begin(stage, declared())
+        assert stage.ready("orders") == ("False", "OwnershipConflict")
+        assert works(stage) == {old}
+        decide(stage)
+        await stage.quiet()
+        assert stage.ready("orders") == ("True", "InSync")
+        new = read(stage)
+        assert new != old
+        assert works(stage) == {old, new}, "who still has the old one keeps it for the overlap"
+        assert store(stage).kept[PLACE].secret.owner == stage.get("orders")["metadata"]["uid"]
+        await days_pass(stage, 2)
+        assert works(stage) == {new}
+        assert others(stage) == []
+        await rotate(stage)
+        assert stage.ready("orders") == ("True", "InSync")
+        stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].pop("takeOver"))
+        await stage.quiet()
+        assert stage.ready("orders") == ("True", "InSync"), "the line is needed no more"
+        stage.delete("orders")
+        await stage.quiet()
+        assert works(stage) == set()
+        assert PLACE not in store(stage).kept
+
+    play()
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("write", range(7))
+def test_a_takeover_of_a_secret_that_is_cut_off_goes_on(write: int, fault: Fault) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await live_before(stage, with_key())
+        old = read(stage)
+        await begin(stage, with_key())
+        stage.faults.at_write(write, fault)
+        decide(stage)
+        await stage.quiet()
+        await stage.sleep(60)
+        await stage.quiet()
+        assert stage.ready("orders") == ("True", "InSync")
+        assert read(stage) in works(stage) - {old}
+        assert works(stage) == {old, read(stage)}, "nobody loses the old one before the overlap is over"
+
+    play()
+
+
+@on_stage
+async def test_a_former_key_ends_after_the_overlap_where_the_new_one_is_in_another_secret(stage: Stage) -> None:
+    await live_before(stage, with_key())
+    old = read(stage)
+    await begin(stage, with_key(credential={"name": "another"}))
+    assert stage.ready("orders") == ("True", "InSync")
+    decide(stage)
+    await stage.quiet()
+    assert old in works(stage)
+    await days_pass(stage, 2)
+    assert old not in works(stage)
+    assert read(stage) == old, "its secret is nobody's to delete"
+
+
+@on_stage
+async def test_what_no_search_access_declares_is_reported_and_left(stage: Stage) -> None:
+    await live_before(stage, with_key(), with_password("search"))
+    await begin(stage, with_key("mail"))
+    before = works(stage)
+    decide(stage)
+    await stage.quiet()
+    await days_pass(stage, 2)
+    assert before <= works(stage)
+    [other] = others(stage)
+    assert (other["keys"], other["users"]) == (1, 1)
+
+
+@on_stage
+async def test_a_key_of_another_login_proves_nothing_about_a_secret(stage: Stage) -> None:
+    """Whoever may make keys can write the metadata of a former life into one, and the uid of another SearchAccess."""
+    await live_before(stage, with_key())
+    old = read(stage)
+    stage.elasticsearch.keys_now[old]["username"] = "mallory"
+    await begin(stage, with_key())
+    decide(stage)
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "OwnershipConflict")
+    assert read(stage) == old
+    assert old in works(stage)
+
+
+@on_stage
+async def test_the_secret_of_a_search_access_of_this_life_is_never_taken_over(stage: Stage) -> None:
+    await live_before(stage, with_key())
+    old = read(stage)
+    await begin(stage, with_key("mail"))
+    uid = stage.get("mail")["metadata"]["uid"]
+    kept = store(stage).kept
+    kept[PLACE] = replace(kept[PLACE], secret=replace(kept[PLACE].secret, owner=uid))
+    stage.elasticsearch.keys_now[old]["metadata"]["owner"]["uid"] = uid
+    stage.apply(with_key())
+    decide(stage)
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "OwnershipConflict")
+    assert kept[PLACE].secret.owner == uid

@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from searchaccess.core.rights.ownership import Operator
-from tests.component.common import MAPPING, begin, granted
+from tests.component.common import FORMER, MAPPING, begin, former_life, granted
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.memory_kubernetes import CONTROLLER
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
-FORMER: Final = Operator("default", "uid-of-the-former-kube-system")
 ANOTHER: Final = Operator("blue", CONTROLLER)
 NAMES: Final = ("orders", "billing", "search")
 DECISION: Final = [{"controller": FORMER.controller}]
@@ -26,19 +25,10 @@ def declared(*names: str) -> list[dict[str, Any]]:
 
 async def live_before(stage: Stage, life: Operator, *objects: dict[str, Any]) -> None:
     """Have another life of the operator write its roles and its role mapping into the stage's Elasticsearch."""
-    former = Stage(operator=life)
-    former.start()
-    former.spared |= stage.spared | ({stage.process.task} if stage.process else set())
-    former.apply(search_cluster(), *(objects or declared()))
-    await former.quiet()
-    roles, mappings = former.elasticsearch.roles_now, former.elasticsearch.mappings_now
-    for name, raw in roles.items():
-        # The SearchAccesses of another Kubernetes cluster have other uids.
-        text = copy.deepcopy(raw)
-        for owner in text["metadata"]["owners"]:
-            owner["uid"] = f"former-{owner['uid']}"
-        stage.elasticsearch.write_role(name, text)
-    for name, raw in mappings.items():
+    left = await former_life(stage, life, search_cluster(), *(objects or declared()))
+    for name, raw in left.roles_now.items():
+        stage.elasticsearch.write_role(name, raw)
+    for name, raw in left.mappings_now.items():
         stage.elasticsearch.write_mapping(name, raw)
 
 

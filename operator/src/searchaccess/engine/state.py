@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from searchaccess.api.credentials import Auth
+from searchaccess.api.ownership import TakeOver
 from searchaccess.api.reasons import Reason
 from searchaccess.api.status import AdoptedStatus, Drift, OtherStatus, ReleasedRights
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
@@ -244,3 +245,8 @@ class Session:
     def verdict(self) -> Gate:
         """What the state of the cluster, and its SearchCluster, allow."""
         return replace(self.state.verdict, orphans=self.cluster.orphans.allowed)
+
+    @property
+    def taken_over(self) -> Sequence[TakeOver]:
+        """What the SearchCluster says of former lives."""
+        return self.cluster.spec.take_over if self.cluster.spec else ()

@@ -18,7 +18,7 @@ from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.reading import digits, is_name, is_uid
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.ports.errors import NotFound, Rejected, Unexpected
+from searchaccess.ports.errors import Conflict, NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 
 TIMEOUT: Final = 10.0
@@ -135,17 +135,33 @@ class GoogleSecrets:
                     parent=self._parent, secret_id=place.name, secret=self._body(owner), **_ONCE
                 )
                 known = self._secret_of(made, ())
+            elif known.owner not in {"", owner.uid}:
+                await self._mark(client, path, owner, known)
             payload = {"data": data, "data_crc32c": google_crc32c.value(data)}
             version = await client.add_secret_version(parent=path, payload=payload, **_ONCE)
         if not version.client_specified_payload_checksum:
             raise Unexpected(f"Secret Manager, {path}: it did not check what was sent (CRC32C)")
         return known.slot(version_of(version).number)
 
-    def _body(self, owner: Owner) -> dict[str, Any]:
-        body: dict[str, Any] = {
+    async def _mark(self, client: Any, path: str, owner: Owner, known: Secret) -> None:
+        """Mark a secret of a former life as its heir's, if nobody changed it meanwhile; other labels stay."""
+        raw, marks = await client.get_secret(name=path, **_ONCE), self._marks(owner)
+        found = self._secret_of(raw, ())
+        if (found.identity, found.owner) != (known.identity, known.owner):
+            raise Conflict(f"Secret Manager, {path}: another secret has this name now")
+        secret = {"name": raw.name, "etag": raw.etag} | {
+            field: {**dict(getattr(raw, field)), **values} for field, values in marks.items()
+        }
+        await client.update_secret(secret=secret, update_mask={"paths": list(marks)}, **_ONCE)
+
+    def _marks(self, owner: Owner) -> dict[str, dict[str, str]]:
+        return {
             "labels": {_MANAGED_BY: _OURS, _INSTANCE: self._operator.instance, _OWNER: owner.uid},
             "annotations": {"searchaccess-namespace": owner.namespace, "searchaccess-name": owner.name},
         }
+
+    def _body(self, owner: Owner) -> dict[str, Any]:
+        body: dict[str, Any] = {**self._marks(owner)}
         encryption = {"kms_key_name": self._spec.kms_key} if self._spec.kms_key else None
         if self._spec.location:
             return body | ({"customer_managed_encryption": encryption} if encryption else {})

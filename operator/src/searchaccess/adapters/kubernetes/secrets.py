@@ -32,6 +32,7 @@ _NUMBER: Final = f"{GROUP}/version"
 _SUM: Final = f"{GROUP}/sha256"
 """Hash of the value: shows whether it is still the one that was written. A random value cannot be derived from it."""
 _APPLY: Final = "application/apply-patch+yaml"
+_MERGE: Final = "application/merge-patch+json"
 
 
 class KubernetesSecrets:
@@ -69,9 +70,11 @@ class KubernetesSecrets:
             raw = await self._client.call("POST", f"{_folder(place)}?fieldManager={FIELD_MANAGER}", body)
         else:
             body["metadata"] |= {"uid": known.identity, "resourceVersion": known.stamp}
-            raw = await self._client.call(
-                "PATCH", f"{_path(place)}?fieldManager={FIELD_MANAGER}&force=true", body, _APPLY
-            )
+            query, how = f"fieldManager={FIELD_MANAGER}", _MERGE
+            if known.owner in {"", owner.uid}:
+                query, how = f"{query}&force=true", _APPLY
+            # An apply would keep the owner of a former life beside its heir.
+            raw = await self._client.call("PATCH", f"{_path(place)}?{query}", body, how)
         return Slot(secret_of(raw, self._operator).identity, number)
 
     def _body(self, place: Place, owner: Owner, number: int, value: Sealed) -> dict[str, Any]:

@@ -87,6 +87,8 @@ class VaultSecrets:
         if known is None:
             # First: what is stored but not marked would be a stranger's.
             await self._ask("POST", "metadata", place, {"custom_metadata": self._marks(owner)})
+        elif known.owner not in {"", owner.uid}:
+            await self._mark(place, owner, known)
         written = {"options": {"cas": int(known.stamp) if known else 0}, "data": _body(value.reveal())}
         try:
             answer = await self._ask("POST", "data", place, written)
@@ -104,6 +106,16 @@ class VaultSecrets:
         if known is None:
             raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted at once")
         return known.slot(added)
+
+    async def _mark(self, place: Place, owner: Owner, known: Secret) -> None:
+        """Mark a secret of a former life as its heir's, if it is still the same one; other notes stay."""
+        answer = await self._ask("GET", "metadata", place)
+        path = f"{self._store.mount}/{self._path(place)}"
+        found = secret_of(answer, path, self._operator, datetime.now(UTC))
+        if (found.identity, found.owner) != (known.identity, known.owner):
+            raise Conflict(f"Vault, {path}: another secret has this name now")
+        notes = mapping(mapping(mapping(answer).get("data")).get("custom_metadata"))
+        await self._ask("POST", "metadata", place, {"custom_metadata": {**notes, **self._marks(owner)}})
 
     def _marks(self, owner: Owner) -> dict[str, str]:
         return {

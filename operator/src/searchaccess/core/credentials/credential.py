@@ -57,6 +57,8 @@ class Key:
     """The request for a rotation that it answers."""
     namespace: str = ""
     """Of the SearchAccess."""
+    name: str = ""
+    """Of the SearchAccess, in what was issued by a former life."""
     place: tuple[str, str] = ("", "")
     """Store and name of the secret in which its value is, or was to be."""
     ours: bool = True
@@ -67,6 +69,8 @@ class Key:
     """Somebody disabled the user."""
     replaces: str = ""
     """Id of the key that worked when this one was issued, as its metadata says; empty: there was none."""
+    former: str = ""
+    """Controller that issued it in a former life that was taken over; empty: we did."""
 
     @property
     def shown(self) -> str:
@@ -127,6 +131,8 @@ class Wish:
     """Whether it is an API key or a user."""
     rolls: bool = False
     """Whether the workload's template is given the newest version."""
+    predecessors: frozenset[str] = frozenset()
+    """Uids that the SearchAccess had in a former life, as keys of ours say that are in this very secret."""
 
 
 @dataclass(frozen=True, slots=True)

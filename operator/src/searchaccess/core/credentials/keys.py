@@ -95,6 +95,8 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
         place=place_in(metadata),
         ours=(raw.get("username"), raw.get("realm")) == (login.username, login.realm),
         replaces=replaced_in(metadata),
+        former=former_in(metadata, operator),
+        name="" if operator.wrote(metadata) else owner.name,
     )
 
 
@@ -120,6 +122,11 @@ def place_in(metadata: Mapping[str, Any]) -> tuple[str, str]:
     store, name = text(metadata.get("store")) or "", text(metadata.get("name")) or ""
     good = _STORE.fullmatch(store) and _SECRET.fullmatch(name) and ".." not in name
     return (store, name) if good else ("", "")
+
+
+def former_in(metadata: Mapping[str, Any], operator: Operator) -> str:
+    """Return which predecessor issued what has metadata that says that it is ours; empty: we did."""
+    return "" if operator.wrote(metadata) else text(metadata.get("controller")) or ""
 
 
 def replaced_in(metadata: Mapping[str, Any]) -> str:

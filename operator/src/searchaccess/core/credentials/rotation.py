@@ -177,7 +177,7 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
         seen: what there is.
         now: seconds since the epoch, by Elasticsearch's clock.
     """
-    if seen.secret is not None and seen.secret.owner != wish.owner:
+    if seen.secret is not None and seen.secret.owner not in {wish.owner, *wish.predecessors}:
         return Decision(conflict=True)
     decision = _decide(wish, seen, now)
     strangers = seen.strangers()
@@ -264,6 +264,8 @@ def _reason_to_rotate(wish: Wish, seen: Seen, current: Key, now: float) -> str:
         return "requested"
     if not current.ours:
         return "another login of the operator made it"
+    if current.former:
+        return "a former life of the operator made it"
     if seen.age(current, now) >= rotation_age(wish, current):
         return "its time is over"
     if current.auth is not wish.auth:

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
-from searchaccess.core.credentials.keys import key_metadata, moment_in, number_in, place_in, replaced_in, slot_in
+from searchaccess.core.credentials.keys import (
+    former_in,
+    key_metadata,
+    moment_in,
+    number_in,
+    place_in,
+    replaced_in,
+    slot_in,
+)
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.reading import ANNOTATIONS, mapping, text
@@ -87,6 +95,8 @@ def user_from_json(raw: Mapping[str, Any], role: Mapping[str, Any] | None, opera
         auth=Auth.PASSWORD,
         disabled=raw.get("enabled") is not True,
         replaces=replaced_in(metadata),
+        former=former_in(metadata, operator),
+        name="" if operator.wrote(metadata) else owner.name,
     )
 
 

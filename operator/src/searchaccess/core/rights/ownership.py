@@ -1,10 +1,11 @@
 """Whose an Elasticsearch object is: the metadata that we write, and how we read it back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.api.constants import MANAGED_BY
+from searchaccess.api.ownership import TakeOver
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.reading import (
@@ -19,6 +20,7 @@ from searchaccess.core.model.reading import (
     whole_number,
 )
 from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.takeover import lives_in, predecessors
 
 DESCRIPTION_LIMIT: Final = 1000
 """Longest description of a role that Elasticsearch accepts."""
@@ -40,6 +42,14 @@ class Operator:
     def life(self) -> Life:
         """Who we are, as metadata says it."""
         return Life(self.instance, self.controller)
+
+    def heir_of(self, listed: Iterable[TakeOver]) -> "Operator":
+        """Return this operator as the owner of what its predecessors have under its names.
+
+        Args:
+            listed: what a SearchCluster says of former lives.
+        """
+        return replace(self, predecessors=predecessors(self.life, lives_in(self.life, listed)))
 
     @property
     def mapping_name(self) -> str:

@@ -77,6 +77,12 @@ class _InCluster:
         self._clock = clock
         self.operations = 0
 
+    def _owner(self, access: Access, key: Key) -> tuple[Operator, Access]:
+        """Return who issued a key, and to whom: it stays that of its former life until it ends, as its secret may."""
+        if not key.former:
+            return self._operator, access
+        return replace(self._operator, controller=key.former), replace(access, uid=key.owner)
+
 
 class ApiKeys(_InCluster):
     """API keys."""
@@ -104,7 +110,8 @@ class ApiKeys(_InCluster):
 
     async def note(self, access: Access, key: Key) -> None:
         """Record in a key's metadata where its secret part is stored."""
-        metadata = key_metadata(self._operator, access, key.sequence, key.requested, key.slot, key.replaces)
+        operator, owner = self._owner(access, key)
+        metadata = key_metadata(operator, owner, key.sequence, key.requested, key.slot, key.replaces)
         try:
             await self._port.note_key(key.id, metadata)
         except (NotFound, Rejected):
@@ -148,8 +155,9 @@ class Users(_InCluster):
 
     async def note(self, access: Access, key: Key) -> None:
         """Record in a user's metadata where its password is stored."""
+        operator, owner = self._owner(access, key)
         try:
-            await self._port.note_user(key.id, user_metadata(self._operator, access, key))
+            await self._port.note_user(key.id, user_metadata(operator, owner, key))
         except (NotFound, Rejected):
             raise Conflict(_CHANGED) from None
         self.operations += 1

@@ -37,6 +37,8 @@ class Observed:
     """By uid of the SearchAccess: why one of its keys or users could not be read."""
     operations: int = 0
     """Writes to the security index."""
+    former: tuple[Key, ...] = ()
+    """Keys and users of former lives that were taken over, made by our login."""
     others: Counter[tuple[Life, Auth]] = field(default_factory=Counter)
     """How many keys and users under our names other controllers have."""
 
@@ -76,6 +78,7 @@ class Issued:
             ExternalError: the cluster could not be read.
         """
         observed = Observed()
+        heir = self._operator.heir_of(session.taken_over)
         roles = session.state.user_roles if everything else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []
@@ -86,24 +89,29 @@ class Issued:
                     observed.count(self._operator.life, raw, Auth.API_KEY)
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
-                read = partial(key_from_json, raw, self._operator, login)
+                read = partial(key_from_json, raw, heir, login)
                 found += self._guarded(session, observed, whose, read)
         if Auth.PASSWORD in kinds or roles:
+            counted: set[str] = set()
 
             def read_user(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
-                if raw.get("enabled"):
+                # Ours are read twice.
+                if raw.get("enabled") and (name := str(raw.get("username"))) not in counted:
+                    counted.add(name)
                     observed.count(operator.life, raw, Auth.PASSWORD)
                 read = partial(user_from_json, raw, role, operator)
                 return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
 
-            users, names = await read_users(session.port, self._operator, read_user)
+            users, names = await read_users(session.port, heir, read_user)
             found += users
             observed.operations += await self._sweep(session, roles - names)
         # What is declared may be made before it is read again.
         others = {auth for _, auth in observed.others}
         self._present = {key.auth for key in found} | set(declared) | others
         self.swept = self.swept or everything
-        observed.keys = _by_owner(found)
+        observed.keys = _by_owner(key for key in found if not key.former)
+        # One of another login may be anybody's: metadata is no proof.
+        observed.former = tuple(key for key in found if key.former and key.ours)
         return observed
 
     def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:

@@ -24,6 +24,7 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
+from searchaccess.engine.credentials.heirs import as_heir, inherited
 from searchaccess.engine.credentials.jobs import Jobs
 from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
@@ -117,6 +118,7 @@ class CredentialReconciler:
         self._settled: dict[str, _Settled] = {}
         self._told: set[tuple[str, str, str]] = set()
         """Of which secrets it was told that they are left behind: whose, store and name."""
+        self._heir = context.operator
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
         self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
@@ -136,6 +138,11 @@ class CredentialReconciler:
             ExternalError: the cluster could not be read.
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
+        if (heir := self._context.operator.heir_of(session.taken_over)) != self._heir:
+            # What was in the way may not be any more.
+            self._heir = heir
+            for uid in records:
+                self._agenda.forget(uid)
         due = self._agenda.due()
         if scope.everything and scope.afresh:
             # Another SearchCluster may have left keys here since all of them were read.
@@ -178,6 +185,7 @@ class CredentialReconciler:
     ) -> _Pass:
         declared = {record.access.auth for record in records.values()}
         observed = await self._issued.read(session, declared, everything=scope.everything)
+        observed.keys = inherited(observed, records.values())
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
@@ -327,6 +335,8 @@ class CredentialReconciler:
                 self._context.inventory.contested.wake(access.credential.name)
             return None
         job = await one.jobs.job(access)
+        if job is not None:
+            job = as_heir(job, keys, self._context.inventory.accesses)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:

@@ -1,13 +1,12 @@
 """Other controllers and instances in the same Elasticsearch: what they have is reported; what was given up goes."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 import structlog
 
 from searchaccess.core.ownership.lives import Life
 from searchaccess.core.ownership.others import Belongings, Summary, summarised
-from searchaccess.core.ownership.takeover import abandoned, lives_in, predecessors, removable, removable_mappings
+from searchaccess.core.ownership.takeover import abandoned, lives_in, removable, removable_mappings
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
@@ -22,13 +21,7 @@ log = structlog.get_logger(__name__)
 
 def lives_taken(operator: Operator, session: Session) -> frozenset[Life]:
     """Return the former lives that the SearchCluster lists."""
-    spec = session.cluster.spec
-    return lives_in(operator.life, spec.take_over if spec else ())
-
-
-def with_predecessors(operator: Operator, session: Session) -> Operator:
-    """Return this operator as the owner of what its predecessors on a SearchCluster have under its names."""
-    return replace(operator, predecessors=predecessors(operator.life, lives_taken(operator, session)))
+    return lives_in(operator.life, session.taken_over)
 
 
 def is_in_place(work: Work) -> bool:

@@ -22,7 +22,7 @@ from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
-from searchaccess.engine.rights.others import Others, in_place, with_predecessors
+from searchaccess.engine.rights.others import Others, in_place
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.proofs import ask_early
 from searchaccess.engine.rights.rejections import Rejections
@@ -215,7 +215,7 @@ class RightsReconciler:
     # Begin
 
     def _begin(self, session: Session, scope: Scope) -> _Pass:
-        operator = with_predecessors(self._own.operator, session)
+        operator = self._own.operator.heir_of(session.taken_over)
         if operator != self._context.operator:
             self._context = replace(self._own, operator=operator)
             self._settled.clear()
