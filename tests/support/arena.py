@@ -29,7 +29,9 @@ def is_probe(request: Seen) -> bool:
 
 
 def is_check(request: Seen) -> bool:
-    return request.path in {"/", "/_license"} or request.path.startswith("/_nodes") or is_glance(request)
+    # What its login may do is part of it.
+    own = {"/", "/_license", "/_security/user/_has_privileges", "/_security/user/_privileges"}
+    return request.path in own or request.path.startswith("/_nodes") or is_glance(request)
 
 
 def is_glance(request: Seen) -> bool:

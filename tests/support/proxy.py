@@ -55,8 +55,9 @@ class Seen:
 
     @property
     def writes(self) -> bool:
-        # Users are searched by POST.
-        return self.method not in {"GET", "HEAD", "OPTIONS"} and self.path != "/_security/_query/user"
+        # Users are searched by POST, and what a login may do is asked so.
+        asks = {"/_security/_query/user", "/_security/user/_has_privileges"}
+        return self.method not in {"GET", "HEAD", "OPTIONS"} and self.path not in asks
 
 
 When = Callable[[Seen], bool]

@@ -187,6 +187,11 @@ class ClusterState:
         return self.health.failure if isinstance(self.health, Closed) else None
 
     @property
+    def may_grow(self) -> bool:
+        """Whether the login may be given more than it has. One that has all shows by a refusal that it has less."""
+        return self.login is not None and not self.login.manages
+
+    @property
     def is_denied(self) -> bool:
         """Whether somebody is to get rights and the login may grant none: it may be given more, or replaced, soon."""
         return self.trouble is not None and self.trouble.reason is Reason.PERMISSION_DENIED

@@ -299,7 +299,7 @@ class Reconciler:
                 await self._check(session, news)
         # What is due stays due until it is done, whatever happens to this reconcile.
         afresh, news.everything = news.everything, everything or news.everything
-        if everything and not isinstance(self.state.health, Closed) and not checked:
+        if everything and not checked and self.state.may_grow and not isinstance(self.state.health, Closed):
             # What somebody changed may be the login's role.
             await know_login(session)
         return Scope(news.everything, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
