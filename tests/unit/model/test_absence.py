@@ -37,6 +37,7 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchCluster.allowedNamespaces.selector.matchExpressions": [[]],
     "SearchCluster.adoption.namespaces.selector.matchLabels": [{}],
     "SearchCluster.adoption.namespaces.selector.matchExpressions": [[]],
+    "SearchCluster.orphans.revoke[].name": [""],
     "SearchCluster.secretStores[].vault.ca": [{}],
 }
 """Fields without which more is granted, or for longer, with what else says nothing of them."""
@@ -78,6 +79,11 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchCluster.allowedNamespaces.names": "either is enough, so less is allowed",
     "SearchCluster.allowedNamespaces.selector": "either is enough, so less is allowed",
     "SearchCluster.allowedNamespaces.selector.matchExpressions[].values": "the operator says whether there are any",
+    "SearchCluster.orphans": "none may stay",
+    "SearchCluster.orphans.allowed": "none may stay",
+    "SearchCluster.orphans.revoke": "what stays was released before",
+    "SearchCluster.orphans.revoke[].namespace": "exactly one way is needed",
+    "SearchCluster.orphans.revoke[].role": "exactly one way is needed",
     "SearchCluster.secretStores": "nothing can be stored",
     "SearchCluster.secretStores[].kubernetes": "exactly one kind is needed",
     "SearchCluster.secretStores[].googleSecretManager": "exactly one kind is needed",
@@ -143,6 +149,7 @@ FULL: dict[str, dict[str, Any]] = {
             },
         }],
         "drift": {},
+        "orphans": {"revoke": [{"namespace": "shop", "name": "orders"}]},
         "takeOver": [{"controller": "a"}],
         "adoption": {
             "namespaces": {

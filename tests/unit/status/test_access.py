@@ -83,7 +83,7 @@ def test_a_way_around_a_restriction_is_a_warning_and_goes_with_its_cause() -> No
     facts = replace(about(grants=[HIDING]), beside=(WRITING,))
     status = build(facts, None, NOW)
     warning = condition_in(status, ConditionType.BYPASSABLE)
-    assert (warning["status"], warning["reason"]) == ("True", "MappingChangeable")
+    assert (warning["status"], warning["reason"]) == ("True", "DocumentsReachable")
     assert condition_in(status, ConditionType.READY)["status"] == "True"
     unreachable = build(replace(facts, failure=UNREACHABLE, beside=()), status, LATER)
     assert condition_in(unreachable, ConditionType.BYPASSABLE) == warning, "it is not known to have gone"
