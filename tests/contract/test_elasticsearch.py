@@ -9,10 +9,12 @@ import pytest
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 from searchaccess.core.clusters.cluster import Licence
 from searchaccess.core.model.canonical import MappingBody, RoleBody, canonical_json, role_from_json
+from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import RoleMapping, build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.ports.errors import Rejected
 from tests.contract.elasticsearch_sides import ElasticsearchSide, an_entry
+from tests.support.world import OPERATOR_USER
 
 # Facts
 
@@ -329,3 +331,7 @@ async def test_the_index_behind_the_probe_stays_the_same(search: ElasticsearchSi
     assert second is not None
     assert first.index_uuid == second.index_uuid
     assert first.index_uuid
+
+
+async def test_a_login_that_manages_security_says_so(search: ElasticsearchSide) -> None:
+    assert await search.port.login_rights() == LoginRights(OPERATOR_USER, manages=True, keys=True)

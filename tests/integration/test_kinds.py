@@ -335,7 +335,7 @@ def test_columns_of_search_clusters(server: Server) -> None:
 @pytest.mark.usefixtures("stored")
 def test_wide_columns_of_search_clusters(server: Server) -> None:
     header, row = server.table("searchclusters", "-o", "wide")
-    assert header[8:11] == ["FOREIGN", "PROBE", "UUID"]
+    assert header[8:12] == ["FOREIGN", "PROBE", "UUID", "LOGIN"]
     assert row[8:11] == ["1", "Active", "abc"]
 
 

@@ -155,6 +155,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Foreign", ".status.counts.foreignRoles", kind="integer", wide=True),
                 _column("Probe", ".status.probe", wide=True),
                 _column("UUID", ".status.uuid", wide=True),
+                _column("Login", ".status.login.tier", wide=True),
                 _AGE,
             ],
         ),
