@@ -167,6 +167,13 @@ def test_restrictions_are_joined_only_where_clusters_can_be_the_same(case: str) 
     assert bool(an_access(grants=[BY_DOCUMENT | one, BY_FIELD | another]).widens) == (case in MEETING)
 
 
+def test_fields_that_are_hidden_there_take_nothing_from_a_writer_here() -> None:
+    hiding, writing = a_grant("logs-*", **EU, fields={"exclude": ["ssn"]}), a_grant("logs-*", can=["write"])
+    assert share_of(hiding, writing).local == share_of(writing).entries
+    here = a_grant("logs-*", fields={"exclude": ["ssn"]})
+    assert share_of(here, writing).local[1] != share_of(writing).entries[0]
+
+
 def test_what_lies_on_other_clusters_is_not_looked_at_here() -> None:
     hiding = share_of(a_grant("logs-*", **EU, fields={"exclude": ["ssn"]}))
     writing = share_of(a_grant("logs-*", can=["append"]), a_grant("logs-*"))

@@ -23,10 +23,11 @@ REGION: dict[str, Any] = {"fields": {"include": ["region"]}}
 NO_SSN: dict[str, Any] = {"fields": {"exclude": ["ssn"]}}
 
 grants = st.builds(
-    lambda name, where, fields: a_grant(name, **where, **fields),
+    lambda name, where, fields, clusters: a_grant(name, **where, **fields, **clusters),
     st.sampled_from(["orders-*", "orders-1", "*-1", "customers"]),
     st.sampled_from([{}, EU, US]),
     st.sampled_from([{}, REGION, NO_SSN]),
+    st.sampled_from([{}, {}, {"remoteClusters": ["eu"]}, {"remoteClusters": ["e*", "us"]}]),
 )
 dos = st.sampled_from([None, None, None, *Do])
 steps = st.lists(st.tuples(st.integers(0, 3), st.lists(grants, min_size=1, max_size=2), dos), min_size=1, max_size=8)

@@ -157,7 +157,10 @@ class ElasticsearchPort(Protocol):
         """Read what the operator's login may do (one request, up to four for small ones); None: it is not said."""
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
-        """Return which of some rights the operator's login lacks, such as ``read on orders-*`` (one request)."""
+        """Return which of some rights the operator's login lacks, such as ``read on orders-*``.
+
+        It takes one request, and another one where there are remote clusters.
+        """
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request).
