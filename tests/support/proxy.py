@@ -55,9 +55,10 @@ class Seen:
 
     @property
     def writes(self) -> bool:
-        # Users are searched by POST.
-        return self.method not in {"GET", "HEAD", "OPTIONS"} and self.path != "/_security/_query/user"
+        return self.method not in {"GET", "HEAD", "OPTIONS"} and not self.path.endswith(_READ_BY_POST)
 
+
+_READ_BY_POST = ("/_security/_query/user", "/_security/user/_has_privileges", "/_validate/query")
 
 When = Callable[[Seen], bool]
 
