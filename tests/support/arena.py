@@ -38,6 +38,11 @@ def is_glance(request: Seen) -> bool:
     return request.path.startswith("/_cluster/state/")
 
 
+def is_sight(request: Seen) -> bool:
+    """Say whether it asks which indices the login may see."""
+    return request.path == "/_security/user/_has_privileges"
+
+
 def reads_roles(request: Seen) -> bool:
     return request.method == "GET" and (request.path + "/").startswith("/_security/role/")
 

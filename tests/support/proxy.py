@@ -55,10 +55,11 @@ class Seen:
 
     @property
     def writes(self) -> bool:
-        # Users are searched by POST, and what a login may do is asked so.
-        asks = {"/_security/_query/user", "/_security/user/_has_privileges"}
-        return self.method not in {"GET", "HEAD", "OPTIONS"} and self.path not in asks
+        return self.method not in {"GET", "HEAD", "OPTIONS"} and not self.path.endswith(_READ_BY_POST)
 
+
+_READ_BY_POST = ("/_security/_query/user", "/_security/user/_has_privileges", "/_validate/query")
+"""Users are searched by POST; so are asked what a login may do and whether a query can be run."""
 
 When = Callable[[Seen], bool]
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from searchaccess.engine.tasks import both
+from searchaccess.engine.tasks import beside, both
 from searchaccess.ports.errors import Unreachable
 from tests.support.clocks import run_virtually
 from tests.support.faults import Crash
@@ -45,5 +45,38 @@ def test_when_one_fails_the_other_has_ended_and_the_error_is_as_it_was(error: Ba
             await both(go_on(), fail())
         assert raised.value is error
         assert done == ["ended"]
+
+    run_virtually(play())
+
+
+def test_what_runs_beside_ends_with_the_other() -> None:
+    ended: list[str] = []
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append("ended")
+
+    async def play() -> None:
+        assert await beside(give("one"), for_ever()) == "one"
+        assert ended == ["ended"]
+
+    run_virtually(play())
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("away"), KeyError("odd"), Crash()], ids=lambda error: type(error).__name__
+)
+def test_an_error_of_either_ends_both_and_is_as_it_was(error: BaseException) -> None:
+    async def fail() -> None:
+        await asyncio.sleep(1)
+        raise error
+
+    async def play() -> None:
+        for one, other in ((fail(), asyncio.sleep(60)), (asyncio.sleep(60), fail())):
+            with pytest.raises(type(error)) as caught:
+                await beside(one, other)
+            assert caught.value is error
 
     run_virtually(play())

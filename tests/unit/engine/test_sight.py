@@ -1,0 +1,65 @@
+"""What the login may see is asked in few requests, and one odd pattern spoils nobody else's answer."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from searchaccess.engine.rights.sight import SEE_EVERY, Sight
+from searchaccess.ports.errors import Rejected
+from tests.support.clocks import SettableClock, run_virtually
+
+ODD = "/odd/"
+
+
+class Port:
+    """Answers which indices may be seen."""
+
+    def __init__(self, *visible: str) -> None:
+        self.visible = visible
+        self.asked: list[int] = []
+
+    async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
+        self.asked.append(len(patterns))
+        if ODD in patterns:
+            raise Rejected("too complex")
+        return frozenset(patterns) - frozenset(self.visible)
+
+
+class Connected:
+    """A session with such a port."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+
+
+def look(sight: Sight, port: Port, *patterns: str, **more: Any) -> list[str]:
+    run_virtually(sight.look(cast("Any", Connected(port)), patterns, **more))
+    return sight.hidden_of(patterns)
+
+
+def test_each_pattern_is_asked_once_until_all_are_asked_anew() -> None:
+    clock = SettableClock()
+    sight, port = Sight(clock), Port("a")
+    assert look(sight, port, "a", "b") == ["b"]
+    assert look(sight, port, "a", "b", "c") == ["b", "c"]
+    assert port.asked == [3, 1]
+    assert look(sight, port, "a", "b", anew=True) == ["b"]
+    assert not sight.is_old()
+    clock.advance(SEE_EVERY)
+    assert sight.is_old()
+
+
+def test_who_may_see_everything_is_asked_once() -> None:
+    sight, port = Sight(SettableClock()), Port("*")
+    assert look(sight, port, *(f"orders-{number}" for number in range(5_000))) == []
+    assert port.asked == [1_000]
+
+
+def test_many_are_asked_in_parts() -> None:
+    sight, port = Sight(SettableClock()), Port()
+    assert len(look(sight, port, *(f"orders-{number}" for number in range(2_500)))) == 2_500
+    assert port.asked == [1_000, 1_000, 501]
+
+
+def test_a_pattern_that_cannot_be_evaluated_counts_as_hidden_and_no_other() -> None:
+    sight, port = Sight(SettableClock()), Port("a", "b", "c")
+    assert look(sight, port, "a", "b", ODD, "c") == [ODD]
