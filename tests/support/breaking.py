@@ -10,7 +10,7 @@ import pkgutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -125,7 +125,9 @@ def breaking(broken: Break) -> Iterator[None]:
 def counting(some: list[Place]) -> Iterator[Calls]:
     """Count calls of functions while the context lasts."""
     calls = Calls()
-    with functools.reduce(_nested, [_replaced(place, _counter(calls, place)) for place in some]):
+    with ExitStack() as replaced:
+        for place in some:
+            replaced.enter_context(_replaced(place, _counter(calls, place)))
         yield calls
 
 
@@ -134,9 +136,3 @@ def _counter(calls: Calls, place: Place) -> Callable[[Any], None]:
         calls.by_place[place] += 1
 
     return count
-
-
-@contextmanager
-def _nested(outer: Any, inner: Any) -> Iterator[None]:
-    with outer, inner:
-        yield
