@@ -7,6 +7,7 @@ import pytest
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, ORPHANS, ROLE, begin, drift, granted
 from tests.component.rights.releasing import ALL, allow, forge, listed, orphan, released
+from tests.support.breaking import Break, Place, breaking
 from tests.support.clocks import run_virtually
 from tests.support.faults import Fault
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
@@ -50,7 +51,7 @@ class TestWhatAnEarlierVersionReleased:
     """It is taken over once, where nothing was ever listed."""
 
     @staticmethod
-    async def _before(stage: Stage) -> None:
+    async def before(stage: Stage) -> None:
         """Have rights released as an earlier version did: in a shared role, and in one that is nobody's."""
         await released(
             stage, access("orders", grant("orders-*")), access("alone", grant("alone-*"), deletionPolicy="Orphan")
@@ -64,7 +65,7 @@ class TestWhatAnEarlierVersionReleased:
         async def play() -> None:
             stage = Stage()
             stage.start()
-            await self._before(stage)
+            await self.before(stage)
             stage.start()
             await stage.quiet()
             found = stage.cluster()["status"]["released"]
@@ -89,11 +90,68 @@ class TestWhatAnEarlierVersionReleased:
         async def play() -> None:
             stage = Stage()
             stage.start()
-            await self._before(stage)
+            await self.before(stage)
             forge(stage, ALL | {"allow_restricted_indices": True})
             stage.start()
             await stage.quiet()
             assert granted(stage) == {"orders-*"}, "it took the place of the other in the metadata"
+            await stage.stop()
+            stage.check_rules()
+
+        run_virtually(play())
+
+
+class TestAFaultOfOurs:
+    """It costs the item on which it happened, for a while, and nobody else."""
+
+    @staticmethod
+    @pytest.mark.parametrize("name", ["to_revoke", "still_there", "shown", "release", "kept_of", "without_revoked"])
+    def test_nothing_is_lost_and_others_are_served(name: str) -> None:
+        async def play() -> None:
+            stage = Stage()
+            stage.faults.broke = True
+            stage.start()
+            await begin(stage, orphan(), access("orders", grant("orders-*")), orphans=ORPHANS)
+            broken = Break(Place("searchaccess.core.ownership.released", name), KeyError)
+            with breaking(broken):
+                stage.delete("orphan")
+                stage.apply(access("else", grant("else-*")))
+                await stage.sleep(20)
+                assert stage.ready("else") == ("True", "InSync")
+                assert granted(stage) == {"orphan-*", "orders-*"}
+                allow(stage, allowed=True, revoke=[{"namespace": "shop"}])
+                stage.apply(access("more", grant("more-*")))
+                await stage.sleep(20)
+                assert stage.ready("more") == ("True", "InSync")
+                broken.healed = True
+            await stage.sleep(330)
+            await stage.quiet()
+            assert not stage.get("orphan")
+            assert granted(stage) == {"orders-*"}
+            assert listed(stage) == []
+            await stage.stop()
+            stage.check_rules()
+
+        run_virtually(play())
+
+    @staticmethod
+    def test_what_an_earlier_version_released_is_taken_over_when_it_is_over() -> None:
+        async def play() -> None:
+            stage = Stage()
+            stage.faults.broke = True
+            stage.start()
+            await TestWhatAnEarlierVersionReleased.before(stage)
+            broken = Break(Place("searchaccess.core.ownership.released", "believed"), KeyError)
+            with breaking(broken):
+                stage.start()
+                await stage.sleep(30)
+                assert granted(stage) == {"orphan-*", "orders-*"}
+                assert listed(stage) == []
+                broken.healed = True
+            await stage.sleep(30)
+            await stage.quiet()
+            assert granted(stage) == {"orphan-*", "orders-*"}
+            assert {rights for _, rights in listed(stage)} == {"r orphan-*", "r alone-*"}
             await stage.stop()
             stage.check_rules()
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from searchaccess.api.status import ReleasedRights
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as, written_again
@@ -129,12 +130,7 @@ def plan_role(
         shares.released = kept_of(shares.released, released.kept)
     refused = refused_among(members, known.metadata, shares)
     members = with_refusals(members, refused)
-    leaving = [
-        (member.access, shares.by_uid.get(member.access.uid, Share()))
-        for member in in_order(members)
-        if member.decision.do is Do.RELEASE
-    ]
-    remember, waiting = release(name, principal, leaving, remembered)
+    remember, waiting = _to_remember(name, principal, members, shares, remembered)
     refused |= waiting
     members = with_refusals(members, waiting)
     revoking = bool(released.revoked) and observed is not None
@@ -151,6 +147,18 @@ def plan_role(
     if not adopted and target.same_as(observed):
         return plan
     return replace(plan, write=target, whole=target.sheds(observed), foreign=foreign)
+
+
+def _to_remember(
+    name: str, principal: str, members: Sequence[Member], shares: Shares, remembered: Remembered
+) -> tuple[tuple[ReleasedRights, ...], dict[str, AccessDecision]]:
+    """Return what must be remembered before rights in a role can be released, and who waits for that, by uid."""
+    leaving = [
+        (member.access, shares.by_uid.get(member.access.uid, Share()))
+        for member in in_order(members)
+        if member.decision.do is Do.RELEASE
+    ]
+    return release(name, principal, leaving, remembered) if leaving else ((), {})
 
 
 def _released(remembered: Remembered) -> Released:

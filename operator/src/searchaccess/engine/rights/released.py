@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from searchaccess.api.orphans import ReleasedSelector
 from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights, SearchClusterStatus
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import role_from_json
@@ -22,7 +23,9 @@ from searchaccess.core.rights.ownership import metadata_from_json, released_by_u
 from searchaccess.core.status import released as events
 from searchaccess.core.status.credential import epoch
 from searchaccess.core.status.events import Note
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.state import ClusterState, Context, Session
+from searchaccess.ports.errors import Unexpected
 from searchaccess.ports.kubernetes import Plural
 
 SEARCHABLE: Final = 10.0
@@ -49,6 +52,8 @@ class ReleasedLedger:
         """The status that Kubernetes has, and the list in it."""
         self._by_role: Mapping[str, Remembered] = {}
         self._nothing = Remembered()
+        self._unread: set[str] = set()
+        """Roles of which a fault of ours kept it from being read what was released in them by an earlier version."""
         self.owed: frozenset[str] = frozenset()
         """Principals in whose roles there are released rights that are to go."""
 
@@ -76,7 +81,7 @@ class ReleasedLedger:
         if state.released is None:
             state.released = stored
         self._arrange(session, stored or ())
-        return state.released is not None
+        return state.released is not None and not self._unread
 
     def _read(self) -> tuple[ReleasedRights, ...] | None:
         """Return the list as Kubernetes has it; None: it has none."""
@@ -94,7 +99,7 @@ class ReleasedLedger:
         parts: dict[str, tuple[list[ReleasedRights], list[ReleasedRights]]] = defaultdict(lambda: ([], []))
         owed = set()
         for item in listed:
-            goes = to_revoke(item, selectors, self._admission(item.namespace))
+            goes = self._goes(item, selectors)
             parts[item.role][goes].append(item)
             if goes:
                 owed.add(item.principal)
@@ -111,11 +116,27 @@ class ReleasedLedger:
         }
         self.owed = frozenset(owed)
 
-    def _admission(self, namespace: str) -> Admission:
-        return self._context.inventory.admission(self._name, namespace, read=False) if namespace else Admission.ALLOWED
+    def _goes(self, item: ReleasedRights, selectors: Sequence[ReleasedSelector]) -> bool:
+        admission = Admission.ALLOWED
+        try:
+            if item.namespace:
+                admission = self._context.inventory.admission(self._name, item.namespace, read=False)
+            return to_revoke(item, selectors, admission)
+        except Exception as error:  # noqa: BLE001 - the barrier: one item that we cannot judge stays
+            self._caught(error)
+            return False
+
+    def _caught(self, error: Exception) -> None:
+        caught(self._context.meter, self._name, "released rights", error)
 
     def of(self, role: str) -> Remembered:
-        """Return what is remembered about a role."""
+        """Return what is remembered about a role.
+
+        Raises:
+            Unexpected: that could not be read, so nothing may be done about it.
+        """
+        if role in self._unread:
+            raise Unexpected("what was released in the role is not known")
         return self._by_role.get(role, self._nothing)
 
     def survey(self, session: Session, roles: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
@@ -129,10 +150,8 @@ class ReleasedLedger:
         """
         state = session.state
         before = state.released
-        if before is None:
-            state.released = self._taken_over(state, roles)
-        else:
-            state.released = self._in_force(state, before, roles)
+        listed = self._in_force(state, before or (), roles)
+        state.released = self._taken_over(state, listed, roles) if before is None or self._unread else listed
         self.begin(session)
         news = [*_without(state.released, before or ()), *_without(before or (), state.released)]
         return frozenset(item.principal for item in news)
@@ -140,11 +159,17 @@ class ReleasedLedger:
     def note(self, state: ClusterState, releasing: Iterable[Releasing]) -> None:
         """Note what plans that were applied say about released rights."""
         for one in releasing:
-            for item in one.remember:
-                self._remember(state, item)
-            for item in one.revoked:
-                state.released = tuple(_without(state.released or (), (item,)))
-                self._emit(state, events.revoked(item))
+            try:
+                self._note(state, one)
+            except Exception as error:  # noqa: BLE001 - the barrier: planning, or a read of everything, finds it again
+                self._caught(error)
+
+    def _note(self, state: ClusterState, releasing: Releasing) -> None:
+        for item in releasing.remember:
+            self._remember(state, item)
+        for item in releasing.revoked:
+            state.released = tuple(_without(state.released or (), (item,)))
+            self._emit(state, events.revoked(item))
 
     def _remember(self, state: ClusterState, item: ReleasedRights) -> None:
         listed = state.released or ()
@@ -173,7 +198,12 @@ class ReleasedLedger:
             by_role[item.role].append(item)
         left = list[ReleasedRights]()
         for name, items in by_role.items():
-            for item, there in zip(items, still_there(items, self._role(name, roles)), strict=True):
+            try:
+                found = still_there(items, self._role(name, roles))
+            except Exception as error:  # noqa: BLE001 - the barrier: a role that we cannot read keeps what is listed
+                self._caught(error)
+                found = list(items)
+            for item, there in zip(items, found, strict=True):
                 if there == item or now - epoch(item.since) < SEARCHABLE:
                     left.append(item)
                     continue
@@ -181,30 +211,42 @@ class ReleasedLedger:
                 self._emit(state, events.gone(item, some=there is not None))
         return tuple(left)
 
-    def _taken_over(self, state: ClusterState, roles: Mapping[str, Mapping[str, Any]]) -> tuple[ReleasedRights, ...]:
-        """Return what roles say was released, as far as a SearchAccess could have declared it."""
-        found = list[ReleasedRights]()
-        prefix, operator = self._context.operator.role_name(""), self._context.operator
-        for name in sorted(roles):
-            raw = roles[name].get("metadata")
-            if not name.startswith(prefix) or not isinstance(raw, Mapping):
-                continue
-            if operator.owns(raw) and (said := metadata_from_json(raw).released):
-                entries, cluster = said.entries, said.cluster
-            elif released_by_us(raw):
-                body = role_from_json(roles[name])
-                entries, cluster = tuple(entry.hash for entry in body.entries), body.cluster
-            else:
-                continue
-            if role := self._role(name, roles):
-                found += believed(role, entries, cluster)
+    def _taken_over(
+        self, state: ClusterState, before: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[ReleasedRights, ...]:
+        """Add to the list what roles say was released, as far as a SearchAccess could have declared it."""
+        found, again = list[ReleasedRights](), self._unread or set(roles)
+        self._unread = set()
+        for name in sorted(again & roles.keys()):
+            try:
+                found += self._said(name, roles)
+            except Exception as error:  # noqa: BLE001 - the barrier: this role waits, the others do not
+                self._caught(error)
+                self._unread.add(name)
         since = self._context.clock.now()
-        listed = [item.model_copy(update={"since": since}) for item in found[:RELEASED_LIMIT]]
+        room = RELEASED_LIMIT - len(before)
+        listed = [item.model_copy(update={"since": since}) for item in found[:room]]
         for item in listed:
             self._emit(state, events.taken_over(item))
         if len(found) > len(listed):
             self._emit(state, events.left_out(len(found) - len(listed)))
-        return tuple(listed)
+        return (*before, *listed)
+
+    def _said(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
+        """Return what a role says was released in it."""
+        operator, raw = self._context.operator, roles[name].get("metadata")
+        if not name.startswith(operator.role_name("")) or not isinstance(raw, Mapping):
+            return []
+        if operator.owns(raw):
+            said = metadata_from_json(raw).released
+            entries, cluster = said.entries, said.cluster
+        elif released_by_us(raw):
+            body = role_from_json(roles[name])
+            entries, cluster = tuple(entry.hash for entry in body.entries), body.cluster
+        else:
+            return []
+        role = self._role(name, roles) if entries or cluster else None
+        return believed(role, entries, cluster) if role else []
 
     def _role(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> RoleInForce | None:
         """Return a role that is ours, or was released by us; None: there is none."""
