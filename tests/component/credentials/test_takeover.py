@@ -20,7 +20,7 @@ from tests.component.credentials.common import (
 from tests.support.faults import Fault
 from tests.support.memory_store import MemoryStore
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
-from tests.support.world import condition_in
+from tests.support.world import condition_in, grant
 
 
 async def live_before(stage: Stage, *objects: dict[str, Any]) -> None:
@@ -176,3 +176,25 @@ async def test_the_secret_of_a_search_access_of_this_life_is_never_taken_over(st
     await stage.quiet()
     assert stage.ready("orders") == ("False", "OwnershipConflict")
     assert kept[PLACE].secret.owner == uid
+
+
+@pytest.mark.parametrize("declared", [with_key, with_password])
+def test_a_former_key_has_no_more_than_is_declared_now(*, declared: Any) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await live_before(stage, declared())
+        old = read(stage)
+        await begin(stage, declared(granted=grant("new-*")))
+        decide(stage)
+        await stage.quiet()
+        assert stage.ready("orders") == ("True", "InSync")
+        assert works(stage) == {old, read(stage)}
+        server = stage.elasticsearch
+        for name in works(stage):
+            found = server.roles_now[name] if name in server.users_now else server.keys_now[name]["role_descriptors"]
+            assert "new-*" in str(found)
+            assert "orders-*" not in str(found)
+        await days_pass(stage, 2)
+        assert works(stage) == {read(stage)} != {old}
+
+    play()

@@ -183,6 +183,18 @@ def test_an_annotation_counts_where_the_platform_takes_its_namespace(
 
 
 @on_stage
+async def test_an_annotation_counts_as_soon_as_its_namespace_has_the_label(stage: Stage) -> None:
+    seen = await in_conflict(stage, adoption={"namespaces": {"selector": {"matchLabels": {"adopts": "yes"}}}})
+    stage.annotate(access_key("orders"), ANNOTATION_ADOPT, f"{ROLE}@{seen}")
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "OwnershipConflict")
+    stage.kubernetes.namespaces["shop"] = {"adopts": "yes"}
+    await stage.sleep(40)
+    await stage.quiet()
+    stage.check()
+
+
+@on_stage
 async def test_an_annotation_takes_over_no_role_but_that_of_its_own_principal(stage: Stage) -> None:
     orders = access("orders", grant("orders-*"))
     seen = await in_conflict(

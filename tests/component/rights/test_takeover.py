@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import pytest
+
 from searchaccess.core.rights.ownership import Operator
 from tests.component.common import FORMER, MAPPING, begin, former_life, granted
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
@@ -23,9 +25,9 @@ def declared(*names: str) -> list[dict[str, Any]]:
     return [access(name, grant(f"{name}-*")) for name in names or NAMES]
 
 
-async def live_before(stage: Stage, life: Operator, *objects: dict[str, Any]) -> None:
+async def live_before(stage: Stage, life: Operator, **spec: Any) -> None:
     """Have another life of the operator write its roles and its role mapping into the stage's Elasticsearch."""
-    left = await former_life(stage, life, search_cluster(), *(objects or declared()))
+    left = await former_life(stage, life, search_cluster(**spec), *declared())
     for name, raw in left.roles_now.items():
         stage.elasticsearch.write_role(name, raw)
     for name, raw in left.mappings_now.items():
@@ -40,13 +42,10 @@ def decide(stage: Stage, take_over: list[dict[str, str]]) -> None:
 def may(stage: Stage, principal: str, index: str) -> bool:
     """Say whether a caller gets rights on an index by the role mappings and roles that there are."""
     server = stage.elasticsearch
-    templates = [
-        template["template"]
-        for raw in server.mappings_now.values()
-        if raw.get("enabled")
-        for template in raw.get("role_templates", [])
-    ]
+    enabled = [raw for raw in server.mappings_now.values() if raw.get("enabled")]
+    templates = [template["template"] for raw in enabled for template in raw.get("role_templates", [])]
     names = [str(item).partition('source":"')[2].partition('"')[0] for item in templates]
+    names += [name for raw in enabled if principal in str(raw["rules"]) for name in raw.get("roles", [])]
     roles = [server.roles_now.get(name.replace("{{username}}", principal), {}) for name in names]
     return any(index in entry["names"] for role in roles for entry in role.get("indices", []))
 
@@ -123,6 +122,28 @@ async def test_a_rebuilt_kubernetes_cluster_takes_everything_over_with_one_decis
     assert stage.cluster_ready() == ("True", "InSync")
     for name in NAMES:
         assert stage.get(name)["status"].get("drift", {}).get("detected", 0) == 0, "nobody changed anything"
+
+
+@pytest.mark.parametrize("life", [FORMER, ANOTHER])
+@pytest.mark.parametrize("now", ["RoleTemplate", "PerPrincipal"])
+@pytest.mark.parametrize("before", ["RoleTemplate", "PerPrincipal"])
+def test_each_kind_of_role_mapping_is_taken_over(life: Operator, before: str, now: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await live_before(stage, life, mapping=before)
+        stage.apply(search_cluster(mapping=now), *declared())
+        await stage.quiet()
+        decision = {"controller": life.controller, "instance": life.instance}
+        async with nobody_refused(stage, *NAMES):
+            decide(stage, [decision])
+            await stage.quiet()
+        assert {stage.ready(name) for name in NAMES} == {("True", "InSync")}
+        assert stamps(stage) == {CONTROLLER}
+        server = stage.elasticsearch
+        assert not [name for name in (*server.roles_now, *server.mappings_now) if not OPERATOR.owns_name(name)]
+        assert others(stage) == []
+
+    play()
 
 
 @on_stage

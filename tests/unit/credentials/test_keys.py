@@ -1,9 +1,11 @@
 """API keys' names and metadata, and what is read back of them whoever wrote it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from searchaccess.api.ownership import TakeOver
 from searchaccess.core.credentials.credential import NOWHERE, Slot
 from searchaccess.core.credentials.keys import NAME_LIMIT, Login, key_from_json, key_metadata, key_name, names_of_keys
 from tests.unit.builders import OPERATOR, an_access
@@ -138,3 +140,15 @@ def test_names() -> None:
     long = key_name(OPERATOR, "n" * 63, "o" * 253, 1234)
     assert len(long) == NAME_LIMIT
     assert long.endswith(".1234")
+
+
+def test_a_key_of_a_predecessor_says_who_issued_it_and_to_whom() -> None:
+    theirs = replace(OPERATOR, controller="before").stamp() | {"owner": OWNER}
+    assert key_from_json(raw(metadata=theirs), OPERATOR, LOGIN) is None
+    heir = OPERATOR.heir_of([TakeOver(controller="before")])
+    key = key_from_json(raw(metadata=theirs), heir, LOGIN)
+    assert key is not None
+    assert (key.former, key.namespace, key.name, key.owner) == ("before", "shop", "orders", "uid-orders")
+    own = key_from_json(raw(), heir, LOGIN)
+    assert own is not None
+    assert (own.former, own.name) == ("", "")

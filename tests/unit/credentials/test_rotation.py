@@ -363,3 +363,24 @@ def test_keys_that_cannot_be_replaced_yet_are_prolonged_in_time(left: float, *, 
     assert decision.deferred
     assert decision.waits
     assert decision.steps == ((Prolong(keys, 3 * DAY),) if goes_on else ())
+
+
+def test_a_secret_of_a_former_life_is_a_conflict_unless_a_key_in_it_says_whose_it_was() -> None:
+    former = replace(a_key(), owner="uid-before", former="another-controller")
+    secret = replace(SECRET, owner="uid-before")
+    assert decide(WISH, Seen((former,), secret), NOW).conflict
+    heir = replace(WISH, predecessors=frozenset({"uid-before"}))
+    decision = decide(heir, Seen((former,), secret), NOW)
+    [step] = decision.steps
+    assert isinstance(step, Issue)
+    assert (step.replaces, decision.current) == (former.id, former)
+    assert "former life" in step.why
+
+
+def test_a_former_key_ends_after_the_overlap() -> None:
+    heir = replace(WISH, predecessors=frozenset({"uid-before"}))
+    former = replace(a_key(), owner="uid-before", former="another-controller")
+    seen = Seen((former, a_key(2)), versions(State.ENABLED, State.ENABLED))
+    assert decide(heir, seen, NOW).steps == ()
+    [step] = decide(heir, seen, NOW + DAY + 1).steps
+    assert step == Revoke((former,), "the overlap is over")

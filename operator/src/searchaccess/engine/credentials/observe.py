@@ -66,19 +66,22 @@ class Issued:
         self.swept = False
         """Whether all was read once."""
 
-    async def read(self, session: Session, declared: Collection[Auth], *, everything: bool) -> Observed:
+    async def read(
+        self, session: Session, declared: Collection[Auth], *, everything: bool, heir: Operator | None = None
+    ) -> Observed:
         """Read keys and users. What is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
             declared: what SearchAccesses declare now.
             everything: also delete roles whose user is gone.
+            heir: this operator with its predecessors; None: it has none.
 
         Raises:
             ExternalError: the cluster could not be read.
         """
         observed = Observed()
-        heir = self._operator.heir_of(session.taken_over)
+        heir = heir or self._operator
         roles = session.state.user_roles if everything else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []

@@ -184,7 +184,7 @@ class CredentialReconciler:
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
     ) -> _Pass:
         declared = {record.access.auth for record in records.values()}
-        observed = await self._issued.read(session, declared, everything=scope.everything)
+        observed = await self._issued.read(session, declared, everything=scope.everything, heir=self._heir)
         observed.keys = inherited(observed, records.values())
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)

@@ -136,6 +136,10 @@ class Inventory:
         for name, record in self.clusters.items():
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
+            if needs_labels(record.cluster.adopting_namespaces):
+                for asking in self.of_cluster(name):
+                    if asking.declared.adopt:
+                        self.marks.mark_access(asking.declared)
 
     def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
         """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
