@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.longanswers import LongAnswer, decoded
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.credentials import Auth
-from searchaccess.api.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import stable_json
@@ -30,13 +30,13 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.rights.observe import Observed, inhabitants, observe
+from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
-from searchaccess.engine.rights.released import ReleasedLedger
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.operator.garbage import keep_what_lives
-from searchaccess.operator.metrics import Declared, Metrics
+from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import SettableClock
 from tests.support.stage import CLUSTER_KEY, OPERATOR, search_cluster

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from searchaccess.operator.metrics import LABELS, Metrics, families
+from searchaccess.operator.telemetry.metrics import LABELS, Metrics, families
 from tests.support.operatorprocess import ROOT
 
 FILE = ROOT / "charts" / "searchaccess-operator" / "files" / "alerts.yaml"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from searchaccess.cli.dashboardpage import dashboard
-from searchaccess.operator.metrics import LABELS
+from searchaccess.operator.telemetry.metrics import LABELS
 
 DASHBOARD: dict[str, Any] = json.loads(dashboard())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from searchaccess.core.model.canonical import role_from_json
-from searchaccess.core.model.reading import readable
+from searchaccess.core.model.intake.reading import readable
 from searchaccess.core.rights.mapping import mapping_of, seen_mapping
 from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.core.rights.plan import seen_role

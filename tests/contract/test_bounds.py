@@ -14,7 +14,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.credentials.keys import key_from_json, key_metadata
 from searchaccess.core.model.canonical import role_from_json
-from searchaccess.core.model.reading import DEPTH, UNREADABLE, within
+from searchaccess.core.model.intake.reading import DEPTH, UNREADABLE, within
 from searchaccess.core.rights.mapping import mapping_of
 from searchaccess.ports.errors import Rejected, Unexpected
 from searchaccess.ports.kubernetes import ObjectRef, Plural

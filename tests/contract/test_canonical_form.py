@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from searchaccess.api.actions import Action
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import (
     Entry,

@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.sources import holds_certificates
-from searchaccess.operator.connecting import Connections
+from searchaccess.operator.connections.connecting import Connections
 from searchaccess.ports.errors import LoginMissing
 from tests.support.clocks import LoopClock
 from tests.support.faults import Faults

@@ -11,8 +11,8 @@ from google.cloud import container_v1
 from searchaccess.adapters.googlecloud.account import OperatorAccount
 from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
 from searchaccess.adapters.googlecloud.gke import SCOPES, ControlPlane, GkeCluster, control_plane_of
+from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.operator.events import connection_info
-from searchaccess.operator.login import KubernetesLogin, KubernetesOptions
 from searchaccess.ports.errors import LoginMissing, NotFound, PermissionDenied, Unreachable
 from tests.stack.certificates import ServerCertificate
 from tests.stack.tokens import TokenIssuer

@@ -15,7 +15,7 @@ from searchaccess.adapters.answers import body_of
 from searchaccess.adapters.elasticsearch import node
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.operator.connecting import Connections
+from searchaccess.operator.connections.connecting import Connections
 from searchaccess.ports.errors import NotPrivate, TlsNotVerified, Unexpected, Unreachable
 from tests.contract.oddserver import answer
 from tests.stack.certificates import write_server_certificate

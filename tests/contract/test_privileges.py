@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, Privilege
+from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, Privilege
 from searchaccess.core.clusters.cluster import version_of
 from tests.stack.elasticsearch import ElasticsearchServer
 

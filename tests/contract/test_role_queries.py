@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from searchaccess.core.model.where import where_problem
+from searchaccess.core.model.restrictions.where import where_problem
 from tests.stack.elasticsearch import ElasticsearchServer
 
 NAME = "contract.queries"

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
-from searchaccess.api.privileges import INDEX_PRIVILEGES
+from searchaccess.api.clusters.tiers import Tier
 from searchaccess.api.searchaccess import SearchAccessSpec
-from searchaccess.api.tiers import Tier
+from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.actions import CONFINED_WRITE

@@ -11,7 +11,7 @@ import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.core.model.where import where_problem
+from searchaccess.core.model.restrictions.where import where_problem
 from searchaccess.core.policy.proofs import Question, Verdict, judged
 from tests.stack.elasticsearch import ElasticsearchServer
 

@@ -14,7 +14,7 @@ from searchaccess.adapters.vault.session import VaultSession
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.core.clusters.vault import VaultAccess
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.operator.stores import OpenStores, StoreOptions
+from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.ports.errors import (
     Conflict,
     LoginMissing,

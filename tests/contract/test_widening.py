@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.union import reads
+from searchaccess.core.model.restrictions.union import reads
 from searchaccess.core.patterns.meeting import can_meet
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.patterns import expressions, names, text_of, wildcards

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from elasticsearch import AuthenticationException
 
-from searchaccess.api.tiers import Tier
+from searchaccess.api.clusters.tiers import Tier
 from searchaccess.client import Elasticsearch
 from searchaccess.core.clusters.proof import undeclared
 from tests.e2e.conftest import QUICK, clear

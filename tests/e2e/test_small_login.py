@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from searchaccess.api.tiers import Tier
+from searchaccess.api.clusters.tiers import Tier
 from tests.e2e.keys import STORES, client_with, secret, with_key
 from tests.e2e.test_access import fill, found
 from tests.e2e.test_logins import with_login, write_login, write_user

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from searchaccess.api.actions import Action
-from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES
 from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials

@@ -9,11 +9,12 @@ import yaml
 from typer import Typer
 from typer.testing import CliRunner
 
-from searchaccess.api.actions import Action
-from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
+from searchaccess.api.conditions.docs import REASON_DOCS
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.api.reasons import REASON_DOCS, Reason
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 from searchaccess.cli.argopage import FOLDER
 from searchaccess.cli.chartpage import CHART
 from searchaccess.cli.generate import command, crd_yaml, generate, stale_files

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from searchaccess.api.actions import Action
-from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.crd import CATEGORY, custom_resource_definitions
-from searchaccess.api.reasons import Reason
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import access_from_object
 from tests.integration.cases import READER, Case

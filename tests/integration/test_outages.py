@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.reasons import Reason
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.arena import (
     PATIENCE,

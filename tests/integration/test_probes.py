@@ -6,7 +6,7 @@ import subprocess
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from searchaccess.operator.metrics import CONTENT_TYPE, LABELS
+from searchaccess.operator.telemetry.metrics import CONTENT_TYPE, LABELS
 from tests.support.arena import PATIENCE, Arena
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.proxy import Fault

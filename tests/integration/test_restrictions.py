@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from searchaccess.api.actions import Action
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import RoleBody
 from tests.stack.elasticsearch import ElasticsearchServer

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from searchaccess.api.tiers import Tier
+from searchaccess.api.clusters.tiers import Tier
 from tests.support.operatorprocess import ROOT
 
 _TEXT: Final = (ROOT / "docs" / "clusters.md").read_text()

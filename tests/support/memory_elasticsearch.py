@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
+from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 from searchaccess.core.clusters.cluster import ClusterFacts, Licence
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.canonical import Entry, RoleBody
-from searchaccess.core.model.reading import readable
+from searchaccess.core.model.intake.reading import readable
 from searchaccess.core.policy.delegation import lacking
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role

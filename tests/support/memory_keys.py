@@ -9,7 +9,7 @@ from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.reading import readable_list
+from searchaccess.core.model.intake.reading import readable_list
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import readable_list
+from searchaccess.core.model.intake.reading import readable_list
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import Rejected
 from tests.support.faults import Call, Faults

@@ -25,7 +25,7 @@ from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.state import Context
-from searchaccess.operator.connecting import find_connection
+from searchaccess.operator.connections.connecting import find_connection
 from searchaccess.operator.observing import observed
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.kubernetes import Plural

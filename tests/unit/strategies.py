@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from searchaccess.api.actions import Action
-from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry, RoleBody, entry_from_json
-from searchaccess.core.model.where import where_problem
+from searchaccess.core.model.restrictions.where import where_problem
 from tests.unit.builders import an_access
 
 index_names = st.sampled_from(["orders", "orders-*", "orders-audit", "logs-?", "a*", "/orders-[0-9]+/", "kibana_x"])

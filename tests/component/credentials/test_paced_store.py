@@ -5,8 +5,8 @@ from collections import Counter
 
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.decorators.paced import PacedStore, TokenBucket
-from searchaccess.operator.stores import GOOGLE_BURST as BURST
-from searchaccess.operator.stores import GOOGLE_RATE as RATE
+from searchaccess.operator.connections.stores import GOOGLE_BURST as BURST
+from searchaccess.operator.connections.stores import GOOGLE_RATE as RATE
 from searchaccess.ports.stores import Owner, Place
 from tests.support.clocks import LoopClock, run_virtually
 from tests.support.faults import Faults

@@ -158,7 +158,7 @@ def test_a_fault_in_any_call_of_a_port_is_over_when_it_is_over(
 
 ALONE: Final = "poisoned"
 """Name of the one object that is broken."""
-READS_ANSWERS: Final = "searchaccess.core.model.reading"
+READS_ANSWERS: Final = "searchaccess.core.model.intake.reading"
 """Reads the whole answer of a port, for adapters: a fault in it is one of the call, which another test breaks."""
 
 

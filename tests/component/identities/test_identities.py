@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.docs import doc_of
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.workload import Serving, WorkloadKind
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Throttled, Unreachable
 from tests.component.common import begin
@@ -347,6 +348,6 @@ async def test_without_workloads_google_is_not_asked(stage: Stage) -> None:
 
 
 def test_reasons_of_identities_are_no_dead_ends() -> None:
-    assert not Reason.SERVICE_NOT_FOUND.doc.terminal
-    assert not Reason.IDENTITY_UNKNOWN.doc.terminal
+    assert not doc_of(Reason.SERVICE_NOT_FOUND).terminal
+    assert not doc_of(Reason.IDENTITY_UNKNOWN).terminal
     assert (PROJECT, LOCATION, Serving("x").percent) == ("acme-shop", "europe-west1", 0)

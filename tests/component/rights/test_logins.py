@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.patterns.marks import DELEGATED
 from searchaccess.core.policy.delegation import Delegation

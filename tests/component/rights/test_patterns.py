@@ -1,6 +1,6 @@
 """Index patterns that Elasticsearch could not evaluate together never come into one role."""
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from tests.component.common import ORDERS, begin, granted
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.canonical import role_from_json
-from searchaccess.core.model.union import MOST_STEPS, Together, conflict_within
+from searchaccess.core.model.restrictions.union import MOST_STEPS, Together, conflict_within
 from searchaccess.core.patterns.marks import is_mark
-from searchaccess.core.rights import refusals as refusals_module
-from searchaccess.core.rights import widening
+from searchaccess.core.rights.refused import refusals as refusals_module
+from searchaccess.core.rights.refused import widening
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage

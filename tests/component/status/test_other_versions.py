@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import EventReason
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from tests.component.status.scene import FOLDER, deploy_first, deploy_second, refuse_deletions
 from tests.support.clocks import run_virtually

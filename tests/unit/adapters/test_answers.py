@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.adapters.answers import decode
-from searchaccess.core.model.reading import within
+from searchaccess.core.model.intake.reading import within
 from tests.unit.adapters.anything import VALUES
 
 

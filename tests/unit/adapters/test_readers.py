@@ -25,7 +25,7 @@ from searchaccess.core.credentials.credential import Key, Secret, Slot
 from searchaccess.core.credentials.keys import Login, key_from_json, key_metadata
 from searchaccess.core.credentials.users import user_from_json, user_metadata, user_name
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.model.reading import LARGEST, is_label, is_uid, mapping, readable, readable_list
+from searchaccess.core.model.intake.reading import LARGEST, is_label, is_uid, mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping, build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import RoleMetadata, metadata_from_json
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written

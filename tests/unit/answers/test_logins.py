@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from searchaccess.api.tiers import Tier
+from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.main import app
 from searchaccess.core.answers.logins import role_for
 from searchaccess.core.clusters.cluster import cluster_from_object

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.reasons import REASON_DOCS, Reason
+from searchaccess.api.conditions.docs import REASON_DOCS
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, Status
 from searchaccess.cli.summaries import table_of
 from searchaccess.core.answers.changes import Action, Change

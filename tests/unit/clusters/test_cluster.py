@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import ClusterFacts, judge, version_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.proof import Proof, judge_proof, undeclared
 from searchaccess.core.clusters.realm import WantedRealm
 

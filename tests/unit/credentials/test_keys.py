@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.ownership import TakeOver
+from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.core.credentials.credential import NOWHERE, Slot
 from searchaccess.core.credentials.keys import NAME_LIMIT, Login, key_from_json, key_metadata, key_name, names_of_keys
 from tests.unit.builders import OPERATOR, an_access

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.engine.chunks import CHUNK, Pace
 from searchaccess.engine.host import Host
@@ -17,11 +17,11 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
-from searchaccess.engine.rights.released import ReleasedLedger
-from searchaccess.operator import metrics as metrics_module
-from searchaccess.operator.metrics import Declared, Metrics
+from searchaccess.operator.telemetry import metrics as metrics_module
+from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from tests.support.world import access, account, grant
 from tests.unit.builders import a_search_cluster
 from tests.unit.engine.test_publish import MANY, Field, most_at_once

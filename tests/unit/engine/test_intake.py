@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_RECONCILE, ANNOTATION_ROTATE, FINALIZER
-from searchaccess.api.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus
-from searchaccess.core.model.validation import MESSAGE_LIMIT
+from searchaccess.core.model.intake.validation import MESSAGE_LIMIT
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.status.access import AccessFacts, build_access_status
 from searchaccess.engine.inventory import intake

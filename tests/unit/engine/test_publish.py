@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from searchaccess.engine.rights.sight import SEE_EVERY, Sight
+from searchaccess.engine.rights.beside.sight import SEE_EVERY, Sight
 from searchaccess.ports.errors import Rejected
 from tests.support.clocks import SettableClock, run_virtually
 

@@ -9,7 +9,7 @@ import pytest
 
 from searchaccess.adapters.answers import CUT
 from searchaccess.adapters.kubernetes.reading import TolerantResponse, read_json, readable
-from searchaccess.core.model.where import ALL_DEPTH
+from searchaccess.core.model.restrictions.where import ALL_DEPTH
 from searchaccess.engine.inventory.intake import STATUS_DEPTH
 from tests.support.odd import cut_json, depth_of
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.actions import Action
-from searchaccess.api.reasons import REASON_DOCS, Reason
+from searchaccess.api.conditions.docs import REASON_DOCS, doc_of
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
+from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.actions import letters_of, privileges_of
 from tests.unit.builders import a_grant, a_search_access, an_access
@@ -151,7 +152,7 @@ def test_the_hash_is_of_the_rights_alone() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_is_documented(reason: Reason) -> None:
-    doc = reason.doc
+    doc = doc_of(reason)
     assert doc.meaning.endswith(".")
     assert doc.next_step.endswith(".")
     assert doc.who

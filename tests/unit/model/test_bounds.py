@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.model.bounds import excess
-from searchaccess.core.model.metadata import bounded_text, metadata_of, version_of
-from searchaccess.core.model.reading import within
-from searchaccess.core.model.where import MOST_BYTES, QUERY_DEPTH, where_problem
+from searchaccess.core.model.intake.bounds import excess
+from searchaccess.core.model.intake.metadata import bounded_text, metadata_of, version_of
+from searchaccess.core.model.intake.reading import within
+from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH, where_problem
 from tests.support.odd import depth_of, json_values, nested
 
 LIMITS: dict[str, Any] = {"depth": 3, "nodes": 10, "digits": 5, "text": 20}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.core.model.canonical import entry_from_json
-from searchaccess.core.model.fields import with_all_below
+from searchaccess.core.model.restrictions.fields import with_all_below
 from searchaccess.core.patterns.parsed import matches, parse_index_pattern
 from tests.unit.builders import a_grant, an_access
 

@@ -10,8 +10,8 @@ from searchaccess.core.policy.bypass import bypasses, depends_on_others
 from searchaccess.core.policy.copies import indices_to_read
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.rights.attribution import Shares
-from searchaccess.core.rights.budget import over_budget
 from searchaccess.core.rights.ownership import RoleMetadata
+from searchaccess.core.rights.refused.budget import over_budget
 from tests.unit.builders import a_grant, a_member, an_access
 
 SALES: dict[str, Any] = {"spaces": ["sales", "default"], "features": {"discover": "read", "dashboard_v2": "all"}}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from searchaccess.api.actions import Action
-from searchaccess.api.privileges import (
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.privileges import (
     CLUSTER_PRIVILEGES,
     DECLARABLE_ON_CLUSTER,
     INDEX_PRIVILEGES,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.api.credentials import Auth
-from searchaccess.core.model.queries import query_problem
-from searchaccess.core.model.where import where_problem
+from searchaccess.core.model.restrictions.queries import query_problem
+from searchaccess.core.model.restrictions.where import where_problem
 from tests.support.odd import json_values
 from tests.unit.builders import a_grant, an_access
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.model.reading import (
+from searchaccess.core.model.intake.reading import (
     DEPTH,
     LARGEST,
     UNREADABLE,

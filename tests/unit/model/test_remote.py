@@ -9,7 +9,7 @@ from searchaccess.core.clusters.cluster import judge
 from searchaccess.core.credentials.reach import lacking_remotely
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.canonical import Entry, RoleBody, role_from_json
-from searchaccess.core.model.union import conflict_within
+from searchaccess.core.model.restrictions.union import conflict_within
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.copies import indices_to_read

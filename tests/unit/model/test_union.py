@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.union import (
+from searchaccess.core.model.restrictions.union import (
     MOST_STEPS,
     Fields,
     Together,

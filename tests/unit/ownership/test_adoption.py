@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.ownership import Adoption
-from searchaccess.api.reasons import Reason
+from searchaccess.api.clusters.ownership import Adoption
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.core.ownership.adoption import Agreed, Request, agreed_by, judge, recorded, seen_as, written_again
 from tests.unit.builders import NOW, OPERATOR, ROLE

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.orphans import ReleasedSelector
-from searchaccess.api.reasons import Reason
+from searchaccess.api.clusters.orphans import ReleasedSelector
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import RELEASED_ENTRIES_LIMIT, ReleasedRights
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.admission import Admission

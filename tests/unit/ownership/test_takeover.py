@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.credentials import Auth
-from searchaccess.api.ownership import TakeOver
 from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.core.ownership.lives import LONGEST, Life, life_of
 from searchaccess.core.ownership.others import belongings, counted, described, shown, summarised, with_issued

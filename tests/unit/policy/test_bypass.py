@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.policy.bypass import bypasses
 from tests.unit.builders import a_grant, an_access

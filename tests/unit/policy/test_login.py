@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.reasons import Reason
-from searchaccess.api.tiers import Tier
+from searchaccess.api.clusters.tiers import Tier
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import kept_apart
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.patterns.marks import DELEGATED

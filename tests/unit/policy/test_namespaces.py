@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.namespaces import AllowedNamespaces, LabelSelector
+from searchaccess.api.clusters.namespaces import AllowedNamespaces, LabelSelector
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.namespaces import admit, needs_labels, selects
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.patterns.marks import mark_for

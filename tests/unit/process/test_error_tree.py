@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import searchaccess
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.ports import errors
 from searchaccess.ports.errors import ExternalError
 

@@ -15,7 +15,7 @@ from searchaccess.decorators.measured import MeasuredStore
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.replicas.ownership import Ownership
-from searchaccess.operator.metrics import LABELS, Declared, Metrics
+from searchaccess.operator.telemetry.metrics import LABELS, Declared, Metrics
 from searchaccess.ports.errors import Throttled
 from searchaccess.ports.stores import Owner, Place
 from tests.support.faults import Faults

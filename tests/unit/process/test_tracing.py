@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from searchaccess.operator.metrics import Metrics
-from searchaccess.operator.tracing import start_tracing
+from searchaccess.operator.telemetry.metrics import Metrics
+from searchaccess.operator.telemetry.tracing import start_tracing
 from tests.support.collector import Collector
 
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -76,8 +76,8 @@ def test_a_protocol_that_is_not_there_is_told() -> None:
 def test_a_collector_that_is_away_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "http://127.0.0.1:9")
     code = (
-        "import time\nfrom searchaccess.operator.metrics import Metrics\n"
-        "from searchaccess.operator.tracing import start_tracing\ntracing = start_tracing()\n"
+        "import time\nfrom searchaccess.operator.telemetry.metrics import Metrics\n"
+        "from searchaccess.operator.telemetry.tracing import start_tracing\ntracing = start_tracing()\n"
         "Metrics(tracing).counting('store')('look', 'ok', 0.1)\ntracing.close()\nprint('closed')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from searchaccess.operator.web import Pages, serving
+from searchaccess.operator.telemetry.web import Pages, serving
 from searchaccess.ports.errors import CannotListen
 
 SHORT = 0.2

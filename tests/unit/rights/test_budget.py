@@ -1,6 +1,6 @@
 """Who is held because a shared role would be too complicated with its index patterns."""
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.policy.decision import Do

@@ -6,7 +6,7 @@ from math import ceil, log2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.rights.isolation import Isolation, undecided_message
+from searchaccess.core.rights.refused.isolation import Isolation, undecided_message
 
 Server = Callable[[Sequence[str]], str]
 """Says why a role with some SearchAccesses is refused; empty: it is taken."""

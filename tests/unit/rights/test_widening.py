@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchaccess import Mode
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.union import conflict_within
+from searchaccess.core.model.restrictions.union import conflict_within
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.compose import Member
 from tests.unit.builders import NOW, a_grant, a_role, an_access

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason, Who
+from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import DRIFT_ITEMS_LIMIT, MESSAGE_LIMIT, SearchAccessStatus
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, Gate, decide
 from searchaccess.core.rights.diff import Difference
@@ -165,7 +166,7 @@ def test_status(facts: AccessFacts, ready: str, reason: str, kstatus: str) -> No
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.SUSPENDED}))
 def test_why_it_is_held_shows_before_a_failure_if_somebody_must_act_on_it(reason: Reason) -> None:
     status = build(held(reason, failure=UNREACHABLE), None, NOW)
-    shown = UNREACHABLE.reason if reason.doc.who is Who.NOBODY else reason
+    shown = UNREACHABLE.reason if doc_of(reason).who is Who.NOBODY else reason
     assert condition_in(status, ConditionType.READY)["reason"] == shown
     assert condition_in(status, ConditionType.SYNCED)["reason"] == shown
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType, types_of
+from searchaccess.api.conditions.docs import REASON_DOCS, doc_of
+from searchaccess.api.conditions.events import EVENT_DOCS, EventReason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType, types_of
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.reasons import EVENT_DOCS, REASON_DOCS, EventReason, Reason
 from searchaccess.cli.generate import reasons_page
 
 SOURCE = Path(__file__).parents[3] / "operator" / "src" / "searchaccess"
@@ -68,7 +70,7 @@ def test_each_documented_event_is_written_somewhere() -> None:
     [
         ("Condition types", list(ConditionType)),
         ("Reasons", list(Reason)),
-        ("Events", [*EventReason, *(reason for reason in Reason if reason.doc.terminal)]),
+        ("Events", [*EventReason, *(reason for reason in Reason if doc_of(reason).terminal)]),
     ],
 )
 def test_the_page_has_them_all(title: str, names: list[str]) -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.conditiontypes import ConditionType, types_of
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType, types_of
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import COUNT_LIMIT, Drift, SearchAccessStatus, SearchClusterStatus, condition_of
 from searchaccess.core.answers.summary import line_of
@@ -40,7 +40,7 @@ from searchaccess.core.status.events import stalled_of
 from searchaccess.core.status.placed import placed_by, seen_of
 from searchaccess.engine.inventory.intake import read_status
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
-from searchaccess.operator.metrics import _known, _ready
+from searchaccess.operator.telemetry.metrics import _known, _ready
 from tests.unit.builders import LATER, NOW, UUID, a_cluster, an_access
 from tests.unit.builders import facts as cluster_facts
 from tests.unit.status.test_access import CASES

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from searchaccess.api.actions import LETTERS
 from searchaccess.api.base import ApiModel
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
 from searchaccess.api.searchcluster import SearchCluster
+from searchaccess.api.vocabulary.actions import LETTERS
 
 CATEGORY = "search"
 """``kubectl get search`` shows both kinds."""

@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from searchaccess.api.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
-from searchaccess.api.kibana import KibanaGrant
-from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
-from searchaccess.api.remoteclusters import ONLY_READING, RemoteCluster
 from searchaccess.api.status import SearchAccessStatus
+from searchaccess.api.vocabulary.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
+from searchaccess.api.vocabulary.kibana import KibanaGrant
+from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
+from searchaccess.api.vocabulary.remoteclusters import ONLY_READING, RemoteCluster
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
 """E-mail address of a Google service account, as tokens carry it.

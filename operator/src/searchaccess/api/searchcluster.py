@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
+from searchaccess.api.clusters.namespaces import AllowedNamespaces
+from searchaccess.api.clusters.orphans import Orphans
+from searchaccess.api.clusters.ownership import Adoption, TakeOver
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import SecretStoreSpec
 from searchaccess.api.durations import Duration, between
-from searchaccess.api.namespaces import AllowedNamespaces
-from searchaccess.api.orphans import Orphans
-from searchaccess.api.ownership import Adoption, TakeOver
 from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, ValidationError
 
 from searchaccess.api.base import ApiModel, ReadsAs, understood
-from searchaccess.api.conditiontypes import ConditionType, described
-from searchaccess.api.tiers import Tier
+from searchaccess.api.clusters.tiers import Tier
+from searchaccess.api.conditions.types import ConditionType, described
 
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 _LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"

@@ -18,8 +18,8 @@ import typer
 
 from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
 from searchaccess.operator.app import Options
-from searchaccess.operator.login import KubernetesOptions
-from searchaccess.operator.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
+from searchaccess.operator.connections.login import KubernetesOptions
+from searchaccess.operator.connections.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
 from searchaccess.ports.errors import ExternalError
 
 T = TypeVar("T")

@@ -12,18 +12,20 @@ from typing import Annotated, Any, Final
 import typer
 import yaml
 
-from searchaccess.api.actions import ACTION_NAMES, Action
-from searchaccess.api.conditiontypes import CONDITION_DOCS, ConditionType
+from searchaccess.api.conditions.docs import REASON_DOCS, doc_of
+from searchaccess.api.conditions.events import EVENT_DOCS, STALLED_EVENT
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
-from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, Reason
+from searchaccess.api.vocabulary.actions import ACTION_NAMES, Action
+from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.cli import actionspage
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.dashboardpage import dashboard
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
-from searchaccess.core.model.where import MOST_BYTES, QUERY_DEPTH
-from searchaccess.operator.metrics import LABELS, Metrics, families
+from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
+from searchaccess.operator.telemetry.metrics import LABELS, Metrics, families
 
 _COMMAND: Final = "make generate"
 _YAML_WIDTH: Final = 110
@@ -67,10 +69,10 @@ def reasons_page() -> str:
         for kind, doc in ((kind, CONDITION_DOCS[kind]) for kind in ConditionType)
     ]
     reasons = [
-        [f"`{reason.value}`", reason.doc.meaning, reason.doc.next_step, reason.doc.who.value, _yes(reason.doc.terminal)]
-        for reason in Reason
+        [f"`{reason.value}`", doc.meaning, doc.next_step, doc.who.value, _yes(doc.terminal)]
+        for reason, doc in REASON_DOCS.items()
     ]
-    terminal = ", ".join(f"`{reason.value}`" for reason in Reason if reason.doc.terminal)
+    terminal = ", ".join(f"`{reason.value}`" for reason in Reason if doc_of(reason).terminal)
     events = [
         [name, "Warning" if doc.warning else "Normal", doc.when]
         for name, doc in (*((f"`{name.value}`", doc) for name, doc in EVENT_DOCS.items()), (terminal, STALLED_EVENT))

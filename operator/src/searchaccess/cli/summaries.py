@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from searchaccess.api.reasons import REASON_DOCS, Who
+from searchaccess.api.conditions.docs import REASON_DOCS, Who
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
 

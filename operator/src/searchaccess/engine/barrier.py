@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 
 import structlog
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.status.access import Failure
 from searchaccess.ports.meter import Meter
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import structlog
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
-from searchaccess.core.model.metadata import metadata_of
+from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.backoff import Backoff

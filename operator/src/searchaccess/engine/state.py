@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from searchaccess.api.clusters.ownership import TakeOver
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.credentials import Auth
-from searchaccess.api.ownership import TakeOver
-from searchaccess.api.reasons import Reason
 from searchaccess.api.status import AdoptedStatus, Drift, OtherStatus, ReleasedRights
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection

@@ -25,15 +25,15 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
-from searchaccess.operator.connecting import Connections
+from searchaccess.operator.connections.connecting import Connections
+from searchaccess.operator.connections.google import GoogleWhenNeeded
+from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
+from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.operator.garbage import collect_when_quiet, keep_what_lives
-from searchaccess.operator.google import GoogleWhenNeeded
-from searchaccess.operator.login import KubernetesLogin, KubernetesOptions
-from searchaccess.operator.metrics import Declared, Metrics
 from searchaccess.operator.observing import observed, read_manifests
-from searchaccess.operator.stores import OpenStores, StoreOptions
-from searchaccess.operator.tracing import start_tracing
-from searchaccess.operator.web import Pages, serving
+from searchaccess.operator.telemetry.metrics import Declared, Metrics
+from searchaccess.operator.telemetry.tracing import start_tracing
+from searchaccess.operator.telemetry.web import Pages, serving
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotStarted, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort

@@ -18,9 +18,9 @@ from kubernetes.aio.client import Configuration
 from searchaccess.adapters.kubernetes.client import PAGE
 from searchaccess.adapters.kubernetes.reading import TolerantResponse
 from searchaccess.api.constants import GROUP, VERSION
-from searchaccess.core.model.metadata import metadata_of
+from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.operator.login import KubernetesLogin
+from searchaccess.operator.connections.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural

@@ -13,7 +13,7 @@ import yaml
 from searchaccess.api.constants import API_VERSION, GROUP
 from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.core.clusters.sources import Source
-from searchaccess.core.model.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part
+from searchaccess.core.model.intake.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural

@@ -25,12 +25,12 @@ ExternalError
  ├── NotStarted                it was stopped, or its time was over, before it could begin
  └── CannotListen              the address for probes and metrics is taken, or is none of this machine
 
-Whether a person must act (``Stalled``) is said once, by the reason: ``Reason.doc.terminal``.
+Whether a person must act (``Stalled``) is said once, by the reason: ``doc_of(reason).terminal``.
 """
 
 from typing import ClassVar
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 
 
 class ExternalError(Exception):

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 
 class Meter:
-    """Counts faults alone. What counts more overrides it (``operator/metrics.py``)."""
+    """Counts faults alone. What counts more overrides it (``operator/telemetry/metrics.py``)."""
 
     internal_errors: int = 0
     """Unexpected errors of our own, so far."""

@@ -37,7 +37,7 @@ from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_r
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.reading import mapping, readable, readable_list
+from searchaccess.core.model.intake.reading import mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written

@@ -8,7 +8,7 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
-from searchaccess.core.model.reading import mapping, objects, shortened
+from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.core.patterns.marks import without_marks
 from searchaccess.ports.errors import (
     Conflict,

@@ -10,7 +10,7 @@ from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.longanswers import decoded
-from searchaccess.core.model.reading import mapping, objects, shortened, text, whole_number
+from searchaccess.core.model.intake.reading import mapping, objects, shortened, text, whole_number
 from searchaccess.core.policy.proofs import CAUSE_LIMIT, Tried
 from searchaccess.ports.errors import PermissionDenied, Unexpected, Unreachable
 

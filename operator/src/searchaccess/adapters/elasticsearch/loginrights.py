@@ -7,7 +7,7 @@ from typing import Any, Final
 from elasticsearch import AsyncElasticsearch
 
 from searchaccess.adapters.elasticsearch.errors import mapped
-from searchaccess.core.model.reading import mapping, objects, text, texts
+from searchaccess.core.model.intake.reading import mapping, objects, text, texts
 from searchaccess.core.policy.delegation import Delegation
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected

@@ -5,7 +5,7 @@ from elasticsearch import AsyncElasticsearch
 from searchaccess.adapters.elasticsearch.readers import missing_in
 from searchaccess.core.credentials.reach import lacking_remotely
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.model.reading import mapping, within
+from searchaccess.core.model.intake.reading import mapping, within
 
 
 async def lacking(api: AsyncElasticsearch, rights: RoleBody) -> tuple[str, ...]:

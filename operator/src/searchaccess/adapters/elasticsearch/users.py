@@ -10,7 +10,7 @@ from elasticsearch import AsyncElasticsearch
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.readers import users_of
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import mapping
+from searchaccess.core.model.intake.reading import mapping
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import NotFound, Unexpected
 

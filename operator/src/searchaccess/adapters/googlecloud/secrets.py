@@ -16,7 +16,7 @@ from searchaccess.api.credentials import GoogleSecretManagerStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import digits, is_name, is_uid
+from searchaccess.core.model.intake.reading import digits, is_name, is_uid
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place

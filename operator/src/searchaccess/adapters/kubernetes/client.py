@@ -18,7 +18,7 @@ from searchaccess.adapters.kubernetes.errors import map_error, mapped
 from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.clusters.sources import Source
-from searchaccess.core.model.reading import is_label, is_uid, mapping, objects, text
+from searchaccess.core.model.intake.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import LoginMissing, NamespaceEnds, NotFound, Unexpected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural

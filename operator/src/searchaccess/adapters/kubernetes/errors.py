@@ -10,7 +10,7 @@ import aiohttp
 from kubernetes.aio.client import exceptions as client_exceptions
 from kubernetes.aio.config import ConfigException
 
-from searchaccess.core.model.reading import mapping, objects, shortened
+from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import GROUP, MANAGED_BY, ROLE_PREFIX
-from searchaccess.core.model.reading import is_name, mapping, objects, text, whole_number
+from searchaccess.core.model.intake.reading import is_name, mapping, objects, text, whole_number
 from searchaccess.ports.errors import NotFound, Unexpected
 from searchaccess.ports.leases import Lease
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from searchaccess.adapters.answers import CUT, decode
-from searchaccess.core.model.reading import within
+from searchaccess.core.model.intake.reading import within
 
 _SHALLOW: Final = 300
 """Brackets in one line that any reader accepts, however they are nested."""

@@ -16,7 +16,7 @@ from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
 from searchaccess.core.credentials.credential import Secret, Slot, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import digits, is_uid, mapping
+from searchaccess.core.model.intake.reading import digits, is_uid, mapping
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, ExternalError, NamespaceEnds, NotFound, PermissionDenied, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place

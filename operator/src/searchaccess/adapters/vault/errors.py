@@ -7,7 +7,7 @@ from typing import Final
 import aiohttp
 
 from searchaccess.adapters.answers import decode
-from searchaccess.core.model.reading import mapping
+from searchaccess.core.model.intake.reading import mapping
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,

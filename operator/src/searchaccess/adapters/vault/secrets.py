@@ -16,7 +16,16 @@ from searchaccess.api.vault import VaultStore
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.sealed import Sealed
-from searchaccess.core.model.reading import digits, is_label, is_name, is_uid, mapping, text, whole_number, within
+from searchaccess.core.model.intake.reading import (
+    digits,
+    is_label,
+    is_name,
+    is_uid,
+    mapping,
+    text,
+    whole_number,
+    within,
+)
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place

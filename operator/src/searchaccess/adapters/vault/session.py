@@ -20,7 +20,7 @@ from searchaccess.adapters.trust import trusting
 from searchaccess.adapters.vault.errors import by_status, mapped
 from searchaccess.api.vault import VaultJwt, VaultKubernetes, VaultStore
 from searchaccess.core.clusters.vault import VaultAccess
-from searchaccess.core.model.reading import whole_number
+from searchaccess.core.model.intake.reading import whole_number
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginRefused, PermissionDenied, Rejected, Unexpected, Unreachable
 

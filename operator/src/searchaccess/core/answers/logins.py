@@ -6,7 +6,7 @@ from typing import Any
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.union import restricts
+from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.marks import DELEGATED
 from searchaccess.core.policy.delegation import is_open
 from searchaccess.core.rights.mapping import build_template_mapping

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Condition, SearchAccessStatus, Status, condition_of
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.status.access import Failure

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from searchaccess.api.clusters.namespaces import AllowedNamespaces
+from searchaccess.api.clusters.orphans import Orphans
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
-from searchaccess.api.namespaces import AllowedNamespaces
-from searchaccess.api.orphans import Orphans
-from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain, place_of
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
-from searchaccess.core.model.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
-from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.model.intake.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
+from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import Gate
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.realm import WantedRealm
 
 _SUFFIX: Final = ".not-declared.invalid"

@@ -12,7 +12,7 @@ from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
 from searchaccess.core.clusters.realmchain import outrun
 from searchaccess.core.clusters.realmsettings import ALGORITHM, KEYS, flat, listed, objections
 from searchaccess.core.clusters.subjects import limits_of, subjects_in_doubt
-from searchaccess.core.model.reading import mapping, within
+from searchaccess.core.model.intake.reading import mapping, within
 from searchaccess.core.policy.callers import Limit
 
 NODES_NAMED: Final = 3

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from searchaccess.core.clusters.realmsettings import REQUIRED, Objection, flat, listed
-from searchaccess.core.model.reading import mapping
+from searchaccess.core.model.intake.reading import mapping
 
 _LAST: Final = 2**31 - 1
 """What counts where a realm has no order."""

@@ -12,7 +12,7 @@ from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN
 from searchaccess.core.credentials.credential import DESCRIPTOR, NOWHERE, Key, Slot
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.model.reading import ANNOTATIONS, LATEST, mapping, text, whole_number
+from searchaccess.core.model.intake.reading import ANNOTATIONS, LATEST, mapping, text, whole_number
 from searchaccess.core.rights.ownership import Operator, owner_in
 
 NAME_LIMIT: Final = 256

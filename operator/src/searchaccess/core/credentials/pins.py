@@ -8,7 +8,7 @@ https://cloud.google.com/run/docs/configuring/services/secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from searchaccess.core.model.reading import digits
+from searchaccess.core.model.intake.reading import digits
 from searchaccess.core.model.workload import SecretUse
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.union import restricts
+from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.namesets import has_all_of
 
 

@@ -20,7 +20,7 @@ from searchaccess.core.credentials.keys import (
 )
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.model.reading import ANNOTATIONS, mapping, text
+from searchaccess.core.model.intake.reading import ANNOTATIONS, mapping, text
 from searchaccess.core.rights.ownership import Operator, Role, owner_in
 
 NAME_LIMIT: Final = 507

@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
-from searchaccess.api.actions import Action
 from searchaccess.api.constants import (
     ANNOTATION_ADOPT,
     ANNOTATION_RECONCILE,
@@ -24,6 +23,7 @@ from searchaccess.api.searchaccess import (
     SearchAccessSpec,
 )
 from searchaccess.api.searchcluster import PrincipalClaim
+from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.actions import confined_privileges, letters_of, privileges_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
@@ -34,10 +34,8 @@ from searchaccess.core.model.canonical import (
     canonical_query,
     digest,
 )
-from searchaccess.core.model.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.kibana import kibana_entries
-from searchaccess.core.model.metadata import (
+from searchaccess.core.model.intake.metadata import (
     NAME_LIMIT,
     bounded_text,
     last_applied,
@@ -47,10 +45,12 @@ from searchaccess.core.model.metadata import (
     shared_texts,
     text_in,
 )
+from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.model.kibana import kibana_entries
 from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.remote import REMOTELY
-from searchaccess.core.model.union import conflict_within, restricts, widening_grants
-from searchaccess.core.model.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
+from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
 from searchaccess.core.patterns.namesets import meet

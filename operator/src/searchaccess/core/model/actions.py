@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from searchaccess.api.actions import Action
-from searchaccess.api.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
 
 PRIVILEGE_LETTER: Final = "*"
 """Shown in the ACCESS column for raw ``privileges``."""

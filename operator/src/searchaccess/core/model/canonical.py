@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from searchaccess.core.model.reading import mapping, within
+from searchaccess.core.model.intake.reading import mapping, within
 from searchaccess.core.patterns.marks import HASH_LENGTH, as_recorded, is_former, is_mark, renewed
 
 _ROLE_KEYS: Final = frozenset(

@@ -6,8 +6,8 @@ Kibana reads its users' rights from there, and registers what each of the privil
 import re
 from collections.abc import Iterator
 
-from searchaccess.api.kibana import FEATURE_LENGTH, FEATURE_PATTERN, SPACE_PATTERN, KibanaGrant
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.vocabulary.kibana import FEATURE_LENGTH, FEATURE_PATTERN, SPACE_PATTERN, KibanaGrant
 from searchaccess.core.model.canonical import KIBANA, Entry
 
 _EVERY_SPACE = "*"

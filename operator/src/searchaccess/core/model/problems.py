@@ -6,10 +6,10 @@ from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN, Auth
 from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
 from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, WORKLOAD_PATTERN, Grant, SearchAccessSpec
 from searchaccess.core.model.actions import refusal_of
-from searchaccess.core.model.fields import fields_problem
 from searchaccess.core.model.kibana import kibana_problem
 from searchaccess.core.model.remote import remote_clusters_problem, remote_where_problem
-from searchaccess.core.model.where import where_problem
+from searchaccess.core.model.restrictions.fields import fields_problem
+from searchaccess.core.model.restrictions.where import where_problem
 from searchaccess.core.model.workload import is_service_account
 from searchaccess.core.patterns.burden import (
     TOGETHER,

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from searchaccess.api.remoteclusters import CLUSTER_PATTERN
 from searchaccess.api.searchaccess import Grant
+from searchaccess.api.vocabulary.remoteclusters import CLUSTER_PATTERN
 
 REMOTELY: Final = ("read_cross_cluster",)
 """What reading on a remote cluster takes besides what `read` stands for: with it a search reaches nodes of the remote

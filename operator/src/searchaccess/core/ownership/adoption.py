@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from searchaccess.api.clusters.ownership import HASH_PATTERN, Adoption
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ADOPT, MANAGED_BY
-from searchaccess.api.ownership import HASH_PATTERN, Adoption
-from searchaccess.api.reasons import Reason
 from searchaccess.api.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.core.model.canonical import canonical_json, digest
 from searchaccess.core.ownership.lives import life_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from searchaccess.api.constants import MANAGED_BY, ROLE_PREFIX
-from searchaccess.core.model.reading import shortened, text
+from searchaccess.core.model.intake.reading import shortened, text
 
 LONGEST: Final = 128
 """Characters of an instance's name and of a controller's id."""

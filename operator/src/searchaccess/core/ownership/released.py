@@ -10,17 +10,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from searchaccess.api.actions import Action
-from searchaccess.api.orphans import ReleasedSelector
-from searchaccess.api.privileges import DECLARABLE_ON_CLUSTER, INDEX_PRIVILEGES
-from searchaccess.api.reasons import Reason
+from searchaccess.api.clusters.orphans import ReleasedSelector
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import NEVER, RELEASED_ENTRIES_LIMIT, RELEASED_LIMIT, ReleasedRights
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, INDEX_PRIVILEGES
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.actions import CONFINED_WRITE, FORMER_WRITE, letters_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import Entry, RoleBody
+from searchaccess.core.model.intake.reading import shortened
 from searchaccess.core.model.kibana import is_kibana_entry
-from searchaccess.core.model.reading import shortened
 from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.policy.decision import AccessDecision, Do
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from searchaccess.api.ownership import TakeOver
+from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.core.ownership.lives import Life
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.union import restricts
+from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.namesets import has_all_of, meet, some_of
 from searchaccess.core.patterns.parsed import PatternError, matches, parse_index_pattern
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
@@ -161,7 +161,7 @@ def invalid_spec(inputs: Inputs) -> AccessDecision | None:
 def own_restrictions(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights while two grants of the SearchAccess would together show what neither of them allows.
 
-    What those of several would is decided where their rights are composed: `searchaccess.core.rights.widening`.
+    What those of several would is decided where their rights are composed: `searchaccess.core.rights.refused.widening`.
     """
     widens = inputs.access.widens
     return AccessDecision(Do.HOLD, Reason.RESTRICTIONS_WOULD_WIDEN, widens) if widens else None

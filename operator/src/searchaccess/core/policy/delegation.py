@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from searchaccess.api.privileges import INDEX_PRIVILEGES
+from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
 from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.patterns.marks import is_mark

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from searchaccess.api.clusters.tiers import Tier
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.credentials import Auth
-from searchaccess.api.reasons import Reason
-from searchaccess.api.tiers import Tier
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.delegation import Delegation, is_open, lacking
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from searchaccess.api.namespaces import AllowedNamespaces, LabelRequirement, LabelSelector, SelectorOperator
+from searchaccess.api.clusters.namespaces import AllowedNamespaces, LabelRequirement, LabelSelector, SelectorOperator
 from searchaccess.core.model.admission import Admission
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import Truth
 from searchaccess.core.model.access import Share
-from searchaccess.core.model.queries import TEMPLATE
+from searchaccess.core.model.restrictions.queries import TEMPLATE
 from searchaccess.core.patterns.namesets import some_of
 
 CAUSE_LIMIT: Final = 200

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.model.bounds import excess
-from searchaccess.core.model.reading import DEPTH, mapping, shortened
+from searchaccess.core.model.intake.bounds import excess
+from searchaccess.core.model.intake.reading import DEPTH, mapping, shortened
 from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.rights.mapping import SUB, RoleMapping
 

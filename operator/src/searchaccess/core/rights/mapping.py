@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.model.canonical import MappingBody, canonical_json, digest, mapping_from_json
-from searchaccess.core.model.reading import mapping
+from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.ownership.adoption import Agreed, Refusal, Request, Seen, judge, seen_as
 from searchaccess.core.rights.diff import Difference, diff_mapping
 from searchaccess.core.rights.ownership import Operator

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.constants import MANAGED_BY
-from searchaccess.api.ownership import TakeOver
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.reading import (
+from searchaccess.core.model.intake.reading import (
     LARGEST,
     is_label,
     is_name,

@@ -33,7 +33,7 @@ from searchaccess.core.rights.ownership import (
     released_by_us,
 )
 from searchaccess.core.rights.recollection import Known, Seen, recollect
-from searchaccess.core.rights.refusals import refused_among, with_refusals
+from searchaccess.core.rights.refused.refusals import refused_among, with_refusals
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import EventReason, Reason, Who
+from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
     COUNT_LIMIT,
     DRIFT_ITEMS_LIMIT,
@@ -134,7 +136,7 @@ def _cause(facts: AccessFacts) -> Failure | None:
     may last, and which somebody can do something about.
     """
     decision, trouble = facts.decision, _conflict(facts) or facts.failure
-    if decision.reason is None or (trouble and decision.reason.doc.who is Who.NOBODY):
+    if decision.reason is None or (trouble and doc_of(decision.reason).who is Who.NOBODY):
         return trouble
     return Failure(decision.reason, decision.message)
 

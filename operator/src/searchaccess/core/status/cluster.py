@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import EventReason, Reason
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
     AdoptedStatus,
     ClusterCounts,

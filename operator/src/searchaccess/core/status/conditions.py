@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.docs import doc_of
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import MESSAGE_LIMIT, NEVER, Condition, Status, Truth, condition_of
 
 TRUE: Final[Truth] = "True"
@@ -62,7 +63,7 @@ class Conditions:
         self.mark(ConditionType.READY, ready, reason, message)
         if ready == TRUE:
             return
-        kind = ConditionType.STALLED if reason.doc.terminal else ConditionType.RECONCILING
+        kind = ConditionType.STALLED if doc_of(reason).terminal else ConditionType.RECONCILING
         self.mark(kind, TRUE, reason, message)
 
     def build(self) -> list[Condition]:

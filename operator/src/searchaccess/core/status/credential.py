@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.credentials import Auth
-from searchaccess.api.reasons import EventReason, Reason
 from searchaccess.api.status import CredentialStatus, SearchAccessStatus
 from searchaccess.core.credentials.credential import Key, Seen
 from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update

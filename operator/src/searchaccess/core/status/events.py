@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import EVENT_DOCS, STALLED_EVENT, EventReason
+from searchaccess.api.conditions.events import EVENT_DOCS, STALLED_EVENT, EventReason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Status, condition_of
 from searchaccess.core.status.conditions import shorten
 

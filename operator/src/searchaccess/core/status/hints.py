@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Condition
 from searchaccess.core.model.access import Access
 from searchaccess.core.patterns.namesets import some_of

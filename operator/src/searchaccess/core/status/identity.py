@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import EventReason, Reason
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
     REVISIONS_LIMIT,
     SHARED_LIMIT,

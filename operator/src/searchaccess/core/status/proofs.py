@@ -2,8 +2,8 @@
 
 from typing import Final, TypeAlias
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.proofs import Verdict, questions_of

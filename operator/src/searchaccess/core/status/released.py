@@ -1,6 +1,6 @@
 """Events about released rights, on their SearchCluster."""
 
-from searchaccess.api.reasons import EventReason
+from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights
 from searchaccess.core.ownership.released import shown
 from searchaccess.core.status.events import Note, note

@@ -10,13 +10,13 @@ from typing import Final
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.credentials import Auth
-from searchaccess.api.reasons import Reason
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.lives import Life
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
-from searchaccess.core.rights.widening import remains_exact
+from searchaccess.core.rights.refused.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.core.status.credential import CredentialFacts, finding_of
 from searchaccess.engine.agenda import Agenda

@@ -17,7 +17,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity
-from searchaccess.core.model.metadata import Metadata, metadata_of, version_of
+from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks

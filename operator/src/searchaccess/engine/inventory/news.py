@@ -6,7 +6,7 @@ from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE, A
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.identity import State
-from searchaccess.core.model.metadata import NAME_LIMIT, Metadata, version_of
+from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, version_of
 
 
 def news_of(access: Access) -> tuple[object, ...]:

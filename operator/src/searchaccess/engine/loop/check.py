@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.api.status import SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import Cluster, Licence, judge

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.reasons import Reason
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.chunks import in_chunks

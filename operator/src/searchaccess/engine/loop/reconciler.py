@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.durations import seconds
-from searchaccess.api.reasons import Reason
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.ownership.takeover import problem_of
@@ -26,7 +26,7 @@ from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
-from searchaccess.engine.rights.proofs import QueryProver
+from searchaccess.engine.rights.beside.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Fine, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster

@@ -6,9 +6,9 @@ from typing import Final, TypeVar
 
 import structlog
 
-from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.plan import RolePlan
-from searchaccess.core.rights.refusals import with_refusals
+from searchaccess.core.rights.refused.isolation import Isolation
+from searchaccess.core.rights.refused.refusals import with_refusals
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.rights.mappings import Mappings

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.identity import State
@@ -12,8 +12,8 @@ from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member, in_order
 from searchaccess.core.rights.elsewhere import granted_elsewhere
 from searchaccess.core.rights.foreign import ForeignMapping, given_by_others, user_of
-from searchaccess.core.rights.isolation import undecided_message
 from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.rights.refused.isolation import undecided_message
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.rights.members import HELD

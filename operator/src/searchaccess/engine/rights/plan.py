@@ -7,16 +7,16 @@ from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
-from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.plan import RolePlan, plan_role
-from searchaccess.core.rights.refusals import with_refusals
+from searchaccess.core.rights.refused.isolation import Isolation
+from searchaccess.core.rights.refused.refusals import with_refusals
 from searchaccess.core.status.placed import seen_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.rights.members import HELD, Members, Phase
 from searchaccess.engine.rights.observe import Observed
-from searchaccess.engine.rights.released import ReleasedLedger
+from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.work import Work, fingerprint
 from searchaccess.engine.state import Context
 

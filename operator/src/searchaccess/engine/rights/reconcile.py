@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import AdoptedStatus, OtherStatus
 from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import OPEN, Gate
@@ -15,18 +15,18 @@ from searchaccess.engine.backoff import CAP, FIRST
 from searchaccess.engine.chunks import Pace
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.rights.adoptions import AGAIN, Adoptions
 from searchaccess.engine.rights.apply import Applier
-from searchaccess.engine.rights.copies import CopiesReader
+from searchaccess.engine.rights.beside.copies import CopiesReader
+from searchaccess.engine.rights.beside.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
-from searchaccess.engine.rights.others import Others, in_place
+from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
+from searchaccess.engine.rights.ownership.others import Others, in_place
+from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
-from searchaccess.engine.rights.proofs import ask_early
 from searchaccess.engine.rights.rejections import Rejections
-from searchaccess.engine.rights.released import ReleasedLedger
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from searchaccess.api.conditiontypes import ConditionType
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import condition_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member
-from searchaccess.core.rights.isolation import Isolation
+from searchaccess.core.rights.refused.isolation import Isolation
 from searchaccess.engine.inventory.records import AccessRecord
 
 

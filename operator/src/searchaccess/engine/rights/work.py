@@ -8,10 +8,10 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.compose import Member
-from searchaccess.core.rights.isolation import Isolation
 from searchaccess.core.rights.mapping import MappingPlan
 from searchaccess.core.rights.ownership import Operator, Role, metadata_from_json
 from searchaccess.core.rights.plan import Finding, RolePlan
+from searchaccess.core.rights.refused.isolation import Isolation
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.rights.mappings import RoleChange
 

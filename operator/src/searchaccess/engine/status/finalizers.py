@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.reasons import Reason
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.reasons import Reason
 from searchaccess.api.status import ClusterCounts, SearchAccessStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access

@@ -2,7 +2,7 @@
 
 import structlog
 
-from searchaccess.api.reasons import EventReason
+from searchaccess.api.conditions.events import EventReason
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.status.events import note
 from searchaccess.engine.state import Context

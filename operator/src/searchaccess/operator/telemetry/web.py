@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from searchaccess.operator.metrics import CONTENT_TYPE
+from searchaccess.operator.telemetry.metrics import CONTENT_TYPE
 from searchaccess.ports.errors import CannotListen
 
 log = structlog.get_logger(__name__)

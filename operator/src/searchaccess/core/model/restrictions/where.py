@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from searchaccess.api.credentials import Auth
-from searchaccess.core.model.bounds import NESTED, excess
 from searchaccess.core.model.canonical import canonical_query
-from searchaccess.core.model.queries import query_problem
+from searchaccess.core.model.intake.bounds import NESTED, excess
+from searchaccess.core.model.restrictions.queries import query_problem
 
 QUERY_DEPTH: Final = 30
 """Nested queries that Elasticsearch accepts, with the innermost one (indices.query.bool.max_nested_depth)."""

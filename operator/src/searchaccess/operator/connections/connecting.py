@@ -10,7 +10,7 @@ from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.connection import Connection, build_connection, sources_of
 from searchaccess.core.clusters.sources import Contents, Incomplete, Source
 from searchaccess.decorators.measured import MeasuredElasticsearch
-from searchaccess.operator.metrics import Metrics
+from searchaccess.operator.telemetry.metrics import Metrics
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import LoginMissing, NotFound
 from searchaccess.ports.kubernetes import KubernetesPort

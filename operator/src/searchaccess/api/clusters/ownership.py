@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
-from searchaccess.api.namespaces import AllowedNamespaces
+from searchaccess.api.clusters.namespaces import AllowedNamespaces
 
 HASH_PATTERN = "[0-9a-f]{16}"
 INSTANCE_PATTERN = "[-a-z0-9]{1,100}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from searchaccess.api.orphans import ReleasedSelector
+from searchaccess.api.clusters.orphans import ReleasedSelector
 from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights, SearchClusterStatus
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import role_from_json

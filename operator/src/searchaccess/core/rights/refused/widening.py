@@ -11,11 +11,11 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.searchaccess import Mode
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.union import Conflict, Together, conflict_within, fields_of, matters
+from searchaccess.core.model.restrictions.union import Conflict, Together, conflict_within, fields_of, matters
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares
 from searchaccess.core.rights.compose import Member

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from searchaccess.core.policy.decision import AccessDecision
 from searchaccess.core.rights.attribution import Shares
-from searchaccess.core.rights.budget import over_budget
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import RoleMetadata
-from searchaccess.core.rights.widening import refusals
+from searchaccess.core.rights.refused.budget import over_budget
+from searchaccess.core.rights.refused.widening import refusals
 
 
 def refused_among(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> dict[str, AccessDecision]:

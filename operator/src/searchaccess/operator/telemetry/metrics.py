@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from searchaccess import __version__
-from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Status, condition_of
 from searchaccess.core.ownership.others import counted
 from searchaccess.core.status.credential import epoch
@@ -27,7 +27,7 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
-from searchaccess.operator.tracing import Tracing
+from searchaccess.operator.telemetry.tracing import Tracing
 from searchaccess.ports.meter import Meter
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

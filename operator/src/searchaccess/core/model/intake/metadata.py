@@ -6,8 +6,8 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, Final
 
-from searchaccess.core.model.bounds import DIGITS
 from searchaccess.core.model.canonical import canonical_json, digest
+from searchaccess.core.model.intake.bounds import DIGITS
 
 NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from searchaccess.api.reasons import Reason
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Share
 from searchaccess.core.patterns.burden import is_too_much, what_is_complicated
 from searchaccess.core.policy.decision import AccessDecision, Do

@@ -17,8 +17,8 @@ from searchaccess.core.clusters.vault import VaultAccess, build_access, sources_
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.measured import MeasuredStore
 from searchaccess.decorators.paced import PacedStore, TokenBucket
-from searchaccess.operator.connecting import google_tokens, read_sources
-from searchaccess.operator.metrics import Metrics
+from searchaccess.operator.connections.connecting import google_tokens, read_sources
+from searchaccess.operator.telemetry.metrics import Metrics
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import LoginMissing
 from searchaccess.ports.stores import SecretStore

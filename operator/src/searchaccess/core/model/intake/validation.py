@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from searchaccess.api.base import ApiModel, Narrows, null_message, parts_of
-from searchaccess.core.model.bounds import excess
-from searchaccess.core.model.metadata import bounded_text
-from searchaccess.core.model.reading import mapping
+from searchaccess.core.model.intake.bounds import excess
+from searchaccess.core.model.intake.metadata import bounded_text
+from searchaccess.core.model.intake.reading import mapping
 
 MESSAGE_LIMIT: Final = 500
 """Characters of the message about a spec that cannot be applied, which may quote it."""

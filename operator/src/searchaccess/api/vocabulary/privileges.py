@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from searchaccess.api.actions import Action
+from searchaccess.api.vocabulary.actions import Action
 
 
 @dataclass(frozen=True, slots=True)

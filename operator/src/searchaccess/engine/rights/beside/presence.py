@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
-from searchaccess.api.conditiontypes import ConditionType
+from searchaccess.api.conditions.types import ConditionType
 from searchaccess.core.patterns.restricted import restricted_name
 from searchaccess.core.policy.presence import matching
 from searchaccess.engine.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.rights.sight import Sight
+from searchaccess.engine.rights.beside.sight import Sight
 from searchaccess.engine.state import Context, Session
 
 LOOK_EVERY: Final = 10.0

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
 from searchaccess.core.model.canonical import Entry
-from searchaccess.core.model.metadata import bounded_text
+from searchaccess.core.model.intake.metadata import bounded_text
 from searchaccess.core.patterns.expressions import (
     NOTHING,
     Expression,

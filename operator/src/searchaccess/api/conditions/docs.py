@@ -1,10 +1,12 @@
-"""The closed set of reasons of conditions, each with its meaning and the next step.
+"""What each reason of a condition means, what to do next, and who does it.
 
 The reference page ``docs/reasons.md`` is generated from this module.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from searchaccess.api.conditions.reasons import Reason
 
 
 class Who(StrEnum):
@@ -25,88 +27,6 @@ class ReasonDoc:
     who: Who
     terminal: bool = False
     """True: retrying does not help, a person must act (shown as ``Stalled``)."""
-
-
-class Reason(StrEnum):
-    """Why a condition has its status: one of a closed, documented set."""
-
-    IN_SYNC = "InSync"
-    PENDING = "Pending"
-    CHANGES_PENDING = "ChangesPending"
-    DRIFT_DETECTED = "DriftDetected"
-    DRIFT_CORRECTED = "DriftCorrected"
-    NO_DRIFT = "NoDrift"
-    SUSPENDED = "Suspended"
-    REVOKING = "Revoking"
-    DELETED = "Deleted"
-    INVALID_SPEC = "InvalidSpec"
-    REJECTED = "RejectedByElasticsearch"
-    RESTRICTIONS_WOULD_WIDEN = "RestrictionsWouldWiden"
-    TOO_COMPLICATED = "PatternsTooComplicated"
-    OWNERSHIP_CONFLICT = "OwnershipConflict"
-    CONTROLLERS_FIGHT = "ControllersFight"
-    OTHER_CONTROLLERS = "OtherControllers"
-    LICENSE_INSUFFICIENT = "LicenseInsufficient"
-    LICENSED = "Licensed"
-    CLUSTER_NOT_FOUND = "ClusterNotFound"
-    CLUSTER_UNREACHABLE = "ClusterUnreachable"
-    CLUSTER_REPLACED = "ClusterReplaced"
-    DUPLICATE_CLUSTER = "DuplicateCluster"
-    VERSION_UNSUPPORTED = "VersionUnsupported"
-    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
-    ORPHAN_NOT_ALLOWED = "OrphanNotAllowed"
-    RELEASED_LIST_FULL = "ReleasedListFull"
-    PRIVATE = "Private"
-    EXPOSURE_ALLOWED = "ExposureAllowed"
-    NOT_PRIVATE = "NotPrivate"
-    TLS_NOT_VERIFIED = "TlsNotVerified"
-    LOGIN_MISSING = "LoginMissing"
-    LOGIN_REFUSED = "LoginRefused"
-    PERMISSION_DENIED = "PermissionDenied"
-    REALM_MISMATCH = "RealmMismatch"
-    REALM_VERIFIED = "RealmVerified"
-    REALM_UNKNOWN = "RealmUnknown"
-    REALM_UNDECIDED = "RealmUndecided"
-    REALM_PROVEN = "RealmProven"
-    REALM_NOT_PROVEN = "RealmNotProven"
-    REALM_REFUSES = "RealmRefuses"
-    REALM_ACCEPTS_OTHERS = "RealmAcceptsOthers"
-    REACHABLE = "Reachable"
-    IN_USE = "InUse"
-    IDENTITY_RESOLVED = "IdentityResolved"
-    IDENTITY_UNKNOWN = "IdentityUnknown"
-    SERVICE_NOT_FOUND = "ServiceNotFound"
-    SERVICE_ACCOUNT_CHANGED = "ServiceAccountChanged"
-    SERVICE_ACCOUNT_RECREATED = "ServiceAccountRecreated"
-    DEFAULT_SERVICE_ACCOUNT = "DefaultServiceAccount"
-    SHARED_IDENTITY = "SharedIdentity"
-    GRANTED_ELSEWHERE = "GrantedElsewhere"
-    CREDENTIAL_ACTIVE = "CredentialActive"
-    CREDENTIAL_OVERLAP = "CredentialOverlap"
-    REVOKE_DEFERRED = "RevokeDeferred"
-    ROLLOUT_FAILED = "RolloutFailed"
-    STORE_NOT_FOUND = "StoreNotFound"
-    STORE_UNAVAILABLE = "StoreUnavailable"
-    LOGIN_CANNOT_ISSUE = "LoginCannotIssue"
-    BEYOND_LOGIN = "BeyondLogin"
-    ROLE_MAPPING_NOT_WRITTEN = "RoleMappingNotWritten"
-    RESTRICTED_INDICES_DELEGATED = "RestrictedIndicesDelegated"
-    RESTRICTED_INDICES = "RestrictedIndices"
-    QUERIES_PROVEN = "QueriesProven"
-    QUERY_FAILS = "QueryFails"
-    TEMPLATE_NOT_PROVEN = "TemplateNotProven"
-    LOGIN_CANNOT_PROVE = "LoginCannotProve"
-    NO_INDEX_YET = "NoIndexYet"
-    DOCUMENTS_REACHABLE = "DocumentsReachable"
-    FIELDS_REACHABLE = "FieldsReachable"
-    MAPPING_CHANGEABLE = "MappingChangeable"
-    THROTTLED = "Throttled"
-    INTERNAL_ERROR = "InternalError"
-
-    @property
-    def doc(self) -> ReasonDoc:
-        """Meaning and next step."""
-        return REASON_DOCS[self]
 
 
 _NOTHING = "Nothing to do."
@@ -507,62 +427,6 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
 }
 
 
-class EventReason(StrEnum):
-    """Why an event is emitted: one of a closed, documented set. Each terminal reason of a condition is one, too."""
-
-    DRIFT_DETECTED = Reason.DRIFT_DETECTED.value
-    DRIFT_CORRECTED = Reason.DRIFT_CORRECTED.value
-    SERVICE_ACCOUNT_CHANGED = Reason.SERVICE_ACCOUNT_CHANGED.value
-    SERVICE_ACCOUNT_RECREATED = Reason.SERVICE_ACCOUNT_RECREATED.value
-    CREDENTIAL_ISSUED = "CredentialIssued"
-    LEFT_BEHIND = "SecretLeftBehind"
-    RELEASED = "RightsReleased"
-    RELEASED_ENDED = "ReleasedRightsEnded"
-    ADOPTED = "Adopted"
-
-
-@dataclass(frozen=True, slots=True)
-class EventDoc:
-    """What an event says."""
-
-    warning: bool
-    """True: its type is ``Warning``; else ``Normal``."""
-    when: str
-
-
-EVENT_DOCS: dict[EventReason, EventDoc] = {
-    EventReason.DRIFT_DETECTED: EventDoc(
-        warning=True,
-        when="Somebody changed a role, role mapping, API key, user or secret: what is declared, and what was found.",
-    ),
-    EventReason.DRIFT_CORRECTED: EventDoc(warning=False, when="It was corrected."),
-    EventReason.SERVICE_ACCOUNT_CHANGED: EventDoc(
-        warning=False, when="A workload runs as another service account: before and after."
-    ),
-    EventReason.SERVICE_ACCOUNT_RECREATED: EventDoc(
-        warning=True, when="A service account was recreated under the same name."
-    ),
-    EventReason.CREDENTIAL_ISSUED: EventDoc(
-        warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
-    ),
-    EventReason.LEFT_BEHIND: EventDoc(
-        warning=True,
-        when="Keys or users were revoked, and their secret stays: its store is not in `spec.secretStores` any more. "
-        "On the SearchCluster too.",
-    ),
-    EventReason.RELEASED: EventDoc(
-        warning=True,
-        when="Rights stay in Elasticsearch although their SearchAccess is deleted: whose, which, and in which role. On "
-        "the SearchCluster.",
-    ),
-    EventReason.RELEASED_ENDED: EventDoc(
-        warning=False,
-        when="Released rights were revoked, or somebody removed them from Elasticsearch. On the SearchCluster.",
-    ),
-    EventReason.ADOPTED: EventDoc(
-        warning=False,
-        when="A foreign role or role mapping was adopted, once, as the platform agreed: what it was before.",
-    ),
-}
-STALLED_EVENT = EventDoc(warning=True, when="The object became `Stalled`: a person must act.")
-"""Of the event with a terminal reason."""
+def doc_of(reason: Reason) -> ReasonDoc:
+    """Return what a reason means and what to do next."""
+    return REASON_DOCS[reason]

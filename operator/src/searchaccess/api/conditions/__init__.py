@@ -1,0 +1,1 @@
+"""Conditions, their reasons, and what each means for people."""

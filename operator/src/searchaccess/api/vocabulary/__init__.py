@@ -1,0 +1,1 @@
+"""The words of a grant, and what Elasticsearch and Kibana call them."""

@@ -1,0 +1,1 @@
+"""What a grant restricts: documents and fields, and what several grants come to."""

@@ -1,0 +1,1 @@
+"""Whose rights are refused for what the others of the principal have."""

@@ -1,0 +1,1 @@
+"""Whose objects and rights are that nobody declares: released, adopted, or of others."""

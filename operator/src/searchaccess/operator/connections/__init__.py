@@ -1,0 +1,1 @@
+"""Connects the engine to what it needs from outside."""
