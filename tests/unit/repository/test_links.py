@@ -85,10 +85,11 @@ def test_the_modules_that_a_page_names_exist(page: Path) -> None:
 
 def test_the_tree_of_the_architecture_names_each_package_and_nothing_else() -> None:
     [tree] = _TREE.findall((ROOT / "docs" / "architecture.md").read_text())
-    drawn, parent = set(), ""
-    for indent, name in re.findall(r"^( {2}| {4})([a-z_]+(?:/|\.py))(?= )", tree, re.MULTILINE):
-        parent = name if len(indent) == len("  ") else parent
-        drawn.add(name if parent == name else parent + name)
+    drawn, parents = set(), list[str]()
+    for indent, name in re.findall(r"^((?: {2})+)([a-z_]+(?:/|\.py))(?= )", tree, re.MULTILINE):
+        del parents[len(indent) // 2 - 1 :]
+        parents.append(name)
+        drawn.add("".join(parents))
     assert [name for name in sorted(drawn) if not (PACKAGE / name).exists()] == []
     packages = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py")} - {"./"}
     assert {name for name in packages if not name.startswith("adapters/")} <= drawn
