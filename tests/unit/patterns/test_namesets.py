@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.core.patterns.namesets import has_all_of, meet
+from searchaccess.core.patterns.meeting import meet
+from searchaccess.core.patterns.namesets import has_all_of
 from searchaccess.core.patterns.parsed import matches, parse_index_pattern
 
+THOUSANDS = tuple(f"orders-{number}" for number in range(2000))
 MEETINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, bool]] = {
     # one, other, whether they meet, whether one has all of other
     "the same": (("a",), ("a",), True, True),
@@ -24,6 +26,10 @@ MEETINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, bool]] = {
     "the mark": (("/NO-INDEX-0123456789abcdef/",), ("/NO-INDEX-0123456789abcdef/",), False, True),
     "its former spelling": (("NO-INDEX#0123456789abcdef",), ("NO-INDEX#0123456789abcdef",), False, True),
     "a pattern like the mark": (("/NO-INDEX-x|.*/",), ("orders",), True, True),
+    "a data stream and its backing indices": (("logs-app",), (".ds-logs-*",), True, False),
+    "a data stream and those of another": (("logs-app",), (".ds-metrics-*",), False, False),
+    "thousands of names": (THOUSANDS, ("shop-*",), False, False),
+    "thousands of names, one of them": (THOUSANDS, ("orders-1999",), True, True),
     "too complicated": (("/(.*a.{20})/",), ("/(.*b.{19})/",), True, False),
 }
 

@@ -53,7 +53,7 @@ from searchaccess.core.model.restrictions.fields import ALL, where_limited, with
 from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
-from searchaccess.core.patterns.namesets import meet
+from searchaccess.core.patterns.meeting import meet
 
 LAYOUT: Final = 1
 """Version of the form in which rights are recorded. A change makes every role pending, not drifted."""

@@ -1,4 +1,4 @@
-"""Whether two index patterns can meet: in one index, or in a data stream and one of its backing indices.
+"""Whether two index patterns, or lists of them, can meet: in one index, or in a data stream and its backing indices.
 
 It is decided on what they match, not on how they are written, over the one parsed form, and within a number of steps:
 when these are not enough, the patterns may meet. Which aliases an index will have cannot be known (docs/adr/0029).
@@ -24,13 +24,17 @@ from searchaccess.core.patterns.expressions import (
     literal,
 )
 from searchaccess.core.patterns.lucene import PatternError
+from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import TooComplicatedError, find_name, parse_index_pattern
 
 PAIRS_KEPT: Final = 1 << 15
 PATTERNS_KEPT: Final = 1 << 12
+LISTS_KEPT: Final = 1 << 8
 STEPS: Final = 2_000
 """Of one search: a few milliseconds. More are not worth the wait. Each counts as so many, however long it took: how
 much can be compared may not depend on what is remembered."""
+STEPS_OF_LISTS: Final = 20_000
+"""Of the comparison of two lists: some 30 ms, the first time."""
 COST_OF_A_PAIR: Final = 10
 """Of the simplest comparison, counted in steps of a microsecond or two."""
 BACKING: Final = (".ds-", ".fs-")
@@ -68,6 +72,34 @@ def _can_meet(one: str, another: str) -> Answer:
         if answer.yes:
             return Answer(yes=True, steps=steps)
     return Answer(yes=False, steps=steps)
+
+
+@lru_cache(PATTERNS_KEPT)
+def meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Return whether an index can be named by both of two lists; True as well where it takes too long to find out.
+
+    Args:
+        one: index names and patterns, as an entry has them.
+        other: those of another entry.
+    """
+    few, many = sorted((one, other), key=len)
+    known, steps = _sorted_by_prefix(many), STEPS_OF_LISTS
+    for pattern in few:
+        for candidate in () if is_mark(pattern) else known.near(pattern):
+            answer = can_meet(pattern, candidate)
+            steps -= answer.steps
+            if answer.yes or steps < 0:
+                return True
+    return False
+
+
+@lru_cache(LISTS_KEPT)
+def _sorted_by_prefix(patterns: tuple[str, ...]) -> "Prefixes":
+    found = Prefixes()
+    for pattern in dict.fromkeys(patterns):
+        if not is_mark(pattern):
+            found.add(pattern)
+    return found
 
 
 @lru_cache(PATTERNS_KEPT)

@@ -1,10 +1,9 @@
-"""Compares the indices of two entries: whether they can have one in common, and whether one has all of the other.
+"""Compares the indices of two entries: whether one has all of the other. Whether they can meet is said by ``meeting``.
 
 Names and prefixes such as ``orders-*`` are compared as texts, so that long lists of them cost little; only what is more
 than that is a question about languages.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,10 +13,8 @@ from searchaccess.core.patterns.expressions import Expression, complement, inter
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import PatternError, TooComplicatedError, find_name, parse_index_pattern
 
-STEPS: Final = 1_000
-"""How many expressions are examined to find a name that both have: a few milliseconds."""
 STEPS_FOR_ALL: Final = 2_000
-"""The same, to find one that the other lacks."""
+"""How many expressions are examined to find a name that one lacks: some milliseconds."""
 MOST_PATTERNS: Final = 40
 """Longest list about whose language questions are asked."""
 _KEPT: Final = 1 << 12
@@ -33,27 +30,11 @@ class _Sorted:
 
     names: frozenset[str]
     prefixes: frozenset[str]
-    texts: tuple[str, ...]
-    """Both of them, in order."""
     others: Names
 
     @property
     def all(self) -> Names:
         return (*self.names, *(f"{prefix}*" for prefix in self.prefixes), *self.others)
-
-
-@lru_cache(_KEPT)
-def meet(one: Names, other: Names) -> bool:
-    """Return whether an index can be named by both; True as well where that would take too long to find out.
-
-    Args:
-        one: index names and patterns, as an entry has them.
-        other: those of another entry.
-    """
-    left, right = _sorted_out(one), _sorted_out(other)
-    if left.names & right.names or _reach(left, right.prefixes) or _reach(right, left.prefixes):
-        return True
-    return _may_meet(left.others, right.all) or _may_meet(right.others, left.all)
 
 
 @lru_cache(_KEPT)
@@ -112,31 +93,11 @@ def _sorted_out(patterns: Names) -> _Sorted:
             prefixes.add(pattern[:-1])
         else:
             names.add(pattern)
-    return _Sorted(frozenset(names), frozenset(prefixes), tuple(sorted(names | prefixes)), tuple(others))
-
-
-def _reach(texts: _Sorted, prefixes: Iterable[str]) -> bool:
-    """Return whether one of the names and prefixes begins with one of the prefixes."""
-    for prefix in prefixes:
-        place = bisect_left(texts.texts, prefix)
-        if place < len(texts.texts) and texts.texts[place].startswith(prefix):
-            return True
-    return False
+    return _Sorted(frozenset(names), frozenset(prefixes), tuple(others))
 
 
 def _begins(text: str, prefixes: frozenset[str]) -> bool:
     return any(text[:size] in prefixes for size in range(len(text) + 1))
-
-
-def _may_meet(some: Names, others: Names) -> bool:
-    if not some or not others:
-        return False
-    if len(some) + len(others) > MOST_PATTERNS:
-        return True
-    try:
-        return find_name(intersection((_language(some), _language(others))), STEPS) is not None
-    except PatternError:
-        return True
 
 
 def _language(patterns: Iterable[str]) -> Expression:

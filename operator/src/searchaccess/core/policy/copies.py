@@ -11,7 +11,8 @@ from typing import Any, Final
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.intake.reading import mapping, text, texts
-from searchaccess.core.patterns.namesets import Names, has_all_of, meet, some_of
+from searchaccess.core.patterns.meeting import meet
+from searchaccess.core.patterns.namesets import Names, has_all_of, some_of
 
 MOST_INDICES: Final = 5_000
 MOST_ALIASES: Final = 50

@@ -38,9 +38,10 @@ from searchaccess.core.patterns.meeting import (
     can_meet,
     expression_of,
     has_names,
+    meet,
     prefix_of,
 )
-from searchaccess.core.patterns.namesets import Names, meet
+from searchaccess.core.patterns.namesets import Names
 
 MOST_STEPS: Final = 20_000
 """That the comparison of all entries of one principal takes at most: some 30 ms."""
