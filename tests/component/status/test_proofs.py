@@ -100,7 +100,7 @@ async def test_a_status_is_written_once_for_one_that_comes_alone(stage: Stage) -
     [
         ((), NUMBER, "LoginCannotProve"),
         (("orders-*",), NUMBER, "NoIndexYet"),
-        (("orders-*",), TEMPLATE, "TemplateNotProven"),
+        (("orders-*",), TEMPLATE, "CannotBeTried"),
     ],
     ids=["not allowed", "no index", "template"],
 )

@@ -1,6 +1,7 @@
 """What is to be proven of a SearchAccess, and what follows from an answer."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -51,10 +52,21 @@ def test_what_was_tried_on_no_index_is_not_known() -> None:
     assert judged(QUESTION, Tried(0).and_also(Tried(2))) == PROVEN
 
 
+def test_a_query_for_remote_clusters_is_not_tried_here() -> None:
+    share = Share((entry("orders-*"), replace(entry("orders-*"), clusters=("eu",))))
+    here, there = questions_of(share)
+    assert here == QUESTION
+    assert known_at_once(here) is None
+    verdict = known_at_once(there)
+    assert verdict is not None
+    assert (verdict.status, verdict.reason) == ("Unknown", Reason.CANNOT_BE_TRIED)
+    assert combined([PROVEN, verdict]) == verdict
+
+
 def test_a_template_cannot_be_tried() -> None:
     template = known_at_once(Question(("orders-*",), json.dumps({"template": {"source": {"match_all": {}}}})))
     assert template is not None
-    assert template.reason is Reason.TEMPLATE_NOT_PROVEN
+    assert template.reason is Reason.CANNOT_BE_TRIED
     assert known_at_once(QUESTION) is None
     assert known_at_once(Question(("orders-*",), "no JSON")) is None
 

@@ -380,8 +380,9 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
         terminal=True,
     ),
-    Reason.TEMPLATE_NOT_PROVEN: ReasonDoc(
-        "A `where` with `template` is filled in for each caller, so that it cannot be tried beforehand.",
+    Reason.CANNOT_BE_TRIED: ReasonDoc(
+        "A `where` with `template` is filled in for each caller, and one with `remoteClusters` is run elsewhere: it cannot "
+        "be tried beforehand.",
         "Search once as the caller. Nothing else depends on it.",
         Who.TEAM,
     ),

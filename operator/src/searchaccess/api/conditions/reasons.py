@@ -70,7 +70,7 @@ class Reason(StrEnum):
     RESTRICTED_INDICES = "RestrictedIndices"
     QUERIES_PROVEN = "QueriesProven"
     QUERY_FAILS = "QueryFails"
-    TEMPLATE_NOT_PROVEN = "TemplateNotProven"
+    CANNOT_BE_TRIED = "CannotBeTried"
     LOGIN_CANNOT_PROVE = "LoginCannotProve"
     NO_INDEX_YET = "NoIndexYet"
     DOCUMENTS_REACHABLE = "DocumentsReachable"

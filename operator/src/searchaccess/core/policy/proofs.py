@@ -29,6 +29,8 @@ class Question:
     """Names and patterns, as a role has them."""
     query: str
     """JSON."""
+    remote: bool = False
+    """Whether the indices are those of remote clusters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,25 @@ class Verdict:
 PROVEN: Final = Verdict("True", Reason.QUERIES_PROVEN, "Elasticsearch can run each where on the indices that exist now")
 ASKING: Final = Verdict("Unknown", Reason.PENDING, "Elasticsearch is being asked whether it can run each where")
 _TEMPLATE: Final = Verdict(
-    "Unknown", Reason.TEMPLATE_NOT_PROVEN, "a template is filled in for each caller, so Elasticsearch cannot try it"
+    "Unknown", Reason.CANNOT_BE_TRIED, "a template is filled in for each caller, so Elasticsearch cannot try it"
+)
+
+_REMOTE: Final = Verdict(
+    "Unknown", Reason.CANNOT_BE_TRIED, "a query for remote clusters is run there, so this cluster cannot try it"
 )
 
 
 @lru_cache(_KEPT)
 def questions_of(share: Share) -> tuple[Question, ...]:
     """Return what is to be proven of what a SearchAccess grants; none: nothing is restricted by a query."""
-    return tuple(dict.fromkeys(Question(entry.indices, entry.query) for entry in share.local if entry.query))
+    restricted = (entry for entry in share.on_indices if entry.query)
+    return tuple(dict.fromkeys(Question(entry.indices, entry.query, bool(entry.clusters)) for entry in restricted))
 
 
 def known_at_once(question: Question) -> Verdict | None:
     """Return the verdict on a query that cannot be tried; None: it can."""
+    if question.remote:
+        return _REMOTE
     try:
         query = json.loads(question.query)
     except ValueError:

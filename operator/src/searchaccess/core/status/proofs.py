@@ -17,7 +17,7 @@ _LASTING: Final = {
     for reason in (
         Reason.QUERIES_PROVEN,
         Reason.QUERY_FAILS,
-        Reason.TEMPLATE_NOT_PROVEN,
+        Reason.CANNOT_BE_TRIED,
         Reason.LOGIN_CANNOT_PROVE,
         Reason.NO_INDEX_YET,
     )

@@ -46,7 +46,7 @@ MOST_NAMES: Final = 1_000
 _SOON: Final = frozenset({Reason.QUERY_FAILS, Reason.NO_INDEX_YET})
 _DECIDED: Final = _SOON | {Reason.QUERIES_PROVEN}
 """What only a change of the cluster's state changes."""
-_FIXED: Final = frozenset({Reason.TEMPLATE_NOT_PROVEN, Reason.LOGIN_CANNOT_PROVE})
+_FIXED: Final = frozenset({Reason.CANNOT_BE_TRIED, Reason.LOGIN_CANNOT_PROVE})
 """What no try changes."""
 _ANSWERED: Final = _DECIDED | _FIXED | {Reason.REJECTED}
 
@@ -186,7 +186,7 @@ class QueryProver:
         """Take in what the login may see now, which may be other indices than before."""
         for question, known in list(self._questions.all.items()):
             hidden = self._sight.hidden_of(question.indices)
-            if known.verdict is None or known.verdict.reason is Reason.TEMPLATE_NOT_PROVEN:
+            if known.verdict is None or known.verdict.reason is Reason.CANNOT_BE_TRIED:
                 continue
             if hidden:
                 self._take(question, not_seen(hidden), _state_of(session))
