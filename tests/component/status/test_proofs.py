@@ -101,8 +101,9 @@ async def test_a_status_is_written_once_for_one_that_comes_alone(stage: Stage) -
         ((), NUMBER, "LoginCannotProve"),
         (("orders-*",), NUMBER, "NoIndexYet"),
         (("orders-*",), TEMPLATE, "CannotBeTried"),
+        ((), NUMBER | {"remoteClusters": ["eu"]}, "CannotBeTried"),
     ],
-    ids=["not allowed", "no index", "template"],
+    ids=["not allowed", "no index", "template", "remote"],
 )
 def test_what_cannot_be_tried_is_unknown_and_ready(sees: tuple[str, ...], where: dict[str, Any], reason: str) -> None:
     @on_stage

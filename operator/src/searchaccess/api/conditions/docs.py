@@ -381,8 +381,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         terminal=True,
     ),
     Reason.CANNOT_BE_TRIED: ReasonDoc(
-        "A `where` with `template` is filled in for each caller, and one with `remoteClusters` is run elsewhere: it cannot "
-        "be tried beforehand.",
+        "A `where` with `template` is filled in for each caller, and one with `remoteClusters` is run elsewhere: it "
+        "cannot be tried beforehand.",
         "Search once as the caller. Nothing else depends on it.",
         Who.TEAM,
     ),

@@ -323,7 +323,7 @@ class QueryProver:
 
 
 def _patterns(questions: Iterable[Question]) -> Iterator[str]:
-    return (name for question in questions for name in question.indices)
+    return (name for question in questions if not question.remote for name in question.indices)
 
 
 def _state_of(session: Session | None) -> str:
