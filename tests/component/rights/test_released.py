@@ -8,9 +8,9 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.status import RELEASED_LIMIT
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Rejected, Unreachable
-from tests.component.common import ORDERS, ORPHANS, ROLE, begin, drift, granted
+from tests.component.common import ORDERS, ORPHANS, ROLE, agree, begin, drift, granted
 from tests.component.rights.releasing import ALL, allow, listed, orphan, released
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, condition_in, grant
 
 NOT_ALLOWED = ("False", "OrphanNotAllowed")
@@ -249,7 +249,7 @@ class TestTheList:
             stage.apply(access("orders", grant("orders-*")))
             await stage.quiet()
             assert stage.ready("orders") == ("False", "OwnershipConflict")
-            stage.annotate(access_key("orders"), "searchaccess.dev/adopt", ROLE)
+            agree(stage, ROLE)
             await stage.quiet()
             assert granted(stage) == {"orders-*"}
             await stage.sleep(120)

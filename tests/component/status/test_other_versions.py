@@ -63,6 +63,10 @@ def without_texts(status: dict[str, Any]) -> dict[str, Any]:
     return status | {"conditions": conditions}
 
 
+NEW_FIELDS = {"released", "login", "adopted", "others"}
+"""Fields that came later."""
+
+
 def without_new(status: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """Leave out what the other version did not have yet: some conditions and fields, and that pending is no drift."""
     if any(item["reason"] == "ChangesPending" for item in before["conditions"]):
@@ -70,8 +74,7 @@ def without_new(status: dict[str, Any], before: dict[str, Any]) -> dict[str, Any
         status = status | {"drift": before["drift"]}
     known = {item["type"] for item in before["conditions"]}
     since = [item for item in status["conditions"] if item["type"] not in NEW or item["type"] in known]
-    if "released" not in before:
-        status = {key: item for key, item in status.items() if key != "released"}
+    status = {key: item for key, item in status.items() if key in before or key not in NEW_FIELDS}
     if "counts" in before and "releasedRights" not in before["counts"]:
         counts = {key: item for key, item in status["counts"].items() if key != "releasedRights"}
         status = status | {"counts": counts}
