@@ -49,9 +49,10 @@ async def test_keys_and_users_of_another_controller_are_counted(stage: Stage) ->
     assert len(stage.elasticsearch.live_keys()) == 3
 
 
-def decide(stage: Stage) -> None:
+def decide(stage: Stage, **more: str) -> None:
     """Let a person write the decision into the SearchCluster."""
-    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(takeOver=[{"controller": FORMER.controller}]))
+    line = {"controller": FORMER.controller} | more
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(takeOver=[line]))
 
 
 def works(stage: Stage) -> set[str]:
@@ -146,6 +147,24 @@ async def test_what_no_search_access_declares_is_reported_and_left(stage: Stage)
     assert before <= works(stage)
     [other] = others(stage)
     assert (other["keys"], other["users"]) == (1, 1)
+
+
+@on_stage
+async def test_what_no_search_access_declares_ends_where_a_person_says_so(stage: Stage) -> None:
+    await live_before(stage, with_key(), with_password("search"), with_key("mail"))
+    mail = next(raw["id"] for raw in stage.elasticsearch.live_keys() if "mail" in raw["name"])
+    await begin(stage, with_key("mail"))
+    here = works(stage)
+    decide(stage, credentials="Revoke")
+    await stage.quiet()
+    assert mail in works(stage), "it has an heir, and an overlap"
+    assert len(here - works(stage)) == 2
+    assert not stage.elasticsearch.users_now
+    assert not [name for name in stage.elasticsearch.roles_now if "search." in name]
+    assert not [place for place in store(stage).kept if place.name != PLACE.name and "mail" not in place.name]
+    await days_pass(stage, 2)
+    assert mail not in works(stage)
+    assert not others(stage)
 
 
 @on_stage

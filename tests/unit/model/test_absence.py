@@ -38,6 +38,7 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchCluster.adoption.namespaces.selector.matchLabels": [{}],
     "SearchCluster.adoption.namespaces.selector.matchExpressions": [[]],
     "SearchCluster.orphans.revoke[].name": [""],
+    "SearchCluster.takeOver[].credentials": [""],
     "SearchCluster.secretStores[].vault.ca": [{}],
 }
 """Fields without which more is granted, or for longer, with what else says nothing of them."""

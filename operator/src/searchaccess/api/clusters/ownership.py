@@ -1,10 +1,11 @@
 """What a SearchCluster says of objects in Elasticsearch that are not its operator's: adoption and takeover."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from searchaccess.api.base import ApiModel, cel, matches, rules
+from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 
 HASH_PATTERN = "[0-9a-f]{16}"
@@ -49,6 +50,13 @@ class Adoption(ApiModel):
     `searchaccess.dev/adopt: <name>@<hash>`; none when absent."""
 
 
+class FormerCredentials(StrEnum):
+    """What becomes of API keys and users of a former life that no SearchAccess here declares."""
+
+    KEEP = "Keep"
+    REVOKE = "Revoke"
+
+
 class TakeOver(ApiModel):
     """A former life of the operator: another Kubernetes cluster, or another installation."""
 
@@ -73,3 +81,10 @@ class TakeOver(ApiModel):
         | None
     ) = None
     """Name of the installation; the operator's own when absent."""
+
+    credentials: Annotated[
+        FormerCredentials, Narrows("then those of whom no SearchAccess declares a credential stay in force")
+    ] = FormerCredentials.KEEP
+    """What becomes of its API keys and users, under this operator's names, for which no SearchAccess of the same
+    namespace and name declares a credential here. `Keep`: they are reported and stay. `Revoke`: they end, and their
+    secrets are removed. A key cannot be made again, so write it when everything is applied."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from searchaccess.api.clusters.ownership import TakeOver
+from searchaccess.api.clusters.ownership import FormerCredentials, TakeOver
 from searchaccess.core.ownership.lives import Life
 
 
@@ -24,6 +24,12 @@ def problem_of(own: Life, listed: Iterable[TakeOver]) -> str:
 def predecessors(own: Life, lives: Iterable[Life]) -> frozenset[str]:
     """Return the controllers whose objects have the names of our own, so that they are ours as they are."""
     return frozenset(life.controller for life in lives if life.instance == own.instance)
+
+
+def revoking(own: Life, listed: Iterable[TakeOver]) -> frozenset[str]:
+    """Return the controllers among the predecessors whose undeclared keys and users are to end."""
+    ending = (item for item in listed if item.credentials is FormerCredentials.REVOKE)
+    return predecessors(own, lives_in(own, ending))
 
 
 def abandoned(own: Life, lives: Iterable[Life]) -> list[Life]:

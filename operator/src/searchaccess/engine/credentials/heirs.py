@@ -9,21 +9,29 @@ from searchaccess.engine.credentials.steps import Job
 from searchaccess.engine.inventory.records import AccessRecord
 
 
-def inherited(observed: Observed, records: Iterable[AccessRecord]) -> dict[str, tuple[Key, ...]]:
+def inherited(
+    observed: Observed, records: Iterable[AccessRecord], ending: Container[str], accesses: Container[str]
+) -> dict[str, tuple[Key, ...]]:
     """Return keys and users by uid of the SearchAccess, with those that one of its name had in a former life.
 
-    Those of whom no SearchAccess here declares a credential stay as they are.
+    Those of whom no SearchAccess here declares a credential stay as they are, or are returned as those of one that is
+    gone.
 
     Args:
         observed: what was read.
         records: the SearchAccesses that declare a credential.
+        ending: controllers whose undeclared keys and users are to end.
+        accesses: uids of SearchAccesses of this life: none of them is a former one.
     """
     if not observed.former:
         return observed.keys
     heirs = {(record.access.namespace, record.access.name): record.access.uid for record in records}
     found = dict(observed.keys)
     for key in observed.former:
-        if uid := heirs.get((key.namespace, key.name)):
+        uid = heirs.get((key.namespace, key.name), "")
+        if not uid and key.former in ending and key.owner not in accesses:
+            uid = key.owner
+        if uid:
             found[uid] = (*found.get(uid, ()), key)
     return found
 

@@ -15,6 +15,7 @@ from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.takeover import revoking
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.rights.refused.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -185,7 +186,8 @@ class CredentialReconciler:
     ) -> _Pass:
         declared = {record.access.auth for record in records.values()}
         observed = await self._issued.read(session, declared, everything=scope.everything, heir=self._heir)
-        observed.keys = inherited(observed, records.values())
+        ending = revoking(self._context.operator.life, session.taken_over)
+        observed.keys = inherited(observed, records.values(), ending, self._context.inventory.accesses)
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
