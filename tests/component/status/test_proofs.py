@@ -85,6 +85,21 @@ async def test_a_new_one_is_not_ready_before_it_was_asked(stage: Stage) -> None:
 
 
 @on_stage
+async def test_while_names_cannot_be_read_nothing_counts_as_without_an_index(stage: Stage) -> None:
+    open_market(stage)
+    stage.elasticsearch.may_see = ("*",)
+    stage.faults.fail("elasticsearch", Unreachable("slow"), "index_names")
+    await begin(stage, access("orders", grant("/orders-[0-9]/", **TEXT)))
+    stage.apply(access("more", grant("/orders-[0-9]+/", **TEXT)))
+    await stage.quiet()
+    assert proof(stage) == proof(stage, "more") == ("Unknown", "ClusterUnreachable")
+    stage.faults.heal("elasticsearch")
+    await stage.sleep(200)
+    await stage.quiet()
+    assert proof(stage) == proof(stage, "more") == ("False", "QueryFails")
+
+
+@on_stage
 async def test_a_status_is_written_once_for_one_that_comes_alone(stage: Stage) -> None:
     open_market(stage)
     await begin(stage, access("names", grant("names-*")))

@@ -225,6 +225,7 @@ class QueryProver:
                 continue
             if not self._is_used(question):
                 del self._questions.all[question]
+                self._questions.waiting.pop(question, None)
             elif _is_untried(known):
                 # Where that is still so, the first of them shows it.
                 self._questions.waiting[question] = None
@@ -291,6 +292,8 @@ class QueryProver:
         found = [pattern for pattern in patterns if is_addressable(pattern)]
         if others := [pattern for pattern in patterns if not is_addressable(pattern)]:
             names = await self._sight.names(session)
+            if names is None:
+                raise PermissionDenied("the operator's login may not read the names of indices")
             found += islice(dict.fromkeys(name for pattern in others for name in matching(pattern, names)), MOST_NAMES)
         return found
 
