@@ -248,12 +248,13 @@ class QueryProver:
         return at + (AGAIN_SOON if reason in _SOON or _is_untried(known) else AGAIN)
 
     def _is_used(self, question: Question) -> bool:
-        """Return whether any SearchAccess still has a query."""
+        """Return whether any SearchAccess of this cluster still has a query."""
         known, accesses = self._questions.all[question], self._context.inventory.accesses
         known.users = {
             uid
             for uid in known.users
-            if (record := accesses.get(uid)) and question in questions_of(record.access.share)
+            if (record := accesses.get(uid)) and record.declared.cluster == self._name
+            if question in questions_of(record.access.share)
         }
         return bool(known.users)
 
