@@ -70,8 +70,7 @@ def without_new(status: dict[str, Any], before: dict[str, Any]) -> dict[str, Any
         status = status | {"drift": before["drift"]}
     known = {item["type"] for item in before["conditions"]}
     since = [item for item in status["conditions"] if item["type"] not in NEW or item["type"] in known]
-    if "released" not in before:
-        status = {key: item for key, item in status.items() if key != "released"}
+    status = {key: item for key, item in status.items() if key not in {"released", "login"} or key in before}
     if "counts" in before and "releasedRights" not in before["counts"]:
         counts = {key: item for key, item in status["counts"].items() if key != "releasedRights"}
         status = status | {"counts": counts}
