@@ -26,7 +26,7 @@ class MemoryIndices:
         self.closed: set[str] = set()
         self.may_see: tuple[str, ...] = ()
         """Patterns of indices of which the operator's login has ``view_index_metadata``."""
-
+        self.lists_names = True
         self.try_takes = 0.0
         """Seconds that it takes to try a query."""
 
@@ -41,7 +41,7 @@ class MemoryIndices:
 
     async def index_names(self) -> Sequence[str] | None:
         def read() -> Sequence[str] | None:
-            return tuple(sorted(filter(self._sees, self.indices))) if self.may_see else None
+            return tuple(sorted(filter(self._sees, self.indices))) if self.may_see and self.lists_names else None
 
         return await self._faults.perform(Call(ELASTICSEARCH, "index_names"), read)
 

@@ -30,6 +30,19 @@ async def test_they_are_granted_kept_as_declared_and_revoked(stage: Stage) -> No
 
 
 @on_stage
+async def test_rights_in_kibana_in_place_of_those_on_indices_are_drift(stage: Stage) -> None:
+    await begin(stage, access("orders", {"indices": ["*"], "privileges": ["read"]}))
+    stage.amend("orders", mode="Observe")
+    await stage.quiet()
+    instead = {"application": "kibana-.kibana", "privileges": ["read"], "resources": ["*"]}
+    stage.elasticsearch.write_role(ROLE, stage.role(ORDERS) | {"indices": [], "applications": [instead]})
+    await stage.look_at_everything()
+    assert stage.ready("orders") == ("False", "DriftDetected")
+    paths = [item["path"] for item in stage.get("orders")["status"]["drift"]["items"]]
+    assert paths == ["indices[*]", "applications[*]"]
+
+
+@on_stage
 async def test_rights_in_kibana_alone_make_a_role(stage: Stage) -> None:
     await begin(stage, access("orders", **KIBANA))
     stage.check()

@@ -157,6 +157,42 @@ async def test_a_role_with_more_than_was_delegated_does_not_keep_others_from_the
 
 
 @on_stage
+async def test_what_was_refused_with_what_others_had_is_tried_again_without_that(stage: Stage) -> None:
+    stage.elasticsearch.rights_now = FULL
+    await begin(stage, access("old", grant("invoices"), principal=ORDERS))
+    stage.elasticsearch.rights_now = ROLES
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(5)
+    stage.apply(access("more", grant("orders-*"), principal=ORDERS))
+    await stage.quiet()
+    assert stage.ready("more") == ("False", Reason.REJECTED)
+    stage.delete("old")
+    await stage.quiet()
+    assert stage.ready("more") == IN_SYNC
+    assert granted(stage) == {"orders-*"}
+    written = len(stage.faults.writes)
+    await stage.sleep(300)
+    assert len(stage.faults.writes) == written
+
+
+@on_stage
+async def test_what_was_refused_is_tried_again_with_a_larger_login(stage: Stage) -> None:
+    stage.elasticsearch.rights_now = FULL
+    await begin(stage, access("old", grant("invoices"), principal=ORDERS))
+    stage.elasticsearch.rights_now = ROLES
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(5)
+    stage.apply(access("more", grant("orders-*"), principal=ORDERS))
+    await stage.quiet()
+    assert stage.ready("more") == ("False", Reason.REJECTED)
+    stage.elasticsearch.rights_now = FULL
+    stage.elasticsearch.sequence += 1
+    await stage.sleep(20)
+    await stage.quiet()
+    assert stage.ready("more") == IN_SYNC
+
+
+@on_stage
 async def test_a_login_for_keys_issues_them_and_makes_no_users(stage: Stage) -> None:
     stage.elasticsearch.rights_now = ROLES_AND_KEYS
     write_mapping(stage)

@@ -1,7 +1,7 @@
 """Index patterns that Elasticsearch could not evaluate together never come into one role."""
 
 from searchaccess.api.conditions.reasons import Reason
-from tests.component.common import ORDERS, begin, granted
+from tests.component.common import ORDERS, ROLE, begin, granted
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant
 
@@ -32,3 +32,17 @@ async def test_who_makes_a_shared_role_too_complicated_is_told_and_the_others_ar
     await stage.quiet()
     assert ready(stage, "new") == ("True", "InSync")
     assert granted(stage) == {*FLOATING[7:], "other-*"}
+
+
+@on_stage
+async def test_patterns_that_somebody_added_do_not_keep_the_role_from_being_corrected(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*"), principal=ORDERS))
+    role = stage.role(ORDERS)
+    await stage.stop()
+    added = {"names": [f"*{one}*{two}*0" for one in "abcdefghijklm" for two in "xyz"], "privileges": ["read"]}
+    stage.elasticsearch.write_role(ROLE, role | {"indices": [*role["indices"], added]})
+    stage.amend("orders", grants=[grant("orders-*", "invoices")])
+    stage.start()
+    await stage.quiet()
+    stage.check()
+    assert granted(stage) == {"orders-*", "invoices"}

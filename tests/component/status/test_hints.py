@@ -1,10 +1,13 @@
 """What is declared and gives nothing is told beside Ready, which stays."""
 
+from typing import Any
+
 from tests.component.common import begin
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, condition_in, grant
 
 HINT = "Ineffective"
+REGION: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
 
 
 @on_stage
@@ -77,6 +80,30 @@ async def test_a_pattern_that_matches_nothing_is_told_until_it_matches(stage: St
     await stage.sleep(120)
     await stage.quiet()
     assert hint(stage, "orders")[0] == "NoIndexYet"
+
+
+@on_stage
+async def test_of_other_clusters_and_of_spaces_in_kibana_nothing_is_said(stage: Stage) -> None:
+    open_shop(stage)
+    sales = {"spaces": ["sales"], "features": {"discover": "read"}}
+    await begin(
+        stage,
+        access("remote", grant("orders-*"), grant("logs-*", remoteClusters=["eu"])),
+        access("kibana", grant("orders-*"), kibana=[sales]),
+        access("ordres", grant("ordres-*")),
+    )
+    assert hint(stage, "ordres")[0] == "NoIndexYet"
+    assert hint(stage, "remote") == hint(stage, "kibana") == ("", "")
+
+
+@on_stage
+async def test_where_the_login_may_not_read_names_nothing_is_said(stage: Stage) -> None:
+    open_shop(stage)
+    stage.elasticsearch.lists_names = False
+    await begin(stage, access("orders", grant("orders-*")), access("names", grant("/name.?/", **REGION)))
+    await stage.sleep(100)
+    assert hint(stage, "orders") == hint(stage, "names") == ("", "")
+    assert condition_in(stage.get("names"), "QueriesProven")["reason"] == "LoginCannotProve"
 
 
 @on_stage

@@ -1,5 +1,6 @@
 """Each ``where`` is proven by Elasticsearch before Ready, beside the loop, and within few requests."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -82,6 +83,61 @@ async def test_a_new_one_is_not_ready_before_it_was_asked(stage: Stage) -> None:
     await stage.quiet()
     assert proof(stage) == ("False", "QueryFails")
     assert seen[-1] == ("False", "QueryFails")
+
+
+@on_stage
+async def test_what_moved_away_is_not_tried_any_more(stage: Stage) -> None:
+    open_market(stage)
+    other = stage.server("https://two:9200")
+    other.wipe("uuid-of-two")
+    other.indices, other.may_see = {"orders-1": {"price": "long"}}, ("orders-*",)
+    stage.apply(search_cluster("two", "https://two:9200"))
+    await begin(stage, access("orders", grant("orders-*", **NUMBER)))
+    stage.amend("orders", cluster="two")
+    await stage.quiet()
+    assert stage.ready("orders") == READY
+    before = len(tried(stage))
+    for number in range(5):
+        stage.elasticsearch.indices[f"more-{number}"] = {}
+        await stage.sleep(700)
+    assert len(tried(stage)) == before
+
+
+@on_stage
+async def test_a_query_that_is_replaced_while_names_are_read_is_forgotten(stage: Stage) -> None:
+    open_market(stage)
+    stage.elasticsearch.may_see = ("*",)
+    await begin(stage, access("orders", grant("orders-*", **NUMBER)))
+    await stage.sleep(700)
+    read = stage.elasticsearch.index_names
+
+    async def slowly() -> Sequence[str] | None:
+        await stage.sleep(3)
+        return await read()
+
+    stage.elasticsearch.index_names = slowly  # type: ignore[method-assign]
+    for number in range(40):
+        stage.elasticsearch.indices[f"orders-{number}"] = {"price": "long"}
+        stage.amend("orders", grants=[grant(f"orders-{number}", where={"term": {"price": number}})])
+        await stage.sleep(1 + number % 5 * 0.4)
+    await stage.quiet()
+    stage.check()
+    assert proof(stage) == ("True", "QueriesProven")
+
+
+@on_stage
+async def test_while_names_cannot_be_read_nothing_counts_as_without_an_index(stage: Stage) -> None:
+    open_market(stage)
+    stage.elasticsearch.may_see = ("*",)
+    stage.faults.fail("elasticsearch", Unreachable("slow"), "index_names")
+    await begin(stage, access("orders", grant("/orders-[0-9]/", **TEXT)))
+    stage.apply(access("more", grant("/orders-[0-9]+/", **TEXT)))
+    await stage.quiet()
+    assert proof(stage) == proof(stage, "more") == ("Unknown", "ClusterUnreachable")
+    stage.faults.heal("elasticsearch")
+    await stage.sleep(200)
+    await stage.quiet()
+    assert proof(stage) == proof(stage, "more") == ("False", "QueryFails")
 
 
 @on_stage

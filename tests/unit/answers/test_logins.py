@@ -49,12 +49,15 @@ def test_what_cannot_be_delegated_is_left_out_and_said() -> None:
     beyond = [
         an_access("all", grants=[a_grant("*")]),
         an_access("cluster", clusterCan=["monitor"]),
+        an_access("remote", grants=[a_grant("logs-*", remoteClusters=["eu"])]),
+        an_access("kibana", kibana=[{"spaces": ["sales"], "base": "read"}]),
         an_access("key", auth="ApiKey", credential={"store": "main", "name": "key"}),
         an_access("broken", grants=[a_grant("Upper")]),
     ]
     role, left = role_for([*DECLARED, *beyond], OPERATOR)
     assert role == role_for(DECLARED, OPERATOR)[0]
-    assert [line.partition(":")[0] for line in left] == ["shop/all", "shop/cluster", "shop/key", "shop/broken"]
+    names = ["all", "cluster", "remote", "kibana", "key", "broken"]
+    assert [line.partition(":")[0] for line in left] == [f"shop/{name}" for name in names]
     assert "* would delegate indices of Elasticsearch itself" in left[0]
 
 

@@ -10,7 +10,7 @@ from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.core.model.intake.reading import mapping, objects, text, texts
 from searchaccess.core.policy.delegation import Delegation
 from searchaccess.core.policy.login import LoginRights
-from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
+from searchaccess.ports.errors import NotFound, NotSupported, PermissionDenied, Rejected
 
 MANAGES: Final = "manage_security"
 ISSUES_KEYS: Final = "manage_api_key"
@@ -30,14 +30,16 @@ class LoginClient(ABC):
                 api = await self._api()
                 has = mapping((await api.security.has_privileges(cluster=[MANAGES, ISSUES_KEYS])).body)
             cluster = mapping(has.get("cluster"))
-            manages, keys = cluster.get(MANAGES) is True, cluster.get(ISSUES_KEYS) is True
-            delegated = () if manages else delegated_by(await self._globals())
-            return LoginRights(text(has.get("username")) or "", manages, keys, delegated)
-        except (NotFound, PermissionDenied, Rejected):
+            manages, keys = cluster.get(MANAGES), cluster.get(ISSUES_KEYS)
+            parts = [] if manages is True else await self._globals()
+            if not isinstance(manages, bool) or not isinstance(keys, bool) or parts is None:
+                return None
+            return LoginRights(text(has.get("username")) or "", manages, keys, delegated_by(parts))
+        except (NotFound, NotSupported, PermissionDenied, Rejected):
             return None
 
-    async def _globals(self) -> list[Any]:
-        """Return what the login's roles have under ``global``."""
+    async def _globals(self) -> list[Any] | None:
+        """Return what the login's roles have under ``global``; None: it is not said."""
         try:
             with mapped():
                 api = await self._api()
@@ -45,15 +47,20 @@ class LoginClient(ABC):
         except Rejected:
             # Of an API key with rights of its own, Elasticsearch does not say it there.
             return await self._globals_of_key()
-        return objects(mapping(answer.body).get("global"))
+        given = mapping(answer.body).get("global")
+        return None if given is None else objects(given)
 
-    async def _globals_of_key(self) -> list[Any]:
+    async def _globals_of_key(self) -> list[Any] | None:
         with mapped():
             api = await self._api()
             me = mapping((await api.security.authenticate()).body)
-            found = await api.security.get_api_key(id=text(mapping(me.get("api_key")).get("id")))
+            key_id = text(mapping(me.get("api_key")).get("id"))
+            if not key_id:
+                return None
+            found = await api.security.get_api_key(id=key_id)
         descriptors = [mapping(key.get("role_descriptors")) for key in objects(mapping(found.body).get("api_keys"))]
-        return [mapping(role).get("global") for roles in descriptors for role in roles.values()]
+        # Without any, it has all that its owner has.
+        return [mapping(role).get("global") for roles in descriptors for role in roles.values()] or None
 
 
 def delegated_by(parts: Iterable[Any]) -> tuple[Delegation, ...]:

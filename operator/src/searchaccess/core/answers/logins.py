@@ -42,7 +42,7 @@ def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, 
         if problem := _beyond_delegation(access):
             left.append(f"{access.ref}: {problem}")
             continue
-        for entry in access.share.entries:
+        for entry in access.share.local:
             names[entry.privileges].update(entry.indices, {DELEGATED} if restricts(entry) else ())
     entries = [{"names": sorted(some), "privileges": list(privileges)} for privileges, some in sorted(names.items())]
     entries.append({"names": [f"{operator.mapping_name}.*"], "privileges": ["delete_index"]})
@@ -62,5 +62,9 @@ def _beyond_delegation(access: Access) -> str:
         return f"auth: {access.auth} needs a login of another tier"
     if access.share.cluster:
         return "clusterCan cannot be delegated"
+    if access.reads_remotely:
+        return "remoteClusters cannot be delegated"
+    if access.share.on_indices != access.share.entries:
+        return "kibana cannot be delegated"
     too_open = sorted({name for entry in access.share.entries for name in entry.indices if is_open(name)})
     return f"{', '.join(too_open)} would delegate indices of Elasticsearch itself" if too_open else ""

@@ -84,7 +84,7 @@ def diff_share(target: str, want: Share, have: Share) -> list[Difference]:
         alike = [entry for entry in unexpected if (entry.kind, entry.names) == (wanted.kind, wanted.names)]
         partner = next((entry for entry in alike if entry.clusters == wanted.clusters), alike[0] if alike else None)
         if partner is None and len(missing) == len(unexpected):
-            partner = unexpected[0]
+            partner = next((entry for entry in unexpected if entry.kind == wanted.kind), None)
         if partner is None:
             found.append(Difference(target, _label(wanted), canonical_json(shown(wanted)), ""))
         else:

@@ -43,7 +43,7 @@ def mark_hints(conditions: Conditions, access: Access, absent: Sequence[str] | N
 
 
 def _about_absent(access: Access, absent: Sequence[str]) -> list[str]:
-    creating = {name for entry in access.share.entries if _CREATES & set(entry.privileges) for name in entry.names}
+    creating = {name for entry in access.share.local if _CREATES & set(entry.privileges) for name in entry.names}
     made = tuple(name for name in absent if name in creating)
     others = tuple(name for name in absent if name not in creating)
     return [

@@ -250,6 +250,12 @@ class RightsReconciler:
         records = (record for principal in principals for record in members.records(principal))
         return any(members.decision_or_held(record.access).do in LEAVES for record in records)
 
+    @property
+    def _is_delegated(self) -> bool:
+        """Whether the login may write some roles alone, as far as was known when roles were written last."""
+        login = self._settled_gate.login
+        return login is not None and bool(login.delegated)
+
     def _gate(self, session: Session) -> Gate:
         return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
@@ -307,6 +313,9 @@ class RightsReconciler:
         one.members.gate = self._gate(session)
         one.members.keeps_old_names = bool(mappings.state.late)
         if self._settled_gate != one.members.gate:
+            if self._settled_gate.login != one.members.gate.login:
+                # It may be allowed more now.
+                self._rejections.retry()
             self._settled.clear()
             self._settled_gate = one.members.gate
         return mappings
@@ -408,6 +417,9 @@ class RightsReconciler:
         elif work.plan.releasing.revoked and work.members:
             # A role that was in somebody's way may be gone.
             self._agenda.plan(principal, SLICE_EVERY)
+        elif self._is_delegated and work.applied and not work.isolation and self._rejections.retry(_uids(work)):
+            # A role is refused for all that is in it, which is something else now.
+            self._agenda.plan(principal, SLICE_EVERY)
         else:
             self._agenda.forget(principal)
             if settles and work.fingerprint is not None and work.uneventful:
@@ -436,3 +448,7 @@ class RightsReconciler:
             adopted=self._adoptions.adopted,
             others=self._strangers.summary,
         )
+
+
+def _uids(work: Work) -> frozenset[str]:
+    return frozenset(member.access.uid for member in work.members)

@@ -1,7 +1,7 @@
 """What Elasticsearch refused: remembered, so that not every reconcile attempts it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
@@ -22,8 +22,8 @@ class Rejection:
     """Value of the annotation that requests a reconcile: a new one requests another attempt."""
     message: str
     recalled: bool = False
-    """It is known from the status alone: an earlier run of the operator attempted it. It is attempted once more, after
-    all else, as another version of the operator or of Elasticsearch may succeed."""
+    """It is known from the status alone: an earlier run of the operator attempted it; or something else has changed. It
+    is attempted once more, after all else, as another version of the operator or of Elasticsearch may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,16 @@ class Rejections:
     def drop(self, uid: str) -> None:
         """Record that Elasticsearch accepted what a SearchAccess declares."""
         self._known.pop(uid, None)
+
+    def retry(self, uids: Collection[str] | None = None) -> bool:
+        """Have what was refused attempted once more; return whether that is anything.
+
+        Args:
+            uids: of which SearchAccesses; None: of all.
+        """
+        again = {uid: known for uid, known in self._known.items() if uids is None or uid in uids}
+        self._known |= {uid: replace(known, recalled=True) for uid, known in again.items()}
+        return bool(again)
 
     def keep(self, uids: Collection[str], principals: Collection[str]) -> None:
         """Forget all other SearchAccesses and principals."""

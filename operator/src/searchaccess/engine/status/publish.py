@@ -122,7 +122,7 @@ class StatusPublisher:
         absent = self._state.absent
         if absent is None:
             return facts
-        names = {name for entry in facts.access.share.entries for name in entry.indices}
+        names = {name for entry in facts.access.share.local for name in entry.indices}
         return replace(facts, absent=tuple(sorted(absent & names)))
 
     def _write(self, record: AccessRecord, facts: AccessFacts) -> None:

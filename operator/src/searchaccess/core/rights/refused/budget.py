@@ -29,7 +29,8 @@ def over_budget(members: Sequence[Member], metadata: RoleMetadata, shares: Share
         shares: the observed role, split by owner.
     """
     recorded = {record.uid: record.spec_hash for record in metadata.records}
-    there = [shares.released, shares.extra]
+    # What somebody added goes with the first of these that is written.
+    there = [shares.released]
     coming = list[Member]()
     for member in in_order(members):
         access = member.access

@@ -59,17 +59,22 @@ class PresenceReader:
         if (state and self._compared == (visible, state)) or not self._sight.may_read_names():
             return
         absent = await self._absent(session, sorted(visible))
+        if absent is None:
+            return
         self._compared = visible, state
         before, session.state.absent = session.state.absent, absent
         await self._report(before, absent)
 
-    async def _absent(self, session: Session, visible: Iterable[str]) -> frozenset[str]:
+    async def _absent(self, session: Session, visible: Iterable[str]) -> frozenset[str] | None:
+        """Return the patterns that match nothing; None: the login may not read names."""
         asked = [pattern for pattern in visible if not restricted_name(pattern)]
         names = await self._sight.names(session) if asked else ()
+        if names is None:
+            return None
         found, pace = set[str](), Pace()
         for pattern in asked:
-            # A regular expression is compared with each name, one after the other.
-            await pace.spent(len(names) if pattern.startswith("/") else 1)
+            # A pattern without a beginning is compared with each name, one after the other.
+            await pace.spent(len(names) if pattern.startswith(("/", "*", "?")) else 1)
             if not matching(pattern, names):
                 found.add(pattern)
         return frozenset(found)
@@ -89,4 +94,4 @@ class PresenceReader:
 
 
 def _names(record: AccessRecord) -> list[str]:
-    return [name for entry in record.declared.share.entries for name in entry.indices]
+    return [name for entry in record.declared.share.local for name in entry.indices]

@@ -225,6 +225,7 @@ class QueryProver:
                 continue
             if not self._is_used(question):
                 del self._questions.all[question]
+                self._questions.waiting.pop(question, None)
             elif _is_untried(known):
                 # Where that is still so, the first of them shows it.
                 self._questions.waiting[question] = None
@@ -247,12 +248,13 @@ class QueryProver:
         return at + (AGAIN_SOON if reason in _SOON or _is_untried(known) else AGAIN)
 
     def _is_used(self, question: Question) -> bool:
-        """Return whether any SearchAccess still has a query."""
+        """Return whether any SearchAccess of this cluster still has a query."""
         known, accesses = self._questions.all[question], self._context.inventory.accesses
         known.users = {
             uid
             for uid in known.users
-            if (record := accesses.get(uid)) and question in questions_of(record.access.share)
+            if (record := accesses.get(uid)) and record.declared.cluster == self._name
+            if question in questions_of(record.access.share)
         }
         return bool(known.users)
 
@@ -291,6 +293,8 @@ class QueryProver:
         found = [pattern for pattern in patterns if is_addressable(pattern)]
         if others := [pattern for pattern in patterns if not is_addressable(pattern)]:
             names = await self._sight.names(session)
+            if names is None:
+                raise PermissionDenied("the operator's login may not read the names of indices")
             found += islice(dict.fromkeys(name for pattern in others for name in matching(pattern, names)), MOST_NAMES)
         return found
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from searchaccess.engine.state import Session
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import Rejected, Unexpected
+from searchaccess.ports.errors import ExternalError, Rejected, Unexpected
 
 SEE_EVERY: Final = 600.0
 """Seconds after which it is asked again what the login may see."""
@@ -32,7 +32,8 @@ class Sight:
         self._hidden: dict[str, bool] = {}
         self._sees_all = False
         self._seen_at = float("-inf")
-        self._names: Sequence[str] = ()
+        self._names: Sequence[str] | None = None
+        self._trouble: ExternalError | None = None
         self._read_at = float("-inf")
 
     def hidden_of(self, patterns: Iterable[str]) -> list[str]:
@@ -74,15 +75,22 @@ class Sight:
         """Return whether it is long enough ago that all names were read."""
         return self._clock.monotonic() - self._read_at >= NAMES_EVERY
 
-    async def names(self, session: Session) -> Sequence[str]:
+    async def names(self, session: Session) -> Sequence[str] | None:
         """Return the names of all indices, aliases and data streams that the login may see, at most a minute old.
 
+        None: the login may not read them.
+
         Raises:
-            ExternalError: they could not be read.
+            ExternalError: they could not be read, now or less than a minute ago.
         """
         if self.may_read_names():
             self._read_at = self._clock.monotonic()
-            self._names = await session.port.index_names() or ()
+            try:
+                self._names, self._trouble = await session.port.index_names(), None
+            except ExternalError as error:
+                self._trouble = error
+        if self._trouble is not None:
+            raise self._trouble
         return self._names
 
 
