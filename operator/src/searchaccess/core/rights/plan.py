@@ -115,7 +115,9 @@ def plan_role(
             asked = foreign if judged.asks else None
             again = operator.owns(observed.metadata) and not judged.asks
             refusal = written_again(foreign) if again else judged.refusal
-            return replace(_nobodys(observed, members, seen, remembered, refusal), foreign=asked)
+            plan = _nobodys(observed, members, seen, remembered, refusal)
+            # What is revoked in it makes it another one than it was agreed to adopt.
+            return plan if plan.changes else replace(plan, foreign=asked)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     released = remembered.unrecorded({record.uid for record in known.metadata.records})
