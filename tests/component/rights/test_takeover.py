@@ -299,3 +299,20 @@ async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_w
     await stage.restart()
     await stage.quiet()
     assert stage.ready("orders") == ("False", "ControllersFight")
+
+
+@on_stage
+async def test_a_role_mapping_of_a_former_life_that_is_alive_is_stamped_once(stage: Stage) -> None:
+    await live_before(stage, FORMER, mapping="PerPrincipal")
+    await begin(stage, *declared(), mapping="PerPrincipal")
+    name = OPERATOR.role_name(account("orders"))
+    theirs = stage.elasticsearch.mappings_now[name]
+    decide(stage, DECISION)
+    await stage.quiet()
+    assert stamps(stage) == {CONTROLLER}
+    for _ in range(3):
+        stage.elasticsearch.write_mapping(name, theirs)
+        await stage.quiet()
+        assert stage.elasticsearch.mappings_now[name] == theirs
+    assert stage.ready("orders") == ("True", "InSync"), "it gives what ours would"
+    assert [other["mappings"] for other in others(stage)] == [1]
