@@ -63,7 +63,8 @@ class Adoptions:
         """All that is remembered, whether the status has it yet or not."""
         record = self._context.inventory.clusters.get(self._name)
         found = list(record.status.adopted or ()) if record else []
-        for (name, hash_), at in self._noted.items():
+        # What is about to be comes last: were there too many, it would never be recorded.
+        for (name, hash_), at in sorted(self._noted.items(), key=lambda item: item[1] is None):
             if AdoptedStatus(name=name, hash=hash_, at=at) not in found:
                 found = recorded(found, name, hash_, at)
         return found
