@@ -10,7 +10,7 @@ from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Rejected, Unreachable
 from tests.component.common import ORDERS, ORPHANS, ROLE, agree, begin, drift, granted, seen_hash
 from tests.component.rights.releasing import ALL, allow, listed, orphan, released
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
+from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, condition_in, grant
 
 NOT_ALLOWED = ("False", "OrphanNotAllowed")

@@ -10,6 +10,7 @@ from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as, written_again
 from searchaccess.core.ownership.adoption import Seen as Foreign
 from searchaccess.core.ownership.released import (
+    INHERITED,
     Releasing,
     Remembered,
     cluster_of,
@@ -74,6 +75,8 @@ class RolePlan:
     """What it says about released rights."""
     foreign: Foreign | None = None
     """The foreign role that is replaced; without ``write``: that is to be recorded before."""
+    waits: bool = False
+    """It is taken over once it is recorded what was released in it."""
 
     @property
     def changes(self) -> bool:
@@ -133,16 +136,26 @@ def plan_role(
     refused = refused_among(members, known.metadata, shares)
     members = with_refusals(members, refused)
     remember, waiting = _to_remember(name, principal, members, shares, remembered)
+    waits = (
+        observed is not None and not adopted and not operator.wrote(observed.metadata) and not remembered.is_recorded
+    )
+    if waits:
+        waiting |= {member.access.uid: INHERITED for member in members if member.decision.do is not Do.HOLD}
     refused |= waiting
     members = with_refusals(members, waiting)
-    revoking = bool(released.revoked) and observed is not None
-    target = compose(operator, principal, members, observed, known.metadata, shares, revoking=revoking)
+    revoking = bool(released.revoked) and observed is not None and not waits
+    target = (
+        observed
+        if waits
+        else compose(operator, principal, members, observed, known.metadata, shares, revoking=revoking)
+    )
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
     plan = RolePlan(
         name,
         findings=findings,
         refused=refused,
         releasing=Releasing(remember, released.revoked if revoking else ()),
+        waits=waits,
     )
     if target is None:
         return replace(plan, delete=observed is not None)

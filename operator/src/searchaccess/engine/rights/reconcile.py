@@ -225,6 +225,7 @@ class RightsReconciler:
         if scope.afresh:
             self._settled.clear()
             self._copies.expire()
+        self._released.operator = operator
         due = self._agenda.due()
         known = self._released.begin(session)
         changed = scope.principals | due | self._released.owed
@@ -403,7 +404,7 @@ class RightsReconciler:
         elif work.undecided or (work.isolation and work.refused):
             # Whose rights would widen those of another that Elasticsearch refused may get them now.
             self._agenda.plan(principal, SLICE_EVERY)
-        elif work.retained:
+        elif work.retained or work.plan.waits:
             self._agenda.fail(principal)
         elif work.plan.releasing.revoked and work.members:
             # A role that was in somebody's way may be gone.
