@@ -278,3 +278,23 @@ async def test_more_than_are_remembered_are_adopted_all_the_same(stage: Stage) -
     await stage.quiet()
     assert {stage.ready(name) for name in names} == {("True", "InSync")}
     assert len(adopted(stage)) == ADOPTED_LIMIT
+
+
+@on_stage
+async def test_a_role_and_its_mapping_of_the_same_name_are_adopted_one_after_the_other(stage: Stage) -> None:
+    stage.elasticsearch.write_mapping(ROLE, FOREIGN_MAPPING)
+    seen = await in_conflict(stage, mapping="PerPrincipal")
+    agree(stage, ROLE, seen)
+    await stage.quiet()
+    assert granted(stage) == {"orders-*"}
+    stage.annotate(access_key("orders"), ANNOTATION_RECONCILE, "now")
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "OwnershipConflict"), "nobody has adopted the role mapping before"
+    agree(stage, ROLE, hash_in(message(stage)))
+    await stage.quiet()
+    assert stage.ready("orders") == ("True", "InSync")
+    assert [(one["name"], one["kind"]) for one in adopted(stage)] == [(ROLE, "role"), (ROLE, "role mapping")]
+    stage.elasticsearch.write_mapping(ROLE, FOREIGN_MAPPING)
+    stage.annotate(access_key("orders"), ANNOTATION_RECONCILE, "again")
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "ControllersFight")
