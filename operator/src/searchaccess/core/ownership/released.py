@@ -44,7 +44,7 @@ _FULL: Final = AccessDecision(
 INHERITED: Final = AccessDecision(
     Do.HOLD,
     Reason.PENDING,
-    "what was released in the role is being listed in status.released of the SearchCluster before the role is taken over",
+    "what was released in the role is being listed in status.released of the SearchCluster, before it is taken over",
 )
 
 

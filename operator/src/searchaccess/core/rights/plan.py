@@ -136,12 +136,8 @@ def plan_role(
     refused = refused_among(members, known.metadata, shares)
     members = with_refusals(members, refused)
     remember, waiting = _to_remember(name, principal, members, shares, remembered)
-    waits = (
-        observed is not None and not adopted and not operator.wrote(observed.metadata) and not remembered.is_recorded
-    )
-    if waits:
-        waiting |= {member.access.uid: INHERITED for member in members if member.decision.do is not Do.HOLD}
-    refused |= waiting
+    waits = not adopted and _waits(operator, observed, remembered)
+    refused |= (waiting := waiting | (_all_held(members) if waits else {}))
     members = with_refusals(members, waiting)
     revoking = bool(released.revoked) and observed is not None and not waits
     target = (
@@ -174,6 +170,15 @@ def _to_remember(
         if member.decision.do is Do.RELEASE
     ]
     return release(name, principal, leaving, remembered) if leaving else ((), {})
+
+
+def _waits(operator: Operator, observed: Role | None, remembered: Remembered) -> bool:
+    """Return whether a predecessor's role is not written yet, as what was released in it could be forgotten."""
+    return observed is not None and not operator.wrote(observed.metadata) and not remembered.is_recorded
+
+
+def _all_held(members: Sequence[Member]) -> dict[str, AccessDecision]:
+    return {member.access.uid: INHERITED for member in members if member.decision.do is not Do.HOLD}
 
 
 def _released(remembered: Remembered) -> Released:
