@@ -377,3 +377,18 @@ async def test_a_role_is_taken_over_after_it_is_recorded_what_was_released_in_it
     assert stamps(stage) == {CONTROLLER}
     assert granted(stage) == {"orders-*", "orphan-*"}
     assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_what_was_released_of_a_former_life_that_is_alive_is_released_once(stage: Stage) -> None:
+    await live_before(stage, FORMER, *with_released(), leaves="orphan", orphans=ORPHANS)
+    name = OPERATOR.role_name(account("orders"))
+    theirs = stage.elasticsearch.roles_now[name]
+    await begin(stage, takeOver=DECISION)
+    assert stage.role(account("orders"))["metadata"]["released_by"]
+    assert stage.cluster()["status"]["counts"]["roles"] == 0
+    for _ in range(3):
+        stage.elasticsearch.write_role(name, theirs)
+        await stage.quiet()
+        assert stage.elasticsearch.roles_now[name] == theirs, "neither takes anything from the other"
+    assert [other["roles"] for other in others(stage)] == [1]
