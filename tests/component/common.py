@@ -59,7 +59,7 @@ FORMER: Final = Operator("default", "uid-of-the-former-kube-system")
 """The same installation in a Kubernetes cluster that is gone."""
 
 
-async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any]) -> MemoryElasticsearch:
+async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any], leaves: str = "") -> MemoryElasticsearch:
     """Let another life of the operator, of a Kubernetes cluster of its own, do its work; give its Elasticsearch.
 
     It has the stage's stores. Meanwhile the stage's own operator does not run.
@@ -71,6 +71,9 @@ async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any]) ->
     former.start()
     former.apply(*objects)
     await former.quiet()
+    if leaves:
+        former.delete(leaves)
+        await former.quiet()
     await former.stop()
     stage.start()
     return former.elasticsearch

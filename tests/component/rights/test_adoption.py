@@ -6,12 +6,13 @@ from typing import Any, Final
 import pytest
 
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
+from searchaccess.api.status import ADOPTED_LIMIT
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, agree, begin, granted
+from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, agree, begin, granted, seen_hash
 from tests.support.faults import Fault
 from tests.support.memory_kubernetes import SIDE as KUBERNETES
-from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
-from tests.support.world import access, condition_in, grant
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
+from tests.support.world import access, account, condition_in, grant
 
 FOREIGN_MAPPING: Final = {"enabled": True, "roles": ["superuser"], "rules": {"field": {"username": "*"}}}
 
@@ -262,3 +263,38 @@ async def test_what_waits_for_an_adoption_asks_kubernetes_for_nothing_more(stage
     stage.annotate(access_key("orders"), ANNOTATION_RECONCILE, "now")
     await stage.quiet()
     assert len(stage.faults.writes) - writes == 1, "the status, which echoes the request"
+
+
+@on_stage
+async def test_more_than_are_remembered_are_adopted_all_the_same(stage: Stage) -> None:
+    names = [f"team-{number}" for number in range(ADOPTED_LIMIT + 2)]
+    adoption = {"namespaces": {"names": ["shop"]}}
+    for name in names:
+        stage.elasticsearch.write_role(OPERATOR.role_name(account(name)), FOREIGN)
+    await begin(stage, *[access(name, grant(f"{name}-*")) for name in names], adoption=adoption)
+    for name in names:
+        role = OPERATOR.role_name(account(name))
+        stage.annotate(access_key(name), ANNOTATION_ADOPT, f"{role}@{seen_hash(stage, role)}")
+    await stage.quiet()
+    assert {stage.ready(name) for name in names} == {("True", "InSync")}
+    assert len(adopted(stage)) == ADOPTED_LIMIT
+
+
+@on_stage
+async def test_a_role_and_its_mapping_of_the_same_name_are_adopted_one_after_the_other(stage: Stage) -> None:
+    stage.elasticsearch.write_mapping(ROLE, FOREIGN_MAPPING)
+    seen = await in_conflict(stage, mapping="PerPrincipal")
+    agree(stage, ROLE, seen)
+    await stage.quiet()
+    assert granted(stage) == {"orders-*"}
+    stage.annotate(access_key("orders"), ANNOTATION_RECONCILE, "now")
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "OwnershipConflict"), "nobody has adopted the role mapping before"
+    agree(stage, ROLE, hash_in(message(stage)))
+    await stage.quiet()
+    assert stage.ready("orders") == ("True", "InSync")
+    assert [(one["name"], one["kind"]) for one in adopted(stage)] == [(ROLE, "role"), (ROLE, "role mapping")]
+    stage.elasticsearch.write_mapping(ROLE, FOREIGN_MAPPING)
+    stage.annotate(access_key("orders"), ANNOTATION_RECONCILE, "again")
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "ControllersFight")

@@ -8,7 +8,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.api.status import RELEASED_LIMIT
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Rejected, Unreachable
-from tests.component.common import ORDERS, ORPHANS, ROLE, agree, begin, drift, granted
+from tests.component.common import ORDERS, ORPHANS, ROLE, agree, begin, drift, granted, seen_hash
 from tests.component.rights.releasing import ALL, allow, listed, orphan, released
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, condition_in, grant
@@ -392,5 +392,29 @@ class TestRevoking:
             await stage.quiet()
             assert not stage.role(ORDERS)
             assert ROLE not in stage.elasticsearch.mappings_now
+
+        play()
+
+    @staticmethod
+    def test_what_is_revoked_in_a_role_at_the_moment_of_its_adoption_is_no_adoption() -> None:
+        @on_stage
+        async def play(stage: Stage) -> None:
+            await begin(stage, orphan(), orphan("other"), orphans=ORPHANS)
+            stage.delete("orphan")
+            stage.delete("other")
+            await stage.quiet()
+            stage.apply(access("orders", grant("orders-*")))
+            await stage.quiet()
+            agreed = {"objects": [{"name": ROLE, "hash": seen_hash(stage, ROLE)}]}
+            orphans = ORPHANS | {"revoke": [{"namespace": "shop", "name": "other"}]}
+            stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(adoption=agreed, orphans=orphans))
+            await stage.quiet()
+            assert granted(stage) == {"orphan-*"}
+            assert stage.ready("orders") == ("False", "OwnershipConflict"), "it is not as it was agreed to any more"
+            assert stage.cluster()["status"].get("adopted") is None
+            agree(stage, ROLE)
+            await stage.quiet()
+            assert granted(stage) == {"orders-*"}
+            stage.check()
 
         play()

@@ -9,9 +9,12 @@ from typing import Any, Final
 import pytest
 
 from searchaccess.core.rights.ownership import Operator
-from tests.component.common import FORMER, MAPPING, begin, former_life, granted
+from searchaccess.ports.errors import Unreachable
+from tests.component.common import FORMER, MAPPING, ORPHANS, begin, drift, former_life, granted
+from tests.component.rights.releasing import allow, listed, orphan
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.memory_kubernetes import CONTROLLER
+from tests.support.memory_kubernetes import SIDE as KUBERNETES
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
@@ -25,9 +28,17 @@ def declared(*names: str) -> list[dict[str, Any]]:
     return [access(name, grant(f"{name}-*")) for name in names or NAMES]
 
 
-async def live_before(stage: Stage, life: Operator, **spec: Any) -> None:
-    """Have another life of the operator write its roles and its role mapping into the stage's Elasticsearch."""
-    left = await former_life(stage, life, search_cluster(**spec), *declared())
+async def live_before(stage: Stage, life: Operator, *objects: dict[str, Any], leaves: str = "", **spec: Any) -> None:
+    """Have another life of the operator write its roles and its role mapping into the stage's Elasticsearch.
+
+    Args:
+        stage: the stage.
+        life: the other life.
+        objects: what is declared there; by default what is here.
+        leaves: name of a SearchAccess that is deleted there in the end.
+        spec: of its SearchCluster.
+    """
+    left = await former_life(stage, life, search_cluster(**spec), *(objects or declared()), leaves=leaves)
     for name, raw in left.roles_now.items():
         stage.elasticsearch.write_role(name, raw)
     for name, raw in left.mappings_now.items():
@@ -299,3 +310,85 @@ async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_w
     await stage.restart()
     await stage.quiet()
     assert stage.ready("orders") == ("False", "ControllersFight")
+
+
+@on_stage
+async def test_a_role_mapping_of_a_former_life_that_is_alive_is_stamped_once(stage: Stage) -> None:
+    await live_before(stage, FORMER, mapping="PerPrincipal")
+    await begin(stage, *declared(), mapping="PerPrincipal")
+    name = OPERATOR.role_name(account("orders"))
+    theirs = stage.elasticsearch.mappings_now[name]
+    decide(stage, DECISION)
+    await stage.quiet()
+    assert stamps(stage) == {CONTROLLER}
+    for _ in range(3):
+        stage.elasticsearch.write_mapping(name, theirs)
+        await stage.quiet()
+        assert stage.elasticsearch.mappings_now[name] == theirs
+    assert stage.ready("orders") == ("True", "InSync"), "it gives what ours would"
+    assert [other["mappings"] for other in others(stage)] == [1]
+
+
+def with_released() -> list[dict[str, Any]]:
+    """Give a SearchAccess, and another one of its principal whose rights are to stay."""
+    return [*declared("orders"), orphan()]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_the_former_life_released_stays_and_is_listed(*, at_once: bool) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        await live_before(stage, FORMER, *with_released(), leaves="orphan", orphans=ORPHANS)
+        assert granted(stage) == {"orders-*", "orphan-*"}
+        async with nobody_refused(stage, "orders"):
+            await begin(stage, *declared("orders"), **({"takeOver": DECISION} if at_once else {}))
+            decide(stage, DECISION)
+            await stage.quiet()
+        assert stamps(stage) == {CONTROLLER}
+        assert granted(stage) == {"orders-*", "orphan-*"}
+        assert listed(stage) == [("/", "r orphan-*")]
+        assert drift(stage)["detected"] == 0, "nobody changed anything"
+        await stage.restart()
+        await stage.look_at_everything()
+        assert granted(stage) == {"orders-*", "orphan-*"}
+        allow(stage, revoke=[{"role": OPERATOR.role_name(account("orders"))}])
+        await stage.quiet()
+        assert granted(stage) == {"orders-*"}
+        assert listed(stage) == []
+        assert stage.ready("orders") == ("True", "InSync")
+
+    play()
+
+
+@on_stage
+async def test_a_role_is_taken_over_after_it_is_recorded_what_was_released_in_it(stage: Stage) -> None:
+    await live_before(stage, FORMER, *with_released(), leaves="orphan", orphans=ORPHANS)
+    await begin(stage, *declared("orders"))
+    stage.faults.fail(KUBERNETES, Unreachable("down"), "replace_status")
+    decide(stage, DECISION)
+    await stage.sleep(60)
+    assert stage.role(account("orders"))["metadata"]["controller"] == FORMER.controller
+    await stage.restart()
+    await stage.sleep(60)
+    assert granted(stage) == {"orders-*", "orphan-*"}
+    stage.faults.heal(KUBERNETES)
+    await stage.quiet()
+    assert listed(stage) == [("/", "r orphan-*")]
+    assert stamps(stage) == {CONTROLLER}
+    assert granted(stage) == {"orders-*", "orphan-*"}
+    assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_what_was_released_of_a_former_life_that_is_alive_is_released_once(stage: Stage) -> None:
+    await live_before(stage, FORMER, *with_released(), leaves="orphan", orphans=ORPHANS)
+    name = OPERATOR.role_name(account("orders"))
+    theirs = stage.elasticsearch.roles_now[name]
+    await begin(stage, takeOver=DECISION)
+    assert stage.role(account("orders"))["metadata"]["released_by"]
+    assert stage.cluster()["status"]["counts"]["roles"] == 0
+    for _ in range(3):
+        stage.elasticsearch.write_role(name, theirs)
+        await stage.quiet()
+        assert stage.elasticsearch.roles_now[name] == theirs, "neither takes anything from the other"
+    assert [other["roles"] for other in others(stage)] == [1]

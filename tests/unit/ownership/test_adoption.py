@@ -98,8 +98,8 @@ def test_the_message_names_the_life_that_wrote_it_and_the_decision_about_that() 
 def test_what_is_remembered_is_bounded_and_keeps_the_newest() -> None:
     known: list[AdoptedStatus] = []
     for number in range(ADOPTED_LIMIT + 20):
-        known = recorded(known, ROLE, f"{number:016x}", None)
-        known = recorded(known, ROLE, f"{number:016x}", NOW)
+        for at in (None, NOW):
+            known = recorded(known, AdoptedStatus(name=ROLE, hash=f"{number:016x}", at=at))
     assert len(known) == ADOPTED_LIMIT
     assert known[-1] == AdoptedStatus(name=ROLE, hash=f"{ADOPTED_LIMIT + 19:016x}", at=NOW)
 

@@ -315,6 +315,8 @@ class AdoptedStatus(ApiModel):
 
     name: str
     """Name of the role or role mapping."""
+    kind: str | None = None
+    """Which of both: `role` or `role mapping`. A principal's role mapping has the name of its role."""
     hash: str
     """Digest of its content before."""
     at: DateTime | None = None

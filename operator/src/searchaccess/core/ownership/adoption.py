@@ -61,12 +61,18 @@ class Agreed:
     """Namespaces whose annotations count."""
     adopted: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By name and hash, when it was adopted; empty: it is recorded that it is about to be."""
+    kinds: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By name and hash, what was adopted, as far as that is known."""
     at_once: bool = False
     """Nothing is recorded before, as nothing is written: a dry run."""
 
-    def last(self, name: str) -> str:
-        """Return when an object of a name was adopted last; empty: never."""
-        return max((at for (known, _), at in self.adopted.items() if known == name), default="")
+    def last(self, seen: Seen) -> str:
+        """Return when an object of a name and kind was adopted last; empty: never."""
+        found = (at for key, at in self.adopted.items() if key[0] == seen.name and self._may_be(key, seen))
+        return max(found, default="")
+
+    def _may_be(self, key: tuple[str, str], seen: Seen) -> bool:
+        return self.kinds.get(key, seen.kind) == seen.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +102,12 @@ def agreed_by(adoption: Adoption | None, cluster: str, adopted: Iterable[Adopted
         cluster: its name.
         adopted: what its status remembers.
     """
+    known = list(adopted)
     return Agreed(
         cluster,
         {item.name: item.hash for item in adoption.objects} if adoption else {},
-        adopted={(item.name, item.hash): item.at or "" for item in adopted},
+        adopted={(item.name, item.hash): item.at or "" for item in known},
+        kinds={(item.name, item.hash): item.kind for item in known if item.kind},
     )
 
 
@@ -120,7 +128,7 @@ def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judge
         is_recorded = at is not None or agreed.at_once
         return Judgement(adopts=True) if is_recorded else Judgement(asks=True, refusal=_recording(seen))
     decided = any((seen.name, hash_) not in agreed.adopted for hash_ in wanted)
-    if (last := agreed.last(seen.name)) and not decided and not _is_released(seen):
+    if (last := agreed.last(seen)) and not decided and not _is_released(seen):
         return Judgement(refusal=_again(seen, last))
     return Judgement(refusal=Refusal(Reason.OWNERSHIP_CONFLICT, _message(seen, agreed, requests, sorted(wanted))))
 
@@ -193,14 +201,12 @@ def _message(seen: Seen, agreed: Agreed, requests: Sequence[Request], wanted: Se
     return text + f"Delete it, or agree to replace it as it is now: {where}, {line}"
 
 
-def recorded(adopted: Iterable[AdoptedStatus], name: str, hash_: str, at: str | None) -> list[AdoptedStatus]:
+def recorded(adopted: Iterable[AdoptedStatus], one: AdoptedStatus) -> list[AdoptedStatus]:
     """Return what is remembered of adoptions, with one more.
 
     Args:
         adopted: what was remembered.
-        name: name of the object.
-        hash_: of its content before.
-        at: when it was adopted; None: it is about to be.
+        one: what was adopted, or is about to be.
     """
-    others = [item for item in adopted if (item.name, item.hash) != (name, hash_)]
-    return [*others, AdoptedStatus(name=name, hash=hash_, at=at)][-ADOPTED_LIMIT:]
+    others = [item for item in adopted if (item.name, item.hash) != (one.name, one.hash)]
+    return [*others, one][-ADOPTED_LIMIT:]

@@ -41,6 +41,13 @@ _FULL: Final = AccessDecision(
 )
 
 
+INHERITED: Final = AccessDecision(
+    Do.HOLD,
+    Reason.PENDING,
+    "what was released in the role is being listed in status.released of the SearchCluster, before it is taken over",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What is remembered about one role."""
@@ -60,6 +67,11 @@ class Remembered:
         """Return what is left without those of whom the role has a record: their entries are still their own."""
         kept = tuple(item for item in self.kept if item.uid not in uids)
         return replace(self, kept=kept, revoked=tuple(item for item in self.revoked if item.uid not in uids))
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether Kubernetes surely has all of it, or need not."""
+        return self.rehearsed or len(self.confirmed) == len(self.all)
 
     @property
     def all(self) -> tuple[ReleasedRights, ...]:

@@ -10,6 +10,7 @@ from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as, written_again
 from searchaccess.core.ownership.adoption import Seen as Foreign
 from searchaccess.core.ownership.released import (
+    INHERITED,
     Releasing,
     Remembered,
     cluster_of,
@@ -74,6 +75,8 @@ class RolePlan:
     """What it says about released rights."""
     foreign: Foreign | None = None
     """The foreign role that is replaced; without ``write``: that is to be recorded before."""
+    waits: bool = False
+    """It is taken over once it is recorded what was released in it."""
 
     @property
     def changes(self) -> bool:
@@ -115,7 +118,9 @@ def plan_role(
             asked = foreign if judged.asks else None
             again = operator.owns(observed.metadata) and not judged.asks
             refusal = written_again(foreign) if again else judged.refusal
-            return replace(_nobodys(observed, members, seen, remembered, refusal), foreign=asked)
+            plan = _nobodys(observed, members, seen, remembered, refusal)
+            # What is revoked in it makes it another one than it was agreed to adopt.
+            return plan if plan.changes else replace(plan, foreign=asked)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
     released = remembered.unrecorded({record.uid for record in known.metadata.records})
@@ -131,16 +136,22 @@ def plan_role(
     refused = refused_among(members, known.metadata, shares)
     members = with_refusals(members, refused)
     remember, waiting = _to_remember(name, principal, members, shares, remembered)
-    refused |= waiting
+    waits = not adopted and _waits(operator, observed, remembered)
+    refused |= (waiting := waiting | (_all_held(members) if waits else {}))
     members = with_refusals(members, waiting)
-    revoking = bool(released.revoked) and observed is not None
-    target = compose(operator, principal, members, observed, known.metadata, shares, revoking=revoking)
+    revoking = bool(released.revoked) and observed is not None and not waits
+    target = (
+        observed
+        if waits
+        else compose(operator, principal, members, observed, known.metadata, shares, revoking=revoking)
+    )
     findings = _findings(operator, principal, members, observed, known, shares, adopted)
     plan = RolePlan(
         name,
         findings=findings,
         refused=refused,
         releasing=Releasing(remember, released.revoked if revoking else ()),
+        waits=waits,
     )
     if target is None:
         return replace(plan, delete=observed is not None)
@@ -159,6 +170,15 @@ def _to_remember(
         if member.decision.do is Do.RELEASE
     ]
     return release(name, principal, leaving, remembered) if leaving else ((), {})
+
+
+def _waits(operator: Operator, observed: Role | None, remembered: Remembered) -> bool:
+    """Return whether a predecessor's role is not written yet, as what was released in it could be forgotten."""
+    return observed is not None and not operator.wrote(observed.metadata) and not remembered.is_recorded
+
+
+def _all_held(members: Sequence[Member]) -> dict[str, AccessDecision]:
+    return {member.access.uid: INHERITED for member in members if member.decision.do is not Do.HOLD}
 
 
 def _released(remembered: Remembered) -> Released:

@@ -59,7 +59,7 @@ class Applier:
     there: set[str] = field(default_factory=set)
     """Names of roles of ours that were written."""
     gone: set[str] = field(default_factory=set)
-    """Names of roles that were deleted."""
+    """Names of roles that were deleted or released, so that they are not ours any more."""
     _attempts: int = ATTEMPTS
 
     async def apply(self, works: Sequence[Work]) -> None:
@@ -146,6 +146,7 @@ class Applier:
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
             self.there |= ours
             self.gone -= ours
+            self.gone |= {role.name for role in roles} - ours - set(answer.refused)
             written.add(answer)
         return written
 

@@ -269,6 +269,8 @@ class Mappings:
             enforce=change.enforced,
             seen=change.seen,
             agreed=self._agreed,
+            # Once: a predecessor that is alive would write it again each time.
+            restamp=not change.seen,
         )
         await self._apply(plan)
         return plan

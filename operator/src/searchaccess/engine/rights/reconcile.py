@@ -179,6 +179,7 @@ class RightsReconciler:
                 await self._serve(one, planner, applier)
             finally:
                 self._roles = (self._roles | applier.there) - applier.gone
+                self._strangers.changed(applier.there, applier.gone, ())
                 await self._report(session, one)
         except ExternalError as error:
             await self._publish_failure(session, one, error)
@@ -190,14 +191,14 @@ class RightsReconciler:
         if one.everything:
             async with self._context.steps:
                 await mappings.sweep()
-                await self._finish_takeover(session, one, applier, mappings)
+                await self._finish_takeover(session, one, mappings)
         if self._adoptions.waits:
             self._agenda.plan("", AGAIN)
         return self._result(applier.operations, mappings.operations + self._strangers.operations)
 
-    async def _finish_takeover(self, session: Session, one: _Pass, applier: Applier, mappings: Mappings) -> None:
+    async def _finish_takeover(self, session: Session, one: _Pass, mappings: Mappings) -> None:
         """Remove what other instances left, as a person decided, and report what is there of others."""
-        self._strangers.changed(applier.there, applier.gone, mappings.rewritten)
+        self._strangers.changed((), (), mappings.rewritten)
         trouble = await self._strangers.remove(session, mappings, in_place(one.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
@@ -225,6 +226,7 @@ class RightsReconciler:
         if scope.afresh:
             self._settled.clear()
             self._copies.expire()
+        self._released.operator = operator
         due = self._agenda.due()
         known = self._released.begin(session)
         changed = scope.principals | due | self._released.owed
@@ -412,7 +414,7 @@ class RightsReconciler:
         elif work.undecided or (work.isolation and work.refused):
             # Whose rights would widen those of another that Elasticsearch refused may get them now.
             self._agenda.plan(principal, SLICE_EVERY)
-        elif work.retained:
+        elif work.retained or work.plan.waits:
             self._agenda.fail(principal)
         elif work.plan.releasing.revoked and work.members:
             # A role that was in somebody's way may be gone.

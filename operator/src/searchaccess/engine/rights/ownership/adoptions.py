@@ -25,8 +25,8 @@ class Adoptions:
     def __init__(self, context: Context, name: str) -> None:
         self._context = context
         self._name = name
-        self._noted: dict[tuple[str, str], str | None] = {}
-        """By name and hash, when it was adopted; None: it is about to be."""
+        self._noted: dict[tuple[str, str], AdoptedStatus] = {}
+        """By name and hash, what was adopted, or is about to be."""
         self.waits = False
         """Whether something is to be adopted once that is recorded."""
 
@@ -63,9 +63,10 @@ class Adoptions:
         """All that is remembered, whether the status has it yet or not."""
         record = self._context.inventory.clusters.get(self._name)
         found = list(record.status.adopted or ()) if record else []
-        for (name, hash_), at in self._noted.items():
-            if AdoptedStatus(name=name, hash=hash_, at=at) not in found:
-                found = recorded(found, name, hash_, at)
+        # What is about to be comes last: were there too many, it would never be recorded.
+        for one in sorted(self._noted.values(), key=lambda item: item.at is None):
+            if one not in found:
+                found = recorded(found, one)
         return found
 
     def note(self, foreign: Seen | None, *, replaced: bool) -> None:
@@ -77,7 +78,9 @@ class Adoptions:
         """
         if foreign is None:
             return
-        self._noted[foreign.name, foreign.hash] = self._context.clock.now() if replaced else None
+        at = self._context.clock.now() if replaced else None
+        one = AdoptedStatus(name=foreign.name, kind=foreign.kind, hash=foreign.hash, at=at)
+        self._noted[one.name, one.hash] = one
         self.waits = self.waits or not replaced
 
     def note_work(self, work: Work) -> None:
@@ -94,7 +97,7 @@ class Adoptions:
             observed: what was read.
         """
         for item in self.adopted:
-            mapping = observed.mappings.get(item.name)
+            mapping = observed.mappings.get(item.name) if item.kind != "role" else None
             metadata = mapping.metadata if mapping else observed.roles.get(item.name, {}).get("metadata")
             if item.at is None and operator.owns(metadata):
-                self._noted[item.name, item.hash] = self._context.clock.now()
+                self._noted[item.name, item.hash] = item.model_copy(update={"at": self._context.clock.now()})

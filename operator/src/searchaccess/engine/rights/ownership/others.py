@@ -48,7 +48,7 @@ class Others:
         self._name = name
         self._found: Mapping[Life, Belongings] = {}
         self._buried: set[str] = set()
-        """Names of roles of predecessors that were deleted, as nobody declares them."""
+        """Names of roles of predecessors that were deleted or released, as nobody declares them."""
         self.summary: Summary | None = None
         """As the last reconcile of everything left it; None: there was none yet."""
         self.operations = 0
@@ -74,7 +74,7 @@ class Others:
 
         Args:
             there: names of roles that were written.
-            gone: names of roles that were deleted.
+            gone: names of roles that were deleted or released.
             mappings: names of role mappings that were written or deleted.
         """
         for some in self._found.values():

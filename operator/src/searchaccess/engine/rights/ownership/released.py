@@ -1,7 +1,7 @@
 """Keeps the list of released rights of one SearchCluster: in its status, and as Elasticsearch has them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -52,6 +52,10 @@ class ReleasedLedger:
         """The status that Kubernetes has, and the list in it."""
         self._by_role: Mapping[str, Remembered] = {}
         self._nothing = Remembered()
+        self.operator = context.operator
+        """With the predecessors of the SearchCluster."""
+        self._read_of = frozenset[str]()
+        """Predecessors of whose roles it was read what was released in them."""
         self._unread: set[str] = set()
         """Roles of which a fault of ours kept it from being read what was released in them by an earlier version."""
         self.owed: frozenset[str] = frozenset()
@@ -81,7 +85,7 @@ class ReleasedLedger:
         if state.released is None:
             state.released = stored
         self._arrange(session, stored or ())
-        return state.released is not None and not self._unread
+        return state.released is not None and not self._unread and self.operator.predecessors <= self._read_of
 
     def _read(self) -> tuple[ReleasedRights, ...] | None:
         """Return the list as Kubernetes has it; None: it has none."""
@@ -151,7 +155,9 @@ class ReleasedLedger:
         state = session.state
         before = state.released
         listed = self._in_force(state, before or (), roles)
-        state.released = self._taken_over(state, listed, roles) if before is None or self._unread else listed
+        again = set(roles) if before is None and not self._unread else {*self._unread, *self._inherited(listed, roles)}
+        state.released = self._taken_over(state, listed, roles, again)
+        self._read_of = self.operator.predecessors
         self.begin(session)
         news = [*_without(state.released, before or ()), *_without(before or (), state.released)]
         return frozenset(item.principal for item in news)
@@ -212,10 +218,14 @@ class ReleasedLedger:
         return tuple(left)
 
     def _taken_over(
-        self, state: ClusterState, before: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]
+        self,
+        state: ClusterState,
+        before: Sequence[ReleasedRights],
+        roles: Mapping[str, Mapping[str, Any]],
+        again: set[str],
     ) -> tuple[ReleasedRights, ...]:
-        """Add to the list what roles say was released, as far as a SearchAccess could have declared it."""
-        found, again = list[ReleasedRights](), self._unread or set(roles)
+        """Add to the list what some roles say was released, as far as a SearchAccess could have declared it."""
+        found = list[ReleasedRights]()
         self._unread = set()
         for name in sorted(again & roles.keys()):
             try:
@@ -232,9 +242,26 @@ class ReleasedLedger:
             self._emit(state, events.left_out(len(found) - len(listed)))
         return (*before, *listed)
 
+    def _inherited(self, listed: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """Yield the roles of predecessors that SearchAccesses take over: their list is lost with the former life.
+
+        Not one that was taken over before: its predecessor is alive, and it is not touched (docs/adr/0035).
+        """
+        if not self.operator.predecessors:
+            return
+        known = {item.role for item in listed}
+        for principal in self._context.inventory.principals(self._name):
+            name = self.operator.role_name(principal)
+            metadata = roles[name].get("metadata") if name in roles and name not in known else None
+            if not isinstance(metadata, Mapping) or not self.operator.owns(metadata) or self.operator.wrote(metadata):
+                continue
+            records = self._context.inventory.of_principal(self._name, principal)
+            if not any((had := record.standing.placed) is not None and had.role == name for record in records):
+                yield name
+
     def _said(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
         """Return what a role says was released in it."""
-        operator, raw = self._context.operator, roles[name].get("metadata")
+        operator, raw = self.operator, roles[name].get("metadata")
         if not name.startswith(operator.role_name("")) or not isinstance(raw, Mapping):
             return []
         if operator.owns(raw):
@@ -250,7 +277,7 @@ class ReleasedLedger:
 
     def _role(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> RoleInForce | None:
         """Return a role that is ours, or was released by us; None: there is none."""
-        operator, raw = self._context.operator, roles.get(name)
+        operator, raw = self.operator, roles.get(name)
         metadata = raw.get("metadata") if raw else None
         if raw is None or not isinstance(metadata, Mapping):
             return None
