@@ -1,8 +1,10 @@
 """What the login of the tier Roles can do on a real Elasticsearch, exactly as docs/clusters.md has it; and what not."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.model.access import build_share
 from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import RoleBody, role_from_json
-from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.marks import is_mark, mark_for
 from searchaccess.core.policy.delegation import AUTO_PUT, implies, is_open, lacking
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.logins import documented_role, role_for_keys
@@ -351,9 +353,29 @@ def test_restricted_entries_stay_apart_in_either_spelling(ground: Ground) -> Non
     assert list(hits.values()) == [0, 0, 1], "without it, the restriction is lost"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/{}", {}),
+        ("PUT", "/orders-contract/_alias/{}", {}),
+        ("POST", "/_aliases", {"actions": [{"add": {"index": "orders-contract", "alias": "{}"}}]}),
+        ("POST", "/_data_stream/{}", {}),
+    ],
+    ids=["an index", "an alias", "an alias by actions", "a data stream"],
+)
+def test_nothing_can_have_a_name_that_a_mark_matches(
+    ground: Ground, method: str, path: str, body: dict[str, Any]
+) -> None:
+    name = mark_for("0123456789abcdef")[1:-1]
+    sent = json.loads(json.dumps(body).replace("{}", name)) if body else None
+    answer = ground.admin.request(method, path.format(quote(name)), json=sent)
+    assert answer.status_code == 400, answer.text
+    assert "must not contain" in answer.text or "invalid" in answer.text.lower(), answer.text
+
+
 def test_hundreds_of_marks_are_no_burden(ground: Ground) -> None:
     entries = [
-        an_entry("orders-contract", f"/NO-INDEX-{number:016x}/", query={"term": {"region": f"{number}"}})
+        an_entry("orders-contract", f"/NO-INDEX {number:016x}/", query={"term": {"region": f"{number}"}})
         for number in range(200)
     ]
     caller = ground.user(f"{LOGIN}-burdened", {"indices": [*entries, an_entry("orders-contract", "x")]})

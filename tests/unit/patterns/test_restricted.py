@@ -21,7 +21,7 @@ def test_one_that_names_a_restricted_index(pattern: str, name: str) -> None:
     [
         "orders", "orders-*", "*", "*security", "security", ".orders", ".orders-*", ".ds-logs-*", ".internal.alerts-*",
         ".kibana-event-log-*", ".security-orders", "/~(([.]|ilm-history-).*)/", "/.*/", "/.security/", r"/\.orders.*/",
-        "/[/", "NO-INDEX#0123456789abcdef", "/NO-INDEX-0123456789abcdef/",
+        "/[/", "NO-INDEX#0123456789abcdef", "/NO-INDEX 0123456789abcdef/",
     ],
 )  # fmt: skip
 def test_one_that_does_not_or_matches_much_else(pattern: str) -> None:

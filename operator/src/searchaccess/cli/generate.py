@@ -222,7 +222,7 @@ def actions_page() -> str:
         "with `auth: IdentityToken` its name is the principal that the status shows. With `ApiKey` and `Password` it "
         "would be a name that the operator made up, so it is refused there. A template is parsed only when it is used: "
         "one that is wrong makes every search of the caller fail.",
-        "- In Elasticsearch a restricted entry carries one more name, `/NO-INDEX-…/`, which no index has: without "
+        "- In Elasticsearch a restricted entry carries one more name, `/NO-INDEX …/`, which no index has: without "
         "it Elasticsearch would merge it with an unrestricted entry on the same indices and drop the restriction "
         "([why](adr/0011-restrictions-kept-apart.md)).",
         "## On remote clusters: `remoteClusters`",

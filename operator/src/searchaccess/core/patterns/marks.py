@@ -1,17 +1,17 @@
 """The mark: a name in a restricted entry of a role that no index has, which keeps the entry apart from all others.
 
 It is a regular expression, so that it is a legal name wherever Elasticsearch checks names, and can be delegated
-(docs/adr/0036). Names of indices are lower case, so that it matches none. Earlier versions wrote a name of another
-spelling, with the same hash: it is recognised, and hashes that were recorded with it stay as they are.
+(docs/adr/0036). No index, data stream or alias may have a space in its name, so that it matches none. Earlier versions
+wrote a name of another spelling, with the same hash: it is recognised, and hashes that were recorded with it stay.
 """
 
 import re
 from typing import Final
 
 HASH_LENGTH: Final = 16
-DELEGATED: Final = "/NO-INDEX-.*/"
+DELEGATED: Final = "/NO-INDEX .*/"
 """What a login that may write only some roles must be allowed to name besides."""
-_MARK: Final = re.compile(rf"/NO-INDEX-([0-9a-f]{{{HASH_LENGTH}}})/")
+_MARK: Final = re.compile(rf"/NO-INDEX ([0-9a-f]{{{HASH_LENGTH}}})/")
 _FORMER: Final = re.compile(rf"NO-INDEX#([0-9a-f]{{{HASH_LENGTH}}})")
 _QUOTED: Final = rf'"?(?:{_MARK.pattern}|{_FORMER.pattern})"?'
 _IN_TEXT: Final = re.compile(rf",\s*{_QUOTED}|{_QUOTED}(?:,\s*)?")
@@ -23,7 +23,7 @@ def mark_for(restriction: str) -> str:
     Args:
         restriction: its hash, of `HASH_LENGTH` hexadecimal digits.
     """
-    return f"/NO-INDEX-{restriction}/"
+    return f"/NO-INDEX {restriction}/"
 
 
 def is_mark(name: str) -> bool:
@@ -43,7 +43,7 @@ def renewed(name: str) -> str:
 
 def as_recorded(name: str) -> str:
     """Return a name as it is hashed: marks as earlier versions wrote them, so that what was recorded stays known."""
-    found = _MARK.fullmatch(name) if name.startswith("/NO-INDEX-") else None
+    found = _MARK.fullmatch(name) if name.startswith("/NO-INDEX ") else None
     return f"NO-INDEX#{found[1]}" if found else name
 
 
