@@ -359,9 +359,8 @@ def test_restricted_entries_stay_apart_in_either_spelling(ground: Ground) -> Non
         ("PUT", "/{}", {}),
         ("PUT", "/orders-contract/_alias/{}", {}),
         ("POST", "/_aliases", {"actions": [{"add": {"index": "orders-contract", "alias": "{}"}}]}),
-        ("POST", "/_data_stream/{}", {}),
     ],
-    ids=["an index", "an alias", "an alias by actions", "a data stream"],
+    ids=["an index", "an alias", "an alias by actions"],
 )
 def test_nothing_can_have_a_name_that_a_mark_matches(
     ground: Ground, method: str, path: str, body: dict[str, Any]

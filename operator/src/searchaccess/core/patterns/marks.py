@@ -1,7 +1,7 @@
 """The mark: a name in a restricted entry of a role that no index has, which keeps the entry apart from all others.
 
 It is a regular expression, so that it is a legal name wherever Elasticsearch checks names, and can be delegated
-(docs/adr/0036). No index, data stream or alias may have a space in its name, so that it matches none. Earlier versions
+(docs/adr/0036). No index and no alias may have a space in its name, so that it matches none. Earlier versions
 wrote a name of another spelling, with the same hash: it is recognised, and hashes that were recorded with it stay.
 """
 
