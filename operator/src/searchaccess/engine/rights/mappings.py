@@ -134,7 +134,10 @@ class Mappings:
         if self._is_verified:
             wanted = build_template_mapping(operator, self._realm, self._claim)
             unwritten = request_for(wanted) if enforce and not is_as_desired(wanted, observed) else ""
-            self.state = replace(self.state, settled=enforce and not unwritten, conflict="", unwritten=unwritten)
+            settled = enforce and not unwritten
+            self.state = replace(
+                self.state, settled=settled, conflict="", refusal=None, foreign=None, unwritten=unwritten
+            )
             return
         if observed is None and not enforce:
             self.state = replace(self.state, conflict="", refusal=None, foreign=None)
