@@ -8,6 +8,7 @@ import functools
 from collections import Counter
 from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from tests.support.world import access, account, condition_in, grant
 
 HISTORIES: Final = 700
 """Of each of the three kinds, in CI."""
+pytestmark = pytest.mark.timeout(900)
 TAMPERED: Final = {"indices": [{"names": ["*"], "privileges": ["all"]}], "metadata": OPERATOR.stamp()}
 
 
