@@ -21,7 +21,7 @@ from tests.support.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, access, acco
 
 pytestmark = pytest.mark.timeout(900)
 
-LANDED: Final = "1076ada3c0987875277ba3bd98f9c9296d5fc9c8"
+LANDED: Final = "85d2038e823b1cb92201e98cdafc8b0b72520f40"
 """The last landed version before this one: change it with each release."""
 LEASES: Final = ("--lease-namespace", SYSTEM)
 NOW: Final = ROOT / "operator" / "src"

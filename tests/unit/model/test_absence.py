@@ -304,3 +304,32 @@ def test_the_api_server_keeps_such_a_null_so_that_the_operator_refuses_it(kind: 
     assert {path for path, part in schemas(spec, kind) if part.get("nullable")} == {
         place for place in GRANTS_MORE if place.startswith(kind)
     }
+
+
+ADDED = {
+    "SearchAccess": {"auth", "clusterCan", "deletionPolicy", "grants", "mode", "suspend"},
+    "SearchCluster": {
+        "allowExposure", "drift", "drift.probeEvery", "drift.sweepEvery", "identity.cloudRun",
+        "identity.cloudRun.gracePeriod", "identity.cloudRun.refreshEvery", "identity.jwtRealm.clientAuthentication",
+        "identity.jwtRealm.issuer", "identity.jwtRealm.principal", "mapping", "secretStores",
+    },
+}  # fmt: skip
+"""What the API server writes into each object, as the first version knew it."""
+
+
+def added(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Give what the API server writes into an object that does not say it."""
+    for name, part in schema.get("properties", {}).items():
+        place = f"{path}{name}"
+        if "default" in part:
+            yield place
+        if "default" in part or name in schema.get("required", ()):
+            yield from added(part, f"{place}.")
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_a_later_field_is_written_into_no_object_that_does_not_say_it(kind: str) -> None:
+    """An earlier version of the operator refuses fields that it does not know: after a rollback it would refuse all."""
+    crd = custom_resource_definitions()[{"SearchAccess": "searchaccesses", "SearchCluster": "searchclusters"}[kind]]
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert set(added(spec)) == ADDED[kind]

@@ -8,7 +8,15 @@ from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.credentials import Auth
 from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.core.ownership.lives import LONGEST, Life, life_of
-from searchaccess.core.ownership.others import belongings, counted, described, shown, summarised, with_issued
+from searchaccess.core.ownership.others import (
+    Belongings,
+    counted,
+    described,
+    note_belonging,
+    shown,
+    summarised,
+    with_issued,
+)
 from searchaccess.core.ownership.takeover import (
     abandoned,
     lives_in,
@@ -119,7 +127,11 @@ def test_what_others_have_is_grouped_and_counted() -> None:
         "superuser": {"metadata": {"_reserved": True}},
         "odd": {"metadata": "x"},
     }
-    found = belongings(OWN, roles, {"searchaccess.default": stamp(FORMER), "people": {}})
+    found: dict[Life, Belongings] = {}
+    for name, role in roles.items():
+        note_belonging(found, OWN, "roles", name, role)
+    for name, mapping in {"searchaccess.default": stamp(FORMER), "people": {}}.items():
+        note_belonging(found, OWN, "mappings", name, mapping)
     summary = summarised(found, ["a@x"])
     assert [item.to_json() for item in summary] == [
         {"instance": "blue", "controller": "here", "roles": 1, "undeclared": 0, "mappings": 0, "keys": 0, "users": 0},

@@ -239,7 +239,7 @@ class SearchClusterSpec(ApiModel):
     """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
     rights, and loses those it had."""
 
-    orphans: Orphans = Orphans()
+    orphans: Orphans | None = None
     """Whether rights may stay when their SearchAccess is deleted, and which of those that did are to go."""
 
     secret_stores: Annotated[
@@ -260,7 +260,7 @@ class SearchClusterSpec(ApiModel):
     adoption: Adoption | None = None
     """Which roles and role mappings of others, under the operator's names, it may take over."""
 
-    take_over: Annotated[list[TakeOver], Field(max_length=10)] = []
+    take_over: Annotated[list[TakeOver], Field(max_length=10)] | None = None
     """Former lives of the operator: what they left in Elasticsearch counts as its own from now on. Only for a
     Kubernetes cluster that is gone, or an installation that does not run any more; see docs/clusters.md."""
 

@@ -19,8 +19,8 @@ FRAMES: Final = 12
 Place = Literal[
     "apply", "build facts", "credential", "finalizer", "grant mapping", "hold back", "identities", "intake", "isolate",
     "key", "list", "mappings of indices", "namespaces", "outbox", "plan role", "prove queries", "publish",
-    "read mapping", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping", "supervise",
-    "write roles", "write statuses",
+    "read mapping", "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping",
+    "supervise", "write roles", "write statuses",
 ]  # fmt: skip
 """What was being done where something was caught."""
 PLACES: Final[tuple[Place, ...]] = get_args(Place)

@@ -254,4 +254,4 @@ class Session:
     @property
     def taken_over(self) -> Sequence[TakeOver]:
         """What the SearchCluster says of former lives."""
-        return self.cluster.spec.take_over if self.cluster.spec else ()
+        return self.cluster.taken_over

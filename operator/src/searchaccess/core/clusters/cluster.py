@@ -1,12 +1,13 @@
 """What the operator learned about an Elasticsearch cluster, and what that allows."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
 from searchaccess.api.clusters.orphans import Orphans
+from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.searchcluster import SearchClusterSpec
@@ -72,7 +73,12 @@ class Cluster:
     @property
     def orphans(self) -> Orphans:
         """What it says about rights that stay when their SearchAccess is deleted."""
-        return self.spec.orphans if self.spec else Orphans()
+        return (self.spec.orphans if self.spec else None) or Orphans()
+
+    @property
+    def taken_over(self) -> Sequence[TakeOver]:
+        """What it says of former lives of the operator."""
+        return (self.spec.take_over if self.spec else None) or ()
 
     @property
     def adopting_namespaces(self) -> AllowedNamespaces | None:

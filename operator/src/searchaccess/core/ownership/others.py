@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from searchaccess.api.credentials import Auth
 from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
@@ -28,25 +28,23 @@ class Belongings:
         self.mappings.difference_update(mappings)
 
 
-def belongings(
-    own: Life, roles: Mapping[str, Mapping[str, Any]], mappings: Mapping[str, Mapping[str, Any]]
-) -> dict[Life, Belongings]:
-    """Return what others have, as metadata says.
+def note_belonging(
+    found: dict[Life, Belongings], own: Life, kind: Literal["roles", "mappings"], name: str, raw: Mapping[str, Any]
+) -> None:
+    """Take in a role or role mapping that others have, as its metadata says.
 
     Args:
+        found: what others have.
         own: this operator.
-        roles: all roles, as the role API gives them.
-        mappings: all role mappings.
+        kind: what it is.
+        name: its name.
+        raw: as the API gives it.
     """
-    found: dict[Life, Belongings] = {}
-    for items, kind in ((roles, "roles"), (mappings, "mappings")):
-        for name, raw in items.items():
-            life = life_of(raw.get("metadata"))
-            # Roles of users go with these, and users are counted apart.
-            of_user = kind == "roles" and life is not None and life.names(name) and "/" in name
-            if life is not None and life != own and not of_user:
-                getattr(found.setdefault(life, Belongings()), kind).add(name)
-    return found
+    life = life_of(raw.get("metadata"))
+    # Roles of users go with these, and users are counted apart.
+    of_user = kind == "roles" and life is not None and life.names(name) and "/" in name
+    if life is not None and life != own and not of_user:
+        getattr(found.setdefault(life, Belongings()), kind).add(name)
 
 
 def summarised(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:

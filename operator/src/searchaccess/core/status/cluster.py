@@ -188,8 +188,7 @@ def _mark_others(conditions: Conditions, report: ClusterReport) -> None:
     if report.others is None:
         conditions.keep(ConditionType.OTHERS_PRESENT)
     elif report.others:
-        spec = report.cluster.spec
-        taken = lives_in(report.life, spec.take_over if spec else ())
+        taken = lives_in(report.life, report.cluster.taken_over)
         text = described(report.others, report.life, taken)
         conditions.mark(ConditionType.OTHERS_PRESENT, TRUE, Reason.OTHER_CONTROLLERS, text)
 

@@ -88,21 +88,20 @@ class Issued:
         if Auth.API_KEY in kinds:
             login = await self.who(session)
             async for raw in in_chunks(await session.port.keys(names_of_keys(self._operator))):
-                if not raw.get("invalidated"):
-                    observed.count(self._operator.life, raw, Auth.API_KEY)
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
-                read = partial(key_from_json, raw, heir, login)
-                found += self._guarded(session, observed, whose, read)
+                found += self._guarded(session, observed, whose, partial(self._key, raw, heir, login, observed))
         if Auth.PASSWORD in kinds or roles:
             counted: set[str] = set()
 
             def read_user(raw: Mapping[str, Any], role: Mapping[str, Any] | None, operator: Operator) -> Key | None:
-                # Ours are read twice.
-                if raw.get("enabled") and (name := str(raw.get("username"))) not in counted:
-                    counted.add(name)
-                    observed.count(operator.life, raw, Auth.PASSWORD)
-                read = partial(user_from_json, raw, role, operator)
+                def read() -> Key | None:
+                    # Ours are read twice.
+                    if raw.get("enabled") and (name := str(raw.get("username"))) not in counted:
+                        counted.add(name)
+                        observed.count(operator.life, raw, Auth.PASSWORD)
+                    return user_from_json(raw, role, operator)
+
                 return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
 
             users, names = await read_users(session.port, heir, read_user)
@@ -116,6 +115,11 @@ class Issued:
         # One of another login may be anybody's: metadata is no proof.
         observed.former = tuple(key for key in found if key.former and key.ours)
         return observed
+
+    def _key(self, raw: Mapping[str, Any], heir: Operator, login: Login, observed: Observed) -> Key | None:
+        if not raw.get("invalidated"):
+            observed.count(self._operator.life, raw, Auth.API_KEY)
+        return key_from_json(raw, heir, login)
 
     def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:
         """Read one key; one that cannot be read costs the SearchAccess alone whose it is."""

@@ -192,7 +192,7 @@ class Reconciler:
             reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
             await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
             return
-        if wrong := problem_of(self._context.operator.life, cluster.spec.take_over):
+        if wrong := problem_of(self._context.operator.life, cluster.taken_over):
             await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=DOUBT_AFTER)
             return
         session = await self._connect(cluster, cluster.spec, news)

@@ -8,7 +8,7 @@ from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.canonical import MappingBody
 from searchaccess.core.ownership.lives import Life
-from searchaccess.core.ownership.others import Belongings, belongings
+from searchaccess.core.ownership.others import Belongings, note_belonging
 from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
@@ -82,8 +82,26 @@ async def observe(
         if context.operator.owns_name(name)
     }
     others = await _others(context, session, raw) if wanted is None else ()
-    strangers = belongings(context.operator.life, roles, raw) if everything else {}
+    strangers = await _strangers(context, session, roles, raw) if everything else {}
     return Observed(everything, dict(roles), mappings, all_mappings, others, strangers)
+
+
+async def _strangers(
+    context: Context, session: Session, roles: Mapping[str, Mapping[str, Any]], mappings: Mapping[str, dict[str, Any]]
+) -> dict[Life, Belongings]:
+    found: dict[Life, Belongings] = {}
+    own, cluster = context.operator.life, session.cluster.name
+    async for name, role in in_chunks(roles.items()):
+        try:
+            note_belonging(found, own, "roles", name, role)
+        except Exception as error:  # noqa: BLE001 - the barrier: an odd role costs itself alone
+            caught(context.meter, cluster, "read role", error)
+    async for name, mapping in in_chunks(mappings.items()):
+        try:
+            note_belonging(found, own, "mappings", name, mapping)
+        except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping costs itself alone
+            caught(context.meter, cluster, "read mapping", error)
+    return found
 
 
 async def _others(context: Context, session: Session, raw: Mapping[str, dict[str, Any]]) -> tuple[ForeignMapping, ...]:
