@@ -50,6 +50,10 @@ class Side(ABC):
     def value(self) -> str:
         """Give what a consumer reads."""
 
+    def heir(self) -> Owner:
+        """Give another owner that exists."""
+        return replace(self.owner, uid="7b0e5d7a-0000-4000-8000-000000000002")
+
     @abstractmethod
     async def close(self) -> None:
         """Clean up."""
@@ -96,9 +100,21 @@ class InKubernetes(Side):
         options = ("-n", self.place.namespace, "-o", "json", "--show-managed-fields")
         return dict(json.loads(kubectl("get", "secret", self.place.name, *options).stdout))
 
+    def heir(self) -> Owner:
+        # The garbage collector removes what is owned by nobody that exists.
+        name, namespace = "heir", self.place.namespace
+        return Owner(declared(self._servers, name, namespace), namespace, name)
+
     async def close(self) -> None:
         self._servers.run_kubectl("delete", "namespace", self.place.namespace, "--wait=false")
         await self._client.close()
+
+
+def declared(servers: KubernetesServers, name: str, namespace: str) -> str:
+    """Create a SearchAccess; give its uid."""
+    raw = access(name, {"indices": ["x"], "can": ["read"]}, namespace=namespace)
+    made = servers.run_kubectl("create", "-o", "json", "-f", "-", input=json.dumps(raw))
+    return str(json.loads(made.stdout)["metadata"]["uid"])
 
 
 async def in_kubernetes(servers: KubernetesServers, *, allowed: bool = True) -> InKubernetes:
@@ -106,8 +122,7 @@ async def in_kubernetes(servers: KubernetesServers, *, allowed: bool = True) -> 
     kubectl("create", "namespace", namespace)
     if allowed:
         kubectl("apply", "-n", namespace, "-f", str(ROOT / "deploy" / "kubernetes-store.yaml"))
-    raw = access("orders", {"indices": ["x"], "can": ["read"]}, namespace=namespace)
-    uid = json.loads(kubectl("create", "-o", "json", "-f", "-", input=json.dumps(raw)).stdout)["metadata"]["uid"]
+    uid = declared(servers, "orders", namespace)
     kubeconfig = servers.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
     client = KubernetesClient(await load_configuration(kubeconfig))
     return InKubernetes(servers, client, Owner(uid, namespace, "orders"))
@@ -162,7 +177,7 @@ async def test_it_is_its_heirs_with_the_next_value(side: Side) -> None:
     await side.store.add(side.place, side.owner, None, 1, payload())
     found = await side.store.find(side.place)
     assert found is not None
-    heir = replace(side.owner, uid="7b0e5d7a-0000-4000-8000-000000000002")
+    heir = side.heir()
     await side.store.add(side.place, heir, found.secret, 2, payload("key-2"))
     after = await side.store.find(side.place)
     assert after is not None

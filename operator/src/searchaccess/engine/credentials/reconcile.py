@@ -218,7 +218,12 @@ class CredentialReconciler:
     async def _refresh(self, one: _Pass) -> int:
         keys: list[Key] = []
         async for uid, record in in_chunks(one.records.items()):
-            if self._decision(record.access).do is Do.ENFORCE:
+            try:
+                enforced = self._decision(record.access).do is Do.ENFORCE
+            except Exception as error:  # noqa: BLE001 - the barrier for one credential; its status says so already
+                caught(self._context.meter, self._name, "credential", error)
+                continue
+            if enforced:
                 keys += one.keys(uid)
         return await self._issued.refresh(one.session, keys)
 

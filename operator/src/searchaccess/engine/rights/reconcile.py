@@ -192,6 +192,9 @@ class RightsReconciler:
             async with self._context.steps:
                 await mappings.sweep()
                 await self._finish_takeover(session, one, mappings)
+        if one.everything or self._strangers.summary is not None:
+            # Who is declared may have changed.
+            self._strangers.report()
         if self._adoptions.waits:
             self._agenda.plan("", AGAIN)
         return self._result(applier.operations, mappings.operations + self._strangers.operations)
@@ -202,7 +205,6 @@ class RightsReconciler:
         trouble = await self._strangers.remove(session, mappings, in_place(one.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
-        self._strangers.report()
 
     async def remove_mappings(self, session: Session) -> None:
         """Delete every role mapping of ours: the SearchCluster goes.

@@ -82,8 +82,8 @@ class Others:
             some.without({*there, *gone}, mappings)
 
     def report(self) -> None:
-        """Summarise what is theirs after a reconcile of everything."""
-        self.summary = summarised(self._found, self._inventory.principals(self._name))
+        """Summarise what is theirs, once everything was read."""
+        self.summary = summarised(self._found, self._inventory.principals(self._name)) if self._found else ()
 
     async def remove(self, session: Session, mappings: Mappings, placed: Collection[str]) -> Failure | None:
         """Remove what other instances have that a person gave up, once no caller needs it.
