@@ -234,7 +234,10 @@ def _keys(count: int) -> Held:
     port = SimpleNamespace(keys=keys, login=login, users=none)
     cluster = SimpleNamespace(name=NAME)
     session: Any = SimpleNamespace(port=port, state=ClusterState(), cluster=cluster)
-    yield "reading API keys", _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], everything=True))
+    yield (
+        "reading API keys",
+        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], everything=True, heir=OPERATOR)),
+    )
 
 
 def _replicas() -> Held:

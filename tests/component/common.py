@@ -1,5 +1,8 @@
 """What the plays of this folder have in common."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from searchaccess.core.model.canonical import role_from_json
@@ -77,3 +80,21 @@ async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any], le
     await former.stop()
     stage.start()
     return former.elasticsearch
+
+
+@asynccontextmanager
+async def looking(stage: Stage, look: Callable[[], None]) -> AsyncIterator[None]:
+    """Look all the time, whatever else happens."""
+
+    async def watch() -> None:
+        while True:
+            look()
+            await asyncio.sleep(0.002)
+
+    watching = asyncio.create_task(watch())
+    stage.spared.add(watching)
+    try:
+        yield
+    finally:
+        stage.spared.discard(watching)
+        watching.cancel()

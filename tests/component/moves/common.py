@@ -1,12 +1,12 @@
 """What the plays about moves have in common: two Elasticsearch clusters, and where somebody has rights."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.ports.kubernetes import Plural
+from tests.component.common import looking
 from tests.component.credentials.common import PLACE, STORES, store
 from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
@@ -46,19 +46,12 @@ async def no_gap(stage: Stage, *principals: str) -> AsyncIterator[None]:
     """Check all the time that one of some principals has rights in one of the two Elasticsearch clusters."""
     gaps: list[str] = []
 
-    async def watch() -> None:
-        while True:
-            if not any(names_in(server, name) for server in (old(stage), new(stage)) for name in principals):
-                gaps.append(stage.clock.now())
-            await asyncio.sleep(0.002)
+    def look() -> None:
+        if not any(names_in(server, name) for server in (old(stage), new(stage)) for name in principals):
+            gaps.append(stage.clock.now())
 
-    watching = asyncio.create_task(watch())
-    stage.spared.add(watching)
-    try:
+    async with looking(stage, look):
         yield
-    finally:
-        stage.spared.discard(watching)
-        watching.cancel()
     assert gaps == []
 
 

@@ -156,8 +156,8 @@ async def test_a_role_with_more_than_was_delegated_does_not_keep_others_from_the
     assert granted(stage, account("old")) == {"invoices"}
 
 
-@on_stage
-async def test_what_was_refused_with_what_others_had_is_tried_again_without_that(stage: Stage) -> None:
+async def refused_beside_another(stage: Stage) -> None:
+    """Have rights refused that were delegated, as the role has others that were not."""
     stage.elasticsearch.rights_now = FULL
     await begin(stage, access("old", grant("invoices"), principal=ORDERS))
     stage.elasticsearch.rights_now = ROLES
@@ -166,6 +166,11 @@ async def test_what_was_refused_with_what_others_had_is_tried_again_without_that
     stage.apply(access("more", grant("orders-*"), principal=ORDERS))
     await stage.quiet()
     assert stage.ready("more") == ("False", Reason.REJECTED)
+
+
+@on_stage
+async def test_what_was_refused_with_what_others_had_is_tried_again_without_that(stage: Stage) -> None:
+    await refused_beside_another(stage)
     stage.delete("old")
     await stage.quiet()
     assert stage.ready("more") == IN_SYNC
@@ -177,14 +182,7 @@ async def test_what_was_refused_with_what_others_had_is_tried_again_without_that
 
 @on_stage
 async def test_what_was_refused_is_tried_again_with_a_larger_login(stage: Stage) -> None:
-    stage.elasticsearch.rights_now = FULL
-    await begin(stage, access("old", grant("invoices"), principal=ORDERS))
-    stage.elasticsearch.rights_now = ROLES
-    stage.elasticsearch.sequence += 1
-    await stage.sleep(5)
-    stage.apply(access("more", grant("orders-*"), principal=ORDERS))
-    await stage.quiet()
-    assert stage.ready("more") == ("False", Reason.REJECTED)
+    await refused_beside_another(stage)
     stage.elasticsearch.rights_now = FULL
     stage.elasticsearch.sequence += 1
     await stage.sleep(20)

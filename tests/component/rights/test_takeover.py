@@ -10,7 +10,7 @@ import pytest
 
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import FORMER, MAPPING, ORPHANS, begin, drift, former_life, granted
+from tests.component.common import FORMER, MAPPING, ORPHANS, begin, drift, former_life, granted, looking
 from tests.component.rights.releasing import allow, listed, orphan
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.memory_kubernetes import CONTROLLER
@@ -66,18 +66,11 @@ async def nobody_refused(stage: Stage, *names: str) -> AsyncIterator[None]:
     """Check all the time that callers have what is declared."""
     refused: list[str] = []
 
-    async def watch() -> None:
-        while True:
-            refused.extend(name for name in names if not may(stage, account(name), f"{name}-*"))
-            await asyncio.sleep(0.002)
+    def look() -> None:
+        refused.extend(name for name in names if not may(stage, account(name), f"{name}-*"))
 
-    watching = asyncio.create_task(watch())
-    stage.spared.add(watching)
-    try:
+    async with looking(stage, look):
         yield
-    finally:
-        stage.spared.discard(watching)
-        watching.cancel()
     assert refused == []
 
 

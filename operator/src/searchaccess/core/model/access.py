@@ -72,6 +72,11 @@ class Share:
         return tuple(entry for entry in self.on_indices if not entry.clusters)
 
     @property
+    def local_indices(self) -> list[str]:
+        """The names and patterns of the cluster's own indices, without marks."""
+        return [name for entry in self.local for name in entry.indices]
+
+    @property
     def on_indices(self) -> tuple[Entry, ...]:
         """The entries for indices, here and on remote clusters."""
         return tuple(entry for entry in self.entries if not entry.application)

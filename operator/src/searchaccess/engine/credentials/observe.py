@@ -66,22 +66,19 @@ class Issued:
         self.swept = False
         """Whether all was read once."""
 
-    async def read(
-        self, session: Session, declared: Collection[Auth], *, everything: bool, heir: Operator | None = None
-    ) -> Observed:
+    async def read(self, session: Session, declared: Collection[Auth], *, everything: bool, heir: Operator) -> Observed:
         """Read keys and users. What is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
             declared: what SearchAccesses declare now.
             everything: also delete roles whose user is gone.
-            heir: this operator with its predecessors; None: it has none.
+            heir: this operator with its predecessors.
 
         Raises:
             ExternalError: the cluster could not be read.
         """
         observed = Observed()
-        heir = heir or self._operator
         roles = session.state.user_roles if everything else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []

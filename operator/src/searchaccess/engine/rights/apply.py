@@ -159,9 +159,7 @@ class Applier:
         except TransientError:
             raise
         except ExternalError as error:
-            if not (self.delegated and isinstance(error, PermissionDenied)):
-                return Written(refused=dict.fromkeys(names, error))
-            if self._attempts <= 0:
+            if not (self.delegated and isinstance(error, PermissionDenied)) or self._attempts <= 0:
                 return Written(refused=dict.fromkeys(names, error))
             if len(items) == 1:
                 return Written(refused=dict.fromkeys(names, Rejected(f"{_NOT_DELEGATED}: {error.message}")))

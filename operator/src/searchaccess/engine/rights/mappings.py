@@ -66,6 +66,10 @@ class MappingState:
     late: str = ""
     """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
 
+    def unopposed(self) -> "MappingState":
+        """Return the same without a foreign mapping."""
+        return replace(self, conflict="", refusal=None, foreign=None)
+
 
 class Mappings:
     """Role mappings in one reconcile.
@@ -121,9 +125,7 @@ class Mappings:
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
-            self.state = replace(
-                self.state, settled=True, conflict="", refusal=None, foreign=None, late="", unwritten=""
-            )
+            self.state = replace(self.state.unopposed(), settled=True, late="", unwritten="")
             return
         self._kept.add(name)
         if not self._all_read:
@@ -135,12 +137,10 @@ class Mappings:
             wanted = build_template_mapping(operator, self._realm, self._claim)
             unwritten = request_for(wanted) if enforce and not is_as_desired(wanted, observed) else ""
             settled = enforce and not unwritten
-            self.state = replace(
-                self.state, settled=settled, conflict="", refusal=None, foreign=None, unwritten=unwritten
-            )
+            self.state = replace(self.state.unopposed(), settled=settled, unwritten=unwritten)
             return
         if observed is None and not enforce:
-            self.state = replace(self.state, conflict="", refusal=None, foreign=None)
+            self.state = self.state.unopposed()
             return
         record = self._context.inventory.clusters.get(self._session.cluster.name)
         status = record.status if record else SearchClusterStatus()

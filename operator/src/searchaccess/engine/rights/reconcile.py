@@ -242,9 +242,11 @@ class RightsReconciler:
             ask_early(session.state, members, changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
         everything = (
-            scope.everything or not known or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
+            scope.everything
+            or not known
+            or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
+            or (self._adoptions.waits and self._adoptions.is_recorded)
         )
-        everything = everything or (self._adoptions.waits and self._adoptions.is_recorded)
         if everything:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}

@@ -122,8 +122,7 @@ class StatusPublisher:
         absent = self._state.absent
         if absent is None:
             return facts
-        names = {name for entry in facts.access.share.local for name in entry.indices}
-        return replace(facts, absent=tuple(sorted(absent & names)))
+        return replace(facts, absent=tuple(sorted(absent.intersection(facts.access.share.local_indices))))
 
     def _write(self, record: AccessRecord, facts: AccessFacts) -> None:
         previous = record.status
@@ -162,13 +161,15 @@ class StatusPublisher:
             outbox = self._context.outbox
             outbox.put_finalizers(ref_of(access), access.finalizers, after)
             if trouble := outbox.trouble_of(access.uid):
-                decision = decide(access, self._context.open_gate(access.cluster))
-                self.publish(AccessFacts(access, decision, failure=trouble, released=True))
+                self._publish_released(access, trouble)
                 return
         if others := [item for item in access.finalizers if item != FINALIZER]:
-            failure = Failure(Reason.DELETED, f"it waits for {', '.join(others)}")
-            decision = decide(access, self._context.open_gate(access.cluster))
-            self.publish(AccessFacts(access, decision, failure=failure, released=True))
+            self._publish_released(access, Failure(Reason.DELETED, f"it waits for {', '.join(others)}"))
+
+    def _publish_released(self, access: Access, failure: Failure) -> None:
+        """Publish why one with which we are done is still there."""
+        decision = decide(access, self._context.open_gate(access.cluster))
+        self.publish(AccessFacts(access, decision, failure=failure, released=True))
 
     async def report(
         self,

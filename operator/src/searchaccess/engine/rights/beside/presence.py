@@ -53,7 +53,9 @@ class PresenceReader:
         if now - self._looked_at < LOOK_EVERY:
             return
         self._looked_at = now
-        self.patterns = frozenset([name async for record in self._records() for name in _names(record)])
+        self.patterns = frozenset(
+            [name async for record in self._records() for name in record.declared.share.local_indices]
+        )
         await self._sight.look(session, self.patterns)
         visible = self.patterns.difference(self._sight.hidden_of(self.patterns))
         if (state and self._compared == (visible, state)) or not self._sight.may_read_names():
@@ -84,14 +86,10 @@ class PresenceReader:
         async for record in self._records():
             # After a start, what statuses say of it was believed.
             said = before is None and _HINT in record.status_json
-            if said or not changed.isdisjoint(_names(record)):
+            if said or not changed.isdisjoint(record.declared.share.local_indices):
                 self._context.inventory.marks.mark_access(record.access)
 
     async def _records(self) -> AsyncIterator[AccessRecord]:
         async for record in in_chunks(tuple(self._context.inventory.accesses.values())):
             if record.declared.cluster == self._name:
                 yield record
-
-
-def _names(record: AccessRecord) -> list[str]:
-    return [name for entry in record.declared.share.local for name in entry.indices]

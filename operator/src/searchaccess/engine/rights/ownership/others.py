@@ -19,11 +19,6 @@ from searchaccess.ports.errors import ExternalError, TransientError
 log = structlog.get_logger(__name__)
 
 
-def lives_taken(operator: Operator, session: Session) -> frozenset[Life]:
-    """Return the former lives that the SearchCluster lists."""
-    return lives_in(operator.life, session.taken_over)
-
-
 def is_in_place(work: Work) -> bool:
     """Return whether a principal has, by its role of ours, exactly what is declared."""
     enforced = bool(work.members) and all(member.decision.do is Do.ENFORCE for member in work.members)
@@ -102,8 +97,8 @@ class Others:
         self.operations = 0
         if mappings.state.late or mappings.state.conflict:
             return None
-        trouble = None
-        for life in abandoned(self._operator.life, lives_taken(self._operator, session)):
+        trouble, own = None, self._operator.life
+        for life in abandoned(own, lives_in(own, session.taken_over)):
             some = self._found.get(life)
             try:
                 trouble = (await self._remove(session, mappings, life, some, placed) if some else None) or trouble
