@@ -358,7 +358,7 @@ def test_writing_through_an_alias_needs_a_write_index_and_a_grant_on_the_alias_a
         bench.template(data_stream={})
         targets = [f"{bench.name}-one", f"{bench.name}-two"]
         for target in targets:
-            bench.admin.post(f"/{target}/_doc", json=DOCUMENT).raise_for_status()
+            bench.admin.post(f"/{target}/_doc?refresh=true", json=DOCUMENT).raise_for_status()
             add = {"actions": [{"add": {"index": target, "alias": alias}}]}
             bench.admin.post("/_aliases", json=add).raise_for_status()
     caller = bench.caller(["append", "read"], "NAMEalias")

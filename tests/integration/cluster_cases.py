@@ -136,6 +136,8 @@ def _reject_ownership(cases: Cases) -> None:
     for text in ("", "Blue", "a.b"):
         instance = {"takeOver": [former | {"instance": text}]}
         cases.cluster(f"the instance {text!r}", instance, "write the name of the instance")
+    for wish in ("revoke", "Delete", ""):
+        cases.cluster(f"credentials {wish!r}", {"takeOver": [former | {"credentials": wish}]}, "supported values")
     long = {"takeOver": [former | {"controller": "a" * 129}]}
     cases.cluster("a controller of 129 characters", long, "may not be more than 128")
     long = {"takeOver": [former | {"instance": "a" * 101}]}
