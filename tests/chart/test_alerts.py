@@ -27,9 +27,9 @@ HEALTHY = UP | {
     'searchaccess_internal_errors_total{cluster="prod",place="plan"}': "0x2000",
     'searchaccess_lease_held{cluster="prod",pod="a"}': "1x2000",
     'searchaccess_lease_held{cluster="prod",pod="b"}': "0x2000",
-    'searchaccess_requests_total{side="elasticsearch",cluster="prod",result="ok"}': "0+10x2000",
-    'searchaccess_requests_total{side="elasticsearch",cluster="prod",result="NotFound"}': "0+10x2000",
-    'searchaccess_requests_total{side="elasticsearch",cluster="prod",result="Throttled"}': "0+1x2000",
+    'searchaccess_requests_total{target="elasticsearch",cluster="prod",result="ok"}': "0+10x2000",
+    'searchaccess_requests_total{target="elasticsearch",cluster="prod",result="NotFound"}': "0+10x2000",
+    'searchaccess_requests_total{target="elasticsearch",cluster="prod",result="Throttled"}': "0+1x2000",
 }
 """By series, its values each minute."""
 
@@ -56,7 +56,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "SearchAccessQueueOld": ({'searchaccess_queue_age_seconds{cluster="prod"}': "601x2000"}, "30m"),
     "SearchClusterWithoutReplica": ({'searchaccess_lease_held{cluster="prod",pod="a"}': "0x2000"}, "30m"),
     "SearchAccessRequestsFail": (
-        {'searchaccess_requests_total{side="elasticsearch",cluster="prod",result="Throttled"}': "0+10x2000"}, "60m"
+        {'searchaccess_requests_total{target="elasticsearch",cluster="prod",result="Throttled"}': "0+10x2000"}, "60m"
     ),
 }  # fmt: skip
 
@@ -107,7 +107,7 @@ def test_each_has_a_page_and_asks_for_metrics_that_there_are() -> None:
 
 def test_promtool_finds_nothing_wrong_with_metrics(promtool: Path) -> None:
     metrics = Metrics()
-    metrics.reconciled("prod", everything=True, seconds=1, result="ok")
+    metrics.reconciled("prod", full=True, seconds=1, result="ok")
     metrics.event_emitted("prod", "DriftCorrected")
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     text = metrics.text().decode()

@@ -45,8 +45,8 @@ def test_what_the_process_says_of_itself(field: Arena) -> None:
         assert found["process_resident_memory_bytes"].samples[0].value > 1e6
         ready = [sample for sample in found["searchaccess_accesses"].samples if sample.labels["ready"] == "True"]
         assert [(sample.labels["cluster"], sample.value) for sample in ready] == [(CLUSTER, 1)]
-        sides = {sample.labels["side"] for sample in found["searchaccess_requests"].samples}
-        assert {"elasticsearch", "kubernetes"} <= sides
+        targets = {sample.labels["target"] for sample in found["searchaccess_requests"].samples}
+        assert {"elasticsearch", "kubernetes"} <= targets
         assert field.tokens
         assert not [token for token in field.tokens if token in answer.text]
 

@@ -99,15 +99,15 @@ def test_faults_are_counted_by_what_was_being_done_and_begin_at_zero() -> None:
 
 def test_reconciles_and_events_are_counted_and_forgotten_with_their_cluster() -> None:
     metrics = Metrics()
-    metrics.reconciled("prod", everything=True, seconds=2.0, result="ok")
-    metrics.reconciled("prod", everything=False, seconds=0.1, result="ClusterUnreachable")
+    metrics.reconciled("prod", full=True, seconds=2.0, result="ok")
+    metrics.reconciled("prod", full=False, seconds=0.1, result="ClusterUnreachable")
     metrics.event_emitted("prod", "DriftCorrected")
     metrics.events_dropped(3)
     metrics.counting("elasticsearch", "prod")("roles", "ok", 0.1)
     found = samples(metrics)
-    assert found["searchaccess_reconciles_total", frozenset({"prod", "everything", "ok"})] == 1
-    assert found["searchaccess_reconciles_total", frozenset({"prod", "news", "ClusterUnreachable"})] == 1
-    assert found["searchaccess_reconcile_duration_seconds_sum", frozenset({"prod", "everything"})] == 2.0
+    assert found["searchaccess_reconciles_total", frozenset({"prod", "full", "ok"})] == 1
+    assert found["searchaccess_reconciles_total", frozenset({"prod", "incremental", "ClusterUnreachable"})] == 1
+    assert found["searchaccess_reconcile_duration_seconds_sum", frozenset({"prod", "full"})] == 2.0
     assert found["searchaccess_events_total", frozenset({"prod", "DriftCorrected"})] == 1
     assert found["searchaccess_events_dropped_total", frozenset()] == 3
     metrics.forget("prod")

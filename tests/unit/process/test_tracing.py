@@ -34,13 +34,13 @@ def test_a_reconcile_holds_its_operations_together(collector: Collector, monkeyp
     with metrics.reconciling("prod"):
         metrics.counting("elasticsearch", "prod")("roles", "ok", 0.25)
         metrics.counting("elasticsearch", "prod")("put_roles", "Throttled", 0.1)
-        metrics.reconciled("prod", everything=True, seconds=1, result="Throttled")
+        metrics.reconciled("prod", full=True, seconds=1, result="Throttled")
     tracing.close()
     by_name = {span.name: span for span in collector.spans}
     assert by_name.keys() == {"reconcile", "elasticsearch roles", "elasticsearch put_roles"}
     reconcile, read = by_name["reconcile"], by_name["elasticsearch roles"]
     assert attributes(reconcile) == {
-        "searchaccess.cluster": "prod", "searchaccess.scope": "everything", "searchaccess.result": "Throttled"
+        "searchaccess.cluster": "prod", "searchaccess.scope": "full", "searchaccess.result": "Throttled"
     }  # fmt: skip
     assert {span.parent_span_id for span in collector.spans if span is not reconcile} == {reconcile.span_id}
     assert read.end_time_unix_nano - read.start_time_unix_nano == pytest.approx(0.25e9, rel=1e-3)

@@ -69,13 +69,13 @@ _PANELS: Final = (
           "{{cluster}} {{scope}}"), unit="s",
     ),
     _Panel(
-        "Failed requests", "By side and reason.",
-        ('sum by (side, cluster, result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
-          "{{side}} {{cluster}} {{result}}"), unit="reqps",
+        "Failed requests", "By target and reason.",
+        ('sum by (target, cluster, result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
+          "{{target}} {{cluster}} {{result}}"), unit="reqps",
     ),
     _Panel(
-        "Requests", "By side.",
-        ("sum by (side) (rate(searchaccess_requests_total[$__rate_interval]))", "{{side}}"), unit="reqps",
+        "Requests", "By target.",
+        ("sum by (target) (rate(searchaccess_requests_total[$__rate_interval]))", "{{target}}"), unit="reqps",
     ),
     _Panel(
         "Changes that wait", "Seconds since the last reconcile began, if something changed since then.",

@@ -13,7 +13,7 @@ class Meter:
         """Hold together all that a reconcile of a SearchCluster does."""
         return nullcontext()
 
-    def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
+    def reconciled(self, cluster: str, *, full: bool, seconds: float, result: str) -> None:
         """Record a reconcile of a cluster.
 
         Args:

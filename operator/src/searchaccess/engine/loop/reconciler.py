@@ -160,7 +160,7 @@ class Reconciler:
         taken, self.busy_since = self._context.clock.monotonic() - self.began_at, None
         self._context.meter.reconciled(
             self._name,
-            everything=everything or news.everything,
+            full=everything or news.everything,
             seconds=taken,
             result=problem.reason if problem else "ok",
         )

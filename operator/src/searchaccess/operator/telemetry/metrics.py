@@ -40,7 +40,7 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("searchaccess_build_info", "The version that runs: always 1.", ("version",)),
     (
         "searchaccess_reconciles",
-        "Reconciles of a SearchCluster: of everything, or of what changed; result is ok or a reason.",
+        "Reconciles of a SearchCluster; scope is full, or incremental: of what changed; result is ok or a reason.",
         ("cluster", "scope", "result"),
     ),
     ("searchaccess_reconcile_duration_seconds", "How long reconciles took.", ("cluster", "scope")),
@@ -62,9 +62,9 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     (
         "searchaccess_requests",
         "Operations at elasticsearch, kubernetes, google or store; no cluster: for all; result is ok or a reason.",
-        ("side", "cluster", "operation", "result"),
+        ("target", "cluster", "operation", "result"),
     ),
-    ("searchaccess_request_duration_seconds", "How long operations took.", ("side", "operation")),
+    ("searchaccess_request_duration_seconds", "How long operations took.", ("target", "operation")),
 )
 
 
@@ -97,11 +97,11 @@ class Metrics(Meter):
         self._expect_faults(cluster)
         return self._tracing.reconcile(cluster) if self._tracing else nullcontext()
 
-    def reconciled(self, cluster: str, *, everything: bool, seconds: float, result: str) -> None:
+    def reconciled(self, cluster: str, *, full: bool, seconds: float, result: str) -> None:
         """Count a reconcile."""
         if self._tracing:
-            self._tracing.reconciled(everything=everything, result=result)
-        scope = "everything" if everything else "news"
+            self._tracing.reconciled(full=full, result=result)
+        scope = "full" if full else "incremental"
         self._reconciles.labels(cluster, scope, result).inc()
         self._reconcile_seconds.labels(cluster, scope).observe(seconds)
 
@@ -137,21 +137,21 @@ class Metrics(Meter):
             metric.remove_by_labels({"cluster": cluster})
         self._requests.remove_by_labels({"cluster": cluster})
 
-    def counting(self, side: str, cluster: str = "") -> Count:
+    def counting(self, target: str, cluster: str = "") -> Count:
         """Give what counts operations.
 
         Args:
-            side: ``elasticsearch``, ``kubernetes``, ``google`` or ``store``.
+            target: ``elasticsearch``, ``kubernetes``, ``google`` or ``store``.
             cluster: name of the SearchCluster; empty: for all.
         """
 
         def count(operation: str, result: str, seconds: float) -> None:
-            if side in _PROGRESS:
+            if target in _PROGRESS:
                 self._answered[cluster] = time.monotonic()
-            self._requests.labels(side, cluster, operation, result).inc()
-            self._request_seconds.labels(side, operation).observe(seconds)
+            self._requests.labels(target, cluster, operation, result).inc()
+            self._request_seconds.labels(target, operation).observe(seconds)
             if self._tracing:
-                self._tracing.operation(side, cluster, operation, result, seconds)
+                self._tracing.operation(target, cluster, operation, result, seconds)
 
         return count
 

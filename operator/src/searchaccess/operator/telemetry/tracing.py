@@ -85,21 +85,21 @@ class Tracing:
         ):
             yield
 
-    def reconciled(self, *, everything: bool, result: str) -> None:
+    def reconciled(self, *, full: bool, result: str) -> None:
         """Record the result of the running reconcile."""
         span = self._trace.get_current_span()
         span.set_attributes(
-            {"searchaccess.scope": "everything" if everything else "news", "searchaccess.result": result}
+            {"searchaccess.scope": "full" if full else "incremental", "searchaccess.result": result}
         )
         if result != "ok":
             span.set_status(self._trace.StatusCode.ERROR, result)
 
-    def operation(self, side: str, cluster: str, operation: str, result: str, seconds: float) -> None:
+    def operation(self, target: str, cluster: str, operation: str, result: str, seconds: float) -> None:
         """Record an operation that just ended."""
         end = time.time_ns()
-        attributes = {"searchaccess.side": side, "searchaccess.cluster": cluster, "searchaccess.result": result}
+        attributes = {"searchaccess.target": target, "searchaccess.cluster": cluster, "searchaccess.result": result}
         span = self._tracer.start_span(
-            f"{side} {operation}",
+            f"{target} {operation}",
             kind=self._trace.SpanKind.CLIENT,
             attributes=attributes,
             start_time=end - int(seconds * 1e9),
