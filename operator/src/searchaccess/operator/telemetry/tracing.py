@@ -88,9 +88,7 @@ class Tracing:
     def reconciled(self, *, full: bool, result: str) -> None:
         """Record the result of the running reconcile."""
         span = self._trace.get_current_span()
-        span.set_attributes(
-            {"searchaccess.scope": "full" if full else "incremental", "searchaccess.result": result}
-        )
+        span.set_attributes({"searchaccess.scope": "full" if full else "incremental", "searchaccess.result": result})
         if result != "ok":
             span.set_status(self._trace.StatusCode.ERROR, result)
 
