@@ -70,7 +70,8 @@ _PANELS: Final = (
     ),
     _Panel(
         "Failed requests", "By target and reason.",
-        ('sum by (target, cluster, result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
+        ("sum by (target, cluster, result) "
+         '(rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
           "{{target}} {{cluster}} {{result}}"), unit="reqps",
     ),
     _Panel(

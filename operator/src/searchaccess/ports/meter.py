@@ -18,7 +18,7 @@ class Meter:
 
         Args:
             cluster: name of the SearchCluster.
-            everything: of all that it has; else of what changed.
+            full: whether all was reconciled, not only what changed.
             seconds: that it took.
             result: ``ok``, or the reason of the failure.
         """
