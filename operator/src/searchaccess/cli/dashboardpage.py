@@ -64,14 +64,13 @@ _PANELS: Final = (
         unit="s",
     ),
     _Panel(
-        "Duration of reconciles", "The 95th percentile: of everything, or of what changed.",
+        "Duration of reconciles", "The 95th percentile: of all (full), or of what changed (incremental).",
         (f"histogram_quantile(0.95, {_rate('searchaccess_reconcile_duration_seconds_bucket', 'cluster, scope, le')})",
           "{{cluster}} {{scope}}"), unit="s",
     ),
     _Panel(
         "Failed requests", "By target and reason.",
-        ("sum by (target, cluster, result) "
-         '(rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
+        ('sum by (target,cluster,result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
           "{{target}} {{cluster}} {{result}}"), unit="reqps",
     ),
     _Panel(
