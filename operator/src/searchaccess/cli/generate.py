@@ -88,8 +88,10 @@ def reasons_page() -> str:
         "retries by itself.",
         *_table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
-        "Events are few: what changes all the time is in the status. At most 200 wait to be written at a time; "
-        "after a mass change the statuses still have all of it.",
+        "Events are few: they say what changed, and what changes all the time is in the status. About one object there "
+        "are 25 at once, then one in five minutes; at most 200 wait to be written at a time. After a mass change the "
+        "statuses still have all of it. Each warning is in the operator's log too, drift with what is declared "
+        "(`want`) and what was found (`have`).",
         *_table(["Reason", "Type", "When"], events),
     )
 
