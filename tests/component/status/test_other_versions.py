@@ -24,7 +24,9 @@ KINDS: dict[str, type[SearchAccessStatus] | type[SearchClusterStatus]] = {
     "SearchCluster": SearchClusterStatus,
 }
 HAPPENINGS = {
-    reason for reason in EventReason if reason not in set(Reason) or doc_of(Reason(reason)).who is Who.SECURITY
+    reason
+    for reason in EventReason
+    if str(reason) not in {str(cause) for cause in Reason} or doc_of(Reason(reason)).who is Who.SECURITY
 }
 """Events that something happened, not that something is wrong."""
 UNKNOWN_TYPE = {
@@ -66,10 +68,10 @@ def statuses(world: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 def without_texts(status: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is only worded: a version may say the same in other words."""
     conditions = [{key: item[key] for key in item if key != "message"} for item in status["conditions"]]
-    return status | {"conditions": conditions}
+    return {key: item for key, item in status.items() if key not in {"subject", "access"}} | {"conditions": conditions}
 
 
-NEW_FIELDS = {"released", "login", "adopted", "others"}
+NEW_FIELDS = {"released", "login", "adopted", "others", "mode"}
 """Fields that came later."""
 
 

@@ -21,7 +21,8 @@ from searchaccess.api.status import (
     Truth,
     condition_of,
 )
-from searchaccess.core.model.access import Access, Share, subject_summary
+from searchaccess.core.model.access import Access, Share
+from searchaccess.core.model.summaries import shown_subject
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
@@ -374,8 +375,9 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     return SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
-        subject=subject_summary(access.subject) or None,
+        subject=shown_subject(access.subject) or None,
         access=access.summary or previous.access,
+        mode="Suspended" if access.suspend else access.mode.value,
         identity=identity,
         elasticsearch=objects,
         credential=credential,
