@@ -22,10 +22,10 @@ pytestmark = pytest.mark.one_release
 
 PATIENCE = 240.0
 KEPT = "stops all of it"
-LISTED = r"shop +{} +prod +{}@acme-shop\.iam\.gserviceaccount\.com +{} "
+LISTED = r"shop +{} +{}@acme-shop +{} "
 HELD = (
-    LISTED.format("orders-reader", "shop-web", r"r orders-\* +True +InSync +0"),
-    LISTED.format("audit-reader", "audit-report", r"rm audit-\* +False +ChangesPending"),
+    LISTED.format("orders-reader", "shop-web", r"r~ orders-\* +Enforce +True +InSync"),
+    LISTED.format("audit-reader", "audit-report", r"rm audit-\* +Observe +False +ChangesPending"),
     r"GET /orders-\*/_search +200: 4 orders \(eu\) +200: 4 orders \(eu\) +✓",
     r"GET /orders-\*/_search  ssn and iban\? +200: neither +200: neither +✓",
     r"GET /orders-\*/_search  ssn and iban\? +200: ssn and iban +200: ssn and iban +✓",

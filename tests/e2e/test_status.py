@@ -161,15 +161,14 @@ def test_kubectl_shows_an_access_in_a_line(world: World) -> None:
     assert re.fullmatch(r"\d+[smh](\d+s)?", age)
     assert row == {
         "NAME": "shown",
-        "CLUSTER": "prod",
-        "SERVICE": account("shown"),
+        "SERVICE": account("shown").removesuffix(".iam.gserviceaccount.com"),
         "ACCESS": "rw orders-* +1",
+        "MODE": "Enforce",
         "READY": "True",
         "REASON": "InSync",
-        "DRIFT": "0",
     }
     wide = shown(world, "searchaccess", "shown", "-n", "shop", "-o", "wide")
-    assert wide["PRINCIPAL"] == account("shown")
+    assert (wide["CLUSTER"], wide["PRINCIPAL"], wide["DRIFT"]) == ("prod", account("shown"), "0")
     assert re.fullmatch(r"\d+[smh](\d+s)?", wide["LAST-SYNC"])
 
     world.patch("shown", {"spec": spec})
@@ -178,8 +177,9 @@ def test_kubectl_shows_an_access_in_a_line(world: World) -> None:
     role["indices"][0]["privileges"].append("delete")
     world.write_role("shown", role)
     world.until_reason("shown", "DriftDetected", within=WITHIN)
-    row = shown(world, "searchaccess", "shown", "-n", "shop")
+    row = shown(world, "searchaccess", "shown", "-n", "shop", "-o", "wide")
     assert (row["READY"], row["REASON"], row["DRIFT"]) == ("False", "DriftDetected", "1")
+    assert (row["MODE"], row["MESSAGE"]) == ("Observe", world.condition("shown", "Ready")["message"])
 
 
 def test_kubectl_shows_a_cluster_in_a_line(world: World) -> None:

@@ -95,6 +95,10 @@ SUMMARIES: dict[str, tuple[list[dict[str, Any]], str]] = {
     "one grant": ([a_grant("orders-*", can=["read", "write"])], "rw orders-*"),
     "more indices": ([a_grant("a", "b"), a_grant("c")], "r a +2"),
     "raw privileges": ([a_grant("a", can=[], privileges=["all"])], "* a"),
+    "some documents": ([a_grant("a", where={"term": {"region": "eu"}}), a_grant("b")], "r~ a +1"),
+    "some fields": ([a_grant("a", can=["read", "write"], fields={"exclude": ["ssn"]})], "rw~ a"),
+    "some fields of another grant": ([a_grant("a"), a_grant("b", fields={"include": ["id"]})], "r a +1~"),
+    "all fields by name": ([a_grant("a", fields={"include": ["*"]})], "r a"),
 }
 
 

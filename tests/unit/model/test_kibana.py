@@ -81,7 +81,7 @@ def test_what_kibana_would_not_know_is_refused(case: str) -> None:
 
 def test_rights_in_kibana_alone_are_enough_and_the_column_access_says_so() -> None:
     assert an_access(grants=[], kibana=[SALES]).summary == "kibana"
-    assert an_access(kibana=[SALES]).summary == "r orders-*"
+    assert an_access(kibana=[SALES]).summary == "r orders-* +kibana"
     assert "or kibana" in an_access(grants=[]).invalid
 
 

@@ -24,6 +24,7 @@ from searchaccess.core.ownership.released import (
 )
 from searchaccess.core.policy.decision import Do
 from tests.unit.builders import NOW, PRINCIPAL, ROLE, a_grant, an_access
+from tests.unit.model.test_kibana import SALES
 
 
 def an_entry(name: str, *privileges: str, **more: Any) -> Entry:
@@ -49,7 +50,7 @@ class TestRelease:
         assert [(one.namespace, one.name, one.uid, one.role, one.principal) for one in remember] == [
             ("shop", "a", "uid-a", ROLE, PRINCIPAL)
         ]
-        assert (remember[0].entries, remember[0].cluster, remember[0].rights) == ([A.hash], ["monitor"], "* a")
+        assert (remember[0].entries, remember[0].cluster, remember[0].rights) == ([A.hash], ["monitor"], "* a +cluster")
         assert held["uid-a"].do is Do.HOLD
         assert held["uid-a"].reason is Reason.PENDING
 
@@ -98,9 +99,14 @@ class TestRelease:
         ([a_grant("orders-*")], {}, "r orders-*"),
         ([a_grant("orders-*", can=["read", "write"]), a_grant("x")], {}, "rw orders-* +1"),
         ([a_grant("orders-*", privileges=["maintenance"])], {}, "r* orders-*"),
-        ([a_grant("orders-*", can=["read", "write"], fields={"exclude": ["ssn"]})], {}, "rw orders-*"),
-        ([a_grant("orders-*", where={"term": {"region": "eu"}})], {}, "r orders-*"),
+        ([a_grant("orders-*", can=["read", "write"], fields={"exclude": ["ssn"]})], {}, "rw~ orders-*"),
+        ([a_grant("orders-*", where={"term": {"region": "eu"}})], {}, "r~ orders-*"),
         ([], {"clusterCan": ["monitor"]}, "cluster"),
+        ([a_grant("logs-*", remoteClusters=["eu"])], {}, "r eu:logs-*"),
+        ([a_grant("orders-*"), a_grant("logs-*", remoteClusters=["eu", "us"])], {}, "r orders-* +2 +remote"),
+        ([a_grant("orders-*")], {"kibana": [SALES]}, "r orders-* +kibana"),
+        ([], {"kibana": [SALES]}, "kibana"),
+        ([a_grant("a")], {"kibana": [SALES], "clusterCan": ["monitor"]}, "r a +cluster +kibana"),
     ],
 )
 def test_it_is_said_as_it_was_declared(grants: list[dict[str, Any]], more: dict[str, Any], text: str) -> None:

@@ -6,7 +6,7 @@ from searchaccess.api.base import ApiModel
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
 from searchaccess.api.searchcluster import SearchCluster
-from searchaccess.api.vocabulary.actions import LETTERS
+from searchaccess.api.vocabulary.actions import LETTERS, RESTRICTED
 
 CATEGORY = "search"
 """``kubectl get search`` shows both kinds."""
@@ -80,6 +80,11 @@ def _column(name: str, path: str, *, kind: str = "string", wide: bool = False, d
 
 
 _READY = '.status.conditions[?(@.type=="Ready")]'
+_ACCESS = (
+    f"{LETTERS}; {RESTRICTED} only some documents or fields. +1: one more index or pattern; +remote, +cluster, +kibana: "
+    "rights on remote clusters, cluster privileges, rights in Kibana, too."
+)
+_DRIFT = "Open differences that somebody made."
 _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
 
 
@@ -126,17 +131,19 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             short="sacc",
             scope="Namespaced",
             columns=[
-                _column("Cluster", ".spec.cluster"),
-                _column("Service", ".status.subject", doc="The workload, or its service account."),
-                _column("Access", ".status.access", doc=f"{LETTERS}."),
+                _column("Service", ".status.subject", doc="The workload with its region and project, or its account."),
+                _column("Access", ".status.access", doc=_ACCESS),
+                _column("Mode", ".status.mode", doc="Enforce, Observe or Suspended."),
                 _column("Ready", f"{_READY}.status"),
                 _column("Reason", f"{_READY}.reason"),
-                _column("Drift", ".status.drift.open", kind="integer", doc="Open differences."),
+                _AGE,
+                _column("Cluster", ".spec.cluster", wide=True),
+                _column("Drift", ".status.drift.open", kind="integer", wide=True, doc=_DRIFT),
                 _column("Principal", ".status.identity.principal", wide=True),
                 _column("Auth", ".spec.auth", wide=True),
                 _column("Next-Rotation", ".status.credential.nextRotation", wide=True),
                 _column("Last-Sync", ".status.lastSyncTime", kind="date", wide=True),
-                _AGE,
+                _column("Message", f"{_READY}.message", wide=True),
             ],
         ),
         "searchclusters": _crd(
@@ -152,11 +159,12 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Reason", f"{_READY}.reason"),
                 _column("Accesses", ".status.counts.accesses", kind="integer"),
                 _column("Drifted", ".status.counts.drifted", kind="integer"),
+                _AGE,
                 _column("Foreign", ".status.counts.foreignRoles", kind="integer", wide=True),
                 _column("Probe", ".status.probe", wide=True),
                 _column("UUID", ".status.uuid", wide=True),
                 _column("Login", ".status.login.tier", wide=True),
-                _AGE,
+                _column("Message", f"{_READY}.message", wide=True),
             ],
         ),
     }

@@ -243,9 +243,12 @@ class SearchAccessStatus(_Status):
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], _conditions("SearchAccess")]
     subject: str | None = None
-    """Who has the access, in short: `service/`, `job/` or `workerpool/` and its name, or the service account."""
+    """Who has the access, in short: `NAME.REGION.PROJECT` of the workload, with `job/` or `workerpool/` before it where
+    it is one, or the service account without `.iam.gserviceaccount.com`."""
     access: str | None = None
-    """The rights in short, such as `rw orders-* +1`."""
+    """The rights in short, such as `rw orders-* +1`; `~` marks what is limited to some documents or fields."""
+    mode: str | None = None
+    """How the rights are kept: `Enforce`, `Observe` or `Suspended`."""
     identity: Identity | None = None
     """The subject, as Google and Elasticsearch know it."""
     elasticsearch: ElasticsearchObjects | None = None

@@ -17,7 +17,7 @@ from searchaccess.api.conditions.events import EVENT_DOCS, STALLED_EVENT
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.api.vocabulary.actions import ACTION_NAMES, Action
+from searchaccess.api.vocabulary.actions import ACTION_NAMES, RESTRICTED, Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
 from searchaccess.cli import actionspage
 from searchaccess.cli.argopage import argo_files
@@ -88,8 +88,10 @@ def reasons_page() -> str:
         "retries by itself.",
         *_table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
-        "Events are few: what changes all the time is in the status. At most 200 wait to be written at a time; "
-        "after a mass change the statuses still have all of it.",
+        "Events are few: they say what changed, and what changes all the time is in the status. About one object there "
+        "are 25 at once, then one in five minutes; at most 200 wait to be written at a time. After a mass change the "
+        "statuses still have all of it. Each warning is in the operator's log too, drift with what is declared "
+        "(`want`) and what was found (`have`).",
         *_table(["Reason", "Type", "When"], events),
     )
 
@@ -117,8 +119,9 @@ def actions_page() -> str:
         "## On indices: `can`",
         *_table(["Action", "Letter", "Allows", "Does not allow", "Index privileges"], actions),
         "The column ACCESS of `kubectl get searchaccesses` shows the letters of the first grant, its first index, and "
-        f"how many indices more there are: `rw orders-* +1`. `{PRIVILEGE_LETTER}` stands for raw `privileges`; "
-        "`cluster` for an access that has only cluster privileges, `kibana` for one that has rights in Kibana alone.",
+        f"how many indices more there are: `rw orders-* +1`. `{PRIVILEGE_LETTER}` stands for raw `privileges`, "
+        f"`{RESTRICTED}` for a grant with `where` or `fields`. `+remote`, `+cluster` and `+kibana` say that there are "
+        "rights on remote clusters, cluster privileges or rights in Kibana too; without `+`, there is nothing else.",
         "## What to know about writing",
         "- `write` includes Elasticsearch's update and overwrite: both replace what a document said before. Where "
         "history must stay, grant `append`.",

@@ -26,6 +26,7 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
+from searchaccess.engine.eventrate import EventRate
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.questions import Questions
@@ -59,6 +60,7 @@ class Context:
     meter: Meter = field(default_factory=Meter)
     ownership: Ownership = field(default_factory=Ownership)
     steps: Steps = field(default_factory=Steps)
+    events: EventRate = field(default_factory=EventRate)
     dry_run: DryRun | None = None
     """Records what would change, in a dry run; None: changes are made."""
 

@@ -13,6 +13,14 @@ class EventReason(StrEnum):
     DRIFT_CORRECTED = Reason.DRIFT_CORRECTED.value
     SERVICE_ACCOUNT_CHANGED = Reason.SERVICE_ACCOUNT_CHANGED.value
     SERVICE_ACCOUNT_RECREATED = Reason.SERVICE_ACCOUNT_RECREATED.value
+    SERVICE_NOT_FOUND = Reason.SERVICE_NOT_FOUND.value
+    CLUSTER_NOT_FOUND = Reason.CLUSTER_NOT_FOUND.value
+    CLUSTER_UNREACHABLE = Reason.CLUSTER_UNREACHABLE.value
+    TLS_NOT_VERIFIED = Reason.TLS_NOT_VERIFIED.value
+    LOGIN_MISSING = Reason.LOGIN_MISSING.value
+    LOGIN_REFUSED = Reason.LOGIN_REFUSED.value
+    PERMISSION_DENIED = Reason.PERMISSION_DENIED.value
+    ROLE_MAPPING_NOT_WRITTEN = Reason.ROLE_MAPPING_NOT_WRITTEN.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
     RELEASED = "RightsReleased"
@@ -41,6 +49,31 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     EventReason.SERVICE_ACCOUNT_RECREATED: EventDoc(
         warning=True, when="A service account was recreated under the same name."
     ),
+    EventReason.SERVICE_NOT_FOUND: EventDoc(
+        warning=True, when="Cloud Run has no such workload, or there is no such service account: since when."
+    ),
+    EventReason.CLUSTER_NOT_FOUND: EventDoc(
+        warning=True, when="There is no SearchCluster of the name in `spec.cluster`: which there are."
+    ),
+    EventReason.CLUSTER_UNREACHABLE: EventDoc(
+        warning=True, when="Elasticsearch stopped answering: the cause. On the SearchCluster."
+    ),
+    EventReason.TLS_NOT_VERIFIED: EventDoc(
+        warning=True, when="The server's certificate cannot be verified any more: the cause. On the SearchCluster."
+    ),
+    EventReason.LOGIN_MISSING: EventDoc(
+        warning=True, when="The operator's login is missing or incomplete: which Secret. On the SearchCluster."
+    ),
+    EventReason.LOGIN_REFUSED: EventDoc(
+        warning=True, when="Elasticsearch refuses the operator's login. On the SearchCluster."
+    ),
+    EventReason.PERMISSION_DENIED: EventDoc(
+        warning=True, when="The operator's login lacks a right: which. On the SearchCluster."
+    ),
+    EventReason.ROLE_MAPPING_NOT_WRITTEN: EventDoc(
+        warning=True,
+        when="The login may not write the role mapping: which a person has to write. On the SearchCluster.",
+    ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
     ),
@@ -63,5 +96,9 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         when="A foreign role or role mapping was adopted, once, as the platform agreed: what it was before.",
     ),
 }
-STALLED_EVENT = EventDoc(warning=True, when="The object became `Stalled`: a person must act.")
+STALLED_EVENT = EventDoc(
+    warning=True,
+    when="The object became `Stalled`: a person must act. What is wrong with a SearchCluster is on the SearchCluster "
+    "alone, not on each of its SearchAccesses.",
+)
 """Of the event with a terminal reason."""

@@ -71,6 +71,9 @@ class Action(StrEnum):
 ACTION_NAMES = ", ".join(Action)
 """All of them, for a person."""
 
+RESTRICTED = "~"
+"""Marks in the ACCESS column what is limited to some documents or fields."""
+
 LETTERS = ", ".join(f"{action.letter} {action}" for action in Action)
 """What each letter of the ACCESS column stands for."""
 

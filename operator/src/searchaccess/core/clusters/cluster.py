@@ -185,6 +185,11 @@ def version_of(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def licence_problem(licence: str) -> str:
+    """Return what is said of a licence that lacks what every SearchAccess needs."""
+    return f"the JWT realm needs a Platinum, Enterprise or trial licence; this cluster has {licence}"
+
+
 def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = "") -> Verdict:
     """Decide what the state of a cluster allows.
 
@@ -209,11 +214,10 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         return Verdict((Reason.VERSION_UNSUPPORTED, message), Gate(grants=False))
     licensed = facts.license in _FIELD_SECURITY
     if not licensed:
-        message = f"the JWT realm needs a Platinum, Enterprise or trial licence; this cluster has {facts.license}"
         gate = Gate(
             grants=False,
             reason=Reason.LICENSE_INSUFFICIENT,
-            message=message,
+            message=licence_problem(facts.license),
             field_security=False,
             remote_clusters=False,
             license=facts.license,

@@ -24,7 +24,7 @@ from searchaccess.api.searchaccess import (
 )
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.vocabulary.actions import Action
-from searchaccess.core.model.actions import confined_privileges, letters_of, privileges_of
+from searchaccess.core.model.actions import confined_privileges, privileges_of
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import (
     HASHES_KEPT,
@@ -51,6 +51,7 @@ from searchaccess.core.model.problems import problem_of, reference_problem
 from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
+from searchaccess.core.model.summaries import summary_of
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
 from searchaccess.core.patterns.meeting import meet
@@ -111,7 +112,6 @@ _WORKLOADS: Final = {
     "cloudRunJob": WorkloadKind.JOB,
     "cloudRunWorkerPool": WorkloadKind.WORKER_POOL,
 }
-_SHOWN: Final = {WorkloadKind.SERVICE: "service", WorkloadKind.JOB: "job", WorkloadKind.WORKER_POOL: "workerpool"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,17 +257,6 @@ def kept_apart(entry: Entry) -> Entry:
     return replace(entry, names=tuple(sorted({*entry.names, mark})))
 
 
-def summary_of(spec: SearchAccessSpec) -> str:
-    """Return the rights in short, as the ACCESS column shows them: ``rw orders-* +1``."""
-    if not spec.grants:
-        return "cluster" if spec.cluster_can else "kibana"
-    first = spec.grants[0]
-    place = f"{first.remote_clusters[0]}:" if first.remote_clusters else ""
-    text = f"{letters_of(tuple(first.can), raw=bool(first.privileges))} {place}{first.indices[0]}"
-    more = sum(len(grant.indices) * len(grant.remote_clusters or [""]) for grant in spec.grants) - 1
-    return f"{text} +{more}" if more else text
-
-
 def access_from_object(raw: Mapping[str, Any]) -> Access:
     """Read a SearchAccess as Kubernetes gives it.
 
@@ -352,8 +341,3 @@ def _subject(given: Mapping[str, Any]) -> Subject | None:
             return None if wrong else Workload(Place(project, location, kind), name)
     account = text_in(subject, "serviceAccount")
     return account if is_service_account(account) else None
-
-
-def subject_summary(subject: Subject | None) -> str:
-    """Return a subject in short, as the SERVICE column shows it: ``service/orders``, or the account."""
-    return f"{_SHOWN[subject.place.kind]}/{subject.name}" if isinstance(subject, Workload) else subject or ""

@@ -104,6 +104,13 @@ def missing(known: Identity, now: str, *, over: bool) -> Identity:
     )
 
 
+def missing_message(subject: Workload | str, known: Identity) -> str:
+    """Return what is said of a subject that does not exist: since when, and whether somebody still has its rights."""
+    what = f"Cloud Run has no {subject.path}" if isinstance(subject, Workload) else f"there is no account {subject}"
+    rest = "its rights go when the grace period is over" if known.accounts else "nobody has its rights"
+    return f"{what} since {known.missing_since}; {rest}"
+
+
 def missing_for(known: Identity, now: str) -> float:
     """Return the seconds for which a subject has been missing, by the wall clock; never less than none."""
     if not known.missing_since:

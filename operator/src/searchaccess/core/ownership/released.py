@@ -22,6 +22,8 @@ from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.intake.reading import shortened
 from searchaccess.core.model.kibana import is_kibana_entry
 from searchaccess.core.model.remote import REMOTELY
+from searchaccess.core.model.restrictions.union import restricts
+from searchaccess.core.model.summaries import Part, shown_rights
 from searchaccess.core.policy.decision import AccessDecision, Do
 
 RIGHTS_LIMIT: Final = 200
@@ -156,15 +158,13 @@ def _item(role: str, principal: str, share: Share, access: Access | None = None)
 
 def in_short(share: Share) -> str:
     """Return rights as the column ACCESS shows what is declared: ``rw orders-* +1``."""
-    if not share.entries:
-        return "cluster"
-    first, number = share.entries[0], sum(len(entry.indices) for entry in share.entries)
-    text = f"{_letters(first)} {first.indices[0] if first.indices else '?'}"
-    return shortened(f"{text} +{number - 1}" if number > 1 else text, RIGHTS_LIMIT)
+    parts = [Part(_letters(entry), entry.indices, entry.clusters, restricts(entry)) for entry in share.on_indices]
+    in_kibana = any(entry.application for entry in share.entries)
+    return shortened(shown_rights(parts, on_cluster=bool(share.cluster), in_kibana=in_kibana), RIGHTS_LIMIT)
 
 
 def _letters(entry: Entry) -> str:
-    privileges = set(entry.privileges)
+    privileges = set(entry.privileges).difference(REMOTELY if entry.clusters else ())
     if privileges.issuperset(CONFINED_WRITE):
         privileges = privileges.difference(FORMER_WRITE) | set(Action.WRITE.privileges)
     whole = [action for action in Action if privileges.issuperset(action.privileges)]

@@ -19,7 +19,7 @@ from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.identity import State
+from searchaccess.core.model.identity import State, missing_message
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.login import LoginRights, beyond
 
@@ -52,6 +52,8 @@ class AccessDecision:
     reason: Reason | None = None
     """Why it is held; None when nothing is wrong (enforced, observed, being deleted)."""
     message: str = ""
+    of_cluster: bool = False
+    """It is the SearchCluster's state, not this SearchAccess, that allows no more."""
 
     @property
     def reports(self) -> bool:
@@ -191,8 +193,8 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     if access.principals or access.has_credential:
         return None
     state = access.identity.state if access.identity else State.RESOLVED
-    if state is State.MISSING:
-        return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, "there is no such workload, so nobody has the rights")
+    if access.subject and access.identity and state is State.MISSING:
+        return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, missing_message(access.subject, access.identity))
     if state is State.RECALLED:
         message = "the service account behind the subject was not read from Google yet"
         return AccessDecision(Do.HOLD, Reason.PENDING, message)
@@ -226,7 +228,7 @@ def cluster_closed(inputs: Inputs) -> AccessDecision | None:
     gate = inputs.gate
     if gate.grants or inputs.access.has_credential:
         return None
-    return AccessDecision(Do.HOLD, gate.reason, gate.message)
+    return AccessDecision(Do.HOLD, gate.reason, gate.message, of_cluster=True)
 
 
 def caller_shut_out(inputs: Inputs) -> AccessDecision | None:

@@ -21,7 +21,8 @@ from searchaccess.api.status import (
     Truth,
     condition_of,
 )
-from searchaccess.core.model.access import Access, Share, subject_summary
+from searchaccess.core.model.access import Access, Share
+from searchaccess.core.model.summaries import shown_subject
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
@@ -36,7 +37,7 @@ from searchaccess.core.status.credential import (
     credential_notes,
     mark_credential,
 )
-from searchaccess.core.status.events import Note, note, stalled_notes
+from searchaccess.core.status.events import Note, note, trouble_notes
 from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.proofs import mark_proof, ready_with
@@ -48,6 +49,8 @@ _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DET
 
 
 _NO_DRIFT: Final = Drift(open=0)
+_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND})
+"""Of which there is an event although they do not make a SearchAccess Stalled. ServiceNotFound has its own."""
 _NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
 
 
@@ -57,6 +60,8 @@ class Failure:
 
     reason: Reason
     message: str
+    of_cluster: bool = False
+    """It is the SearchCluster's trouble: the event about it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def _cause(facts: AccessFacts) -> Failure | None:
     decision, trouble = facts.decision, _conflict(facts) or facts.failure
     if decision.reason is None or (trouble and doc_of(decision.reason).who is Who.NOBODY):
         return trouble
-    return Failure(decision.reason, decision.message)
+    return Failure(decision.reason, decision.message, of_cluster=decision.of_cluster)
 
 
 def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
@@ -147,7 +152,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     failure = _cause(facts)
     if decision.do is Do.REMOVE and facts.failure and not access.deleted_at:
         text = f"{decision.message}; its rights are not confirmed gone: {facts.failure.message}"
-        failure = Failure(facts.failure.reason, text)
+        failure = replace(facts.failure, message=text)
     if access.deleted_at:
         return _deleted_verdict(facts, failure)
     if failure is not None:
@@ -370,8 +375,9 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     return SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
-        subject=subject_summary(access.subject) or None,
+        subject=shown_subject(access.subject) or None,
         access=access.summary or previous.access,
+        mode="Suspended" if access.suspend else access.mode.value,
         identity=identity,
         elasticsearch=objects,
         credential=credential,
@@ -402,7 +408,9 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
         notes.append(note(EventReason.ADOPTED, text))
     notes += identity_notes(previous, status)
     notes += credential_notes(previous, status)
-    notes += stalled_notes(previous, status)
+    cause = _cause(facts)
+    if cause is None or not cause.of_cluster:
+        notes += trouble_notes(previous, status, _TROUBLE)
     return notes
 
 

@@ -17,7 +17,7 @@ from searchaccess.api.status import (
     SearchClusterStatus,
     Truth,
 )
-from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
+from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, licence_problem
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
@@ -28,7 +28,7 @@ from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
-from searchaccess.core.status.events import Note, note, stalled_notes
+from searchaccess.core.status.events import Note, note, trouble_notes
 
 _NOT_ABOUT_REACHING = frozenset({
     Reason.CLUSTER_REPLACED,
@@ -49,6 +49,16 @@ _NOT_ABOUT_REACHING = frozenset({
 
 _NO_DRIFT = Drift(open=0)
 _TRUTH: Final[dict[bool | None, Truth]] = {True: TRUE, False: FALSE, None: UNKNOWN}
+
+_TROUBLE: Final = frozenset({
+    EventReason.CLUSTER_UNREACHABLE,
+    EventReason.TLS_NOT_VERIFIED,
+    EventReason.LOGIN_MISSING,
+    EventReason.LOGIN_REFUSED,
+    EventReason.PERMISSION_DENIED,
+    EventReason.ROLE_MAPPING_NOT_WRITTEN,
+})  # fmt: skip
+"""Of which there is an event although they do not make a SearchCluster Stalled."""
 
 NAMED: Final = 5
 """SearchAccesses that a message names."""
@@ -160,7 +170,7 @@ def _problem(report: ClusterReport) -> Failure | None:
     if facts is None:
         return Failure(Reason.PENDING, "not reconciled yet")
     if not report.licensed:
-        return Failure(Reason.LICENSE_INSUFFICIENT, f"the JWT realm is not part of the licence {facts.license}")
+        return Failure(Reason.LICENSE_INSUFFICIENT, licence_problem(facts.license))
     if facts.mismatches:
         return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
     return None
@@ -215,7 +225,7 @@ def _mark_licence(conditions: Conditions, facts: ClusterFacts, *, licensed: bool
     if licensed:
         conditions.mark(ConditionType.LICENSED, TRUE, Reason.LICENSED, facts.license)
     else:
-        message = f"licence {facts.license}: the JWT realm, where and fields need Platinum, Enterprise or trial"
+        message = licence_problem(facts.license)
         conditions.mark(ConditionType.LICENSED, FALSE, Reason.LICENSE_INSUFFICIENT, message)
 
 
@@ -250,5 +260,5 @@ def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStat
         notes.append(note(EventReason.DRIFT_DETECTED, shown))
     if drift.corrected > old.corrected:
         notes.append(note(EventReason.DRIFT_CORRECTED, "the role mapping was corrected"))
-    notes += stalled_notes(previous, status)
+    notes += trouble_notes(previous, status, _TROUBLE)
     return notes

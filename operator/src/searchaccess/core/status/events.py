@@ -1,12 +1,13 @@
 """Events to write: made here alone, so that each has its entry in ``EVENT_DOCS``."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from searchaccess.api.conditions.events import EVENT_DOCS, STALLED_EVENT, EventReason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Status, condition_of
-from searchaccess.core.status.conditions import shorten
+from searchaccess.core.status.conditions import TRUE, shorten
 
 EVENT_LIMIT: Final = 1000
 
@@ -25,18 +26,25 @@ def note(reason: EventReason, message: str) -> Note:
     return Note(EVENT_DOCS[reason].warning, reason, shorten(message, EVENT_LIMIT))
 
 
-def stalled_notes(previous: Status, status: Status) -> list[Note]:
-    """Return the event that a person must act on an object now, or for another cause than before.
+def trouble_notes(previous: Status, status: Status, kinds: Collection[EventReason]) -> list[Note]:
+    """Return the event that something is wrong with an object now, or something else than before.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
+        kinds: reasons of Ready that are emitted although the object is not Stalled. Of these the message does not
+            count as another: it may change from one try to the next.
     """
-    stalled, before = stalled_of(status), stalled_of(previous)
-    if stalled is None or stalled == before:
+    stalled = stalled_of(status)
+    if stalled is not None:
+        if stalled == stalled_of(previous):
+            return []
+        reason, message = stalled
+        return [Note(STALLED_EVENT.warning, reason, shorten(message, EVENT_LIMIT))]
+    ready, before = condition_of(status, ConditionType.READY), condition_of(previous, ConditionType.READY)
+    if ready is None or ready.status == TRUE or (before is not None and before.reason == ready.reason):
         return []
-    reason, message = stalled
-    return [Note(STALLED_EVENT.warning, reason, shorten(message, EVENT_LIMIT))]
+    return [note(kind, ready.message) for kind in kinds if kind == ready.reason]
 
 
 def stalled_of(status: Status) -> tuple[str, str] | None:

@@ -14,10 +14,11 @@ from searchaccess.api.status import (
     Identity,
     RevisionStatus,
     SearchAccessStatus,
+    condition_of,
 )
 from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.identity import Identity as Known
-from searchaccess.core.model.identity import State
+from searchaccess.core.model.identity import State, missing_message
 from searchaccess.core.model.workload import Account, Workload
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
@@ -102,16 +103,11 @@ def mark_identity(conditions: Conditions, access: Access, identity: Identity | N
             last = f"; {identity.service_account} keeps its rights" if identity.service_account else ""
             conditions.mark(kind, UNKNOWN, Reason.IDENTITY_UNKNOWN, known.message + last)
         case State.MISSING:
-            conditions.mark(kind, FALSE, Reason.SERVICE_NOT_FOUND, _missing(access.subject, identity))
+            message = missing_message(access.subject or "", known)
+            conditions.mark(kind, FALSE, Reason.SERVICE_NOT_FOUND, message)
         case State.RESOLVED:
             reason, message = _noteworthy(known, identity, now)
             conditions.mark(kind, TRUE, reason, message)
-
-
-def _missing(subject: Subject | None, identity: Identity) -> str:
-    what = f"Cloud Run has no {subject.path}" if isinstance(subject, Workload) else f"there is no account {subject}"
-    rest = "its rights go when the grace period is over" if identity.service_account else "nobody has its rights"
-    return f"{what} since {identity.missing_since}; {rest}"
 
 
 def _noteworthy(known: Known, identity: Identity, now: str) -> tuple[Reason, str]:
@@ -150,16 +146,26 @@ def _described(changed: AccountChange, email: str) -> str:
 
 
 def identity_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
-    """Return the event for a change of account.
+    """Return the events about the subject: it does not exist, or has another account.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
     """
     identity, before = status.identity or _NOTHING, previous.identity or _NOTHING
+    notes = []
+    missing = _missing(status)
+    if missing and not (_missing(previous) and identity.workload == before.workload):
+        notes.append(note(EventReason.SERVICE_NOT_FOUND, missing))
     changed, email = identity.changed, identity.service_account or ""
-    if changed is None or changed == before.changed:
-        return []
-    recreated = _is_recreated(changed, email)
-    reason = EventReason.SERVICE_ACCOUNT_RECREATED if recreated else EventReason.SERVICE_ACCOUNT_CHANGED
-    return [note(reason, _described(changed, email))]
+    if changed is not None and changed != before.changed:
+        recreated = _is_recreated(changed, email)
+        reason = EventReason.SERVICE_ACCOUNT_RECREATED if recreated else EventReason.SERVICE_ACCOUNT_CHANGED
+        notes.append(note(reason, _described(changed, email)))
+    return notes
+
+
+def _missing(status: SearchAccessStatus) -> str:
+    """Return what a status says of a subject that does not exist; empty: it exists, or it is not known."""
+    condition = condition_of(status, ConditionType.IDENTITY_RESOLVED)
+    return condition.message if condition and condition.reason == Reason.SERVICE_NOT_FOUND else ""

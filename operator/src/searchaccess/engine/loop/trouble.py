@@ -71,7 +71,7 @@ class Trouble:
         yield from (item for item in self._inventory.keyed(self._name) if item.access.uid in news.credentials)
 
     async def _publish(self, records: list[AccessRecord], failure: Failure, *, only_waiting: bool) -> None:
-        gate = self._context.open_gate(self._name)
+        gate, failure = self._context.open_gate(self._name), replace(failure, of_cluster=True)
         await self._publisher.publish_failure(
             records, failure, lambda access: decide(access, gate), only_waiting=only_waiting
         )

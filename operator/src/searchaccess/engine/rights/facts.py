@@ -86,8 +86,9 @@ class FactsBuilder:
         enforced, failure = member.decision.do is Do.ENFORCE, work.failure
         if failure is None and enforced and work.isolation and member.access.uid in work.undecided:
             failure, enforced = Failure(Reason.PENDING, undecided_message(work.isolation)), False
-        if failure is None and member.decision.reason and member.access.uid in work.retained:
-            failure = Failure(member.decision.reason, member.decision.message)
+        decision = member.decision
+        if failure is None and decision.reason and member.access.uid in work.retained:
+            failure = Failure(decision.reason, decision.message, of_cluster=decision.of_cluster)
         return AccessFacts(
             access=member.access,
             decision=member.decision,

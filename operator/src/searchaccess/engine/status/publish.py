@@ -23,7 +23,8 @@ from searchaccess.core.status.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.state import ClusterState, Context
+from searchaccess.engine.state import ClusterState, Context, Failing
+from searchaccess.engine.status.announce import announce, log_transition
 from searchaccess.engine.status.former import what_is_left, what_stays
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
@@ -130,11 +131,10 @@ class StatusPublisher:
         status = build_access_status(facts, previous, self._context.clock.now())
         # What else is there, from a newer version or by hand, goes with the next change.
         if status != previous:
-            notes = build_notes(facts, previous, status)
-            for note in notes:
-                self._context.meter.event_emitted(facts.access.cluster, note.reason)
+            notes, ref, cluster = build_notes(facts, previous, status), ref_of(facts.access), facts.access.cluster
+            log_transition(self._context, cluster, ref, previous, status, notes)
             text = stable_json(status.to_json())
-            self._context.outbox.put_status(ref_of(facts.access), text, notes)
+            self._context.outbox.put_status(ref, text, announce(self._context, cluster, ref, notes))
             # Only what is on its way counts as published.
             record.status_json = text
             if place_of(placed_by(status)) != place_of(placed_by(previous)):
@@ -289,14 +289,18 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     )
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
-    notes = [*build_cluster_notes(previous, status, state.mapping_adopted), *state.released_notes]
+    own, ref = build_cluster_notes(previous, status, state.mapping_adopted), cluster_ref(record.cluster)
+    if not isinstance(state.health, Failing):
+        # That it fails was logged when it began.
+        log_transition(context, name, ref, previous, status, own)
+    notes = [*announce(context, name, ref, own), *state.released_notes]
     state.mapping_adopted = ""
     state.released_notes.clear()
     if status == previous:
-        context.outbox.put_notes(cluster_ref(record.cluster), notes)
+        context.outbox.put_notes(ref, notes)
         return
     text = stable_json(status.to_json())
-    context.outbox.put_status(cluster_ref(record.cluster), text, notes)
+    context.outbox.put_status(ref, text, notes)
     record.status_json = text
 
 

@@ -1,0 +1,53 @@
+"""Shows that the state of an object changed: in events, and in the log."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from searchaccess.api.status import Status
+from searchaccess.core.status.events import Note
+from searchaccess.core.status.lines import lines_of
+from searchaccess.engine.state import Context
+from searchaccess.ports.kubernetes import ObjectRef, Plural
+
+log = structlog.get_logger(__name__)
+
+
+def announce(context: Context, cluster: str, ref: ObjectRef, notes: Sequence[Note]) -> list[Note]:
+    """Count events about an object, and leave out those that are too many.
+
+    Args:
+        context: what all reconcilers share.
+        cluster: name of the SearchCluster.
+        ref: the object.
+        notes: the events.
+
+    Returns:
+        Those that are to be written.
+    """
+    allowed = context.events.take(ref.uid, len(notes), context.clock.monotonic())
+    if allowed < len(notes):
+        context.meter.events_dropped(len(notes) - allowed)
+    for note in notes[:allowed]:
+        context.meter.event_emitted(cluster, note.reason)
+    return list(notes[:allowed])
+
+
+def log_transition(
+    context: Context, cluster: str, ref: ObjectRef, previous: Status, status: Status, notes: Sequence[Note]
+) -> None:
+    """Log what is wrong with an object now, and what drifted. A dry run changes nothing, and reports it elsewhere.
+
+    Args:
+        context: what all reconcilers share.
+        cluster: name of the SearchCluster.
+        ref: the object.
+        previous: its status as it is in Kubernetes.
+        status: the new one.
+        notes: the events about it.
+    """
+    if context.dry_run is not None:
+        return
+    whose = {"access": f"{ref.namespace}/{ref.name}"} if ref.plural is Plural.ACCESSES else {}
+    for line in lines_of(previous, status, notes):
+        log.warning(line.event, cluster=cluster, **whose, **line.fields)
