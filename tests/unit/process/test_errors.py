@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -356,3 +357,27 @@ def test_an_item_of_a_bulk_answer_becomes_the_intended_error(kind: str | None, e
     ours = from_elasticsearch.map_item(details)
     assert type(ours) is expected
     assert ours.message.endswith("outer: inner: innermost")
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.__name__) for kind in _errors_in(*OBJECTS.modules)])
+def test_no_message_about_the_api_server_names_a_class(kind: type[Exception]) -> None:
+    if kind.__name__ in NEVER_RAISED:
+        return
+    message = OBJECTS.map_error(OBJECTS.make(kind)).message
+    assert message.startswith("the API server")
+    assert kind.__name__ not in message
+    assert not re.search(r"[a-z][A-Z][a-z]|Error|Exception", message), message
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (aiohttp.ClientConnectorError(_key(), ConnectionRefusedError(111, SECRET)), "host:9200: connection refused"),
+        (aiohttp.ClientConnectorDNSError(_key(), OSError(-2, SECRET)), "the name host cannot be resolved"),
+        (TimeoutError(), "no answer in time"),
+        (ConnectionResetError(104, SECRET), "connection reset by peer"),
+    ],
+    ids=["refused", "no such name", "late", "reset"],
+)
+def test_what_keeps_us_from_the_api_server_is_named(error: Exception, says: str) -> None:
+    assert says in OBJECTS.map_error(error).message

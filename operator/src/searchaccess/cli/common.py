@@ -32,7 +32,7 @@ Instance = Annotated[
 ]
 Kubeconfig = Annotated[
     Path | None,
-    typer.Option(help="Kubeconfig to use instead of the pod's service account.", exists=True, dir_okay=False),
+    typer.Option(help="Kubeconfig to use instead of the pod's service account."),
 ]
 Gke = Annotated[
     str,

@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.answers.missing_right import grant_commands
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
@@ -24,7 +25,7 @@ from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, WaitingError
 from searchaccess.ports.kubernetes import Plural
 
 LIST_EVERY: Final = 300.0
@@ -60,7 +61,7 @@ class Host:
         list_every: seconds between full lists.
         take_part: shares clusters out with other replicas until cancelled; None: there are none.
         only: the SearchClusters to look after; none: all.
-        brief: the process ends by itself soon.
+        brief: the process ends by itself soon: it does not wait for a person to grant what its first list lacks.
     """
 
     def __init__(
@@ -88,7 +89,11 @@ class Host:
         """Set when the inventory is complete for the first time."""
 
     async def run(self) -> None:
-        """Run until cancelled. No fault of ours ends it: whatever dies of one is started again."""
+        """Run until cancelled. No fault of ours ends it: whatever dies of one is started again.
+
+        Raises:
+            WaitingError: the first list was refused, and the process is to end soon anyway.
+        """
         await self._first_list()
         context = self._context
         parts: dict[Place, Callable[[], Awaitable[None]]] = {
@@ -182,18 +187,25 @@ class Host:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
         backoff = Backoff()
         while True:
-            if await self._try_to_list():
+            if await self._try_to_list(final=WaitingError if self._brief else ()):
                 break
             await asyncio.sleep(backoff.next())
         # Where it fails, whoever depends on them is held until they are known.
         await self._labels.read()
 
-    async def _try_to_list(self) -> bool:
-        """List everything; say whether that came to its end."""
+    async def _try_to_list(self, final: type[ExternalError] | tuple[()] = ()) -> bool:
+        """List everything; say whether that came to its end.
+
+        Args:
+            final: failures that are raised, not logged.
+        """
         try:
             await self._list()
+        except final:
+            raise
         except ExternalError as error:
-            log.warning("cannot list", error=error.message)
+            granting = {"granting": commands} if (commands := grant_commands(error.message)) else {}
+            log.warning("cannot list", error=error.message, **granting)
         except Exception as error:  # noqa: BLE001 - a fault of ours: what is known stays known
             caught(self._context.meter, "", "list", error)
             self._context.inventory.relist.set()

@@ -3,11 +3,11 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 
@@ -18,7 +18,6 @@ from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
 from searchaccess.decorators.measured import MeasuredGoogle, MeasuredKubernetes
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
@@ -31,6 +30,7 @@ from searchaccess.operator.connections.login import KubernetesLogin, KubernetesO
 from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.operator.garbage import collect_when_quiet, keep_what_lives
 from searchaccess.operator.observing import observed, read_manifests
+from searchaccess.operator.starting import Start
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.operator.telemetry.tracing import start_tracing
 from searchaccess.operator.telemetry.web import Pages, serving
@@ -42,8 +42,6 @@ LONGEST_DEAF: Final = 5.0
 """Seconds after the first list within which we listen to events in any case."""
 LEAVE_WITHIN: Final = 3.0
 """Seconds, of the ten that Cloud Run gives, and the thirty of Kubernetes."""
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -77,38 +75,6 @@ class Options:
     stores: StoreOptions = StoreOptions()
     observe: bool = False
     manifests: tuple[Path, ...] = ()
-
-
-async def _insist(work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError] = ExternalError) -> T:
-    """Retry as long as the failure may pass."""
-    backoff = Backoff()
-    while True:
-        try:
-            return await work()
-        except passing as error:
-            log.warning("cannot start yet", missing=what, error=error.message)
-            await asyncio.sleep(backoff.next())
-
-
-async def _before_stop(work: Coroutine[Any, Any, T], stop: asyncio.Event, within: float | None) -> T:
-    """Run a coroutine, unless stopped before.
-
-    Raises:
-        NotStarted: it was stopped, or it took too long.
-    """
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise NotStarted(
-            "it was stopped before it could start"
-            if stop.is_set()
-            else f"it could not connect to Kubernetes within {within:.0f} s; the log says why"
-        )
-    finally:
-        working.cancel()
-        stopping.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +130,21 @@ async def wired(
         options: how to run.
         stop: set to end it before it begins.
         only: the SearchClusters to reconcile; none: all.
-        within: seconds in which it must have connected; None: it retries until it is stopped.
+        within: seconds in which it must have connected, and what a person must mend ends it at once; None: it retries
+            until it is stopped.
 
     Raises:
         LoginMissing: there is no way to connect to Kubernetes.
         CannotListen: probes and metrics cannot be served.
-        NotStarted: it was stopped, or it took too long.
+        NotStarted: it was stopped, it took too long, or a person must act first.
         BadManifest: a manifest cannot be read.
     """
     dry_run = DryRun() if options.observe else None
     manifests = read_manifests(options.manifests)
     login = KubernetesLogin(options.kubernetes)
-    connecting = _insist(login.configuration, "the address of the API server", TransientError)
-    client, tracing = KubernetesClient(await _before_stop(connecting, stop, within)), start_tracing()
+    start = Start(stop, within)
+    configuration = await start.have(login.configuration, "the address of the API server", TransientError)
+    client, tracing = KubernetesClient(configuration), start_tracing()
     metrics = Metrics(tracing)
     inventory, clock = Inventory(metrics), SystemClock()
     # A name of its own for each process: a restarted one owns nothing of what the previous one had.
@@ -199,8 +167,8 @@ async def wired(
             stack.callback(tracing.close)
         stack.push_async_callback(client.close)
         stack.push_async_callback(google.close)
-        reading = _insist(kubernetes.controller_id, "the namespace kube-system")
-        operator = Operator(options.instance, await _before_stop(reading, stop, within))
+        controller_id = await start.have(kubernetes.controller_id, "the namespace kube-system")
+        operator = Operator(options.instance, controller_id)
         outbox = Outbox(kubernetes, inventory, metrics)
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
         stack.push_async_callback(stores.close)

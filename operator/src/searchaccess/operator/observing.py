@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 import yaml
 
+from searchaccess.adapters.yamlfiles import UNREADABLE, line_of
 from searchaccess.api.constants import API_VERSION, GROUP
 from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.core.clusters.sources import Source
@@ -64,17 +65,6 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_UNREADABLE: Final = (
-    OSError,
-    yaml.YAMLError,
-    # What PyYAML raises at explicit tags on other content, at numbers of thousands of digits, and at deep nesting.
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 def _documents(file: Path) -> Iterator[dict[str, Any]]:
@@ -82,10 +72,8 @@ def _documents(file: Path) -> Iterator[dict[str, Any]]:
         documents = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Loader))
     except RecursionError:
         raise BadManifest(f"{file}: it is nested too deep to be read") from None
-    except _UNREADABLE as error:
-        where = getattr(error, "problem_mark", None)
-        at = f", line {where.line + 1}" if where else ""
-        raise BadManifest(f"{file}{at}: it cannot be read as YAML ({type(error).__name__})") from None
+    except UNREADABLE as error:
+        raise BadManifest(f"{file}{line_of(error)}: it cannot be read as YAML ({type(error).__name__})") from None
     for document in documents:
         if isinstance(document, dict) and document.get("kind") == "List":
             items = document.get("items")

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
 from searchaccess.operator.app import Options, Wired, watch_and_run, wired
-from searchaccess.ports.errors import NoSuchCluster
+from searchaccess.operator.starting import in_full
+from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
 
 QUIET: Final = 0.5
 """Seconds without anything to do after which a run has come to its end."""
@@ -58,17 +59,40 @@ async def _reconcile(
 ) -> Summary:
     began = one.context.clock.now()
     working, ending, stopped = asyncio.create_task(work), asyncio.create_task(end), asyncio.create_task(_told(stop))
+    refused = asyncio.create_task(_refused(one))
     try:
-        await asyncio.wait({working, ending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, ending, stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
+        if refused.done() and not working.done():
+            refused.result()
         unfinished = "" if working.done() else (ending if ending.done() else stopped).result()
         # Before what is ours is given away.
         ours = set(only) or _ours(one, only)
     finally:
         ending.cancel()
         stopped.cancel()
+        refused.cancel()
         stop.set()
-        await working
+        await _until_over(working)
     return summarise(one, began, ours, only, unfinished)
+
+
+async def _until_over(working: asyncio.Task[None]) -> None:
+    try:
+        await working
+    except WaitingError as error:
+        raise NotStarted(in_full(error)) from None
+
+
+async def _refused(one: Wired) -> None:
+    """Wait until it shows that the process may keep no Leases; for ever, if it may.
+
+    Raises:
+        NotStarted: it may not.
+    """
+    while True:
+        if one.leases and one.leases.refused:
+            raise NotStarted(in_full(one.leases.refused))
+        await asyncio.sleep(_LOOK)
 
 
 async def _told(stop: asyncio.Event) -> str:

@@ -22,7 +22,7 @@ ExternalError
  ├── NothingIsWritten          a dry run was about to write: a fault of ours
  ├── BadManifest               a file has no manifests that can be read
  ├── NoSuchCluster             a run is for a SearchCluster that does not exist
- ├── NotStarted                it was stopped, or its time was over, before it could begin
+ ├── NotStarted                it was stopped, refused, or out of time, before it could begin
  └── CannotListen              the address for probes and metrics is taken, or is none of this machine
 
 Whether a person must act (``Stalled``) is said once, by the reason: ``doc_of(reason).terminal``.
@@ -158,7 +158,7 @@ class NoSuchCluster(ExternalError):
 
 
 class NotStarted(ExternalError):
-    """It was stopped, or its time was over, before it could begin."""
+    """It was stopped, its time was over, or it was refused what it needs, before it could begin."""
 
 
 class CannotListen(ExternalError):

@@ -14,7 +14,8 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from yaml import YAMLError
 
 from searchaccess.adapters.answers import body_of, decode
-from searchaccess.adapters.kubernetes.errors import map_error, mapped
+from searchaccess.adapters.kubernetes.errors import mapped
+from searchaccess.adapters.kubernetes.kubeconfig import files_of, login_plugin, problem_of, unusable, why_no_account
 from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.clusters.sources import Source
@@ -35,6 +36,7 @@ _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8
 _JSON_PATCH: Final = "application/json-patch+json"
 _KINDS: Final = {Plural.ACCESSES: "SearchAccess", Plural.CLUSTERS: "SearchCluster"}
 _MISSING: Final = object()
+_UNUSABLE: Final = "no usable kubeconfig or service account"
 _LONGEST_TOKEN: Final = 65536
 _CLUSTER_EVENTS: Final = "default"
 """Namespace of events about objects that have none."""
@@ -49,23 +51,41 @@ def new_configuration() -> Configuration:
     return configuration
 
 
-async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
+async def load_configuration(kubeconfig: Path | None = None, context: str = "") -> Configuration:
     """Find how to connect: a given kubeconfig, the pod's service account, or the usual kubeconfig.
 
+    Args:
+        kubeconfig: file to use; None: the pod's service account if this is a pod, else the usual kubeconfig.
+        context: of the kubeconfig, which is used in a pod too then; empty: its current one.
+
     Raises:
-        LoginMissing: none of them is usable.
+        LoginMissing: none of them is usable; the message has the cause and the next step.
     """
     configuration = new_configuration()
-    try:
-        if kubeconfig is not None:
-            await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-        elif "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
+    if (
+        kubeconfig is None
+        and not context
+        and "KUBERNETES_SERVICE_HOST" in os.environ
+        and "KUBECONFIG" not in os.environ
+    ):
+        try:
             load_incluster_config(client_configuration=configuration)
-        else:
-            await load_kube_config(client_configuration=configuration)
-    except (ConfigException, OSError, YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ConfigException, OSError):
+            raise LoginMissing(f"{_UNUSABLE}: {why_no_account()}") from None
+        return configuration
+    files = files_of(kubeconfig)
+    if problem := problem_of(files, context):
+        raise LoginMissing(f"{_UNUSABLE}: {problem}")
+    try:
+        await load_kube_config(
+            config_file=os.pathsep.join(map(str, files)), context=context or None, client_configuration=configuration
+        )
+    except (ConfigException, OSError, YAMLError, AttributeError, LookupError, TypeError, ValueError):
         # The file may have any content, and the client does not check it.
-        raise LoginMissing(f"no usable kubeconfig or service account: {map_error(error).message}") from None
+        raise LoginMissing(f"{_UNUSABLE}: {unusable(files)}") from None
+    if not configuration.api_key and not configuration.cert_file and (plugin := login_plugin(files, context)):
+        # The client only logs it, and goes on without a login.
+        raise LoginMissing(f"{_UNUSABLE}: {plugin} gave no login; install it, or run it by hand to see why")
     return configuration
 
 

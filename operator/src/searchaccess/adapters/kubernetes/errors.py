@@ -10,6 +10,7 @@ import aiohttp
 from kubernetes.aio.client import exceptions as client_exceptions
 from kubernetes.aio.config import ConfigException
 
+from searchaccess.adapters.kubernetes.causes import cause_of
 from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.ports.errors import (
     Conflict,
@@ -99,8 +100,8 @@ def map_error(error: BaseException) -> ExternalError:
         return by_status(status, f"the API server answered {status}: {message}")
     for kind, ours in _BY_TYPE.items():
         if isinstance(error, kind):
-            return ours(f"the API server: {type(error).__name__}")
-    return Unexpected(f"{type(error).__name__} from the Kubernetes client")
+            return ours(f"the API server: {cause_of(error)}")
+    return Unexpected(f"the API server: {cause_of(error)}")
 
 
 @contextmanager

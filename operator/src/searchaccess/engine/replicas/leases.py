@@ -15,7 +15,7 @@ from searchaccess.core.replicas import CLUSTER, COMMON, MEMBER, Sightings, assig
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, NotHolder
+from searchaccess.ports.errors import Conflict, ExternalError, LoginRefused, NotFound, NotHolder, PermissionDenied
 from searchaccess.ports.leases import Lease, LeasesPort
 
 RENEW_EVERY: Final = 0.8
@@ -59,6 +59,8 @@ class Leases(Ownership):
         self._sightings = Sightings(DURATION, GAP)
         self._leaving: set[str] = set()
         """What is to be released to another replica, once its reconciler has stopped."""
+        self.refused: ExternalError | None = None
+        """Why this replica never had a heartbeat, where a person must grant it; None: it had one, or may have."""
         self.is_shared_out = False
         """Whether every SearchCluster had an owner at the last turn."""
         self.stop_working: StopWorking = _nothing
@@ -114,6 +116,10 @@ class Leases(Ownership):
                     await self.turn()
             except (ExternalError, TimeoutError) as error:
                 log.warning("cannot renew the lease", error=str(error))
+                first = self._own is None
+                self.refused = error if first and isinstance(error, LoginRefused | PermissionDenied) else None
+            else:
+                self.refused = None
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
 
     async def turn(self) -> None:

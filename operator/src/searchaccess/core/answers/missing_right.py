@@ -1,0 +1,33 @@
+"""Which right the API server says is missing, and which commands grant it."""
+
+import re
+import shlex
+from typing import Final
+
+_FORBIDDEN: Final = re.compile(
+    r'User "(?P<user>[^"]{1,500})" cannot (?P<verb>[a-z]{1,30})'
+    r' resource "(?P<resource>[a-z0-9/]{1,100})" in API group "(?P<group>[a-z0-9.-]{0,253})"'
+    r'(?: in the namespace "(?P<namespace>[a-z0-9-]{1,63})")?'
+)
+"""How the API server says it: https://kubernetes.io/docs/reference/access-authn-authz/authorization/."""
+_ACCOUNT: Final = "system:serviceaccount:"
+
+
+def grant_commands(message: str) -> str:
+    """Return the commands by which an administrator grants the right that is missing; empty: that is not clear.
+
+    Args:
+        message: what the API server says about a request that it forbids.
+    """
+    found = _FORBIDDEN.search(message)
+    if found is None:
+        return ""
+    user, verb, resource, namespace = found["user"], found["verb"], found["resource"], found["namespace"] or ""
+    name = f"searchaccess-{verb}-{resource.replace('/', '-')}"
+    plural, slash, part = resource.partition("/")
+    whole = (f"{plural}.{found['group']}" if found["group"] else plural) + slash + part
+    kind, where = ("role", f" -n {namespace}") if namespace else ("clusterrole", "")
+    subject = f"--serviceaccount={user.removeprefix(_ACCOUNT)}" if user.startswith(_ACCOUNT) else f"--user={user}"
+    role = f"kubectl create {kind} {name} --verb={verb} --resource={whole}{where}"
+    binding = f"kubectl create {kind}binding {name} --{kind}={name} {shlex.quote(subject)}{where}"
+    return f"{role} && {binding}"

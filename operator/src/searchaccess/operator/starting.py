@@ -1,0 +1,101 @@
+"""Begins, as long as it takes or within a time, and says why it could not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import structlog
+
+from searchaccess.core.answers.missing_right import grant_commands
+from searchaccess.engine.backoff import Backoff
+from searchaccess.ports.errors import (
+    ExternalError,
+    LoginRefused,
+    NotFound,
+    NotStarted,
+    PermissionDenied,
+    TlsNotVerified,
+    TransientError,
+    Unreachable,
+)
+
+T = TypeVar("T")
+
+_NEXT_STEPS: Final[dict[type[ExternalError], str]] = {
+    LoginRefused: "log in again: kubectl auth whoami must succeed with the same kubeconfig and context",
+    TlsNotVerified: "correct certificate-authority in the kubeconfig, or the address, or choose another --context",
+    NotFound: "install the kinds: kubectl apply --server-side -f crds/",
+    Unreachable: "check the address in the kubeconfig, and --context: kubectl version must reach the same API server",
+}
+
+log = structlog.get_logger(__name__)
+
+
+def in_full(error: ExternalError) -> str:
+    """Return what the API server, or the way to it, refuses, and the next step, in one line."""
+    if isinstance(error, PermissionDenied):
+        commands = grant_commands(error.message)
+        step = f"an administrator grants it: {commands}" if commands else ""
+    else:
+        step = next((text for kind, text in _NEXT_STEPS.items() if isinstance(error, kind)), "")
+    return f"{error.message}; {step}" if step else error.message
+
+
+class Start:
+    """Tries what a start needs until it is there.
+
+    Args:
+        stop: set to end it before that.
+        within: seconds in which all of it must be there, and what a person must mend ends it at once; None: it is tried
+            until it is stopped.
+    """
+
+    def __init__(self, stop: asyncio.Event, within: float | None) -> None:
+        self._stop = stop
+        self._within = within
+        self._end = None if within is None else asyncio.get_running_loop().time() + within
+        self._last: ExternalError | None = None
+
+    async def have(
+        self, work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError] = ExternalError
+    ) -> T:
+        """Try something until it succeeds; return what it gives.
+
+        Args:
+            work: what is tried.
+            what: for the log.
+            passing: failures that may pass without a new start; of a run that ends by itself those alone that need no
+                person.
+
+        Raises:
+            NotStarted: it was stopped, it took too long, or a person must act first.
+            ExternalError: a failure that does not pass.
+        """
+        working = asyncio.create_task(self._insist(work, what, passing))
+        stopping = asyncio.create_task(self._stop.wait())
+        left = None if self._end is None else self._end - asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait({working, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+        finally:
+            working.cancel()
+            stopping.cancel()
+        if self._stop.is_set():
+            raise NotStarted("it was stopped before it could start")
+        cause = f": {in_full(self._last)}" if self._last else ""
+        raise NotStarted(f"it could not connect to Kubernetes within {self._within:.0f} s{cause}")
+
+    async def _insist(self, work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError]) -> T:
+        backoff = Backoff()
+        while True:
+            try:
+                return await work()
+            except passing as error:
+                if self._within is not None and not isinstance(error, TransientError):
+                    raise NotStarted(in_full(error)) from None
+                if self._within is None or self._last is None or self._last.message != error.message:
+                    # Of a run that ends by itself the same is in its last words again.
+                    log.warning("cannot start yet", missing=what, error=in_full(error))
+                self._last = error
+                await asyncio.sleep(backoff.next())

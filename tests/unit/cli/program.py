@@ -1,0 +1,103 @@
+"""The real program, and an API server that gives one answer to everything."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.operatorprocess import ROOT
+
+COMMAND = [sys.executable, "-m", "searchaccess.cli.main"]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Give the environment of a person who has nothing set up."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "SEARCHACCESS_"))}
+    return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT / "operator" / "src"), "COLUMNS": "120"} | more
+
+
+def searchaccess(
+    home: Path, *arguments: str, stdin: str = "", check: int | None = None, **more: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run the program; give how it ended."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(home, **more),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert check in {None, done.returncode}, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+Answer = tuple[int, dict[str, Any]]
+Answers = dict[str, Answer]
+"""Status and body by the last part of a path."""
+
+
+def write_kubeconfig(folder: Path, url: str) -> Path:
+    """Write one for a server that needs no certificate."""
+    path = folder / "kubeconfig"
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "clusters": [{"name": "one", "cluster": {"server": url}}],
+        "users": [{"name": "me", "user": {"token": "a-token"}}],
+        "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me"}}],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@contextmanager
+def api_server(answers: Answers, seen: list[str]) -> Iterator[str]:
+    """Serve an answer by the end of the path, as the API server gives it; give the address.
+
+    Args:
+        answers: what is not there is 404.
+        seen: gets the path of each request.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            path = self.path.partition("?")[0]
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = answers.get(path.rpartition("/")[2], (404, {"message": "not found"}))
+            text = json.dumps(body).encode()
+            seen.append(path)
+            with suppress(ConnectionError):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that it has
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
