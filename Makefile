@@ -43,7 +43,7 @@ bench: servers $(INSTALLED) ## Measure how fast it is; BENCH="--size 500" for a 
 ##@ Work on it
 
 .PHONY: install
-install: $(INSTALLED) ## Create .venv with everything that is pinned, and the project itself
+install: $(INSTALLED) ## Create .venv with everything that is pinned, and the project's own packages
 
 .PHONY: fmt
 fmt: $(INSTALLED) ## Format the code and repair what can be repaired
@@ -152,10 +152,10 @@ servers:
 runtimes:
 	@.ci/prerequisites "$(PYTHON)" runtimes
 
-$(INSTALLED): requirements/dev.txt pyproject.toml | python $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV))
+$(INSTALLED): requirements/dev.txt pyproject.toml client/pyproject.toml | python $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV))
 	@test -x $(RUN) || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
 	$(UV) pip sync --quiet --python $(RUN) --require-hashes requirements/dev.txt
-	$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .
+	$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
 $(OWN_UV): | python

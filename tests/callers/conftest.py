@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.client import AsyncElasticsearch, Elasticsearch, tokens
+from searchaccess_client import AsyncElasticsearch, Elasticsearch, tokens
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.tokens import TokenIssuer
 from tests.support.metadata import MetadataServer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from elasticsearch import AuthenticationException, AuthorizationException, TransportError, helpers
 
-from searchaccess.client import AsyncElasticsearch, Elasticsearch, IdentityTokenMissing, tokens
+from searchaccess_client import AsyncElasticsearch, Elasticsearch, IdentityTokenMissing, tokens
 from tests.callers.conftest import PRINCIPAL, InTurn, audited
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.tokens import TokenIssuer

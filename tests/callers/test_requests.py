@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from elasticsearch import AuthenticationException
 
-from searchaccess.client import AsyncElasticsearch, Elasticsearch
-from searchaccess.client.transports import opaque_id
+from searchaccess_client import AsyncElasticsearch, Elasticsearch
+from searchaccess_client.transports import opaque_id
 from tests.callers.recorder import Recorder, recording
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
@@ -144,8 +144,8 @@ class Absent:
             raise ModuleNotFoundError(f"{{name}} is not installed", name=name)
 
 sys.meta_path.insert(0, Absent())
-import searchaccess.client
-searchaccess.client.Elasticsearch("https://es.example.com:9200", audience="a")
+import searchaccess_client
+searchaccess_client.Elasticsearch("https://es.example.com:9200", audience="a")
 print(*sorted(name for name in sys.modules if name.startswith("searchaccess")))
 """
 _ABSENT = {"aiohttp", "kopf", "kubernetes", "pydantic", "rich", "structlog", "typer", "yaml"}
@@ -156,5 +156,4 @@ def test_importing_it_needs_elasticsearch_and_google_auth_only() -> None:
     script = _IMPORT.format(absent=_ABSENT)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    client = [f"searchaccess.client{part}" for part in ("", ".clients", ".tokens", ".transports")]
-    assert done.stdout.split() == ["searchaccess", *client]
+    assert done.stdout.split() == [f"searchaccess_client{part}" for part in ("", ".clients", ".tokens", ".transports")]

@@ -10,8 +10,8 @@ import pytest
 from elasticsearch import AuthenticationException
 
 from searchaccess.api.clusters.tiers import Tier
-from searchaccess.client import Elasticsearch
 from searchaccess.core.clusters.proof import undeclared
+from searchaccess_client import Elasticsearch
 from tests.e2e.conftest import QUICK, clear
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.support.leaks import leaks

@@ -1,7 +1,7 @@
 import os
 import sys
 
-from searchaccess.client import Elasticsearch
+from searchaccess_client import Elasticsearch
 
 client = Elasticsearch(
     os.environ["ELASTICSEARCH_URL"],

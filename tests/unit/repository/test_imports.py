@@ -14,10 +14,11 @@ LINT = Path(sys.executable).with_name("lint-imports")
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package, and the contracts beside it."""
+    """A copy of the packages, and the contracts beside them."""
     folder = tmp_path_factory.mktemp("imports")
     without_caches = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "operator/src/searchaccess", folder / "searchaccess", ignore=without_caches)
+    for package in ("operator/src/searchaccess", "client/src/searchaccess_client"):
+        shutil.copytree(ROOT / package, folder / Path(package).name, ignore=without_caches)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
@@ -67,6 +68,16 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a decorator imports the engine": ("decorators/paced.py", "searchaccess.engine.backoff", ["Imports point inward"]),
     "a decorator imports a client": ("decorators/paced.py", "aiohttp", [CLIENTS]),
+    "the operator imports the package for workloads": (
+        "adapters/clock.py",
+        "searchaccess_client",
+        ["The operator does not use the client for workloads"],
+    ),
+    "the package for workloads imports the operator": (
+        "../searchaccess_client/tokens.py",
+        "searchaccess.api",
+        ["The client for workloads stands alone"],
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from tests.support.operatorprocess import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CLIENT = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]
 PIN = re.compile(r"^(?P<name>[a-z0-9.-]+)==(?P<version>[^\s;\\]+)(?P<rest>[^\n]*\n(?:[ ].*\n)*)", re.MULTILINE)
 
 
@@ -32,6 +33,7 @@ RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 WANTED = [
     *(("runtime.txt", text) for text in RUNTIME),
     *(("dev.txt", text) for text in [*RUNTIME, *group("dev")]),
+    *(("dev.txt", text) for text in [*CLIENT["dependencies"], *CLIENT["optional-dependencies"]["async"]]),
 ]
 
 

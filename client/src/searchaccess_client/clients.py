@@ -7,7 +7,7 @@ from typing import Any
 import elasticsearch
 from elastic_transport import AsyncTransport, NodeConfig, Transport
 
-from searchaccess.client.transports import AsyncIdentityTransport, Caller, IdentityTransport
+from searchaccess_client.transports import AsyncIdentityTransport, Caller, IdentityTransport
 
 Hosts = str | Sequence[str | Mapping[str, str | int] | NodeConfig]
 

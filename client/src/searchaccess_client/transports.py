@@ -15,7 +15,7 @@ from typing import Any
 from elastic_transport import AsyncTransport, HttpHeaders, NodeConfig, Transport, TransportApiResponse
 from elastic_transport.client_utils import DEFAULT, DefaultType
 
-from searchaccess.client.tokens import IdentityTokens
+from searchaccess_client.tokens import IdentityTokens
 
 _NAMES = (
     ("K_SERVICE", "K_REVISION"),
