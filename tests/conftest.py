@@ -18,12 +18,15 @@ from tests.stack.releases import chosen_release
 from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
 from tests.stack.vault import VaultServer
+from tests.support.effort import ALL, QUICK
 
 # Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
-_ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", _ANY_MACHINE, derandomize=True)
+# All are tried unless `--hypothesis-profile=quick` asks for a part, as `make test-unit` does and `make test` never.
+_ANY_MACHINE = settings(max_examples=ALL, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", _ANY_MACHINE, derandomize=True)
+settings.register_profile("quick", _ANY_MACHINE, derandomize=True, max_examples=QUICK)
 settings.register_profile("random", _ANY_MACHINE)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 
 _BEHAVIOUR = {"callers", "contract", "e2e"}
@@ -56,10 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--stack=kind needs the environment in build/kind/env: use `make kind-test`")
 
 
-def pytest_report_header() -> str:
-    """Say which Elasticsearch tests run on."""
+def pytest_report_header() -> list[str]:
+    """Say which Elasticsearch tests run on, and how many examples they try."""
     external = ExternalElasticsearch.is_configured()
-    return f"Elasticsearch: {'one that is not ours' if external else chosen_release().version}"
+    share = settings().max_examples * 100 // ALL
+    return [
+        f"Elasticsearch: {'one that is not ours' if external else chosen_release().version}",
+        f"examples and random histories: {f'{share} %, for a quick look' if share < 100 else 'all'}",
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

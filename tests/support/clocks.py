@@ -3,8 +3,9 @@
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -75,9 +76,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.seconds
 
 
-def virtual_runner() -> asyncio.Runner:
+class VirtualRunner:
+    """Runs one coroutine after the other on a loop that lives on between them, in virtual time.
+
+    An ``asyncio.Runner`` installs a handler of signals for each, which costs more than most of them.
+    """
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner(loop_factory=VirtualLoop)
+        self._loop = self._runner.get_loop()
+        self._context = copy_context()
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+        return self._loop.run_until_complete(self._loop.create_task(main, context=self._context))
+
+    def close(self) -> None:
+        """Cancel what still runs, and close the loop."""
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def virtual_runner() -> VirtualRunner:
     """Give a runner whose loop lives on between runs, in virtual time."""
-    return asyncio.Runner(loop_factory=VirtualLoop)
+    return VirtualRunner()
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:

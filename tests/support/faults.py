@@ -39,6 +39,8 @@ class Faults:
     """Shared by all doubles of a stage, so that writes of both sides are counted together."""
 
     calls: list[Call] = field(default_factory=list)
+    writes: list[Call] = field(default_factory=list)
+    """Those of them that wrote."""
     dead: bool = False
     """The process crashed: whatever its remaining tasks try reaches nobody."""
     on_call: Callable[[Call], None] = lambda _call: None
@@ -49,11 +51,6 @@ class Faults:
     broke: bool = False
     """Unexpected errors were injected, so that some in the log are no surprise."""
     _broken: tuple[str, frozenset[str], type[Exception], int | None] | None = None
-
-    @property
-    def writes(self) -> list[Call]:
-        """All writes so far."""
-        return [call for call in self.calls if call.write]
 
     def at_write(self, number: int, fault: Fault) -> None:
         """Let something happen at the n-th write from now on; 0 is the next one."""
@@ -117,6 +114,8 @@ class Faults:
             self.dead = True
             raise Crash
         self.calls.append(call)
+        if call.write:
+            self.writes.append(call)
         result = action()
         self.on_call(call)
         if fault is Fault.CRASH_AFTER:

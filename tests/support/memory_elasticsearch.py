@@ -1,6 +1,5 @@
 """Elasticsearch in memory, as far as the operator sees it. The contract tests hold it to the real server."""
 
-import copy
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import Glance, Probe, Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
+from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 from tests.support.memory_indices import MemoryIndices
 from tests.support.memory_keys import ELASTICSEARCH, MemoryKeys
@@ -307,7 +307,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
             return None
         wanted = patterns or ["*"]
         return {
-            name: copy.deepcopy(raw)
+            name: copied(raw)
             for name, raw in self.indices_now.items()
             if any(fnmatchcase(one, pattern) for one in (name, *raw.get("aliases", {})) for pattern in wanted)
         }
@@ -398,7 +398,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
 
 def _some(stored: Mapping[str, dict[str, Any]], names: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     found = {name: raw for name, raw in stored.items() if names is None or name in names}
-    return copy.deepcopy(readable(found))
+    return copied(readable(found))
 
 
 def _merge(known: Any, new: Any) -> Any:

@@ -1,6 +1,5 @@
 """API keys of an Elasticsearch in memory."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -13,6 +12,7 @@ from searchaccess.core.model.intake.reading import readable_list
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
+from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 
 ELASTICSEARCH: Final = "elasticsearch"
@@ -74,7 +74,7 @@ class MemoryKeys:
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
             matching = [raw for raw in self.live_keys() if fnmatchcase(raw["name"], pattern)]
-            return copy.deepcopy(readable_list(matching))
+            return copied(readable_list(matching))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "keys", (pattern,)), read)
 
@@ -100,7 +100,7 @@ class MemoryKeys:
             "invalidated": False,
             "username": self.me.username,
             "realm": self.me.realm,
-            "metadata": copy.deepcopy(dict(metadata)),
+            "metadata": copied(dict(metadata)),
             "role_descriptors": {DESCRIPTOR: self._served(rights.to_json())},
         }
         self.sequence += 1
@@ -149,7 +149,7 @@ class MemoryKeys:
     def _note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
         if problem := self._problem(key_id):
             raise problem
-        self.keys_now[key_id]["metadata"] = copy.deepcopy(dict(metadata))
+        self.keys_now[key_id]["metadata"] = copied(dict(metadata))
         self.sequence += 1
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """An API server in memory, as far as the operator sees it. The contract tests hold it to the real one."""
 
-import copy
 import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
+from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 from tests.support.odd import cut_json
 
@@ -75,7 +75,7 @@ class MemoryKubernetes:
             raise Conflict(f"{key} already exists")
         self._made += 1
         # As the operator's client reads it.
-        made: dict[str, Any] = copy.deepcopy(cut_json(dict(raw)))
+        made: dict[str, Any] = copied(cut_json(dict(raw)))
         made["metadata"] |= {"uid": f"{self.uids}-{self._made}", "generation": 1, "creationTimestamp": self._now()}
         self.objects[key] = made
         self._tell("ADDED", key)
@@ -83,14 +83,14 @@ class MemoryKubernetes:
 
     def go_on_after(self, objects: Sequence[Mapping[str, Any]]) -> None:
         """Have objects that another API server had; what comes is newer."""
-        self.objects |= {key_of(raw): copy.deepcopy(dict(raw)) for raw in objects}
+        self.objects |= {key_of(raw): copied(dict(raw)) for raw in objects}
         self._version = max(int(raw["metadata"]["resourceVersion"]) for raw in objects)
         self._made += len(objects)
 
     def change(self, key: Key, change: Callable[[dict[str, Any]], object]) -> None:
         """Change an object, as a user does: another spec makes another generation."""
         before = self.objects[key]
-        after = copy.deepcopy(before)
+        after = copied(before)
         change(after)
         cut_json(after)
         if after["spec"] != before["spec"]:
@@ -104,7 +104,7 @@ class MemoryKubernetes:
         if not raw["metadata"].get("finalizers"):
             self._remove(key)
         elif not raw["metadata"].get("deletionTimestamp"):
-            after = copy.deepcopy(raw)
+            after = copied(raw)
             after["metadata"]["deletionTimestamp"] = self._now()
             after["metadata"]["generation"] += 1
             self._store(key, after)
@@ -125,7 +125,7 @@ class MemoryKubernetes:
         self._version += 1
         self.objects[key]["metadata"]["resourceVersion"] = str(self._version)
         for watcher in self.watchers:
-            watcher(kind, key[0], copy.deepcopy(self.objects[key]))
+            watcher(kind, key[0], copied(self.objects[key]))
 
     # The port
 
@@ -136,7 +136,7 @@ class MemoryKubernetes:
         def read() -> Page:
             snapshot = self._lists.pop(following, None)
             if snapshot is None:
-                snapshot = [copy.deepcopy(raw) for key, raw in self.objects.items() if key[0] is plural]
+                snapshot = [copied(raw) for key, raw in self.objects.items() if key[0] is plural]
             page, rest = snapshot[:PAGE], snapshot[PAGE:]
             token = f"page-{len(self._lists)}-{self._version}-{len(rest)}" if rest else ""
             if rest:
@@ -192,7 +192,7 @@ class MemoryKubernetes:
             raise NotFound(f"the API server answered 404: {ref.name} not found")
         if self.objects[key]["metadata"]["uid"] != ref.uid:
             raise Conflict(f"{ref.name} changed meanwhile")
-        return key, copy.deepcopy(self.objects[key])
+        return key, copied(self.objects[key])
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         call = Call(SIDE, "create_event", (ref.name, note.reason), write=True)
@@ -231,7 +231,7 @@ class Watch:
             return
         queue = self._waiting.setdefault(key_of(raw), deque())
         for _once in range(2 if self.twice() else 1):
-            queue.append((kind, copy.deepcopy(raw)))
+            queue.append((kind, copied(raw)))
             self.pending += 1
             self.later(lambda: self._deliver(queue))
 

@@ -1,6 +1,5 @@
 """Users of the native realm of an Elasticsearch in memory."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -9,6 +8,7 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.intake.reading import readable_list
 from searchaccess.ports.elasticsearch import MadeKey
 from searchaccess.ports.errors import Rejected
+from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 
 ELASTICSEARCH: Final = "elasticsearch"
@@ -29,7 +29,7 @@ class MemoryUsers:
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
             matching = [raw for name, raw in sorted(self.users_now.items()) if name.startswith(prefix)]
-            return copy.deepcopy(readable_list(matching))
+            return copied(readable_list(matching))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "users", (prefix,)), read)
 
@@ -45,7 +45,7 @@ class MemoryUsers:
         return MadeKey(whole, Sealed(f"password-of-{whole}"))
 
     def _put_user(self, name: str, metadata: Mapping[str, Any]) -> None:
-        known = copy.deepcopy(dict(metadata))
+        known = copied(dict(metadata))
         self.users_now[name] = {"username": name, "roles": [name], "metadata": known, "enabled": True}
         self.sequence += 1
 

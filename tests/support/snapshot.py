@@ -1,10 +1,10 @@
 """A world between two versions of the operator: all that a stage has, as JSON, for another version to go on with."""
 
-import copy
 from typing import Any, Final
 
 from searchaccess.core.credentials.credential import Secret, State, Version
 from searchaccess.ports.stores import Place
+from tests.support.copies import copied
 from tests.support.memory_store import MemoryStore, _Kept
 from tests.support.stage import Stage
 
@@ -48,7 +48,7 @@ def take(stage: Stage) -> dict[str, Any]:
 async def restore(stage: Stage, taken: dict[str, Any]) -> None:
     """Make a new stage as another was, at the same time of day; the operator is not to run yet."""
     assert stage.process is None
-    known = copy.deepcopy(taken)
+    known = copied(taken)
     await stage.sleep(known["at"] - stage.clock.monotonic())
     stage.kubernetes.go_on_after(known["objects"])
     for url, kept in known["servers"].items():

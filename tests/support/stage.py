@@ -1,7 +1,6 @@
 """The operator's loop between two servers in memory, in virtual time; and what must be true when all is quiet."""
 
 import asyncio
-import copy
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from searchaccess.operator.observing import observed
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.kubernetes import Plural
 from tests.support.clocks import EPOCH, LoopClock, run_virtually
+from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 from tests.support.memory_elasticsearch import AUDIENCE, REALM, MemoryElasticsearch, owner_uids
 from tests.support.memory_google import MemoryGoogle
@@ -239,7 +239,7 @@ class Stage:
                 continue
 
             def update(known: dict[str, Any], raw: Mapping[str, Any] = raw) -> None:
-                known["spec"] = copy.deepcopy(raw["spec"])
+                known["spec"] = copied(raw["spec"])
                 known["metadata"]["annotations"] = dict(raw["metadata"].get("annotations") or {})
 
             self.kubernetes.change(key, update)

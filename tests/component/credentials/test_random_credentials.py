@@ -1,6 +1,7 @@
 """Random histories of credentials: rotations, crashes, lost replies, outages, people. No consumer is locked out."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -12,7 +13,7 @@ from searchaccess.core.credentials.credential import State, Wish
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.rotation import MOST_LIVE
 from searchaccess.core.credentials.users import user_roles
-from searchaccess.core.model.access import access_from_object
+from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.workload import SecretUse
 from searchaccess.engine.credentials.clock import SharedClock
@@ -23,6 +24,7 @@ from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDen
 from searchaccess.ports.stores import Place
 from tests.support import memory_elasticsearch, memory_google, memory_store
 from tests.support.clocks import EPOCH, SettableClock, virtual_runner
+from tests.support.effort import examples
 from tests.support.faults import Crash, Fault, Faults
 from tests.support.googlestate import a_workload
 from tests.support.memory_elasticsearch import MemoryElasticsearch
@@ -47,7 +49,8 @@ def rights(index: str) -> RoleBody:
     return RoleBody(cluster=declared.share.cluster, entries=declared.share.entries)
 
 
-def declare(index: str) -> Any:
+@cache
+def declare(index: str) -> Access:
     raw = access("orders", grant(index))
     raw["metadata"] |= {"uid": UID, "generation": 1, "resourceVersion": "1"}
     return access_from_object(raw)
@@ -419,9 +422,11 @@ class HistoriesWithoutVersions(Histories):
     versions = False
 
 
-QUICK = settings(max_examples=1000, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(
+    max_examples=examples(1000), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 TestWithVersions = Histories.TestCase
-TestWithVersions.settings = QUICK
+TestWithVersions.settings = MANY
 TestWithoutVersions = HistoriesWithoutVersions.TestCase
-TestWithoutVersions.settings = QUICK
+TestWithoutVersions.settings = MANY

@@ -18,6 +18,7 @@ from tests.component.identities.common import declared
 from tests.support import memory_elasticsearch, memory_google, memory_kubernetes, memory_store
 from tests.support.breaking import ERRORS, Break, Place, breaking, counting, places
 from tests.support.clocks import run_virtually
+from tests.support.effort import examples
 from tests.support.googlestate import a_workload
 from tests.support.stage import OPERATOR, Stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
@@ -139,7 +140,7 @@ def test_a_history_without_a_fault_ends_as_declared() -> None:
 TIMES = st.sampled_from([1, 1, 2, 5, None])
 
 
-@settings(max_examples=HISTORIES)
+@settings(max_examples=examples(HISTORIES))
 @given(data=st.data(), error=st.sampled_from(ERRORS), times=TIMES)
 def test_a_fault_in_any_function_is_over_when_it_is_over(data: Any, error: type[Exception], times: int | None) -> None:
     functions, _ = _called()
@@ -148,7 +149,7 @@ def test_a_fault_in_any_function_is_over_when_it_is_over(data: Any, error: type[
     run_virtually(history(Break(place, error, after, times)))
 
 
-@settings(max_examples=HISTORIES)
+@settings(max_examples=examples(HISTORIES))
 @given(data=st.data(), error=st.sampled_from(ERRORS), times=TIMES)
 def test_a_fault_in_any_call_of_a_port_is_over_when_it_is_over(
     data: Any, error: type[Exception], times: int | None
@@ -164,7 +165,7 @@ READS_ANSWERS: Final = "searchaccess.core.model.intake.reading"
 """Reads the whole answer of a port, for adapters: a fault in it is one of the call, which another test breaks."""
 
 
-@settings(max_examples=HISTORIES)
+@settings(max_examples=examples(HISTORIES))
 @given(data=st.data(), error=st.sampled_from(ERRORS), times=TIMES, keyed=st.booleans())
 def test_a_fault_with_one_object_delays_nobody_else(
     data: Any, error: type[Exception], times: int | None, *, keyed: bool

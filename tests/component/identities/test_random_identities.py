@@ -9,6 +9,7 @@ from hypothesis.stateful import invariant, rule
 from searchaccess.ports.errors import PermissionDenied, Throttled, Unreachable
 from tests.component.identities.common import GRACE, REFRESH, have_roles, subject
 from tests.support import memory_elasticsearch, memory_google, memory_kubernetes
+from tests.support.effort import examples
 from tests.support.faults import Fault
 from tests.support.googlestate import a_workload
 from tests.support.memory_elasticsearch import owner_uids
@@ -214,5 +215,5 @@ class Histories(StageMachine):
 
 TestRandomIdentities = Histories.TestCase
 TestRandomIdentities.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(30), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -11,6 +11,7 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.credentials.common import STORES
 from tests.component.moves.common import NEW, new_cluster
 from tests.support import memory_elasticsearch, memory_kubernetes, memory_store
+from tests.support.effort import examples
 from tests.support.faults import Fault
 from tests.support.memory_elasticsearch import MemoryElasticsearch, owner_uids
 from tests.support.stage import Stage, access_key, search_cluster
@@ -197,5 +198,5 @@ class Moves(StageMachine):
 
 TestRandomMoves = Moves.TestCase
 TestRandomMoves.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(30), stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

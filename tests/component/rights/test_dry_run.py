@@ -14,6 +14,7 @@ from searchaccess.core.rights.mapping import mapping_of
 from searchaccess.core.rights.ownership import Role
 from tests.component.credentials.common import DAY, STORES, begin, credential, days_pass, with_key, with_password
 from tests.support.clocks import run_virtually
+from tests.support.effort import examples
 from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, account, grant
@@ -95,7 +96,7 @@ def act(stage: Stage, step: tuple[Any, ...]) -> None:
 steps = st.lists(st.one_of(declarations, declarations, deletions, losses, damages, mappings), max_size=6)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(first=st.lists(declarations, min_size=1, max_size=5), then=steps, allowed=st.booleans())
 def test_it_says_what_the_operator_then_does(
     first: list[tuple[Any, ...]], then: list[tuple[Any, ...]], *, allowed: bool

@@ -12,6 +12,7 @@ from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS, begin, granted
 from tests.support import memory_elasticsearch, memory_google
 from tests.support.clocks import run_virtually
+from tests.support.effort import examples
 from tests.support.faults import Call
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
@@ -266,7 +267,7 @@ crowds = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(crowds)
 def test_whatever_a_namespace_declares_anothers_revocation_costs_one_reconcile_more(crowd: dict[str, Any]) -> None:
     async def play() -> None:

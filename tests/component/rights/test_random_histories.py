@@ -13,6 +13,7 @@ from searchaccess.core.rights.ownership import metadata_from_json
 from searchaccess.ports.errors import LoginRefused, PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.support import memory_elasticsearch, memory_kubernetes
+from tests.support.effort import examples
 from tests.support.faults import Fault
 from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
 from tests.support.stagemachine import StageMachine
@@ -207,5 +208,5 @@ class Histories(StageMachine):
 
 TestRandomHistories = Histories.TestCase
 TestRandomHistories.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(60), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

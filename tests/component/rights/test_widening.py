@@ -14,6 +14,7 @@ from searchaccess.core.rights.refused import refusals as refusals_module
 from searchaccess.core.rights.refused import widening
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin
+from tests.support.effort import examples
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage
 from tests.support.world import access, account, condition_in, grant
 
@@ -464,7 +465,7 @@ def is_honest(stage: Stage, name: str) -> bool:
     return has or stage.ready(name) != IN_SYNC or stage.get(name)["spec"].get("suspend", False)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(NAMES), changes), min_size=3, max_size=12))
 def test_whatever_happens_the_role_is_never_more_than_the_union_and_statuses_say_who_has_what(
     history: list[tuple[str, Any]],

@@ -18,6 +18,7 @@ from searchaccess.core.model.restrictions.union import (
     reads,
 )
 from searchaccess.core.patterns.parsed import matches, parse_index_pattern
+from tests.support.effort import examples
 
 ALL = ("*",)
 DOCUMENTS: dict[str, frozenset[int]] = {
@@ -199,14 +200,14 @@ def declared(entries: list[Entry]) -> dict[str, set[tuple[int, str]]]:
     return {index: {one for each in alone for one in each[index]} for index in INDICES}
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(read_entries, min_size=2, max_size=4))
 def test_what_is_shown_is_what_is_declared_or_it_is_refused(entries: list[Entry]) -> None:
     if not conflicts(*entries):
         assert shown(entries) == declared(entries)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(read_entries, read_entries)
 def test_two_that_are_refused_would_show_more(one: Entry, another: Entry) -> None:
     if conflicts(one, another) and not any(name == "*" for each in (one, another) for name in each.names):

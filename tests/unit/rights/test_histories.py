@@ -19,6 +19,7 @@ from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.recollection import Seen
 from searchaccess.core.status.access import AccessFacts, build_access_status
 from searchaccess.core.status.placed import placed_by, seen_of
+from tests.support.effort import examples
 from tests.unit.builders import NOW, OPERATOR, ROLE, UUID, a_grant, a_member, a_search_access
 from tests.unit.world import World, as_served
 
@@ -317,6 +318,6 @@ class Histories(RuleBasedStateMachine):
 
 
 Histories.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(200), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestHistories = Histories.TestCase

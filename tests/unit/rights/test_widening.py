@@ -14,6 +14,7 @@ from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.restrictions.union import conflict_within
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.rights.compose import Member
+from tests.support.effort import examples
 from tests.unit.builders import NOW, a_grant, a_role, an_access
 from tests.unit.world import World
 
@@ -44,7 +45,7 @@ def exact(entries: tuple[Entry, ...]) -> bool:
     return conflict_within(entries, map(str, range(len(entries)))) is None
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(steps)
 def test_whatever_happens_the_role_is_exactly_the_union(
     history: list[tuple[int, list[dict[str, Any]], Do | None]],
@@ -57,7 +58,7 @@ def test_whatever_happens_the_role_is_exactly_the_union(
         members = {key: member for key, member in members.items() if member.decision.do in {Do.ENFORCE, Do.HOLD}}
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.lists(grants, min_size=1, max_size=1), min_size=2, max_size=4))
 def test_the_older_ones_have_what_they_have_without_the_newest(declared: list[list[dict[str, Any]]]) -> None:
     members = [member_of(number, each, None, 1) for number, each in enumerate(declared)]

@@ -8,6 +8,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.status.access import AccessFacts, is_drifted, is_ready
+from searchaccess.core.status.cluster import ClusterReport
 from searchaccess.core.status.placed import Placed, placed_by
 
 
@@ -90,6 +91,8 @@ class ClusterRecord:
     """The status as it is to be: what we write counts before it is written."""
     stored_json: str = ""
     """The status as Kubernetes surely has it."""
+    published: tuple[ClusterReport, str] | None = None
+    """A report, and the status that it left as it was: it would do so again, at any time."""
     _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
     """The status that says so, and the uuid in it."""
 

@@ -287,6 +287,10 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
         life=context.operator.life,
     )
+    news = state.mapping_adopted or state.released_notes
+    # Most reconciles find nothing new: neither is the status parsed nor computed for that.
+    if not news and record.published and record.published[1] is record.status_json and record.published[0] == report:
+        return
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
     own, ref = build_cluster_notes(previous, status, state.mapping_adopted), cluster_ref(record.cluster)
@@ -297,6 +301,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
     state.mapping_adopted = ""
     state.released_notes.clear()
     if status == previous:
+        record.published = (report, record.status_json)
         context.outbox.put_notes(ref, notes)
         return
     text = stable_json(status.to_json())
