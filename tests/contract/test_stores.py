@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from searchaccess.adapters.kubernetes.client import KubernetesClient, load_configuration
-from searchaccess.adapters.kubernetes.secrets import FIELD_MANAGER, KEY, KubernetesSecrets
+from searchaccess.adapters.kubernetes.client import FIELD_MANAGER, KubernetesClient, load_configuration
+from searchaccess.adapters.kubernetes.secrets import KEY, KubernetesSecrets
 from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import Slot, Version
 from searchaccess.core.credentials.payload import build_payload

@@ -52,7 +52,8 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
         raise ValueError(f"a pattern without a CEL rule: {schema}")
     if "description" in result:
         result["description"] = " ".join(result["description"].split())
-    if "properties" in schema:
+    # The API server drops an empty one, and everybody who applies the file would see a difference.
+    if schema.get("properties"):
         result["properties"] = {
             name: _structural(part, definitions, in_list=in_list) for name, part in schema["properties"].items()
         }
@@ -108,6 +109,7 @@ def _crd(
                 # Not "searchaccess": kubectl would take it for both kinds, also in "delete searchaccess --all".
                 "categories": [CATEGORY],
             },
+            "conversion": {"strategy": "None"},
             "versions": [
                 {
                     "name": VERSION,

@@ -13,6 +13,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
 
+from searchaccess import __version__
 from searchaccess.adapters.answers import body_of, decode
 from searchaccess.adapters.kubernetes.errors import mapped
 from searchaccess.adapters.kubernetes.kubeconfig import files_of, login_plugin, problem_of, unusable, why_no_account
@@ -29,11 +30,17 @@ PAGE: Final = 500
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 CONNECTIONS: Final = 48
+FIELD_MANAGER: Final = "searchaccess"
+"""As whom ``metadata.managedFields`` shows what we write."""
+APPLY: Final = "application/apply-patch+yaml"
+"""https://kubernetes.io/docs/reference/using-api/server-side-apply/"""
 
 _GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 _JSON_PATCH: Final = "application/json-patch+json"
+_WRITES: Final = frozenset({"POST", "PUT", "PATCH"})
+_USER_AGENT: Final = f"{FIELD_MANAGER}/{__version__}"
 _KINDS: Final = {Plural.ACCESSES: "SearchAccess", Plural.CLUSTERS: "SearchCluster"}
 _MISSING: Final = object()
 _UNUSABLE: Final = "no usable kubeconfig or service account"
@@ -117,7 +124,9 @@ class KubernetesClient:
         accept: str = "application/json",
     ) -> dict[str, Any]:
         """Make one request; return the object that is the answer. Raises only ``ExternalError``."""
-        headers = {"Accept": accept, "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": _USER_AGENT}
+        if method in _WRITES:
+            path = f"{path}{'&' if '?' in path else '?'}fieldManager={FIELD_MANAGER}"
         with mapped():
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
             response = await self._api.call_api(

@@ -1,7 +1,6 @@
 """Secrets of Kubernetes as a store: each has the newest value alone, under the number that annotations say.
 
 It is written by server-side apply, and only if it has not changed since it was read.
-https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
 import base64
@@ -10,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from searchaccess.adapters.kubernetes.client import KubernetesClient, decoded_base64, version_of
+from searchaccess.adapters.kubernetes.client import APPLY, KubernetesClient, decoded_base64, version_of
 from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
 from searchaccess.core.credentials.credential import Secret, Slot, Version
@@ -23,7 +22,6 @@ from searchaccess.ports.stores import Found, Owner, Place
 
 KEY: Final = "credential"
 """Key of the Secret's data under which consumers find the value."""
-FIELD_MANAGER: Final = "searchaccess"
 
 _LABEL: Final = "app.kubernetes.io/managed-by"
 _INSTANCE: Final = f"{GROUP}/instance"
@@ -31,7 +29,6 @@ _OWNER: Final = f"{GROUP}/owner-uid"
 _NUMBER: Final = f"{GROUP}/version"
 _SUM: Final = f"{GROUP}/sha256"
 """Hash of the value: shows whether it is still the one that was written. A random value cannot be derived from it."""
-_APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 
 
@@ -67,14 +64,14 @@ class KubernetesSecrets:
         """Write a value in place of the previous one."""
         body = self._body(place, owner, number, value)
         if known is None:
-            raw = await self._client.call("POST", f"{_folder(place)}?fieldManager={FIELD_MANAGER}", body)
+            raw = await self._client.call("POST", _folder(place), body)
         else:
             body["metadata"] |= {"uid": known.identity, "resourceVersion": known.stamp}
-            query, how = f"fieldManager={FIELD_MANAGER}", _MERGE
+            query, how = "", _MERGE
             if known.owner in {"", owner.uid}:
-                query, how = f"{query}&force=true", _APPLY
+                query, how = "?force=true", APPLY
             # An apply would keep the owner of a former life beside its heir.
-            raw = await self._client.call("PATCH", f"{_path(place)}?{query}", body, how)
+            raw = await self._client.call("PATCH", f"{_path(place)}{query}", body, how)
         return Slot(secret_of(raw, self._operator).identity, number)
 
     def _body(self, place: Place, owner: Owner, number: int, value: Sealed) -> dict[str, Any]:
