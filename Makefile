@@ -105,7 +105,7 @@ typecheck: $(INSTALLED) ## Check types
 verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
 
-##@ On kind (needs Docker, kind, kubectl and Helm)
+##@ On kind (in the Docker that there is, or one of its own)
 
 KIND := $(BUILD)/kind
 
@@ -115,12 +115,11 @@ kind-up: $(INSTALLED) ## Make a kind cluster with Elasticsearch and the chart in
 
 .PHONY: kind-test
 kind-test: $(INSTALLED) ## Run the end-to-end tests on it
-	source $(KIND)/env && $(RUN) -m pytest -m e2e --stack=kind $(PYTEST)
+	$(KIND)/run $(RUN) -m pytest -m e2e --stack=kind $(PYTEST)
 
 .PHONY: kind-down
-kind-down: ## Delete it
-	kind delete cluster --name searchaccess
-	rm -rf $(KIND)
+kind-down: $(INSTALLED) ## Delete it, with the Docker that was started for it
+	tests/kind/down.sh $(RUN) $(KIND)
 
 ##@ Tidy up
 
@@ -131,7 +130,7 @@ clean: ## Remove build outputs, caches and .venv
 
 .PHONY: clean-stack
 clean-stack: ## Remove the test servers' builds; the next run takes minutes to make them again
-	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd}-*
+	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd,kind,coredns}-*
 
 .PHONY: help
 help: ## List the targets
