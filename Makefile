@@ -65,12 +65,14 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from py
 # Tests without servers and without waiting are spread over the processors; the others have these for themselves.
 SERVERLESS := $(wildcard tests/unit tests/component)
 SPREAD := --numprocesses auto --dist worksteal
+KIND := $(BUILD)/kind
 # pytest says 5 when PYTEST chose none of the tests.
 NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) tests/kind)
 	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Once more on Elasticsearch $$release, what depends on it:"; \
@@ -106,8 +108,6 @@ verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
 
 ##@ On kind (in the Docker that there is, or one of its own)
-
-KIND := $(BUILD)/kind
 
 .PHONY: kind-up
 kind-up: $(INSTALLED) ## Make a kind cluster with Elasticsearch and the chart in it

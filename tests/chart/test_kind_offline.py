@@ -14,7 +14,7 @@ import yaml
 from tests.kind.offline import runc
 from tests.kind.offline.build_bases import BUILD_IMAGE, RUNTIME_IMAGE
 from tests.kind.offline.build_elasticsearch import elasticsearch_image
-from tests.kind.offline.docker import Docker
+from tests.kind.offline.docker import Docker, check_machine
 from tests.kind.offline.images import Image, as_archive, write_images, write_layer
 from tests.kind.offline.roots import copy_packages
 from tests.stack.build import BuildError
@@ -73,9 +73,13 @@ def test_runc_is_asked_for_no_more_than_root_here_has(monkeypatch: pytest.Monkey
 
 
 def test_a_machine_without_docker_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BuildError, match=r"dockerd was not found in PATH: .*apt-get install .*docker\.io"):
         Docker(tmp_path / "docker").start()
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(BuildError, match="takes root"):
+        check_machine()
 
 
 def test_images_have_the_names_of_the_published_ones() -> None:

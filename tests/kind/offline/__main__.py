@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.kind.offline.build_bases import ensure_bases
 from tests.kind.offline.build_node import NODE_IMAGE, ensure_node
-from tests.kind.offline.docker import Docker
+from tests.kind.offline.docker import Docker, check_machine
 from tests.kind.offline.operator_image import build_operator_image
 from tests.kind.offline.programs import KIND
 from tests.stack.build import BuildDisplay, BuildError
@@ -26,6 +26,8 @@ def main() -> int:
             case "build":
                 ensure_bases(display)
                 ensure_node(display)
+            case "check":
+                check_machine()
             case "tools":
                 link_tools(arguments.folder / "bin", display)
             case "docker":
@@ -71,6 +73,7 @@ def _parse_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
         "build": "make the images in the cache",
+        "check": "say whether this machine can do all that",
         "tools": "put kind, and kubectl and Helm where they lack, into FOLDER/bin",
         "docker": "start a Docker in FOLDER with kind's node image; print how to use it",
         "image": "build the operator's image and load it into that Docker",

@@ -21,7 +21,18 @@ NODE_IMAGE = f"kindest/node:v{kubernetes_version()}-packages"
 _HERE = Path(__file__).parent
 _FILES = _HERE / "node"
 _SHELL_PACKAGES = (
-    *("base-files", "coreutils", "dash", "iptables", "netbase", "libacl1", "libattr1", "libc6", "libgcc-s1"),
+    *(
+        "base-files",
+        "coreutils",
+        "dash",
+        "iptables",
+        "netbase",
+        "libacl1",
+        "libattr1",
+        "libc6",
+        "libgcc-s1",
+        "libstdc++6",
+    ),
     *("libgmp10", "libip4tc2", "libip6tc2", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0", "libnftnl11"),
     *("libpcre2-8-0", "libselinux1", "libxtables12", "zlib1g", "nftables", "libnftables1", "libedit2", "libbsd0"),
     *("libmd0", "libtinfo6", "libjansson4", "conntrack", "kmod"),

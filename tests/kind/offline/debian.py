@@ -8,7 +8,6 @@ from tests.stack.build import BuildDisplay, BuildError, require_tool, run_tool
 from tests.stack.cache import BuildInputs, ensure_entry
 
 RELEASE = "bookworm"
-APT_LINE = "apt-get install --no-install-recommends docker.io containerd runc debootstrap"
 _PACKAGES = (
     # kind's own list for a node, with systemd's start-up scripts.
     *("systemd", "systemd-sysv", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux"),
@@ -26,7 +25,7 @@ def ensure_debian(display: BuildDisplay) -> Path:
     def build(target: Path) -> None:
         if os.geteuid() != 0:
             raise BuildError("Making images takes root: debootstrap changes its root folder.")
-        debootstrap = require_tool("debootstrap", f"makes the images of a kind cluster; {APT_LINE}")
+        debootstrap = require_tool("debootstrap", "makes the images of a kind cluster")
         command = [debootstrap, "--variant=minbase", f"--include={','.join(_PACKAGES)}", RELEASE, str(target / "root")]
         with display.step("Making a Debian for images (a minute, only once)"):
             run_tool(command, cwd=target)

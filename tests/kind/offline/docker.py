@@ -18,11 +18,14 @@ from pathlib import Path
 
 import psutil
 
-from tests.kind.offline.debian import APT_LINE
 from tests.kind.offline.images import as_archive
 from tests.stack.build import BuildError, require_tool
 
-_PURPOSE = f"runs a kind cluster where no image registry can be reached: {APT_LINE}"
+_PACKAGES = Path(__file__).with_name("apt.txt").read_text().strip()
+_PURPOSE = (
+    "makes a kind cluster where no image registry can be reached;"
+    f" on Debian: apt-get install --no-install-recommends {_PACKAGES}"
+)
 _RUNTIME = Path(__file__).with_name("runc.py")
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _READY_SECONDS = 90.0
@@ -34,6 +37,18 @@ exec "$@"
 """
 # With the machine's network there is none for containers but that: it is for builds.
 _NO_NETWORK_OF_ITS_OWN = ("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false")
+
+
+def check_machine() -> None:
+    """Check that this machine can run one, and make images.
+
+    Raises:
+        BuildError: it cannot; the message says what to install.
+    """
+    if os.geteuid() != 0:
+        raise BuildError("Without a Docker that reaches image registries, a kind cluster takes root.")
+    for tool in ("dockerd", "docker", "containerd", "runc", "debootstrap", "unshare", "nsenter"):
+        require_tool(tool, _PURPOSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,11 @@ class Docker:
         return self.folder / "docker.sock"
 
     @property
+    def name(self) -> str:
+        """Of its control groups; no other folder's has it."""
+        return f"searchaccess-{hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:12]}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What programs need to reach it."""
         return {"DOCKER_HOST": f"unix://{self.socket}"}
@@ -71,8 +91,7 @@ class Docker:
         """
         if self.process() is not None:
             return
-        for tool in ("dockerd", "docker", "containerd", "runc", "unshare"):
-            require_tool(tool, _PURPOSE)
+        check_machine()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         with self.log.open("wb") as log:
@@ -177,8 +196,7 @@ class Docker:
         """Where its containers are counted: below this process's own group."""
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         own = next((line.split(":", 2)[2] for line in lines if line.split(":")[1] == "memory"), "/")
-        name = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:12]
-        return f"{own.rstrip('/')}/searchaccess-{name}"
+        return f"{own.rstrip('/')}/{self.name}"
 
     def _command(self) -> list[str]:
         namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=private"]
