@@ -20,13 +20,13 @@ NOTHING = (
 )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["status", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]], ids=" ".join)
 def test_it_runs_without_network_capabilities_or_a_place_to_write(arguments: list[str]) -> None:
     done = subprocess.run(
         [DOCKER, "run", "--rm", *NOTHING, IMAGE, *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "searchaccess" in done.stdout.lower()
+    assert "Usage:" in done.stdout
 
 
 def test_pods_run_where_the_strictest_pod_security_is_enforced(world: World) -> None:
