@@ -65,12 +65,14 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from py
 # Tests without servers and without waiting are spread over the processors; the others have these for themselves.
 SERVERLESS := $(wildcard tests/unit tests/component)
 SPREAD := --numprocesses auto --dist worksteal
+KIND := $(BUILD)/kind
 # pytest says 5 when PYTEST chose none of the tests.
 NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) tests/kind)
 	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Once more on Elasticsearch $$release, what depends on it:"; \
@@ -105,9 +107,7 @@ typecheck: $(INSTALLED) ## Check types
 verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
 
-##@ On kind (needs Docker, kind, kubectl and Helm)
-
-KIND := $(BUILD)/kind
+##@ On kind (in the Docker that there is, or one of its own)
 
 .PHONY: kind-up
 kind-up: $(INSTALLED) ## Make a kind cluster with Elasticsearch and the chart in it
@@ -115,12 +115,11 @@ kind-up: $(INSTALLED) ## Make a kind cluster with Elasticsearch and the chart in
 
 .PHONY: kind-test
 kind-test: $(INSTALLED) ## Run the end-to-end tests on it
-	source $(KIND)/env && $(RUN) -m pytest -m e2e --stack=kind $(PYTEST)
+	$(KIND)/run $(RUN) -m pytest -m e2e --stack=kind $(PYTEST)
 
 .PHONY: kind-down
-kind-down: ## Delete it
-	kind delete cluster --name searchaccess
-	rm -rf $(KIND)
+kind-down: $(INSTALLED) ## Delete it, with the Docker that was started for it
+	tests/kind/down.sh $(RUN) $(KIND)
 
 ##@ Tidy up
 
@@ -131,7 +130,7 @@ clean: ## Remove build outputs, caches and .venv
 
 .PHONY: clean-stack
 clean-stack: ## Remove the test servers' builds; the next run takes minutes to make them again
-	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd}-*
+	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd,kind,coredns}-*
 
 .PHONY: help
 help: ## List the targets

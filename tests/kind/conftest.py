@@ -1,10 +1,34 @@
 """Tests of what runs in kind: collected with `--stack=kind` alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.kind.__main__ import INSIDE
+from tests.kind.operators import INSTANCE, until_two_run
+from tests.stack.stack import Stack
+from tests.support.world import CLUSTER, SYSTEM, World, access, grant
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     here = collection_path.parent == Path(__file__).parent
     return True if here and config.getoption("--stack") != "kind" else None
+
+
+@pytest.fixture(scope="package")
+def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The chart's two pods, at work: the SearchCluster ``prod`` and the SearchAccess ``orders``."""
+    one = World(stack.kubernetes, stack.elasticsearch, tmp_path_factory.mktemp("kind"), instance=INSTANCE)
+    one.install()
+    kubectl = stack.kubernetes.run_kubectl
+    kubectl("scale", "deployment", "--all", "--replicas=2", "-n", SYSTEM)
+    until_two_run(one)
+    one.apply(one.cluster(urls=[f"https://{INSIDE}:9200"]))
+    one.until_cluster_reason(CLUSTER, "InSync", within=120)
+    one.apply(access("orders", grant("orders-*")))
+    one.until_ready("orders", within=120)
+    yield one
+    kubectl("delete", "searchaccesses", "--all", "--all-namespaces", "--timeout=120s")
+    kubectl("delete", "searchclusters", "--all", "--timeout=120s")
+    kubectl("scale", "deployment", "--all", "--replicas=0", "-n", SYSTEM)

@@ -1,48 +1,56 @@
 """The chart's own pods do the work, and go on when one of them is taken away."""
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from tests.kind.__main__ import INSIDE
-from tests.stack.stack import Stack
+from tests.kind.operators import (
+    deployment,
+    kill,
+    owner,
+    pods,
+    restarts,
+    tamper,
+    until_corrected,
+    until_two_run,
+)
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, SYSTEM, World, access, grant
+from tests.support.world import SYSTEM, World, access, grant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def world(stack: Stack, tmp_path: Path) -> Iterator[World]:
-    one = World(stack.kubernetes, stack.elasticsearch, tmp_path, instance="kind")
-    one.install()
-    kubectl = stack.kubernetes.run_kubectl
-    kubectl("scale", "deployment", "--all", "--replicas=2", "-n", SYSTEM)
-    kubectl("rollout", "status", "deployment", "-n", SYSTEM, "--timeout=180s")
-    one.apply(one.cluster(urls=[f"https://{INSIDE}:9200"]))
-    one.until_cluster_reason(CLUSTER, "InSync", within=120)
-    yield one
-    kubectl("delete", "searchaccesses", "--all", "--all-namespaces", "--timeout=120s")
-    kubectl("delete", "searchclusters", "--all", "--timeout=120s")
-    kubectl("scale", "deployment", "--all", "--replicas=0", "-n", SYSTEM)
-
-
-def pods(world: World) -> list[dict[str, Any]]:
-    kubectl = world.kubernetes.run_kubectl
-    return list(json.loads(kubectl("get", "pods", "-n", SYSTEM, "-o", "json").stdout)["items"])
-
-
 def test_pods_keep_it_true_also_when_one_is_deleted(world: World) -> None:
-    world.apply(access("orders", grant("orders-*")))
-    world.until_ready("orders", within=120)
-    assert len({pod["spec"]["nodeName"] for pod in pods(world)}) == 2, "they are apart"
-    wanted = world.role("orders")["indices"]
     for pod in pods(world):
         world.kubernetes.run_kubectl("delete", "pod", pod["metadata"]["name"], "-n", SYSTEM)
-        role = world.role("orders")
-        role["indices"][0]["privileges"] = ["all"]
-        world.write_role("orders", role)
-        eventually(lambda: world.role("orders")["indices"] == wanted, within=60, every=0.5, what="put right")
+        tamper(world)
+        until_corrected(world)
+    until_two_run(world)
+
+
+def test_a_killed_owner_is_followed_by_the_other(world: World) -> None:
+    until_two_run(world)
+    name = eventually(lambda: owner(world), within=60, every=0.5, what="somebody owns the SearchCluster")
+    [pod] = [pod for pod in pods(world) if pod["metadata"]["name"] == name]
+    kill(pod)
+    tamper(world)
+    until_corrected(world)
+    eventually(lambda: owner(world) not in {"", name} or _restarted(world, name) > restarts(pod), within=60, every=0.5)
+    until_two_run(world)
+    assert _restarted(world, name) == restarts(pod) + 1, "it ended, and came back"
+
+
+def _restarted(world: World, name: str) -> int:
+    return next(restarts(pod) for pod in pods(world) if pod["metadata"]["name"] == name)
+
+
+def test_a_rollout_interrupts_nothing(world: World) -> None:
+    before = {pod["metadata"]["name"] for pod in pods(world)}
+    world.kubernetes.run_kubectl("rollout", "restart", deployment(world), "-n", SYSTEM)
+    for number in range(3):  # Beside it.
+        world.apply(access(f"rolling-{number}", grant(f"rolling-{number}-*")))
+        world.until_ready(f"rolling-{number}", within=60)
+        tamper(world)
+        until_corrected(world)
+    until_two_run(world)
+    assert not before & {pod["metadata"]["name"] for pod in pods(world)}
+    for number in range(3):
+        world.delete(f"rolling-{number}")

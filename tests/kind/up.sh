@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
 # A kind cluster with Elasticsearch and the chart in it; safe to run again. Usage: up.sh PYTHON FOLDER
+#
+# It runs in the Docker that there is. Where there is none, or image registries cannot be reached, in one of its own
+# with images made from packages: tests/kind/offline.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -7,34 +10,61 @@ python=$1
 folder=$(realpath -m "$2")
 name=searchaccess
 image=searchaccess-operator:kind
+published=gcr.io/distroless/python3-debian12:nonroot # One that operator/Dockerfile builds on.
 
-missing=0
-for tool in docker kind kubectl helm; do
-  if ! command -v "$tool" >/dev/null 2>&1; then
-    echo "missing: $tool" >&2
-    missing=1
-  fi
-done
-((missing == 0))
+say() { echo "== $1 (${SECONDS} s)"; }
 
 mkdir -p "$folder"
+"$python" -m tests.kind.offline tools "$folder"
+export PATH="$folder/bin:$PATH"
+
+say "Looking for a Docker"
+enter=()
+if [[ -e $folder/docker/dockerd.json ]] || ! docker info >/dev/null 2>&1 || ! docker pull --quiet "$published" 2>&1; then
+  echo "No Docker with published images: one of its own, with images made from packages."
+  "$python" -m tests.kind.offline docker "$folder" >"$folder/docker.env"
+  source "$folder/docker.env"
+fi
+
+# What runs anything beside the cluster: in its network, with its environment and tools.
+cat >"$folder/run" <<RUN
+#!/usr/bin/env bash
+set -euo pipefail
+enter=()
+[[ ! -e "$folder/docker.env" ]] || source "$folder/docker.env"
+[[ ! -e "$folder/env" ]] || source "$folder/env"
+export PATH="$folder/bin:\$PATH" KUBECONFIG="$folder/kubeconfig"
+exec "\${enter[@]}" "\$@"
+RUN
+chmod +x "$folder/run"
+run=$folder/run
+
 if ! kind get clusters 2>/dev/null | grep -qx "$name"; then
+  say "Making the cluster"
   rm -f "$folder/env" # Of a cluster before this one.
-  kind create cluster --config tests/kind/cluster.yaml --wait 180s --kubeconfig "$folder/kubeconfig"
+  "$run" kind create cluster --config tests/kind/cluster.yaml ${KIND_NODE_IMAGE:+--image "$KIND_NODE_IMAGE"} \
+    --wait 180s --kubeconfig "$folder/kubeconfig"
 fi
 kind get kubeconfig --name "$name" >"$folder/kubeconfig"
-export KUBECONFIG=$folder/kubeconfig
 
-docker build --quiet -f operator/Dockerfile -t "$image" .
+say "Building the operator's image"
+if [[ -e $folder/docker.env ]]; then
+  "$python" -m tests.kind.offline image "$folder" "$image"
+else
+  docker build --quiet -f operator/Dockerfile -t "$image" .
+fi
 kind load docker-image "$image" --name "$name"
 
+say "Starting Elasticsearch"
 "$python" -m tests.kind "$folder"
-kubectl apply -f "$folder/elasticsearch.yaml" -f tests/kind/elasticsearch.yaml
-kubectl rollout status statefulset/elasticsearch -n elastic --timeout=600s
+"$run" kubectl apply -f "$folder/elasticsearch.yaml" -f tests/kind/elasticsearch.yaml
+"$run" kubectl rollout status statefulset/elasticsearch -n elastic --timeout=600s
 
-kubectl create namespace searchaccess-system --dry-run=client -o yaml | kubectl apply -f -
-helm upgrade --install searchaccess charts/searchaccess-operator -n searchaccess-system --wait --timeout 300s \
+say "Installing the chart"
+"$run" kubectl create namespace searchaccess-system --dry-run=client -o yaml | "$run" kubectl apply -f -
+"$run" kubectl label --overwrite namespace searchaccess-system pod-security.kubernetes.io/enforce=restricted
+"$run" helm upgrade --install searchaccess charts/searchaccess-operator -n searchaccess-system --wait --timeout 300s \
   --set image.repository="${image%:*}" --set image.tag="${image#*:}" --set instance=kind
 # The suite brings an operator of its own; tests of the chart start this one again.
-kubectl scale deployment --all --replicas=0 -n searchaccess-system
-echo "Ready: make kind-test. To look around: export KUBECONFIG=$folder/kubeconfig"
+"$run" kubectl scale deployment --all --replicas=0 -n searchaccess-system
+say "Ready: make kind-test. To look around: $folder/run bash"

@@ -22,7 +22,7 @@ class GoProgram:
     package: str
     binary: str
     data: tuple[str, ...] = ()
-    """Files of that module which are kept beside the program."""
+    """Files and folders of that module which are kept beside the program."""
 
     def inputs(self) -> BuildInputs:
         file = self.folder / "go.mod"
@@ -73,6 +73,15 @@ def ensure_program(program: GoProgram, display: BuildDisplay | None = None) -> P
                 find = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", program.requires]
                 module = subprocess.run(find, cwd=program.folder, capture_output=True, text=True, check=True).stdout
                 for name in program.data:
-                    shutil.copyfile(Path(module.strip()) / name, target / Path(name).name)
+                    _copy(Path(module.strip()) / name, target / Path(name).name)
 
     return ensure_entry(inputs, build) / program.binary
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=shutil.copyfile)
+        for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
+            folder.chmod(0o755)  # Go's own copy is read-only.
+    else:
+        shutil.copyfile(source, target)

@@ -1,0 +1,92 @@
+"""What makes kind possible without an image registry, as far as it can be told without root and a Docker."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.kind.offline import runc
+from tests.kind.offline.build_bases import BUILD_IMAGE, RUNTIME_IMAGE
+from tests.kind.offline.build_elasticsearch import elasticsearch_image
+from tests.kind.offline.docker import Docker, check_machine
+from tests.kind.offline.images import Image, as_archive, write_images, write_layer
+from tests.kind.offline.roots import copy_packages
+from tests.stack.build import BuildError
+from tests.support.operatorprocess import ROOT
+
+
+def test_an_image_names_its_layers_by_the_digest_of_what_is_in_them(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "images"
+    root.mkdir()
+    folder.mkdir()
+    (root / "hello").write_text("hello")
+    write_layer(root, folder, "plain.tar")
+    write_layer(root, folder, "packed.tar.gz")
+    write_images(folder, [Image("one:1", ("plain.tar", "packed.tar.gz"), {"User": "1000"})])
+    with as_archive(folder) as stream, tarfile.open(fileobj=io.BytesIO(stream.read())) as whole:
+        whole.extractall(tmp_path / "loaded", filter="data")
+    [image] = json.loads((tmp_path / "loaded/manifest.json").read_text())
+    assert (image["RepoTags"], image["Layers"]) == (["one:1"], ["plain.tar", "packed.tar.gz"])
+    config = json.loads((tmp_path / "loaded" / image["Config"]).read_text())
+    unpacked = (folder / "plain.tar").read_bytes(), gzip.decompress((folder / "packed.tar.gz").read_bytes())
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in unpacked]
+    assert config["config"] == {"User": "1000"}
+
+
+def test_a_root_folder_has_what_its_packages_have_and_what_is_found_by_an_alternative(tmp_path: Path) -> None:
+    debian = tmp_path / "debian"
+    for folder in ("usr/bin", "usr/sbin", "usr/lib", "usr/share/doc/tool", "etc/alternatives", "var/lib/dpkg/info"):
+        (debian / folder).mkdir(parents=True)
+    (debian / "lib").symlink_to("usr/lib")
+    (debian / "usr/lib/libtool.so").write_text("library")
+    (debian / "usr/bin/tool-fast").write_text("program")
+    (debian / "usr/bin/other").write_text("of another package")
+    (debian / "usr/bin/tool").symlink_to("/etc/alternatives/tool")
+    (debian / "etc/alternatives/tool").symlink_to("/usr/bin/tool-fast")
+    (debian / "usr/share/doc/tool/readme").write_text("long")
+    lines = ("/.", "/lib", "/lib/libtool.so", "/usr/bin/tool-fast", "/usr/share/doc/tool/readme")
+    (debian / "var/lib/dpkg/info/tool:amd64.list").write_text("\n".join(lines))
+    copy_packages(debian, tmp_path / "made", ["tool"])
+    found = {str(path.relative_to(tmp_path / "made")) for path in (tmp_path / "made").rglob("*") if not path.is_dir()}
+    certificates = "etc/ssl/certs/ca-certificates.crt"
+    assert found == {"usr/lib/libtool.so", "usr/bin/tool-fast", "usr/bin/tool", "etc/alternatives/tool", certificates}
+    assert (tmp_path / "made/lib/libtool.so").read_text() == "library"
+
+
+def test_runc_is_asked_for_no_more_than_root_here_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {"bounding": ["CAP_CHOWN", "CAP_SYS_RESOURCE"], "inheritable": None}
+    process = {"capabilities": dict(every), "oomScoreAdj": -1000, "rlimits": []}
+    monkeypatch.setattr(runc, "bounding_set", lambda: (1 << 41) - 1 - (1 << 24))
+    runc.soften(process)
+    assert process["capabilities"] == {"bounding": ["CAP_CHOWN"], "inheritable": []}
+    assert process["oomScoreAdj"] == int(Path("/proc/self/oom_score_adj").read_text())
+    monkeypatch.setattr(runc, "bounding_set", lambda: (1 << 41) - 1)
+    whole = {"capabilities": dict(every), "oomScoreAdj": 1000}
+    runc.soften(whole)
+    assert whole == {"capabilities": every, "oomScoreAdj": 1000}
+
+
+def test_a_machine_without_docker_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BuildError, match=r"dockerd was not found in PATH: .*apt-get install .*docker\.io"):
+        Docker(tmp_path / "docker").start()
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(BuildError, match="takes root"):
+        check_machine()
+
+
+def test_images_have_the_names_of_the_published_ones() -> None:
+    dockerfile = (ROOT / "operator/Dockerfile").read_text()
+    named = set(re.findall(r"^(?:FROM |ARG \w+_IMAGE=)([^\s$]+:\S+)", dockerfile, re.MULTILINE))
+    assert named == {BUILD_IMAGE, RUNTIME_IMAGE}
+    objects = yaml.safe_load_all((ROOT / "tests/kind/elasticsearch.yaml").read_text())
+    [stateful] = [item for item in objects if item["kind"] == "StatefulSet"]
+    [container] = stateful["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == elasticsearch_image(()).name

@@ -1,0 +1,1 @@
+"""kind where no image registry can be reached: a Docker of its own, and images made from packages."""
