@@ -11,8 +11,8 @@ def _prepare_client() -> None:
     """Make the asynchronous client importable without the synchronous one, which its package imports first.
 
     That one would bring ``requests``, OAuth, WebSockets and ``google.auth``, a quarter of all imports at a start
-    (docs/adr/0039). The package is found, but its ``__init__`` does not run; modules of the synchronous client can still
-    be imported by those who need them.
+    (docs/adr/0039). The package is found, but its ``__init__`` does not run; whoever needs modules of the synchronous
+    client can still import them.
     """
     spec = importlib.util.find_spec(_CLIENT) if _CLIENT not in sys.modules else None
     if spec is not None:
