@@ -105,6 +105,34 @@ typecheck: $(INSTALLED) ## Check types
 verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
 
+##@ Release (needs Docker and Helm)
+
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/src/searchaccess/__init__.py)
+IMAGE ?= searchaccess-operator:$(VERSION)
+RELEASE ?= $(BUILD)/release
+BUILDER ?= https://searchaccess.dev/release/by-hand
+
+.PHONY: image
+image: ## Build the image; BUILD_IMAGE=…@sha256:… RUNTIME_IMAGE=…@sha256:… name what it is made from
+	docker build -f operator/Dockerfile -t "$(IMAGE)" --build-arg VERSION="$(VERSION)" \
+		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude '*')" \
+		$(if $(BUILD_IMAGE),--build-arg BUILD_IMAGE="$(BUILD_IMAGE)") \
+		$(if $(RUNTIME_IMAGE),--build-arg RUNTIME_IMAGE="$(RUNTIME_IMAGE)") .
+
+.PHONY: release
+release: $(INSTALLED) ## Write image, chart, SBOM and signed provenance into build/release; KEY=private.pem [PUSHED=NAME@sha256:…]
+	@test -n "$(KEY)" || { echo "KEY=FILE names the private key that signs it" >&2; exit 2; }
+	rm -rf "$(RELEASE)" && mkdir -p "$(RELEASE)"
+	docker save "$(IMAGE)" --output "$(RELEASE)/image.tar"
+	helm package charts/searchaccess-operator --destination "$(RELEASE)"
+	$(RUN) -m release sign "$(RELEASE)" --key "$(KEY)" --builder "$(BUILDER)" --lock requirements/runtime.txt \
+		--lock requirements/build.txt $(if $(PUSHED),--pushed "$(PUSHED)") $(if $(UNPINNED),--unpinned)
+
+.PHONY: verify-release
+verify-release: $(INSTALLED) ## Verify all of that without a network; KEY=public.pem [DIGEST=sha256:… of a running image]
+	@test -n "$(KEY)" || { echo "KEY=FILE names the public key" >&2; exit 2; }
+	$(RUN) -m release verify "$(RELEASE)" --key "$(KEY)" $(if $(DIGEST),--image "$(DIGEST)")
+
 ##@ On kind (needs Docker, kind, kubectl and Helm)
 
 KIND := $(BUILD)/kind
