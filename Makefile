@@ -125,13 +125,13 @@ release: $(INSTALLED) ## Write image, chart, SBOM and signed provenance into bui
 	rm -rf "$(RELEASE)" && mkdir -p "$(RELEASE)"
 	docker save "$(IMAGE)" --output "$(RELEASE)/image.tar"
 	helm package charts/searchaccess-operator --destination "$(RELEASE)"
-	$(RUN) -m release sign "$(RELEASE)" --key "$(KEY)" --builder "$(BUILDER)" --lock requirements/runtime.txt \
-		--lock requirements/build.txt $(if $(PUSHED),--pushed "$(PUSHED)") $(if $(UNPINNED),--unpinned)
+	$(RUN) -m release sign $(if $(PUSHED),--pushed "$(PUSHED)") $(if $(UNPINNED),--unpinned) --key "$(KEY)" \
+		--builder "$(BUILDER)" --lock requirements/runtime.txt --lock requirements/build.txt "$(RELEASE)"
 
 .PHONY: verify-release
 verify-release: $(INSTALLED) ## Verify all of that without a network; KEY=public.pem [DIGEST=sha256:… of a running image]
 	@test -n "$(KEY)" || { echo "KEY=FILE names the public key" >&2; exit 2; }
-	$(RUN) -m release verify "$(RELEASE)" --key "$(KEY)" $(if $(DIGEST),--image "$(DIGEST)")
+	$(RUN) -m release verify $(if $(DIGEST),--image "$(DIGEST)") --key "$(KEY)" "$(RELEASE)"
 
 ##@ On kind (needs Docker, kind, kubectl and Helm)
 
@@ -164,7 +164,7 @@ clean-stack: ## Remove the test servers' builds; the next run takes minutes to m
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # What each run needs, and how it gets there
 
