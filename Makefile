@@ -93,7 +93,7 @@ lint: fmt-check ## Check style, and that imports point inward
 	$(RUN) -m ruff check
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/hadolint operator/Dockerfile
-	$(VENV)/bin/shellcheck --severity=warning .ci/run .ci/prerequisites tests/kind/up.sh
+	$(VENV)/bin/shellcheck --severity=warning .ci/run .ci/prerequisites tests/kind/*.sh
 
 .PHONY: fmt-check
 fmt-check: $(INSTALLED)
@@ -106,6 +106,34 @@ typecheck: $(INSTALLED) ## Check types
 .PHONY: verify
 verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
+
+##@ Release (needs Docker and Helm)
+
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/src/searchaccess/__init__.py)
+IMAGE ?= searchaccess-operator:$(VERSION)
+RELEASE ?= $(BUILD)/release
+BUILDER ?= https://searchaccess.dev/release/by-hand
+
+.PHONY: image
+image: ## Build the image; BUILD_IMAGE=…@sha256:… RUNTIME_IMAGE=…@sha256:… name what it is made from
+	docker build -f operator/Dockerfile -t "$(IMAGE)" --build-arg VERSION="$(VERSION)" \
+		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude '*')" \
+		$(if $(BUILD_IMAGE),--build-arg BUILD_IMAGE="$(BUILD_IMAGE)") \
+		$(if $(RUNTIME_IMAGE),--build-arg RUNTIME_IMAGE="$(RUNTIME_IMAGE)") .
+
+.PHONY: release
+release: $(INSTALLED) ## Write image, chart, SBOM and signed provenance into build/release; KEY=private.pem [PUSHED=NAME@sha256:…]
+	@test -n "$(KEY)" || { echo "KEY=FILE names the private key that signs it" >&2; exit 2; }
+	rm -rf "$(RELEASE)" && mkdir -p "$(RELEASE)"
+	docker save "$(IMAGE)" --output "$(RELEASE)/image.tar"
+	helm package charts/searchaccess-operator --destination "$(RELEASE)"
+	$(RUN) -m release sign $(if $(PUSHED),--pushed "$(PUSHED)") $(if $(UNPINNED),--unpinned) --key "$(KEY)" \
+		--builder "$(BUILDER)" --lock requirements/runtime.txt --lock requirements/build.txt "$(RELEASE)"
+
+.PHONY: verify-release
+verify-release: $(INSTALLED) ## Verify all of that without a network; KEY=public.pem [DIGEST=sha256:… of a running image]
+	@test -n "$(KEY)" || { echo "KEY=FILE names the public key" >&2; exit 2; }
+	$(RUN) -m release verify $(if $(DIGEST),--image "$(DIGEST)") --key "$(KEY)" "$(RELEASE)"
 
 ##@ On kind (in the Docker that there is, or one of its own)
 
@@ -135,7 +163,7 @@ clean-stack: ## Remove the test servers' builds; the next run takes minutes to m
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # What each run needs, and how it gets there
 

@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
@@ -22,6 +22,7 @@ from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.connections.login import KubernetesLogin
 from searchaccess.operator.storage import NoDiffBase, NoProgress
+from searchaccess.operator.watching import report_watches
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import Plural
 
@@ -54,12 +55,18 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
     )
 
 
-def session_of(connection: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-    """Return a connection as a session whose answers kopf can read, whatever is in them."""
+def session_of(connection: kopf.ConnectionInfo, traces: Sequence[aiohttp.TraceConfig] = ()) -> kopf.AiohttpSession:
+    """Return a connection as a session whose answers kopf can read, whatever is in them.
+
+    Args:
+        connection: how to connect.
+        traces: what watches its requests.
+    """
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
         headers=connection.as_http_headers(),
         response_class=TolerantResponse,
+        trace_configs=list(traces),
     )
     return kopf.AiohttpSession(server=connection.server, aiohttp_session=session, expiration=connection.expiration)
 
@@ -83,7 +90,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
 class Beginnings:
     """Notices when kopf has listed a kind and begins to watch it: at its start, and again after trouble.
 
-    kopf gives what it listed as events without a type, and does not say when it listed nothing.
+    kopf gives what it listed as events without a type. Of an empty list there are none: its watch shows that it listed.
 
     Args:
         began: called each time.
@@ -100,6 +107,12 @@ class Beginnings:
             if now - self._last > ONE_LIST:
                 self._began()
             self._last = now
+
+    def watched(self) -> None:
+        """Take in that kopf watches."""
+        if self._last == float("-inf"):
+            self._last = asyncio.get_running_loop().time()
+            self._began()
 
     def presume(self) -> None:
         """Assume that kopf has listed by now, if nothing shows it."""
@@ -158,6 +171,8 @@ async def watch(
     configure(settings)
     accesses, clusters = Beginnings(began), Beginnings(began)
     register(registry, inventory, accesses, clusters)
+    kinds: dict[str, Beginnings] = {Plural.ACCESSES: accesses, Plural.CLUSTERS: clusters}
+    trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None)
     for beginnings in (accesses, clusters):
         asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
 
@@ -166,7 +181,7 @@ async def watch(
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.AiohttpSession:
         try:
-            made = session_of(connection_info(await login.configuration(), login.lifetime))
+            made = session_of(connection_info(await login.configuration(), login.lifetime), [trace])
         except ExternalError as error:
             raise kopf.TemporaryError(error.message, delay=LOGIN_RETRY) from None
         sessions[:] = [*(session for session in sessions if not session.closed), made.aiohttp_session]
