@@ -391,7 +391,7 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
 
 def generate(root: Path) -> dict[Path, str]:
     """Return the content of every generated file by its path under a root."""
-    folders = (root / "crds", root / CHART / "crds")
+    folders = (root / "crds", root / CHART / "charts" / "crds" / "crds")
     crds = {
         folder / f"{plural}.yaml": crd_yaml(crd)
         for plural, crd in custom_resource_definitions().items()
