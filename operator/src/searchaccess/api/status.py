@@ -242,6 +242,8 @@ class SearchAccessStatus(_Status):
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], _conditions("SearchAccess")]
+    reason: str | None = None
+    """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
     subject: str | None = None
     """Who has the access, in short: `service/`, `job/` or `workerpool/` and its name, or the service account."""
     access: str | None = None
@@ -348,6 +350,8 @@ class SearchClusterStatus(_Status):
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], _conditions("SearchCluster")]
+    reason: str | None = None
+    """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
     url: str | None = None
     """Address of Elasticsearch; the first one, if there are several."""
     version: str | None = None

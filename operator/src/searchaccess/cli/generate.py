@@ -336,9 +336,11 @@ def api_page() -> str:
         group, short = crd["spec"]["group"], names["shortNames"][0]
         scope = "Cluster-wide" if crd["spec"]["scope"] == "Cluster" else "Namespaced"
         how = f"{scope}; `kubectl get {names['plural']}` or `{short}`; `{group}/{version['name']}`."
+        selectors = _names(item["jsonPath"].removeprefix(".") for item in version["selectableFields"])
         blocks += [
             f"## {names['kind']}",
             f"{root['description']} {how}",
+            f"Field selectors (`--field-selector`, Kubernetes 1.31 or newer): {selectors}.",
             "### Spec",
             *_fields(root, "spec"),
             "### Status",

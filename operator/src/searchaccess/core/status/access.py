@@ -370,6 +370,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     return SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
+        reason=conditions.ready_reason,
         subject=subject_summary(access.subject) or None,
         access=access.summary or previous.access,
         identity=identity,
