@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.stack.build import BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
-from tests.stack.build_go import ARGOCD, HELM, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
+from tests.stack.build_go import ARGOCD, HELM, HELM_4, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.elasticsearch import ElasticsearchServer, ExternalElasticsearch
 from tests.stack.emulator import SecretManagerEmulator
@@ -105,7 +105,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 ensure_program(VAULT)
             if "secret_manager_emulator" in needed:
                 ensure_program(SECRET_MANAGER)
-            tools = {"helm": HELM, "promtool": PROMTOOL, "kube_score": KUBE_SCORE, "argocd": ARGOCD}
+            tools = {"helm": HELM, "helm4": HELM_4, "promtool": PROMTOOL, "kube_score": KUBE_SCORE, "argocd": ARGOCD}
             for tool, program in tools.items():
                 if tool in needed:
                     ensure_program(program)

@@ -1,17 +1,24 @@
-"""Helm, promtool, and an API server."""
+"""Helm, promtool, and an API server of their own: other tests make objects of the same names."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.kubernetes_sides import RealObjects
-from tests.stack.build_go import HELM, KUBE_SCORE, PROMTOOL, ensure_program
+from tests.chart.helm import NAMESPACE, Helm
+from tests.stack.build_go import HELM, HELM_4, KUBE_SCORE, PROMTOOL, ensure_program
 from tests.stack.kubernetes import KubernetesServers
+from tests.support.operatorprocess import ROOT
 
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
     return ensure_program(HELM)
+
+
+@pytest.fixture(scope="session")
+def helm4() -> Path:
+    return ensure_program(HELM_4)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +32,15 @@ def kube_score() -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(kubernetes_servers: KubernetesServers) -> KubernetesServers:
-    """An API server that knows our kinds and the operator's ServiceAccount."""
-    RealObjects.install(kubernetes_servers)
-    return kubernetes_servers
+def installed(built_servers: None) -> Iterator[KubernetesServers]:  # noqa: ARG001
+    """An API server that knows our kinds."""
+    with KubernetesServers() as servers:
+        servers.install_kinds(ROOT / "crds")
+        for name in (NAMESPACE, "shop", "billing", "elastic"):
+            servers.run_kubectl("create", "namespace", name)
+        yield servers
+
+
+@pytest.fixture
+def tool(helm: Path, installed: KubernetesServers, tmp_path: Path) -> Helm:
+    return Helm(helm, installed, tmp_path)

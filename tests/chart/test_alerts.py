@@ -12,6 +12,7 @@ from tests.support.operatorprocess import ROOT
 
 FILE = ROOT / "charts" / "searchaccess-operator" / "files" / "alerts.yaml"
 RULES: list[dict[str, Any]] = yaml.safe_load(FILE.read_text())["groups"][0]["rules"]
+RUNBOOKS = yaml.safe_load((FILE.parents[1] / "values.yaml").read_text())["metrics"]["prometheusRule"]["runbookUrl"]
 DAY = 86400
 
 UP = {"searchaccess_build_info{}": "1x2000"}
@@ -97,7 +98,7 @@ def test_each_has_a_page_and_asks_for_metrics_that_there_are() -> None:
     known = LABELS | {f"{name}_total": labels for name, labels in LABELS.items()}
     for rule in RULES:
         assert f"\n## {rule['alert']}\n" in page
-        assert rule["annotations"]["runbook"] == f"docs/alerts.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS}#{rule['alert'].lower()}"
         names = re.findall(r"searchaccess_\w+", rule["expr"])
         assert names
         assert set(names) <= set(known)

@@ -10,6 +10,7 @@ import yaml
 from searchaccess.api.crd import custom_resource_definitions
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
+from tests.support.world import access, grant
 
 FOLDER = ROOT / "crds"
 CRDS = custom_resource_definitions()
@@ -44,3 +45,23 @@ def test_a_second_manager_applies_the_same_without_a_conflict(
     assert stored(servers, plural)["metadata"]["generation"] == before
     shown = servers.run_kubectl("diff", "--server-side", "-f", str(file))
     assert shown.stdout == ""
+
+
+def test_objects_are_selected_by_their_cluster_and_by_why_they_are_not_ready(servers: KubernetesServers) -> None:
+    kubectl = servers.run_kubectl
+    kubectl("create", "namespace", "selected")
+    for name, cluster, reason in (("a", "prod", "InSync"), ("b", "prod", "RealmMismatch"), ("c", "test", "InSync")):
+        raw = access(name, grant("orders-*"), namespace="selected", cluster=cluster)
+        kubectl("apply", "-f", "-", input=json.dumps(raw))
+        status = json.dumps({"status": {"reason": reason}})
+        where = ("-n", "selected", "--subresource=status", "--type=merge", "-p", status)
+        kubectl("patch", "searchaccess", name, *where)
+
+    def found(selector: str) -> list[str]:
+        shown = kubectl("get", "searchaccesses", "-n", "selected", f"--field-selector={selector}", "-o", "name").stdout
+        return [line.partition("/")[2] for line in shown.splitlines()]
+
+    assert found("spec.cluster=prod") == ["a", "b"]
+    assert found("spec.cluster=prod,status.reason!=InSync") == ["b"]
+    kubectl("get", "searchclusters", "--field-selector=status.reason=InSync")
+    kubectl("delete", "namespace", "selected", "--wait=false")

@@ -8,7 +8,7 @@ from types import FrameType
 
 from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
-from tests.stack.build_go import HELM, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
+from tests.stack.build_go import HELM, HELM_4, KUBE_SCORE, PROMTOOL, SECRET_MANAGER, VAULT, ensure_program
 from tests.stack.build_kubernetes import ensure_kubernetes_binaries
 from tests.stack.development import ENVIRONMENT_FILE, environment_file, kept_issuer
 from tests.stack.elasticsearch import ExternalElasticsearch
@@ -43,7 +43,7 @@ def build() -> None:
     display = BuildDisplay()
     print(f"Kubernetes: {ensure_kubernetes_binaries(display)}")
     print(f"Elasticsearch: {ensure_elasticsearch_home(display=display)}")
-    for program in (VAULT, SECRET_MANAGER, HELM, PROMTOOL, KUBE_SCORE):
+    for program in (VAULT, SECRET_MANAGER, HELM, HELM_4, PROMTOOL, KUBE_SCORE):
         print(f"{program.name}: {ensure_program(program, display)}")
 
 

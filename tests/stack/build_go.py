@@ -40,6 +40,7 @@ SECRET_MANAGER = GoProgram(
 )  # fmt: skip
 
 HELM = GoProgram("Helm", _HERE / "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm", "helm")
+HELM_4 = GoProgram("Helm 4", _HERE / "helm4", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", "helm")
 _PROMETHEUS = "github.com/prometheus/prometheus"
 PROMTOOL = GoProgram("promtool", _HERE / "promtool", _PROMETHEUS, f"{_PROMETHEUS}/cmd/promtool", "promtool")
 _SCORE = "github.com/zegl/kube-score"

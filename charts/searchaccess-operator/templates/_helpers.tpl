@@ -1,5 +1,22 @@
+{{- define "searchaccess.name" -}}
+{{- if not (hasKey .Values "commonLabels") }}
+{{- fail "these are the values of an earlier version, without the defaults of this one: upgrade with --reset-then-reuse-values in place of --reuse-values" }}
+{{- end }}
+{{- .Values.nameOverride | default .Chart.Name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* The name of all objects and of the ServiceAccount. A release called "searchaccess" gets the name that deploy/ and the
+docs use: searchaccess-operator. */ -}}
 {{- define "searchaccess.fullname" -}}
-{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
+{{- $name := include "searchaccess.name" . }}
+{{- $full := printf "%s-%s" .Release.Name $name }}
+{{- if contains $name .Release.Name }}{{ $full = .Release.Name }}{{ end }}
+{{- if hasPrefix (printf "%s-" .Release.Name) $name }}{{ $full = $name }}{{ end }}
+{{- .Values.fullnameOverride | default $full | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "searchaccess.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace }}
 {{- end }}
 
 {{- define "searchaccess.serviceAccount" -}}
@@ -7,29 +24,93 @@
 {{- end }}
 
 {{- define "searchaccess.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/name: {{ include "searchaccess.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Labels of an object. Takes root, labels (its own), and name: another app.kubernetes.io/name, for what the selector
+must not find. The standard ones take precedence. */ -}}
 {{- define "searchaccess.labels" -}}
-{{ include "searchaccess.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- $root := .root }}
+{{- $labels := include "searchaccess.selector" $root | fromYaml }}
+{{- with .app }}{{ $_ := set $labels "app.kubernetes.io/name" . }}{{ end }}
+{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion }}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") }}
+{{- toYaml (merge $labels (.labels | default dict) $root.Values.commonLabels) }}
+{{- end }}
+
+{{- /* Metadata of an object. Takes root, name, and optionally namespace, labels, annotations and app (see labels). */ -}}
+{{- define "searchaccess.metadata" -}}
+{{- with .name -}}
+name: {{ . }}
+{{ end -}}
+{{- with .namespace -}}
+namespace: {{ . }}
+{{ end -}}
+labels: {{- include "searchaccess.labels" . | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "searchaccess.image" -}}
+{{- $registry := (.Values.global).imageRegistry | default .Values.image.registry }}
+{{- with $registry }}{{ trimSuffix "/" . }}/{{ end }}
 {{- with .Values.image }}{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}{{ end }}
+{{- end }}
+
+{{- /* Secrets for pulling images, of all charts and of this one; each is an object with a name, or the name itself. */ -}}
+{{- define "searchaccess.pullSecrets" -}}
+{{- $names := list }}
+{{- range concat ((.Values.global).imagePullSecrets | default list) .Values.imagePullSecrets }}
+{{- $names = append $names (ternary . (get (ternary (dict) . (kindIs "string" .)) "name") (kindIs "string" .)) }}
+{{- end }}
+{{- with uniq $names -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* What all pods have in common. */ -}}
+{{- define "searchaccess.pod" -}}
+securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with include "searchaccess.pullSecrets" . }}
+{{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with .Values.schedulerName }}
+schedulerName: {{ . }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- /* Binds a Role of the release to the operator. Takes name, namespace and the root. */ -}}
 {{- define "searchaccess.binding" -}}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata:
-  name: {{ .name }}
-  namespace: {{ .namespace }}
-  labels: {{- include "searchaccess.labels" .root | nindent 4 }}
+metadata: {{- include "searchaccess.metadata" . | nindent 2 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
@@ -37,5 +118,33 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ include "searchaccess.serviceAccount" .root }}
-    namespace: {{ .root.Release.Namespace }}
+    namespace: {{ include "searchaccess.namespace" .root }}
+{{- end }}
+
+{{- /* Pods of `helm test` are not the operator's: no Service, PodDisruptionBudget or NetworkPolicy may find them. */ -}}
+{{- define "searchaccess.testName" -}}
+{{ include "searchaccess.name" . }}-test
+{{- end }}
+
+{{- define "searchaccess.testSelector" -}}
+app.kubernetes.io/name: {{ include "searchaccess.testName" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* The affinity of the pods: what the values have, and apart over nodes and zones unless they say otherwise. */ -}}
+{{- define "searchaccess.affinity" -}}
+{{- $affinity := deepCopy .Values.affinity }}
+{{- if not (hasKey $affinity "podAntiAffinity") }}
+{{- $terms := list }}
+{{- range $key, $weight := dict "kubernetes.io/hostname" 100 "topology.kubernetes.io/zone" 50 }}
+{{- $term := dict "topologyKey" $key "labelSelector" (dict "matchLabels" (include "searchaccess.selector" $ | fromYaml)) }}
+{{- /* Earlier API servers drop the field, and GitOps tools would see a difference for ever. */ -}}
+{{- if semverCompare ">=1.31-0" $.Capabilities.KubeVersion.Version }}
+{{- $_ := set $term "matchLabelKeys" (list "pod-template-hash") }}
+{{- end }}
+{{- $terms = append $terms (dict "weight" $weight "podAffinityTerm" $term) }}
+{{- end }}
+{{- $_ := set $affinity "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" $terms) }}
+{{- end }}
+{{- toYaml $affinity }}
 {{- end }}

@@ -71,7 +71,7 @@ def without_texts(status: dict[str, Any]) -> dict[str, Any]:
     return {key: item for key, item in status.items() if key not in {"subject", "access"}} | {"conditions": conditions}
 
 
-NEW_FIELDS = {"released", "login", "adopted", "others", "mode"}
+NEW_FIELDS = {"reason", "released", "login", "adopted", "others", "mode"}
 """Fields that came later."""
 
 
@@ -164,5 +164,8 @@ def test_after_a_newer_version_unknown_reasons_give_way_to_ours_and_what_was_kep
                 assert condition["reason"] == f"New{ours['reason']}"
                 kept.add((key[1], condition["type"]))
                 condition["reason"] = ours["reason"]
+                if condition["type"] == ConditionType.READY:
+                    assert known["reason"] == f"New{ours['reason']}", "it is that of Ready"
+                    known["reason"] = ours["reason"]
         assert without_texts(known) == without_texts(plain[key]), key
     assert ("suspended", ConditionType.READY) in kept

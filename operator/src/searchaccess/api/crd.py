@@ -90,7 +90,13 @@ _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
 
 
 def _crd(
-    model: type[ApiModel], *, plural: str, short: str, scope: str, columns: list[dict[str, Any]]
+    model: type[ApiModel],
+    *,
+    plural: str,
+    short: str,
+    scope: str,
+    selectable: list[str],
+    columns: list[dict[str, Any]],
 ) -> dict[str, Any]:
     kind = model.__name__
     return {
@@ -116,6 +122,7 @@ def _crd(
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
+                    "selectableFields": [{"jsonPath": path} for path in selectable],
                     "additionalPrinterColumns": columns,
                     "schema": {"openAPIV3Schema": _schema(model)},
                 }
@@ -132,6 +139,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             plural="searchaccesses",
             short="sacc",
             scope="Namespaced",
+            selectable=[".spec.cluster", ".status.reason"],
             columns=[
                 _column("Service", ".status.subject", doc="The workload with its region and project, or its account."),
                 _column("Access", ".status.access", doc=_ACCESS),
@@ -153,6 +161,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
             plural="searchclusters",
             short="scl",
             scope="Cluster",
+            selectable=[".status.reason"],
             columns=[
                 _column("URL", ".status.url"),
                 _column("Version", ".status.version"),

@@ -242,6 +242,8 @@ class SearchAccessStatus(_Status):
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], _conditions("SearchAccess")]
+    reason: str | None = None
+    """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
     subject: str | None = None
     """Who has the access, in short: `NAME.REGION.PROJECT` of the workload, with `job/` or `workerpool/` before it where
     it is one, or the service account without `.iam.gserviceaccount.com`."""
@@ -351,6 +353,8 @@ class SearchClusterStatus(_Status):
     observed_generation: int | None = None
     """Generation of this object that this status is about."""
     conditions: Annotated[list[Condition], _conditions("SearchCluster")]
+    reason: str | None = None
+    """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
     url: str | None = None
     """Address of Elasticsearch; the first one, if there are several."""
     version: str | None = None

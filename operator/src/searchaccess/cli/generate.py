@@ -339,9 +339,11 @@ def api_page() -> str:
         group, short = crd["spec"]["group"], names["shortNames"][0]
         scope = "Cluster-wide" if crd["spec"]["scope"] == "Cluster" else "Namespaced"
         how = f"{scope}; `kubectl get {names['plural']}` or `{short}`; `{group}/{version['name']}`."
+        selectors = _names(item["jsonPath"].removeprefix(".") for item in version["selectableFields"])
         blocks += [
             f"## {names['kind']}",
             f"{root['description']} {how}",
+            f"Field selectors (`--field-selector`, Kubernetes 1.31 or newer): {selectors}.",
             "### Spec",
             *_fields(root, "spec"),
             "### Status",
@@ -394,7 +396,7 @@ _PAGES: Final[dict[str, Callable[[], str]]] = {
 
 def generate(root: Path) -> dict[Path, str]:
     """Return the content of every generated file by its path under a root."""
-    folders = (root / "crds", root / CHART / "crds")
+    folders = (root / "crds", root / CHART / "charts" / "crds" / "crds")
     crds = {
         folder / f"{plural}.yaml": crd_yaml(crd)
         for plural, crd in custom_resource_definitions().items()

@@ -9,7 +9,7 @@ import typer
 
 from searchaccess import __version__
 from searchaccess.api.durations import DURATION_PATTERN, seconds
-from searchaccess.cli import logins
+from searchaccess.cli import kinds, logins
 from searchaccess.cli.common import Common, run_to_end, takes_common
 from searchaccess.cli.summaries import Output, table_of
 from searchaccess.engine.host import LIST_EVERY
@@ -120,6 +120,7 @@ def reconcile(
 
 app.command()(logins.mapping)
 app.command()(logins.login)
+app.command()(kinds.crds)
 
 
 def _seconds(text: str, option: str) -> float:

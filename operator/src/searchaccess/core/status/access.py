@@ -375,6 +375,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     return SearchAccessStatus(
         observed_generation=access.generation,
         conditions=conditions.build(),
+        reason=conditions.ready_reason,
         subject=shown_subject(access.subject) or None,
         access=access.summary or previous.access,
         mode="Suspended" if access.suspend else access.mode.value,

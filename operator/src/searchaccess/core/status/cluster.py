@@ -149,6 +149,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     return SearchClusterStatus(
         observed_generation=cluster.generation,
         conditions=conditions.build(),
+        reason=conditions.ready_reason,
         url=report.url or previous.url,
         version=facts.version if facts else previous.version,
         uuid=report.uuid or previous.uuid,

@@ -66,6 +66,12 @@ class Conditions:
         kind = ConditionType.STALLED if doc_of(reason).terminal else ConditionType.RECONCILING
         self.mark(kind, TRUE, reason, message)
 
+    @property
+    def ready_reason(self) -> str | None:
+        """Why it is ready or not; None: that is not said."""
+        ready = self._made.get(ConditionType.READY)
+        return ready.reason if ready else None
+
     def build(self) -> list[Condition]:
         """Return the conditions in the order of their types."""
         return [self._made[kind] for kind in ConditionType if kind in self._made]

@@ -1,0 +1,80 @@
+"""What people may do with our kinds, through the ClusterRoles of the chart and of Kubernetes, and deploy/team.yaml."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm
+from tests.stack.kubernetes import KubernetesServers
+from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
+
+TEAM = ("--as=somebody", "--as-group=team-shop@example.com")
+
+
+@pytest.fixture
+def release(tool: Helm) -> Iterator[Helm]:
+    yield tool
+    tool.run("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found")
+
+
+def may(servers: KubernetesServers, *who: str, verb: str, what: str = "searchaccesses", where: str = "shop") -> bool:
+    kind, _, part = what.partition("/")
+    options = (*(("-n", where) if where else ()), *((f"--subresource={part}",) if part else ()), *who)
+    done = servers.run_kubectl("auth", "can-i", verb, f"{kind}.searchaccess.dev", *options, check=False)
+    return done.stdout.split()[:1] == ["yes"]
+
+
+@pytest.fixture(scope="module")
+def people(installed: KubernetesServers) -> None:
+    """One for each ClusterRole of Kubernetes, by its name, in the namespace shop."""
+    for role in ("view", "edit", "admin"):
+        installed.run_kubectl("create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}", "-n", "shop")
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("values", "writers"),
+    [
+        ({}, set()),
+        ({"rbac": {"aggregateToAdmin": True}}, {"admin"}),
+        ({"rbac": {"aggregateToEdit": True}}, {"edit", "admin"}),
+    ],
+    ids=["as it comes", "admin", "edit"],
+)
+def test_who_is_bound_to_the_usual_roles_sees_and_declares_only_where_a_value_says_so(
+    release: Helm, installed: KubernetesServers, values: dict[str, Any], writers: set[str]
+) -> None:
+    release.run("upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, values=values)
+    for role in ("view", "edit", "admin"):
+
+        def as_meant(role: str = role) -> bool:
+            who = f"--as={role}"
+            return may(installed, who, verb="get") and may(installed, who, verb="create") is (role in writers)
+
+        # The controller manager aggregates a moment later.
+        eventually(as_meant, within=30, what=f"rights of {role}")
+        assert not may(installed, f"--as={role}", verb="create", what="searchclusters", where="")
+        assert not may(installed, f"--as={role}", verb="patch", what="searchaccesses/status")
+        assert not may(installed, f"--as={role}", verb="get", where="billing")
+
+
+def test_the_clusterroles_can_be_bound_by_name(release: Helm, installed: KubernetesServers) -> None:
+    release.run("upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, values={})
+    for name in ("view", "edit"):
+        options = (f"--clusterrole={NAME}-{name}", f"--user={name}-only", "-n", "billing")
+        installed.run_kubectl("create", "rolebinding", f"{name}-only", *options)
+    assert may(installed, "--as=view-only", verb="list", where="billing")
+    assert not may(installed, "--as=view-only", verb="create", where="billing")
+    assert may(installed, "--as=edit-only", verb="delete", where="billing")
+
+
+def test_a_team_declares_access_in_its_own_namespace(installed: KubernetesServers) -> None:
+    installed.run_kubectl("apply", "-n", "shop", "-f", str(ROOT / "deploy" / "team.yaml"))
+    for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
+        assert may(installed, *TEAM, verb=verb)
+        assert not may(installed, *TEAM, verb=verb, where="billing")
+    assert not may(installed, *TEAM, verb="patch", what="searchaccesses/status")
+    assert installed.run_kubectl("auth", "can-i", "list", "events", "-n", "shop", *TEAM).stdout.strip() == "yes"
+    installed.run_kubectl("delete", "-n", "shop", "-f", str(ROOT / "deploy" / "team.yaml"))

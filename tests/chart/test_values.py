@@ -1,0 +1,249 @@
+"""What values change: names, images, labels, where pods run, and what Prometheus gets."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm, of_kind, pod_of
+from tests.support.operatorprocess import ROOT
+
+SELECTOR = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": "searchaccess"}
+
+
+def accounts(text: str) -> set[str]:
+    """Give the ServiceAccounts of the operator that manifests name: those of its namespace."""
+    found = set()
+    for raw in yaml.safe_load_all(text):
+        if raw and raw["kind"] == "CronJob":
+            found.add(raw["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"])
+        for subject in (raw or {}).get("subjects", []):
+            if subject.get("namespace") == NAMESPACE:
+                found.add(subject["name"])
+    return found
+
+
+def test_docs_and_deploy_name_the_service_account_that_a_release_as_documented_has(tool: Helm) -> None:
+    named: dict[str, set[str]] = {}
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for block in re.findall(r"```yaml\n(apiVersion.*?)```", page.read_text(), re.DOTALL):
+            named[page.name] = named.get(page.name, set()) | accounts(block)
+    for file in (*(ROOT / "deploy").glob("*.yaml"), *(ROOT / "deploy" / "cloudrun").glob("rbac.yaml")):
+        if file.name != "observer.yaml":
+            named[file.name] = accounts(file.read_text())
+    assert named["jobs.md"]
+    assert named["clusters.md"]
+    assert {name for names in named.values() for name in names} == {NAME}
+    for release in ("searchaccess", NAME):
+        objects = tool.render({}, release=release)
+        [account] = of_kind(objects, "ServiceAccount")
+        assert account["metadata"]["name"] == pod_of(objects)["serviceAccountName"] == NAME
+        assert all(item["metadata"]["name"].startswith(NAME) for item in objects)
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "name"),
+    [
+        ("search", {}, "search-searchaccess-operator"),
+        ("prod-searchaccess-operator", {}, "prod-searchaccess-operator"),
+        ("searchaccess", {"nameOverride": "guard"}, "searchaccess-guard"),
+        ("searchaccess", {"fullnameOverride": "guard"}, "guard"),
+        ("searchaccess", {"serviceAccount": {"name": "mine"}}, "searchaccess-operator"),
+    ],
+)
+def test_names_can_be_chosen(tool: Helm, release: str, values: dict[str, Any], name: str) -> None:
+    objects = tool.render(values, release=release)
+    [deployment] = of_kind(objects, "Deployment")
+    assert deployment["metadata"]["name"] == name
+    account = values.get("serviceAccount", {}).get("name", name)
+    assert pod_of(objects)["serviceAccountName"] == account
+    bindings = [*of_kind(objects, "RoleBinding"), *of_kind(objects, "ClusterRoleBinding")]
+    assert {subject["name"] for binding in bindings for subject in binding["subjects"]} == {account}
+
+
+def test_another_namespace_is_everywhere(tool: Helm) -> None:
+    objects = tool.render({"namespaceOverride": "elsewhere", "crds": {"upgrade": True}})
+    assert {raw["metadata"].get("namespace", "elsewhere") for raw in objects} == {"elsewhere"}
+    subjects = [subject for raw in objects for subject in raw.get("subjects", [])]
+    assert {subject["namespace"] for subject in subjects} == {"elsewhere"}
+    assert "--lease-namespace=elsewhere" in pod_of(objects)["containers"][0]["args"]
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({"image": {"registry": "a.example"}}, "a.example/searchaccess-operator:0.1.0"),
+        ({"image": {"registry": "a.example/sub/"}}, "a.example/sub/searchaccess-operator:0.1.0"),
+        (
+            {"global": {"imageRegistry": "b.example"}, "image": {"registry": "a.example", "tag": "1"}},
+            "b.example/searchaccess-operator:1",
+        ),
+        (
+            {"global": {"imageRegistry": "b.example"}, "image": {"digest": f"sha256:{'a' * 64}"}},
+            f"b.example/searchaccess-operator@sha256:{'a' * 64}",
+        ),
+    ],
+)
+def test_all_images_come_from_the_registry(tool: Helm, values: dict[str, Any], image: str) -> None:
+    objects = tool.render(values | {"crds": {"upgrade": True}})
+    pods = [pod_of(objects), *(raw["spec"] for raw in of_kind(objects, "Pod"))]
+    pods += [raw["spec"]["template"]["spec"] for raw in of_kind(objects, "Job")]
+    assert len(pods) == 3
+    assert {container["image"] for pod in pods for container in pod["containers"]} == {image}
+
+
+def test_pull_secrets_are_names_or_objects_of_this_chart_or_of_all(tool: Helm) -> None:
+    values = {"global": {"imagePullSecrets": ["shared", {"name": "other"}]}, "imagePullSecrets": [{"name": "shared"}]}
+    assert pod_of(tool.render(values))["imagePullSecrets"] == [{"name": "shared"}, {"name": "other"}]
+    assert "imagePullSecrets" not in pod_of(tool.render({}))
+
+
+def test_a_chart_that_has_this_one_may_have_globals_of_its_own_and_a_condition(tool: Helm) -> None:
+    assert tool.render({"enabled": True, "global": {"storageClass": "fast"}}) == tool.render({})
+
+
+def test_values_of_an_earlier_version_alone_are_refused_with_what_to_do(tool: Helm) -> None:
+    """`helm upgrade --reuse-values` takes the defaults of the chart that was installed, not of the one that comes."""
+    output = tool.run(
+        "template", RELEASE, str(CHART), "--kube-version", "1.36.0", values={"commonLabels": None}, check=False
+    )
+    assert "--reset-then-reuse-values" in output
+
+
+EVERYTHING: dict[str, Any] = {
+    "crds": {"upgrade": True},
+    "clusters": [{"name": "prod", "spec": {}}],
+    "finalizerPolicy": True,
+    "networkPolicy": {"enabled": True},
+    "metrics": {key: {"enabled": True} for key in ("serviceMonitor", "prometheusRule", "grafanaDashboard")},
+}
+
+
+def test_common_labels_and_annotations_are_on_all_objects_and_pods(tool: Helm) -> None:
+    labels = {"team": "platform", "app.kubernetes.io/name": "mine"}
+    objects = tool.render(EVERYTHING | {"commonLabels": labels, "commonAnnotations": {"contact": "us"}})
+    pods = [raw["spec"]["template"] for raw in (*of_kind(objects, "Deployment"), *of_kind(objects, "Job"))]
+    for raw in (*objects, *pods):
+        meta = raw["metadata"]
+        assert meta["labels"]["team"] == "platform"
+        assert meta["annotations"]["contact"] == "us"
+        assert meta["labels"]["app.kubernetes.io/name"].startswith(NAME), "what the selector needs is not replaced"
+    [deployment] = of_kind(objects, "Deployment")
+    assert deployment["spec"]["selector"]["matchLabels"] == SELECTOR
+
+
+def test_only_the_operators_own_pods_are_selected(tool: Helm) -> None:
+    """Else a Service would lead to the pod of `helm test`, and a PodDisruptionBudget would count it."""
+    objects = tool.render(EVERYTHING)
+    others = [raw["metadata"]["labels"] for raw in of_kind(objects, "Pod")]
+    others += [raw["spec"]["template"]["metadata"]["labels"] for raw in of_kind(objects, "Job")]
+    assert len(others) == 2
+    assert all(not SELECTOR.items() <= labels.items() for labels in others)
+
+
+def test_replicas_are_spread_with_and_without_zone_labels_and_after_a_rollout(tool: Helm) -> None:
+    pod = pod_of(tool.render({}))
+    # The scheduler ignores nodes that lack a key of any constraint: a zone's would undo that of nodes.
+    [constraint] = pod["topologySpreadConstraints"]
+    assert constraint == {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": SELECTOR},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+    terms = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    weights = {term["podAffinityTerm"]["topologyKey"]: term["weight"] for term in terms}
+    assert weights == {"kubernetes.io/hostname": 100, "topology.kubernetes.io/zone": 50}
+    assert all(term["podAffinityTerm"]["labelSelector"] == {"matchLabels": SELECTOR} for term in terms)
+    assert all(term["podAffinityTerm"]["matchLabelKeys"] == ["pod-template-hash"] for term in terms)
+
+
+def test_earlier_releases_get_no_field_that_they_would_drop(tool: Helm) -> None:
+    terms = pod_of(tool.render({}, version="1.30.4"))["affinity"]["podAntiAffinity"]
+    assert "matchLabelKeys" not in str(terms)
+    for version in ("1.31.0", "v1.33.2-gke.1000"):
+        assert "matchLabelKeys" in str(pod_of(tool.render({}, version=version))["affinity"])
+
+
+def test_affinity_of_ones_own_leaves_replicas_apart_unless_it_says_otherwise(tool: Helm) -> None:
+    nodes: dict[str, Any] = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}
+    both = pod_of(tool.render({"affinity": {"nodeAffinity": nodes}}))["affinity"]
+    assert both["nodeAffinity"] == nodes
+    assert both["podAntiAffinity"]
+    assert pod_of(tool.render({"affinity": {"podAntiAffinity": {}}}))["affinity"] == {"podAntiAffinity": {}}
+
+
+def test_pods_that_are_not_ready_do_not_keep_a_node_from_being_drained(tool: Helm) -> None:
+    [budget] = of_kind(tool.render({}), "PodDisruptionBudget")
+    assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert budget["spec"]["maxUnavailable"] == 1
+    [other] = of_kind(tool.render({"podDisruptionBudget": {"minAvailable": 0}}), "PodDisruptionBudget")
+    assert other["spec"]["minAvailable"] == 0
+    assert "maxUnavailable" not in other["spec"]
+
+
+@pytest.mark.parametrize(
+    ("log", "times"), [({}, 0), ({"level": "info"}, 0), ({"level": "debug"}, 1), ({"verbose": True}, 1)]
+)
+def test_the_log_level(tool: Helm, log: dict[str, Any], times: int) -> None:
+    [container] = pod_of(tool.render({"log": log}))["containers"]
+    assert container["args"].count("--verbose") == times
+
+
+def test_sidecars_init_containers_and_dns(tool: Helm) -> None:
+    pod = pod_of(
+        tool.render(
+            {
+                "extraInitContainers": [{"name": "first", "image": "{{ .Values.image.repository }}:first"}],
+                "extraContainers": [{"name": "beside", "image": "proxy"}],
+                "dnsPolicy": "None",
+                "dnsConfig": {"nameservers": ["10.0.0.10"]},
+                "hostAliases": [{"ip": "10.1.1.1", "hostnames": ["a"]}],
+                "runtimeClassName": "gvisor",
+            }
+        )
+    )
+    assert pod["initContainers"] == [{"name": "first", "image": "searchaccess-operator:first"}]
+    assert [container["name"] for container in pod["containers"]] == ["operator", "beside"]
+    assert (pod["dnsPolicy"], pod["dnsConfig"]) == ("None", {"nameservers": ["10.0.0.10"]})
+    assert pod["runtimeClassName"] == "gvisor"
+    assert pod["hostAliases"] == [{"ip": "10.1.1.1", "hostnames": ["a"]}]
+
+
+def test_the_service_monitor_finds_the_service_from_another_namespace(tool: Helm) -> None:
+    options = {
+        "scrapeTimeout": "10s",
+        "honorLabels": True,
+        "jobLabel": "app.kubernetes.io/name",
+        "targetLabels": ["team"],
+        "relabelings": [{"action": "drop", "sourceLabels": ["a"], "regex": "b"}],
+        "metricRelabelings": [{"action": "labeldrop", "regex": "pod"}],
+    }
+    monitor_values = {"enabled": True, "namespace": "monitoring", "labels": {"release": "prometheus"}, **options}
+    [monitor] = of_kind(tool.render({"metrics": {"serviceMonitor": monitor_values}}), "ServiceMonitor")
+    assert monitor["metadata"]["namespace"] == "monitoring"
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": [NAMESPACE]}
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert {key: (endpoint | monitor["spec"]).get(key) for key in options} == options
+    [plain] = of_kind(tool.render({"metrics": {"serviceMonitor": {"enabled": True}}}), "ServiceMonitor")
+    assert plain["metadata"]["namespace"] == NAMESPACE
+    assert plain["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
+    assert "namespaceSelector" not in plain["spec"]
+
+
+@pytest.mark.parametrize("base", ["", "https://wiki.example/search/alerts/"])
+def test_each_alert_leads_to_its_runbook(tool: Helm, base: str) -> None:
+    values: dict[str, Any] = {"enabled": True, "ruleLabels": {"team": "search"}}
+    if base:
+        values["runbookUrl"] = base
+    [rule] = of_kind(tool.render({"metrics": {"prometheusRule": values}}), "PrometheusRule")
+    plain = yaml.safe_load((ROOT / "charts" / NAME / "files" / "alerts.yaml").read_text())
+    [[group], [same]] = rule["spec"]["groups"], plain["groups"]
+    for alert, before in zip(group["rules"], same["rules"], strict=True):
+        where = f"{base.rstrip('/') or 'https://searchaccess.dev/docs/alerts.md'}#{alert['alert'].lower()}"
+        assert alert["annotations"]["runbook_url"] == where
+        assert alert["labels"] == before["labels"] | {"team": "search"}
+        assert base or alert["annotations"] == before["annotations"]
