@@ -222,8 +222,8 @@ def test_an_empty_value_is_refused_where_absence_grants_more(place: str, value: 
 
 
 def test_fields_that_exclude_nothing_are_refused_beside_included_ones_too() -> None:
-    assert "spec.grants.0.fields" in invalid_with("SearchAccess.grants[].fields", {"exclude": []})
-    assert "spec.grants.0.fields" in invalid_with("SearchAccess.grants[].fields", {"include": ["a"], "exclude": []})
+    assert "spec.grants[0].fields" in invalid_with("SearchAccess.grants[].fields", {"exclude": []})
+    assert "spec.grants[0].fields" in invalid_with("SearchAccess.grants[].fields", {"include": ["a"], "exclude": []})
     assert "say which fields" in invalid_with("SearchAccess.grants[].fields", {})
 
 
