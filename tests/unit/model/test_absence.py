@@ -59,6 +59,7 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchAccess.credential": "auth needs it",
     "SearchAccess.credential.format": "the rights are the same",
     "SearchAccess.credential.rollout": "the rights are the same",
+    "SearchCluster.secretStores[].kubernetes.format": "the rights are the same",
     "SearchAccess.credential.gracePeriod": "what is kept holds no working key",
     "SearchAccess.deletionPolicy": "the rights end with the object",
     "SearchCluster.urls": "one address is needed",
