@@ -12,7 +12,7 @@ import pytest
 
 from searchaccess.adapters.kubernetes.client import FIELD_MANAGER, KubernetesClient, load_configuration
 from searchaccess.adapters.kubernetes.secrets import KEY, KubernetesSecrets
-from searchaccess.api.credentials import Auth, PayloadFormat
+from searchaccess.api.credentials import Auth, PayloadFormat, SecretForm
 from searchaccess.core.credentials.credential import Slot, Version
 from searchaccess.core.credentials.payload import build_payload
 from searchaccess.core.credentials.sealed import Sealed
@@ -50,6 +50,14 @@ class Side(ABC):
     def value(self) -> str:
         """Give what a consumer reads."""
 
+    @abstractmethod
+    def parts(self) -> dict[str, str]:
+        """Give the parts that a consumer finds beside the value."""
+
+    @abstractmethod
+    def declare(self, form: SecretForm) -> None:
+        """Have secrets written in another form from now on."""
+
     def heir(self) -> Owner:
         """Give another owner that exists."""
         return replace(self.owner, uid="7b0e5d7a-0000-4000-8000-000000000002")
@@ -75,6 +83,12 @@ class InMemory(Side):
     def value(self) -> str:
         return self.store.newest(self.place) or ""
 
+    def parts(self) -> dict[str, str]:
+        return self.store.parts(self.place)
+
+    def declare(self, form: SecretForm) -> None:
+        self.store.form = form
+
     async def close(self) -> None:
         """Nothing is left."""
 
@@ -94,6 +108,13 @@ class InKubernetes(Side):
 
     def value(self) -> str:
         return base64.b64decode(self.raw()["data"][KEY]).decode()
+
+    def parts(self) -> dict[str, str]:
+        data = self.raw()["data"]
+        return {name: base64.b64decode(data[name]).decode() for name in data if name != KEY}
+
+    def declare(self, form: SecretForm) -> None:
+        self.store = KubernetesSecrets(self._client, OPERATOR, form)
 
     def raw(self) -> dict[str, Any]:
         kubectl = self._servers.run_kubectl
@@ -218,6 +239,52 @@ async def test_it_is_removed_once_and_only_if_it_is_the_same(side: Side) -> None
     await side.store.remove(side.place, found.secret)
 
 
+PARTS = {"ELASTICSEARCH_URL", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_API_KEY_ID", "ELASTICSEARCH_API_KEY_EXPIRES"}
+
+
+async def test_the_parts_of_a_value_are_beside_it_and_change_with_it(side: Side) -> None:
+    side.declare(SecretForm.KEYS)
+    await side.store.add(side.place, side.owner, None, 1, payload())
+    assert side.parts().keys() == PARTS
+    assert side.parts()["ELASTICSEARCH_API_KEY"] == json.loads(side.value())["encoded"]
+    found = await side.store.find(side.place)
+    assert found is not None
+    assert (found.holds, found.secret.form_differs) == ({1: "key-1"}, False)
+    await side.store.add(side.place, side.owner, found.secret, 2, payload("key-2"))
+    assert side.parts()["ELASTICSEARCH_API_KEY_ID"] == json.loads(side.value())["id"] == "key-2"
+
+
+async def test_another_form_is_written_with_the_same_value_if_nobody_changed_it(side: Side) -> None:
+    await side.store.add(side.place, side.owner, None, 1, payload())
+    value = side.value()
+    for form, parts in ((SecretForm.KEYS, PARTS), (SecretForm.JSON, set())):
+        side.declare(form)
+        before = await side.store.find(side.place)
+        assert before is not None
+        assert (before.holds, before.secret.form_differs) == ({1: "key-1"}, True)
+        await side.store.rewrite(side.place, side.owner, before.secret, 1)
+        after = await side.store.find(side.place)
+        assert after is not None
+        assert (after.holds, after.secret.form_differs) == ({1: "key-1"}, False)
+        assert after.secret.slot(1) == before.secret.slot(1)
+        assert (side.value(), {*side.parts()}) == (value, parts)
+        with pytest.raises(Conflict):
+            await side.store.rewrite(side.place, side.owner, before.secret, 1)
+
+
+async def test_an_heir_keeps_no_parts_of_the_value_before(side: Side) -> None:
+    side.declare(SecretForm.KEYS)
+    await side.store.add(side.place, side.owner, None, 1, payload())
+    side.declare(SecretForm.JSON)
+    found = await side.store.find(side.place)
+    assert found is not None
+    await side.store.add(side.place, side.heir(), found.secret, 2, payload("key-2"))
+    assert side.parts() == {}
+    after = await side.store.find(side.place)
+    assert after is not None
+    assert (after.holds, after.secret.form_differs) == ({2: "key-2"}, False)
+
+
 async def test_older_versions_are_not_there_to_be_disabled(side: Side) -> None:
     await side.store.add(side.place, side.owner, None, 2, payload())
     found = await side.store.find(side.place)
@@ -245,6 +312,22 @@ async def test_how_a_secret_is_marked(installed: KubernetesServers) -> None:
     found = await another.find(side.place)
     assert found is not None
     assert found.secret.owner == ""
+    await side.close()
+
+
+@pytest.mark.parametrize("value", ["https://elsewhere", None], ids=["changed", "removed"])
+async def test_a_part_that_somebody_changed_is_seen(installed: KubernetesServers, value: str | None) -> None:
+    side = await in_kubernetes(installed)
+    side.declare(SecretForm.KEYS)
+    await side.store.add(side.place, side.owner, None, 1, payload())
+    encoded = base64.b64encode(value.encode()).decode() if value else None
+    patch = json.dumps({"data": {"ELASTICSEARCH_URL": encoded}})
+    installed.run_kubectl("patch", "secret", side.place.name, "-n", side.place.namespace, "--type=merge", "-p", patch)
+    found = await side.store.find(side.place)
+    assert found is not None
+    assert (found.holds, found.secret.form_differs) == ({1: ""}, False)
+    await side.store.add(side.place, side.owner, found.secret, 2, payload("key-2"))
+    assert side.parts()["ELASTICSEARCH_URL"] == "https://es"
     await side.close()
 
 

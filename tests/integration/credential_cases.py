@@ -59,6 +59,8 @@ def _reject_stores(cases: Cases) -> None:
         says = "write a name of lower-case letters, digits and -, such as main"
         cases.cluster(f"a store named {text!r}", {"secretStores": stores}, says)
     cases.cluster("a store's name of 64 characters", {"secretStores": [store | {"name": "a" * 64}]}, "more than 63")
+    form = store | {"kubernetes": {"format": "Env"}}
+    cases.cluster("a Secret of an unknown format", {"secretStores": [form]}, 'supported values: "Json", "Keys"')
     cases.cluster("a store without a name", {"secretStores": [{"kubernetes": {}}]}, "Required value")
     one = "say what the store is: exactly one of kubernetes, googleSecretManager and vault"
     cases.cluster("a store of no kind", {"secretStores": [{"name": "main"}]}, one)
@@ -110,7 +112,7 @@ def accept_credentials(cases: Cases) -> None:
     cases.access("an API key that is rolled out", _with(rollout="NewRevision") | {"subject": service})
     cases.access("an API key under a name with dots", _with(name="a.b-c.0"))
     cases.access("an API key that is replaced all the time", _with(rotateEvery="10m", overlap="10s"))
-    stores = [{"name": f"store-{number}", "kubernetes": {}} for number in range(10)]
+    stores = [{"name": f"store-{number}", "kubernetes": {"format": "Keys"} if number else {}} for number in range(10)]
     cases.cluster("ten stores", {"secretStores": stores})
     cases.cluster("Secret Manager", _google())
     cases.cluster("Secret Manager of a region", _google(location="europe-west1"))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from searchaccess.api.credentials import SecretStoreSpec
+from searchaccess.api.credentials import SecretForm, SecretStoreSpec
 from searchaccess.core.credentials.credential import Secret, Slot, State, Version
-from searchaccess.core.credentials.payload import held_key
+from searchaccess.core.credentials.payload import held_key, parts_of
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.ports.errors import Conflict
 from searchaccess.ports.stores import Found, Owner, Place
@@ -20,6 +20,7 @@ SIDE = "store"
 class _Kept:
     secret: Secret
     values: dict[int, str] = field(default_factory=dict)
+    form: SecretForm = SecretForm.JSON
 
 
 class MemoryStore:
@@ -35,6 +36,8 @@ class MemoryStore:
         self._versions = versions
         self._identities = count(1)
         self.kept: dict[Place, _Kept] = {}
+        self.form = SecretForm.JSON
+        """In which form secrets are written."""
 
     def _new(self, place: Place, owner: str) -> Secret:
         names = (f"projects/{PROJECT}/secrets/{place.name}",) if self._versions else ()
@@ -74,7 +77,7 @@ class MemoryStore:
                 return None
             newest = kept.secret.newest
             seen = {} if self._versions or newest is None else {newest.number: held_key(kept.values[newest.number])}
-            return Found(kept.secret, seen)
+            return Found(self._seen(kept), seen)
 
         return await self._faults.perform(Call(SIDE, "find", (place.name,)), action)
 
@@ -86,7 +89,7 @@ class MemoryStore:
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
         def action() -> Slot:
             kept = self.kept.get(place)
-            if (kept.secret if kept else None) != known:
+            if (self._seen(kept) if kept else None) != known:
                 raise Conflict("it changed meanwhile")
             kept = kept or _Kept(self._new(place, owner.uid))
             kept = replace(kept, secret=replace(kept.secret, owner=owner.uid))
@@ -101,7 +104,26 @@ class MemoryStore:
         older = kept.secret.versions if self._versions else ()
         values = kept.values if self._versions else {}
         secret = replace(kept.secret, versions=(*older, Version(number)))
-        self.kept[place] = _Kept(secret, {**values, number: value})
+        self.kept[place] = _Kept(secret, {**values, number: value}, self.form)
+
+    def _seen(self, kept: _Kept) -> Secret:
+        return replace(kept.secret, form_differs=kept.form is not self.form)
+
+    def parts(self, place: Place) -> dict[str, str]:
+        """Give the parts that a consumer finds beside the newest value, by their names."""
+        kept, value = self.kept.get(place), self.newest(place)
+        if kept is None or value is None or kept.form is SecretForm.JSON:
+            return {}
+        return {name: part.reveal() for name, part in parts_of(value).items()}
+
+    async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:  # noqa: ARG002 - of the port
+        def action() -> None:
+            kept = self.kept.get(place)
+            if kept is None or self._seen(kept) != known:
+                raise Conflict("it changed meanwhile")
+            self.kept[place] = replace(kept, form=self.form)
+
+        await self._faults.perform(Call(SIDE, "rewrite", (place.name,), write=True), action)
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
         call = Call(SIDE, "disable", (place.name, *map(str, numbers)), write=True)
@@ -136,4 +158,6 @@ class MemoryStores:
         """Give the store of a name."""
         if spec.name not in self.by_name:
             self.by_name[spec.name] = MemoryStore(self._faults, versions=False)
-        return self.by_name[spec.name]
+        store = self.by_name[spec.name]
+        store.form = (spec.kubernetes and spec.kubernetes.format) or SecretForm.JSON
+        return store

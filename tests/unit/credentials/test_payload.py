@@ -5,13 +5,14 @@ import copy
 import json
 import logging
 import pickle
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.api.credentials import Auth, PayloadFormat
-from searchaccess.core.credentials.payload import build_payload, held_key
+from searchaccess.core.credentials.payload import PART_NAMES, build_payload, held_key, parts_of
 from searchaccess.core.credentials.sealed import Sealed
 
 EXPIRES = "2026-01-01T00:00:00Z"
@@ -35,6 +36,32 @@ def test_its_forms() -> None:
         assert alone.reveal() == encoded
     value = build_payload(PayloadFormat.JSON, Auth.PASSWORD, "id", Sealed("key"), "https://es", "")
     assert json.loads(value.reveal()) == {"username": "id", "password": "key", "encoded": encoded, "url": "https://es"}
+
+
+def parts(form: PayloadFormat, auth: Auth) -> dict[str, str]:
+    value = build_payload(form, auth, "id", Sealed("key"), "https://es", EXPIRES)
+    found = parts_of(value.reveal())
+    assert {*found} <= PART_NAMES
+    assert all(re.fullmatch("[A-Z][A-Z0-9_]*", name) for name in found), "a shell takes each as a variable's name"
+    return {name: part.reveal() for name, part in found.items()}
+
+
+def test_its_parts_as_environment_variables() -> None:
+    assert parts(PayloadFormat.JSON, Auth.API_KEY) == {
+        "ELASTICSEARCH_URL": "https://es",
+        "ELASTICSEARCH_API_KEY": base64.b64encode(b"id:key").decode(),
+        "ELASTICSEARCH_API_KEY_ID": "id",
+        "ELASTICSEARCH_API_KEY_EXPIRES": EXPIRES,
+    }
+    assert parts(PayloadFormat.JSON, Auth.PASSWORD) == {
+        "ELASTICSEARCH_URL": "https://es", "ELASTICSEARCH_USERNAME": "id", "ELASTICSEARCH_PASSWORD": "key"
+    }  # fmt: skip
+    assert parts(PayloadFormat.ENCODED, Auth.API_KEY) == {}
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_what_is_no_payload_has_no_parts(content: str | bytes) -> None:
+    assert parts_of(content) == {}
 
 
 @pytest.mark.parametrize(

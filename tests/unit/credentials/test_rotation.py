@@ -21,6 +21,7 @@ from searchaccess.core.credentials.rotation import (
     Read,
     RemoveSecret,
     Revoke,
+    Rewrite,
     Update,
     decide,
     lifetime,
@@ -49,6 +50,16 @@ def test_where_there_is_nothing_a_key_is_made() -> None:
     [step] = decide(WISH, Seen(), NOW).steps
     assert isinstance(step, Issue)
     assert (step.sequence, step.lifetime) == (1, lifetime(WISH))
+
+
+def test_a_secret_in_another_form_is_rewritten_and_its_key_stays() -> None:
+    other = replace(SECRET, form_differs=True)
+    decision = decide(WISH, Seen((a_key(),), other), NOW)
+    assert decision.steps == (Rewrite(1),)
+    assert (decision.phase, decision.current) == (Phase.ACTIVE, a_key())
+    former = replace(WISH, owner="uid-2", predecessors=frozenset({"uid-1"}))
+    steps = decide(former, Seen((replace(a_key(), owner="uid-2"),), other), NOW).steps
+    assert Rewrite(1) not in steps, "that of a former life is written with the next key"
 
 
 def test_all_is_well() -> None:

@@ -59,6 +59,7 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchAccess.credential": "auth needs it",
     "SearchAccess.credential.format": "the rights are the same",
     "SearchAccess.credential.rollout": "the rights are the same",
+    "SearchCluster.secretStores[].kubernetes.format": "the rights are the same",
     "SearchAccess.credential.gracePeriod": "what is kept holds no working key",
     "SearchAccess.deletionPolicy": "the rights end with the object",
     "SearchCluster.urls": "one address is needed",
@@ -222,8 +223,8 @@ def test_an_empty_value_is_refused_where_absence_grants_more(place: str, value: 
 
 
 def test_fields_that_exclude_nothing_are_refused_beside_included_ones_too() -> None:
-    assert "spec.grants.0.fields" in invalid_with("SearchAccess.grants[].fields", {"exclude": []})
-    assert "spec.grants.0.fields" in invalid_with("SearchAccess.grants[].fields", {"include": ["a"], "exclude": []})
+    assert "spec.grants[0].fields" in invalid_with("SearchAccess.grants[].fields", {"exclude": []})
+    assert "spec.grants[0].fields" in invalid_with("SearchAccess.grants[].fields", {"include": ["a"], "exclude": []})
     assert "say which fields" in invalid_with("SearchAccess.grants[].fields", {})
 
 

@@ -51,7 +51,7 @@ INVALID_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     "a broken regular expression": ({"grants": [a_grant("/[/")]}, "spec.grants[0].indices"),
     "no grant at all": ({"grants": []}, "at least one grant"),
     "a grant that allows nothing": ({"grants": [a_grant(can=[])]}, "can"),
-    "an unknown action": ({"grants": [a_grant(can=["fly"])]}, "spec.grants.0.can.0"),
+    "an unknown action": ({"grants": [a_grant(can=["fly"])]}, "spec.grants[0].can[0]"),
     "an unknown key": ({"grant": []}, "spec.grant"),
     "a privilege that is none": ({"grants": [a_grant(privileges=["Read All"])]}, "not the name of a privilege"),
     "a privilege of other clusters' keys": (

@@ -194,7 +194,7 @@ def test_the_licence_must_have_them(license: str, allowed: bool) -> None:  # noq
     assert (decide(an_access(), gate).do is Do.ENFORCE) == (license != "basic")
 
 
-NOTHING = ("read, read_cross_cluster, view_index_metadata on eu:logs-1",)
+NOTHING = ("read, read_cross_cluster on eu:logs-1",)
 OWN = Entry(("logs-*",), ("read", "read_cross_cluster", "view_index_metadata"), clusters=("eu*",))
 
 

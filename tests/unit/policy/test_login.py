@@ -49,7 +49,7 @@ BEYOND: dict[str, tuple[dict[str, Any], LoginRights, Reason | None, str]] = {
     "a user": ({"auth": "Password", "credential": CREDENTIAL}, ROLES, Reason.BEYOND_LOGIN, "auth: Password"),
     "a user, with keys": ({"auth": "Password", "credential": CREDENTIAL}, ROLES_AND_KEYS, Reason.BEYOND_LOGIN, "users"),
     "on the cluster": ({"clusterCan": ["monitor"]}, ROLES, Reason.BEYOND_LOGIN, "clusterCan: monitor"),
-    "other indices": ({"grants": [a_grant("x")]}, ROLES, Reason.BEYOND_LOGIN, "read, view_index_metadata on x"),
+    "other indices": ({"grants": [a_grant("x")]}, ROLES, Reason.BEYOND_LOGIN, "read on x"),
     "all indices": ({"grants": [a_grant("*")]}, ROLES, Reason.BEYOND_LOGIN, "on *"),
     "another privilege": ({"grants": [a_grant(can=["manage"])]}, ROLES, Reason.BEYOND_LOGIN, "manage on orders-*"),
     "restricted": ({"grants": [a_grant(**EU)]}, ROLES, None, ""),

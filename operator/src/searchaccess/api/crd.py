@@ -82,8 +82,8 @@ def _column(name: str, path: str, *, kind: str = "string", wide: bool = False, d
 
 _READY = '.status.conditions[?(@.type=="Ready")]'
 _ACCESS = (
-    f"{LETTERS}; {RESTRICTED} only some documents or fields. +1: one more index or pattern; +remote, +cluster, +kibana: "
-    "rights on remote clusters, cluster privileges, rights in Kibana, too."
+    f"{LETTERS}; {RESTRICTED} only some documents or fields. +1: one more index or pattern; +remote, +cluster and "
+    "+kibana: also rights on remote clusters, cluster privileges, rights in Kibana."
 )
 _DRIFT = "Open differences that somebody made."
 _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")

@@ -120,8 +120,22 @@ class CredentialSpec(ApiModel):
         return self
 
 
+class SecretForm(StrEnum):
+    """Which keys a Secret of Kubernetes has."""
+
+    JSON = "Json"
+    KEYS = "Keys"
+
+
 class KubernetesStore(ApiModel):
     """Secrets of Kubernetes, each in the namespace of its SearchAccess."""
+
+    format: SecretForm | None = None
+    """Which keys a Secret has. `Json`, and when absent: `credential` alone, which holds what `credential.format` of the
+    SearchAccess says. `Keys`: besides, where that is `Json`, one for each part, named so that `envFrom` takes them:
+    `ELASTICSEARCH_URL` with `ELASTICSEARCH_API_KEY` (encoded, as clients take it), `ELASTICSEARCH_API_KEY_ID` and
+    `ELASTICSEARCH_API_KEY_EXPIRES`, or with `ELASTICSEARCH_USERNAME` and `ELASTICSEARCH_PASSWORD`. A change rewrites
+    the Secrets that are there; their keys and passwords stay."""
 
 
 KMS_PATTERN: Final = "^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
@@ -201,8 +215,8 @@ class SecretStoreSpec(ApiModel):
     """Name, as SearchAccesses refer to it in `credential.store`."""
 
     kubernetes: KubernetesStore | None = None
-    """Secrets of Kubernetes, each in the namespace of its SearchAccess; written as `kubernetes: {}`. The operator needs
-    rights on Secrets there: see docs/credentials.md."""
+    """Secrets of Kubernetes, each in the namespace of its SearchAccess; written as `kubernetes: {}`, or
+    `kubernetes: {format: Keys}`. The operator needs rights on Secrets there: see docs/credentials.md."""
 
     google_secret_manager: GoogleSecretManagerStore | None = None
     """Secrets of Google Secret Manager, as the account that the operator runs as."""

@@ -309,6 +309,10 @@ class MeasuredStore(_Measured):
         """Store a value as the newest version; return where it is then."""
         return await self._write("add", self._real.add, place, owner, known, number, value)
 
+    async def rewrite(self, place: stores.Place, owner: stores.Owner, known: Secret, number: int) -> None:
+        """Write a value in the declared form."""
+        await self._write("rewrite", self._real.rewrite, place, owner, known, number)
+
     async def disable(self, place: stores.Place, known: Secret, numbers: Sequence[int]) -> None:
         """Make versions unreadable. Those that are so already are fine."""
         await self._write("disable", self._real.disable, place, known, numbers)

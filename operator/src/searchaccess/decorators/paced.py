@@ -144,6 +144,11 @@ class PacedStore:
         await self._bucket.take()
         return await self._store.add(place, owner, known, number, value)
 
+    async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:
+        """Write a value in the declared form."""
+        await self._bucket.take()
+        await self._store.rewrite(place, owner, known, number)
+
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
         """Make versions unreadable."""
         await self._bucket.take()

@@ -1,9 +1,10 @@
 """Runs a reconciler for every SearchCluster, and keeps the inventory complete."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.answers.missing_right import grant_commands
 from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.clusters.notfound import not_found
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
@@ -363,13 +365,13 @@ class Host:
         """Tell SearchAccesses whose SearchCluster does not exist."""
         inventory = self._context.inventory
         uuids = {record.status.uuid for record in inventory.clusters.values()}
-        publisher, again = StatusPublisher(self._context, ClusterState()), False
+        publisher, again, usable = StatusPublisher(self._context, ClusterState()), False, cache(inventory.usable_from)
         async for record in in_chunks(list(inventory.accesses.values())):
             access = record.access
             if access.cluster in inventory.clusters or access.uid not in inventory.accesses:
                 continue
             try:
-                _publish_orphan(publisher, record, uuids)
+                _publish_orphan(publisher, record, uuids, usable)
             except Exception as error:  # noqa: BLE001 - the barrier between one SearchAccess and all others
                 caught(self._context.meter, access.cluster, "publish", error)
                 again = True
@@ -377,14 +379,26 @@ class Host:
             asyncio.get_running_loop().call_later(START_AGAIN, inventory.changed.set)
 
 
-def _publish_orphan(publisher: StatusPublisher, record: AccessRecord, uuids: Collection[str | None]) -> None:
-    """Publish that a SearchAccess's SearchCluster does not exist, or release it if nothing of it is left."""
+def _publish_orphan(
+    publisher: StatusPublisher,
+    record: AccessRecord,
+    uuids: Collection[str | None],
+    usable: Callable[[str], Sequence[str]],
+) -> None:
+    """Publish that a SearchAccess's SearchCluster does not exist, or release it if nothing of it is left.
+
+    Args:
+        publisher: publishes its status.
+        record: the SearchAccess.
+        uuids: of the Elasticsearch clusters that have a SearchCluster.
+        usable: returns the names of the SearchClusters that allow a namespace.
+    """
     access = record.access
     if access.deleted_at and (not (had := record.status.elasticsearch) or had.cluster_uuid in uuids):
         # It never had a right, or has it where the SearchCluster that it came from takes it away.
         publisher.release(access)
         return
-    failure = Failure(Reason.CLUSTER_NOT_FOUND, f"there is no SearchCluster named {access.cluster!r}")
+    failure = Failure(Reason.CLUSTER_NOT_FOUND, not_found(access.cluster, access.namespace, usable(access.namespace)))
     publisher.publish(AccessFacts(access, decide(access, OPEN), failure=failure))
 
 

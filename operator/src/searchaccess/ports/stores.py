@@ -59,6 +59,19 @@ class SecretStore(Protocol):
             Conflict: it has changed since it was read.
         """
 
+    async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:
+        """Write the value that a version holds in the form that the store is to have it in. It stays the same value.
+
+        Args:
+            place: the secret.
+            owner: the SearchAccess that it is for.
+            known: the secret as it was read; its form differs.
+            number: the version.
+
+        Raises:
+            Conflict: it has changed since it was read.
+        """
+
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
         """Disable versions. Those that are disabled already are fine."""
 

@@ -1,5 +1,6 @@
 """Maps errors of the Elasticsearch client to ours. A test proves that none is missing."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,6 +11,7 @@ from elasticsearch import helpers
 
 from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.core.patterns.marks import without_marks
+from searchaccess.core.patterns.namesets import some_of
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -42,6 +44,10 @@ _NO_REASON: Final = "no reason given"
 _PART: Final = 400
 """Characters that are shown of a reason: it may have the whole request in it, and its cause comes after that."""
 _CAUSES: Final = 8
+_ALL_PRIVILEGES: Final = re.compile(r"[.,]? a privilege must be either one of the predefined .*", re.DOTALL)
+"""What Elasticsearch adds about a privilege that it does not know: all that it does know."""
+_LISTS: Final = re.compile(r"\[((?:[\w:*/.-]+,\s?){5,}[\w:*/.-]+)\]")
+"""Lists of names that are too long to be read."""
 
 _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
     elastic_transport.TlsError: TlsNotVerified,
@@ -89,7 +95,11 @@ def _reason(body: Any) -> str:
 
 
 def _part(reason: str) -> str:
-    return shortened(without_marks(reason), _PART)
+    return shortened(_LISTS.sub(_first_of, without_marks(_ALL_PRIVILEGES.sub("", reason))), _PART)
+
+
+def _first_of(found: re.Match[str]) -> str:
+    return f"[{some_of([name.strip() for name in found[1].split(',')])}]"
 
 
 def map_error(error: BaseException) -> ExternalError:

@@ -11,6 +11,7 @@ from searchaccess.adapters.elasticsearch.errors import map_item
 from searchaccess.core.clusters.cluster import Licence
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
+from searchaccess.core.model.actions import in_short
 from searchaccess.core.model.intake.reading import digits, mapping, objects, readable_list, text, texts, whole_number
 from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError, Unexpected
@@ -105,7 +106,7 @@ def missing_in(answer: Any) -> tuple[str, ...]:
     for named in (body.get("index"), *mapping(body.get("application")).values()):
         for name, privileges in sorted(mapping(named).items()):
             if lacking := _lacking(privileges):
-                found.append(f"{', '.join(lacking)} on {name}")
+                found.append(f"{in_short(lacking)} on {name}")
     if not found:
         raise Unexpected("Elasticsearch: its answer does not say which privileges are missing")
     return tuple(found)

@@ -174,6 +174,9 @@ class GoogleSecrets:
         automatic = {"customer_managed_encryption": encryption} if encryption else {}
         return body | {"replication": {"automatic": automatic}}
 
+    async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:
+        """Do nothing: there is one form."""
+
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
         """Disable versions, if nobody changed them since they were read."""
         await self._each("disable_secret_version", place, known, numbers)

@@ -1,5 +1,7 @@
 """Secrets of Kubernetes as a store: each has the newest value alone, under the number that annotations say.
 
+Where that is declared, the parts of the value are beside it, under names that ``envFrom`` takes.
+
 It is written by server-side apply, and only if it has not changed since it was read.
 """
 
@@ -7,13 +9,15 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from searchaccess.adapters.kubernetes.client import APPLY, KubernetesClient, decoded_base64, version_of
 from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
+from searchaccess.api.credentials import SecretForm
 from searchaccess.core.credentials.credential import Secret, Slot, Version
-from searchaccess.core.credentials.payload import held_key
+from searchaccess.core.credentials.payload import PART_NAMES, held_key, parts_of
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.intake.reading import digits, is_uid, mapping
 from searchaccess.core.rights.ownership import Operator
@@ -29,6 +33,8 @@ _OWNER: Final = f"{GROUP}/owner-uid"
 _NUMBER: Final = f"{GROUP}/version"
 _SUM: Final = f"{GROUP}/sha256"
 """Hash of the value: shows whether it is still the one that was written. A random value cannot be derived from it."""
+_FORM: Final = f"{GROUP}/format"
+"""In which form it was written; absent: as the value alone."""
 _MERGE: Final = "application/merge-patch+json"
 
 
@@ -38,11 +44,13 @@ class KubernetesSecrets:
     Args:
         client: the API server.
         operator: this operator; what another one made is foreign.
+        form: in which form they are written.
     """
 
-    def __init__(self, client: KubernetesClient, operator: Operator) -> None:
+    def __init__(self, client: KubernetesClient, operator: Operator, form: SecretForm = SecretForm.JSON) -> None:
         self._client = client
         self._operator = operator
+        self._form = form
 
     async def find(self, place: Place) -> Found | None:
         """Return a Secret without its value; None: there is none."""
@@ -53,7 +61,9 @@ class KubernetesSecrets:
             return None
         secret = secret_of(raw, self._operator)
         newest = secret.newest
-        return Found(secret, {newest.number: held_in(raw)} if newest else {})
+        held = held_in(raw) if newest else ""
+        differs = bool(held) and _form_of(raw) is not self._form
+        return Found(replace(secret, form_differs=differs), {newest.number: held} if newest else {})
 
     async def read(self, place: Place, number: int) -> str:
         """Return the id of the key in a Secret, if it has this version."""
@@ -70,12 +80,24 @@ class KubernetesSecrets:
             query, how = "", _MERGE
             if known.owner in {"", owner.uid}:
                 query, how = "?force=true", APPLY
-            # An apply would keep the owner of a former life beside its heir.
+            else:
+                # An apply would keep the owner of a former life beside its heir; a merge keeps what it does not name.
+                body["data"] = {**dict.fromkeys(PART_NAMES), **body["data"]}
+                body["metadata"]["annotations"].setdefault(_FORM, None)
             raw = await self._client.call("PATCH", f"{_path(place)}{query}", body, how)
         return Slot(secret_of(raw, self._operator).identity, number)
 
+    async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:
+        """Write the value that a Secret holds in the declared form, if it is as it was read and still what we wrote."""
+        raw = await self._client.call("GET", _path(place))
+        now, value = secret_of(raw, self._operator), _value_in(raw)
+        if (now.identity, now.stamp) != (known.identity, known.stamp) or value is None or not held_in(raw):
+            raise Conflict("the Secret changed since it was read")
+        await self.add(place, owner, known, number, Sealed(value.decode()))
+
     def _body(self, place: Place, owner: Owner, number: int, value: Sealed) -> dict[str, Any]:
         text = value.reveal().encode()
+        parts = _parts_of(text) if self._form is SecretForm.KEYS else {}
         reference = {
             "apiVersion": API_VERSION,
             "kind": "SearchAccess",
@@ -97,10 +119,11 @@ class KubernetesSecrets:
                     _OWNER: owner.uid,
                     _NUMBER: str(number),
                     _SUM: hashlib.sha256(text).hexdigest(),
+                    **({_FORM: self._form.value} if self._form is SecretForm.KEYS else {}),
                 },
                 "ownerReferences": [reference],
             },
-            "data": {KEY: base64.b64encode(text).decode()},
+            "data": {name: base64.b64encode(part).decode() for name, part in {KEY: text, **parts}.items()},
         }
 
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
@@ -168,12 +191,31 @@ def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:
 
 
 def held_in(raw: Mapping[str, Any]) -> str:
-    """Return the id of the key in a Secret; empty: it is not the value that was written."""
-    value = decoded_base64(mapping(raw.get("data")).get(KEY))
-    notes = mapping(mapping(raw.get("metadata")).get("annotations"))
-    if value is None or hashlib.sha256(value).hexdigest() != notes.get(_SUM):
+    """Return the id of the key in a Secret; empty: it is not the value that was written, or its parts are not."""
+    value = _value_in(raw)
+    if value is None or hashlib.sha256(value).hexdigest() != _notes_in(raw).get(_SUM):
         return ""
+    if _form_of(raw) is SecretForm.KEYS:
+        data = mapping(raw.get("data"))
+        if any(decoded_base64(data.get(name)) != part for name, part in _parts_of(value).items()):
+            return ""
     return held_key(value)
+
+
+def _notes_in(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(mapping(raw.get("metadata")).get("annotations"))
+
+
+def _value_in(raw: Mapping[str, Any]) -> bytes | None:
+    return decoded_base64(mapping(raw.get("data")).get(KEY))
+
+
+def _parts_of(value: bytes) -> dict[str, bytes]:
+    return {name: part.reveal().encode() for name, part in parts_of(value).items()}
+
+
+def _form_of(raw: Mapping[str, Any]) -> SecretForm:
+    return SecretForm.KEYS if _notes_in(raw).get(_FORM) == SecretForm.KEYS else SecretForm.JSON
 
 
 def _folder(place: Place) -> str:

@@ -135,6 +135,9 @@ class VaultSecrets:
             "searchaccess-name": owner.name,
         }
 
+    async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:
+        """Do nothing: there is one form."""
+
     async def disable(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:  # noqa: ARG002 - of the port
         """Delete versions; they can be undeleted."""
         await self._ask("POST", "delete", place, {"versions": list(numbers)})

@@ -347,8 +347,8 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
     Reason.BEYOND_LOGIN: ReasonDoc(
         "The operator's login may not grant what is declared: it may write some roles only. What was accepted last "
         "stays in force.",
-        "Declare less, or let the platform team delegate the indices and privileges that the message names, or give "
-        "the operator another login. See docs/clusters.md.",
+        "Declare less, or let the platform team delegate the indices and privileges that the message names (of an "
+        "action: docs/actions.md), or give the operator another login. See docs/clusters.md.",
         Who.PLATFORM,
         terminal=True,
     ),

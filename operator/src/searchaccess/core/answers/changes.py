@@ -15,6 +15,7 @@ from searchaccess.core.credentials.rotation import (
     Read,
     RemoveSecret,
     Revoke,
+    Rewrite,
     Roll,
     Step,
     Update,
@@ -123,6 +124,8 @@ def _words(step: Step) -> str:  # noqa: PLR0911 - reads as a table
             return f"give the workload version {number}"
         case Disable(numbers=numbers) | Destroy(numbers=numbers):
             return f"{type(step).__name__.lower()} versions {', '.join(map(str, numbers))}"
+        case Rewrite():
+            return "write the secret in another form"
         case RemoveSecret():
             return "delete the secret"
         case Note() | Read() | AskUsers():

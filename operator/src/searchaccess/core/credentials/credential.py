@@ -102,6 +102,8 @@ class Secret:
     """Resource names under which Cloud Run refers to it; none: Cloud Run cannot."""
     aliases: tuple[tuple[str, int], ...] = ()
     """Names of versions, such as ``live``."""
+    form_differs: bool = False
+    """Whether it holds the value in another form than the store is to have it in."""
 
     @property
     def newest(self) -> Version | None:

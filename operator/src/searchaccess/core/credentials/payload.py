@@ -33,6 +33,35 @@ def build_payload(form: PayloadFormat, auth: Auth, key_id: str, secret: Sealed, 
     return Sealed(json.dumps(body))
 
 
+_PARTS: Final = (
+    ("url", "ELASTICSEARCH_URL"),
+    ("id", "ELASTICSEARCH_API_KEY_ID"),
+    ("expires", "ELASTICSEARCH_API_KEY_EXPIRES"),
+    ("username", "ELASTICSEARCH_USERNAME"),
+    ("password", "ELASTICSEARCH_PASSWORD"),
+)
+_ENCODED_KEY: Final = "ELASTICSEARCH_API_KEY"
+PART_NAMES: Final = frozenset({_ENCODED_KEY, *(name for _, name in _PARTS)})
+"""All names of parts, as environment variables."""
+
+
+def parts_of(content: bytes | str) -> dict[str, Sealed]:
+    """Return the parts of a payload by names of environment variables; none: it has one part alone.
+
+    The same payload has the same parts at any time. Never raises, and never shows the content.
+    """
+    try:
+        body: Any = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(body, dict) or not held_key(content):
+        return {}
+    found = {name: body[key] for key, name in _PARTS if isinstance(body.get(key), str)}
+    if "api_key" in body:
+        found[_ENCODED_KEY] = body["encoded"]
+    return {name: Sealed(text) for name, text in found.items()}
+
+
 def held_key(content: bytes | str) -> str:
     """Return the id of the key, or the name of the user, in a payload of either form; empty: it is something else.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from searchaccess.core.model.actions import in_short
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.namesets import has_all_of
@@ -19,7 +20,7 @@ def lacking_remotely(own: Iterable[Entry], wanted: Iterable[Entry]) -> tuple[str
     """
     has = [entry for entry in own if entry.clusters and not restricts(entry) and not entry.other]
     return tuple(
-        f"{', '.join(missing)} on {cluster}:{name}"
+        f"{in_short(missing)} on {cluster}:{name}"
         for entry in wanted
         for cluster in entry.clusters
         for name in entry.indices

@@ -63,6 +63,13 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Write the value that a secret holds in the declared form."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskUsers:
     """Find out which versions Cloud Run still hands out."""
 
@@ -127,7 +134,9 @@ class RemoveSecret:
     """Delete the secret."""
 
 
-Step: TypeAlias = Issue | Read | AskUsers | Roll | Note | Revoke | Update | Prolong | Disable | Destroy | RemoveSecret
+Step: TypeAlias = (
+    Issue | Read | Rewrite | AskUsers | Roll | Note | Revoke | Update | Prolong | Disable | Destroy | RemoveSecret
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +297,12 @@ def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
     """Roll the newest version out, rotate in time, end the overlap, and clean up."""
+    phase = Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE
+    if seen.secret and seen.secret.form_differs and seen.secret.owner == wish.owner:
+        return Decision((Rewrite(current.slot.number),), phase, current)
     rolling, not_rolled = _roll_out(wish, seen, current)
     if rolling:
-        return Decision((rolling,), Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE, current)
+        return Decision((rolling,), phase, current)
     others = tuple(key for key in live if key is not current)
     age = seen.age(current, now)
     overlap = wish.overlap - age

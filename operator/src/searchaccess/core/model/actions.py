@@ -5,6 +5,7 @@ from typing import Final
 
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
+from searchaccess.core.patterns.namesets import some_of
 
 PRIVILEGE_LETTER: Final = "*"
 """Shown in the ACCESS column for raw ``privileges``."""
@@ -53,6 +54,21 @@ def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:
     """Return the short form of the ACCESS column, such as ``rw``."""
     letters = "".join(action.letter for action in Action if action in actions)
     return letters + (PRIVILEGE_LETTER if raw else "")
+
+
+def in_short(privileges: Iterable[str]) -> str:
+    """Return index privileges for people: actions where all of one are there, then the others, of which some are named.
+
+    Args:
+        privileges: names, as an entry of a role has them.
+    """
+    rest, words = set(privileges), list[str]()
+    # The widest first: what an action includes is not said twice.
+    for action in sorted(Action, key=lambda one: len(one.privileges), reverse=True):
+        if rest.issuperset(action.privileges):
+            words.append(str(action))
+            rest.difference_update(action.privileges)
+    return some_of([*words, *sorted(rest)])
 
 
 def refusal_of(name: str) -> str:

@@ -111,6 +111,12 @@ def missing_message(subject: Workload | str, known: Identity) -> str:
     return f"{what} since {known.missing_since}; {rest}"
 
 
+def unknown_message(subject: Workload | str, known: Identity) -> str:
+    """Return why it is not known which account is behind a subject, and which subject that is."""
+    name = subject.path if isinstance(subject, Workload) else subject
+    return known.message if name in known.message else f"{name}: {known.message}"
+
+
 def missing_for(known: Identity, now: str) -> float:
     """Return the seconds for which a subject has been missing, by the wall clock; never less than none."""
     if not known.missing_since:

@@ -26,6 +26,7 @@ from searchaccess.core.patterns.automata import (
     of_wildcards,
     united,
 )
+from searchaccess.core.patterns.marks import is_mark
 
 MAX_STATES: Final = 150_000
 """Of an automaton for a whole role. To unite it with an entry's takes Elasticsearch a few times that effort."""
@@ -83,7 +84,7 @@ def is_too_much(patterns: Iterable[str]) -> bool:
 
 def what_is_complicated(patterns: Iterable[str]) -> str:
     """Name the patterns that make a role complicated, the first of many."""
-    found = sorted({text for text in patterns if is_wildcard(text) and not is_prefix(text)})
+    found = sorted({text for text in patterns if is_wildcard(text) and not is_prefix(text) and not is_mark(text)})
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(found[:_SHOWN]) + more
 

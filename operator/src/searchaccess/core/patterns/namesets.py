@@ -4,7 +4,7 @@ Names and prefixes such as ``orders-*`` are compared as texts, so that long list
 than that is a question about languages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -75,10 +75,15 @@ def outside(wide: Names, narrow: Names, steps: int = STEPS_FOR_ALL) -> bool:
     return find_name(intersection((_language(rest), complement(_language(left.all)))), steps) is not None
 
 
-def some_of(names: Names) -> str:
-    """Return a list of names for people, of which there may be thousands."""
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def some_of(names: Sequence[str], most: int = _SHOWN) -> str:
+    """Return a list of names for people, of which there may be thousands.
+
+    Args:
+        names: all of them.
+        most: how many are named; of the others the number is said.
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 @lru_cache(_KEPT)

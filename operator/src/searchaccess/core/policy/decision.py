@@ -19,7 +19,7 @@ from searchaccess.api.searchaccess import DeletionPolicy, Mode
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.identity import State, missing_message
+from searchaccess.core.model.identity import State, missing_message, unknown_message
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.login import LoginRights, beyond
 
@@ -198,7 +198,8 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     if state is State.RECALLED:
         message = "the service account behind the subject was not read from Google yet"
         return AccessDecision(Do.HOLD, Reason.PENDING, message)
-    return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, access.identity.message if access.identity else "")
+    message = unknown_message(access.subject, access.identity) if access.subject and access.identity else ""
+    return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, message)
 
 
 def licence(inputs: Inputs) -> AccessDecision | None:

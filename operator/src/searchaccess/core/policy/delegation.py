@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
-from searchaccess.core.model.actions import CONFINED_WRITE
+from searchaccess.core.model.actions import CONFINED_WRITE, in_short
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.meeting import can_meet
@@ -89,7 +89,7 @@ def _lacking(delegated: tuple[Delegation, ...], entry: Entry) -> str:
         missing = [privilege for privilege in entry.privileges if _is_outside(delegated, privilege.lower(), name)]
         if missing:
             shown = "the names that keep restricted grants apart" if is_mark(name) else name
-            return f"{', '.join(missing)} on {shown}"
+            return f"{in_short(missing)} on {shown}"
     return ""
 
 

@@ -37,12 +37,11 @@ from searchaccess.core.status.credential import (
     credential_notes,
     mark_credential,
 )
+from searchaccess.core.status.differences import VALUE_LIMIT, describe_differences
 from searchaccess.core.status.events import Note, note, trouble_notes
 from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.proofs import mark_proof, ready_with
-
-VALUE_LIMIT: Final = 256
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 """Observe: not Ready, but the operator has nothing to do, and neither has anybody else."""
@@ -162,7 +161,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
         reason = Reason.DRIFT_DETECTED if finding.drift else Reason.CHANGES_PENDING
         if decision.do is Do.ENFORCE:
             reason = Reason.PENDING
-        return FALSE, reason, f"{_count(len(finding.differences))}, see status.drift.items"
+        return FALSE, reason, describe_differences(finding.drift or finding.differences)
     return TRUE, Reason.IN_SYNC, f"{_holder(facts)} has {access.summary}"
 
 
@@ -268,8 +267,7 @@ def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
 
 def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> None:
     if facts.finding.drift and drift.open:
-        first = facts.finding.drift[0]
-        conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, f"{first.object} {first.path}")
+        conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, describe_differences(facts.finding.drift))
     elif drift.corrected:
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
     else:
@@ -397,10 +395,7 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
     notes = []
     new = _new_drift(facts.finding.drift, previous.drift or _NO_DRIFT)
     if new:
-        shown = "; ".join(
-            f"{item.object} {item.path}: want {item.want or 'nothing'}, have {item.have or 'nothing'}" for item in new
-        )
-        notes.append(note(EventReason.DRIFT_DETECTED, shown))
+        notes.append(note(EventReason.DRIFT_DETECTED, describe_differences(new)))
         if facts.applied and facts.decision.do is Do.ENFORCE:
             where = f"role {facts.role}" if facts.role else "the API key"
             notes.append(note(EventReason.DRIFT_CORRECTED, f"{_count(len(new))} in {where} corrected"))

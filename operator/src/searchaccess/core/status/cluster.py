@@ -28,6 +28,7 @@ from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.events import Note, note, trouble_notes
 
 _NOT_ABOUT_REACHING = frozenset({
@@ -138,8 +139,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     drift = report.drift
     if drift:
         if drift.open and drift.items:
-            first = drift.items[0]
-            conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, f"{first.object} {first.path}")
+            conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, describe_differences(drift.items))
         elif drift.corrected:
             conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
         else:
@@ -182,9 +182,7 @@ def _mark_stores(conditions: Conditions, missing: Mapping[str, tuple[str, ...]])
         return
     parts = []
     for store, users in sorted(missing.items()):
-        named = sorted(users)[:NAMED]
-        more = f" and {len(users) - len(named)} more" if len(users) > len(named) else ""
-        parts.append(f"{store} (used by {', '.join(named)}{more})")
+        parts.append(f"{store} (used by {some_of(sorted(users), NAMED)})")
     text = f"spec.secretStores does not have {', '.join(parts)}; what is kept there is not rotated, and stays behind"
     conditions.mark(ConditionType.STORE_MISSING, TRUE, Reason.STORE_NOT_FOUND, text)
 
@@ -257,8 +255,7 @@ def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStat
         notes.append(note(EventReason.ADOPTED, f"role mapping {status.mapping} was adopted; it was {adopted}"))
     drift, old = status.drift or _NO_DRIFT, previous.drift or _NO_DRIFT
     if drift.detected > old.detected:
-        shown = "; ".join(f"{item.object} {item.path}: have {item.have}" for item in drift.items)
-        notes.append(note(EventReason.DRIFT_DETECTED, shown))
+        notes.append(note(EventReason.DRIFT_DETECTED, describe_differences(drift.items)))
     if drift.corrected > old.corrected:
         notes.append(note(EventReason.DRIFT_CORRECTED, "the role mapping was corrected"))
     notes += trouble_notes(previous, status, _TROUBLE)

@@ -12,9 +12,22 @@ FALSE: Final[Truth] = "False"
 UNKNOWN: Final[Truth] = "Unknown"
 
 
-def shorten(text: str, limit: int = MESSAGE_LIMIT) -> str:
+_CUT: Final = " …"
+
+
+def shorten(text: str, limit: int) -> str:
     """Cut a text to a limit, visibly."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def shorten_message(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Cut a message to a limit, visibly, after something whole where that is possible."""
+    if len(text) <= limit:
+        return text
+    room = limit - len(_CUT)
+    ends = (text.rfind(end, room // 2, room) for end in ("; ", ". ", ", "))
+    found = next((end for end in ends if end >= 0), room)
+    return text[:found].rstrip() + _CUT
 
 
 class Conditions:
@@ -39,7 +52,7 @@ class Conditions:
             type=kind,
             status=status,
             reason=reason,
-            message=shorten(message),
+            message=shorten_message(message),
             last_transition_time=self._since(before) if before and before.status == status else self._now,
             observed_generation=self._generation,
         )

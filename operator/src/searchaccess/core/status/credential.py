@@ -12,6 +12,7 @@ from searchaccess.core.credentials.credential import Key, Seen
 from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, canonical_json
+from searchaccess.core.model.workload import Workload
 from searchaccess.core.rights.diff import Difference, shown
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
@@ -93,7 +94,8 @@ def mark_credential(
     elif facts.decision.current is None:
         conditions.mark(kind, FALSE, Reason.PENDING, "none was issued yet")
     elif facts.decision.not_rolled:
-        text = f"{_where(access, facts.decision.current)}; the workload does not have it: {facts.decision.not_rolled}"
+        workload = access.subject.path if isinstance(access.subject, Workload) else "the workload"
+        text = f"{_where(access, facts.decision.current)}; {workload} does not have it: {facts.decision.not_rolled}"
         old = f"; the previous one stays ({facts.decision.deferred})" if facts.decision.deferred else ""
         conditions.mark(kind, TRUE, Reason.ROLLOUT_FAILED, text + old)
     elif facts.decision.deferred:
@@ -116,9 +118,10 @@ def _where(access: Access, key: Key) -> str:
 
 def conflict_message(access: Access) -> str:
     """Return the message that somebody else has a secret of this name."""
-    name = access.credential.name if access.credential else ""
+    name, store = (access.credential.name, access.credential.store) if access.credential else ("", "")
     return (
-        f"the secret {name} exists and is not this SearchAccess's; it is not touched. Delete it, or choose another name"
+        f"the secret {name} in the store {store} exists and is not this SearchAccess's; it is not touched. Delete it, "
+        "or choose another name"
     )
 
 

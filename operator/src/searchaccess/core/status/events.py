@@ -7,7 +7,7 @@ from typing import Final
 from searchaccess.api.conditions.events import EVENT_DOCS, STALLED_EVENT, EventReason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Status, condition_of
-from searchaccess.core.status.conditions import TRUE, shorten
+from searchaccess.core.status.conditions import TRUE, shorten_message
 
 EVENT_LIMIT: Final = 1000
 
@@ -23,7 +23,7 @@ class Note:
 
 def note(reason: EventReason, message: str) -> Note:
     """Return an event of a documented reason."""
-    return Note(EVENT_DOCS[reason].warning, reason, shorten(message, EVENT_LIMIT))
+    return Note(EVENT_DOCS[reason].warning, reason, shorten_message(message, EVENT_LIMIT))
 
 
 def trouble_notes(previous: Status, status: Status, kinds: Collection[EventReason]) -> list[Note]:
@@ -40,7 +40,7 @@ def trouble_notes(previous: Status, status: Status, kinds: Collection[EventReaso
         if stalled == stalled_of(previous):
             return []
         reason, message = stalled
-        return [Note(STALLED_EVENT.warning, reason, shorten(message, EVENT_LIMIT))]
+        return [Note(STALLED_EVENT.warning, reason, shorten_message(message, EVENT_LIMIT))]
     ready, before = condition_of(status, ConditionType.READY), condition_of(previous, ConditionType.READY)
     if ready is None or ready.status == TRUE or (before is not None and before.reason == ready.reason):
         return []

@@ -18,7 +18,7 @@ from searchaccess.api.status import (
 )
 from searchaccess.core.model.access import Access, Subject
 from searchaccess.core.model.identity import Identity as Known
-from searchaccess.core.model.identity import State, missing_message
+from searchaccess.core.model.identity import State, missing_message, unknown_message
 from searchaccess.core.model.workload import Account, Workload
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
@@ -101,7 +101,8 @@ def mark_identity(conditions: Conditions, access: Access, identity: Identity | N
             conditions.keep(kind)
         case State.UNKNOWN:
             last = f"; {identity.service_account} keeps its rights" if identity.service_account else ""
-            conditions.mark(kind, UNKNOWN, Reason.IDENTITY_UNKNOWN, known.message + last)
+            message = unknown_message(access.subject or "", known) + last
+            conditions.mark(kind, UNKNOWN, Reason.IDENTITY_UNKNOWN, message)
         case State.MISSING:
             message = missing_message(access.subject or "", known)
             conditions.mark(kind, FALSE, Reason.SERVICE_NOT_FOUND, message)

@@ -11,6 +11,7 @@ from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.credentials.users import user_metadata, user_name, user_role
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
@@ -106,7 +107,7 @@ class ApiKeys(_InCluster):
             PermissionDenied: it would not.
         """
         if lacking := await self._port.lacks(rights):
-            raise PermissionDenied(f"the operator's login lacks {'; '.join(lacking)}: a key has at most its rights")
+            raise PermissionDenied(f"the operator's login lacks {some_of(lacking)}: a key has at most its rights")
 
     async def note(self, access: Access, key: Key) -> None:
         """Record in a key's metadata where its secret part is stored."""

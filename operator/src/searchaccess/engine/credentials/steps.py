@@ -23,6 +23,7 @@ from searchaccess.core.credentials.rotation import (
     Read,
     RemoveSecret,
     Revoke,
+    Rewrite,
     Roll,
     Step,
     Update,
@@ -230,6 +231,8 @@ class Credentials:
 
     async def _clear_up(self, job: Job, step: Step, seen: Seen) -> None:
         match step:
+            case Rewrite(number) if seen.secret:
+                await job.store.rewrite(job.place, job.owner, seen.secret, number)
             case Disable(numbers) if seen.secret:
                 await job.store.disable(job.place, seen.secret, numbers)
             case Destroy(numbers) if seen.secret:

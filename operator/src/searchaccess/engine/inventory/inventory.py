@@ -6,7 +6,7 @@ do about it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -140,6 +140,11 @@ class Inventory:
                 for asking in self.of_cluster(name):
                     if asking.declared.adopt:
                         self.marks.mark_access(asking.declared)
+
+    def usable_from(self, namespace: str) -> Sequence[str]:
+        """Return the names of the SearchClusters that take SearchAccesses of a namespace, as far as is known."""
+        found = (name for name in self.clusters if self.admission(name, namespace, read=False) is Admission.ALLOWED)
+        return sorted(found)
 
     def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
         """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.

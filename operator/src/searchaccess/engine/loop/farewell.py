@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
 from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.status.access import Failure
+from searchaccess.core.status.cluster import NAMED
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.state import Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
@@ -23,8 +25,13 @@ class Farewell:
 
     def users_left(self, cluster: Cluster) -> Failure | None:
         """Say who keeps a SearchCluster from being deleted; None: nobody."""
-        users = sum(1 for record in self.context.inventory.of_cluster(cluster.name) if not record.confirmed)
-        return Failure(Reason.IN_USE, f"{users} SearchAccesses still use this SearchCluster") if users else None
+        records = self.context.inventory.of_cluster(cluster.name)
+        users = sorted(record.access.ref for record in records if not record.confirmed)
+        if not users:
+            return None
+        use = "SearchAccess still uses" if len(users) == 1 else "SearchAccesses still use"
+        text = f"{len(users)} {use} this SearchCluster: {some_of(users, NAMED)}. Delete them, or move them elsewhere"
+        return Failure(Reason.IN_USE, text)
 
     def movers_left(self, cluster: Cluster) -> Failure | None:
         """Say who keeps it because what they declare elsewhere is not in place; None: nobody."""
@@ -33,8 +40,8 @@ class Farewell:
         movers = sorted(inventory.accesses[uid].access.ref for uid in uids)
         if not movers:
             return None
-        more = f" and {len(movers) - 1} more" if len(movers) > 1 else ""
-        text = f"{movers[0]}{more} moved away, and still have their rights or keys here: their condition Held says why"
+        some = some_of(movers, NAMED)
+        text = f"{some} moved away, and still have their rights or keys here: their condition Held says why"
         return Failure(Reason.IN_USE, text)
 
     def hand_over(self, cluster: Cluster, successor: str) -> Failure | None:

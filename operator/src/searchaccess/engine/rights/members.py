@@ -97,7 +97,7 @@ class Members:
             # It came while roles were being read, or might be served only since this reconcile settled the mapping.
             self.late.add(access.uid)
             self.context.inventory.marks.mark(access.cluster, access.principal)
-            decision = AccessDecision(Do.HOLD, Reason.PENDING)
+            decision = AccessDecision(Do.HOLD, Reason.PENDING, "its finalizer is not in place yet")
         return Member(access, decision)
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:

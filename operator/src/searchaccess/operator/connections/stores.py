@@ -10,7 +10,7 @@ from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
-from searchaccess.api.credentials import GoogleSecretManagerStore, SecretStoreSpec
+from searchaccess.api.credentials import GoogleSecretManagerStore, SecretForm, SecretStoreSpec
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.sources import Incomplete
 from searchaccess.core.clusters.vault import VaultAccess, build_access, sources_of
@@ -73,7 +73,7 @@ class OpenStores:
         self._guard = guard
         self._metrics = metrics
         self._client = kubernetes
-        self._kubernetes = self._counted(KubernetesSecrets(kubernetes, operator))
+        self._kubernetes = {form: self._counted(KubernetesSecrets(kubernetes, operator, form)) for form in SecretForm}
         self._operator = operator
         self._clock = clock
         self._options = options or StoreOptions()
@@ -84,7 +84,8 @@ class OpenStores:
         """Give the store that a SearchCluster declares."""
         declared = spec.google_secret_manager or spec.vault
         if declared is None:
-            return self._kubernetes
+            form = spec.kubernetes.format if spec.kubernetes else None
+            return self._kubernetes[form or SecretForm.JSON]
         key = declared.model_dump_json()
         if key not in self._known:
             secrets: GoogleSecrets | VaultSecrets

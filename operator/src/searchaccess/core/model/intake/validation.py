@@ -21,6 +21,8 @@ SPEC_VALUES: Final = 2_000_000
 """More than fit into an object of 3 MB."""
 
 _NOT_THERE: Final = object()
+_WORDS: Final = {"extra_forbidden": "there is no such field"}
+"""What is said in place of pydantic's own words, by the type of its error."""
 
 Spec = TypeVar("Spec", bound=ApiModel)
 
@@ -96,5 +98,8 @@ def _dropped_null(model: type[ApiModel], given: Any, applied: str) -> str:
 
 def _first_of(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = ".".join(bounded_text(str(step), PART_LIMIT) for step in ("spec", *first["loc"]))
-    return bounded_text(f"{where}: {first['msg']}", MESSAGE_LIMIT)
+    steps = (
+        f"[{step}]" if isinstance(step, int) else f".{bounded_text(str(step), PART_LIMIT)}" for step in first["loc"]
+    )
+    message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return bounded_text(f"spec{''.join(steps)}: {message}", MESSAGE_LIMIT)
