@@ -1,6 +1,7 @@
 """Runs that change nothing: what they say, with which rights, and that nothing is written anywhere."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,29 @@ READER_ROLE = {
 
 @pytest.fixture
 def kubeconfig(field: Arena) -> Path:
-    """Of a ServiceAccount that may only read, with an Elasticsearch login that may only read."""
+    """Of a ServiceAccount that may only read, and no Secret; the login to Elasticsearch may only read, too."""
     world = field.world
     world.kubernetes.run_kubectl("apply", "-f", str(ROOT / "deploy" / "observer.yaml"))
     world.make_login(READER, READER, READER_PASSWORD, READER_ROLE)
+    mounted = field.folder / "login"
+    mounted.mkdir(exist_ok=True)
+    (mounted / "username").write_text(READER)
+    (mounted / "password").write_text(READER_PASSWORD)
+    field.tokens.add(READER_PASSWORD)
     path = world.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-observer")
     field.tokens.add(yaml.safe_load(path.read_text())["users"][0]["user"]["token"])
     return field.api.kubeconfig(path, field.folder)
 
 
-def observe(field: Arena, kubeconfig: Path, *arguments: str) -> tuple[int, Any]:
+def command_of(field: Arena, kubeconfig: Path, *arguments: str) -> list[str]:
     command = process(field, "--once", "--observe", *arguments)
     command[command.index("--kubeconfig") + 1] = str(kubeconfig)
+    return command
+
+
+def observe(field: Arena, kubeconfig: Path, *arguments: str, own_login: bool = True) -> tuple[int, Any]:
+    login = ("--elasticsearch-login", f"file:{field.folder / 'login'}") if own_login else ()
+    command = command_of(field, kubeconfig, *login, *arguments)
     marks = [(proxy, proxy.mark()) for proxy in (field.api, field.elasticsearch)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     (field.folder / "observe.log").write_text(done.stderr)
@@ -56,15 +68,16 @@ def by_object(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {item["object"].replace("searchaccess.", "", 1): item for item in found["changes"]}
 
 
-def declared(field: Arena, **spec: Any) -> dict[str, Any]:
-    return field.cluster(**{"login": {"secretRef": {"namespace": SYSTEM, "name": READER}}, **spec})
+def reads_secrets(seen: Seen) -> bool:
+    return "/secrets" in seen.path
 
 
 def test_it_says_what_would_be_made_and_makes_nothing(field: Arena, kubeconfig: Path) -> None:
     world, instance = field.world, field.world.instance
-    world.apply(declared(field), access("orders", grant("orders-*")))
+    world.apply(field.cluster(), access("orders", grant("orders-*")))
     code, found = observe(field, kubeconfig, "-o", "json")
     assert code == found["exitCode"] == 2
+    assert not field.api.since(0, reads_secrets)
     changes = by_object(found)
     role = changes[f"role/{instance}.{account('orders')}"]
     assert (role["action"], role["for"], role["cluster"]) == ("create", ["shop/orders"], CLUSTER)
@@ -84,7 +97,6 @@ def test_what_is_in_order_drifted_left_behind_or_about_to_go(field: Arena, kubec
     world.apply(field.cluster(), *(access(name, grant(f"{name}-*")) for name in names))
     with field.running():
         field.until_in_sync(4)
-    world.apply(declared(field))
     code, text = observe(field, kubeconfig)
     assert code == 0
     assert "Nothing would be changed." in text
@@ -125,7 +137,6 @@ def test_manifests_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
     world.apply(field.cluster(), access("orders", grant("orders-*")), access("other", grant("other-*")))
     with field.running():
         field.until_in_sync(2)
-    world.apply(declared(field))
     folder = tmp_path / "manifests"
     (folder / "more").mkdir(parents=True)
     changed = access("orders", grant("orders-*", can=["read", "write"]))
@@ -164,12 +175,61 @@ def test_manifests_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
 
 def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: Path) -> None:
     file = tmp_path / "all.yaml"
-    file.write_text(yaml.safe_dump_all([declared(field), access("orders", grant("orders-*"))]))
+    cluster = field.cluster(login={"secretRef": {"namespace": SYSTEM, "name": READER}})
+    file.write_text(yaml.safe_dump_all([cluster, access("orders", grant("orders-*"))]))
     code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file))
+    assert code == 1
+    assert {item["reason"] for item in found["items"]} == {"LoginMissing"}, "a proposal gets no login to see"
+    assert "a file declares where SearchCluster prod is" in found["items"][0]["message"]
+
+    kubectl = field.world.kubernetes.run_kubectl
+    for line in (
+        f"role {READER} --verb=get --resource=secrets --resource-name={READER}",
+        f"rolebinding {READER} --role={READER} --serviceaccount={SYSTEM}:searchaccess-observer",
+    ):
+        manifest = kubectl("create", *line.split(), "-n", SYSTEM, "--dry-run=client", "-o", "yaml").stdout
+        (tmp_path / "right.yaml").write_text(manifest)
+        kubectl("apply", "-f", str(tmp_path / "right.yaml"))
+    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file), own_login=False)
     assert code == 2
     assert {item["name"]: item["reason"] for item in found["items"]} == {CLUSTER: "InSync", "shop/orders": "InSync"}
     assert len(found["changes"]) == 2
     assert not field.world.get_cluster()
+
+
+def test_a_missing_right_ends_it_with_the_commands_that_grant_it(field: Arena) -> None:
+    world = field.world
+    world.apply(field.cluster(), access("orders", grant("orders-*")))
+    kubectl, account_name = world.kubernetes.run_kubectl, f"pipeline-{world.instance}"
+    kubectl("create", "serviceaccount", account_name, "-n", SYSTEM)
+    kubeconfig = world.kubernetes.service_account_kubeconfig(SYSTEM, account_name)
+    field.tokens.add(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])
+    command = command_of(field, kubeconfig)
+    granted: list[str] = []
+    try:
+        while True:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+            assert done.returncode == 1, done.stdout
+            last = done.stderr.splitlines()[-1] if done.stderr else ""
+            if not last.startswith("searchaccess: "):
+                break
+            assert f'User "system:serviceaccount:{SYSTEM}:{account_name}" cannot' in last
+            for text in last.partition("; an administrator grants it: ")[2].split(" && "):
+                program, *rest = shlex.split(text)
+                assert program == "kubectl"
+                kubectl(*rest)
+                granted.append(rest[2])
+    finally:
+        for name in dict.fromkeys(granted):
+            for kind in ("clusterrolebinding", "clusterrole"):
+                kubectl("delete", kind, name, "--ignore-not-found")
+            for kind in ("rolebinding", "role"):
+                kubectl("delete", kind, name, "-n", "kube-system", "--ignore-not-found")
+    assert list(dict.fromkeys(granted)) == [
+        "searchaccess-get-namespaces", "searchaccess-list-searchclusters", "searchaccess-list-searchaccesses"
+    ]  # fmt: skip
+    assert "secrets" in done.stdout, "what it may not read of a SearchCluster is reported on that"
+    assert "PermissionDenied" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -182,5 +242,5 @@ def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
 )
 def test_what_cannot_be(field: Arena, arguments: tuple[str, ...], says: str) -> None:
     done = subprocess.run(process(field, *arguments), capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 2
+    assert done.returncode == 64
     assert says in " ".join(done.stderr.replace("│", " ").split())

@@ -68,7 +68,7 @@ resource "google_cloud_run_v2_job" "operator" {
 
       containers {
         image = var.image
-        args  = ["reconcile", "--once", "--log-json", "--patience=10m"]
+        args  = ["reconcile", "--once", "--log-json", "--timeout=10m"]
 
         env {
           name  = "SEARCHACCESS_GKE"

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from searchaccess.api.conditions.docs import REASON_DOCS
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus, Status
-from searchaccess.cli.summaries import table_of
+from searchaccess.cli.summaries import Output, show, table_of
 from searchaccess.core.answers.changes import Action, Change
 from searchaccess.core.answers.summary import Exit, Line, Summary, line_of, sorted_lines
 from searchaccess.core.rights.diff import Difference
@@ -178,3 +179,73 @@ def test_what_could_not_be_written_failed_though_its_status_would_say_that_it_is
     refused = Failure(Reason.PERMISSION_DENIED, "its status cannot be written: 403")
     line = line_of("SearchAccess", "a", "prod", read(status), BEGAN, generation=1, unwritten=refused)
     assert (line.code, line.reason, line.message) == (Exit.FAILED, "PermissionDenied", refused.message)
+
+
+def test_what_is_about_one_namespace() -> None:
+    lines = (
+        a_line("True", "InSync", "shop/a"),
+        a_line("False", "InvalidSpec", "other/b"),
+        a_line("False", "ClusterUnreachable", "away", kind="SearchCluster"),
+        a_line("True", "InSync", "prod", kind="SearchCluster"),
+    )
+    changes = (
+        Change("prod", "role/a", Action.CHANGE, owners=("other/b", "shop/a")),
+        Change("prod", "role/b", Action.CHANGE, owners=("other/b",)),
+        Change("prod", "role/c", Action.CHANGE, owners=("shopping/c",)),
+        Change("prod", "role_mapping/x", Action.CREATE),
+        Change("away", "role_mapping/x", Action.CREATE),
+    )
+    whole = Summary(lines, changes=changes)
+    found = whole.of_namespace("shop")
+    assert (whole.code, found.code) == (Exit.FAILED, Exit.PENDING)
+    assert [line.name for line in found.lines] == ["shop/a", "prod"]
+    assert [(change.cluster, change.object) for change in found.changes or ()] == [
+        ("prod", "role/a"), ("prod", "role_mapping/x")
+    ]  # fmt: skip
+    assert Summary(lines, unfinished="it was told to stop").of_namespace("shop").code is Exit.FAILED
+    nothing = Summary(lines, changes=()).of_namespace("nobody")
+    assert (nothing.code, nothing.lines, nothing.changes) == (Exit.IN_SYNC, (), ())
+    assert Summary(lines).of_namespace("shop").changes is None
+
+
+@pytest.mark.parametrize("output", Output)
+def test_formats(output: Output) -> None:
+    summary = Summary((a_line("True", "InSync", message="ü: {}"),))
+    text = show(summary, output)
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    if output is not Output.TABLE:
+        assert yaml.safe_load(text) == summary.to_json(), "JSON is YAML"
+
+
+WHY = "why " * 20 + "so"
+
+
+def wide_lines() -> tuple[Line, ...]:
+    name = "shop-of-the-region/orders-reader-of-the-warehouse"
+    return (
+        a_line("True", "InSync", name),
+        a_line("False", "RejectedByElasticsearch", "shop/b", message=f"x_content_parse_exception: {WHY}"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (None, ["KIND", "NAME", "CLUSTER", "REASON", "CHANGED", "MESSAGE"]),
+        (200, ["KIND", "NAME", "CLUSTER", "REASON", "CHANGED", "MESSAGE"]),
+        (140, ["KIND", "NAME", "CLUSTER", "REASON", "CHANGED", "MESSAGE"]),
+        (120, ["KIND", "NAME", "CLUSTER", "REASON", "CHANGED"]),
+        (105, ["KIND", "NAME", "REASON", "CHANGED"]),
+        (40, ["KIND", "NAME", "REASON", "CHANGED"]),
+    ],
+)
+def test_a_table_fits_the_terminal_and_cuts_no_name(width: int | None, heads: list[str]) -> None:
+    text = table_of(Summary(wide_lines()), width)
+    table = text.partition("\n\n")[0].splitlines()
+    assert table[0].split() == heads
+    assert "shop-of-the-region/orders-reader-of-the-warehouse" in table[1]
+    assert "RejectedByElasticsearch" in table[2]
+    if width and width > 100:
+        assert max(map(len, table)) <= width
+    assert text.count(WHY) == 1, "below the table it is in full"

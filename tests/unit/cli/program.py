@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from typer.testing import CliRunner
 
+from searchaccess.cli.main import app
 from tests.support.operatorprocess import ROOT
 
 COMMAND = [sys.executable, "-m", "searchaccess.cli.main"]
@@ -45,6 +47,13 @@ def searchaccess(
 Answer = tuple[int, dict[str, Any]]
 Answers = dict[str, Answer]
 """Status and body by the last part of a path."""
+
+
+def refused(*arguments: str, code: int = 64) -> str:
+    """Give what is said to a command line that ends before anything begins, in this process: a start takes its time."""
+    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "120"})
+    assert done.exit_code == code, done.output
+    return " ".join(done.output.split()) if code else done.output
 
 
 def write_kubeconfig(folder: Path, url: str) -> Path:

@@ -50,15 +50,12 @@ def test_without_a_kubeconfig(tmp_path: Path) -> None:
     done = searchaccess(tmp_path, "reconcile", "--once", check=1)
     assert done.stderr.count("\n") == 1
     assert f"{tmp_path}/.kube/config does not exist; name a kubeconfig with --kubeconfig" in last_words(done)
-    done = searchaccess(tmp_path, "run", "--kubeconfig", str(tmp_path / "nope"), check=1)
-    assert done.stderr.count("\n") == 1
-    assert f"{tmp_path}/nope does not exist; " in last_words(done)
 
 
 def test_an_api_server_that_is_down(tmp_path: Path) -> None:
     port = free_port()
     kubeconfig = write_kubeconfig(tmp_path, f"http://127.0.0.1:{port}")
-    done = searchaccess(tmp_path, "reconcile", "--once", "--patience", "2s", "--kubeconfig", str(kubeconfig), check=1)
+    done = searchaccess(tmp_path, "reconcile", "--once", "--timeout", "2s", "--kubeconfig", str(kubeconfig), check=1)
     said = last_words(done)
     assert f"within 2 s: the API server: no connection to 127.0.0.1:{port}: connection refused; check the" in said
     assert len(done.stderr.splitlines()) == 2, "the same trouble is logged once"
@@ -71,10 +68,9 @@ def test_an_api_server_that_is_down(tmp_path: Path) -> None:
         (OBSERVE, {"kube-system": NO_NAMESPACE}, f"{NO_NAMESPACE[1]['message']}; an administrator grants it: kubectl"),
         (ONCE, {"searchaccesses": NO_LIST}, f"{NO_LIST[1]['message']}; an administrator grants it: kubectl create"),
         (FOR, {"searchaccesses": NO_LIST}, f"{NO_LIST[1]['message']}; an administrator grants it: kubectl create"),
-        (OBSERVE, {"searchclusters": UNAUTHORIZED}, "answered 401: Unauthorized; log in again"),
         (ONCE, {"searchclusters": NO_KINDS}, "answered 404: not found; install the kinds: kubectl apply --server-side"),
     ],
-    ids=["no login", "no namespace", "no list", "no list for a while", "the login ends", "no kinds"],
+    ids=["no login", "no namespace", "no list", "no list for a while", "no kinds"],
 )
 def test_what_a_person_must_mend_ends_it_at_once(
     tmp_path: Path, mode: tuple[str, ...], given: Answers, says: str

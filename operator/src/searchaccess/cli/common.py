@@ -28,30 +28,43 @@ T = TypeVar("T")
 _GKE_NAME: Final = re.compile(r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+")
 
 Instance = Annotated[
-    str, typer.Option(envvar="SEARCHACCESS_INSTANCE", help="Name of this installation, part of every role's name.")
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_INSTANCE", metavar="NAME", help="Name of this installation, part of every role's name."
+    ),
 ]
 Kubeconfig = Annotated[
     Path | None,
-    typer.Option(help="Kubeconfig to use instead of the pod's service account."),
+    typer.Option(
+        metavar="FILE",
+        help="Kubeconfig to use instead of the pod's service account; without either, that of KUBECONFIG or"
+        " ~/.kube/config.",
+    ),
+]
+KubeContext = Annotated[
+    str, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig; its current one by default.")
 ]
 Gke = Annotated[
     str,
     typer.Option(
         envvar="SEARCHACCESS_GKE",
-        help="GKE cluster to use instead, without a kubeconfig: projects/P/locations/L/clusters/C.",
+        metavar="NAME",
+        help="GKE cluster to use instead of a kubeconfig: projects/P/locations/L/clusters/C.",
     ),
 ]
 WhichEndpoint = Annotated[
     GkeEndpoint,
     typer.Option(
         envvar="SEARCHACCESS_GKE_ENDPOINT",
-        help="Its endpoint; auto: the DNS endpoint if it is open, else the public, else the private address.",
+        metavar="auto|dns|public|private",
+        help="Endpoint of the GKE cluster; auto: the DNS endpoint if it is open, the public, or the private one.",
     ),
 ]
 ContainerEndpoint = Annotated[
     str,
     typer.Option(
         envvar="SEARCHACCESS_CONTAINER_ENDPOINT",
+        metavar="HOST",
         help="Host of the Kubernetes Engine API, such as one of Private Service Connect; Google's by default.",
     ),
 ]
@@ -59,24 +72,37 @@ LeaseNamespace = Annotated[
     str,
     typer.Option(
         envvar="SEARCHACCESS_LEASE_NAMESPACE",
-        help="Namespace of the Leases by which replicas divide the SearchClusters; none: run one replica.",
+        metavar="NAME",
+        help="Namespace of the Leases by which replicas divide the SearchClusters; without it, run one replica.",
     ),
 ]
 RunEndpoint = Annotated[
-    str, typer.Option(envvar="SEARCHACCESS_RUN_ENDPOINT", help="The same for the Cloud Run Admin API.")
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_RUN_ENDPOINT", metavar="HOST", help="Host of the Cloud Run Admin API; Google's by default."
+    ),
 ]
-IamEndpoint = Annotated[str, typer.Option(envvar="SEARCHACCESS_IAM_ENDPOINT", help="The same for the IAM API.")]
+IamEndpoint = Annotated[
+    str,
+    typer.Option(envvar="SEARCHACCESS_IAM_ENDPOINT", metavar="HOST", help="Host of the IAM API; Google's by default."),
+]
 SecretManagerEndpoint = Annotated[
-    str, typer.Option(envvar="SEARCHACCESS_SECRETMANAGER_ENDPOINT", help="The same for the Secret Manager API.")
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_SECRETMANAGER_ENDPOINT",
+        metavar="HOST",
+        help="Host of the Secret Manager API; Google's by default.",
+    ),
 ]
 ServiceAccountToken = Annotated[
     Path,
     typer.Option(
         envvar="SEARCHACCESS_SERVICE_ACCOUNT_TOKEN",
+        metavar="FILE",
         help="File with the token of the operator's ServiceAccount, for Vault's Kubernetes auth method.",
     ),
 ]
-LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object a line.")]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON, one object per line.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
@@ -85,10 +111,11 @@ class Common:
     """The options of all commands that run the operator; its fields are what the command line shows."""
 
     instance: Instance = "default"
+    lease_namespace: LeaseNamespace = ""
     kubeconfig: Kubeconfig = None
+    context: KubeContext = ""
     gke: Gke = ""
     gke_endpoint: WhichEndpoint = GkeEndpoint.AUTO
-    lease_namespace: LeaseNamespace = ""
     container_endpoint: ContainerEndpoint = ""
     run_endpoint: RunEndpoint = ""
     iam_endpoint: IamEndpoint = ""
@@ -110,10 +137,13 @@ class Common:
             raise typer.BadParameter("use lower-case letters, digits and dashes", param_hint="--instance")
         if self.gke and not _GKE_NAME.fullmatch(self.gke):
             raise typer.BadParameter("write projects/P/locations/L/clusters/C", param_hint="--gke")
-        if self.gke and self.kubeconfig:
-            raise typer.BadParameter("excludes --kubeconfig: both say where the API server is", param_hint="--gke")
+        if self.gke and (self.kubeconfig or self.context):
+            text = "excludes --kubeconfig and --context: both say where the API server is"
+            raise typer.BadParameter(text, param_hint="--gke")
         configure_logging(as_json=self.log_json, verbose=self.verbose)
-        kubernetes = KubernetesOptions(self.kubeconfig, self.gke, self.gke_endpoint, self.container_endpoint)
+        kubernetes = KubernetesOptions(
+            self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
+        )
         return Options(
             instance=self.instance,
             kubernetes=kubernetes,

@@ -1,7 +1,9 @@
 """The command ``searchaccess``."""
 
-import json
 import re
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,19 +11,27 @@ import typer
 
 from searchaccess import __version__
 from searchaccess.api.durations import DURATION_PATTERN, seconds
-from searchaccess.cli import kinds, logins
+from searchaccess.cli import helptexts, kinds
 from searchaccess.cli.common import Common, run_to_end, takes_common
-from searchaccess.cli.summaries import Output, table_of
+from searchaccess.cli.logins import login, mapping
+from searchaccess.cli.manifests import Filenames, read
+from searchaccess.cli.program import Program
+from searchaccess.cli.summaries import Output, show
 from searchaccess.engine.host import LIST_EVERY
 from searchaccess.operator.app import run_operator
+from searchaccess.operator.observer_login import BadLogin, ObserverLogin, read_logins
 from searchaccess.operator.once import reconcile_for, reconcile_once
 
 _LAST_PORT: Final = 65535
+_TIMEOUT: Final = "10m"
 
 app = typer.Typer(
     name="searchaccess",
+    cls=Program,
     help="Keeps declared access of Cloud Run workloads to Elasticsearch indices in force.",
     no_args_is_help=True,
+    # Plain text: lines of examples stay as they are, and logs of pipelines have no frames.
+    rich_markup_mode=None,
     pretty_exceptions_show_locals=False,
 )
 
@@ -42,7 +52,7 @@ def _root(
     """Keep declared access to Elasticsearch in force."""
 
 
-@app.command()
+@app.command(epilog=helptexts.RUN)
 @takes_common
 def run(
     *,
@@ -50,12 +60,15 @@ def run(
         str,
         typer.Option(
             envvar="SEARCHACCESS_LISTEN",
-            help="Address for /livez, /readyz and /metrics, such as 0.0.0.0:8080; nothing is served by default.",
+            metavar="ADDRESS:PORT",
+            help="Where /livez, /readyz and /metrics are served, such as 0.0.0.0:8080; by default nowhere.",
         ),
     ] = "",
     list_every: Annotated[
         float,
-        typer.Option(min=1.0, help="Seconds between full lists, which notice deletions that left no event."),
+        typer.Option(
+            min=1.0, metavar="SECONDS", help="Time between full lists, which notice deletions that left no event."
+        ),
     ] = LIST_EVERY,
     common: Common,
 ) -> None:
@@ -64,39 +77,59 @@ def run(
     run_to_end(lambda stop: run_operator(options, stop))
 
 
-@app.command()
+@app.command(epilog=helptexts.RECONCILE)
 @takes_common
 def reconcile(
     *,
     once: Annotated[bool, typer.Option("--once", help="Reconcile everything once and exit.")] = False,
     duration: Annotated[
-        str, typer.Option("--for", help="Reconcile continuously for this long instead, such as 50m, and exit.")
+        str,
+        typer.Option(
+            "--for", metavar="DURATION", help="Reconcile continuously for this long instead, such as 50m, and exit."
+        ),
     ] = "",
     cluster: Annotated[
-        list[str] | None, typer.Option(help="Reconcile this SearchCluster alone; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help="Reconcile this SearchCluster alone. May be repeated.")
     ] = None,
-    patience: Annotated[
-        str, typer.Option(help="Longest time for --once; what is not reconciled by then is reported.")
-    ] = "10m",
+    timeout: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION", help="Longest time for --once, such as 90s; what is not reconciled by then is reported."
+        ),
+    ] = _TIMEOUT,
+    patience: Annotated[str, typer.Option(hidden=True)] = "",
     observe: Annotated[
         bool, typer.Option("--observe", help="Dry run: change nothing, and report what would change. Requires --once.")
     ] = False,
-    filename: Annotated[
-        list[Path] | None,
+    filename: Annotated[list[Path] | None, Filenames] = None,
+    namespace: Annotated[
+        str,
         typer.Option(
-            "--filename",
-            "-f",
-            exists=True,
-            help="Evaluate as if this file, or all files in this folder, were applied. Requires --observe.",
+            "--namespace",
+            "-n",
+            metavar="NAME",
+            help="Report this namespace alone; SearchAccesses in the files that name none are put into it. Requires"
+            " --observe.",
+        ),
+    ] = "",
+    elasticsearch_login: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SEARCHACCESS_ELASTICSEARCH_LOGIN",
+            metavar="[CLUSTER=]WHERE",
+            help="Login to Elasticsearch in place of the operator's, for all SearchClusters or for one. WHERE is"
+            " env:PREFIX (variables PREFIX_USERNAME and PREFIX_PASSWORD, PREFIX_API_KEY, or PREFIX_TOKEN), file:FOLDER"
+            " (files username and password, apiKey, or token), or secret:NAMESPACE/NAME. May be repeated. Requires"
+            " --observe.",
         ),
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format of the summary.")] = Output.TABLE,
     common: Common,
 ) -> None:
-    """Reconcile everything once, or continuously for a while, and print a summary: for jobs.
+    """Reconcile once, or continuously for a while, and print a summary.
 
-    Exits with 0 when all is as declared, 2 when something differs and is only observed, 1 when something failed. With
-    --observe nothing is written, not even statuses, and 2 means that something would change.
+    With --observe nothing is written, not even a status. With -f it is evaluated as if the files were applied, and with
+    -n the summary and the exit code are about one namespace: that of a pull request. Both require --observe.
     """
     if once is bool(duration):
         raise typer.BadParameter("use --once, or --for with a duration", param_hint="--once")
@@ -107,20 +140,37 @@ def reconcile(
         raise typer.BadParameter("requires --once", param_hint="--observe")
     if filename and not observe:
         raise typer.BadParameter("requires --observe: to apply the files, use kubectl", param_hint="--filename")
-    options = common.begin(observe=observe, manifests=tuple(filename or ()))
+    if namespace and not observe:
+        raise typer.BadParameter("requires --observe: a run reconciles all namespaces", param_hint="--namespace")
+    if elasticsearch_login and not observe:
+        raise typer.BadParameter(
+            "requires --observe: it is for runs that only read", param_hint="--elasticsearch-login"
+        )
+    limit = _seconds(helptexts.renamed("--patience", patience, "--timeout", timeout, _TIMEOUT), "--timeout")
+    options = common.begin(observe=observe, namespace=namespace)
+    logins = _logins(elasticsearch_login or [])
+    options = replace(options, manifests=tuple(read(filename or [], namespace)), logins=logins)
     if once:
-        limit, only = _seconds(patience, "--patience"), cluster or ()
+        only = cluster or ()
         summary = run_to_end(lambda stop: reconcile_once(options, stop, only=only, patience=limit))
     else:
         length = _seconds(duration, "--for")
         summary = run_to_end(lambda stop: reconcile_for(options, stop, length))
-    typer.echo(json.dumps(summary.to_json(), indent=2) if output is Output.JSON else table_of(summary), nl=False)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    typer.echo(show(summary, output, width), nl=False)
     raise typer.Exit(int(summary.code))
 
 
-app.command()(logins.mapping)
-app.command()(logins.login)
+app.command(epilog=helptexts.MAPPING)(mapping)
+app.command(epilog=helptexts.LOGIN)(login)
 app.command()(kinds.crds)
+
+
+def _logins(given: list[str]) -> tuple[ObserverLogin, ...]:
+    try:
+        return read_logins(given)
+    except BadLogin as error:
+        raise typer.BadParameter(str(error), param_hint="--elasticsearch-login") from None
 
 
 def _seconds(text: str, option: str) -> float:

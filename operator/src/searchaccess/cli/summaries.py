@@ -1,10 +1,13 @@
 """Formats the summary of a run for people."""
 
 import io
+import json
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
+import yaml
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -12,7 +15,12 @@ from searchaccess.api.conditions.docs import REASON_DOCS, Who
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
 
-_WIDTH: Final = 160
+_WIDEST: Final = 100_000
+_GAP: Final = 2
+"""Characters between two columns."""
+_NARROWEST: Final = 20
+"""Characters of a message below which it says too little."""
+_CLUSTER: Final = "CLUSTER"
 _NARROW: Final = 60
 """Characters of a message in a table; all of it is in the status, in ``-o json``, and of what failed below it."""
 _TROUBLES: Final = 10
@@ -26,6 +34,7 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
 
 
 def _plan(changes: Sequence[Change]) -> Iterator[str]:
@@ -56,32 +65,87 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
         yield f"{len(troubles) - _TROUBLES} more failures: -o json has all of them."
 
 
-def table_of(summary: Summary) -> str:
-    """Return a table with what failed last, the failures in full, what would change, and a sentence."""
-    table = Table(box=None, pad_edge=False)
-    changed = "CHANGED" if summary.changes is None else "WOULD CHANGE"
-    for head in ("", "KIND", "NAME", "CLUSTER", "REASON", changed, "MESSAGE"):
-        table.add_column(head, overflow="ellipsis", no_wrap=True)
-    for line in summary.lines:
-        short = line.message if len(line.message) <= _NARROW else line.message[: _NARROW - 1] + "…"
-        message = "" if line.code is Exit.IN_SYNC else short
-        mark = "would" if line.code is Exit.IN_SYNC and summary.would_change(line) else _MARKS[line.code]
-        table.add_row(mark, line.kind, line.name, line.cluster, line.reason, "yes" if line.changed else "", message)
+def table_of(summary: Summary, width: int | None = None) -> str:
+    """Return a table with what failed last, the failures in full, what would change, and a sentence.
+
+    Args:
+        summary: of a run.
+        width: of the terminal, in characters; None: it is none, and nothing has to fit.
+    """
     text = io.StringIO()
-    console = Console(file=text, width=_WIDTH, color_system=None, markup=False, highlight=False)
+    # Names and texts below the table are not wrapped: lines of elasticsearch.yml, JSON and the like are to be copied.
+    console = Console(file=text, width=_WIDEST, color_system=None, markup=False, highlight=False)
     if summary.lines:
+        table = Table(box=None, pad_edge=False)
+        columns = _fitting(_columns(summary), width)
+        for head, _ in columns:
+            table.add_column(head, no_wrap=True)
+        for row in zip(*(cells for _, cells in columns), strict=True):
+            table.add_row(*row)
         console.print(table)
         console.print()
     if troubles := list(_troubles(summary.lines)):
-        # Not wrapped here and below: lines of elasticsearch.yml, JSON and the like are to be copied.
         console.print("\n".join(troubles), soft_wrap=True)
         console.print()
     if summary.changes is not None:
         console.print("\n".join(_plan(summary.changes)), soft_wrap=True)
         console.print()
-    console.print(summary.count() + ".")
+    console.print(summary.count() + ".", soft_wrap=True)
     if summary.faults:
         console.print(f"INTERNAL ERRORS: {summary.faults}. The log has where they happened; please report them.")
     if summary.unfinished:
-        console.print(f"NOT FINISHED: {summary.unfinished}.")
+        console.print(f"NOT FINISHED: {summary.unfinished}.", soft_wrap=True)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+Column = tuple[str, list[str]]
+
+
+def _columns(summary: Summary) -> list[Column]:
+    lines = summary.lines
+    changed = "CHANGED" if summary.changes is None else "WOULD CHANGE"
+    marks = ["would" if _would(summary, line) else _MARKS[line.code] for line in lines]
+    messages = ["" if line.code is Exit.IN_SYNC else _cut(" ".join(line.message.split()), _NARROW) for line in lines]
+    return [
+        ("", marks),
+        ("KIND", [line.kind for line in lines]),
+        ("NAME", [line.name for line in lines]),
+        (_CLUSTER, [line.cluster for line in lines]),
+        ("REASON", [line.reason for line in lines]),
+        (changed, ["yes" if line.changed else "" for line in lines]),
+        ("MESSAGE", messages),
+    ]
+
+
+def _would(summary: Summary, line: Line) -> bool:
+    return line.code is Exit.IN_SYNC and summary.would_change(line)
+
+
+def _fitting(columns: list[Column], width: int | None) -> list[Column]:
+    """Return what fits: messages are cut, then left out, and then SearchClusters; names and reasons stay whole."""
+    if width is None:
+        return columns
+    *others, (head, messages) = columns
+    room = width - _size(others) - _GAP
+    if room >= _NARROWEST:
+        return [*others, (head, [_cut(message, room) for message in messages])]
+    return others if _size(others) <= width else [column for column in others if column[0] != _CLUSTER]
+
+
+def _size(columns: list[Column]) -> int:
+    return sum(max(map(cell_len, (head, *cells))) for head, cells in columns) + _GAP * max(0, len(columns) - 1)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def show(summary: Summary, output: Output, width: int | None = None) -> str:
+    """Return a summary in a format, with a line end; of a table, one that fits a terminal of some characters."""
+    match output:
+        case Output.TABLE:
+            return table_of(summary, width)
+        case Output.JSON:
+            return json.dumps(summary.to_json(), indent=2) + "\n"
+        case Output.YAML:
+            return yaml.safe_dump(summary.to_json(), sort_keys=False, allow_unicode=True)

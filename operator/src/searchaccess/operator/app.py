@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -29,7 +28,8 @@ from searchaccess.operator.connections.google import GoogleWhenNeeded
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.operator.garbage import collect_when_quiet, keep_what_lives
-from searchaccess.operator.observing import observed, read_manifests
+from searchaccess.operator.observer_login import ObserverLogin, ObserverLogins
+from searchaccess.operator.observing import observed, placed
 from searchaccess.operator.starting import Start
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.operator.telemetry.tracing import start_tracing
@@ -61,8 +61,9 @@ class Options:
         iam_endpoint: address of the IAM API; Google's when empty.
         stores: how to reach secret stores.
         observe: dry run: change nothing, and record what would change.
-        manifests: files and folders with what is declared besides, or in place of, what the API server has; only with
-            ``observe``.
+        manifests: what is declared besides, or in place of, what the API server has; only with ``observe``.
+        logins: to Elasticsearch, in place of those that SearchClusters declare; only with ``observe``.
+        namespace: of SearchAccesses in manifests that name none, and the only one that is reported; empty: all are.
     """
 
     instance: str = "default"
@@ -74,7 +75,9 @@ class Options:
     iam_endpoint: str = ""
     stores: StoreOptions = StoreOptions()
     observe: bool = False
-    manifests: tuple[Path, ...] = ()
+    manifests: tuple[dict[str, Any], ...] = ()
+    namespace: str = ""
+    logins: tuple[ObserverLogin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +115,13 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
             waiter.cancel()
 
 
-def _in_dry_run(
-    kubernetes: KubernetesPort, connector: Connector, dry_run: DryRun | None, manifests: list[dict[str, Any]]
-) -> tuple[KubernetesPort, Connector]:
-    if dry_run is None:
-        return kubernetes, connector
-    return observed(kubernetes, manifests), DryRunConnections(connector, dry_run)
+def _observed(kubernetes: KubernetesPort, options: Options, login: KubernetesLogin) -> KubernetesPort:
+    manifests = placed(options.manifests, login.namespace) if options.manifests else []
+    return observed(kubernetes, manifests, ObserverLogins(options.logins))
+
+
+def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:
+    return DryRunConnections(connector, dry_run) if dry_run else connector
 
 
 @asynccontextmanager
@@ -137,10 +141,8 @@ async def wired(
         LoginMissing: there is no way to connect to Kubernetes.
         CannotListen: probes and metrics cannot be served.
         NotStarted: it was stopped, it took too long, or a person must act first.
-        BadManifest: a manifest cannot be read.
     """
     dry_run = DryRun() if options.observe else None
-    manifests = read_manifests(options.manifests)
     login = KubernetesLogin(options.kubernetes)
     start = Start(stop, within)
     configuration = await start.have(login.configuration, "the address of the API server", TransientError)
@@ -155,12 +157,9 @@ async def wired(
         leases = Leases(port, inventory, clock, identity)
     alive = refuse if dry_run else leases.expect_valid if leases else None
     counted_client = MeasuredKubernetes(client, metrics.counting("kubernetes"), alive)
-    kubernetes, connections = _in_dry_run(
-        counted_client,
-        Connections(counted_client, metrics, leases.expect_holder if leases else None, f"{ROLE_PREFIX}/{identity}"),
-        dry_run,
-        manifests,
-    )
+    guard = leases.expect_holder if leases else None
+    kubernetes: KubernetesPort = _observed(counted_client, options, login) if dry_run else counted_client
+    connections = _connections(Connections(kubernetes, metrics, guard, f"{ROLE_PREFIX}/{identity}"), dry_run)
     google = GoogleWhenNeeded(options.run_endpoint, options.iam_endpoint)
     async with AsyncExitStack() as stack:
         if tracing:

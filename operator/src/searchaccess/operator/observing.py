@@ -1,6 +1,7 @@
 """Kubernetes as a dry run sees it: read-only, with manifests from files as an overlay."""
 
 import re
+import sys
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,42 +17,56 @@ from searchaccess.api.credentials import SECRET_PATTERN
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.intake.metadata import REQUEST_LIMIT, bounded_text, metadata_of, part
 from searchaccess.core.status.events import Note
+from searchaccess.operator.observer_login import ObserverLogins
 from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
 
 _KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
 _DEFAULT: Final = "default"
+STANDARD_INPUT: Final = Path("-")
 _LONGEST_NAME: Final = 253
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
 
 log = structlog.get_logger(__name__)
 
 
-def read_manifests(paths: Collection[Path]) -> list[dict[str, Any]]:
+def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[str, Any]]:
     """Read the SearchAccesses and SearchClusters in files.
 
     Args:
-        paths: files, or folders with ``.yaml``, ``.yml`` and ``.json`` files at any depth.
+        paths: files, folders with ``.yaml``, ``.yml`` and ``.json`` files at any depth, or ``-``: standard input.
+        namespace: given to SearchAccesses that name none; empty: these stay as they are.
 
     Raises:
-        BadManifest: a file is not what it should be; the message names it.
+        BadManifest: a file is not what it should be, or has a SearchAccess of another namespace; the message names it.
     """
     found, others = [], 0
     for file in _files(paths):
-        for raw in _documents(file):
+        name = "standard input" if file == STANDARD_INPUT else str(file)
+        for raw in _documents(file, name):
             version = raw.get("apiVersion")
             if not isinstance(version, str) or version.partition("/")[0] != GROUP:
                 others += 1
                 continue
-            found.append(_checked(file, raw))
+            found.append(_checked(name, raw, namespace))
     if paths:
         log.info("read manifests", ours=len(found), others=others)
-    return found
+    return placed(found, namespace) if namespace else found
+
+
+def placed(manifests: Iterable[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
+    """Return manifests with a namespace for the SearchAccesses that name none."""
+    return [
+        {**raw, "metadata": {**raw["metadata"], "namespace": namespace}}
+        if _KINDS[raw["kind"]] is Plural.ACCESSES and not raw["metadata"].get("namespace")
+        else raw
+        for raw in manifests
+    ]
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
+        if path != STANDARD_INPUT and path.is_dir():
             yield from sorted(item for item in path.rglob("*") if item.suffix in _FILES and item.is_file())
         else:
             yield path
@@ -67,13 +82,14 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _documents(file: Path) -> Iterator[dict[str, Any]]:
+def _documents(file: Path, name: str) -> Iterator[dict[str, Any]]:
     try:
-        documents = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Loader))
+        text = sys.stdin.buffer.read().decode() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
+        documents = list(yaml.load_all(text, Loader=_Loader))
     except RecursionError:
-        raise BadManifest(f"{file}: it is nested too deep to be read") from None
+        raise BadManifest(f"{name}: it is nested too deep to be read") from None
     except UNREADABLE as error:
-        raise BadManifest(f"{file}{line_of(error)}: it cannot be read as YAML ({type(error).__name__})") from None
+        raise BadManifest(f"{name}{line_of(error)}: it cannot be read as YAML ({type(error).__name__})") from None
     for document in documents:
         if isinstance(document, dict) and document.get("kind") == "List":
             items = document.get("items")
@@ -81,11 +97,14 @@ def _documents(file: Path) -> Iterator[dict[str, Any]]:
         elif isinstance(document, dict):
             yield document
         elif document is not None:
-            raise BadManifest(f"{file}: there is something in it that is no object")
+            raise BadManifest(f"{name}: there is something in it that is no object")
 
 
-def _checked(file: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    """Check that an object can be identified. What else is wrong with it is reported on it alone."""
+def _checked(file: str, raw: dict[str, Any], expected: str) -> dict[str, Any]:
+    """Check that an object can be identified, and is of the namespace that is expected, if one is.
+
+    What else is wrong with it is reported on it alone.
+    """
     kind, metadata = raw.get("kind"), raw.get("metadata")
     if raw["apiVersion"] != API_VERSION or not isinstance(kind, str) or kind not in _KINDS:
         raise BadManifest(f"{file}: {_shown(raw['apiVersion'])} {_shown(kind)} is not known")
@@ -94,6 +113,9 @@ def _checked(file: Path, raw: dict[str, Any]) -> dict[str, Any]:
         raise BadManifest(f"{file}: a {kind} has no name that Kubernetes takes")
     if not _is_name((metadata or {}).get("namespace") or _DEFAULT):
         raise BadManifest(f"{file}: {kind} {name} has no namespace that Kubernetes takes")
+    namespace = (metadata or {}).get("namespace") or expected
+    if expected and kind == "SearchAccess" and namespace != expected:
+        raise BadManifest(f"{file}: {kind} {name} is of the namespace {namespace}, and --namespace is {expected}")
     return raw
 
 
@@ -120,10 +142,17 @@ class ObservedKubernetes:
     Args:
         real: the API server.
         manifests: what is declared in place of, or besides, what is there.
+        logins: to Elasticsearch, in place of those that SearchClusters declare.
     """
 
-    def __init__(self, real: KubernetesPort, manifests: Iterable[dict[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        real: KubernetesPort,
+        manifests: Iterable[dict[str, Any]] = (),
+        logins: ObserverLogins | None = None,
+    ) -> None:
         self._real = real
+        self._logins = logins or ObserverLogins()
         self._manifests = {_key(raw): raw for raw in manifests}
         self._there: dict[Plural, set[Key]] = {}
         """What the list that is being read has had so far."""
@@ -138,7 +167,8 @@ class ObservedKubernetes:
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""
-        return await self._real.read_source(source)
+        content = self._logins.content(source)
+        return await self._real.read_source(source) if content is None else dict(content)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Return some objects of a kind; those of manifests that are not there come with the last."""
@@ -149,9 +179,11 @@ class ObservedKubernetes:
             meta = metadata_of(raw)
             key = plural, meta.namespace, meta.name
             there.add(key)
-            items.append(_merged(raw, self._manifests[key]) if key in self._manifests else raw)
+            merged = _merged(raw, self._manifests[key]) if key in self._manifests else raw
+            items.append(self._logins.put_into(merged, raw) if plural is Plural.CLUSTERS else merged)
         if not page.following:
-            items += [_born(key, raw) for key, raw in self._manifests.items() if key[0] is plural and key not in there]
+            new = [_born(key, raw) for key, raw in self._manifests.items() if key[0] is plural and key not in there]
+            items += [self._logins.put_into(raw, None) for raw in new] if plural is Plural.CLUSTERS else new
         return Page(items, page.following)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:  # noqa: ARG002
@@ -166,9 +198,11 @@ class ObservedKubernetes:
         """Write no event."""
 
 
-def observed(real: KubernetesPort, manifests: Iterable[dict[str, Any]]) -> KubernetesPort:
-    """Return a read-only API server."""
-    return ObservedKubernetes(real, manifests)
+def observed(
+    real: KubernetesPort, manifests: Iterable[dict[str, Any]], logins: ObserverLogins | None = None
+) -> KubernetesPort:
+    """Return a read-only API server; see ``ObservedKubernetes``."""
+    return ObservedKubernetes(real, manifests, logins)
 
 
 def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

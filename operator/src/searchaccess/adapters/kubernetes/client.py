@@ -16,7 +16,14 @@ from yaml import YAMLError
 from searchaccess import __version__
 from searchaccess.adapters.answers import body_of, decode
 from searchaccess.adapters.kubernetes.errors import mapped
-from searchaccess.adapters.kubernetes.kubeconfig import files_of, login_plugin, problem_of, unusable, why_no_account
+from searchaccess.adapters.kubernetes.kubeconfig import (
+    files_of,
+    login_plugin,
+    problem_of,
+    unusable,
+    uses_account,
+    why_no_account,
+)
 from searchaccess.adapters.kubernetes.paths import parameter, path_of
 from searchaccess.api.constants import API_VERSION, GROUP, VERSION
 from searchaccess.core.clusters.sources import Source
@@ -69,12 +76,7 @@ async def load_configuration(kubeconfig: Path | None = None, context: str = "") 
         LoginMissing: none of them is usable; the message has the cause and the next step.
     """
     configuration = new_configuration()
-    if (
-        kubeconfig is None
-        and not context
-        and "KUBERNETES_SERVICE_HOST" in os.environ
-        and "KUBECONFIG" not in os.environ
-    ):
+    if uses_account(kubeconfig, context):
         try:
             load_incluster_config(client_configuration=configuration)
         except (ConfigException, OSError):

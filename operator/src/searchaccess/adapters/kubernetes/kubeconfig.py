@@ -17,6 +17,8 @@ from searchaccess.adapters.yamlfiles import UNREADABLE, line_of
 from searchaccess.core.model.intake.reading import mapping, objects, shortened, text
 
 _ACCOUNT: Final = (SERVICE_TOKEN_FILENAME, SERVICE_CERT_FILENAME)
+_ACCOUNT_NAMESPACE: Final = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
+DEFAULT_NAMESPACE: Final = "default"
 _SEPARATOR: Final = os.pathsep
 """https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#the-kubeconfig-environment-variable"""
 _PATHS: Final = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
@@ -35,6 +37,12 @@ def files_of(kubeconfig: Path | None) -> tuple[Path, ...]:
         return (kubeconfig,)
     named = [part for part in os.environ.get("KUBECONFIG", "").split(_SEPARATOR) if part]
     return tuple(Path(part).expanduser() for part in named) or (Path.home() / ".kube" / "config",)
+
+
+def uses_account(kubeconfig: Path | None, context: str = "") -> bool:
+    """Return whether the pod's service account is used, and no kubeconfig."""
+    is_pod = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
+    return kubeconfig is None and not context and is_pod
 
 
 class _Unusable(Exception):
@@ -88,12 +96,21 @@ def login_plugin(files: Sequence[Path], context: str = "") -> str:
     return f"the program {shortened(command)} of user {_quoted(chosen.user_name)} in {_names(files)}"
 
 
-def namespace_of(files: Sequence[Path], context: str = "") -> str:
-    """Return the namespace that a context sets; empty: it sets none."""
+def namespace_of(kubeconfig: Path | None, context: str = "") -> str:
+    """Return the namespace in which kubectl would put objects that name none.
+
+    Args:
+        kubeconfig: the one that was named; None: none was.
+        context: the context that was chosen; empty: its current one.
+    """
     try:
-        return _choose(files, context).namespace
-    except _Unusable:
-        return ""
+        if uses_account(kubeconfig, context):
+            found = _ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
+        else:
+            found = _choose(files_of(kubeconfig), context).namespace
+    except (_Unusable, OSError, ValueError):
+        found = ""
+    return found or DEFAULT_NAMESPACE
 
 
 def _names(files: Iterable[Path]) -> str:

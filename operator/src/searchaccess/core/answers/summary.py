@@ -1,7 +1,7 @@
 """Sums up what one run found: for people, for scripts, and as an exit code."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Final
 
@@ -16,14 +16,16 @@ _WANTED: Final = frozenset({Reason.SUSPENDED, Reason.IN_SYNC})
 
 
 class Exit(IntEnum):
-    """Exit codes of ``searchaccess reconcile``."""
+    """All exit codes of ``searchaccess`` (docs/adr/0042); docs/jobs.md has the table."""
 
     IN_SYNC = 0
     """All is as declared, or was brought there."""
     FAILED = 1
-    """Something is not as declared, and should be. The rest was done."""
+    """Something is not as declared, and should be; the rest was done. Or the run could not start."""
     PENDING = 2
-    """Something differs and is only observed."""
+    """Something differs and is only observed, or would be changed by a run that is no dry run."""
+    USAGE = 64
+    """The command line is wrong (EX_USAGE of BSD's sysexits): nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,21 @@ class Summary:
         if self.unfinished or self.faults or Exit.FAILED in codes:
             return Exit.FAILED
         return Exit.PENDING if Exit.PENDING in codes or self.changes else Exit.IN_SYNC
+
+    def of_namespace(self, namespace: str) -> "Summary":
+        """Return what of it is about a namespace: its SearchAccesses, and the SearchClusters and changes of these."""
+        own = f"{namespace}/"
+        mine = [line for line in self.lines if line.kind == "SearchAccess" and line.name.startswith(own)]
+        clusters = {line.cluster for line in mine}
+        lines = (line for line in self.lines if line in mine or (line.kind != "SearchAccess" and line.name in clusters))
+        changes = self.changes and tuple(
+            change
+            for change in self.changes
+            # What is nobody's, such as the role mapping, is for all of its SearchCluster.
+            if any(owner.startswith(own) for owner in change.owners)
+            or (not change.owners and change.cluster in clusters)
+        )
+        return replace(self, lines=tuple(lines), changes=changes)
 
     def would_change(self, line: Line) -> bool:
         """Say whether an object is not as declared now, and would be if this run had changed anything."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
 from searchaccess.adapters.kubernetes.client import load_configuration, new_configuration
+from searchaccess.adapters.kubernetes.kubeconfig import DEFAULT_NAMESPACE, namespace_of
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import Configuration
@@ -26,12 +27,14 @@ class KubernetesOptions:
 
     Args:
         kubeconfig: file to use instead of the pod's service account.
+        context: of the kubeconfig, which is used in a pod too then; empty: its current one.
         gke: full name of a GKE cluster to use instead, ``projects/P/locations/L/clusters/C``.
         gke_endpoint: which of its endpoints.
         container_endpoint: address of the Kubernetes Engine API; Google's when empty.
     """
 
     kubeconfig: Path | None = None
+    context: str = ""
     gke: str = ""
     gke_endpoint: GkeEndpoint = GkeEndpoint.AUTO
     container_endpoint: str = ""
@@ -60,6 +63,11 @@ class KubernetesLogin:
         """How long the result of ``configuration`` may be used."""
         return GKE_LIFETIME if self._options.gke else LIFETIME
 
+    @property
+    def namespace(self) -> str:
+        """The namespace in which kubectl would put objects that name none."""
+        return DEFAULT_NAMESPACE if self._options.gke else namespace_of(self._options.kubeconfig, self._options.context)
+
     async def configuration(self) -> "Configuration":
         """Return how to connect.
 
@@ -68,7 +76,7 @@ class KubernetesLogin:
             ExternalError: Google does not say where the cluster is, or gives no token.
         """
         if not self._options.gke:
-            return await load_configuration(self._options.kubeconfig)
+            return await load_configuration(self._options.kubeconfig, self._options.context)
         if self._cluster is None:
             self._cluster = await asyncio.to_thread(_open_cluster, self._options)
         cluster = self._cluster

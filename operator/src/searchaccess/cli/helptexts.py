@@ -1,0 +1,76 @@
+"""What ``--help`` shows below the options, and where options had other names."""
+
+from typing import Final
+
+import typer
+
+from searchaccess.core.answers.summary import Exit
+
+EXITS: Final = {
+    Exit.IN_SYNC: "all is as declared, or was brought there",
+    Exit.FAILED: "something is not as declared, or the run could not start",
+    Exit.PENDING: "something differs and is only observed, or would change",
+    Exit.USAGE: "the command line is wrong; nothing was done",
+}
+
+
+def block(title: str, *lines: str) -> str:
+    """Return lines that are shown as they are, below a title."""
+    return "\n".join(("\b", f"{title}:", *(f"  {line}" for line in lines)))
+
+
+EXIT_CODES: Final = block("Exit codes", *(f"{code:>2}  {text}" for code, text in EXITS.items()))
+
+RUN: Final = block(
+    "Examples",
+    "searchaccess run --kubeconfig ~/.kube/config --context staging",
+    "searchaccess run --listen 0.0.0.0:8080 --lease-namespace searchaccess-system",
+)
+RECONCILE: Final = "\n\n".join(
+    (
+        EXIT_CODES,
+        block(
+            "Examples",
+            "# Correct everything once, as a job does:",
+            "searchaccess reconcile --once",
+            "# What would change, with rights that only read:",
+            "searchaccess reconcile --once --observe --elasticsearch-login env:OBSERVER",
+            "# What a pull request would change for one team:",
+            "searchaccess reconcile --once --observe -n shop -f manifests/",
+            "helm template ./chart | searchaccess reconcile --once --observe -f -",
+            "# For scripts:",
+            "searchaccess reconcile --once --observe -o json | jq .changes",
+        ),
+    )
+)
+MAPPING: Final = block(
+    "Examples",
+    "searchaccess mapping -f cluster.yaml",
+    "helm template ./chart | searchaccess mapping -f - --cluster prod",
+)
+LOGIN: Final = block(
+    "Examples",
+    "searchaccess login -f manifests/ --cluster prod",
+    "kubectl get searchaccess -A -o yaml | searchaccess login -f -",
+)
+
+
+def renamed(old: str, given: str, new: str, value: str, default: str) -> str:
+    """Return the value of an option, which may have been given by its former name; say that this one will end.
+
+    Args:
+        old: the former name.
+        given: its value; empty: it was not given.
+        new: the name.
+        value: its value.
+        default: what it is where nothing was given.
+
+    Raises:
+        typer.BadParameter: both were given.
+    """
+    if not given:
+        return value
+    if value != default:
+        raise typer.BadParameter(f"excludes {old}, its former name", param_hint=new)
+    typer.echo(f"searchaccess: {old} is deprecated and will be removed after the next release: use {new}", err=True)
+    return given

@@ -1,0 +1,55 @@
+"""Manifests on the command line."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from searchaccess.operator.observing import STANDARD_INPUT, read_manifests
+from searchaccess.ports.errors import BadManifest
+
+
+def _there(paths: list[Path] | None) -> list[Path] | None:
+    for path in paths or ():
+        # typer's own check takes no "-" for a Path (0.29).
+        if path != STANDARD_INPUT and not path.exists():
+            raise typer.BadParameter(f"{path} does not exist")
+    return paths
+
+
+Filenames = typer.Option(
+    "--filename",
+    "-f",
+    callback=_there,
+    metavar="FILE|FOLDER|-",
+    help="A file of YAML or JSON with one or several documents, a folder of such files at any depth, or - for standard"
+    " input. May be repeated.",
+)
+Files = Annotated[list[Path], Filenames]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help="Namespace of SearchAccesses in the files that name none; one that names another is an error.",
+    ),
+]
+
+
+def read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
+    """Read the SearchAccesses and SearchClusters in files; see ``read_manifests``.
+
+    Raises:
+        typer.Exit: a file is not what it should be; that was said.
+    """
+    try:
+        return read_manifests(files, namespace)
+    except BadManifest as error:
+        raise failure(error.message) from None
+
+
+def failure(text: str) -> typer.Exit:
+    """Say why a command failed, and return what ends it."""
+    typer.echo(f"searchaccess: {text}", err=True)
+    return typer.Exit(1)

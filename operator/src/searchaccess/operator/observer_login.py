@@ -1,0 +1,155 @@
+"""A dry run's own login to Elasticsearch, in place of the operator's (docs/adr/0042)."""
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.intake.reading import is_label, is_name, mapping
+from searchaccess.ports.errors import LoginMissing
+
+OPTION: Final = "--elasticsearch-login"
+"""Also the namespace of what stands for it: no namespace of Kubernetes has such a name."""
+_KEYS: Final = {"username": "USERNAME", "password": "PASSWORD", "apiKey": "API_KEY", "token": "TOKEN"}
+"""Keys of a login in a Secret, and the ends of the variables that hold them."""
+_PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_LONGEST: Final = 65536
+"""Bytes of one value."""
+_FORMS: Final = "write env:PREFIX, file:FOLDER or secret:NAMESPACE/NAME, with CLUSTER= before it for one SearchCluster"
+_KEPT_BACK: Final = f"{OPTION} is kept back"
+"""The namespace of what stands for a login that is not sent."""
+
+
+class BadLogin(ValueError):
+    """A login on the command line cannot be used; the message has no part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverLogin:
+    """A login for one SearchCluster, or for all that have none of their own."""
+
+    cluster: str
+    """Empty: all others."""
+    source: Source
+    """A Secret of Kubernetes, or what stands for variables or files."""
+    content: Mapping[str, bytes] | None = field(default=None, repr=False)
+    """What variables or files hold; None: it is in Kubernetes."""
+
+
+def read_logins(options: Collection[str], environment: Mapping[str, str] = os.environ) -> tuple[ObserverLogin, ...]:
+    """Read where logins are, and those that are in variables and files.
+
+    Args:
+        options: ``env:PREFIX``, ``file:FOLDER`` or ``secret:NAMESPACE/NAME``, each with ``CLUSTER=`` before it or not.
+        environment: the variables.
+
+    Raises:
+        BadLogin: one cannot be read, or there are two for one SearchCluster.
+    """
+    found = tuple(_read(option, environment) for option in options)
+    if len({login.cluster for login in found}) < len(found):
+        raise BadLogin("give one login for each SearchCluster, and one without CLUSTER= for all others")
+    return found
+
+
+def _read(option: str, environment: Mapping[str, str]) -> ObserverLogin:
+    cluster, equals, rest = option.partition("=")
+    if not equals:
+        cluster, rest = "", option
+    kind, _, place = rest.partition(":")
+    if not place or (equals and not is_name(cluster)):
+        raise BadLogin(_FORMS)
+    if kind == "secret":
+        namespace, _, name = place.partition("/")
+        if not is_label(namespace) or not is_name(name):
+            raise BadLogin("write secret:NAMESPACE/NAME")
+        return ObserverLogin(cluster, Source("Secret", namespace, name))
+    if kind == "env":
+        content, names = _variables(place, environment), {key: f"{place}_{end}" for key, end in _KEYS.items()}
+    elif kind == "file":
+        content, names = _files(Path(place)), {key: f"{place}/{key}" for key in _KEYS}
+    else:
+        raise BadLogin(_FORMS)
+    if set(content) not in ({"username", "password"}, {"apiKey"}, {"token"}):
+        have = " and ".join(names[key] for key in sorted(content)) or "none of them"
+        wanted = f"{names['username']} and {names['password']}, or {names['apiKey']}, or {names['token']}"
+        raise BadLogin(f"it takes {wanted}; there is {have}")
+    return ObserverLogin(cluster, Source("Secret", OPTION, cluster or "all"), content)
+
+
+def _variables(prefix: str, environment: Mapping[str, str]) -> dict[str, bytes]:
+    if not _PREFIX.fullmatch(prefix):
+        raise BadLogin("write env:PREFIX, where PREFIX_USERNAME and so on are variables")
+    found = {key: environment.get(f"{prefix}_{end}", "") for key, end in _KEYS.items()}
+    return {key: value.encode(errors="replace") for key, value in found.items() if value}
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Read a folder with a file for each key, as a Secret is mounted."""
+    if not folder.is_dir():
+        raise BadLogin(f"{folder} is no folder; write file:FOLDER, with a file for each key, as a Secret is mounted")
+    found = {}
+    for key in _KEYS:
+        try:
+            with (folder / key).open("rb") as file:
+                found[key] = file.read(_LONGEST)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BadLogin(f"{folder / key}: {os.strerror(error.errno or 0)}") from None
+    return {key: value for key, value in found.items() if value.strip()}
+
+
+class ObserverLogins:
+    """Puts logins of the command line into SearchClusters, in place of those that they declare.
+
+    Args:
+        logins: the logins; none: SearchClusters stay as they are.
+    """
+
+    def __init__(self, logins: Collection[ObserverLogin] = ()) -> None:
+        self._by_cluster = {login.cluster: login for login in logins}
+        self._contents = {login.source: login.content for login in logins if login.content is not None}
+
+    def put_into(self, raw: dict[str, Any], there: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return a SearchCluster with the login of the command line, if there is one for it.
+
+        It is never sent to where a file says that the SearchCluster is: whoever may propose a manifest could read it.
+
+        Args:
+            raw: the SearchCluster.
+            there: as the API server has it; None: it has none.
+        """
+        name, spec = mapping(raw.get("metadata")).get("name"), raw.get("spec")
+        login = self._by_cluster.get(str(name)) or self._by_cluster.get("")
+        if login is None or not isinstance(spec, dict):
+            return raw
+        known = _place_of(mapping(there).get("spec"))
+        is_known = known is not None and known == _place_of(spec)
+        source = login.source if is_known else Source("Secret", _KEPT_BACK, str(name))
+        reference = {"namespace": source.namespace, "name": source.name}
+        return {**raw, "spec": {**spec, "login": {"secretRef": reference}}}
+
+    def content(self, source: Source) -> Mapping[str, bytes] | None:
+        """Return what a source holds, if it is one of the command line; None: it is in Kubernetes.
+
+        Raises:
+            LoginMissing: it is kept back, see ``put_into``.
+        """
+        if source.namespace == _KEPT_BACK:
+            cause = f"a file declares where SearchCluster {source.name} is, or whom to trust there"
+            raise LoginMissing(f"{cause}: the login of {OPTION} is sent only to what the API server has")
+        return self._contents.get(source)
+
+
+def _place_of(spec: Any) -> tuple[Any, ...] | None:
+    """Return to whom a login of a SearchCluster is sent; None: that cannot be read."""
+    try:
+        read = SearchClusterSpec.model_validate(spec)
+    except (ValueError, RecursionError):
+        return None
+    return read.urls, read.cloud_id, read.eck, read.ca, set(read.allow_exposure)

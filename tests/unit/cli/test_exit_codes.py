@@ -1,0 +1,51 @@
+"""The exit codes of the real program. Those of what it finds in Elasticsearch are tested on real servers."""
+
+from pathlib import Path
+
+import pytest
+
+from searchaccess.cli.helptexts import EXITS
+from searchaccess.core.answers.summary import Exit
+from tests.support.operatorprocess import ROOT
+from tests.unit.cli.program import api_server, refused, searchaccess, write_kubeconfig
+from tests.unit.cli.test_connecting import answers
+
+
+def test_all_is_as_declared(tmp_path: Path) -> None:
+    with api_server(answers(), []) as url:
+        kubeconfig = str(write_kubeconfig(tmp_path, url))
+        searchaccess(tmp_path, "reconcile", "--once", "--observe", "--kubeconfig", kubeconfig, check=0)
+
+
+def test_it_could_not_start(tmp_path: Path) -> None:
+    searchaccess(tmp_path, "reconcile", "--once", check=1)
+
+
+def test_the_command_line_is_wrong(tmp_path: Path) -> None:
+    searchaccess(tmp_path, "reconcile", "--once", "--observe", "-f", "nope", check=64)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Usage: "),
+        (("recncile",), "No such command 'recncile'. Did you mean 'reconcile'?"),
+        (("--nope",), "No such option: --nope"),
+        (("reconcile",), "use --once, or --for"),
+        (("reconcile", "--onec"), "No such option: --onec"),
+        (("reconcile", "--once", "--observe", "-f", "nope"), "nope does not exist"),
+        (("reconcile", "--once", "-o", "xml"), "'xml' is not one of"),
+        (("login",), "Missing option '--filename'"),
+    ],
+)
+def test_each_mistake_in_it_has_the_same_code(arguments: tuple[str, ...], says: str) -> None:
+    assert says in refused(*arguments, code=Exit.USAGE)
+
+
+def test_all_are_documented() -> None:
+    page = (ROOT / "docs" / "jobs.md").read_text()
+    text = refused("reconcile", "--help", code=0)
+    assert [int(code) for code in Exit] == [0, 1, 2, 64]
+    for code in Exit:
+        assert f"\n| {int(code)} |" in page
+        assert f" {int(code)}  {EXITS[code]}\n" in text
