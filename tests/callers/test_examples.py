@@ -17,7 +17,7 @@ from tests.support.leaks import leaks
 from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.operatorprocess import ROOT
 
-DOCUMENT = ROOT / "docs" / "callers.md"
+PAGES = sorted((ROOT / "docs" / "callers").glob("*.md"))
 
 
 def test_it_searches_with_the_token_that_it_has_and_is_named_in_the_audit_log(
@@ -130,12 +130,19 @@ def test_it_trusts_the_authority_that_it_is_given_whatever_the_environment_says(
 # The documentation
 
 
-def files() -> list[Path]:
-    return sorted(path for path in EXAMPLES.rglob("*") if path.is_file() and path.name != "go.mod")
+def sources() -> list[Path]:
+    """The code, without what says what it depends on."""
+    return sorted(path for path in EXAMPLES.rglob("*") if path.suffix in {".py", ".mjs", ".go", ".java", ".sh"})
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
 def test_the_documentation_shows_the_file_as_it_is(path: Path) -> None:
-    blocks = re.findall(r"^```\w+\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    assert path.read_text() in blocks, f"copy {path.relative_to(ROOT)} into docs/callers.md"
-    assert f"(../{path.relative_to(ROOT)})" in DOCUMENT.read_text()
+    page = next(page for page in PAGES if f"/{path.relative_to(ROOT)})" in page.read_text())
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert path.read_text() in blocks, f"copy {path.relative_to(ROOT)} into {page.relative_to(ROOT)}"
+
+
+def test_every_language_has_a_page_that_the_first_page_names() -> None:
+    first = (ROOT / "docs" / "callers.md").read_text()
+    assert [page for page in PAGES if f"(callers/{page.name})" not in first] == []
+    assert len(PAGES) == len([folder for folder in EXAMPLES.iterdir() if folder.is_dir()])

@@ -198,6 +198,10 @@ func headers() http.Header {
 }
 
 func isTemporary(err error) bool {
+	var connection *net.OpError
+	if errors.As(err, &connection) && connection.Op == "dial" {
+		return true // Nothing was sent.
+	}
 	var certificate *tls.CertificateVerificationError
 	return !errors.Is(err, errNoToken) && !errors.As(err, &certificate) &&
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)

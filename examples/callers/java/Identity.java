@@ -10,6 +10,7 @@ import com.google.auth.oauth2.IdTokenProvider;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
+import java.net.ConnectException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -30,6 +31,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
+import org.apache.http.conn.ConnectTimeoutException;
 import org.apache.http.message.BasicHeader;
 import org.elasticsearch.client.ResponseException;
 import org.elasticsearch.client.RestClient;
@@ -95,6 +97,11 @@ public final class Identity implements TransportHttpClient {
                 response.close();
             } catch (ResponseException error) { // How Elastic's client reports most statuses from 400.
                 if (!RETRIED.contains(error.getResponse().getStatusLine().getStatusCode()) || retries == RETRIES) {
+                    throw error;
+                }
+                pause(500L << retries++);
+            } catch (ConnectException | ConnectTimeoutException error) { // Nothing was sent.
+                if (retries == RETRIES) {
                     throw error;
                 }
                 pause(500L << retries++);

@@ -41,7 +41,8 @@ def connect() -> AuthorizedSession:
     # Puts a token on every request, gets another one minutes before it expires, and after a 401, once.
     session = AuthorizedSession(credentials, max_refresh_attempts=1)
     session.mount("https://", HTTPAdapter(max_retries=RETRIES))
-    session.headers["X-Opaque-Id"] = opaque_id()
+    if name := opaque_id():
+        session.headers["X-Opaque-Id"] = name
     if secret := os.environ.get("ELASTICSEARCH_CLIENT_SECRET"):
         session.headers["ES-Client-Authentication"] = f"SharedSecret {secret}"
     return session
