@@ -158,7 +158,7 @@ clean: ## Remove build outputs, caches and .venv
 
 .PHONY: clean-stack
 clean-stack: ## Remove the test servers' builds; the next run takes minutes to make them again
-	rm -rf "$(STACK_CACHE)"/{,.}{kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd,kind,coredns}-*
+	rm -rf "$(STACK_CACHE)"/{,.}{caller,kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd,kind,coredns}-*
 
 .PHONY: help
 help: ## List the targets

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from searchaccess_client import AsyncElasticsearch, Elasticsearch, tokens
+from tests.callers.programs import RUNTIMES, SERVICE, command_of
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.tokens import TokenIssuer
 from tests.support.metadata import MetadataServer
@@ -18,7 +19,6 @@ from tests.support.waiting import eventually
 from tests.support.world import account
 
 PRINCIPAL = account("orders-caller")
-SERVICE = {"K_SERVICE": "orders", "K_REVISION": "orders-00042-abc"}
 
 _NAMES = (
     "K_SERVICE",
@@ -79,6 +79,12 @@ def client(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Iterator[El
 def make_async(elasticsearch: LocalElasticsearch, on_cloud_run: None) -> Callable[[], AsyncElasticsearch]:  # noqa: ARG001
     """Give a client in the test's own event loop."""
     return lambda: AsyncElasticsearch(elasticsearch.url, **_options(elasticsearch))
+
+
+@pytest.fixture(params=RUNTIMES)
+def command(request: pytest.FixtureRequest) -> list[str]:
+    """How an example is started, without the indices to search."""
+    return command_of(request.param)
 
 
 def _options(server: LocalElasticsearch) -> dict[str, Any]:

@@ -11,7 +11,12 @@ from typing import Any
 
 from tests.stack.certificates import write_server_certificate
 
-_EMPTY = {"took": 1, "timed_out": False, "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}
+_EMPTY = {
+    "took": 1,
+    "timed_out": False,
+    "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
+    "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []},
+}
 
 
 class Recorder:
@@ -30,6 +35,8 @@ class Recorder:
         self.bodies: list[str] = []
         self.statuses: list[int] = []
         """What the next requests are answered with; 200 when there is none."""
+        self.location = ""
+        """Where every answer redirects to, if its status does."""
 
 
 @contextmanager
@@ -64,6 +71,8 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
             self.send_header("X-Elastic-Product", "Elasticsearch")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))
+            if recorder.location:
+                self.send_header("Location", recorder.location)
             self.end_headers()
             self.wfile.write(answer)
 

@@ -1,80 +1,23 @@
 """The examples for callers do what the documentation says, each as its own process; and it shows these very files."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.callers.conftest import SERVICE, audited
+from tests.callers.conftest import audited
+from tests.callers.programs import EXAMPLES, RUNTIMES, SECRET, run
 from tests.callers.recorder import recording
-from tests.stack.build import require_tool
 from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import LocalElasticsearch
+from tests.stack.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.operatorprocess import ROOT
 
-EXAMPLES = ROOT / "examples" / "callers"
-DOCUMENT = ROOT / "docs" / "callers.md"
-SECRET = 'kept in "Secret Manager" \\ here'
-PURPOSE = "runs an example for callers"
-
-RUNTIMES = ["python", "python without the helper", "node", "go", "java", "shell"]
-
-
-@pytest.fixture(scope="package")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where compiled examples are, so that each is compiled once."""
-    return tmp_path_factory.mktemp("programs")
-
-
-def _compiled(folder: Path, runtime: str) -> list[str]:
-    target = folder / runtime
-    if runtime == "go":
-        if not target.exists():
-            command = [require_tool("go", "compiles the Go example for callers"), "build", "-o", str(target), "."]
-            subprocess.run(command, cwd=EXAMPLES / "go", check=True)
-        return [str(target)]
-    if not target.exists():
-        javac = require_tool("javac", "compiles the Java example for callers (17 or newer)")
-        command = [javac, "--release", "17", "-Xlint:all", "-Werror", "-d", str(target), "java/Call.java"]
-        subprocess.run(command, cwd=EXAMPLES, check=True)
-    return [require_tool("java", PURPOSE), "-cp", str(target), "Call"]
-
-
-@pytest.fixture(params=RUNTIMES)
-def command(request: pytest.FixtureRequest, programs: Path) -> list[str]:
-    """How an example is started, without the indices to search."""
-    match request.param:
-        case "python":
-            return [sys.executable, str(EXAMPLES / "python" / "with_helper.py")]
-        case "python without the helper":
-            return [sys.executable, str(EXAMPLES / "python" / "without_helper.py")]
-        case "node":
-            return [require_tool("node", f"{PURPOSE} (Node.js 20 or newer)"), str(EXAMPLES / "node" / "call.mjs")]
-        case "shell":
-            require_tool("curl", PURPOSE)
-            return [require_tool("bash", PURPOSE), str(EXAMPLES / "shell" / "call.sh")]
-        case compiled:
-            return _compiled(programs, compiled)
-
-
-def run(
-    command: list[str], *indices: str, url: str, ca_file: Path | None, metadata: MetadataServer, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """Run an example in the environment that Cloud Run would give it."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
-    environment = kept | metadata.environment | SERVICE
-    environment |= {"ELASTICSEARCH_URL": url, "ELASTICSEARCH_AUDIENCE": LocalElasticsearch.audience}
-    if ca_file:
-        environment |= {"ELASTICSEARCH_CA": str(ca_file), "NODE_EXTRA_CA_CERTS": str(ca_file)}
-    environment = {name: value for name, value in (environment | more).items() if value}
-    return subprocess.run(
-        [*command, *indices], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+PAGES = sorted((ROOT / "docs" / "callers").glob("*.md"))
 
 
 def test_it_searches_with_the_token_that_it_has_and_is_named_in_the_audit_log(
@@ -96,12 +39,26 @@ def test_it_searches_with_the_token_that_it_has_and_is_named_in_the_audit_log(
     assert audited(elasticsearch, opaque_id=f"orders/{revision}")
 
 
+class FirstNearItsEnd(TokenIssuer):
+    """The first of its tokens ends so soon that it is to be renewed."""
+
+    def __init__(self, key: RSAPrivateKey) -> None:
+        super().__init__(key)
+        self._first = True
+
+    def mint(self, email: str, **options: Any) -> str:
+        if self._first:
+            options["lifetime"] = RENEWED_BEFORE - 5
+        self._first = False
+        return super().mint(email, **options)
+
+
 def test_it_renews_a_token_near_its_end(
     command: list[str], elasticsearch: LocalElasticsearch, metadata: MetadataServer
 ) -> None:
-    metadata.lifetime = RENEWED_BEFORE - 5
-    # The helper renews aside, while the old token is used on: it needs some requests' time.
-    requests = 50 if "with_helper" in command[-1] else 2
+    metadata.issuer = FirstNearItsEnd(metadata.issuer._key)
+    # The helper and Google's Java library renew aside, while the old token is used on: they need some requests' time.
+    requests = 50 if {"with_helper.py", "Call"} & {Path(command[-1]).name} else 2
     indices = ["orders-eu"] * requests
     done = run(command, *indices, url=elasticsearch.url, ca_file=elasticsearch.ca_file, metadata=metadata)
     assert done.returncode == 0, done.stderr
@@ -160,15 +117,32 @@ def test_it_fails_when_it_may_not_search(
     assert "403" in done.stderr
 
 
+def test_it_trusts_the_authority_that_it_is_given_whatever_the_environment_says(
+    command: list[str], elasticsearch: LocalElasticsearch, metadata: MetadataServer, tmp_path: Path
+) -> None:
+    other = str(write_server_certificate(tmp_path).ca_file)
+    bundles = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), other)
+    ca_file = elasticsearch.ca_file
+    done = run(command, "orders-eu", url=elasticsearch.url, ca_file=ca_file, metadata=metadata, **bundles)
+    assert done.returncode == 0, done.stderr
+
+
 # The documentation
 
 
-def files() -> list[Path]:
-    return sorted(path for path in EXAMPLES.rglob("*") if path.is_file() and path.name != "go.mod")
+def sources() -> list[Path]:
+    """The code, without what says what it depends on."""
+    return sorted(path for path in EXAMPLES.rglob("*") if path.suffix in {".py", ".mjs", ".go", ".java", ".sh"})
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
 def test_the_documentation_shows_the_file_as_it_is(path: Path) -> None:
-    blocks = re.findall(r"^```\w+\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    assert path.read_text() in blocks, f"copy {path.relative_to(ROOT)} into docs/callers.md"
-    assert f"(../{path.relative_to(ROOT)})" in DOCUMENT.read_text()
+    page = next(page for page in PAGES if f"/{path.relative_to(ROOT)})" in page.read_text())
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert path.read_text() in blocks, f"copy {path.relative_to(ROOT)} into {page.relative_to(ROOT)}"
+
+
+def test_every_language_has_a_page_that_the_first_page_names() -> None:
+    first = (ROOT / "docs" / "callers.md").read_text()
+    assert [page for page in PAGES if f"(callers/{page.name})" not in first] == []
+    assert len(PAGES) == len([folder for folder in EXAMPLES.iterdir() if folder.is_dir()])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import searchaccess_client
-from tests.callers.conftest import SERVICE
+from tests.callers.programs import SERVICE
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT

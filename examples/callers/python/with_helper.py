@@ -8,6 +8,8 @@ client = Elasticsearch(
     audience=os.environ["ELASTICSEARCH_AUDIENCE"],
     ca_certs=os.environ.get("ELASTICSEARCH_CA"),
     client_secret=os.environ.get("ELASTICSEARCH_CLIENT_SECRET"),
+    request_timeout=30,
+    max_retries=3,
 )
 
 for index in sys.argv[1:]:

@@ -2,49 +2,68 @@
 # Needs bash and curl 7.76 or newer. Secrets go to curl through its standard input: arguments can be read by other processes.
 set -euo pipefail
 
-renew_before=225 # The metadata server hands out the same token until four minutes before its end.
-token= ends=0
+if [[ $ELASTICSEARCH_URL != https://* ]]; then
+  echo "ELASTICSEARCH_URL must begin with https: tokens are bearer tokens" >&2
+  exit 2
+fi
+
+renew_before=225 # The metadata server hands out the same token until four minutes before it expires.
+token= expires=0
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
 
 fetch_token() {
   local fetched payload
-  fetched=$(curl --silent --show-error --fail --max-time 5 --header 'Metadata-Flavor: Google' \
+  fetched=$(curl --disable --noproxy '*' --silent --show-error --fail --max-time 5 --header 'Metadata-Flavor: Google' \
     --get --data-urlencode "audience=$ELASTICSEARCH_AUDIENCE" --data 'format=full' \
     "http://${GCE_METADATA_HOST:-metadata.google.internal}/computeMetadata/v1/instance/service-accounts/default/identity") ||
     return
   payload=$(cut -d. -f2 <<<"$fetched" | tr '_-' '/+')
   while ((${#payload} % 4)); do payload+='='; done
-  ends=$(base64 --decode <<<"$payload" | sed -nE 's/.*"exp": *([0-9]+).*/\1/p')
+  expires=$(base64 --decode <<<"$payload" | sed -nE 's/.*"exp": *([0-9]+).*/\1/p')
   token=$fetched
 }
 
 renew_token() {
   local now
   printf -v now '%(%s)T' -1
-  ((ends - now >= renew_before)) || fetch_token || ((ends > now)) # An old one may still be good.
+  ((expires - now >= renew_before)) || fetch_token || ((expires > now)) # An old one may still be good.
 }
 
 opaque_id() {
   if [[ -n ${K_SERVICE:-} ]]; then
-    echo "$K_SERVICE/$K_REVISION"
+    echo "X-Opaque-Id: $K_SERVICE/$K_REVISION"
   elif [[ -n ${CLOUD_RUN_JOB:-} ]]; then
-    echo "$CLOUD_RUN_JOB/$CLOUD_RUN_EXECUTION"
+    echo "X-Opaque-Id: $CLOUD_RUN_JOB/$CLOUD_RUN_EXECUTION"
   elif [[ -n ${CLOUD_RUN_WORKER_POOL:-} ]]; then
-    echo "$CLOUD_RUN_WORKER_POOL/$CLOUD_RUN_WORKER_POOL_REVISION"
-  else
-    echo unknown
+    echo "X-Opaque-Id: $CLOUD_RUN_WORKER_POOL/$CLOUD_RUN_WORKER_POOL_REVISION"
   fi
 }
 
-elasticsearch() { # path
-  renew_token # Not in a subshell, which would forget the token.
+send() { # path; curl retries after 408, 429, 500, 502, 503 and 504, with back-off
   {
     echo "Authorization: Bearer $token"
-    echo "X-Opaque-Id: $(opaque_id)"
+    opaque_id
     if [[ -n ${ELASTICSEARCH_CLIENT_SECRET:-} ]]; then
       echo "ES-Client-Authentication: SharedSecret $ELASTICSEARCH_CLIENT_SECRET"
     fi
-  } | curl --silent --show-error --fail-with-body --max-time 30 --header @- \
-    ${ELASTICSEARCH_CA:+--cacert "$ELASTICSEARCH_CA"} "$ELASTICSEARCH_URL$1"
+  } | curl --disable --silent --show-error --connect-timeout 5 --max-time 30 --retry 3 --retry-max-time 60 --header @- \
+    ${ELASTICSEARCH_CA:+--cacert "$ELASTICSEARCH_CA"} --output "$answer" --write-out '%{http_code}' \
+    "$ELASTICSEARCH_URL$1"
+}
+
+elasticsearch() { # path
+  local status
+  renew_token # Not in a subshell, which would forget the token.
+  status=$(send "$1")
+  if [[ $status == 401 ]] && fetch_token; then
+    status=$(send "$1")
+  fi
+  if ((status >= 300)); then
+    echo "Elasticsearch answers $status: $(<"$answer")" >&2
+    return 1
+  fi
+  cat "$answer"
 }
 
 for index in "$@"; do

@@ -9,7 +9,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[3]
 PACKAGE: Final = ROOT / "operator" / "src" / "searchaccess"
-FOLDERS: Final = ("docs", "charts", "deploy", "examples", "tests", ".github")
+FOLDERS: Final = ("docs", "client", "charts", "deploy", "examples", "tests", ".github")
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 
 _FENCE: Final = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.DOTALL | re.MULTILINE)
