@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.access import build_share
+from tests.contract.actionproofs import PROOFS, Request, unproven
 from tests.stack.elasticsearch import ElasticsearchServer
 
 PASSWORD = "only-for-this-test"
@@ -84,6 +86,24 @@ def bulk(caller: httpx.Client, target: str, *lines: dict[str, Any]) -> list[int]
     answer = caller.post(f"/{target}/_bulk", content=body, headers={"Content-Type": "application/x-ndjson"})
     assert answer.status_code == 200, answer.text
     return [next(iter(item.values()))["status"] for item in answer.json()["items"]]
+
+
+# Each action
+
+
+@pytest.mark.parametrize("action", Action)
+def test_an_action_allows_what_it_says_and_refuses_the_rest(bench: Bench, action: Action) -> None:
+    assert unproven([action]) == []
+    proof, index = PROOFS[action], f"{bench.name}-1"
+    bench.admin.put(f"/{index}/_doc/1?refresh=true", json=DOCUMENT).raise_for_status()
+    caller = bench.caller([action, *proof.beside])
+
+    def status(request: Request) -> int:
+        path = request.path.replace("INDEX", index).replace("NEW", f"{bench.name}-new")
+        return caller.request(request.method, path, json=request.body).status_code
+
+    assert [(request, got) for request in proof.refuses if (got := status(request)) != 403] == []
+    assert [(request, got) for request in proof.allows if (got := status(request)) not in {200, 201}] == []
 
 
 # The first write

@@ -1,8 +1,8 @@
 """The operator's loop between two servers in memory, in virtual time; and what must be true when all is quiet."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,6 +43,12 @@ QUIET: Final = 8.0
 """Seconds without a write after which nothing more is to come: longer than any back-off."""
 NEVER_QUIET: Final = 300.0
 LOOK: Final = 0.5
+HOURS: Final = 3600.0
+"""Seconds from which on time passes with few probes."""
+FAR_APART: Final = 60.0
+"""Seconds between probes then."""
+RECOVERS: Final = 300.0
+"""Seconds at the end with as many as are declared."""
 
 LOGIN_SECRET: Final = Source("Secret", SYSTEM, LOGIN)
 CLUSTER_KEY: Final[Key] = (Plural.CLUSTERS, "", CLUSTER)
@@ -212,7 +218,11 @@ class Stage:
             assert loop.time() - begin < NEVER_QUIET, f"never quiet: {self.faults.writes[-6:]}"
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, whatever the operator does."""
+        """Let time pass, whatever the operator does; hours with few probes, which would be most of what they cost."""
+        if seconds >= HOURS and self.process is not None:
+            with few_probes(self.process.host):
+                await asyncio.sleep(seconds - RECOVERS)
+            seconds = RECOVERS
         await asyncio.sleep(seconds)
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> None:
@@ -377,6 +387,20 @@ class Stage:
             observed = mapping_of(name, found)
             assert OPERATOR.owns(observed.metadata)
             assert observed.body == build_template_mapping(OPERATOR, REALM, PrincipalClaim.EMAIL).body
+
+
+@contextmanager
+def few_probes(host: Host) -> Iterator[None]:
+    """Let an operator's probes and glances be far apart for a while."""
+    schedules = [running.reconciler._schedule for running in host._running.values()]
+    declared = [(one, one._probe_every, one._glance_every) for one in schedules if one._probe_every < FAR_APART]
+    for one, _, _ in declared:
+        one._probe_every = one._glance_every = FAR_APART
+    try:
+        yield
+    finally:
+        for one, probe, glance in declared:
+            one._probe_every, one._glance_every = probe, glance
 
 
 def access_key(name: str) -> Key:

@@ -162,9 +162,9 @@ def test_what_is_only_observed_is_not_looked_at_all_the_time(more: dict[str, str
     async def run(stage: Stage) -> None:
         stage.google.state.deploy(SERVICE, uses=pinned(1))
         stage.stores.by_name["main"] = MemoryStore(stage.faults)
-        await begin(stage, declared(credential=more))
+        await begin(stage, declared(credential={"rotateEvery": "48h", "overlap": "2h", **more}))
         stage.amend("orders", mode="Observe")
-        await days_pass(stage, 35)
+        await days_pass(stage, 4)
         before = len(stage.faults.calls)
         await stage.sleep(3600)
         looks = [call for call in stage.faults.calls[before:] if call.method == "keys"]

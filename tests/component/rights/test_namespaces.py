@@ -228,3 +228,25 @@ async def test_a_fault_while_namespaces_are_read_ends_nothing_and_is_tried_again
     await stage.sleep(2 * READ_EVERY)
     await stage.quiet()
     assert stage.ready("orders") == NOT_ALLOWED
+
+
+@pytest.mark.parametrize("key", ["allowedNamespaces", "adoption"])
+def test_nobody_wakes_for_labels_that_nobody_needs_and_who_comes_to_need_them_has_them_at_once(key: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        label(stage, search="yes")
+        await begin_with(stage, BY_LABEL, access("orders", grant("orders-*")))
+        allow(stage, **BY_NAME)
+        await stage.sleep(2 * READ_EVERY)
+        before = len(stage.faults.calls)
+        label(stage, search="no")
+        await stage.sleep(10 * READ_EVERY)
+        asked = [call.method for call in stage.faults.calls[before:]]
+        assert "list_namespaces" not in asked
+        spec = BY_LABEL if key == "allowedNamespaces" else {"namespaces": BY_LABEL}
+        stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update({key: spec}))
+        await stage.sleep(3)
+        assert "list_namespaces" in [call.method for call in stage.faults.calls[before:]]
+        assert (stage.ready("orders") == NOT_ALLOWED) is (key == "allowedNamespaces")
+
+    play()

@@ -11,6 +11,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status
+from searchaccess.core.status.cluster import build_cluster_status
 from searchaccess.engine.chunks import CHUNK
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
@@ -248,3 +249,32 @@ def test_a_status_of_a_searchcluster_that_was_not_queued_does_not_count_as_publi
     assert field.kept.puts == 1
     publish.publish_cluster(field.context, field.state, "prod", None)
     assert field.kept.puts == 1, "nothing changed since"
+
+
+def test_a_status_of_a_searchcluster_is_computed_when_there_is_something_new_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    field, computed = Field(0), Counter[str]()
+
+    def counted(*args: Any) -> Any:
+        computed["times"] += 1
+        return build_cluster_status(*args)
+
+    monkeypatch.setattr(publish, "build_cluster_status", counted)
+
+    def times() -> int:
+        field.clock.advance(60)
+        before = computed["times"]
+        publish.publish_cluster(field.context, field.state, "prod", None)
+        return computed["times"] - before
+
+    assert [times() for _ in range(4)] == [1, 1, 0, 0], "once more, to see that it stays"
+    field.state.uuid = "another"
+    assert [times() for _ in range(3)] == [1, 1, 0]
+    assert field.kept.puts == 2
+    record = field.inventory.clusters["prod"]
+    record.status_json = ""
+    assert [times() for _ in range(3)] == [1, 1, 0], "somebody removed it"
+    assert field.kept.puts == 3
+    field.state.mapping_adopted = "{}"
+    assert [times() for _ in range(2)] == [1, 0], "an event is not lost"

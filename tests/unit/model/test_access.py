@@ -12,7 +12,7 @@ from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.actions import letters_of, privileges_of
 from tests.unit.builders import a_grant, a_search_access, an_access
 
-ACTION_TABLE: dict[Action, set[str]] = {
+GRANTED: dict[Action, set[str]] = {
     Action.READ: {"read", "view_index_metadata"},
     Action.APPEND: {"create_doc"},
     Action.WRITE: {"create", "index"},
@@ -21,19 +21,21 @@ ACTION_TABLE: dict[Action, set[str]] = {
     Action.MONITOR: {"monitor", "view_index_metadata"},
     Action.MANAGE: {"manage"},
 }
+"""What actions have granted since they exist: more would be given to all who have them today. A new one is in no need
+of a line here."""
 CAN_DELETE = {"all", "delete", "delete_index", "manage", "write", "maintenance"}
 """Index privileges with which documents or indices can be deleted (``write`` is Elasticsearch's, not ours)."""
 
 
-@pytest.mark.parametrize("action", Action)
-def test_each_action_stands_for(action: Action) -> None:
-    assert set(privileges_of((action,), ())) == ACTION_TABLE[action]
+@pytest.mark.parametrize("action", GRANTED)
+def test_an_action_stands_for_what_it_always_did(action: Action) -> None:
+    assert set(privileges_of((action,), ())) == GRANTED[action]
 
 
 @pytest.mark.parametrize("action", Action)
-def test_only_delete_and_manage_can_delete(action: Action) -> None:
+def test_an_action_that_can_delete_says_so(action: Action) -> None:
     can = bool(CAN_DELETE & set(privileges_of((action,), ())))
-    assert can == (action in {Action.DELETE, Action.MANAGE})
+    assert can == ("delete" in action.allows)
 
 
 def test_privileges_are_sorted_and_without_duplicates() -> None:
@@ -42,7 +44,8 @@ def test_privileges_are_sorted_and_without_duplicates() -> None:
 
 
 def test_letters_are_distinct_and_in_order() -> None:
-    assert letters_of(tuple(Action)[::-1], raw=True) == "rawcdmM*"
+    assert letters_of(tuple(Action)[::-1], raw=True) == "".join(action.letter for action in Action) + "*"
+    assert letters_of((Action.WRITE, Action.READ), raw=False) == "rw"
     assert len({action.letter for action in Action}) == len(Action)
 
 

@@ -1,7 +1,7 @@
 """The parts of both kinds that are about stored credentials."""
 
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -188,7 +188,11 @@ class GoogleSecretManagerStore(ApiModel):
         return self
 
 
-_ONE_STORE = "say what the store is: exactly one of kubernetes, googleSecretManager and vault"
+Store: TypeAlias = KubernetesStore | GoogleSecretManagerStore | VaultStore
+"""What a store may be: each is a field of ``SecretStoreSpec``, and mypy names the places that do not know a new one."""
+
+_KINDS = ("kubernetes", "googleSecretManager", "vault")
+_ONE_STORE = f"say what the store is: exactly one of {', '.join(_KINDS[:-1])} and {_KINDS[-1]}"
 
 
 class SecretStoreSpec(ApiModel):
@@ -197,7 +201,7 @@ class SecretStoreSpec(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
-                "[has(self.kubernetes), has(self.googleSecretManager), has(self.vault)].filter(x, x).size() == 1",
+                f"[{', '.join(f'has(self.{kind})' for kind in _KINDS)}].filter(x, x).size() == 1",
                 _ONE_STORE,
             )
         )
@@ -224,8 +228,17 @@ class SecretStoreSpec(ApiModel):
     vault: VaultStore | None = None
     """Secrets of HashiCorp Vault, in a KV engine of version 2."""
 
+    @property
+    def declared(self) -> Store:
+        """What the store is."""
+        (one,) = self._declared()
+        return one
+
+    def _declared(self) -> list[Store]:
+        return [kind for kind in (self.kubernetes, self.google_secret_manager, self.vault) if kind is not None]
+
     @model_validator(mode="after")
     def _is_one(self) -> "SecretStoreSpec":
-        if sum(kind is not None for kind in (self.kubernetes, self.google_secret_manager, self.vault)) != 1:
+        if len(self._declared()) != 1:
             raise ValueError(_ONE_STORE)
         return self

@@ -22,6 +22,7 @@ from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRI
 from searchaccess.cli import actionspage
 from searchaccess.cli.argopage import argo_files
 from searchaccess.cli.chartpage import CHART, chart_page
+from searchaccess.cli.completeness import missing_parts
 from searchaccess.cli.dashboardpage import dashboard
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
@@ -422,6 +423,9 @@ def command(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a file is stale.")] = False,
 ) -> None:
     """Write the CRDs and the reference pages that are generated from the code."""
+    if missing := missing_parts():
+        typer.echo("\n".join(missing))
+        raise typer.Exit(1)
     stale = stale_files(root)
     for path in stale:
         typer.echo(f"{path.relative_to(root)} is stale: run `{_COMMAND}`" if check else f"{path.relative_to(root)}")

@@ -41,6 +41,11 @@ from searchaccess.ports.meter import Meter
 log = structlog.get_logger(__name__)
 
 
+def _chooses_by_labels(cluster: Cluster) -> bool:
+    """Return whether labels of namespaces must be known for a SearchCluster."""
+    return needs_labels(cluster.allowed_namespaces) or needs_labels(cluster.adopting_namespaces)
+
+
 class Inventory:
     """All SearchAccesses and SearchClusters.
 
@@ -125,8 +130,7 @@ class Inventory:
     @property
     def needs_labels(self) -> bool:
         """Whether labels of namespaces must be known."""
-        clusters = [record.cluster for record in self.clusters.values()]
-        return any(needs_labels(one.allowed_namespaces) or needs_labels(one.adopting_namespaces) for one in clusters)
+        return any(_chooses_by_labels(record.cluster) for record in self.clusters.values())
 
     def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         """Take in a full list of namespaces: by name, their labels."""
@@ -428,6 +432,8 @@ class Inventory:
             self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
         if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
             self._readmit(cluster.name)
+        if _chooses_by_labels(cluster) and not (known and _chooses_by_labels(known.cluster)):
+            self.labels_wanted.set()
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
             self.marks.mark_cluster(cluster.name, everything=True)

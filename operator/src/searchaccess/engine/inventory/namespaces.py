@@ -42,7 +42,8 @@ class NamespaceLabels:
         wanted = self._inventory.labels_wanted
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(READ_EVERY):
+                # While nobody needs them there is nothing to wake for: who comes to need them sets the event.
+                async with asyncio.timeout(READ_EVERY if self._inventory.needs_labels else None):
                     await wanted.wait()
             wanted.clear()
             if await self.read():

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.secrets import KubernetesSecrets
 from searchaccess.adapters.vault.secrets import VaultSecrets
 from searchaccess.adapters.vault.session import VaultSession
-from searchaccess.api.credentials import GoogleSecretManagerStore, SecretForm, SecretStoreSpec
+from searchaccess.api.credentials import GoogleSecretManagerStore, KubernetesStore, SecretForm, SecretStoreSpec
 from searchaccess.api.vault import VaultStore
 from searchaccess.core.clusters.sources import Incomplete
 from searchaccess.core.clusters.vault import VaultAccess, build_access, sources_of
@@ -82,19 +82,21 @@ class OpenStores:
 
     async def open(self, spec: SecretStoreSpec) -> SecretStore:
         """Give the store that a SearchCluster declares."""
-        declared = spec.google_secret_manager or spec.vault
-        if declared is None:
-            form = spec.kubernetes.format if spec.kubernetes else None
-            return self._kubernetes[form or SecretForm.JSON]
+        declared = spec.declared
+        if isinstance(declared, KubernetesStore):
+            return self._kubernetes[declared.format or SecretForm.JSON]
         key = declared.model_dump_json()
         if key not in self._known:
             secrets: GoogleSecrets | VaultSecrets
-            if isinstance(declared, VaultStore):
-                secrets = self._open_vault(declared)
-                bucket = self._bucket(declared.address, VAULT_RATE, VAULT_BURST)
-            else:
-                secrets = await asyncio.to_thread(self._load_google, declared)
-                bucket = self._bucket(declared.project, GOOGLE_RATE, GOOGLE_BURST)
+            match declared:
+                case VaultStore():
+                    secrets = self._open_vault(declared)
+                    bucket = self._bucket(declared.address, VAULT_RATE, VAULT_BURST)
+                case GoogleSecretManagerStore():
+                    secrets = await asyncio.to_thread(self._load_google, declared)
+                    bucket = self._bucket(declared.project, GOOGLE_RATE, GOOGLE_BURST)
+                case _:
+                    assert_never(declared)
             self._known.setdefault(key, (secrets, PacedStore(self._counted(secrets), bucket)))
         return self._known[key][1]
 
