@@ -14,7 +14,7 @@ from searchaccess_client import AsyncElasticsearch, Elasticsearch, tokens
 from tests.callers.programs import RUNTIMES, SERVICE, command_of
 from tests.stack.elasticsearch import LocalElasticsearch
 from tests.stack.tokens import TokenIssuer
-from tests.support.metadata import MetadataServer
+from tests.support.metadata import RENEWED_BEFORE, MetadataServer
 from tests.support.waiting import eventually
 from tests.support.world import account
 
@@ -114,3 +114,21 @@ class InTurn(TokenIssuer):
     def mint(self, email: str, **options: Any) -> str:
         issuer = self._issuers.pop(0) if len(self._issuers) > 1 else self._issuers[0]
         return issuer.mint(email, **options)
+
+
+class FirstNearItsEnd(TokenIssuer):
+    """The first of its tokens ends so soon that it is to be renewed.
+
+    Args:
+        issuer: signs.
+    """
+
+    def __init__(self, issuer: TokenIssuer) -> None:
+        self._issuer = issuer
+        self._first = True
+
+    def mint(self, email: str, **options: Any) -> str:
+        if self._first:
+            options["lifetime"] = RENEWED_BEFORE - 5
+        self._first = False
+        return self._issuer.mint(email, **options)

@@ -2,19 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.callers.conftest import audited
+from tests.callers.conftest import FirstNearItsEnd, audited
 from tests.callers.programs import EXAMPLES, RUNTIMES, SECRET, run
 from tests.callers.recorder import recording
 from tests.stack.certificates import write_server_certificate
 from tests.stack.elasticsearch import LocalElasticsearch
-from tests.stack.tokens import TokenIssuer
 from tests.support.leaks import leaks
-from tests.support.metadata import RENEWED_BEFORE, MetadataServer
+from tests.support.metadata import MetadataServer
 from tests.support.operatorprocess import ROOT
 
 PAGES = sorted((ROOT / "docs" / "callers").glob("*.md"))
@@ -39,26 +36,12 @@ def test_it_searches_with_the_token_that_it_has_and_is_named_in_the_audit_log(
     assert audited(elasticsearch, opaque_id=f"orders/{revision}")
 
 
-class FirstNearItsEnd(TokenIssuer):
-    """The first of its tokens ends so soon that it is to be renewed."""
-
-    def __init__(self, key: RSAPrivateKey) -> None:
-        super().__init__(key)
-        self._first = True
-
-    def mint(self, email: str, **options: Any) -> str:
-        if self._first:
-            options["lifetime"] = RENEWED_BEFORE - 5
-        self._first = False
-        return super().mint(email, **options)
-
-
 def test_it_renews_a_token_near_its_end(
     command: list[str], elasticsearch: LocalElasticsearch, metadata: MetadataServer
 ) -> None:
-    metadata.issuer = FirstNearItsEnd(metadata.issuer._key)
-    # The helper and Google's Java library renew aside, while the old token is used on: they need some requests' time.
-    requests = 50 if {"with_helper.py", "Call"} & {Path(command[-1]).name} else 2
+    metadata.issuer = FirstNearItsEnd(metadata.issuer)
+    # The helper renews aside, while the old token is used on: it needs some requests' time.
+    requests = 50 if "with_helper" in command[-1] else 2
     indices = ["orders-eu"] * requests
     done = run(command, *indices, url=elasticsearch.url, ca_file=elasticsearch.ca_file, metadata=metadata)
     assert done.returncode == 0, done.stderr

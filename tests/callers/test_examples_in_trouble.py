@@ -3,11 +3,12 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.callers.conftest import InTurn
-from tests.callers.programs import SECRET, run
+from tests.callers.conftest import FirstNearItsEnd, InTurn
+from tests.callers.programs import RUNTIMES, SECRET, run
 from tests.callers.recorder import Recorder, recording
 from tests.stack.tokens import TokenIssuer
 from tests.support.leaks import leaks
@@ -70,6 +71,32 @@ def test_it_gives_up_when_elasticsearch_stays_unavailable(
     assert done.returncode != 0
     assert "503" in done.stderr
     assert len(server.requests) == 4
+
+
+class Last(FirstNearItsEnd):
+    """After it the metadata server is away."""
+
+    def __init__(self, metadata: MetadataServer) -> None:
+        super().__init__(metadata.issuer)
+        self._metadata = metadata
+
+    def mint(self, email: str, **options: Any) -> str:
+        self._metadata.away = True
+        return super().mint(email, **options)
+
+
+# Google's library alone fails then: docs/callers/python.md says so.
+@pytest.mark.parametrize("command", [name for name in RUNTIMES if name != "python without the helper"], indirect=True)
+def test_while_the_metadata_server_is_away_the_old_token_is_used(
+    command: list[str], metadata: MetadataServer, server: Recorder
+) -> None:
+    metadata.issuer = Last(metadata)
+    indices = ("orders", "orders")
+    done = run(command, *indices, url=server.url, ca_file=server.ca_file, metadata=metadata)
+    assert done.returncode == 0, done.stderr
+    assert len(metadata.audiences) == 1
+    assert len(server.requests) == 2
+    assert len(set(bearers(server))) == 1
 
 
 def test_it_follows_no_redirect(command: list[str], metadata: MetadataServer, server: Recorder, tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from elasticsearch import AuthenticationException
+from elasticsearch import ApiError, AuthenticationException
 
-from searchaccess_client import AsyncElasticsearch, Elasticsearch
+from searchaccess_client import AsyncElasticsearch, Elasticsearch, backoff
 from searchaccess_client.transports import opaque_id
+from tests.callers.conftest import InTurn
 from tests.callers.recorder import Recorder, recording
+from tests.stack.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
 
@@ -86,6 +89,86 @@ def test_a_request_that_stays_refused_goes_out_twice_and_no_more(server: Recorde
     assert len(metadata.audiences) == 2
 
 
+# Elasticsearch is busy, or unavailable
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long a client waits before each retry; nobody does."""
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(backoff, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(backoff, "asyncio", SimpleNamespace(sleep=wait))
+    return waited
+
+
+def grow(pauses: list[float]) -> bool:
+    """Whether each is about twice the one before, and the first about half a second."""
+    return all(0.25 * 2**retry <= pause <= 0.75 * 2**retry for retry, pause in enumerate(pauses))
+
+
+def test_it_waits_longer_before_each_retry(server: Recorder, pauses: list[float]) -> None:
+    server.statuses += [429, 503, 502]
+    with client_of(server, max_retries=3) as client:
+        client.search(index="orders", query={"match_all": {}})
+    assert len(server.requests) == 4
+    assert len(set(server.bodies)) == 1
+    assert len(pauses) == 3
+    assert grow(pauses)
+
+
+async def test_it_waits_longer_before_each_retry_with_asyncio_too(server: Recorder, pauses: list[float]) -> None:
+    server.statuses += [429, 503, 502]
+    options: dict[str, Any] = {"audience": AUDIENCE, "ca_certs": str(server.ca_file), "max_retries": 3}
+    async with AsyncElasticsearch(server.url, **options) as client:
+        await client.search(index="orders", query={"match_all": {}})
+    assert len(server.requests) == 4
+    assert len(pauses) == 3
+    assert grow(pauses)
+
+
+@pytest.mark.parametrize(
+    ("options", "requests"),
+    [
+        ({"max_retries": 0}, 1),
+        ({"max_retries": 2}, 3),
+        ({"retry_on_status": ()}, 1),
+        ({"retry_on_status": (429,)}, 1),
+    ],
+    ids=str,
+)
+def test_elastics_own_options_say_whether_and_how_often(
+    server: Recorder, pauses: list[float], options: dict[str, Any], requests: int
+) -> None:
+    server.statuses += [503] * 20
+    with client_of(server) as client, pytest.raises(ApiError):
+        client.options(**options).search(index="orders")
+    assert len(server.requests) == requests
+    assert len(pauses) == requests - 1
+
+
+def test_no_pause_is_longer_than_seconds() -> None:
+    assert all(backoff.pause(retry) <= 12 for retry in range(100))
+
+
+def test_a_token_that_expires_between_two_retries_is_replaced(
+    server: Recorder, metadata: MetadataServer, pauses: list[float]
+) -> None:
+    metadata.issuer = InTurn(TokenIssuer(), metadata.issuer)
+    server.statuses += [503, 401, 503]
+    with client_of(server) as client:
+        client.search(index="orders")
+    assert [sent["authorization"] for sent in server.requests].count(server.requests[0]["authorization"]) == 2
+    assert len(server.requests) == 4
+    assert len(pauses) == 2
+
+
+# What it says and refuses
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
@@ -156,4 +239,6 @@ def test_importing_it_needs_elasticsearch_and_google_auth_only() -> None:
     script = _IMPORT.format(absent=_ABSENT)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f"searchaccess_client{part}" for part in ("", ".clients", ".tokens", ".transports")]
+    assert done.stdout.split() == [
+        f"searchaccess_client{part}" for part in ("", ".backoff", ".clients", ".tokens", ".transports")
+    ]

@@ -8,13 +8,15 @@ import logging
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 
 from elastic_transport import AsyncTransport, HttpHeaders, NodeConfig, Transport, TransportApiResponse
-from elastic_transport.client_utils import DEFAULT, DefaultType
+from elastic_transport.client_utils import DEFAULT, DefaultType, resolve_default
 
+from searchaccess_client.backoff import wait, wait_async
 from searchaccess_client.tokens import IdentityTokens
 
 _NAMES = (
@@ -116,17 +118,39 @@ class IdentityTransport(Transport):
         super().__init__(node_configs, **options)
 
     def perform_request(
-        self, method: str, target: str, *, body: Any = None, headers: Headers = DEFAULT, **options: Any
+        self,
+        method: str,
+        target: str,
+        *,
+        body: Any = None,
+        headers: Headers = DEFAULT,
+        max_retries: int | DefaultType = DEFAULT,
+        retry_on_status: Collection[int] | DefaultType = DEFAULT,
+        **options: Any,
+    ) -> TransportApiResponse:
+        """Send a request with the token; again after a pause while the status says that this may help."""
+        complete, body = self._caller.headers(headers), repeatable(body)
+        retries = resolve_default(max_retries, self.max_retries)
+        statuses = resolve_default(retry_on_status, self.retry_on_status)
+        for attempt in count():
+            # The base class retries without a pause: it does so where there was no response only.
+            options |= {"max_retries": retries - attempt, "retry_on_status": ()}
+            response = self._send(method, target, body=body, headers=complete, **options)
+            if attempt >= retries or response.meta.status not in statuses:
+                break
+            wait(attempt)
+        return response
+
+    def _send(
+        self, method: str, target: str, *, body: Any, headers: HttpHeaders, **options: Any
     ) -> TransportApiResponse:
         """Send a request with the token; after a 401, once more with another one."""
-        complete = self._caller.headers(headers)
-        if "authorization" in complete:  # As client.options(api_key=...) sets it.
-            return super().perform_request(method, target, body=body, headers=complete, **options)
-        body = repeatable(body)
+        if "authorization" in headers:  # As client.options(api_key=...) sets it.
+            return super().perform_request(method, target, body=body, headers=headers, **options)
         token = self._caller.tokens.get()
-        response = super().perform_request(method, target, body=body, headers=bearing(complete, token), **options)
+        response = super().perform_request(method, target, body=body, headers=bearing(headers, token), **options)
         if response.meta.status == HTTPStatus.UNAUTHORIZED and (token := self._caller.tokens.another(token) or ""):
-            response = super().perform_request(method, target, body=body, headers=bearing(complete, token), **options)
+            response = super().perform_request(method, target, body=body, headers=bearing(headers, token), **options)
         return response
 
 
@@ -146,18 +170,39 @@ class AsyncIdentityTransport(AsyncTransport):
         super().__init__(node_configs, **options)
 
     async def perform_request(  # type: ignore[override] # The base class is one of the synchronous transport.
-        self, method: str, target: str, *, body: Any = None, headers: Headers = DEFAULT, **options: Any
+        self,
+        method: str,
+        target: str,
+        *,
+        body: Any = None,
+        headers: Headers = DEFAULT,
+        max_retries: int | DefaultType = DEFAULT,
+        retry_on_status: Collection[int] | DefaultType = DEFAULT,
+        **options: Any,
+    ) -> TransportApiResponse:
+        """Send a request with the token; again after a pause while the status says that this may help."""
+        complete, body = self._caller.headers(headers), repeatable(body)
+        retries = resolve_default(max_retries, self.max_retries)
+        statuses = resolve_default(retry_on_status, self.retry_on_status)
+        for attempt in count():
+            options |= {"max_retries": retries - attempt, "retry_on_status": ()}
+            response = await self._send(method, target, body=body, headers=complete, **options)
+            if attempt >= retries or response.meta.status not in statuses:
+                break
+            await wait_async(attempt)
+        return response
+
+    async def _send(
+        self, method: str, target: str, *, body: Any, headers: HttpHeaders, **options: Any
     ) -> TransportApiResponse:
         """Send a request with the token; after a 401, once more with another one."""
-        complete = self._caller.headers(headers)
-        if "authorization" in complete:
-            return await super().perform_request(method, target, body=body, headers=complete, **options)
-        body = repeatable(body)
+        if "authorization" in headers:
+            return await super().perform_request(method, target, body=body, headers=headers, **options)
         token = await self._token()
-        response = await super().perform_request(method, target, body=body, headers=bearing(complete, token), **options)
+        response = await super().perform_request(method, target, body=body, headers=bearing(headers, token), **options)
         if response.meta.status == HTTPStatus.UNAUTHORIZED and (token := await self._another(token) or ""):
             response = await super().perform_request(
-                method, target, body=body, headers=bearing(complete, token), **options
+                method, target, body=body, headers=bearing(headers, token), **options
             )
         return response
 

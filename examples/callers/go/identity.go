@@ -27,7 +27,7 @@ const (
 	// The metadata server hands out the same token until four minutes before it expires.
 	renewBefore = 225 * time.Second
 	// After a failure, those who waited for the same token share it.
-	pauseAfterFailure = 2 * time.Second
+	pauseAfterFailure = 5 * time.Second
 )
 
 var errNoToken = errors.New("the metadata server gives no identity token")

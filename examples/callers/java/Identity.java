@@ -43,7 +43,7 @@ public final class Identity implements TransportHttpClient {
     private static final int RETRIES = 3;
 
     private final TransportHttpClient elasticsearch;
-    /** Google's library renews the token 3 min 45 s before it expires, while the old one is still used. */
+    /** Google's library renews the token when less than 3 min 45 s are left. */
     private final IdTokenCredentials credentials;
     private final ExecutorService asynchronous = Executors.newCachedThreadPool(task -> {
         var thread = new Thread(task, "elasticsearch");

@@ -8,7 +8,7 @@ if [[ $ELASTICSEARCH_URL != https://* ]]; then
 fi
 
 renew_before=225 # The metadata server hands out the same token until four minutes before it expires.
-token= expires=0
+token="" expires=0
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
