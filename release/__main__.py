@@ -24,7 +24,9 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     sign.add_argument("--builder", required=True, help="who built it, as a URI")
     sign.add_argument("--lock", type=Path, action="append", default=[], help="file that pins what is in the image")
     sign.add_argument("--pushed", type=_pushed, help="where the image is: NAME@sha256:DIGEST")
-    sign.add_argument("--unpinned", action="store_true", help="accept base images that are not named by digest")
+    sign.add_argument(
+        "--unpinned", action="store_true", help="accept base images without a digest, and a source that is no commit"
+    )
     verify.add_argument("--image", default="", help="sha256:DIGEST of an image that must be the released one")
     return parser.parse_args(arguments)
 

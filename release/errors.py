@@ -10,7 +10,7 @@ class BadArchive(Refused):
 
 
 class Unpinned(Refused):
-    """The image was built from images that may change: they were not named by digest."""
+    """The image was built from what may change: images that were not named by digest, or files of no commit."""
 
 
 class BadKey(Refused):

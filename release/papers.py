@@ -36,7 +36,7 @@ def write(
         password: of the key, if it is encrypted.
         builder: who built it, as a URI.
         pushed: where the image is in a registry, as NAME@sha256:DIGEST.
-        unpinned: accept an image that was built from images that were not named by digest.
+        unpinned: accept an image that was built from what may change.
 
     Raises:
         Refused: the archive, the image or the key is not as it must be.

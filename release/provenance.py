@@ -4,6 +4,7 @@ https://slsa.dev/spec/v1.0/provenance
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ BUILD: Final = "https://searchaccess.dev/release/make/v1"
 IMAGE: Final = "image"
 """Subject that is the image itself, by its ID, wherever it is."""
 REVISION: Final = "org.opencontainers.image.revision"
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 def sha256(path: Path) -> str:
@@ -27,14 +29,17 @@ def sha256(path: Path) -> str:
 
 
 def require_pinned(image: Image) -> None:
-    """Make sure that all images that an image was built from were named by digest.
+    """Make sure that what an image was built from is known for good: its base images by digest, its source by commit.
 
     Raises:
-        Unpinned: one was not.
+        Unpinned: something may have been anything.
     """
     for base in image.bases:
         if "@sha256:" not in base:
             raise Unpinned(f"it was built from {base or 'an unknown image'}, which is not named by digest")
+    revision = image.labels.get(REVISION, "")
+    if not _COMMIT.fullmatch(revision):
+        raise Unpinned(f"it was built from {revision or 'an unknown revision'}, which is no commit")
 
 
 def state(image: Image, files: Iterable[Path], locks: Iterable[Path], builder: str, pushed: str = "") -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
     python finish.py DEPENDENCIES OWN LIBRARY
 
-DEPENDENCIES and OWN are what ``pip install --target`` made of the locked packages and of the project. LIBRARY is a copy
-of the runtime image's standard library, of which only bytecode stays. It runs in the build stage of the Dockerfile, by
-Python alone. docs/adr/0039-image.md says why.
+Each is the root of what becomes a layer. DEPENDENCIES and OWN have what ``pip install --target`` made of the locked
+packages and of the project. LIBRARY has a copy of the runtime image's standard library, of which only bytecode stays.
+This runs in the build stage of the Dockerfile, by Python alone. docs/adr/0039-image.md says why.
 """
 
 import ast
@@ -22,6 +22,9 @@ COMMAND: Final = "searchaccess"
 """Our package, and the one command in the image."""
 PYTHON: Final = "/usr/bin/python3"
 """Python in the runtime image."""
+APP: Final = "app"
+STDLIB: Final = "usr/lib/python3.11"
+"""Where packages and the standard library are in the image."""
 MODIFIED: Final = 946684800
 """When each file was modified, in seconds: the same files are to make the same layer, whenever they were installed."""
 
@@ -110,8 +113,9 @@ def compile_all(files: Iterable[Path]) -> list[Path]:
     return [Path(str(py_compile.compile(str(file), doraise=True, invalidation_mode=mode))) for file in sorted(files)]
 
 
-def main(dependencies: Path, own: Path, library: Path) -> None:
-    """Finish all three folders."""
+def main(*roots: Path) -> None:
+    """Finish dependencies, own code and standard library."""
+    dependencies, own, library = roots[0] / APP, roots[1] / APP, roots[2] / STDLIB
     remove(unused(dependencies))
     for folder in (dependencies, own):
         keep_command(folder)
@@ -121,8 +125,8 @@ def main(dependencies: Path, own: Path, library: Path) -> None:
     of_library = [library / file.relative_to(here) for file in files if file.is_relative_to(here)]
     bytecode = set(compile_all(file for file in of_library if file.is_file()))
     remove(path for path in library.rglob("*") if not path.is_dir() and path not in bytecode)
-    for folder in (dependencies, own, library):
-        for path in (folder, *folder.rglob("*")):
+    for root in roots:
+        for path in root.rglob("*"):
             os.utime(path, (MODIFIED, MODIFIED), follow_symlinks=False)
 
 

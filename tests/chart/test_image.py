@@ -52,7 +52,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if names[0] == "--from=runtime":
                 _copy_library(folder / place[1:])
             elif names[0] == "--from=build":
-                shutil.copytree(folder / names[1][1:], folder / place[1:], dirs_exist_ok=True)
+                shutil.copytree(folder / names[1][1:], folder / "image" / place[1:], dirs_exist_ok=True)
             else:
                 for name in names:
                     _copy(ROOT / name, source / place / Path(name).name if place.endswith("/") else source / place)
@@ -64,7 +64,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stderr
             # A folder into which two were installed, or whatever else would be no clean installation.
             assert not [line for line in done.stderr.splitlines() if line.startswith("WARNING")]
-    return folder / "app"
+    return folder / "image" / "app"
 
 
 def _copy_library(place: Path) -> None:
@@ -154,7 +154,9 @@ def test_what_a_start_loads_is_compiled(app: Path) -> None:
 
 
 def test_the_same_files_make_the_same_layers(app: Path) -> None:
-    assert {path.stat().st_mtime for path in app.rglob("*")} == {finish["MODIFIED"]}
+    layers = [app.parents[1] / rest.split()[1][1:] for rest in instructions("COPY") if rest.startswith("--from=build")]
+    assert len(layers) == 3
+    assert {path.stat().st_mtime for layer in layers for path in layer.rglob("*")} == {finish["MODIFIED"]}
 
 
 def test_a_package_that_changed_is_noticed(tmp_path: Path) -> None:

@@ -23,11 +23,12 @@ from cryptography.hazmat.primitives.serialization import (
 from release.__main__ import main
 
 DIGEST = "a" * 64
+COMMIT = "b" * 40
 PINNED = {
     "org.opencontainers.image.base.name": f"registry/run:1@sha256:{DIGEST}",
     "dev.searchaccess.image.build.name": f"registry/build:1@sha256:{DIGEST}",
     "org.opencontainers.image.version": "0.1.0",
-    "org.opencontainers.image.revision": "0123abc",
+    "org.opencontainers.image.revision": COMMIT,
 }
 FILES = {
     "app/kopf-1.45.2.dist-info/METADATA": "Name: kopf\nVersion: 1.45.2\nLicense-Expression: MIT\n",
@@ -136,7 +137,7 @@ def test_the_provenance_says_what_it_was_made_of(folder: Path) -> None:
         "registry/operator": DIGEST,
     }
     source, run, build, lock = found["predicate"]["buildDefinition"]["resolvedDependencies"]
-    assert source["digest"] == {"gitCommit": "0123abc"}
+    assert source["digest"] == {"gitCommit": COMMIT}
     assert run == {"uri": "docker://registry/run:1", "digest": {"sha256": DIGEST}}
     assert build == {"uri": "docker://registry/build:1", "digest": {"sha256": DIGEST}}
     assert lock["digest"] == {"sha256": hashlib.sha256(b"kopf==1.45.2\n").hexdigest()}
@@ -231,12 +232,24 @@ def test_what_cannot_be_signed_is_said(folder: Path, capsys: pytest.CaptureFixtu
     assert not (folder / "provenance.intoto.json").exists()
 
 
-@pytest.mark.parametrize("label", ["org.opencontainers.image.base.name", "dev.searchaccess.image.build.name"])
-def test_a_release_names_what_it_was_built_from_by_digest(
-    folder: Path, capsys: pytest.CaptureFixture[str], label: str
+@pytest.mark.parametrize(
+    ("label", "value", "message"),
+    [
+        ("org.opencontainers.image.base.name", "registry/run:1", "from registry/run:1, which is not named by digest"),
+        (
+            "dev.searchaccess.image.build.name",
+            "registry/build:1",
+            "from registry/build:1, which is not named by digest",
+        ),
+        ("org.opencontainers.image.revision", f"{COMMIT}-dirty", f"from {COMMIT}-dirty, which is no commit"),
+        ("org.opencontainers.image.revision", "", "from an unknown revision, which is no commit"),
+    ],
+)
+def test_a_release_is_built_from_what_cannot_change(
+    folder: Path, capsys: pytest.CaptureFixture[str], label: str, value: str, message: str
 ) -> None:
-    folder.joinpath("image.tar").write_bytes(an_archive(PINNED | {label: "registry/run:1"}))
+    folder.joinpath("image.tar").write_bytes(an_archive(PINNED | {label: value}))
     assert sign(folder) == 1
-    assert "it was built from registry/run:1, which is not named by digest" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert sign(folder, "--unpinned") == 0
     assert verify(folder) == 0
