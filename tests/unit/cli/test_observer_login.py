@@ -49,7 +49,7 @@ def test_it_comes_from_variables_files_and_secrets(tmp_path: Path) -> None:
         (("secret:../x/y",), "write secret:NAMESPACE/NAME"),
         (("env:NOBODY",), "NOBODY_USERNAME and NOBODY_PASSWORD, or NOBODY_API_KEY, or NOBODY_TOKEN; there is none"),
         (("env:HALF",), "there is HALF_USERNAME"),
-        (("file:/nonexistent",), "/nonexistent is no folder"),
+        (("file:/nonexistent",), "/nonexistent/token; there is none of them"),
         (("env:OBSERVER", "env:OBSERVER"), "one login for each SearchCluster"),
     ],
 )
