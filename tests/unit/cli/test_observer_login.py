@@ -1,5 +1,7 @@
 """An observer's own login: where it comes from, and to whom it is never sent."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ from searchaccess.operator.observer_login import OPTION, BadLogin, ObserverLogin
 from searchaccess.operator.observing import ObservedKubernetes
 from searchaccess.ports.errors import LoginMissing
 from searchaccess.ports.kubernetes import Page, Plural
+from tests.support.operatorprocess import ROOT
 from tests.unit.builders import a_search_cluster
 from tests.unit.cli.program import refused
 
+DOCS = ROOT / "docs"
 SECRET = "hunter2-of-the-observer"
 PASSWORD = {"OBSERVER_USERNAME": "observer", "OBSERVER_PASSWORD": SECRET}
 
@@ -45,7 +49,7 @@ def test_it_comes_from_variables_files_and_secrets(tmp_path: Path) -> None:
         (("secret:../x/y",), "write secret:NAMESPACE/NAME"),
         (("env:NOBODY",), "NOBODY_USERNAME and NOBODY_PASSWORD, or NOBODY_API_KEY, or NOBODY_TOKEN; there is none"),
         (("env:HALF",), "there is HALF_USERNAME"),
-        (("file:/nonexistent",), "/nonexistent is no folder"),
+        (("file:/nonexistent",), "/nonexistent/token; there is none of them"),
         (("env:OBSERVER", "env:OBSERVER"), "one login for each SearchCluster"),
     ],
 )
@@ -135,3 +139,12 @@ async def test_a_file_may_change_anything_else() -> None:
     without_default = {"configMapRef": {"namespace": "x", "name": "ca"}}
     proposed = there | {"spec": there["spec"] | {"ca": without_default, "orphans": {"allowed": True}}}
     assert await login_of(there, "env:OBSERVER", proposed) == CONTENT
+
+
+def test_its_role_is_printed_as_it_is_documented() -> None:
+    printed = json.loads(refused("login", "--tier", "observe", code=0))
+    for page in ("jobs.md", "clusters.md"):
+        documented = [
+            json.loads(text) for text in re.findall(r"```json\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+        ]
+        assert printed in documented

@@ -47,6 +47,7 @@ CASES: list[tuple[str, str | bytes | dict[str, Any], tuple[str, ...]]] = [
     ("no such user", content(users=[{"name": "you", "user": {}}]), ("context 'here' names the user 'me'",)),
     ("no server", cluster(), ("cluster 'one' has no server",)),
     ("no certificate", cluster(server="https://x", **{"certificate-authority": "/none"}), ("/none", "does not exist")),
+    ("a certificate that cannot be named", cluster(server="https://x", **{"certificate-authority": "/no\0"}), ("/no",)),
     ("no token file", user(tokenFile="/no-token"), ("/no-token", "does not exist")),
     ("a plugin that is not installed", user(exec={"command": "no-such-plugin", "env": [], "args": [SECRET]}),
      ("no-such-plugin", "user 'me'", "gave no login")),
@@ -107,11 +108,20 @@ async def test_a_context_is_chosen(tmp_path: Path) -> None:
     assert (await load_configuration(path, "there")).host == "https://two"
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "folder", "half\0"])
+async def test_a_file_that_cannot_be_opened(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LoginMissing, match="; "):
+        await load_configuration(tmp_path / name)
+
+
 async def test_a_pod_without_a_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with pytest.raises(LoginMissing) as caught:
         await load_configuration()
-    assert "/var/run/secrets/kubernetes.io/serviceaccount/token does not exist; " in caught.value.message
+    assert (
+        "/var/run/secrets/kubernetes.io/serviceaccount/token does not exist or cannot be read; " in caught.value.message
+    )
     assert "automountServiceAccountToken" in caught.value.message

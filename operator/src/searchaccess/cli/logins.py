@@ -1,14 +1,16 @@
 """Commands that print what the platform team writes into Elasticsearch, where the operator's login may not."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from searchaccess.api.clusters.tiers import Tier
 from searchaccess.cli.common import Instance, configure_logging
-from searchaccess.cli.manifests import Files, Namespace, failure, read
-from searchaccess.core.answers.logins import mapping_for, role_for
+from searchaccess.cli.manifests import Filenames, Files, Namespace, failure, read
+from searchaccess.core.answers.logins import mapping_for, observer_role, role_for
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.rights.ownership import Operator
@@ -29,13 +31,35 @@ def mapping(*, filename: Files, cluster: _OnlyCluster = "", instance: Instance =
         typer.echo(f"PUT _security/role_mapping/{name}\n{json.dumps(body, indent=2)}")
 
 
-def login(
-    *, filename: Files, namespace: Namespace = "", cluster: _OnlyCluster = "", instance: Instance = "default"
-) -> None:
-    """Print the smallest role of the tier Roles with which the operator can grant what manifests declare.
+class PrintedTier(StrEnum):
+    """Tiers of logins whose role can be printed."""
 
-    What cannot be delegated is left out, and said; then the exit code is 1.
+    OBSERVE = Tier.OBSERVE
+    ROLES = Tier.ROLES
+
+
+def login(
+    *,
+    tier: Annotated[
+        PrintedTier, typer.Option(case_sensitive=False, help="Observe: of a login that only reads, for dry runs.")
+    ] = PrintedTier.ROLES,
+    filename: Annotated[list[Path] | None, Filenames] = None,
+    namespace: Namespace = "",
+    cluster: _OnlyCluster = "",
+    instance: Instance = "default",
+) -> None:
+    """Print the role for a login to Elasticsearch, as JSON.
+
+    For the tier Roles, it is the smallest with which the operator can grant what manifests (-f) declare. What cannot be
+    delegated is left out and reported on standard error, and the exit code is 1.
     """
+    if tier is PrintedTier.OBSERVE:
+        if filename:
+            raise typer.BadParameter("takes no files: this role is always the same", param_hint="--tier Observe")
+        typer.echo(json.dumps(observer_role(), indent=2))
+        return
+    if not filename:
+        raise typer.BadParameter("requires manifests, by -f", param_hint="--tier Roles")
     accesses = [access_from_object(raw) for raw in _read(filename, "SearchAccess", namespace)]
     role, left = role_for((one for one in accesses if cluster in {"", one.cluster}), Operator(instance, ""))
     typer.echo(json.dumps(role, indent=2))

@@ -52,7 +52,7 @@ def _root(
     """Keep declared access to Elasticsearch in force."""
 
 
-@app.command(epilog=helptexts.RUN)
+@app.command(epilog=helptexts.RUN, short_help="Run the operator.")
 @takes_common
 def run(
     *,
@@ -77,7 +77,7 @@ def run(
     run_to_end(lambda stop: run_operator(options, stop))
 
 
-@app.command(epilog=helptexts.RECONCILE)
+@app.command(epilog=helptexts.RECONCILE, short_help="Reconcile once, or for a while, and report.")
 @takes_common
 def reconcile(
     *,
@@ -161,8 +161,8 @@ def reconcile(
     raise typer.Exit(int(summary.code))
 
 
-app.command(epilog=helptexts.MAPPING)(mapping)
-app.command(epilog=helptexts.LOGIN)(login)
+app.command(epilog=helptexts.MAPPING, short_help="Print the role mapping of a SearchCluster.")(mapping)
+app.command(epilog=helptexts.LOGIN, short_help="Print the role for a login to Elasticsearch.")(login)
 app.command()(kinds.crds)
 
 

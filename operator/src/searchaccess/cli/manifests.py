@@ -1,5 +1,6 @@
 """Manifests on the command line."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,8 @@ from searchaccess.ports.errors import BadManifest
 def _there(paths: list[Path] | None) -> list[Path] | None:
     for path in paths or ():
         # typer's own check takes no "-" for a Path (0.29).
-        if path != STANDARD_INPUT and not path.exists():
-            raise typer.BadParameter(f"{path} does not exist")
+        if path != STANDARD_INPUT and not os.access(path, os.R_OK):
+            raise typer.BadParameter(f"{path} does not exist or cannot be read")
     return paths
 
 

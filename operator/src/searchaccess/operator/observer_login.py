@@ -90,14 +90,12 @@ def _variables(prefix: str, environment: Mapping[str, str]) -> dict[str, bytes]:
 
 def _files(folder: Path) -> dict[str, bytes]:
     """Read a folder with a file for each key, as a Secret is mounted."""
-    if not folder.is_dir():
-        raise BadLogin(f"{folder} is no folder; write file:FOLDER, with a file for each key, as a Secret is mounted")
     found = {}
     for key in _KEYS:
         try:
             with (folder / key).open("rb") as file:
                 found[key] = file.read(_LONGEST)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise BadLogin(f"{folder / key}: {os.strerror(error.errno or 0)}") from None

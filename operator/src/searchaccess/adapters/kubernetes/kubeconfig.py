@@ -79,8 +79,12 @@ def unusable(files: Sequence[Path]) -> str:
 
 def why_no_account() -> str:
     """Return the cause why a pod's service account cannot be used, and the next step, in one line."""
-    missing = next((path for path in _ACCOUNT if not Path(path).is_file()), "")
-    cause = f"{missing} does not exist" if missing else f"the files in {Path(_ACCOUNT[0]).parent} cannot be used"
+    missing = next((path for path in _ACCOUNT if not os.access(path, os.R_OK)), "")
+    cause = (
+        f"{missing} does not exist or cannot be read"
+        if missing
+        else f"the files in {Path(_ACCOUNT[0]).parent} cannot be used"
+    )
     return f"{cause}; give the pod a ServiceAccount with automountServiceAccountToken, or name a kubeconfig"
 
 
@@ -127,7 +131,7 @@ def _choose(files: Sequence[Path], context: str) -> _Chosen:
     Raises:
         _Unusable: something is missing.
     """
-    there = [file for file in files if file.exists()]
+    there = [file for file in files if not _is_missing(file)]
     if not there:
         missing = f"{files[0]} does not exist" if len(files) == 1 else f"none of {_names(files)} exists"
         raise _Unusable(f"{missing}; name a kubeconfig with --kubeconfig or KUBECONFIG")
@@ -155,6 +159,24 @@ def _choose(files: Sequence[Path], context: str) -> _Chosen:
     if not text(parts["cluster"].get("server")):
         raise _Unusable(f"cluster {_quoted(chosen['cluster'])} has no server in {names}; write its address there")
     return _Chosen(chosen.get("user"), parts.get("user", {}), text(chosen.get("namespace")) or "")
+
+
+def _is_missing(file: Path) -> bool:
+    """Return whether there is no such file. Of one that cannot be looked at, reading it says why."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        return os.access(path, os.R_OK)
+    except ValueError:
+        return False
 
 
 def _merged(files: Sequence[Path]) -> tuple[dict[str, dict[str, dict[str, Any]]], str]:
@@ -190,5 +212,7 @@ def _expect_files(what: str, found: Mapping[str, Any], keys: Iterable[str], file
     for key in keys:
         path = text(found.get(key))
         # A relative path is relative to the file that names it: any of them is good enough to say that it is there.
-        if path and f"{key}-data" not in found and not any((file.parent / path).is_file() for file in files):
-            raise _Unusable(f"{key} of {what}: {path} does not exist; log in again, or correct {_names(files)}")
+        if path and f"{key}-data" not in found and not any(_is_readable(file.parent / path) for file in files):
+            raise _Unusable(
+                f"{key} of {what}: {path} does not exist or cannot be read; log in again, or correct {_names(files)}"
+            )

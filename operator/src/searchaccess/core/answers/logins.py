@@ -27,6 +27,14 @@ def mapping_for(cluster: Cluster, operator: Operator) -> tuple[str, dict[str, An
     return mapping.name, mapping.body.to_json()
 
 
+def observer_role() -> dict[str, Any]:
+    """Return the role of the tier Observe, with which a login can read what it compares, and change nothing."""
+    return {
+        "cluster": ["read_security", "monitor"],
+        "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
+    }
+
+
 def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, Any], list[str]]:
     """Return the smallest role of a login that may grant what some SearchAccesses declare, and what it leaves out.
 
@@ -46,12 +54,7 @@ def role_for(accesses: Iterable[Access], operator: Operator) -> tuple[dict[str, 
             names[entry.privileges].update(entry.indices, {DELEGATED} if restricts(entry) else ())
     entries = [{"names": sorted(some), "privileges": list(privileges)} for privileges, some in sorted(names.items())]
     entries.append({"names": [f"{operator.mapping_name}.*"], "privileges": ["delete_index"]})
-    role = {
-        "cluster": ["read_security", "monitor"],
-        "indices": [{"names": [".security*"], "privileges": ["monitor"], "allow_restricted_indices": True}],
-        "global": {"role": {"manage": {"indices": entries}}},
-    }
-    return role, left
+    return observer_role() | {"global": {"role": {"manage": {"indices": entries}}}}, left
 
 
 def _beyond_delegation(access: Access) -> str:

@@ -114,9 +114,12 @@ class Summary:
     def of_namespace(self, namespace: str) -> "Summary":
         """Return what of it is about a namespace: its SearchAccesses, and the SearchClusters and changes of these."""
         own = f"{namespace}/"
-        mine = [line for line in self.lines if line.kind == "SearchAccess" and line.name.startswith(own)]
-        clusters = {line.cluster for line in mine}
-        lines = (line for line in self.lines if line in mine or (line.kind != "SearchAccess" and line.name in clusters))
+        clusters = {line.cluster for line in self.lines if line.kind == "SearchAccess" and line.name.startswith(own)}
+        lines = (
+            line
+            for line in self.lines
+            if (line.name.startswith(own) if line.kind == "SearchAccess" else line.name in clusters)
+        )
         changes = self.changes and tuple(
             change
             for change in self.changes
