@@ -115,19 +115,18 @@ def test_pods_are_as_restricted_as_can_be(tool: Helm, installed: KubernetesServe
     level = "pod-security.kubernetes.io/enforce=restricted"
     installed.run_kubectl("create", "namespace", "restricted", check=False)
     installed.run_kubectl("label", "namespace", "restricted", level, "--overwrite")
-    [deployment] = of_kind(tool.render({}), "Deployment")
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "operator"},
-        "spec": deployment["spec"]["template"]["spec"],
-    }
-    pod["spec"].pop("serviceAccountName")
+    objects = tool.render({"crds": {"upgrade": True}})
+    specs = [raw["spec"]["template"]["spec"] for raw in (*of_kind(objects, "Deployment"), *of_kind(objects, "Job"))]
+    specs += [raw["spec"] for raw in of_kind(objects, "Pod")]
+    assert len(specs) == 3
     file = tmp_path / "pod.json"
     command = ("create", "--dry-run=server", "-n", "restricted", "-f", str(file))
-    file.write_text(json.dumps(pod))
-    installed.run_kubectl(*command)
-    pod["spec"]["containers"][0]["securityContext"].pop("capabilities")
+    for spec in specs:
+        spec.pop("serviceAccountName", None)
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": spec}
+        file.write_text(json.dumps(pod))
+        installed.run_kubectl(*command)
+    specs[-1]["containers"][0]["securityContext"].pop("capabilities")
     file.write_text(json.dumps(pod))
     refused = installed.run_kubectl(*command, check=False)
     assert "violates PodSecurity" in refused.stderr, "the check can fail"

@@ -170,8 +170,8 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     start_and_stop(field, "first")
     after = {name: found["status"] for name, found in field.listed().items()}
     written = [seen.path.split("/")[-2] for seen in field.api.requests[began:] if patches_status(seen)]
-    # Once when it is read, and once more when it is known what else is to be said.
-    assert set(written) == {"orders", "shared-a", "shared-b", "watched", CLUSTER}
+    # All, as each says Ready's reason apart now: once when it is read, and again when what else is to be said is known.
+    assert set(written) == {"keyed", "orders", "shared-a", "shared-b", "watched", CLUSTER}
     assert {name: without_new(status) for name, status in after.items()} == before
 
     began = len(field.api.requests)
