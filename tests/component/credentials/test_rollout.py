@@ -66,7 +66,7 @@ def test_a_revision_that_cannot_serve_leaves_the_old_key(first: int | str) -> No
         old, new = await two_keys(stage, declared(credential=ROLL))
         await stage.sleep(60)
         assert said(stage) == ("True", "RolloutFailed")
-        assert "the workload does not have it: the container did not start" in message(stage)
+        assert "services/orders does not have it: the container did not start" in message(stage)
         await days_pass(stage, 3)
         assert {key["id"] for key in live(stage)} == {old, new}
         assert "the previous one stays (version 1: revision" in message(stage)

@@ -43,7 +43,7 @@ def test_a_workload_has_the_rights_by_its_service_account(kind: WorkloadKind) ->
         assert found["principal"] == found["serviceAccount"] == OLD
         assert found["uniqueId"] == stage.google.state.accounts[OLD]
         assert found["workload"] == workload.path
-        assert stage.get("orders")["status"]["subject"].endswith("/orders")
+        assert stage.get("orders")["status"]["subject"].endswith("orders.europe-west1.acme-shop")
         assert stage.notes("orders") == []
 
     play()

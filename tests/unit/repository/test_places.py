@@ -61,7 +61,7 @@ def test_make_verify_names_all_that_is_to_be_generated_for_an_action(with_preten
     assert done.returncode == 1, done.stderr
     assert {line.split()[0] for line in done.stdout.splitlines()} == {
         "crds/searchaccesses.yaml",
-        "charts/searchaccess-operator/crds/searchaccesses.yaml",
+        "charts/searchaccess-operator/charts/crds/crds/searchaccesses.yaml",
         "docs/actions.md",
         "docs/api.md",
         "README.md",
