@@ -105,6 +105,10 @@ typecheck: $(INSTALLED) ## Check types
 verify: $(INSTALLED) ## Check that generated files are fresh
 	$(RUN) -m searchaccess.cli.generate --check
 
+.PHONY: chart-check
+chart-check: $(INSTALLED) ## Check the chart and other manifests, as far as that needs no server
+	$(RUN) -m tests.chart.quick
+
 ##@ On kind (needs Docker, kind, kubectl and Helm)
 
 KIND := $(BUILD)/kind
