@@ -14,9 +14,11 @@ from typing import Any, Final
 
 import yaml
 
-from tests.chart.test_chart import CHART, MATRIX, ROOT
+from tests.chart.test_chart import MATRIX
 from tests.stack.build_go import HELM, ensure_program, is_built
 
+ROOT: Final = Path(__file__).parents[2]
+CHART: Final = ROOT / "charts" / "searchaccess-operator"
 KUBERNETES: Final = "1.36.0"
 MANIFESTS: Final = ("deploy", "examples", "charts/searchaccess-operator/crds", "charts/searchaccess-operator/files")
 
@@ -57,7 +59,7 @@ def object_problems(text: str) -> Iterator[str]:
     except yaml.YAMLError as error:
         yield f"no YAML: {error}"
         return
-    keys = Counter()
+    keys = Counter[tuple[str, str, str]]()
     for raw in objects:
         if not isinstance(raw, dict) or not {"apiVersion", "kind", "metadata"} <= set(raw):
             yield f"no object of Kubernetes: {str(raw)[:60]}"
