@@ -25,6 +25,8 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-versi
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
 export SEARCHACCESS_STACK_CACHE := $(STACK_CACHE)
+# Else each process, of which tests start hundreds, compiles all that it imports: two thirds of what its start costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 ##@ Look at it
 
