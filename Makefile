@@ -86,7 +86,7 @@ test-argocd: servers $(INSTALLED) ## Test with Argo CD itself, built first (15 m
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## Run the tests that need no servers
-	$(RUN) -m pytest --hypothesis-profile=$(or $(HYPOTHESIS_PROFILE),quick) $(SPREAD) $(SERVERLESS) $(PYTEST)
+	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST)
 
 .PHONY: lint
 lint: fmt-check ## Check style, and that imports point inward
