@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.effort import ALL, QUICK, examples
+from tests.support.effort import ALL, QUICK, examples, places
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,6 +21,7 @@ def test_a_quick_run_tries_a_tenth_and_at_least_some(monkeypatch: pytest.MonkeyP
     for profile, tried in (("thorough", number), ("quick", quick)):
         monkeypatch.setattr("tests.support.effort.settings", lambda profile=profile: settings.get_profile(profile))
         assert examples(number) == tried
+        assert list(places(8)) == (list(range(8)) if profile == "thorough" else [0, 3, 6])
 
 
 def test_make_test_unit_alone_is_quick() -> None:
