@@ -21,7 +21,7 @@ from tests.stack.vault import VaultServer
 from tests.support.effort import ALL, QUICK
 
 # Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
-# All are tried unless `--hypothesis-profile=quick` asks for a part, as `make test-unit` does and `make test` never.
+# All are tried unless HYPOTHESIS_PROFILE=quick asks for a part, as `make test-unit` does and `make test` never.
 _ANY_MACHINE = settings(max_examples=ALL, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", _ANY_MACHINE, derandomize=True)
 settings.register_profile("quick", _ANY_MACHINE, derandomize=True, max_examples=QUICK)

@@ -9,6 +9,7 @@ import pytest
 
 from searchaccess.ports.kubernetes import Plural
 from tests.support.clocks import run_virtually
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
 from tests.support.world import access, account, grant
@@ -130,7 +131,7 @@ async def _play(history: History, number: int | None, fault: Fault) -> int:
 def test_a_crash_at_any_write_changes_nothing_in_the_end(history: History, fault: Fault) -> None:
     writes = run_virtually(_play(history, None, fault))
     assert writes > 8
-    for number in range(writes):
+    for number in places(writes):
         try:
             run_virtually(_play(history, number, fault))
         except AssertionError as error:

@@ -14,6 +14,7 @@ from searchaccess.engine.replicas.leases import DURATION, FORGET_AFTER, VALID, L
 from searchaccess.ports.errors import ExternalError, NotHolder
 from searchaccess.ports.leases import Lease
 from tests.support.clocks import LoopClock, SettableClock, run_virtually
+from tests.support.effort import examples
 from tests.support.memory_leases import BadLine, MemoryLeases
 
 CLUSTERS = [f"prod-{number}" for number in range(10)]
@@ -338,7 +339,7 @@ def mend(_: Field, replica: Replica) -> None:
 EVILS = [freeze, cut_off, slow_down, lose_answers, start_another, kill, delete_a_lease, mend, mend]
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(examples(200)))
 def test_never_two_whatever_happens(seed: int) -> None:
     async def play(field: Field) -> None:
         field.start(3)
