@@ -32,6 +32,8 @@ class AccessRecord:
     """As last seen. Whether its namespace is allowed may have been decided anew since: ``access`` says it."""
     status_json: str
     """Canonical JSON of its status: what it has, or is about to get."""
+    wrote: int = 0
+    """Hash of the status that we wrote last; 0: none in this run."""
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
     _standing: Standing | None = field(default=None, repr=False, compare=False)
@@ -90,6 +92,8 @@ class ClusterRecord:
     """The status as it is to be: what we write counts before it is written."""
     stored_json: str = ""
     """The status as Kubernetes surely has it."""
+    wrote: int = 0
+    """Hash of the status that we wrote last; 0: none in this run."""
     _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
     """The status that says so, and the uuid in it."""
 
