@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from searchaccess.engine.eventrate import BURST
+from searchaccess.engine.state import EVENTS
 from searchaccess.ports.errors import LoginMissing, TlsNotVerified, Unreachable
 from tests.component.common import begin
 from tests.component.identities.common import OLD, SERVICE, declared
@@ -181,4 +181,4 @@ async def test_what_comes_and_goes_all_the_time_has_a_bounded_number_of_events(s
         await stage.sleep(10)
     await stage.quiet()
     assert len(warnings(stage, "drift corrected")) >= 20, "each is in the log"
-    assert BURST <= len(stage.notes("orders")) <= BURST + 2
+    assert EVENTS <= len(stage.notes("orders")) <= EVENTS + 2

@@ -358,3 +358,20 @@ def test_events_that_are_too_many_are_dropped_and_counted_for_each_namespace() -
         assert len(post.api.events) == 1 + EVENTS_LIMIT, "there is room again"
 
     at_work(play)
+
+
+def test_a_status_that_is_to_wait_is_written_in_time_and_then_the_newest_alone() -> None:
+    async def play(post: Post) -> None:
+        target = ref("orders")
+        # Begun, it takes up all that waits.
+        await asyncio.sleep(1)
+        post.outbox.put_status(target, json.dumps({"number": 1}), [], after=30.0)
+        await asyncio.sleep(20)
+        assert not post.api.written
+        post.outbox.put_status(target, json.dumps({"number": 2}), [], after=30.0)
+        await asyncio.sleep(15)
+        assert post.api.written == {target.uid: {"number": 2}}
+        assert post.api.requests["good", "status"] == 1
+        assert post.outbox.pending == 0
+
+    at_work(play)

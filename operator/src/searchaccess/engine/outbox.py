@@ -98,13 +98,15 @@ class Outbox:
 
     # Queueing
 
-    def put_status(self, ref: ObjectRef, status: str, notes: list[Note]) -> None:
-        """Queue a status (JSON), and events about it."""
+    def put_status(self, ref: ObjectRef, status: str, notes: list[Note], *, after: float = 0.0) -> None:
+        """Queue a status (JSON), and events about it; to be written after so many seconds."""
         entry = self._entry(ref)
         first, entry.status = entry.status is None, status
         self._inventory.writing.add(ref.uid)
         self._add_notes(entry, notes)
-        self._came(entry, at_once=first)
+        if after and entry.timer is None and not entry.writing:
+            self._delay(entry, after)
+        self._came(entry, at_once=first and not after)
 
     def put_finalizers(
         self, ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...], failed: ExternalError | None = None

@@ -26,8 +26,8 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
-from searchaccess.engine.eventrate import EventRate
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.objectrate import ObjectRate
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
@@ -46,6 +46,17 @@ NAMES_LIMIT: Final = 3000
 """Characters of names in one URL; Elasticsearch takes 4,096 in a request line by default. More: read everything."""
 
 
+EVENTS: Final = 25
+"""Events about one object that may be written at once: client-go's limit of events about one object."""
+EVENTS_REFILL: Final = 300.0
+"""Seconds after which one more may."""
+RESTORED: Final = 10
+"""How often the status of one object that somebody else changed is written again at once: another installation with the
+same SearchClusters does the same."""
+RESTORED_REFILL: Final = 30.0
+"""Seconds after which it is written once more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What all reconcilers share."""
@@ -60,7 +71,9 @@ class Context:
     meter: Meter = field(default_factory=Meter)
     ownership: Ownership = field(default_factory=Ownership)
     steps: Steps = field(default_factory=Steps)
-    events: EventRate = field(default_factory=EventRate)
+    events: ObjectRate = field(default_factory=lambda: ObjectRate(EVENTS, EVENTS_REFILL))
+    restored: ObjectRate = field(default_factory=lambda: ObjectRate(RESTORED, RESTORED_REFILL))
+    """Statuses that somebody else changed, and that are written again."""
     dry_run: DryRun | None = None
     """Records what would change, in a dry run; None: changes are made."""
 

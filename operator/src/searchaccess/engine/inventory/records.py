@@ -33,6 +33,8 @@ class AccessRecord:
     """As last seen. Whether its namespace is allowed may have been decided anew since: ``access`` says it."""
     status_json: str
     """Canonical JSON of its status: what it has, or is about to get."""
+    wrote: int = 0
+    """Hash of the status that we wrote last; 0: none in this run."""
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
     _standing: Standing | None = field(default=None, repr=False, compare=False)
@@ -93,6 +95,8 @@ class ClusterRecord:
     """The status as Kubernetes surely has it."""
     published: tuple[ClusterReport, str] | None = None
     """A report, and the status that it left as it was: it would do so again, at any time."""
+    wrote: int = 0
+    """Hash of the status that we wrote last; 0: none in this run."""
     _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
     """The status that says so, and the uuid in it."""
 

@@ -1,4 +1,4 @@
-"""Shows that the state of an object changed: in events, and in the log."""
+"""Shows that the state of an object changed: in its status, in events, and in the log."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import structlog
 from searchaccess.api.status import Status
 from searchaccess.core.status.events import Note
 from searchaccess.core.status.lines import lines_of
+from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.state import Context
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
@@ -31,6 +32,27 @@ def announce(context: Context, cluster: str, ref: ObjectRef, notes: Sequence[Not
     for note in notes[:allowed]:
         context.meter.event_emitted(cluster, note.reason)
     return list(notes[:allowed])
+
+
+def queue_status(
+    context: Context, record: AccessRecord | ClusterRecord, ref: ObjectRef, text: str, notes: list[Note]
+) -> None:
+    """Have a status written: later, if somebody else has changed it again and again since we wrote it.
+
+    Args:
+        context: what all reconcilers share.
+        record: the object.
+        ref: the same.
+        text: the status, as JSON.
+        notes: the events about it.
+    """
+    is_ours = record.wrote in {0, hash(record.status_json)}
+    if is_ours or context.restored.take(ref.uid, 1, context.clock.monotonic()):
+        context.outbox.put_status(ref, text, notes)
+    else:
+        context.outbox.put_status(ref, text, notes, after=context.restored.refill)
+    # Only what is on its way counts as published.
+    record.status_json, record.wrote = text, hash(text)
 
 
 def log_transition(

@@ -24,7 +24,7 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Failing
-from searchaccess.engine.status.announce import announce, log_transition
+from searchaccess.engine.status.announce import announce, log_transition, queue_status
 from searchaccess.engine.status.former import what_is_left, what_stays
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
@@ -134,9 +134,7 @@ class StatusPublisher:
             notes, ref, cluster = build_notes(facts, previous, status), ref_of(facts.access), facts.access.cluster
             log_transition(self._context, cluster, ref, previous, status, notes)
             text = stable_json(status.to_json())
-            self._context.outbox.put_status(ref, text, announce(self._context, cluster, ref, notes))
-            # Only what is on its way counts as published.
-            record.status_json = text
+            queue_status(self._context, record, ref, text, announce(self._context, cluster, ref, notes))
             if place_of(placed_by(status)) != place_of(placed_by(previous)):
                 self._context.inventory.former.wake(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
@@ -305,8 +303,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         context.outbox.put_notes(ref, notes)
         return
     text = stable_json(status.to_json())
-    context.outbox.put_status(ref, text, notes)
-    record.status_json = text
+    queue_status(context, record, ref, text, notes)
 
 
 def _missing_stores(context: Context, cluster: Cluster) -> dict[str, tuple[str, ...]]:
