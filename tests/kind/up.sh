@@ -19,10 +19,10 @@ mkdir -p "$folder"
 export PATH="$folder/bin:$PATH"
 
 say "Looking for a Docker"
-enter=()
 if [[ -e $folder/docker/dockerd.json ]] || ! docker info >/dev/null 2>&1 || ! docker pull --quiet "$published" 2>&1; then
   echo "No Docker with published images: one of its own, with images made from packages."
   "$python" -m tests.kind.offline docker "$folder" >"$folder/docker.env"
+  # shellcheck source=/dev/null
   source "$folder/docker.env"
 fi
 
