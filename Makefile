@@ -95,7 +95,8 @@ lint: fmt-check ## Check style, and that imports point inward
 	$(RUN) -m ruff check
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/hadolint operator/Dockerfile
-	$(VENV)/bin/shellcheck --severity=warning .ci/run .ci/prerequisites tests/kind/*.sh
+	$(VENV)/bin/shellcheck --severity=warning .ci/run .ci/prerequisites tests/kind/*.sh \
+		tests/kind/offline/node/*.sh tests/kind/offline/elasticsearch/run
 
 .PHONY: fmt-check
 fmt-check: $(INSTALLED)

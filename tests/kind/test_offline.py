@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(os.geteuid() != 0, reason="kind is in the Docker that there is: there is no other"),
+    pytest.mark.skipif("KIND_NODE_IMAGE" not in os.environ, reason="kind runs in the Docker that there is"),
 ]
 
 WAITING = ("run", "--detach", "--interactive", "--privileged", RUNTIME_IMAGE, "/usr/bin/python3", "-c", "input()")

@@ -22,6 +22,7 @@ say "Looking for a Docker"
 if [[ -e $folder/docker/dockerd.json ]] || ! docker info >/dev/null 2>&1 || ! docker pull --quiet "$published" 2>&1; then
   echo "No Docker with published images: one of its own, with images made from packages."
   "$python" -m tests.kind.offline docker "$folder" >"$folder/docker.env"
+  # shellcheck source=/dev/null
   source "$folder/docker.env"
 fi
 
@@ -62,6 +63,10 @@ say "Starting Elasticsearch"
 say "Installing the chart"
 "$run" kubectl create namespace searchaccess-system --dry-run=client -o yaml | "$run" kubectl apply -f -
 "$run" kubectl label --overwrite namespace searchaccess-system pod-security.kubernetes.io/enforce=restricted
+if "$run" helm status searchaccess -n searchaccess-system >/dev/null 2>&1; then
+  # Helm does not upgrade CRDs (docs/install.md).
+  "$run" kubectl apply --server-side --force-conflicts -f crds
+fi
 "$run" helm upgrade --install searchaccess charts/searchaccess-operator -n searchaccess-system --wait --timeout 300s \
   --set image.repository="${image%:*}" --set image.tag="${image#*:}" --set instance=kind
 # The suite brings an operator of its own; tests of the chart start this one again.

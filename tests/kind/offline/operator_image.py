@@ -10,6 +10,7 @@ from tests.stack.cache import cache_root
 
 _REPOSITORY = Path(__file__).parents[3]
 _BUILDER = "kind-builder"
+_KEPT = "168h"  # The first stage of a build has no name: it is what a build after this one starts from.
 _OLD_BUILDER = {"DOCKER_BUILDKIT": "0"}  # BuildKit is a program of its own, which Debian does not have.
 
 
@@ -30,7 +31,7 @@ def build_operator_image(name: str, cluster: Docker, display: BuildDisplay) -> N
             builder.load(bases)
             where = ("--network=host", f"--file={_REPOSITORY / 'operator/Dockerfile'}", str(_REPOSITORY))
             builder.run("build", f"--tag={name}", *where, environment=_OLD_BUILDER)
-            builder.run("image", "prune", "--force")  # What older builds left.
+            builder.run("image", "prune", "--force", f"--filter=until={_KEPT}")  # What older builds left.
             builder.run("save", f"--output={archive}", name)
         finally:
             builder.end()

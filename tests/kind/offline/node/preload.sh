@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Loads images from its standard input into a node's containerd, and prints the names of what is there then.
 # Usage: preload.sh ROOT, in mount, process and network namespaces of its own.
 set -euo pipefail

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Makes a kind node of a Debian, inside its root folder; what kind's own Dockerfile does, and what is said below.
 set -euo pipefail
 chmod 755 /usr/local/bin/* /kind /kind/bin /kind/bin/*

@@ -428,7 +428,7 @@ class Inventory:
                 status_json = known.status_json
         claim = self.claim(cluster.name)
         wrote = known.wrote if known and known.cluster.uid == cluster.uid else 0
-        self.clusters[cluster.name] = ClusterRecord(cluster, status_json, stored_json, wrote)
+        self.clusters[cluster.name] = ClusterRecord(cluster, status_json, stored_json, wrote=wrote)
         if claim is not self.claim(cluster.name) and self.count(cluster.name):
             self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
         if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
