@@ -38,7 +38,7 @@ FULL: dict[str, Any] = {
     },
     "clusters": [{"name": "chart-prod", "spec": SPEC}],
     "log": {"json": False, "level": "debug"},
-    "extraArgs": ["--list-every=60"],
+    "extraArgs": ["--resync-period=1m"],
     "extraEnv": [{"name": "SEARCHACCESS_RUN_ENDPOINT", "value": "run.example.com"}],
     "envFrom": [{"configMapRef": {"name": "more", "optional": True}}],
     "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],

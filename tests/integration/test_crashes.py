@@ -200,7 +200,7 @@ def test_a_deletion_that_the_watch_missed_is_noticed_by_the_list(field: Arena) -
     expired = {"type": "ERROR", "object": {"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired"}}
     field.world.apply(field.cluster())
     field.world.apply(access("stays", grant("orders-*")), access("goes", grant("orders-*")))
-    with field.running(extra=("--list-every", "4")) as process:
+    with field.running(extra=("--resync-period", "4s")) as process:
         field.until_in_sync(2)
         field.until_quiet()
         with field.api.fault(Fault(answer=(200, expired), times=1), watches) as gap:

@@ -13,7 +13,7 @@ from tests.support.proxy import Fault
 from tests.support.waiting import eventually
 from tests.support.world import CLUSTER, access, grant
 
-LISTEN = ("--listen", "127.0.0.1:0", "--list-every", "1")
+LISTEN = ("--listen", "127.0.0.1:0", "--resync-period", "1s")
 
 
 def address(operator: OperatorProcess) -> str:

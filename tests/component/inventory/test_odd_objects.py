@@ -11,7 +11,7 @@ from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.intake.metadata import REQUEST_LIMIT
-from searchaccess.engine.host import LIST_EVERY
+from searchaccess.engine.host import RESYNC_PERIOD
 from searchaccess.engine.inventory import intake
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, begin, granted
@@ -253,7 +253,7 @@ def test_a_fault_of_ours_at_one_object_is_told_there_and_heals_by_itself(
         assert stage.role(ODD) == before, "it holds what it had"
         await _others_are_served(stage, "later")
         broken.clear()
-        await stage.sleep(LIST_EVERY + 5)
+        await stage.sleep(RESYNC_PERIOD + 5)
         await stage.quiet()
         assert stage.ready("odd") == IN_SYNC
         assert granted(stage, ODD) == ({"odd-*"} if listed else {"else-*"})
@@ -273,7 +273,7 @@ def test_a_fault_of_ours_at_a_cluster_is_told_there_and_heals_by_itself(monkeypa
         await begin(stage, access("orders", grant("orders-*")))
         assert stage.cluster_ready() == stage.ready("orders") == ("False", "InternalError")
         monkeypatch.setattr(intake, "cluster_from_object", actual)
-        await stage.sleep(LIST_EVERY + 5)
+        await stage.sleep(RESYNC_PERIOD + 5)
         await stage.quiet()
         assert stage.cluster_ready() == stage.ready("orders") == IN_SYNC
 

@@ -77,6 +77,11 @@ def test_a_former_name_is_taken_for_a_release(tmp_path: Path) -> None:
     assert "--patience is deprecated and will be removed after the next release: use --timeout" in done.stderr
     assert "excludes --patience, its former name" in refused(*OBSERVE, "--timeout", "1m", "--patience", "2m")
     assert "--patience" not in refused("reconcile", "--help", code=0)
+    says = "--list-every is deprecated and will be removed after the next release: use --resync-period"
+    assert says in refused("run", "--list-every", "60", "--kubeconfig", str(tmp_path / "none"), code=1)
+    assert "excludes --list-every, its former name" in refused("run", "--list-every", "60", "--resync-period", "1m")
+    assert "is at least 1s" in refused("run", "--resync-period", "10ms")
+    assert "--list-every" not in refused("run", "--help", code=0)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ from searchaccess.cli.logins import login, mapping
 from searchaccess.cli.manifests import Filenames, read
 from searchaccess.cli.program import Program
 from searchaccess.cli.summaries import Output, show
-from searchaccess.engine.host import LIST_EVERY
+from searchaccess.engine.host import RESYNC_PERIOD
 from searchaccess.operator.app import run_operator
 from searchaccess.operator.observer_login import BadLogin, ObserverLogin, read_logins
 from searchaccess.operator.once import reconcile_for, reconcile_once
 
 _LAST_PORT: Final = 65535
+_RESYNC_PERIOD: Final = f"{RESYNC_PERIOD / 60:.0f}m"
+_LEAST_RESYNC: Final = 1.0
 _TIMEOUT: Final = "10m"
 
 app = typer.Typer(
@@ -64,16 +66,22 @@ def run(
             help="Where /livez, /readyz and /metrics are served, such as 0.0.0.0:8080; by default nowhere.",
         ),
     ] = "",
-    list_every: Annotated[
-        float,
+    resync_period: Annotated[
+        str,
         typer.Option(
-            min=1.0, metavar="SECONDS", help="Time between full lists, which notice deletions that left no event."
+            metavar="DURATION", help="Time between full lists, such as 5m, which notice deletions that left no event."
         ),
-    ] = LIST_EVERY,
+    ] = _RESYNC_PERIOD,
+    list_every: Annotated[float | None, typer.Option(hidden=True, min=1.0)] = None,
     common: Common,
 ) -> None:
     """Run the operator until a signal (SIGTERM, Ctrl-C) stops it."""
-    options = common.begin(listen=_address(listen), list_every=list_every)
+    given = f"{round(list_every)}s" if list_every else ""
+    period = helptexts.renamed("--list-every", given, "--resync-period", resync_period, _RESYNC_PERIOD)
+    every = _seconds(period, "--resync-period")
+    if every < _LEAST_RESYNC:
+        raise typer.BadParameter("is at least 1s", param_hint="--resync-period")
+    options = common.begin(listen=_address(listen), resync_period=every)
     run_to_end(lambda stop: run_operator(options, stop))
 
 

@@ -30,7 +30,7 @@ from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, WaitingError
 from searchaccess.ports.kubernetes import Plural
 
-LIST_EVERY: Final = 300.0
+RESYNC_PERIOD: Final = 300.0
 """Seconds between full lists: a deletion while the watch was down leaves no event."""
 RELIST_AFTER: Final = 10.0
 """Seconds after the event source began to watch until we list too: when it has worked off what it listed itself."""
@@ -60,7 +60,7 @@ class Host:
     Args:
         context: what they share.
         connector: opens connections to clusters.
-        list_every: seconds between full lists.
+        resync_period: seconds between full lists.
         take_part: shares clusters out with other replicas until cancelled; None: there are none.
         only: the SearchClusters to look after; none: all.
         brief: the process ends by itself soon: it does not wait for a person to grant what its first list lacks.
@@ -70,7 +70,7 @@ class Host:
         self,
         context: Context,
         connector: Connector,
-        list_every: float = LIST_EVERY,
+        resync_period: float = RESYNC_PERIOD,
         take_part: Callable[[], Coroutine[Any, Any, None]] | None = None,
         only: Collection[str] = (),
         *,
@@ -81,7 +81,7 @@ class Host:
         self._take_part = take_part
         self._context = context
         self._connector = connector
-        self._list_every = list_every
+        self._resync_period = resync_period
         self._running: dict[str, _Running] = {}
         self._watching = False
         self._winding_down = False
@@ -157,7 +157,7 @@ class Host:
         if not self._watching:
             return "the API server is not watched yet"
         late = self._context.clock.monotonic() - self._listed_at
-        if late > MOST_MISSED * self._list_every:
+        if late > MOST_MISSED * self._resync_period:
             return f"the API server could not be listed for {late:.0f} s"
         return ""
 
@@ -244,7 +244,7 @@ class Host:
     async def _list_again(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._list_every):
+                async with asyncio.timeout(self._resync_period):
                     await self._context.inventory.relist.wait()
                     await asyncio.sleep(RELIST_AFTER)
             self._context.inventory.relist.clear()

@@ -17,7 +17,7 @@ from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
 from searchaccess.decorators.measured import MeasuredGoogle, MeasuredKubernetes
-from searchaccess.engine.host import LIST_EVERY, Host, run_until_stopped
+from searchaccess.engine.host import RESYNC_PERIOD, Host, run_until_stopped
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
@@ -56,7 +56,7 @@ class Options:
         lease_namespace: where replicas keep the Leases by which they divide SearchClusters; empty: there is one
             replica.
         listen: address and port for probes and metrics; None: nothing is served.
-        list_every: seconds between full lists.
+        resync_period: seconds between full lists.
         run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
         iam_endpoint: address of the IAM API; Google's when empty.
         stores: how to reach secret stores.
@@ -70,7 +70,7 @@ class Options:
     kubernetes: KubernetesOptions = KubernetesOptions()
     lease_namespace: str = ""
     listen: tuple[str, int] | None = None
-    list_every: float = LIST_EVERY
+    resync_period: float = RESYNC_PERIOD
     run_endpoint: str = ""
     iam_endpoint: str = ""
     stores: StoreOptions = StoreOptions()
@@ -177,7 +177,7 @@ async def wired(
             operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run
         )
         take_part = leases.run if leases else None
-        host = Host(context, connections, options.list_every, take_part, only, brief=within is not None)
+        host = Host(context, connections, options.resync_period, take_part, only, brief=within is not None)
         if leases:
             leases.stop_working = host.stop_working
         metrics.register(Declared(inventory, outbox, host, ownership))
