@@ -177,10 +177,11 @@ def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
     file = tmp_path / "all.yaml"
     cluster = field.cluster(login={"secretRef": {"namespace": SYSTEM, "name": READER}})
     file.write_text(yaml.safe_dump_all([cluster, access("orders", grant("orders-*"))]))
-    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file))
-    assert code == 1
-    assert {item["reason"] for item in found["items"]} == {"LoginMissing"}, "a proposal gets no login to see"
-    assert "a file declares where SearchCluster prod is" in found["items"][0]["message"]
+    for own_login in (True, False):
+        code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file), own_login=own_login)
+        assert code == 1
+        assert {item["reason"] for item in found["items"]} == {"LoginMissing"}, "a proposal gets no login to see"
+        assert "a file declares where SearchCluster prod or a store is" in found["items"][0]["message"]
 
     kubectl = field.world.kubernetes.run_kubectl
     for line in (
@@ -190,7 +191,7 @@ def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
         manifest = kubectl("create", *line.split(), "-n", SYSTEM, "--dry-run=client", "-o", "yaml").stdout
         (tmp_path / "right.yaml").write_text(manifest)
         kubectl("apply", "-f", str(tmp_path / "right.yaml"))
-    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file), own_login=False)
+    code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file), "--trust-files", own_login=False)
     assert code == 2
     assert {item["name"]: item["reason"] for item in found["items"]} == {CLUSTER: "InSync", "shop/orders": "InSync"}
     assert len(found["changes"]) == 2

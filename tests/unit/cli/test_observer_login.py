@@ -67,6 +67,12 @@ def test_it_is_for_runs_that_only_read() -> None:
     assert "requires --observe" in refused("reconcile", "--once", "--elasticsearch-login", "env:OBSERVER")
 
 
+EVIL_VAULT = {
+    "name": "vault",
+    "vault": {"address": "https://vault.evil.example.com", "mount": "kv", "auth": {"kubernetes": {"role": "operator"}}},
+}
+
+
 class Real:
     """Has one SearchCluster, and Secrets that nobody may read."""
 
@@ -85,9 +91,11 @@ def in_place(**spec: Any) -> dict[str, Any]:
     return raw | {"metadata": {"name": "prod", "uid": "uid-of-prod", "generation": 3}}
 
 
-async def login_of(there: dict[str, Any], option: str, *manifests: dict[str, Any], name: str = "prod") -> Any:
+async def login_of(
+    there: dict[str, Any], option: str, *manifests: dict[str, Any], name: str = "prod", trusts: bool = False
+) -> Any:
     """Give what a run uses for a SearchCluster."""
-    logins = ObserverLogins(read_logins([option], PASSWORD))
+    logins = ObserverLogins(read_logins([option] if option else [], PASSWORD), trusts_files=trusts)
     kubernetes = ObservedKubernetes(Real(there), manifests, logins)  # type: ignore[arg-type]
     page = await kubernetes.list_page(Plural.CLUSTERS)
     [raw] = [item for item in page.items if item["metadata"]["name"] == name]
@@ -120,18 +128,32 @@ async def test_of_others_the_declared_one_is_used() -> None:
         {"ca": {"configMapRef": {"namespace": "evil", "name": "ca"}}},
         {"allowExposure": ["InsecureSkipVerify"]},
         {"urls": 7},
+        {"secretStores": [EVIL_VAULT]},
     ],
     ids=str,
 )
-@pytest.mark.parametrize("option", ["env:OBSERVER", "prod=env:OBSERVER", "secret:team/observer"])
+@pytest.mark.parametrize("option", ["", "env:OBSERVER", "prod=env:OBSERVER", "secret:team/observer"])
 async def test_it_is_never_sent_where_a_file_says(changed: dict[str, Any], option: str) -> None:
     there = in_place()
     proposed = there | {"spec": there["spec"] | changed}
-    with pytest.raises(LoginMissing, match="a file declares where SearchCluster prod is, or whom to trust there"):
+    with pytest.raises(
+        LoginMissing, match="a file declares where SearchCluster prod or a store is, or whom to trust there"
+    ):
         await login_of(there, option, proposed)
     new = {**there, "metadata": {"name": "new"}}
-    with pytest.raises(LoginMissing, match="a file declares where SearchCluster new is"):
+    with pytest.raises(LoginMissing, match="a file declares where SearchCluster new or a store is"):
         await login_of(there, option.replace("prod", "new"), new, name="new")
+
+
+async def test_it_is_sent_where_a_reviewed_file_says() -> None:
+    there = in_place()
+    moved = there | {"spec": there["spec"] | {"urls": ["https://elsewhere.example.com"]}}
+    assert await login_of(there, "env:OBSERVER", moved, trusts=True) == CONTENT
+    with pytest.raises(AssertionError, match="is read"):
+        await login_of(there, "", moved, trusts=True)
+    with pytest.raises(AssertionError, match="is read"):
+        await login_of(there, "", there)
+    assert "requires --filename" in refused("reconcile", "--once", "--observe", "--trust-files")
 
 
 async def test_a_file_may_change_anything_else() -> None:

@@ -131,6 +131,14 @@ def reconcile(
             " --observe.",
         ),
     ] = None,
+    trust_files: Annotated[
+        bool,
+        typer.Option(
+            "--trust-files",
+            help="Send logins also to the addresses that the files declare: for files that were reviewed. Without it"
+            " they are sent only to those that the API server has. Requires -f.",
+        ),
+    ] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format of the summary.")] = Output.TABLE,
     common: Common,
 ) -> None:
@@ -148,6 +156,8 @@ def reconcile(
         raise typer.BadParameter("requires --once", param_hint="--observe")
     if filename and not observe:
         raise typer.BadParameter("requires --observe: to apply the files, use kubectl", param_hint="--filename")
+    if trust_files and not filename:
+        raise typer.BadParameter("requires --filename", param_hint="--trust-files")
     if namespace and not observe:
         raise typer.BadParameter("requires --observe: a run reconciles all namespaces", param_hint="--namespace")
     if elasticsearch_login and not observe:
@@ -157,7 +167,8 @@ def reconcile(
     limit = _seconds(helptexts.renamed("--patience", patience, "--timeout", timeout, _TIMEOUT), "--timeout")
     options = common.begin(observe=observe, namespace=namespace)
     logins = _logins(elasticsearch_login or [])
-    options = replace(options, manifests=tuple(read(filename or [], namespace)), logins=logins)
+    manifests = tuple(read(filename or [], namespace))
+    options = replace(options, manifests=manifests, logins=logins, trusts_files=trust_files)
     if once:
         only = cluster or ()
         summary = run_to_end(lambda stop: reconcile_once(options, stop, only=only, patience=limit))

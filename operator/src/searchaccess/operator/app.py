@@ -63,6 +63,7 @@ class Options:
         observe: dry run: change nothing, and record what would change.
         manifests: what is declared besides, or in place of, what the API server has; only with ``observe``.
         logins: to Elasticsearch, in place of those that SearchClusters declare; only with ``observe``.
+        trusts_files: logins are sent also where manifests say; only with ``observe``.
         namespace: of SearchAccesses in manifests that name none, and the only one that is reported; empty: all are.
     """
 
@@ -78,6 +79,7 @@ class Options:
     manifests: tuple[dict[str, Any], ...] = ()
     namespace: str = ""
     logins: tuple[ObserverLogin, ...] = ()
+    trusts_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
 
 def _observed(kubernetes: KubernetesPort, options: Options, login: KubernetesLogin) -> KubernetesPort:
     manifests = placed(options.manifests, login.namespace) if options.manifests else []
-    return observed(kubernetes, manifests, ObserverLogins(options.logins))
+    return observed(kubernetes, manifests, ObserverLogins(options.logins, trusts_files=options.trusts_files))
 
 
 def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:

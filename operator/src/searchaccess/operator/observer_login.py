@@ -20,8 +20,9 @@ _PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _LONGEST: Final = 65536
 """Bytes of one value."""
 _FORMS: Final = "write env:PREFIX, file:FOLDER or secret:NAMESPACE/NAME, with CLUSTER= before it for one SearchCluster"
-_KEPT_BACK: Final = f"{OPTION} is kept back"
-"""The namespace of what stands for a login that is not sent."""
+TRUST: Final = "--trust-files"
+_KEPT_BACK: Final = "a login that is kept back"
+"""The namespace of what stands for a login that is not sent: no namespace of Kubernetes has such a name."""
 
 
 class BadLogin(ValueError):
@@ -103,20 +104,22 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 class ObserverLogins:
-    """Puts logins of the command line into SearchClusters, in place of those that they declare.
+    """Decides which login a dry run uses for a SearchCluster: that of the command line, or the one that is declared.
+
+    Neither is sent to where a file says that the SearchCluster is: whoever may propose a manifest could read it.
 
     Args:
-        logins: the logins; none: SearchClusters stay as they are.
+        logins: the logins of the command line.
+        trusts_files: whether somebody has reviewed the files, so that logins are sent wherever they say.
     """
 
-    def __init__(self, logins: Collection[ObserverLogin] = ()) -> None:
+    def __init__(self, logins: Collection[ObserverLogin] = (), *, trusts_files: bool = False) -> None:
+        self._trusts_files = trusts_files
         self._by_cluster = {login.cluster: login for login in logins}
         self._contents = {login.source: login.content for login in logins if login.content is not None}
 
     def put_into(self, raw: dict[str, Any], there: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return a SearchCluster with the login of the command line, if there is one for it.
-
-        It is never sent to where a file says that the SearchCluster is: whoever may propose a manifest could read it.
+        """Return a SearchCluster with the login that is used for it, or with what stands for one that is kept back.
 
         Args:
             raw: the SearchCluster.
@@ -124,11 +127,14 @@ class ObserverLogins:
         """
         name, spec = mapping(raw.get("metadata")).get("name"), raw.get("spec")
         login = self._by_cluster.get(str(name)) or self._by_cluster.get("")
-        if login is None or not isinstance(spec, dict):
+        if not isinstance(spec, dict):
             return raw
-        known = _place_of(mapping(there).get("spec"))
-        is_known = known is not None and known == _place_of(spec)
-        source = login.source if is_known else Source("Secret", _KEPT_BACK, str(name))
+        if self._trusts_files or raw is there or _is_known(spec, mapping(there).get("spec")):
+            if login is None:
+                return raw
+            source = login.source
+        else:
+            source = Source("Secret", _KEPT_BACK, str(name))
         reference = {"namespace": source.namespace, "name": source.name}
         return {**raw, "spec": {**spec, "login": {"secretRef": reference}}}
 
@@ -139,15 +145,33 @@ class ObserverLogins:
             LoginMissing: it is kept back, see ``put_into``.
         """
         if source.namespace == _KEPT_BACK:
-            cause = f"a file declares where SearchCluster {source.name} is, or whom to trust there"
-            raise LoginMissing(f"{cause}: the login of {OPTION} is sent only to what the API server has")
+            cause = f"a file declares where SearchCluster {source.name} or a store is, or whom to trust there"
+            raise LoginMissing(
+                f"{cause}: a login is sent only to what the API server has, or with {TRUST} if the files are reviewed"
+            )
         return self._contents.get(source)
 
 
-def _place_of(spec: Any) -> tuple[Any, ...] | None:
-    """Return to whom a login of a SearchCluster is sent; None: that cannot be read."""
+def _is_known(spec: Any, there: Any) -> bool:
+    """Return whether logins are sent, for a SearchCluster, only to where they are sent as the API server has it."""
+    proposed, known = _read_spec(spec), _read_spec(there)
+    if proposed is None or known is None:
+        return False
+    return _place_of(proposed) == _place_of(known) and _vaults(proposed) <= _vaults(known)
+
+
+def _read_spec(spec: Any) -> SearchClusterSpec | None:
     try:
-        read = SearchClusterSpec.model_validate(spec)
+        return SearchClusterSpec.model_validate(spec)
     except (ValueError, RecursionError):
         return None
-    return read.urls, read.cloud_id, read.eck, read.ca, set(read.allow_exposure)
+
+
+def _place_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
+    """Return to whom a SearchCluster's login is sent."""
+    return spec.urls, spec.cloud_id, spec.eck, spec.ca, set(spec.allow_exposure)
+
+
+def _vaults(spec: SearchClusterSpec) -> set[str]:
+    """Return the stores that have an address and a login of their own."""
+    return {store.vault.model_dump_json() for store in spec.secret_stores if store.vault}
