@@ -74,7 +74,7 @@ NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
-	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) tests/kind)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) tests/kind tests/e2e)
 	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Once more on Elasticsearch $$release, what depends on it:"; \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a kind cluster, runs the tests of its pods, and deletes it; one that is there already is used, and stays.
+# Makes a kind cluster, runs tests on it, and deletes it; one that is there already is used, and stays.
 # Usage: test.sh PYTHON FOLDER [ARGUMENT…]. Where no cluster can be made it says so, and is no failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
