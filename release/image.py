@@ -27,13 +27,13 @@ class Package:
         kind: its type in a package URL: ``pypi`` or ``deb``.
         name: its name.
         version: its version.
-        licence: an SPDX expression; empty: it states none.
+        license: an SPDX expression; empty: it states none.
     """
 
     kind: str
     name: str
     version: str
-    licence: str = ""
+    license: str = ""
 
 
 @dataclass(frozen=True, slots=True)

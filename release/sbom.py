@@ -37,12 +37,12 @@ def write_sbom(image: Image, name: str, version: str) -> str:
 def _component(package: Package) -> Component:
     space = "debian" if package.kind == "deb" else None
     url = PackageURL(package.kind, space, package.name, package.version)
-    licences = [LicenseExpression(package.licence)] if package.licence else []
+    licenses = [LicenseExpression(package.license)] if package.license else []
     return Component(
         type=ComponentType.LIBRARY,
         name=package.name,
         version=package.version,
         purl=url,
         bom_ref=url.to_string(),
-        licenses=licences,
+        licenses=licenses,
     )

@@ -29,7 +29,7 @@ settings.register_profile("random", _ANY_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 
-_BEHAVIOUR = {"callers", "contract", "e2e"}
+_BEHAVIOR = {"callers", "contract", "e2e"}
 _NEED_ELASTICSEARCH = {"elasticsearch_server", "stack", "built_servers", "built_elasticsearch"}
 
 
@@ -70,7 +70,7 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the behaviour that depends on Elasticsearch: that is tested on each of its releases.
+    """Mark the behavior that depends on Elasticsearch: that is tested on each of its releases.
 
     What crashes and outages do to it, and the launcher, is tested on the first alone. Folders' own conftest.py come
     first and may say what their items need; `-m` comes after.
@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("e2e")
         if item.get_closest_marker("one_release"):
             continue
-        if item.path.parent.name in _BEHAVIOUR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
+        if item.path.parent.name in _BEHAVIOR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")
 
 

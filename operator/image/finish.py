@@ -34,7 +34,7 @@ UNUSED: Final = (
     # Versions of Google's APIs that are not called.
     *(f"google/cloud/iam_v{version}" for version in ("2", "2beta", "3", "3beta")),
     *(f"google/cloud/{version}" for version in ("container_v1beta1", "secretmanager_v1beta1", "secretmanager_v1beta2")),
-    # Errors show lines of Python, and of nothing else, in colour.
+    # Errors show lines of Python, and of nothing else, in color.
     "pygments/lexers/*.py",
     # For those who build or check programs.
     *(f"**/*.{suffix}" for suffix in ("pyi", "pyx", "pxd", "proto", "h")),

@@ -31,7 +31,7 @@ print(json.dumps({
     "installed": sorted(found.name.lower() for found in importlib.metadata.distributions()),
     "operator": importlib.util.find_spec("searchaccess") is not None,
     "typed": (Path(searchaccess_client.__file__).parent / "py.typed").is_file(),
-    "licence": [file.name for file in files if "licenses" in file.parts],
+    "license": [file.name for file in files if "licenses" in file.parts],
     "version": importlib.metadata.version("searchaccess-client"),
     "without aiohttp": refusal,
 }))
@@ -109,7 +109,7 @@ def test_the_wheel_alone_calls_elasticsearch(
     assert facts == {
         "operator": False,
         "typed": True,
-        "licence": ["LICENSE"],
+        "license": ["LICENSE"],
         "version": searchaccess_client.__version__,
     }
     assert "orders-eu" in _run(python, EXAMPLE, "orders-eu", environment=environment)

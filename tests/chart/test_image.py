@@ -129,7 +129,7 @@ def test_all_that_the_operator_ever_imports_is_in_it(app: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_errors_of_its_own_show_lines_in_colour(app: Path) -> None:
+def test_errors_of_its_own_show_lines_in_color(app: Path) -> None:
     code = "from rich.syntax import Syntax; assert Syntax('x = 1', 'python').lexer"
     assert python(app, "-c", code).returncode == 0
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
-from searchaccess.core.clusters.cluster import Licence
+from searchaccess.core.clusters.cluster import License
 from searchaccess.core.model.canonical import MappingBody, RoleBody, canonical_json, role_from_json
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import RoleMapping, build_template_mapping, mapping_of
@@ -51,9 +51,9 @@ async def test_facts_name_every_line_of_a_realm_that_is_not_there(search: Elasti
     assert len(mismatches) == 7
 
 
-async def test_the_licence_is_that_of_the_facts(search: ElasticsearchSide) -> None:
+async def test_the_license_is_that_of_the_facts(search: ElasticsearchSide) -> None:
     facts = await search.port.facts(search.realm)
-    assert await search.port.licence() == Licence(facts.license, facts.license_ends)
+    assert await search.port.read_license() == License(facts.license, facts.license_ends)
 
 
 # The glance

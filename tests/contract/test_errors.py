@@ -44,7 +44,7 @@ PASSWORD = "do-not-show-this-password"
 Method = Callable[[ElasticsearchClient], Awaitable[Any]]
 METHODS: dict[str, Method] = {
     "facts": lambda port: port.facts(REALM),
-    "licence": lambda port: port.licence(),
+    "license": lambda port: port.read_license(),
     "roles": lambda port: port.roles(None),
     "roles by name": lambda port: port.roles(["x"]),
     "mappings": lambda port: port.mappings(None),

@@ -181,7 +181,7 @@ TRIES: Final[dict[str, Try]] = {
     "settings of the cluster": Try("PUT", "/_cluster/settings", {"persistent": {"action.auto_create_index": "true"}}),
     "a snapshot repository": Try("PUT", "/_snapshot/contract", {"type": "fs", "settings": {"location": "backups"}}),
     "a script": Try("PUT", "/_scripts/contract", {"script": {"lang": "mustache", "source": {}}}),
-    "the licence": Try("POST", "/_license/start_basic?acknowledge=true"),
+    "the license": Try("POST", "/_license/start_basic?acknowledge=true"),
     "shards moved": Try("POST", "/_cluster/reroute"),
 }  # fmt: skip
 

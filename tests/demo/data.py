@@ -44,7 +44,7 @@ ORDERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 AUDIT = [
-    {"at": "2026-11-05T08:14:02Z", "payment": "pay-88121", "order": 1005, "event": "authorised"},
+    {"at": "2026-11-05T08:14:02Z", "payment": "pay-88121", "order": 1005, "event": "authorized"},
     {"at": "2026-11-05T08:14:09Z", "payment": "pay-88121", "order": 1005, "event": "captured"},
 ]
 LOG = [{"at": "2026-11-08T17:40:00Z", "indexed": 7, "failed": 0}]

@@ -18,10 +18,10 @@ def start_servers(stage: Stage) -> None:
         kubernetes, elasticsearch = stage.stack.kubernetes, stage.stack.elasticsearch
         version = json.loads(stage.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
         number = stage.world.admin.get("/").json()["version"]["number"]
-        licence = stage.world.admin.get("/_license").json()["license"]["type"]
+        license_type = stage.world.admin.get("/_license").json()["license"]["type"]
         table = new_table()
         table.add_row("Kubernetes", version.lstrip("v"), kubernetes.url, "with RBAC")
-        realm = f"{licence} licence, JWT realm {elasticsearch.realm}"
+        realm = f"{license_type} license, JWT realm {elasticsearch.realm}"
         table.add_row("Elasticsearch", number, elasticsearch.url, realm)
         page.show(table)
 

@@ -20,7 +20,7 @@ LEAST_WIDTH = 100
 
 
 def new_console() -> Console:
-    """A terminal with its colours and width; elsewhere plain text, wide enough for tables."""
+    """A terminal with its colors and width; elsewhere plain text, wide enough for tables."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # A mark that cannot be written is no reason to fail.
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:

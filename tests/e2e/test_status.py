@@ -49,13 +49,13 @@ REFUSED = {
 def test_what_elasticsearch_refuses_is_told_on_that_access_alone(world: World, kind: str) -> None:
     bad, text = REFUSED[kind]
     name = f"refused-{kind}"
-    world.apply(access(name, bad), access(f"{name}-neighbour", grant("fine-*")))
+    world.apply(access(name, bad), access(f"{name}-neighbor", grant("fine-*")))
     found = world.until_reason(name, "RejectedByElasticsearch", status="False", within=WITHIN)
     assert condition_in(found, "Stalled")["status"] == "True"
     assert text in condition_in(found, "Ready")["message"]
     assert not world.role(name)
     world.until_event(name, "RejectedByElasticsearch", text)
-    world.until_ready(f"{name}-neighbour", within=WITHIN)
+    world.until_ready(f"{name}-neighbor", within=WITHIN)
 
     world.apply(access(name, grant("refused-*")))
     world.until_ready(name, within=WITHIN)

@@ -85,7 +85,7 @@ def entries_in(roles: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
 
 
 class Foreign:
-    """Objects of others, in the neighbourhood and under our very names."""
+    """Objects of others, in the neighborhood and under our very names."""
 
     def __init__(self, field: Arena) -> None:
         self._admin = field.world.admin

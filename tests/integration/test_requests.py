@@ -1,4 +1,4 @@
-"""Requests are behaviour: how many of which kind things cost, counted where they pass."""
+"""Requests are behavior: how many of which kind things cost, counted where they pass."""
 
 import time
 from collections import Counter

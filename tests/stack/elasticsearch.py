@@ -195,7 +195,7 @@ class LocalElasticsearch(ElasticsearchServer):
         (config / "jwks.json").write_text(self.issuer.jwks())
         shutil.copy(_LOG_CONFIGURATION, config)
 
-    def _default_settings(self, licence: License, *, audit: bool) -> dict[str, Any]:
+    def _default_settings(self, license_type: License, *, audit: bool) -> dict[str, Any]:
         return {
             "cluster.name": _CLUSTER_NAME,
             "node.name": "node-0",
@@ -207,7 +207,7 @@ class LocalElasticsearch(ElasticsearchServer):
             "path.logs": str(self.log_folder),
             "action.destructive_requires_name": False,
             "cluster.routing.allocation.disk.threshold_enabled": False,
-            "xpack.license.self_generated.type": licence,
+            "xpack.license.self_generated.type": license_type,
             "xpack.security.enabled": True,
             "xpack.security.audit.enabled": audit,
             "xpack.security.transport.ssl.enabled": False,

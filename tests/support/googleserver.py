@@ -29,7 +29,7 @@ _IAM: Final = "google.iam.admin.v1.IAM"
 
 
 class _Operation:
-    """Serialises what is no message of Google's newer library."""
+    """Serializes what is no message of Google's newer library."""
 
     serialize = staticmethod(operations_pb2.Operation.SerializeToString)
 

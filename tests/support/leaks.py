@@ -10,7 +10,7 @@ def forms_of(secret: str) -> set[str]:
     raw = secret.encode()
     forms = {secret, quote(secret, safe=""), secret.replace("/", "\\/")}
     for offset in range(3):
-        # Base64 of a longer text that holds the secret: what its neighbours touch is left out.
+        # Base64 of a longer text that holds the secret: what its neighbors touch is left out.
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
         start = (offset * 8 + 5) // 6
         whole = (offset + len(raw)) * 8 // 6

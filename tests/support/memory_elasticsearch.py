@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.core.clusters.cluster import ClusterFacts, Licence
+from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.intake.reading import readable
@@ -248,25 +248,25 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
     def _facts(self, realm: WantedRealm) -> ClusterFacts:
         settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm} | self.other_realms}}}}}
         nodes = {"n0": {"name": "node-0", "settings": settings}}
-        licence = self._licence()
+        held = self._license()
         found = check_realm(nodes, realm)
         return ClusterFacts(
             self.version,
             self.uuid,
-            licence.kind,
+            held.kind,
             found.mismatches,
             found.doubts,
             found.limits,
-            license_ends=licence.ends,
+            license_ends=held.ends,
         )
 
-    async def licence(self) -> Licence:
-        return await self._faults.perform(Call(SIDE, "licence"), self._licence)
+    async def read_license(self) -> License:
+        return await self._faults.perform(Call(SIDE, "license"), self._license)
 
-    def _licence(self) -> Licence:
+    def _license(self) -> License:
         if self.license_ends is not None and self.license_ends <= self.now():
-            return Licence("expired")
-        return Licence(self.license, self.license_ends)
+            return License("expired")
+        return License(self.license, self.license_ends)
 
     async def glance(self) -> Glance | None:
         def read() -> Glance | None:

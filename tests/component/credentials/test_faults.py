@@ -110,7 +110,7 @@ def read_of(stage: Stage, name: str) -> str:
     return read(stage, Place("shop", f"{name}-elasticsearch"))
 
 
-def test_never_two_are_at_one_credential_whatever_happens_to_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_never_two_are_at_one_credential_whatever_happens_to_its_neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
     running: Counter[str] = Counter()
     most: Counter[str] = Counter()
     keep = Credentials.keep

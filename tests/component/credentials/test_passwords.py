@@ -129,7 +129,7 @@ async def test_observe_says_what_would_be_done(stage: Stage) -> None:
 
 
 @on_stage
-async def test_passwords_need_no_licence_and_no_rights_of_the_login_itself(stage: Stage) -> None:
+async def test_passwords_need_no_license_and_no_rights_of_the_login_itself(stage: Stage) -> None:
     stage.elasticsearch.license = "basic"
     stage.elasticsearch.me = replace(stage.elasticsearch.me, by_api_key=True)
     stage.elasticsearch.out_of_reach.add("orders-*")

@@ -27,7 +27,7 @@ def _license(kind: str) -> Change:
 
 
 CHANGES = [
-    pytest.param(_license("basic"), _license("trial"), "LicenseInsufficient", id="another licence"),
+    pytest.param(_license("basic"), _license("trial"), "LicenseInsufficient", id="another license"),
     pytest.param(
         lambda server: server.restart(allowed_audiences=["https://other.example"]),
         lambda server: server.restart(allowed_audiences=["https://es.example.com"]),
@@ -72,7 +72,7 @@ async def test_another_version_is_shown_within_seconds(stage: Stage) -> None:
 
 
 @on_stage
-async def test_a_licence_that_expires_is_told_although_nothing_changes(stage: Stage) -> None:
+async def test_a_license_that_expires_is_told_although_nothing_changes(stage: Stage) -> None:
     server = stage.elasticsearch
     server.license_ends = EPOCH.timestamp() + 30 * MINUTE + 7
     await begin(stage, access("orders", grant("orders-*")))
@@ -83,7 +83,7 @@ async def test_a_licence_that_expires_is_told_although_nothing_changes(stage: St
 
 
 @on_stage
-async def test_a_licence_that_expires_is_told_in_time_by_a_clock_that_is_fast(stage: Stage) -> None:
+async def test_a_license_that_expires_is_told_in_time_by_a_clock_that_is_fast(stage: Stage) -> None:
     server = stage.elasticsearch
     stage.clock.offset = 5 * MINUTE
     server.license_ends = EPOCH.timestamp() + 30 * MINUTE
@@ -93,7 +93,7 @@ async def test_a_licence_that_expires_is_told_in_time_by_a_clock_that_is_fast(st
 
 
 @on_stage
-async def test_a_licence_that_is_prolonged_is_believed(stage: Stage) -> None:
+async def test_a_license_that_is_prolonged_is_believed(stage: Stage) -> None:
     server = stage.elasticsearch
     server.license_ends = EPOCH.timestamp() + 10 * MINUTE
     await begin(stage, access("orders", grant("orders-*")))
@@ -132,7 +132,7 @@ async def test_at_rest_it_costs_less_than_two_requests_a_minute_more_than_probes
 
 
 @on_stage
-async def test_where_indices_come_and_go_the_licence_alone_is_read_again(stage: Stage) -> None:
+async def test_where_indices_come_and_go_the_license_alone_is_read_again(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
     before = _asked(stage)
     for number in range(60):
@@ -140,7 +140,7 @@ async def test_where_indices_come_and_go_the_licence_alone_is_read_again(stage: 
         await stage.sleep(10)
     asked = _asked(stage) - before
     assert asked["facts"] <= 1
-    assert asked["licence"] == asked["glance"] - asked["facts"]
+    assert asked["license"] == asked["glance"] - asked["facts"]
 
 
 @on_stage

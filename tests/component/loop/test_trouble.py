@@ -92,8 +92,8 @@ async def test_what_was_changed_during_an_outage_is_put_right_after_it(stage: St
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        pytest.param(lambda server: setattr(server, "license", "basic"), "LicenseInsufficient", id="no licence"),
-        pytest.param(lambda server: setattr(server, "license", "expired"), "LicenseInsufficient", id="licence expired"),
+        pytest.param(lambda server: setattr(server, "license", "basic"), "LicenseInsufficient", id="no license"),
+        pytest.param(lambda server: setattr(server, "license", "expired"), "LicenseInsufficient", id="license expired"),
         pytest.param(lambda server: server.realm.update(allowed_issuer="x"), "RealmMismatch", id="another issuer"),
         pytest.param(lambda server: server.realm.update(claims={"principal": "sub"}), "RealmMismatch", id="claim"),
     ],

@@ -129,7 +129,7 @@ def test_a_place_that_refuses_holds_the_old_one(spec: dict[str, Any], reason: st
 
 
 @on_stage
-async def test_a_licence_that_is_not_enough_holds_the_old_place(stage: Stage) -> None:
+async def test_a_license_that_is_not_enough_holds_the_old_place(stage: Stage) -> None:
     new(stage).license = "basic"
     await begin(stage, access("orders", grant("orders-*", where={"term": {"a": "b"}})))
     new(stage).license = "basic"

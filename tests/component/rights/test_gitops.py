@@ -48,7 +48,7 @@ SCENARIOS: dict[str, Scenario] = {
         well, access("orders", grant("x", where={"nonsense": {}})), "Degraded", "Failed"
     ),
     "no such store": (well, with_key(credential={"store": "nowhere"}), "Degraded", "Failed"),
-    "no licence": (basic, access("orders", RESTRICTED), "Degraded", "Failed"),
+    "no license": (basic, access("orders", RESTRICTED), "Degraded", "Failed"),
     "another realm": (no_realm, ORDERS, "Degraded", "Failed"),
     "the cluster is away": (away, ORDERS, "Progressing", "InProgress"),
     "the login is refused": (refused, ORDERS, "Progressing", "InProgress"),
@@ -77,7 +77,7 @@ def test_what_they_say(name: str) -> None:
             "the cluster is away": "Progressing",
             "the login is refused": "Progressing",
         }
-        assert health_of(cluster)[0] == wanted.get(name, "Healthy" if name != "no licence" else "Degraded")
+        assert health_of(cluster)[0] == wanted.get(name, "Healthy" if name != "no license" else "Degraded")
 
     play()
 

@@ -1,4 +1,4 @@
-"""Rights on remote clusters through the whole loop: written, corrected, held for want of a licence, and revoked."""
+"""Rights on remote clusters through the whole loop: written, corrected, held for want of a license, and revoked."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ async def test_remote_rights_that_nobody_declared_are_removed(stage: Stage) -> N
 
 
 @on_stage
-async def test_a_platinum_licence_grants_none_of_them_and_a_better_one_does(stage: Stage) -> None:
+async def test_a_platinum_license_grants_none_of_them_and_a_better_one_does(stage: Stage) -> None:
     stage.elasticsearch.license = "platinum"
     await begin(stage, access("orders", grant("logs-*", **EU)), access("billing", grant("billing-*", **WHERE)))
     assert stage.ready("orders") == ("False", "LicenseInsufficient")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.answers.summary import Exit, Summary
-from searchaccess.operator.once import summarise
+from searchaccess.operator.once import summarize
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import begin
 from tests.component.status_writes.common import Webhook, refused_accesses
@@ -21,7 +21,7 @@ def summary_of(stage: Stage) -> Summary:
     """Sum up what the operator on a stage knows, as a run does in the end."""
     assert stage.process is not None
     one: Any = SimpleNamespace(context=stage.process.host._context)
-    return summarise(one, "2026-01-01T00:00:00Z", {CLUSTER}, (), "")
+    return summarize(one, "2026-01-01T00:00:00Z", {CLUSTER}, (), "")
 
 
 def is_busy(stage: Stage) -> bool:

@@ -19,7 +19,7 @@ from searchaccess.adapters.kubernetes.leases import lease_of
 from searchaccess.adapters.kubernetes.secrets import held_in, secret_of
 from searchaccess.adapters.vault import secrets as vault
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.core.clusters.cluster import Licence
+from searchaccess.core.clusters.cluster import License
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import Key, Secret, Slot
 from searchaccess.core.credentials.keys import Login, key_from_json, key_metadata
@@ -152,7 +152,7 @@ AUTHENTICATED = {"username": "x", "authentication_realm": {"name": "native"}, "a
 
 SEARCH: list[tuple[str, Any, Callable[[Any], Any], type | tuple[type, ...]]] = [
     ("identity", INFO, readers.identity_of, tuple),
-    ("licence", {"license": TRIAL}, readers.licence_of, Licence),
+    ("license", {"license": TRIAL}, readers.license_of, License),
     ("glance", {"state_uuid": "s", "nodes": {"a": {"ephemeral_id": "x"}}}, readers.glance_of, Glance),
     ("probe", STATS, readers.probe_of, (Probe, type(None))),
     ("login", AUTHENTICATED, readers.login_of, Login),

@@ -159,7 +159,7 @@ def test_every_node_is_checked_and_few_are_named() -> None:
     assert "node-0, node-1, node-2 and 6 more" in message
 
 
-JUDGEMENTS: dict[str, tuple[ClusterFacts, str, str, Reason | None, Reason | None]] = {
+JUDGMENTS: dict[str, tuple[ClusterFacts, str, str, Reason | None, Reason | None]] = {
     "all is well": (facts(), UUID, "", None, None),
     "first contact": (facts(), "", "", None, None),
     "an unread realm does not close the gate": (facts(mismatches=None), UUID, "", None, None),
@@ -189,7 +189,7 @@ JUDGEMENTS: dict[str, tuple[ClusterFacts, str, str, Reason | None, Reason | None
 }
 
 
-@pytest.mark.parametrize(("found", "pinned", "accepted", "closed", "gate"), JUDGEMENTS.values(), ids=JUDGEMENTS)
+@pytest.mark.parametrize(("found", "pinned", "accepted", "closed", "gate"), JUDGMENTS.values(), ids=JUDGMENTS)
 def test_judge(found: ClusterFacts, pinned: str, accepted: str, closed: Reason | None, gate: Reason | None) -> None:
     verdict = judge(found, pinned, accepted)
     assert (verdict.closed[0] if verdict.closed else None) is closed

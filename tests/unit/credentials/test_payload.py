@@ -87,7 +87,7 @@ class TestSealed:
         assert not [text for text in texts if "s3cret" in text]
         assert self.value.reveal() == "s3cret-value"
 
-    def test_it_is_not_serialised_copied_or_compared(self) -> None:
+    def test_it_is_not_serialized_copied_or_compared(self) -> None:
         with pytest.raises(TypeError):
             pickle.dumps(self.value)
         with pytest.raises(TypeError):

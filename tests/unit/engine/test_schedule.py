@@ -111,7 +111,7 @@ def test_a_check_that_found_something_wrong_is_repeated_soon(settled: Schedule, 
     assert settled.check_due()
 
 
-def test_a_check_is_due_when_the_licence_expires(settled: Schedule, clock: SettableClock) -> None:
+def test_a_check_is_due_when_the_license_expires(settled: Schedule, clock: SettableClock) -> None:
     settled.checked(well=True, lasts=100)
     clock.advance(99)
     assert not settled.check_due()

@@ -184,13 +184,13 @@ def test_what_lies_on_other_clusters_is_not_looked_at_here() -> None:
 @pytest.mark.parametrize(
     ("license", "allowed"), [("trial", True), ("enterprise", True), ("platinum", False), ("basic", False)]
 )
-def test_the_licence_must_have_them(license: str, allowed: bool) -> None:  # noqa: A002, FBT001 - one of a table
+def test_the_license_must_have_them(license: str, allowed: bool) -> None:  # noqa: A002, FBT001 - one of a table
     gate = judge(facts(license=license), "", "").gate
     decision = decide(an_access(grants=[a_grant(**EU)]), gate)
     assert (decision.do is Do.ENFORCE) == allowed
     if not allowed:
         assert decision.reason == "LicenseInsufficient"
-        assert decision.message == f"remoteClusters need an Enterprise or trial licence; this cluster has {license}"
+        assert decision.message == f"remoteClusters need an Enterprise or trial license; this cluster has {license}"
     assert (decide(an_access(), gate).do is Do.ENFORCE) == (license != "basic")
 
 

@@ -156,7 +156,7 @@ def test_fields_that_are_allowed_at_least_are_a_superset(wider: Fields, narrower
         ((ALL, tuple(f"g{number}" for number in range(200))), (tuple(f"f{number}.*" for number in range(200)), ())),
     ],
 )
-def test_fields_that_are_allowed_at_least_are_recognised(wider: Fields, narrower: Fields) -> None:
+def test_fields_that_are_allowed_at_least_are_recognized(wider: Fields, narrower: Fields) -> None:
     assert allows_fields(wider, narrower).yes
     assert not allows_fields(narrower, wider).yes
 

@@ -14,7 +14,7 @@ from searchaccess.core.ownership.others import (
     described,
     note_belonging,
     shown,
-    summarised,
+    summarized,
     with_issued,
 )
 from searchaccess.core.ownership.takeover import (
@@ -132,7 +132,7 @@ def test_what_others_have_is_grouped_and_counted() -> None:
         note_belonging(found, OWN, "roles", name, role)
     for name, mapping in {"searchaccess.default": stamp(FORMER), "people": {}}.items():
         note_belonging(found, OWN, "mappings", name, mapping)
-    summary = summarised(found, ["a@x"])
+    summary = summarized(found, ["a@x"])
     assert [item.to_json() for item in summary] == [
         {"instance": "blue", "controller": "here", "roles": 1, "undeclared": 0, "mappings": 0, "keys": 0, "users": 0},
         {
@@ -153,7 +153,7 @@ def test_what_others_have_is_grouped_and_counted() -> None:
     ]
     assert counted(both) == 1 + 3 + 3 + 2
     found[FORMER].without({"searchaccess.default.a@x", "searchaccess.default.b@x"}, {"searchaccess.default"})
-    assert [item.instance for item in summarised(found, [])] == ["blue"]
+    assert [item.instance for item in summarized(found, [])] == ["blue"]
 
 
 def other(life: Life, **counts: int) -> OtherStatus:

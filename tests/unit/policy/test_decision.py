@@ -108,12 +108,12 @@ DECISIONS: dict[str, Row] = {
     "a closed gate holds no key": (case(WITH_KEY, gate=CLOSED), Do.ENFORCE, None),
     "a realm that shuts the caller out holds": (case(gate=ONLY_OTHERS), Do.HOLD, Reason.REALM_MISMATCH),
     "it does not shut out a key": (case(WITH_KEY, gate=ONLY_OTHERS), Do.ENFORCE, None),
-    "a basic licence holds": (case(gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
-    "restrictions need their licence": (
+    "a basic license holds": (case(gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
+    "restrictions need their license": (
         case(RESTRICTED, gate=NO_FIELD_SECURITY), Do.HOLD, Reason.LICENSE_INSUFFICIENT,
     ),
     "those of a key too": (case(RESTRICTED, WITH_KEY, gate=BASIC), Do.HOLD, Reason.LICENSE_INSUFFICIENT),
-    "without restrictions that licence is enough": (case(gate=NO_FIELD_SECURITY), Do.ENFORCE, None),
+    "without restrictions that license is enough": (case(gate=NO_FIELD_SECURITY), Do.ENFORCE, None),
     "a privilege that the release lacks holds": (case(FROM_8_19, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
     "on the cluster too": (case(FROM_9_1, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
     "for a key too": (case(FROM_9_1, WITH_KEY, gate=OLD), Do.HOLD, Reason.VERSION_UNSUPPORTED),
@@ -178,8 +178,8 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "grants that would widen each other do not stop deletion": (
         policy.deletion, policy.own_restrictions, case(DELETED, WIDENING),
     ),
-    "a licence does not stop deletion": (
-        policy.deletion, policy.licence, case(DELETED, RESTRICTED, gate=NO_FIELD_SECURITY),
+    "a license does not stop deletion": (
+        policy.deletion, policy.license, case(DELETED, RESTRICTED, gate=NO_FIELD_SECURITY),
     ),
     "a closed gate does not stop deletion": (policy.deletion, policy.cluster_closed, case(DELETED, gate=CLOSED)),
     "a refusal does not stop deletion": (policy.deletion, policy.rejected, case(DELETED, rejection="refused")),
@@ -218,17 +218,17 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
         policy.suspension, policy.cluster_closed, case(SUSPENDED, gate=CLOSED),
     ),
     "who is to have the rights is asked before what they need": (
-        policy.subject_unknown, policy.licence, case(RESTRICTED, gate=NO_FIELD_SECURITY, **nobody(State.MISSING)),
+        policy.subject_unknown, policy.license, case(RESTRICTED, gate=NO_FIELD_SECURITY, **nobody(State.MISSING)),
     ),
-    "a licence is said before the release": (
-        policy.licence, policy.privileges_unknown,
+    "a license is said before the release": (
+        policy.license, policy.privileges_unknown,
         case(RESTRICTED, FROM_9_1, gate=replace(OLD, field_security=False)),
     ),
     "a privilege that the release lacks is said before the gate": (
         policy.privileges_unknown, policy.cluster_closed, case(FROM_9_1, gate=replace(CLOSED, version=(8, 18))),
     ),
     "it does not stop deletion": (policy.deletion, policy.privileges_unknown, case(DELETED, FROM_9_1, gate=OLD)),
-    "a licence is said before the gate": (policy.licence, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
+    "a license is said before the gate": (policy.license, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
     "a closed gate is said before who is shut out": (
         policy.cluster_closed, policy.caller_shut_out,
         case(gate=replace(ONLY_OTHERS, grants=False, reason=Reason.LICENSE_INSUFFICIENT)),
@@ -258,7 +258,7 @@ def test_where_two_checks_apply_the_first_decides(first: Check, second: Check, b
 
 
 def test_the_order_is_held_by_the_cases_above() -> None:
-    """Any two neighbours are told apart, so that none can be moved unnoticed."""
+    """Any two neighbors are told apart, so that none can be moved unnoticed."""
     told_apart = {(first, second) for first, second, _ in ORDER.values()}
     assert set(pairwise(CHECKS)) <= told_apart
 

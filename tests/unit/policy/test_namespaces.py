@@ -17,18 +17,18 @@ def allowed(**changes: Any) -> AllowedNamespaces:
     return AllowedNamespaces.model_validate(changes)
 
 
-LABELLED = {"selector": {"matchLabels": {"team": "shop"}}}
+LABELED = {"selector": {"matchLabels": {"team": "shop"}}}
 ADMISSIONS: list[tuple[str, AllowedNamespaces | None, Mapping[str, str] | None, Admission]] = [
     ("everybody", None, None, ALLOWED),
     ("by name", allowed(names=["a", "shop"]), None, ALLOWED),
     ("another name", allowed(names=["shop-2", "sho"]), SHOP, REFUSED),
-    ("by label", allowed(**LABELLED), SHOP, ALLOWED),
-    ("another label", allowed(**LABELLED), {"team": "billing"}, REFUSED),
-    ("no label", allowed(**LABELLED), {}, REFUSED),
-    ("labels that are not known", allowed(**LABELLED), None, UNKNOWN),
-    ("by name, whatever its labels", allowed(names=["shop"], **LABELLED), None, ALLOWED),
-    ("by label, whatever its name", allowed(names=["other"], **LABELLED), SHOP, ALLOWED),
-    ("by neither", allowed(names=["other"], **LABELLED), {}, REFUSED),
+    ("by label", allowed(**LABELED), SHOP, ALLOWED),
+    ("another label", allowed(**LABELED), {"team": "billing"}, REFUSED),
+    ("no label", allowed(**LABELED), {}, REFUSED),
+    ("labels that are not known", allowed(**LABELED), None, UNKNOWN),
+    ("by name, whatever its labels", allowed(names=["shop"], **LABELED), None, ALLOWED),
+    ("by label, whatever its name", allowed(names=["other"], **LABELED), SHOP, ALLOWED),
+    ("by neither", allowed(names=["other"], **LABELED), {}, REFUSED),
 ]
 
 
@@ -40,7 +40,7 @@ def test_a_namespace_is(what: AllowedNamespaces | None, labels: Mapping[str, str
 
 
 def test_labels_are_needed_only_for_a_selector() -> None:
-    assert [needs_labels(what) for what in (None, allowed(names=["a"]), allowed(**LABELLED))] == [False, False, True]
+    assert [needs_labels(what) for what in (None, allowed(names=["a"]), allowed(**LABELED))] == [False, False, True]
 
 
 def _by(key: str, operator: str, *values: str) -> dict[str, Any]:

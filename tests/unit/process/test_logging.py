@@ -44,20 +44,20 @@ def test_no_local_variable_is_in_a_traceback(capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.parametrize(
-    ("terminal", "no_color", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)]
+    ("terminal", "no_color", "colored"), [(True, "", True), (True, "1", False), (False, "", False)]
 )
-def test_a_log_has_colours_only_on_a_terminal_that_may_show_them(
+def test_a_log_has_colors_only_on_a_terminal_that_may_show_them(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     *,
     terminal: bool,
     no_color: str,
-    coloured: bool,
+    colored: bool,
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     monkeypatch.setenv("NO_COLOR", no_color)
     configure_logging(as_json=False, verbose=False)
     structlog.get_logger("searchaccess.test").warning("it happened", cluster="prod")
     said = capsys.readouterr().err
-    assert ("\x1b[" in said) is coloured
+    assert ("\x1b[" in said) is colored
     assert "it happened" in said

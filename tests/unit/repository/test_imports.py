@@ -45,7 +45,7 @@ CLIENTS = "The engine and the decorators know no client"
 WRONG: dict[str, tuple[str, str, list[str]]] = {
     "patterns import the model": ("core/patterns/parsed.py", "searchaccess.core.model.access", [CORE]),
     "the model imports a wing": ("core/model/actions.py", "searchaccess.core.policy.decision", [CORE]),
-    "a wing of core imports its neighbour": ("core/clusters/realm.py", "searchaccess.core.rights.diff", [CORE]),
+    "a wing of core imports its neighbor": ("core/clusters/realm.py", "searchaccess.core.rights.diff", [CORE]),
     "a wing of the engine imports another": (
         "engine/rights/facts.py",
         "searchaccess.engine.identities.lookup",

@@ -242,7 +242,7 @@ class Grant(ApiModel):
     ] = None
     """Whose indices: remote clusters that the SearchCluster is connected to, for cross-cluster search; names, or
     beginnings such as `eu-*`. Takes `can: [read]` alone, and remote clusters with an API key. When absent, the indices
-    are the SearchCluster's own. Needs an Enterprise or trial licence."""
+    are the SearchCluster's own. Needs an Enterprise or trial license."""
 
     can: Annotated[
         list[Action],
@@ -260,7 +260,7 @@ class Grant(ApiModel):
 
     fields: Annotated[FieldRules | None, Narrows("then every field can be read")] = None
     """Limits which fields can be read (field-level security), not what can be written. Elasticsearch refuses partial
-    updates by such a reader. Needs a Platinum, Enterprise or trial licence."""
+    updates by such a reader. Needs a Platinum, Enterprise or trial license."""
 
     where: Annotated[
         dict[str, Any] | None,
@@ -274,7 +274,7 @@ class Grant(ApiModel):
     """Limits which documents can be read (document-level security), not what can be written: one Elasticsearch query,
     such as `{term: {region: eu}}`; only documents that it matches are seen. Queries nest at most 30 deep, and
     32,766 bytes as JSON. Elasticsearch refuses partial updates by such a reader. Needs a Platinum, Enterprise or trial
-    licence."""
+    license."""
 
 
 _CREDENTIAL = "auth: ApiKey or Password and credential belong together: write both, or neither"

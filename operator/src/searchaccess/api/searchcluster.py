@@ -158,7 +158,7 @@ class DriftSettings(ApiModel):
 
     probe_every: Annotated[Duration, Field(json_schema_extra=between("500ms", "1h", "2s"))] = "2s"
     """How often to read the sequence number of the index `.security`, which shows in one small request that something
-    changed. The pause in between is an eighth longer, which makes room for looking at the licence and the nodes after
+    changed. The pause in between is an eighth longer, which makes room for looking at the license and the nodes after
     every sixth."""
 
     sweep_every: Annotated[Duration, Field(json_schema_extra=between("5s", "24h", "5m"))] = "5m"

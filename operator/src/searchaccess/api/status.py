@@ -362,7 +362,7 @@ class SearchClusterStatus(_Status):
     uuid: str | None = None
     """Uuid of the Elasticsearch cluster, pinned at first contact."""
     license: str | None = None
-    """Type of the licence, such as `platinum`."""
+    """Type of the license, such as `platinum`."""
     login: LoginStatus | None = None
     """Who the operator is in Elasticsearch."""
     mapping: str | None = None

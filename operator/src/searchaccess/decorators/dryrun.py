@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.answers.changes import Change, change_of_mapping, change_of_role
-from searchaccess.core.clusters.cluster import ClusterFacts, Licence
+from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
@@ -119,16 +119,16 @@ class DryRunElasticsearch:
     # Read as it is
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
-        """Read version, uuid, licence and the realm's settings (three requests)."""
+        """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._real.facts(realm)
 
     async def glance(self) -> Glance | None:
-        """Read what shows that licence or nodes may have changed (one request); None: not permitted."""
+        """Read what shows that license or nodes may have changed (one request); None: not permitted."""
         return await self._real.glance()
 
-    async def licence(self) -> Licence:
-        """Read the licence (one request)."""
-        return await self._real.licence()
+    async def read_license(self) -> License:
+        """Read the license (one request)."""
+        return await self._real.read_license()
 
     async def realm_of_own(self, audience: str) -> str | None:
         """Ask who a token of the operator's own is (one request)."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from searchaccess.core.clusters.cluster import ClusterFacts, Licence
+from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.credentials.credential import Secret, Slot
@@ -70,16 +70,16 @@ class MeasuredElasticsearch(_Measured):
         self._real = real
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
-        """Read version, uuid, licence and the realm's settings (three requests)."""
+        """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._do("facts", self._real.facts, realm)
 
     async def glance(self) -> Glance | None:
-        """Read what shows that licence or nodes may have changed (one request); None: not permitted."""
+        """Read what shows that license or nodes may have changed (one request); None: not permitted."""
         return await self._do("glance", self._real.glance)
 
-    async def licence(self) -> Licence:
-        """Read the licence (one request)."""
-        return await self._do("licence", self._real.licence)
+    async def read_license(self) -> License:
+        """Read the license (one request)."""
+        return await self._do("license", self._real.read_license)
 
     async def realm_of_own(self, audience: str) -> str | None:
         """Ask who a token of the operator's own is (one request)."""

@@ -74,7 +74,7 @@ async def _reconcile(
         refused.cancel()
         stop.set()
         await _until_over(working)
-    return summarise(one, began, ours, only, unfinished)
+    return summarize(one, began, ours, only, unfinished)
 
 
 async def _until_over(working: asyncio.Task[None]) -> None:
@@ -131,7 +131,7 @@ def _ours(one: Wired, only: Collection[str]) -> set[str]:
     return held & set(only) if only else held
 
 
-def summarise(one: Wired, began: str, ours: Collection[str], only: Collection[str], unfinished: str) -> Summary:
+def summarize(one: Wired, began: str, ours: Collection[str], only: Collection[str], unfinished: str) -> Summary:
     """Sum up what is known of what is this process's.
 
     Args:

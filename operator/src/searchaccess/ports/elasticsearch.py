@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.clusters.cluster import ClusterFacts, Licence
+from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
@@ -32,7 +32,7 @@ class Glance:
     """What shows in one small request that a cluster is not as it was."""
 
     state: str
-    """Another one after each change of the cluster's state, so of its licence, nodes or indices."""
+    """Another one after each change of the cluster's state, so of its license, nodes or indices."""
     nodes: frozenset[str]
     """One for each start of a node. Settings and version of a node change with a start alone."""
 
@@ -67,13 +67,13 @@ class ElasticsearchPort(Protocol):
     """An Elasticsearch cluster. Every method raises only ``ExternalError``."""
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
-        """Read version, uuid, licence and the realm's settings (three requests)."""
+        """Read version, uuid, license and the realm's settings (three requests)."""
 
     async def glance(self) -> Glance | None:
-        """Read what shows that licence or nodes may have changed (one request); None: not permitted."""
+        """Read what shows that license or nodes may have changed (one request); None: not permitted."""
 
-    async def licence(self) -> Licence:
-        """Read the licence (one request)."""
+    async def read_license(self) -> License:
+        """Read the license (one request)."""
 
     async def realm_of_own(self, audience: str) -> str | None:
         """Ask who a token of the operator's own is (one request).

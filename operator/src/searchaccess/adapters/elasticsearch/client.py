@@ -21,7 +21,7 @@ from searchaccess.adapters.elasticsearch.readers import (
     glance_of,
     identity_of,
     keys_of,
-    licence_of,
+    license_of,
     login_of,
     made_key_of,
     probe_of,
@@ -31,7 +31,7 @@ from searchaccess.adapters.elasticsearch.readers import (
 from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
-from searchaccess.core.clusters.cluster import ClusterFacts, Licence
+from searchaccess.core.clusters.cluster import ClusterFacts, License
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
@@ -105,25 +105,31 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         return self._client if self._token is None else self._client.options(bearer_auth=await self._token())
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
-        """Read version, uuid, licence and the realm's settings."""
+        """Read version, uuid, license and the realm's settings."""
         with mapped():
             api = await self._api()
             info = (await api.info()).body
-        licence = await self.licence()
+        held = await self.read_license()
         version, uuid = identity_of(info)
         found = await self._realm(realm)
         if found is None:
-            return ClusterFacts(version, uuid, licence.kind, None, license_ends=licence.ends)
+            return ClusterFacts(version, uuid, held.kind, None, license_ends=found_license.ends)
         return ClusterFacts(
-            version, uuid, licence.kind, found.mismatches, found.doubts, found.limits, license_ends=licence.ends
+            version,
+            uuid,
+            held.kind,
+            found.mismatches,
+            found.doubts,
+            found.limits,
+            license_ends=held.ends,
         )
 
-    async def licence(self) -> Licence:
-        """Read the licence."""
+    async def read_license(self) -> License:
+        """Read the license."""
         with mapped():
             api = await self._api()
             answer = await api.license.get()
-        return licence_of(answer.body)
+        return license_of(answer.body)
 
     async def glance(self) -> Glance | None:
         """Read the id of the cluster's state and those of its nodes' lives."""

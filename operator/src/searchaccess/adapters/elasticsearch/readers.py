@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import map_item
-from searchaccess.core.clusters.cluster import Licence
+from searchaccess.core.clusters.cluster import License
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.actions import in_short
@@ -37,20 +37,20 @@ def identity_of(info: Any) -> tuple[str, str]:
     return version, uuid
 
 
-def licence_of(answer: Any) -> Licence:
-    """Return the licence.
+def license_of(answer: Any) -> License:
+    """Return the license.
 
     Raises:
         Unexpected: it says none.
     """
-    licence = mapping(mapping(answer).get("license"))
-    kind, status = text(licence.get("type"), _SHORT), licence.get("status")
+    described = mapping(mapping(answer).get("license"))
+    kind, status = text(described.get("type"), _SHORT), described.get("status")
     if not kind or not isinstance(status, str):
-        raise Unexpected("Elasticsearch: its answer lacks the licence")
+        raise Unexpected("Elasticsearch: its answer lacks the license")
     if status != "active":
-        return Licence("expired")
-    ends = whole_number(licence.get("expiry_date_in_millis"), _LATEST)
-    return Licence(kind, ends / 1000 if ends else None)
+        return License("expired")
+    ends = whole_number(described.get("expiry_date_in_millis"), _LATEST)
+    return License(kind, ends / 1000 if ends else None)
 
 
 def glance_of(answer: Any) -> Glance:

@@ -124,14 +124,14 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
     ),
     Reason.LICENSE_INSUFFICIENT: ReasonDoc(
-        "The Elasticsearch licence lacks a feature that is needed (JWT realm; `where`, `fields`; `remoteClusters`). "
+        "The Elasticsearch license lacks a feature that is needed (JWT realm; `where`, `fields`; `remoteClusters`). "
         "Nothing was written.",
-        "Use a Platinum, Enterprise or trial licence, for `remoteClusters` Enterprise or trial, or remove `where`, "
+        "Use a Platinum, Enterprise or trial license, for `remoteClusters` Enterprise or trial, or remove `where`, "
         "`fields` and `remoteClusters`.",
         Who.PLATFORM,
         terminal=True,
     ),
-    Reason.LICENSED: ReasonDoc("The licence has all that is needed.", _NOTHING, Who.NOBODY),
+    Reason.LICENSED: ReasonDoc("The license has all that is needed.", _NOTHING, Who.NOBODY),
     Reason.CLUSTER_NOT_FOUND: ReasonDoc(
         "There is no SearchCluster of the name in `spec.cluster`. What was granted elsewhere stays: see `Held`.",
         "Correct the name, or create the SearchCluster.",

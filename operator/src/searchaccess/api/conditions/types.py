@@ -137,7 +137,7 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.LICENSED: ConditionDoc(
         _CLUSTER,
-        "The licence has the JWT realm, `where` and `fields`.",
+        "The license has the JWT realm, `where` and `fields`.",
         "It lacks them. No rights are granted; deletions still take effect.",
     ),
     ConditionType.REALM_VERIFIED: ConditionDoc(

@@ -27,9 +27,9 @@ _NO_UUID: Final = frozenset({"", "_na_"})
 _HOST: Final = re.compile(r"https?://[^/@?#\s]+(/[^@?#\s]*)?")
 
 _FIELD_SECURITY: Final = frozenset({"platinum", "enterprise", "trial"})
-"""Licences with document- and field-level security and the JWT realm. https://www.elastic.co/subscriptions"""
+"""Licenses with document- and field-level security and the JWT realm. https://www.elastic.co/subscriptions"""
 _REMOTE_CLUSTERS: Final = frozenset({"enterprise", "trial"})
-"""Licences with rights on remote clusters that have an API key."""
+"""Licenses with rights on remote clusters that have an API key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ def cluster_outline(raw: Any, fault: str = "") -> Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Licence:
-    """The licence of a cluster."""
+class License:
+    """The license of a cluster."""
 
     kind: str
     """Its type; ``expired`` when it is not active."""
@@ -157,7 +157,7 @@ class ClusterFacts:
     version: str
     uuid: str
     license: str
-    """Type of the active licence; ``expired`` when it is not active."""
+    """Type of the active license; ``expired`` when it is not active."""
     mismatches: tuple[Mismatch, ...] | None
     """What is wrong with the realm; None: the settings could not be read."""
     doubts: tuple[Mismatch, ...] = ()
@@ -165,7 +165,7 @@ class ClusterFacts:
     limits: tuple[Limit, ...] = ()
     """What lets some of the realm's callers in and no others."""
     license_ends: float | None = None
-    """When the licence expires, in seconds since the epoch; None: never, or it did."""
+    """When the license expires, in seconds since the epoch; None: never, or it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +185,9 @@ def version_of(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def licence_problem(licence: str) -> str:
-    """Return what is said of a licence that lacks what every SearchAccess needs."""
-    return f"the JWT realm needs a Platinum, Enterprise or trial licence; this cluster has {licence}"
+def license_problem(kind: str) -> str:
+    """Return what is said of a license that lacks what every SearchAccess needs."""
+    return f"the JWT realm needs a Platinum, Enterprise or trial license; this cluster has {kind}"
 
 
 def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = "") -> Verdict:
@@ -217,7 +217,7 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         gate = Gate(
             grants=False,
             reason=Reason.LICENSE_INSUFFICIENT,
-            message=licence_problem(facts.license),
+            message=license_problem(facts.license),
             field_security=False,
             remote_clusters=False,
             license=facts.license,

@@ -154,7 +154,7 @@ def objections(settings: Mapping[str, Any], issuer: str) -> Iterator[Objection]:
 
 
 def is_known(name: str) -> bool:
-    """Return whether a setting is judged, or known to need no judgement."""
+    """Return whether a setting is judged, or known to need no judgment."""
     return name in JUDGED_BY_DECLARATION or name in JUDGED_BY_ITSELF or name in IGNORED or name.startswith(REQUIRED)
 
 

@@ -1,4 +1,4 @@
-"""Secret values in memory: they cannot be printed, logged, compared, copied or serialised by accident."""
+"""Secret values in memory: they cannot be printed, logged, compared, copied or serialized by accident."""
 
 from typing import NoReturn
 
@@ -28,7 +28,7 @@ class Sealed:
         return repr(self)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not serialised")
+        raise TypeError("a secret is not serialized")
 
     def __eq__(self, another: object) -> NoReturn:
         raise TypeError("secrets are not compared")

@@ -131,7 +131,7 @@ class Entry:
 
     @property
     def hash(self) -> str:
-        """Identify the entry: its index names first, so that it is recognised when somebody changed the rest.
+        """Identify the entry: its index names first, so that it is recognized when somebody changed the rest.
 
         One that is not of ``indices`` says so at the end: a role has these in lists of their own.
         """

@@ -84,7 +84,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """What is done about a foreign object."""
 
     adopts: bool = False
@@ -111,7 +111,7 @@ def agreed_by(adoption: Adoption | None, cluster: str, adopted: Iterable[Adopted
     )
 
 
-def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judgement:
+def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judgment:
     """Decide what is done about a foreign object that is in the way.
 
     Args:
@@ -123,14 +123,14 @@ def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judge
     wanted |= {hash_ for request in requests if request.counts and (hash_ := _hash_for(seen.name, request.text))}
     at = agreed.adopted.get((seen.name, seen.hash))
     if at:
-        return Judgement(refusal=_again(seen, at))
+        return Judgment(refusal=_again(seen, at))
     if seen.hash in wanted:
         is_recorded = at is not None or agreed.at_once
-        return Judgement(adopts=True) if is_recorded else Judgement(asks=True, refusal=_recording(seen))
+        return Judgment(adopts=True) if is_recorded else Judgment(asks=True, refusal=_recording(seen))
     decided = any((seen.name, hash_) not in agreed.adopted for hash_ in wanted)
     if (last := agreed.last(seen)) and not decided and not _is_released(seen):
-        return Judgement(refusal=_again(seen, last))
-    return Judgement(refusal=Refusal(Reason.OWNERSHIP_CONFLICT, _message(seen, agreed, requests, sorted(wanted))))
+        return Judgment(refusal=_again(seen, last))
+    return Judgment(refusal=Refusal(Reason.OWNERSHIP_CONFLICT, _message(seen, agreed, requests, sorted(wanted))))
 
 
 def _hash_for(name: str, text: str) -> str:

@@ -47,7 +47,7 @@ def note_belonging(
         getattr(found.setdefault(life, Belongings()), kind).add(name)
 
 
-def summarised(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:
+def summarized(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:
     """Return what a status says of others.
 
     Args:
@@ -72,7 +72,7 @@ def with_issued(others: Summary, issued: Mapping[tuple[Life, Auth], int]) -> Sum
     """Add keys and users to what a status says of others.
 
     Args:
-        others: see ``summarised``.
+        others: see ``summarized``.
         issued: how many keys and users each has.
     """
     known = {Life(other.instance, other.controller): other for other in others}
@@ -93,7 +93,7 @@ def described(others: Iterable[OtherStatus], own: Life, taken: Iterable[Life]) -
     """Return what a condition says of others; empty: there are none.
 
     Args:
-        others: see ``summarised``.
+        others: see ``summarized``.
         own: this operator.
         taken: former lives that a person decided to take over.
     """

@@ -2,7 +2,7 @@
 
 It is a regular expression, so that it is a legal name wherever Elasticsearch checks names, and can be delegated
 (docs/adr/0036). No index and no alias may have a space in its name, so that it matches none. Earlier versions
-wrote a name of another spelling, with the same hash: it is recognised, and hashes that were recorded with it stay.
+wrote a name of another spelling, with the same hash: it is recognized, and hashes that were recorded with it stay.
 """
 
 import re

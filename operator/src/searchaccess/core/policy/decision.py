@@ -70,9 +70,9 @@ class Gate:
     reason: Reason | None = None
     message: str = ""
     field_security: bool = True
-    """Whether the licence has document- and field-level security."""
+    """Whether the license has document- and field-level security."""
     remote_clusters: bool = True
-    """Whether the licence has rights on remote clusters."""
+    """Whether the license has rights on remote clusters."""
     license: str = ""
     version: tuple[int, int] | None = None
     """Major and minor version of Elasticsearch; None: not known."""
@@ -202,13 +202,13 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, message)
 
 
-def licence(inputs: Inputs) -> AccessDecision | None:
-    """Hold rights that are restricted to documents or fields, or on remote clusters, when the licence has no such."""
+def license_held(inputs: Inputs) -> AccessDecision | None:
+    """Hold rights that are restricted to documents or fields, or on remote clusters, when the license has no such."""
     access, gate = inputs.access, inputs.gate
     if access.restricts_documents and not gate.field_security:
-        needs = "where and fields need a Platinum, Enterprise or trial licence"
+        needs = "where and fields need a Platinum, Enterprise or trial license"
     elif access.reads_remotely and not gate.remote_clusters:
-        needs = "remoteClusters need an Enterprise or trial licence"
+        needs = "remoteClusters need an Enterprise or trial license"
     else:
         return None
     return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, f"{needs}; this cluster has {gate.license}")
@@ -272,7 +272,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     orphan_not_allowed,
     # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.
     subject_unknown,
-    licence,
+    license_held,
     privileges_unknown,
     cluster_closed,
     caller_shut_out,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from searchaccess.api.status import ReleasedRights
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json
-from searchaccess.core.ownership.adoption import Agreed, Judgement, Refusal, Request, judge, seen_as, written_again
+from searchaccess.core.ownership.adoption import Agreed, Judgment, Refusal, Request, judge, seen_as, written_again
 from searchaccess.core.ownership.adoption import Seen as Foreign
 from searchaccess.core.ownership.released import (
     INHERITED,
@@ -198,7 +198,7 @@ def seen_role(role: Role) -> Foreign:
     return seen_as("role", role.name, role.body.sorted().to_json(), role.metadata)
 
 
-def _judged(foreign: Foreign, members: Sequence[Member], agreed: Agreed) -> Judgement:
+def _judged(foreign: Foreign, members: Sequence[Member], agreed: Agreed) -> Judgment:
     """Decide what is done about a foreign role; nothing, if nobody's rights are enforced in it."""
     enforced = [member.access for member in members if member.decision.do is Do.ENFORCE]
     if not enforced:

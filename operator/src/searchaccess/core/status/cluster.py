@@ -17,7 +17,7 @@ from searchaccess.api.status import (
     SearchClusterStatus,
     Truth,
 )
-from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, licence_problem
+from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, license_problem
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
@@ -118,7 +118,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     elif facts:
         conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers")
     if facts:
-        _mark_licence(conditions, facts, licensed=report.licensed)
+        _mark_license(conditions, facts, licensed=report.licensed)
         _mark_realm(conditions, facts, cluster.eck)
         proven, reason, message = judge_proof(report.proof, cluster.wanted_realm)
         conditions.mark(ConditionType.REALM_PROVEN, _TRUTH[proven], reason, message)
@@ -171,7 +171,7 @@ def _problem(report: ClusterReport) -> Failure | None:
     if facts is None:
         return Failure(Reason.PENDING, "not reconciled yet")
     if not report.licensed:
-        return Failure(Reason.LICENSE_INSUFFICIENT, licence_problem(facts.license))
+        return Failure(Reason.LICENSE_INSUFFICIENT, license_problem(facts.license))
     if facts.mismatches:
         return Failure(Reason.REALM_MISMATCH, explain(facts.mismatches, report.cluster.eck))
     return None
@@ -220,11 +220,11 @@ def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
         conditions.mark(ConditionType.PRIVATE, TRUE, Reason.PRIVATE, "https, verified, no public address")
 
 
-def _mark_licence(conditions: Conditions, facts: ClusterFacts, *, licensed: bool) -> None:
+def _mark_license(conditions: Conditions, facts: ClusterFacts, *, licensed: bool) -> None:
     if licensed:
         conditions.mark(ConditionType.LICENSED, TRUE, Reason.LICENSED, facts.license)
     else:
-        message = licence_problem(facts.license)
+        message = license_problem(facts.license)
         conditions.mark(ConditionType.LICENSED, FALSE, Reason.LICENSE_INSUFFICIENT, message)
 
 

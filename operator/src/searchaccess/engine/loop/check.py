@@ -8,7 +8,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.api.status import SearchClusterStatus, condition_of
-from searchaccess.core.clusters.cluster import Cluster, Licence, judge
+from searchaccess.core.clusters.cluster import Cluster, License, judge
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.state import Closed, Fine, Session
@@ -86,9 +86,9 @@ async def know_login(session: Session) -> None:
 
 
 async def has_changed(session: Session) -> bool:
-    """Return whether licence or nodes are not as the last check found them, so that a check is due.
+    """Return whether license or nodes are not as the last check found them, so that a check is due.
 
-    At rest that is one request. Where indices change, the cluster's state does too: then the licence is read as well.
+    At rest that is one request. Where indices change, the cluster's state does too: then the license is read as well.
 
     Args:
         session: the connected cluster.
@@ -102,7 +102,7 @@ async def has_changed(session: Session) -> bool:
         return False
     if now is None or before is None or state.facts is None or now.nodes != before.nodes:
         return True
-    if await session.port.licence() != Licence(state.facts.license, state.facts.license_ends):
+    if await session.port.read_license() != License(state.facts.license, state.facts.license_ends):
         return True
     state.glance = now
     return False

@@ -8,12 +8,12 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import Probe
 
 CHECK_EVERY: Final = 600.0
-"""Seconds between checks of version, uuid, licence and realm while nothing is wrong and nothing shows a change."""
+"""Seconds between checks of version, uuid, license and realm while nothing is wrong and nothing shows a change."""
 CHECK_AGAIN: Final = 12.0
-"""The same while something is wrong with them, or the licence should have expired."""
+"""The same while something is wrong with them, or the license should have expired."""
 
 GLANCE_EVERY: Final = 12.0
-"""Seconds between glances, which show whether licence or nodes have changed: noticed, checked and reported in 15."""
+"""Seconds between glances, which show whether license or nodes have changed: noticed, checked and reported in 15."""
 GLANCE_PROBES: Final = 6.0
 """They are no more than one for so many probes: who wants few probes wants few requests."""
 SPACING: Final = 1.125
@@ -98,7 +98,7 @@ class Schedule:
 
         Args:
             well: whether all was well. Otherwise the next check comes before any glance.
-            lasts: seconds until the licence expires, which no glance shows.
+            lasts: seconds until the license expires, which no glance shows.
         """
         now = self._clock.monotonic()
         self._next_check = now + (min(CHECK_EVERY, max(CHECK_AGAIN, lasts)) if well else CHECK_AGAIN)
@@ -109,7 +109,7 @@ class Schedule:
         self._next_check = min(self._next_check, self._clock.monotonic() + CHECK_AGAIN)
 
     def glance_due(self) -> bool:
-        """Say whether it is time to see whether licence or nodes have changed."""
+        """Say whether it is time to see whether license or nodes have changed."""
         return self._clock.monotonic() >= self._next_glance
 
     def glanced(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 import structlog
 
 from searchaccess.core.ownership.lives import Life
-from searchaccess.core.ownership.others import Belongings, Summary, summarised
+from searchaccess.core.ownership.others import Belongings, Summary, summarized
 from searchaccess.core.ownership.takeover import abandoned, lives_in, removable, removable_mappings
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import Operator
@@ -77,8 +77,8 @@ class Others:
             some.without({*there, *gone}, mappings)
 
     def report(self) -> None:
-        """Summarise what is theirs, once everything was read."""
-        self.summary = summarised(self._found, self._inventory.principals(self._name)) if self._found else ()
+        """Summarize what is theirs, once everything was read."""
+        self.summary = summarized(self._found, self._inventory.principals(self._name)) if self._found else ()
 
     async def remove(self, session: Session, mappings: Mappings, placed: Collection[str]) -> Failure | None:
         """Remove what other instances have that a person gave up, once no caller needs it.

@@ -14,7 +14,7 @@ class _Sight:
     until: float
 
 
-class Neighbours:
+class Neighbors:
     """Workloads by their account. Each counts until it is read again, or for a while.
 
     An account is its e-mail address, or empty together with the project whose default account it is.
