@@ -113,7 +113,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         version, uuid = identity_of(info)
         found = await self._realm(realm)
         if found is None:
-            return ClusterFacts(version, uuid, held.kind, None, license_ends=found_license.ends)
+            return ClusterFacts(version, uuid, held.kind, None, license_ends=held.ends)
         return ClusterFacts(
             version,
             uuid,
