@@ -179,7 +179,7 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
         policy.deletion, policy.own_restrictions, case(DELETED, WIDENING),
     ),
     "a license does not stop deletion": (
-        policy.deletion, policy.license, case(DELETED, RESTRICTED, gate=NO_FIELD_SECURITY),
+        policy.deletion, policy.license_held, case(DELETED, RESTRICTED, gate=NO_FIELD_SECURITY),
     ),
     "a closed gate does not stop deletion": (policy.deletion, policy.cluster_closed, case(DELETED, gate=CLOSED)),
     "a refusal does not stop deletion": (policy.deletion, policy.rejected, case(DELETED, rejection="refused")),
@@ -218,17 +218,17 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
         policy.suspension, policy.cluster_closed, case(SUSPENDED, gate=CLOSED),
     ),
     "who is to have the rights is asked before what they need": (
-        policy.subject_unknown, policy.license, case(RESTRICTED, gate=NO_FIELD_SECURITY, **nobody(State.MISSING)),
+        policy.subject_unknown, policy.license_held, case(RESTRICTED, gate=NO_FIELD_SECURITY, **nobody(State.MISSING)),
     ),
     "a license is said before the release": (
-        policy.license, policy.privileges_unknown,
+        policy.license_held, policy.privileges_unknown,
         case(RESTRICTED, FROM_9_1, gate=replace(OLD, field_security=False)),
     ),
     "a privilege that the release lacks is said before the gate": (
         policy.privileges_unknown, policy.cluster_closed, case(FROM_9_1, gate=replace(CLOSED, version=(8, 18))),
     ),
     "it does not stop deletion": (policy.deletion, policy.privileges_unknown, case(DELETED, FROM_9_1, gate=OLD)),
-    "a license is said before the gate": (policy.license, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
+    "a license is said before the gate": (policy.license_held, policy.cluster_closed, case(RESTRICTED, gate=BASIC)),
     "a closed gate is said before who is shut out": (
         policy.cluster_closed, policy.caller_shut_out,
         case(gate=replace(ONLY_OTHERS, grants=False, reason=Reason.LICENSE_INSUFFICIENT)),
