@@ -87,9 +87,11 @@ async def test_a_client_that_sends_a_byte_at_a_time_is_cut(request_head: str) ->
                 await asyncio.sleep(0.01)
 
         sending = asyncio.create_task(send())
-        await reader.read()
+        # What it has sent and nobody reads makes the end a reset.
+        with suppress(ConnectionResetError):
+            await reader.read()
         sending.cancel()
-        assert reader.at_eof()
+        assert reader.at_eof() or reader.exception()
 
 
 async def test_a_client_that_reads_slowly_is_cut() -> None:
