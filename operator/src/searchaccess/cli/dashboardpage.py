@@ -9,6 +9,7 @@ from typing import Any, Final
 
 _WIDTH: Final = 24
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+_FAILED: Final = 'result!~"ok|NotFound"'
 _OF: Final = 'cluster=~"$cluster"'
 
 
@@ -70,7 +71,7 @@ _PANELS: Final = (
     ),
     _Panel(
         "Failed requests", "By target and reason.",
-        ('sum by (target,cluster,result) (rate(searchaccess_requests_total{result!~"ok|NotFound"}[$__rate_interval]))',
+        (f"sum by (target, cluster, result) (rate(searchaccess_requests_total{{{_FAILED}}}[$__rate_interval]))",
           "{{target}} {{cluster}} {{result}}"), unit="reqps",
     ),
     _Panel(
