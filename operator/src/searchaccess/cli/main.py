@@ -182,7 +182,7 @@ def reconcile(
 
 app.command(epilog=helptexts.MAPPING, short_help="Print the role mapping of a SearchCluster.")(mapping)
 app.command(epilog=helptexts.LOGIN, short_help="Print the role for a login to Elasticsearch.")(login)
-app.command()(kinds.crds)
+app.command(short_help="Print or apply the CustomResourceDefinitions.")(kinds.crds)
 
 
 def _logins(given: list[str]) -> tuple[ObserverLogin, ...]:
