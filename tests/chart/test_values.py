@@ -182,6 +182,11 @@ def test_pods_that_are_not_ready_do_not_keep_a_node_from_being_drained(tool: Hel
     [other] = of_kind(tool.render({"podDisruptionBudget": {"minAvailable": 0}}), "PodDisruptionBudget")
     assert other["spec"]["minAvailable"] == 0
     assert "maxUnavailable" not in other["spec"]
+    # One without any number lets no pod be evicted, ever.
+    nothing = {"minAvailable": None, "maxUnavailable": None}
+    [neither] = of_kind(tool.render({"podDisruptionBudget": nothing}), "PodDisruptionBudget")
+    assert neither["spec"]["maxUnavailable"] == 1
+    assert "minAvailable" not in neither["spec"]
 
 
 @pytest.mark.parametrize(
@@ -190,6 +195,12 @@ def test_pods_that_are_not_ready_do_not_keep_a_node_from_being_drained(tool: Hel
 def test_the_log_level(tool: Helm, log: dict[str, Any], times: int) -> None:
     [container] = pod_of(tool.render({"log": log}))["containers"]
     assert container["args"].count("--verbose") == times
+
+
+def test_a_probe_that_is_taken_away_is_not_there(tool: Helm) -> None:
+    [container] = pod_of(tool.render({"startupProbe": None}))["containers"]
+    assert "startupProbe" not in container
+    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
 def test_sidecars_init_containers_and_dns(tool: Helm) -> None:

@@ -133,7 +133,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- /* The affinity of the pods: what the values have, and apart over nodes and zones unless they say otherwise. */ -}}
 {{- define "searchaccess.affinity" -}}
-{{- $affinity := deepCopy .Values.affinity }}
+{{- $affinity := deepCopy (.Values.affinity | default dict) }}
 {{- if not (hasKey $affinity "podAntiAffinity") }}
 {{- $terms := list }}
 {{- range $key, $weight := dict "kubernetes.io/hostname" 100 "topology.kubernetes.io/zone" 50 }}
