@@ -161,7 +161,8 @@ kind-down: $(INSTALLED) ## Delete it, with the Docker that was started for it
 ##@ Tidy up
 
 .PHONY: clean
-clean: ## Remove build outputs, caches and .venv
+clean: $(if $(wildcard $(KIND)),$(INSTALLED)) ## Remove build outputs, caches and .venv, and the kind cluster
+	@! test -e $(KIND) || tests/kind/down.sh $(RUN) $(KIND)
 	rm -rf $(VENV) $(BUILD) dist .stack $(CACHES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

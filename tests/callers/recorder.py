@@ -34,7 +34,7 @@ class Recorder:
         """Headers, with names in small letters."""
         self.bodies: list[str] = []
         self.statuses: list[int] = []
-        """What the next requests are answered with; 0: the connection ends without an answer. 200 when there is none."""
+        """What the next requests are answered with; 0: with the end of the connection. 200 when there is none."""
         self.location = ""
         """Where every answer redirects to, if its status does."""
 

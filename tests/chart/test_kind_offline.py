@@ -1,5 +1,6 @@
 """What makes kind possible without an image registry, as far as it can be told without root and a Docker."""
 
+import fcntl
 import gzip
 import hashlib
 import io
@@ -16,6 +17,7 @@ from tests.kind.offline.build_bases import BUILD_IMAGE, RUNTIME_IMAGE
 from tests.kind.offline.build_elasticsearch import elasticsearch_image
 from tests.kind.offline.docker import Docker, check_machine
 from tests.kind.offline.images import Image, as_archive, write_images, write_layer
+from tests.kind.offline.operator_image import end_abandoned_builder
 from tests.kind.offline.roots import copy_packages
 from tests.stack.build import BuildError
 from tests.support.operatorprocess import ROOT
@@ -90,3 +92,32 @@ def test_images_have_the_names_of_the_published_ones() -> None:
     [stateful] = [item for item in objects if item["kind"] == "StatefulSet"]
     [container] = stateful["spec"]["template"]["spec"]["containers"]
     assert container["image"] == elasticsearch_image(()).name
+
+
+def test_no_control_group_is_left_whoever_ends_a_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker, groups = Docker(tmp_path / "docker"), tmp_path / "cgroup"
+    monkeypatch.setattr("tests.kind.offline.docker._CONTROL_GROUPS", groups)
+    mine = (groups / docker.name, groups / "memory" / docker.name, groups / "memory/of/another/session" / docker.name)
+    for group in mine:
+        (group / "container").mkdir(parents=True)
+    (groups / "memory/searchaccess-of-another-folder").mkdir()
+    docker.folder.mkdir()
+    docker.end()
+    assert [group for group in mine if group.exists()] == []
+    assert (groups / "memory/searchaccess-of-another-folder").exists()
+
+
+def test_a_build_that_was_killed_leaves_no_docker_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[Path] = []
+    monkeypatch.setenv("SEARCHACCESS_STACK_CACHE", str(tmp_path))
+    monkeypatch.setattr(Docker, "end", lambda docker: ended.append(docker.folder))
+    end_abandoned_builder()
+    assert ended == [], "there was no build yet"
+    builder = tmp_path / "kind-builder"
+    builder.mkdir()
+    with (builder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        end_abandoned_builder()
+        assert ended == [], "somebody builds"
+    end_abandoned_builder()
+    assert ended == [builder]
