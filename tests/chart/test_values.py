@@ -189,6 +189,18 @@ def test_pods_that_are_not_ready_do_not_keep_a_node_from_being_drained(tool: Hel
     assert "minAvailable" not in neither["spec"]
 
 
+@pytest.mark.parametrize("ports", [[], None])
+def test_without_egress_ports_only_other_rules_let_pods_out(tool: Helm, ports: list[int] | None) -> None:
+    own = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+    values = {"enabled": True, "egressPorts": ports, "egress": [own]}
+    [policy] = of_kind(tool.render({"networkPolicy": values}), "NetworkPolicy")
+    rules = policy["spec"]["egress"]
+    assert own in rules
+    # One that names neither ports nor peers allows everything.
+    assert all(rule.get("ports") or rule.get("to") for rule in rules)
+    assert {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]} == {53}
+
+
 @pytest.mark.parametrize(
     ("log", "times"), [({}, 0), ({"level": "info"}, 0), ({"level": "debug"}, 1), ({"verbose": True}, 1)]
 )
