@@ -62,6 +62,16 @@ def test_names_can_be_chosen(tool: Helm, release: str, values: dict[str, Any], n
     assert {subject["name"] for binding in bindings for subject in binding["subjects"]} == {account}
 
 
+def test_names_may_look_like_numbers(tool: Helm) -> None:
+    names = {"fullnameOverride": "31", "namespaceOverride": "123", "serviceAccount": {"name": "5"}}
+    for values in (names, {"nameOverride": "7"}):
+        for raw in tool.render(values | {"crds": {"upgrade": True}}, release="0x1f"):
+            meta = raw["metadata"]
+            texts = [meta["name"], meta.get("namespace", ""), *meta["labels"].values()]
+            texts += [text for subject in raw.get("subjects", []) for text in subject.values()]
+            assert {type(text) for text in texts} == {str}, raw
+
+
 def test_another_namespace_is_everywhere(tool: Helm) -> None:
     objects = tool.render({"namespaceOverride": "elsewhere", "crds": {"upgrade": True}})
     assert {raw["metadata"].get("namespace", "elsewhere") for raw in objects} == {"elsewhere"}
