@@ -120,11 +120,13 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/src/searchac
 IMAGE ?= searchaccess-operator:$(VERSION)
 RELEASE ?= $(BUILD)/release
 BUILDER ?= https://searchaccess.dev/release/by-hand
+# The commit, marked where files are not its own: also those that git does not know get into the image.
+REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)$(if $(shell git status --porcelain 2>/dev/null),-dirty)
 
 .PHONY: image
 image: ## Build the image; BUILD_IMAGE=…@sha256:… RUNTIME_IMAGE=…@sha256:… name what it is made from
 	docker build -f operator/Dockerfile -t "$(IMAGE)" --build-arg VERSION="$(VERSION)" \
-		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude '*')" \
+		--build-arg REVISION="$(REVISION)" \
 		$(if $(BUILD_IMAGE),--build-arg BUILD_IMAGE="$(BUILD_IMAGE)") \
 		$(if $(RUNTIME_IMAGE),--build-arg RUNTIME_IMAGE="$(RUNTIME_IMAGE)") .
 
@@ -135,7 +137,7 @@ release: $(INSTALLED) ## Write image, chart, SBOM and signed provenance into bui
 	docker save "$(IMAGE)" --output "$(RELEASE)/image.tar"
 	helm package charts/searchaccess-operator --destination "$(RELEASE)"
 	$(RUN) -m release sign $(if $(PUSHED),--pushed "$(PUSHED)") $(if $(UNPINNED),--unpinned) --key "$(KEY)" \
-		--builder "$(BUILDER)" --lock requirements/runtime.txt --lock requirements/build.txt "$(RELEASE)"
+		--builder "$(BUILDER)" --revision "$(REVISION)" --lock requirements/runtime.txt --lock requirements/build.txt "$(RELEASE)"
 
 .PHONY: verify-release
 verify-release: $(INSTALLED) ## Verify all of that without a network; KEY=public.pem [DIGEST=sha256:… of a running image]
@@ -159,7 +161,8 @@ kind-down: $(INSTALLED) ## Delete it, with the Docker that was started for it
 ##@ Tidy up
 
 .PHONY: clean
-clean: ## Remove build outputs, caches and .venv
+clean: $(if $(wildcard $(KIND)),$(INSTALLED)) ## Remove build outputs, caches and .venv, and the kind cluster
+	@! test -e $(KIND) || tests/kind/down.sh $(RUN) $(KIND)
 	rm -rf $(VENV) $(BUILD) dist .stack $(CACHES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -23,6 +23,9 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         command.add_argument("--key", type=Path, required=True, help="PEM file with the key")
     sign.add_argument("--builder", required=True, help="who built it, as a URI")
     sign.add_argument("--lock", type=Path, action="append", default=[], help="file that pins what is in the image")
+    sign.add_argument(
+        "--revision", default="", help="commit that the files come from; the image must be of the same one"
+    )
     sign.add_argument("--pushed", type=_pushed, help="where the image is: NAME@sha256:DIGEST")
     sign.add_argument(
         "--unpinned", action="store_true", help="accept base images without a digest, and a source that is no commit"
@@ -48,6 +51,7 @@ def main(arguments: list[str]) -> int:
                 given.key,
                 os.environ.get("RELEASE_KEY_PASSWORD", ""),
                 builder=given.builder,
+                revision=given.revision,
                 pushed=given.pushed or "",
                 unpinned=given.unpinned,
             )

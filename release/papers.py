@@ -24,6 +24,7 @@ def write(
     password: str = "",
     *,
     builder: str,
+    revision: str = "",
     pushed: str = "",
     unpinned: bool = False,
 ) -> None:
@@ -35,6 +36,7 @@ def write(
         key: the private key.
         password: of the key, if it is encrypted.
         builder: who built it, as a URI.
+        revision: the commit that all but the image comes from; the image must be of the same one.
         pushed: where the image is in a registry, as NAME@sha256:DIGEST.
         unpinned: accept an image that was built from what may change.
 
@@ -43,7 +45,7 @@ def write(
     """
     image = read_image(folder / ARCHIVE)
     if not unpinned:
-        provenance.require_pinned(image)
+        provenance.require_pinned(image, revision)
     (folder / SBOM).write_text(write_sbom(image, NAME, image.labels.get(_VERSION, "unknown")))
     files = [path for path in folder.iterdir() if path.is_file() and path.name != PROVENANCE]
     statement = provenance.state(image, files, locks, builder, pushed)
@@ -68,18 +70,18 @@ def verify(folder: Path, key: Path, image: str = "") -> list[str]:
     if (statement.get("_type"), statement.get("predicateType")) != (provenance.STATEMENT, provenance.PREDICATE):
         raise NotGenuine("what was signed is no provenance")
     signed = {one["name"]: one["digest"]["sha256"] for one in _subjects(statement)}
+    images = {one["name"] for one in _subjects(statement) if one["name"] == provenance.IMAGE or "uri" in one}
     files = {path.name: path for path in folder.iterdir() if path.name != PROVENANCE}
     for name, path in sorted(files.items()):
         if name not in signed:
             raise NotGenuine(f"{name} was not signed")
         if provenance.sha256(path) != signed[name]:
             raise NotGenuine(f"{name} is not the one that was signed")
-    for name in (ARCHIVE, SBOM):
-        if name not in files:
-            raise NotGenuine(f"{name} is missing")
+    for name in sorted({ARCHIVE, SBOM, *signed} - images - files.keys()):
+        raise NotGenuine(f"{name} is missing")
     if read_image(folder / ARCHIVE).identity != signed.get(provenance.IMAGE):
         raise NotGenuine("the image in the archive is not the one that was signed")
-    if image and image.removeprefix("sha256:") not in {signed[name] for name in signed.keys() - files.keys()}:
+    if image and image.removeprefix("sha256:") not in {signed[name] for name in images}:
         raise NotGenuine(f"{image} is not the image that was signed")
     return sorted(files)
 

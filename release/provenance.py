@@ -28,8 +28,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_pinned(image: Image) -> None:
+def require_pinned(image: Image, revision: str) -> None:
     """Make sure that what an image was built from is known for good: its base images by digest, its source by commit.
+
+    Args:
+        image: the image.
+        revision: of the files that everything else in the release comes from.
 
     Raises:
         Unpinned: something may have been anything.
@@ -37,9 +41,13 @@ def require_pinned(image: Image) -> None:
     for base in image.bases:
         if "@sha256:" not in base:
             raise Unpinned(f"it was built from {base or 'an unknown image'}, which is not named by digest")
-    revision = image.labels.get(REVISION, "")
-    if not _COMMIT.fullmatch(revision):
-        raise Unpinned(f"it was built from {revision or 'an unknown revision'}, which is no commit")
+    built = image.labels.get(REVISION, "")
+    if not _COMMIT.fullmatch(built):
+        raise Unpinned(f"it was built from {built or 'an unknown revision'}, which is no commit")
+    if built != revision:
+        raise Unpinned(
+            f"it was built from {built}, and the rest of the release is of {revision or 'no known revision'}"
+        )
 
 
 def state(image: Image, files: Iterable[Path], locks: Iterable[Path], builder: str, pushed: str = "") -> dict[str, Any]:
@@ -55,7 +63,8 @@ def state(image: Image, files: Iterable[Path], locks: Iterable[Path], builder: s
     subjects = [_described(path.name, sha256(path)) for path in sorted(files)]
     subjects.append(_described(IMAGE, image.identity))
     if pushed:
-        subjects.append(_described(*pushed.split("@sha256:")))
+        name, digest = pushed.split("@sha256:")
+        subjects.append(_described(name, digest) | {"uri": f"docker://{name}"})
     source = {"name": "source", "digest": {"gitCommit": image.labels.get(REVISION, "unknown")}}
     bases = [_base(name) for name in image.bases if name]
     pins = [_described(str(path), sha256(path)) for path in sorted(locks)]

@@ -20,7 +20,13 @@ from tests.stack.build_go import HELM, ensure_program, is_built
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "charts" / "searchaccess-operator"
 KUBERNETES: Final = "1.36.0"
-MANIFESTS: Final = ("deploy", "examples", "charts/searchaccess-operator/crds", "charts/searchaccess-operator/files")
+MANIFESTS: Final = (
+    "crds",
+    "deploy",
+    "examples",
+    f"{CHART.relative_to(ROOT)}/charts",
+    f"{CHART.relative_to(ROOT)}/files",
+)
 
 
 def find_helm() -> Path | None:
@@ -71,7 +77,10 @@ def object_problems(text: str) -> Iterator[str]:
 def file_problems(root: Path = ROOT) -> Iterator[str]:
     """Give the files of manifests that are no YAML."""
     for folder in MANIFESTS:
-        for path in sorted((root / folder).rglob("*.yaml")):
+        found = sorted((root / folder).rglob("*.yaml"))
+        if not found:
+            yield f"{folder} has no manifests: what is in MANIFESTS has moved"
+        for path in found:
             try:
                 list(yaml.safe_load_all(path.read_text()))
             except yaml.YAMLError as error:

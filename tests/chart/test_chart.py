@@ -94,6 +94,15 @@ MATRIX: dict[str, dict[str, Any]] = {
         "protectKinds": False,
     },
     "network policy": {"networkPolicy": {"enabled": True}},
+    # Helm takes a default away where null is given.
+    "defaults taken away": {
+        "affinity": None,
+        "startupProbe": None,
+        "livenessProbe": None,
+        "readinessProbe": None,
+        "podDisruptionBudget": {"minAvailable": None, "maxUnavailable": None},
+        "metrics": {"serviceMonitor": {"enabled": True, "interval": "", "scrapeTimeout": "1m30s"}},
+    },
 }
 
 

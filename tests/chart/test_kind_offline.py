@@ -1,10 +1,14 @@
 """What makes kind possible without an image registry, as far as it can be told without root and a Docker."""
 
+import fcntl
 import gzip
 import hashlib
 import io
 import json
+import os
 import re
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from tests.kind.offline.build_bases import BUILD_IMAGE, RUNTIME_IMAGE
 from tests.kind.offline.build_elasticsearch import elasticsearch_image
 from tests.kind.offline.docker import Docker, check_machine
 from tests.kind.offline.images import Image, as_archive, write_images, write_layer
+from tests.kind.offline.operator_image import end_abandoned_builder
 from tests.kind.offline.roots import copy_packages
 from tests.stack.build import BuildError
 from tests.support.operatorprocess import ROOT
@@ -82,6 +87,76 @@ def test_a_machine_without_docker_is_told_what_to_install(tmp_path: Path, monkey
         check_machine()
 
 
+class Script:
+    """tests/kind/test.sh, with all that it starts replaced by programs that write down that they ran."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+        self.cluster = folder / "cluster"
+        scripts = folder / "tests/kind"
+        scripts.mkdir(parents=True)
+        for name in ("test.sh", "published.sh"):
+            shutil.copy(ROOT / "tests/kind" / name, scripts)
+        self.exits = {"up": 0, "pytest": 0, "kubectl": 0}
+        self.program(scripts / "down.sh", f"echo down >>{folder}/log; rm -rf {self.cluster}")
+        self.program(folder / "docker", "exit 0")
+
+    def program(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{text}\n")
+        path.chmod(0o755)
+
+    def make_cluster(self, *, ready: bool) -> None:
+        self.program(self.cluster / "run", f'[[ $1 != kubectl ]] || exit {self.exits["kubectl"]}; "$@"')
+        if ready:
+            (self.cluster / "ready").touch()
+
+    def __call__(self) -> tuple[int, list[str]]:
+        """Run it; give its exit code, and what ran."""
+        made = (
+            f"mkdir -p {self.cluster}; printf '#!/bin/bash\n\"$@\"\n' >{self.cluster}/run; chmod +x {self.cluster}/run"
+        )
+        up = f"echo up >>{self.root}/log; {made}; exit {self.exits['up']}"
+        self.program(self.root / "tests/kind/up.sh", up)
+        self.program(self.root / "python", f"echo pytest >>{self.root}/log; exit {self.exits['pytest']}")
+        self.program(self.root / "kubectl", "exit 0")
+        script = str(self.root / "tests/kind/test.sh")
+        command = [script, str(self.root / "python"), str(self.cluster), "tests"]
+        path = {"PATH": f"{self.root}:{os.environ['PATH']}"}
+        done = subprocess.run(command, env=path, capture_output=True, check=False)
+        return done.returncode, (self.root / "log").read_text().split()
+
+
+@pytest.mark.parametrize(("failing", "code"), [("", 0), ("pytest", 1), ("up", 3)])
+def test_what_fails_in_kind_fails_and_the_cluster_is_deleted(tmp_path: Path, failing: str, code: int) -> None:
+    script = Script(tmp_path)
+    script.exits[failing] = code
+    assert script() == (code, ["down", "up", *(["pytest"] if failing != "up" else []), "down"])
+
+
+@pytest.mark.parametrize("docker", ["exit 1", "[[ $1 == info ]]"], ids=["no Docker", "no images"])
+def test_where_no_cluster_can_be_made_it_says_so_and_is_no_failure(tmp_path: Path, docker: str) -> None:
+    script = Script(tmp_path)
+    script.program(tmp_path / "docker", docker)
+    script.exits["pytest"] = 1  # And so do all other programs of Python, such as the check of the machine.
+    assert script() == (0, ["pytest"])
+
+
+def test_a_cluster_that_is_there_is_used_and_stays(tmp_path: Path) -> None:
+    script = Script(tmp_path)
+    script.exits["pytest"] = 1
+    script.make_cluster(ready=True)
+    assert script() == (1, ["pytest"])
+
+
+@pytest.mark.parametrize(("ready", "kubectl"), [(False, 0), (True, 1)], ids=["never ready", "ended"])
+def test_what_is_left_of_a_cluster_is_replaced(tmp_path: Path, *, ready: bool, kubectl: int) -> None:
+    script = Script(tmp_path)
+    script.exits["kubectl"] = kubectl
+    script.make_cluster(ready=ready)
+    assert script() == (0, ["down", "up", "pytest", "down"])
+
+
 def test_images_have_the_names_of_the_published_ones() -> None:
     dockerfile = (ROOT / "operator/Dockerfile").read_text()
     named = set(re.findall(r"^(?:FROM |ARG \w+_IMAGE=)([^\s$]+:\S+)", dockerfile, re.MULTILINE))
@@ -90,3 +165,32 @@ def test_images_have_the_names_of_the_published_ones() -> None:
     [stateful] = [item for item in objects if item["kind"] == "StatefulSet"]
     [container] = stateful["spec"]["template"]["spec"]["containers"]
     assert container["image"] == elasticsearch_image(()).name
+
+
+def test_no_control_group_is_left_whoever_ends_a_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker, groups = Docker(tmp_path / "docker"), tmp_path / "cgroup"
+    monkeypatch.setattr("tests.kind.offline.docker._CONTROL_GROUPS", groups)
+    mine = (groups / docker.name, groups / "memory" / docker.name, groups / "memory/of/another/session" / docker.name)
+    for group in mine:
+        (group / "container").mkdir(parents=True)
+    (groups / "memory/searchaccess-of-another-folder").mkdir()
+    docker.folder.mkdir()
+    docker.end()
+    assert [group for group in mine if group.exists()] == []
+    assert (groups / "memory/searchaccess-of-another-folder").exists()
+
+
+def test_a_build_that_was_killed_leaves_no_docker_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[Path] = []
+    monkeypatch.setenv("SEARCHACCESS_STACK_CACHE", str(tmp_path))
+    monkeypatch.setattr(Docker, "end", lambda docker: ended.append(docker.folder))
+    end_abandoned_builder()
+    assert ended == [], "there was no build yet"
+    builder = tmp_path / "kind-builder"
+    builder.mkdir()
+    with (builder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        end_abandoned_builder()
+        assert ended == [], "somebody builds"
+    end_abandoned_builder()
+    assert ended == [builder]

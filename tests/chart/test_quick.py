@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.quick import CHART, chart_problems, file_problems, object_problems
+from tests.chart.quick import CHART, MANIFESTS, chart_problems, file_problems, object_problems
 
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\n"
 
@@ -34,8 +34,12 @@ def test_what_is_wrong_with_a_chart_is_named(helm: Path, tmp_path: Path, file: s
 
 
 def test_a_manifest_that_is_no_yaml_is_named(tmp_path: Path) -> None:
-    (tmp_path / "deploy").mkdir()
+    for folder in MANIFESTS:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.yaml").write_text("a: b\n")
     (tmp_path / "deploy" / "x.yaml").write_text("a: [\n")
-    [problem] = file_problems(tmp_path)
+    (tmp_path / "crds" / "x.yaml").unlink()
+    missing, problem = file_problems(tmp_path)
+    assert missing.startswith("crds has no manifests")
     assert problem.startswith("deploy/x.yaml is no YAML")
     assert list(object_problems("a: [")) != []

@@ -62,6 +62,16 @@ def test_names_can_be_chosen(tool: Helm, release: str, values: dict[str, Any], n
     assert {subject["name"] for binding in bindings for subject in binding["subjects"]} == {account}
 
 
+def test_names_may_look_like_numbers(tool: Helm) -> None:
+    names = {"fullnameOverride": "31", "namespaceOverride": "123", "serviceAccount": {"name": "5"}}
+    for values in (names, {"nameOverride": "7"}):
+        for raw in tool.render(values | {"crds": {"upgrade": True}}, release="0x1f"):
+            meta = raw["metadata"]
+            texts = [meta["name"], meta.get("namespace", ""), *meta["labels"].values()]
+            texts += [text for subject in raw.get("subjects", []) for text in subject.values()]
+            assert {type(text) for text in texts} == {str}, raw
+
+
 def test_another_namespace_is_everywhere(tool: Helm) -> None:
     objects = tool.render({"namespaceOverride": "elsewhere", "crds": {"upgrade": True}})
     assert {raw["metadata"].get("namespace", "elsewhere") for raw in objects} == {"elsewhere"}
@@ -182,6 +192,23 @@ def test_pods_that_are_not_ready_do_not_keep_a_node_from_being_drained(tool: Hel
     [other] = of_kind(tool.render({"podDisruptionBudget": {"minAvailable": 0}}), "PodDisruptionBudget")
     assert other["spec"]["minAvailable"] == 0
     assert "maxUnavailable" not in other["spec"]
+    # One without any number lets no pod be evicted, ever.
+    nothing = {"minAvailable": None, "maxUnavailable": None}
+    [neither] = of_kind(tool.render({"podDisruptionBudget": nothing}), "PodDisruptionBudget")
+    assert neither["spec"]["maxUnavailable"] == 1
+    assert "minAvailable" not in neither["spec"]
+
+
+@pytest.mark.parametrize("ports", [[], None])
+def test_without_egress_ports_only_other_rules_let_pods_out(tool: Helm, ports: list[int] | None) -> None:
+    own = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+    values = {"enabled": True, "egressPorts": ports, "egress": [own]}
+    [policy] = of_kind(tool.render({"networkPolicy": values}), "NetworkPolicy")
+    rules = policy["spec"]["egress"]
+    assert own in rules
+    # One that names neither ports nor peers allows everything.
+    assert all(rule.get("ports") or rule.get("to") for rule in rules)
+    assert {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]} == {53}
 
 
 @pytest.mark.parametrize(
@@ -190,6 +217,12 @@ def test_pods_that_are_not_ready_do_not_keep_a_node_from_being_drained(tool: Hel
 def test_the_log_level(tool: Helm, log: dict[str, Any], times: int) -> None:
     [container] = pod_of(tool.render({"log": log}))["containers"]
     assert container["args"].count("--verbose") == times
+
+
+def test_a_probe_that_is_taken_away_is_not_there(tool: Helm) -> None:
+    [container] = pod_of(tool.render({"startupProbe": None}))["containers"]
+    assert "startupProbe" not in container
+    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
 def test_sidecars_init_containers_and_dns(tool: Helm) -> None:

@@ -8,7 +8,7 @@ python=$1
 folder=$2
 shift 2
 
-if ! docker info >/dev/null 2>&1 && ! reason=$("$python" -m tests.kind.offline check "$folder" 2>&1); then
+if ! tests/kind/published.sh && ! reason=$("$python" -m tests.kind.offline check "$folder" 2>&1); then
   echo "NOT TESTED in kind: ${reason#error: }" >&2
   exit 0
 fi
@@ -22,7 +22,8 @@ finish() {
   tests/kind/down.sh "$python" "$folder"
   exit "$code"
 }
-if [[ ! -x $folder/run ]]; then
+if ! [[ -e $folder/ready ]] || ! "$folder/run" kubectl get --raw=/readyz --request-timeout=10s >/dev/null 2>&1; then
+  tests/kind/down.sh "$python" "$folder" # What is left of one that was never ready, or that has ended.
   trap finish EXIT
   tests/kind/up.sh "$python" "$folder"
 fi

@@ -10,16 +10,16 @@ python=$1
 folder=$(realpath -m "$2")
 name=searchaccess
 image=searchaccess-operator:kind
-published=gcr.io/distroless/python3-debian12:nonroot # One that operator/Dockerfile builds on.
 
 say() { echo "== $1 (${SECONDS} s)"; }
 
 mkdir -p "$folder"
+rm -f "$folder/ready"
 "$python" -m tests.kind.offline tools "$folder"
 export PATH="$folder/bin:$PATH"
 
 say "Looking for a Docker"
-if [[ -e $folder/docker/dockerd.json ]] || ! docker info >/dev/null 2>&1 || ! docker pull --quiet "$published" 2>&1; then
+if [[ -e $folder/docker/dockerd.json ]] || ! tests/kind/published.sh; then
   echo "No Docker with published images: one of its own, with images made from packages."
   "$python" -m tests.kind.offline docker "$folder" >"$folder/docker.env"
   # shellcheck source=/dev/null
@@ -71,4 +71,5 @@ fi
   --set image.repository="${image%:*}" --set image.tag="${image#*:}" --set instance=kind
 # The suite brings an operator of its own; tests of the chart start this one again.
 "$run" kubectl scale deployment --all --replicas=0 -n searchaccess-system
+touch "$folder/ready"
 say "Ready: make kind-test. To look around: $folder/run bash"

@@ -24,8 +24,8 @@ docs use: searchaccess-operator. */ -}}
 {{- end }}
 
 {{- define "searchaccess.selector" -}}
-app.kubernetes.io/name: {{ include "searchaccess.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "searchaccess.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- /* Labels of an object. Takes root, labels (its own), and name: another app.kubernetes.io/name, for what the selector
@@ -43,10 +43,10 @@ must not find. The standard ones take precedence. */ -}}
 {{- /* Metadata of an object. Takes root, name, and optionally namespace, labels, annotations and app (see labels). */ -}}
 {{- define "searchaccess.metadata" -}}
 {{- with .name -}}
-name: {{ . }}
+name: {{ . | quote }}
 {{ end -}}
 {{- with .namespace -}}
-namespace: {{ . }}
+namespace: {{ . | quote }}
 {{ end -}}
 labels: {{- include "searchaccess.labels" . | nindent 2 }}
 {{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
@@ -69,7 +69,7 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- with uniq $names -}}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -114,11 +114,11 @@ metadata: {{- include "searchaccess.metadata" . | nindent 2 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ .name }}
+  name: {{ .name | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "searchaccess.serviceAccount" .root }}
-    namespace: {{ include "searchaccess.namespace" .root }}
+    name: {{ include "searchaccess.serviceAccount" .root | quote }}
+    namespace: {{ include "searchaccess.namespace" .root | quote }}
 {{- end }}
 
 {{- /* Pods of `helm test` are not the operator's: no Service, PodDisruptionBudget or NetworkPolicy may find them. */ -}}
@@ -127,13 +127,13 @@ subjects:
 {{- end }}
 
 {{- define "searchaccess.testSelector" -}}
-app.kubernetes.io/name: {{ include "searchaccess.testName" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "searchaccess.testName" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- /* The affinity of the pods: what the values have, and apart over nodes and zones unless they say otherwise. */ -}}
 {{- define "searchaccess.affinity" -}}
-{{- $affinity := deepCopy .Values.affinity }}
+{{- $affinity := deepCopy (.Values.affinity | default dict) }}
 {{- if not (hasKey $affinity "podAntiAffinity") }}
 {{- $terms := list }}
 {{- range $key, $weight := dict "kubernetes.io/hostname" 100 "topology.kubernetes.io/zone" 50 }}

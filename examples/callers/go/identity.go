@@ -69,7 +69,8 @@ func (t *identityTokens) another(ctx context.Context, refused string) string {
 }
 
 func (t *identityTokens) fetch(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	// The token is for all: it is fetched even if the request that asked first is given up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	query := url.Values{"audience": {t.audience}, "format": {"full"}}
 	token, err := metadata.GetWithContext(ctx, "instance/service-accounts/default/identity?"+query.Encode())
@@ -197,12 +198,8 @@ func headers() http.Header {
 	return headers
 }
 
+// isTemporary says whether nothing was sent: a write whose answer did not come may have been executed.
 func isTemporary(err error) bool {
 	var connection *net.OpError
-	if errors.As(err, &connection) && connection.Op == "dial" {
-		return true // Nothing was sent.
-	}
-	var certificate *tls.CertificateVerificationError
-	return !errors.Is(err, errNoToken) && !errors.As(err, &certificate) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &connection) && connection.Op == "dial" && !errors.Is(err, errNoToken)
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.kind.offline.build_bases import ensure_bases
 from tests.kind.offline.build_node import NODE_IMAGE, ensure_node
 from tests.kind.offline.docker import Docker, check_machine
-from tests.kind.offline.operator_image import build_operator_image
+from tests.kind.offline.operator_image import build_operator_image, end_abandoned_builder
 from tests.kind.offline.programs import KIND
 from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_go import HELM, ensure_program
@@ -36,6 +36,7 @@ def main() -> int:
                 build_operator_image(arguments.name, cluster, display)
             case "down":
                 cluster.remove()
+                end_abandoned_builder()
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

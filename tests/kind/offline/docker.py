@@ -116,7 +116,8 @@ class Docker:
                 process.wait(_END_SECONDS)
         self._process_file.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
-        for folder in _CONTROL_GROUPS.glob(f"*{self._control_group}"):
+        # Anywhere: who ends it may be in another group than who started it.
+        for folder in [Path(top, self.name) for top, names, _ in os.walk(_CONTROL_GROUPS) if self.name in names]:
             _remove_control_groups(folder)
 
     def remove(self) -> None:

@@ -1,6 +1,7 @@
 """The operator's own image, built from its Dockerfile on images made from packages."""
 
 import fcntl
+from contextlib import suppress
 from pathlib import Path
 
 from tests.kind.offline.build_bases import ensure_bases
@@ -21,7 +22,7 @@ def build_operator_image(name: str, cluster: Docker, display: BuildDisplay) -> N
     kept in the cache; two builds at a time wait for each other.
     """
     bases = ensure_bases(display)
-    builder = Docker(cache_root() / _BUILDER, networked=True)
+    builder = _builder()
     builder.folder.mkdir(parents=True, exist_ok=True)
     archive = cluster.folder / "operator.tar"
     with (builder.folder / "lock").open("w") as lock, display.step(f"Building {name} from operator/Dockerfile"):
@@ -37,3 +38,17 @@ def build_operator_image(name: str, cluster: Docker, display: BuildDisplay) -> N
             builder.end()
     cluster.run("load", "--quiet", f"--input={archive}")
     archive.unlink()
+
+
+def end_abandoned_builder() -> None:
+    """End the builder's Docker if it still runs though nobody builds: a build that was killed could not."""
+    builder = _builder()
+    if not builder.folder.exists():
+        return
+    with (builder.folder / "lock").open("w") as lock, suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        builder.end()
+
+
+def _builder() -> Docker:
+    return Docker(cache_root() / _BUILDER, networked=True)

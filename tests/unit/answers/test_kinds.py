@@ -39,6 +39,23 @@ def test_a_field_that_ours_does_not_have_would_be_lost(path: list[str], field: s
     assert newer_fields(OURS, newer) == []
 
 
+def test_a_value_that_ours_does_not_have_would_be_refused() -> None:
+    newer = copy.deepcopy(OURS)
+    schema = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    schema["mode"]["enum"].append("Later")
+    schema["grants"]["items"]["properties"]["can"]["items"]["enum"].append("fly")
+    assert newer_fields(newer, OURS) == ["v1alpha1.spec.grants[].can[]=fly", "v1alpha1.spec.mode=Later"]
+    assert newer_fields(OURS, newer) == []
+
+
+def test_a_selector_that_ours_does_not_have_would_be_lost() -> None:
+    newer, older = copy.deepcopy(OURS), copy.deepcopy(OURS)
+    newer["spec"]["versions"][0]["selectableFields"].append({"jsonPath": ".spec.later"})
+    assert newer_fields(newer, OURS) == ["v1alpha1 selects .spec.later"]
+    del older["spec"]["versions"][0]["selectableFields"]  # As Kubernetes 1.30 does it.
+    assert newer_fields(older, OURS) == []
+
+
 def test_a_version_that_ours_does_not_have_would_be_lost() -> None:
     newer = copy.deepcopy(OURS)
     newer["spec"]["versions"].append({"name": "v1", "schema": {"openAPIV3Schema": {}}})

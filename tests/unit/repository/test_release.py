@@ -4,6 +4,9 @@ import base64
 import hashlib
 import io
 import json
+import re
+import shutil
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from release.__main__ import main
+from tests.support.operatorprocess import ROOT
 
 DIGEST = "a" * 64
 COMMIT = "b" * 40
@@ -85,7 +89,8 @@ def folder(tmp_path: Path) -> Path:
 
 def sign(folder: Path, *more: str) -> int:
     lock, key = folder.parent / "runtime.txt", folder.parent / "key"
-    return main(["sign", str(folder), "--key", str(key), "--lock", str(lock), "--builder", "https://ci", *more])
+    options = ["--key", str(key), "--lock", str(lock), "--builder", "https://ci", "--revision", COMMIT]
+    return main(["sign", str(folder), *options, *more])
 
 
 def verify(folder: Path, *more: str) -> int:
@@ -183,6 +188,7 @@ TAMPERING: dict[str, tuple[Callable[[Path], object], str]] = {
     "one file more": (lambda folder: (folder / "more.tgz").touch(), "more.tgz was not signed"),
     "no SBOM": (lambda folder: (folder / "sbom.cdx.json").unlink(), "sbom.cdx.json is missing"),
     "no image": (lambda folder: (folder / "image.tar").unlink(), "image.tar is missing"),
+    "no chart": (lambda folder: next(folder.glob("*.tgz")).unlink(), "searchaccess-operator-0.1.0.tgz is missing"),
     "no provenance": (lambda folder: (folder / "provenance.intoto.json").unlink(), "there is no provenance"),
     "what is claimed": (_claim_more, "the signature is not of this key"),
     "the signature": (lambda folder: (folder / "provenance.intoto.json").write_text("{}"), "no signed statement"),
@@ -208,6 +214,39 @@ def test_another_image_is_not_the_released_one(folder: Path, capsys: pytest.Capt
     chart = hashlib.sha256(b"chart").hexdigest()
     assert verify(folder, "--image", f"sha256:{chart}") == 1, "a file that was signed is no image"
     assert "is not the image that was signed" in capsys.readouterr().err
+
+
+def test_a_release_whose_image_was_pushed_is_whole_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sign(folder, "--pushed", f"operator@sha256:{DIGEST}")
+    assert verify(folder, "--image", f"sha256:{DIGEST}") == 0
+    next(folder.glob("*.tgz")).unlink()
+    assert verify(folder) == 1
+    assert "searchaccess-operator-0.1.0.tgz is missing" in capsys.readouterr().err
+
+
+def test_image_and_chart_are_of_one_commit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for other in ("c" * 40, f"{COMMIT}-dirty", ""):
+        assert sign(folder, "--revision", other) == 1
+        said = f"it was built from {COMMIT}, and the rest of the release is of {other or 'no known revision'}"
+        assert said in capsys.readouterr().err
+    assert sign(folder, "--revision", "c" * 40, "--unpinned") == 0
+
+
+def test_a_file_that_git_does_not_know_marks_the_revision(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+
+    def revision() -> str:
+        command = ["make", "--dry-run", "image"]
+        shown = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        return shown.partition('REVISION="')[2].partition('"')[0]
+
+    clean = revision()
+    assert re.fullmatch("[0-9a-f]{40}", clean)
+    (tmp_path / "more.py").touch()
+    assert revision() == f"{clean}-dirty"
 
 
 @pytest.mark.parametrize("kind", KINDS)

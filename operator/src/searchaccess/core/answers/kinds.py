@@ -15,13 +15,29 @@ def _fields(schema: Mapping[str, Any], path: str) -> Iterator[str]:
             yield from _fields(mapping(schema[inner]), f"{path}[]")
 
 
+def _values(schema: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield what may be written where a schema lists it."""
+    listed = schema.get("enum")
+    yield from (f"{path}={value}" for value in (listed if isinstance(listed, list) else ()))
+    for name, part in mapping(schema.get("properties")).items():
+        yield from _values(mapping(part), f"{path}.{name}")
+    for inner in ("items", "additionalProperties"):
+        yield from _values(mapping(schema.get(inner)), f"{path}[]") if inner in schema else ()
+
+
 def fields_of(crd: Mapping[str, Any]) -> frozenset[str]:
-    """Return the fields of all versions of a kind, each as its version and path, such as ``v1alpha1.spec.cluster``."""
+    """Return the fields of all versions of a kind, each as its version and path, such as ``v1alpha1.spec.cluster``.
+
+    With them what else objects may depend on: the values that fields of specs are limited to, such as
+    ``v1alpha1.spec.mode=Observe``, and the fields that can be selected by.
+    """
     found: set[str] = set()
     for version in objects(mapping(crd.get("spec")).get("versions")):
         name = str(version.get("name"))
         schema = mapping(mapping(version.get("schema")).get("openAPIV3Schema"))
-        found |= {name, *_fields(schema, name)}
+        spec = mapping(mapping(schema.get("properties")).get("spec"))
+        selected = {f"{name} selects {one.get('jsonPath')}" for one in objects(version.get("selectableFields"))}
+        found |= {name, *_fields(schema, name), *_values(spec, f"{name}.spec"), *selected}
     return frozenset(found)
 
 
