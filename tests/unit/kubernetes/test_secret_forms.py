@@ -103,6 +103,22 @@ async def test_parts_of_a_key_go_when_a_password_takes_its_place(server: OneSecr
     assert {*server.raw["data"]} == {KEY, *parts}
 
 
+async def test_parts_that_others_wrote_beside_the_value_alone_stay(server: OneSecret) -> None:
+    store = KubernetesSecrets(server, OPERATOR)
+    await store.add(PLACE, OWNER, None, 1, payload())
+    server.raw["data"]["ELASTICSEARCH_URL"] = "eA=="
+    await store.add(PLACE, OWNER, (await found_in(store)).secret, 2, payload("key-2"))
+    assert {*server.raw["data"]} == {KEY, "ELASTICSEARCH_URL"}
+
+
+async def test_parts_go_also_where_somebody_changed_them(server: OneSecret) -> None:
+    await KubernetesSecrets(server, OPERATOR, SecretForm.KEYS).add(PLACE, OWNER, None, 1, payload())
+    server.raw["data"]["ELASTICSEARCH_URL"] = "eA=="
+    store = KubernetesSecrets(server, OPERATOR)
+    await store.add(PLACE, OWNER, (await found_in(store)).secret, 2, payload("key-2"))
+    assert ((await found_in(store)).holds, {*server.raw["data"]}) == ({2: "key-2"}, {KEY})
+
+
 async def test_what_others_added_stays(server: OneSecret) -> None:
     store = KubernetesSecrets(server, OPERATOR, SecretForm.KEYS)
     await store.add(PLACE, OWNER, None, 1, payload())

@@ -62,7 +62,7 @@ class KubernetesSecrets:
         secret = secret_of(raw, self._operator)
         newest = secret.newest
         held = held_in(raw) if newest else ""
-        differs = bool(held) and _form_of(raw) is not self._form
+        differs = _form_of(raw) is not self._form
         return Found(replace(secret, form_differs=differs), {newest.number: held} if newest else {})
 
     async def read(self, place: Place, number: int) -> str:
@@ -79,8 +79,9 @@ class KubernetesSecrets:
             body["metadata"] |= {"uid": known.identity, "resourceVersion": known.stamp}
             # No apply: it would keep the parts that the Secret was created with, as they are another operation's, and
             # the owner of a former life beside its heir. A merge keeps what it does not name.
-            body["data"] = {**dict.fromkeys(PART_NAMES), **body["data"]}
-            body["metadata"]["annotations"].setdefault(_FORM, None)
+            if self._form is SecretForm.KEYS or known.form_differs:
+                body["data"] = {**dict.fromkeys(PART_NAMES), **body["data"]}
+                body["metadata"]["annotations"].setdefault(_FORM, None)
             raw = await self._client.call("PATCH", _path(place), body, _MERGE)
         return Slot(secret_of(raw, self._operator).identity, number)
 
