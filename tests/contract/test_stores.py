@@ -272,6 +272,18 @@ async def test_another_form_is_written_with_the_same_value_if_nobody_changed_it(
             await side.store.rewrite(side.place, side.owner, before.secret, 1)
 
 
+async def test_parts_that_a_secret_was_created_with_go_too(side: Side) -> None:
+    side.declare(SecretForm.KEYS)
+    await side.store.add(side.place, side.owner, None, 1, payload())
+    side.declare(SecretForm.JSON)
+    before = await side.store.find(side.place)
+    assert before is not None
+    await side.store.rewrite(side.place, side.owner, before.secret, 1)
+    after = await side.store.find(side.place)
+    assert after is not None
+    assert (after.holds, after.secret.form_differs, side.parts()) == ({1: "key-1"}, False, {})
+
+
 async def test_an_heir_keeps_no_parts_of_the_value_before(side: Side) -> None:
     side.declare(SecretForm.KEYS)
     await side.store.add(side.place, side.owner, None, 1, payload())

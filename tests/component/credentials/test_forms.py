@@ -4,7 +4,18 @@ import json
 from typing import Any
 
 from searchaccess.ports.errors import Unreachable
-from tests.component.credentials.common import PLACE, READY, STORES, begin, rotate, store, with_key, with_password
+from tests.component.credentials.common import (
+    PLACE,
+    READY,
+    STORES,
+    begin,
+    days_pass,
+    live,
+    rotate,
+    store,
+    with_key,
+    with_password,
+)
 from tests.support.memory_store import SIDE
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
 
@@ -76,3 +87,21 @@ async def test_a_store_that_does_not_answer_is_asked_again(stage: Stage) -> None
     await stage.quiet()
     assert (held(stage), len(store(stage).parts(PLACE))) == (value, 4)
     assert stage.ready("orders") == READY
+
+
+@on_stage
+async def test_a_secret_stays_that_two_stores_have_in_the_same_place(stage: Stage) -> None:
+    await begin(stage, with_key())
+    declare(stage, [*STORES, {"name": "other", "kubernetes": {}}])
+    # Secrets of Kubernetes are in the namespace of their SearchAccess, whichever store they are of.
+    stage.stores.by_name["other"] = store(stage)
+    before = store(stage).kept[PLACE].secret.identity
+    stage.amend("orders", credential={"store": "other", "name": PLACE.name})
+    await stage.quiet()
+    await rotate(stage)
+    await stage.quiet()
+    value = held(stage)
+    await days_pass(stage, 3)
+    assert [key["id"] for key in live(stage)] == [value["id"]]
+    assert held(stage) == value
+    assert store(stage).kept[PLACE].secret.identity == before

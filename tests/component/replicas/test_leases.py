@@ -11,7 +11,7 @@ import pytest
 
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.replicas.leases import DURATION, FORGET_AFTER, VALID, Leases
-from searchaccess.ports.errors import ExternalError, NotHolder
+from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied
 from searchaccess.ports.leases import Lease
 from tests.support.clocks import LoopClock, SettableClock, run_virtually
 from tests.support.effort import examples
@@ -211,6 +211,38 @@ def test_a_sign_of_life_that_somebody_deletes_frees_nothing_at_once() -> None:
         assert field.is_shared_out()
 
     in_field(play)
+
+
+class Refusing(MemoryLeases):
+    """Forbids to create one, now and then."""
+
+    refuses = True
+
+    async def create(self, name: str, holder: str, duration: float) -> Lease:
+        if self.refuses:
+            raise PermissionDenied("forbidden")
+        return await super().create(name, holder, duration)
+
+
+def test_only_who_never_had_a_sign_of_life_is_refused() -> None:
+    async def play() -> None:
+        server = Refusing()
+        leases = Leases(server, Inventory(), LoopClock(), "me")
+        turning = asyncio.create_task(leases.run())
+        await asyncio.sleep(1)
+        assert isinstance(leases.refused, PermissionDenied)
+        server.refuses = False
+        await asyncio.sleep(2)
+        assert leases.refused is None
+        # Somebody deletes it, and for a moment the API server does not know who may create another.
+        server.now.clear()
+        server.refuses = True
+        for _ in range(50):
+            await asyncio.sleep(LOOK)
+            assert leases.refused is None
+        turning.cancel()
+
+    run_virtually(play())
 
 
 def test_what_the_dead_left_is_cleared_up_and_gone_clusters_too() -> None:

@@ -206,6 +206,12 @@ def test_what_is_about_one_namespace() -> None:
     nothing = Summary(lines, changes=()).of_namespace("nobody")
     assert (nothing.code, nothing.lines, nothing.changes) == (Exit.IN_SYNC, (), ())
     assert Summary(lines).of_namespace("shop").changes is None
+    # What a SearchCluster in the same pull request does to others must not pass unseen.
+    found = whole.of_namespace("shop", {"prod"})
+    assert [line.name for line in found.lines] == ["shop/a", "prod"]
+    assert [change.object for change in found.changes or ()] == ["role/a", "role/b", "role/c", "role_mapping/x"]
+    found = whole.of_namespace("nobody", {"away"})
+    assert ([line.name for line in found.lines], found.code) == (["away"], Exit.FAILED)
 
 
 @pytest.mark.parametrize("output", Output)

@@ -145,6 +145,24 @@ async def test_it_is_never_sent_where_a_file_says(changed: dict[str, Any], optio
         await login_of(there, option.replace("prod", "new"), new, name="new")
 
 
+@pytest.mark.parametrize(
+    ("before", "changed"),
+    [
+        ({}, {"login": {"secretRef": {"namespace": "kube-system", "name": "any"}}}),
+        ({}, {"login": {"googleIdentity": {"audience": "https://elsewhere"}}}),
+        ({"login": {"googleIdentity": {}}}, {"identity": {"jwtRealm": {"name": "google", "audience": "elsewhere"}}}),
+        ({"eck": {"namespace": "elastic", "name": "es"}}, {"login": None}),
+    ],
+    ids=str,
+)
+async def test_nor_is_what_a_file_names_as_the_login(before: dict[str, Any], changed: dict[str, Any]) -> None:
+    there = in_place(**before)
+    proposed = there | {"spec": there["spec"] | changed}
+    with pytest.raises(LoginMissing, match="or another login: one is sent only as the API server has it"):
+        await login_of(there, "", proposed)
+    assert await login_of(there, "env:OBSERVER", proposed) == CONTENT
+
+
 async def test_it_is_sent_where_a_reviewed_file_says() -> None:
     there = in_place()
     moved = there | {"spec": there["spec"] | {"urls": ["https://elsewhere.example.com"]}}

@@ -204,6 +204,10 @@ def test_version(text: str, version: tuple[int, int]) -> None:
     assert version_of(text) == version
 
 
+def regional(location: str) -> dict[str, Any]:
+    return {"name": "main", "googleSecretManager": {"project": "acme-shop", "location": location}}
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -215,6 +219,9 @@ def test_version(text: str, version: tuple[int, int]) -> None:
         {"identity": {"jwtRealm": {"name": "*", "audience": "a"}}},
         {"identity": {"jwtRealm": {"name": "/.*/", "audience": "a"}}},
         {"login": None},
+        {"secretStores": [regional("evil.example.com:443#")]},
+        {"secretStores": [regional("europe-west1"), regional("evil.example.com/")]},
+        {"secretStores": [regional("")]},
     ],
     ids=repr,
 )
@@ -226,7 +233,7 @@ def test_a_bad_cluster_is_invalid_without_showing_its_values(spec: dict[str, Any
 
 
 def test_a_good_cluster() -> None:
-    cluster = a_cluster(urls=["https://a:9200", "https://[::1]:9200/es"])
+    cluster = a_cluster(urls=["https://a:9200", "https://[::1]:9200/es"], secretStores=[regional("europe-west1")])
     assert cluster.invalid == ""
     assert cluster.wanted_realm == WANTED
 

@@ -1,5 +1,6 @@
 """Why a kubeconfig cannot be used: the cause and the next step in one line, and nothing that it holds in secret."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from searchaccess.adapters.kubernetes.client import load_configuration
+from searchaccess.adapters.kubernetes.kubeconfig import namespace_of
 from searchaccess.ports.errors import LoginMissing
 
 SECRET = "the-token-in-the-file"
@@ -125,3 +127,22 @@ async def test_a_pod_without_a_service_account(monkeypatch: pytest.MonkeyPatch) 
         "/var/run/secrets/kubernetes.io/serviceaccount/token does not exist or cannot be read; " in caught.value.message
     )
     assert "automountServiceAccountToken" in caught.value.message
+
+
+async def test_a_pipe_is_read_once() -> None:
+    # As a shell gives <(…): it is empty for whoever reads it next.
+    reader, writer = os.pipe()
+    os.write(writer, yaml.safe_dump(content()).encode())
+    os.close(writer)
+    try:
+        file = Path(f"/dev/fd/{reader}")
+        assert (await load_configuration(file)).api_key["BearerToken"] == f"Bearer {SECRET}"
+        assert namespace_of(file) == "default"
+    finally:
+        os.close(reader)
+
+
+async def test_a_token_counts_before_a_file_of_one(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(user(token=SECRET, tokenFile="/no-token")))
+    assert (await load_configuration(file)).api_key["BearerToken"] == f"Bearer {SECRET}"

@@ -125,3 +125,13 @@ def test_any_manifest_is_read_or_named(tmp_path: Path, spec: Any, annotations: A
         return
     assert _listed([], manifests).accesses
     assert _listed([a_search_access("odd")], manifests).accesses
+
+
+def test_what_was_exported_of_another_object_does_not_come_with_a_new_one(tmp_path: Path) -> None:
+    raw = a_search_access(name="orders", grants=[a_grant()])
+    raw["metadata"] |= {"namespace": "shop", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x.dev/y"]}
+    raw["status"] = {"conditions": [], "elasticsearch": {"role": "another", "clusterUuid": "another"}}
+    file = tmp_path / "exported.json"
+    file.write_text(json.dumps(raw))
+    [record] = _listed([], read_manifests([file])).accesses.values()
+    assert (record.access.deleted_at, record.status.elasticsearch) == ("", None)

@@ -106,7 +106,8 @@ def _files(folder: Path) -> dict[str, bytes]:
 class ObserverLogins:
     """Decides which login a dry run uses for a SearchCluster: that of the command line, or the one that is declared.
 
-    Neither is sent to where a file says that the SearchCluster is: whoever may propose a manifest could read it.
+    Neither is sent to where a file says that the SearchCluster is: whoever may propose a manifest could read it. Nor is
+    what a file names as the login: it could be any Secret, and whoever has the SearchCluster could read it.
 
     Args:
         logins: the logins of the command line.
@@ -129,7 +130,7 @@ class ObserverLogins:
         login = self._by_cluster.get(str(name)) or self._by_cluster.get("")
         if not isinstance(spec, dict):
             return raw
-        if self._trusts_files or raw is there or _is_known(spec, mapping(there).get("spec")):
+        if self._trusts_files or raw is there or _is_known(spec, mapping(there).get("spec"), by_own=login is None):
             if login is None:
                 return raw
             source = login.source
@@ -145,17 +146,26 @@ class ObserverLogins:
             LoginMissing: it is kept back, see ``put_into``.
         """
         if source.namespace == _KEPT_BACK:
-            cause = f"a file declares where SearchCluster {source.name} or a store is, or whom to trust there"
+            where = f"a file declares where SearchCluster {source.name} or a store is, or whom to trust there"
             raise LoginMissing(
-                f"{cause}: a login is sent only to what the API server has, or with {TRUST} if the files are reviewed"
+                f"{where}, or another login: one is sent only as the API server has it, or with {TRUST} if the files "
+                "are reviewed"
             )
         return self._contents.get(source)
 
 
-def _is_known(spec: Any, there: Any) -> bool:
-    """Return whether logins are sent, for a SearchCluster, only to where they are sent as the API server has it."""
+def _is_known(spec: Any, there: Any, *, by_own: bool) -> bool:
+    """Return whether logins are sent, for a SearchCluster, only as they are sent as the API server has it.
+
+    Args:
+        spec: of the SearchCluster.
+        there: the same, as the API server has it.
+        by_own: whether the login is the one that it declares.
+    """
     proposed, known = _read_spec(spec), _read_spec(there)
     if proposed is None or known is None:
+        return False
+    if by_own and _login_of(proposed) != _login_of(known):
         return False
     return _place_of(proposed) == _place_of(known) and _vaults(proposed) <= _vaults(known)
 
@@ -170,6 +180,12 @@ def _read_spec(spec: Any) -> SearchClusterSpec | None:
 def _place_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
     """Return to whom a SearchCluster's login is sent."""
     return spec.urls, spec.cloud_id, spec.eck, spec.ca, set(spec.allow_exposure)
+
+
+def _login_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
+    """Return which login a SearchCluster declares. Of an identity token it is the audience that counts."""
+    is_token = spec.login is not None and spec.login.google_identity is not None
+    return spec.login, spec.identity.jwt_realm.audience if is_token else ""
 
 
 def _vaults(spec: SearchClusterSpec) -> set[str]:

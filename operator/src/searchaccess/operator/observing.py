@@ -25,6 +25,8 @@ _KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTE
 _DEFAULT: Final = "default"
 STANDARD_INPUT: Final = Path("-")
 _LONGEST_NAME: Final = 253
+_NEVER_GIVEN: Final = frozenset({"deletionTimestamp", "deletionGracePeriodSeconds"})
+"""What the API server takes from nobody who creates an object."""
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
 
 log = structlog.get_logger(__name__)
@@ -225,13 +227,14 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _born(key: Key, raw: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of a manifest as the API server would, once it has it."""
+    """Return an object of a manifest as the API server would, once it has it: without what was exported of another."""
     plural, namespace, name = key
     metadata = {
-        **raw["metadata"],
+        **{field: value for field, value in raw["metadata"].items() if field not in _NEVER_GIVEN},
         "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{API_VERSION}/{plural}/{namespace}/{name}")),
         "generation": 1,
         "resourceVersion": "1",
         "creationTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    return {**raw, "metadata": metadata | ({"namespace": namespace} if namespace else {})}
+    declared = {field: value for field, value in raw.items() if field != "status"}
+    return {**declared, "metadata": metadata | ({"namespace": namespace} if namespace else {})}

@@ -32,7 +32,8 @@ async def reconcile_once(
     end = asyncio.get_running_loop().time() + patience
     async with wired(options, stop, only, patience) as one:
         summary = await _reconcile(one, one.run(stop), _settled(one, only, patience, end), stop, only)
-    return summary.of_namespace(options.namespace) if options.namespace else summary
+    proposed = {raw["metadata"]["name"] for raw in options.manifests if raw["kind"] == "SearchCluster"}
+    return summary.of_namespace(options.namespace, proposed) if options.namespace else summary
 
 
 async def reconcile_for(options: Options, stop: asyncio.Event, seconds: float) -> Summary:

@@ -5,6 +5,7 @@ used. What it would take without a word, such as a cluster without a server, is 
 """
 
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,9 @@ def problem_of(files: Sequence[Path], context: str = "") -> str:
         files: those that make it up.
         context: the context that was chosen; empty: its current one.
     """
+    if _can_be_read_once(files):
+        # It is left to the client.
+        return ""
     try:
         _choose(files, context)
     except _Unusable as cause:
@@ -90,6 +94,8 @@ def why_no_account() -> str:
 
 def login_plugin(files: Sequence[Path], context: str = "") -> str:
     """Return which program gives the login, and for which user, for people; empty: none does."""
+    if _can_be_read_once(files):
+        return ""
     try:
         chosen = _choose(files, context)
     except _Unusable:
@@ -111,7 +117,8 @@ def namespace_of(kubeconfig: Path | None, context: str = "") -> str:
         if uses_account(kubeconfig, context):
             found = _ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
         else:
-            found = _choose(files_of(kubeconfig), context).namespace
+            files = files_of(kubeconfig)
+            found = "" if _can_be_read_once(files) else _choose(files, context).namespace
     except (_Unusable, OSError, ValueError):
         found = ""
     return found or DEFAULT_NAMESPACE
@@ -172,6 +179,18 @@ def _is_missing(file: Path) -> bool:
     return False
 
 
+def _can_be_read_once(files: Iterable[Path]) -> bool:
+    """Return whether one is a pipe, such as ``<(…)`` of a shell: whoever reads it first has it."""
+    return any(_is_pipe(file) for file in files)
+
+
+def _is_pipe(file: Path) -> bool:
+    try:
+        return stat.S_ISFIFO(file.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def _is_readable(path: Path) -> bool:
     try:
         return os.access(path, os.R_OK)
@@ -208,11 +227,16 @@ def _read(file: Path) -> Mapping[str, Any]:
     return content
 
 
+def _in_place_of(key: str) -> str:
+    """Return the field whose value the client takes before a file's."""
+    return "token" if key == "tokenFile" else f"{key}-data"
+
+
 def _expect_files(what: str, found: Mapping[str, Any], keys: Iterable[str], files: Sequence[Path]) -> None:
     for key in keys:
         path = text(found.get(key))
         # A relative path is relative to the file that names it: any of them is good enough to say that it is there.
-        if path and f"{key}-data" not in found and not any(_is_readable(file.parent / path) for file in files):
+        if path and _in_place_of(key) not in found and not any(_is_readable(file.parent / path) for file in files):
             raise _Unusable(
                 f"{key} of {what}: {path} does not exist or cannot be read; log in again, or correct {_names(files)}"
             )

@@ -2,7 +2,7 @@
 
 Where that is declared, the parts of the value are beside it, under names that ``envFrom`` takes.
 
-It is written by server-side apply, and only if it has not changed since it was read.
+It is written only if it has not changed since it was read.
 """
 
 import base64
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from searchaccess.adapters.kubernetes.client import APPLY, KubernetesClient, decoded_base64, version_of
+from searchaccess.adapters.kubernetes.client import KubernetesClient, decoded_base64, version_of
 from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.constants import API_VERSION, GROUP, MANAGED_BY
 from searchaccess.api.credentials import SecretForm
@@ -62,7 +62,7 @@ class KubernetesSecrets:
         secret = secret_of(raw, self._operator)
         newest = secret.newest
         held = held_in(raw) if newest else ""
-        differs = bool(held) and _form_of(raw) is not self._form
+        differs = _form_of(raw) is not self._form
         return Found(replace(secret, form_differs=differs), {newest.number: held} if newest else {})
 
     async def read(self, place: Place, number: int) -> str:
@@ -77,14 +77,12 @@ class KubernetesSecrets:
             raw = await self._client.call("POST", _folder(place), body)
         else:
             body["metadata"] |= {"uid": known.identity, "resourceVersion": known.stamp}
-            query, how = "", _MERGE
-            if known.owner in {"", owner.uid}:
-                query, how = "?force=true", APPLY
-            else:
-                # An apply would keep the owner of a former life beside its heir; a merge keeps what it does not name.
+            # No apply: it would keep the parts that the Secret was created with, as they are another operation's, and
+            # the owner of a former life beside its heir. A merge keeps what it does not name.
+            if self._form is SecretForm.KEYS or known.form_differs:
                 body["data"] = {**dict.fromkeys(PART_NAMES), **body["data"]}
                 body["metadata"]["annotations"].setdefault(_FORM, None)
-            raw = await self._client.call("PATCH", f"{_path(place)}{query}", body, how)
+            raw = await self._client.call("PATCH", _path(place), body, _MERGE)
         return Slot(secret_of(raw, self._operator).identity, number)
 
     async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:

@@ -1,6 +1,6 @@
 """Sums up what one run found: for people, for scripts, and as an exit code."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Final
@@ -111,20 +111,26 @@ class Summary:
             return Exit.FAILED
         return Exit.PENDING if Exit.PENDING in codes or self.changes else Exit.IN_SYNC
 
-    def of_namespace(self, namespace: str) -> "Summary":
-        """Return what of it is about a namespace: its SearchAccesses, and the SearchClusters and changes of these."""
+    def of_namespace(self, namespace: str, proposed: Collection[str] = ()) -> "Summary":
+        """Return what of it is about a namespace: its SearchAccesses, and the SearchClusters and changes of these.
+
+        Args:
+            namespace: its name.
+            proposed: SearchClusters that are proposed with it: what they change concerns everybody, so all is shown.
+        """
         own = f"{namespace}/"
         clusters = {line.cluster for line in self.lines if line.kind == "SearchAccess" and line.name.startswith(own)}
         lines = (
             line
             for line in self.lines
-            if (line.name.startswith(own) if line.kind == "SearchAccess" else line.name in clusters)
+            if (line.name.startswith(own) if line.kind == "SearchAccess" else line.name in clusters.union(proposed))
         )
         changes = self.changes and tuple(
             change
             for change in self.changes
             # What is nobody's, such as the role mapping, is for all of its SearchCluster.
-            if any(owner.startswith(own) for owner in change.owners)
+            if change.cluster in proposed
+            or any(owner.startswith(own) for owner in change.owners)
             or (not change.owners and change.cluster in clusters)
         )
         return replace(self, lines=tuple(lines), changes=changes)

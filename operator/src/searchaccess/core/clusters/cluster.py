@@ -10,6 +10,7 @@ from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
+from searchaccess.api.googlecloud import LOCATION_PATTERN
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain, place_of
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
@@ -102,6 +103,12 @@ def _problems(spec: SearchClusterSpec) -> str:
         return "spec.identity.jwtRealm.name: write the realm's name alone, such as google"
     if spec.ca and spec.ca.inline is not None and not holds_certificates(spec.ca.inline):
         return f"spec.ca.inline {NO_CERTIFICATE}"
+    for position, store in enumerate(spec.secret_stores):
+        # It becomes part of the address to which the operator's own token is sent.
+        location = store.google_secret_manager.location if store.google_secret_manager else None
+        if location is not None and not re.fullmatch(LOCATION_PATTERN, location):
+            where = f"spec.secretStores[{position}].googleSecretManager.location"
+            return f"{where}: write the region's name, such as europe-west1 (no zone)"
     return ""
 
 

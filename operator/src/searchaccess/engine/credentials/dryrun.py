@@ -1,6 +1,6 @@
 """Credentials in a dry run: the next step is recorded instead of done."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from searchaccess.core.answers.changes import change_of_credential, withdrawal
 from searchaccess.core.credentials.credential import Key
@@ -39,7 +39,13 @@ class DryRunCredentials(Credentials):
         """Record that keys would be revoked."""
         await self.take_away(job.owner, keys, ())
 
-    async def take_away(self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]]) -> None:  # noqa: ARG002
+    async def take_away(
+        self,
+        owner: Owner,
+        keys: Sequence[Key],
+        places: Iterable[tuple[str, str]],  # noqa: ARG002
+        in_use: Collection[str] = (),  # noqa: ARG002
+    ) -> None:
         """Record that keys would be revoked."""
         if keys:
             ref = f"{owner.namespace}/{owner.name}" if owner.name else owner.uid

@@ -1,6 +1,6 @@
 """What is declared about credentials, with the stores that it names."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from searchaccess.api.credentials import RevokeWhen, Rollout, SecretStoreSpec
@@ -65,8 +65,8 @@ class Jobs:
         declared = self.declared(name)
         return await self._stores.open(declared) if declared else None
 
-    async def clear(self, owner: Owner, places: Iterable[tuple[str, str]]) -> None:
-        """Delete secrets that are an owner's, by store and name."""
+    async def clear(self, owner: Owner, places: Iterable[tuple[str, str]], in_use: Collection[str]) -> None:
+        """Delete secrets that are an owner's, by store and name, except those with an identity that is in use."""
         for store_name, name in places:
             store = await self._store(store_name) if name else None
             if store is None:
@@ -77,6 +77,8 @@ class Jobs:
             with suppress(NamespaceEnds), at_store():
                 place = Place(owner.namespace, name)
                 found = await store.find(place)
+                if found and found.secret.identity in in_use:
+                    continue
                 if found and found.secret.owner == owner.uid:
                     await store.remove(place, found.secret)
             self._removed(name)

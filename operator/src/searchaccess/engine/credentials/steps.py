@@ -1,6 +1,6 @@
 """Carries out decisions about credentials, step by step, each from what is observed then."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -54,7 +54,7 @@ MOST_STEPS: Final = 20
 """Decisions in one reconcile. Far fewer are needed; the next reconcile does the rest."""
 
 
-Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]]], Awaitable[None]]
+Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]], Collection[str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Credentials:
         port: the cluster.
         google: reports which versions Cloud Run hands out.
         clock: the cluster's time.
-        clear: deletes secrets of ours by store and name.
+        clear: deletes secrets of ours by store and name, except those that have an identity that is in use.
         steps: what a stop must not interrupt.
         by_api_key: the operator logs in by an API key.
     """
@@ -264,13 +264,16 @@ class Credentials:
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
 
-    async def take_away(self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]]) -> None:
+    async def take_away(
+        self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]], in_use: Collection[str] = ()
+    ) -> None:
         """Delete secrets, and then revoke the keys: after an interruption between, the keys show what is left.
 
         Args:
             owner: whose they are.
             keys: what is revoked, also while a store is unavailable.
             places: stores and names of the secrets.
+            in_use: identities of secrets that stay: two stores may have the same place.
 
         Raises:
             ExternalError: something could not be done, or it is not known whether it was.
@@ -278,7 +281,7 @@ class Credentials:
         failure: Exception | None = None
         try:
             if self._clear is not None:
-                await self._clear(owner, places)
+                await self._clear(owner, places, in_use)
         except Exception as error:  # noqa: BLE001 - raised below, once the rights are gone
             failure = error
         await self._revoke(keys)
@@ -289,7 +292,8 @@ class Credentials:
         keys, left = step.keys, _without(seen, step.keys)
         if not step.may_fail:
             present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
-            await self.take_away(job.owner, keys, {key.place for key in keys} - present)
+            in_use = {key.slot.secret for key in left.keys} | ({seen.secret.identity} if seen.secret else set())
+            await self.take_away(job.owner, keys, {key.place for key in keys} - present, in_use)
             return left
         try:
             # What their metadata says about secrets is not trusted.

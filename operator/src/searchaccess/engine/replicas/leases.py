@@ -116,8 +116,8 @@ class Leases(Ownership):
                     await self.turn()
             except (ExternalError, TimeoutError) as error:
                 log.warning("cannot renew the lease", error=str(error))
-                first = self._own is None
-                self.refused = error if first and isinstance(error, LoginRefused | PermissionDenied) else None
+                never = self._valid_until == float("-inf")
+                self.refused = error if never and isinstance(error, LoginRefused | PermissionDenied) else None
             else:
                 self.refused = None
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
