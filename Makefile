@@ -68,14 +68,17 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from py
 SERVERLESS := $(wildcard tests/unit tests/component)
 SPREAD := --numprocesses auto --dist worksteal
 KIND := $(BUILD)/kind
+# What passed in kind is not repeated on local servers of the same release.
+IN_KIND := $(BUILD)/passed-in-kind
 # pytest says 5 when PYTEST chose none of the tests.
 NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
-	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) tests/kind tests/e2e)
-	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) $(PYTEST) || $(NONE_CHOSEN)
+	@rm -f $(IN_KIND)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed $(IN_KIND) tests/kind tests/e2e)
+	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) --leave-out $(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Once more on Elasticsearch $$release, what depends on it:"; \
 		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \

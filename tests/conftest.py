@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,7 @@ from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
 from tests.stack.vault import VaultServer
 from tests.support.effort import ALL, QUICK
+from tests.support.passed import KeepPassed, leave_out
 
 # Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
 # All are tried unless HYPOTHESIS_PROFILE=quick asks for a part, as `make test-unit` does and `make test` never.
@@ -51,12 +53,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="kind: what `make kind-up` made; tests that bring servers of their own are left out",
     )
+    parser.addoption("--keep-passed", type=Path, metavar="FILE", help="write which tests passed, an id a line")
+    parser.addoption(
+        "--leave-out", type=Path, metavar="FILE", help="leave out those that passed elsewhere, if there is such a file"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to run on servers that are not there."""
     if config.getoption("--stack") == "kind" and not ExternalKubernetes.is_configured():
         raise pytest.UsageError("--stack=kind needs the environment in build/kind/env: use `make kind-test`")
+    if kept := config.getoption("--keep-passed"):
+        config.pluginmanager.register(KeepPassed(kept))
 
 
 def pytest_report_header() -> list[str]:
@@ -76,9 +84,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first and may say what their items need; `-m` comes after.
     """
     if config.getoption("--stack") == "kind":
-        others = [item for item in items if _OWN_SERVERS & set(getattr(item, "fixturenames", ()))]
-        items[:] = [item for item in items if item not in others]
-        config.hook.pytest_deselected(items=others)
+        leave_out(config, items, {item for item in items if _OWN_SERVERS & set(getattr(item, "fixturenames", ()))})
+    if (passed := config.getoption("--leave-out")) and passed.exists():
+        ids = set(passed.read_text().splitlines())
+        leave_out(config, items, {item for item in items if item.nodeid in ids})
     for item in items:
         if item.path.parent.name == "e2e":
             item.add_marker("e2e")
