@@ -48,5 +48,5 @@ def test_what_passed_is_kept_and_left_out_and_nothing_else(pytester: pytest.Pyte
     )
     assert kept.read_text().splitlines() == ["test_some.py::test_good[one]", "test_some.py::test_good[two]"]
     kept.rename(before)
-    again = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    again = pytester.runpytest_inprocess(*without)
     again.assert_outcomes(failed=1, errors=1, deselected=2)
