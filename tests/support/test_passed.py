@@ -43,9 +43,8 @@ def test_what_passed_is_kept_and_left_out_and_nothing_else(pytester: pytest.Pyte
     pytester.syspathinsert(root)
     before, kept = pytester.path / "before", pytester.path / "passed"
     before.write_text("")
-    pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio").assert_outcomes(
-        passed=2, failed=1, errors=1
-    )
+    without = ("-p", "no:cacheprovider", "-p", "no:asyncio")
+    pytester.runpytest_inprocess(*without).assert_outcomes(passed=2, failed=1, errors=1)
     assert kept.read_text().splitlines() == ["test_some.py::test_good[one]", "test_some.py::test_good[two]"]
     kept.rename(before)
     again = pytester.runpytest_inprocess(*without)
