@@ -209,7 +209,7 @@ async def test_what_the_login_lacks_is_named_before_a_key_is_made_that_is_of_no_
     rights = RoleBody(("read_ilm",), rights_to("keys-*", "orders-*", can=["write"]).entries)
     lacking = await maker.lacks(rights)
     assert lacking[0] == "read_ilm"
-    assert any(item.endswith("on orders-*") and "index" in item for item in lacking)
+    assert "write on orders-*" in lacking
     assert await maker.lacks(rights_to("/keys-[0-9]+/")) == ()
     _, encoded = await a_key(maker, rights_to("orders-*"))
     assert search_with(elasticsearch_server, encoded, "orders-1").status_code == 403
