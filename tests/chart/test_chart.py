@@ -101,7 +101,6 @@ MATRIX: dict[str, dict[str, Any]] = {
         "livenessProbe": None,
         "readinessProbe": None,
         "podDisruptionBudget": {"minAvailable": None, "maxUnavailable": None},
-        "metrics": {"serviceMonitor": {"enabled": True, "interval": "", "scrapeTimeout": "1m30s"}},
     },
 }
 

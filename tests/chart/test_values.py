@@ -261,6 +261,10 @@ def test_the_service_monitor_finds_the_service_from_another_namespace(tool: Helm
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": [NAMESPACE]}
     [endpoint] = monitor["spec"]["endpoints"]
     assert {key: (endpoint | monitor["spec"]).get(key) for key in options} == options
+    times = {"enabled": True, "interval": "", "scrapeTimeout": "1m30s"}
+    [other] = of_kind(tool.render({"metrics": {"serviceMonitor": times}}), "ServiceMonitor")
+    assert other["spec"]["endpoints"][0]["scrapeTimeout"] == "1m30s"
+    assert not other["spec"]["endpoints"][0].get("interval")
     [plain] = of_kind(tool.render({"metrics": {"serviceMonitor": {"enabled": True}}}), "ServiceMonitor")
     assert plain["metadata"]["namespace"] == NAMESPACE
     assert plain["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
