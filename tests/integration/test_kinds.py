@@ -286,7 +286,7 @@ def stored(server: Server) -> None:
     drift = {"open": 2, "items": []}
     patch(server, "searchaccess", "orders", {"status": {
         "observedGeneration": 1, "conditions": [READY], "access": "rw orders-* +1", "drift": drift, "lastSyncTime": NOW,
-        "subject": "orders@acme-shop.iam.gserviceaccount.com",
+        "subject": "orders@acme-shop", "mode": "Enforce",
         "identity": {"principal": "orders@acme-shop.iam.gserviceaccount.com"},
         "elasticsearch": {"role": "searchaccess.default.orders", "mapping": "m", "specHash": "h", "clusterUuid": "u"},
         "credential": {
@@ -312,17 +312,17 @@ def get(server: Server, kind: str, name: str) -> dict[str, Any]:
 @pytest.mark.usefixtures("stored")
 def test_columns_of_search_accesses(server: Server) -> None:
     header, row = server.table("searchaccesses")
-    assert header == ["NAME", "CLUSTER", "SERVICE", "ACCESS", "READY", "REASON", "DRIFT", "AGE"]
-    service = "orders@acme-shop.iam.gserviceaccount.com"
-    assert row[:-1] == ["orders", "prod", service, "rw orders-* +1", "True", "InSync", "2"]
+    assert header == ["NAME", "SERVICE", "ACCESS", "MODE", "READY", "REASON", "AGE"]
+    assert row[:-1] == ["orders", "orders@acme-shop", "rw orders-* +1", "Enforce", "True", "InSync"]
 
 
 @pytest.mark.usefixtures("stored")
 def test_wide_columns_of_search_accesses(server: Server) -> None:
     header, row = server.table("searchaccesses", "-o", "wide")
-    assert header[7:11] == ["PRINCIPAL", "AUTH", "NEXT-ROTATION", "LAST-SYNC"]
-    assert row[7:10] == ["orders@acme-shop.iam.gserviceaccount.com", "IdentityToken", LATER]
-    assert row[10]
+    assert header[7:] == ["CLUSTER", "DRIFT", "PRINCIPAL", "AUTH", "NEXT-ROTATION", "LAST-SYNC", "MESSAGE"]
+    assert row[7:12] == ["prod", "2", "orders@acme-shop.iam.gserviceaccount.com", "IdentityToken", LATER]
+    assert row[12]
+    assert row[13] == "in sync"
 
 
 @pytest.mark.usefixtures("stored")
@@ -335,8 +335,8 @@ def test_columns_of_search_clusters(server: Server) -> None:
 @pytest.mark.usefixtures("stored")
 def test_wide_columns_of_search_clusters(server: Server) -> None:
     header, row = server.table("searchclusters", "-o", "wide")
-    assert header[8:12] == ["FOREIGN", "PROBE", "UUID", "LOGIN"]
-    assert row[8:11] == ["1", "Active", "abc"]
+    assert header[9:] == ["FOREIGN", "PROBE", "UUID", "LOGIN", "MESSAGE"]
+    assert row[9:12] == ["1", "Active", "abc"]
 
 
 @pytest.mark.usefixtures("stored")
