@@ -77,8 +77,8 @@ NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
 	@rm -f $(IN_KIND)
-	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed $(IN_KIND) tests/kind tests/e2e)
-	$(RUN) -m pytest $(SERVERLESS:%=--ignore=%) --leave-out $(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
+	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
+	$(RUN) -m pytest tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Once more on Elasticsearch $$release, what depends on it:"; \
 		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \
