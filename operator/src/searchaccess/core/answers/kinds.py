@@ -6,23 +6,26 @@ from typing import Any
 from searchaccess.core.model.intake.reading import mapping, objects
 
 
-def _fields(schema: Mapping[str, Any], path: str) -> Iterator[str]:
+def _parts(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield a schema and all that it consists of, each with its path."""
+    yield path, schema
     for name, part in mapping(schema.get("properties")).items():
-        yield f"{path}.{name}"
-        yield from _fields(mapping(part), f"{path}.{name}")
+        yield from _parts(mapping(part), f"{path}.{name}")
     for inner in ("items", "additionalProperties"):
         if inner in schema:
-            yield from _fields(mapping(schema[inner]), f"{path}[]")
+            yield from _parts(mapping(schema[inner]), f"{path}[]")
+
+
+def _fields(schema: Mapping[str, Any], path: str) -> Iterator[str]:
+    for where, part in _parts(schema, path):
+        yield from (f"{where}.{name}" for name in mapping(part.get("properties")))
 
 
 def _values(schema: Mapping[str, Any], path: str) -> Iterator[str]:
     """Yield what may be written where a schema lists it."""
-    listed = schema.get("enum")
-    yield from (f"{path}={value}" for value in (listed if isinstance(listed, list) else ()))
-    for name, part in mapping(schema.get("properties")).items():
-        yield from _values(mapping(part), f"{path}.{name}")
-    for inner in ("items", "additionalProperties"):
-        yield from _values(mapping(schema.get(inner)), f"{path}[]") if inner in schema else ()
+    for where, part in _parts(schema, path):
+        listed = part.get("enum")
+        yield from (f"{where}={value}" for value in (listed if isinstance(listed, list) else ()))
 
 
 def fields_of(crd: Mapping[str, Any]) -> frozenset[str]:
