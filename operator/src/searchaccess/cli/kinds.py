@@ -13,6 +13,7 @@ from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.cli.common import Kubeconfig, configure_logging
 from searchaccess.core.answers.kinds import newer_fields
 from searchaccess.core.model.intake.reading import mapping
+from searchaccess.core.patterns.namesets import some_of
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.ports.errors import ExternalError
 
@@ -58,8 +59,7 @@ async def _bring_up_to_date(kinds: KubernetesKinds, crd: Mapping[str, Any]) -> s
     name = str(crd["metadata"]["name"])
     installed = await kinds.find(name)
     if installed is not None and (newer := newer_fields(installed, crd)):
-        rest = f" and {len(newer) - _SHOWN} more" if len(newer) > _SHOWN else ""
-        return f"{name}: kept, as it is of a newer version: this one does not know {', '.join(newer[:_SHOWN])}{rest}"
+        return f"{name}: kept, as it is of a newer version: this one does not know {some_of(newer, _SHOWN)}"
     after = await kinds.apply(crd)
     return f"{name}: {'unchanged' if _generation(after) == _generation(installed) else 'applied'}"
 

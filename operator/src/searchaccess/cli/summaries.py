@@ -14,6 +14,7 @@ from rich.table import Table
 from searchaccess.api.conditions.docs import REASON_DOCS, Who
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
+from searchaccess.core.patterns.namesets import some_of
 
 _WIDEST: Final = 100_000
 _GAP: Final = 2
@@ -57,8 +58,7 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
             name = f"SearchCluster {line.name}" if line.kind == "SearchCluster" else line.name
             troubles.setdefault((line.reason, line.message), []).append(name)
     for (reason, message), names in list(troubles.items())[:_TROUBLES]:
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"{reason or 'no status yet'} ({names[0]}{more}): {message}".removesuffix(": ")
+        yield f"{reason or 'no status yet'} ({some_of(names, 1)}): {message}".removesuffix(": ")
         if next_step := _NEXT_STEPS.get(reason):
             yield f"  next: {next_step}"
     if len(troubles) > _TROUBLES:

@@ -27,6 +27,7 @@ from searchaccess.core.patterns.automata import (
     united,
 )
 from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.namesets import some_of
 
 MAX_STATES: Final = 150_000
 """Of an automaton for a whole role. To unite it with an entry's takes Elasticsearch a few times that effort."""
@@ -85,8 +86,7 @@ def is_too_much(patterns: Iterable[str]) -> bool:
 def what_is_complicated(patterns: Iterable[str]) -> str:
     """Name the patterns that make a role complicated, the first of many."""
     found = sorted({text for text in patterns if is_wildcard(text) and not is_prefix(text) and not is_mark(text)})
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more
+    return some_of(found, _SHOWN)
 
 
 def _beginning(text: str) -> str:

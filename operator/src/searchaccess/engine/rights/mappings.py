@@ -8,6 +8,7 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import Drift, SearchClusterStatus
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.adoption import Agreed, Refusal, Seen
+from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.decision import Do, decide
 from searchaccess.core.rights.mapping import (
     MappingPlan,
@@ -169,15 +170,10 @@ class Mappings:
     def _switch_later(self, plan: MappingPlan) -> None:
         """Prepare to write the one mapping that gives callers roles of other names, and report that it is pending."""
         cluster = self._session.cluster.name
-        waiting = sorted(
-            f"{record.access.namespace}/{record.access.name}"
-            for record in self._records()
-            if self._waits(record.access)
-        )
+        waiting = sorted(record.access.ref for record in self._records() if self._waits(record.access))
         late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
         if waiting:
-            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-            late += f" until all principals are known: that of {waiting[0]}{more} is not"
+            late += f" until all principals are known: that of {some_of(waiting, 1)} is not"
         elif self._everything:
             self._switch = plan
         else:
