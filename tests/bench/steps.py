@@ -172,7 +172,7 @@ def _refusing() -> dict[str, Any]:
 def _planner(inventory: Inventory, roles: dict[str, Any]) -> Planner:
     context = _context(inventory)
     members = Members(context, NAME, OPEN, Rejections())
-    observed = Observed(everything=True, roles=roles, mappings={}, all_mappings=True)
+    observed = Observed(full=True, roles=roles, mappings={}, all_mappings=True)
     return Planner(context, NAME, "u", members, observed, {}, ReleasedLedger(context, NAME))
 
 
@@ -206,7 +206,7 @@ def _mappings(inventory: Inventory) -> Held:
 
     port = SimpleNamespace(roles=roles, mappings=mappings)
     session: Any = SimpleNamespace(cluster=inventory.clusters[NAME].cluster, port=port)
-    reading = lambda: observe(_context(inventory), session, [], everything=True, mapping_settled=False)  # noqa: E731
+    reading = lambda: observe(_context(inventory), session, [], full=True, mapping_settled=False)  # noqa: E731
     yield "reading a role mapping of each", _longest_step(reading)
 
 
@@ -236,7 +236,7 @@ def _keys(count: int) -> Held:
     session: Any = SimpleNamespace(port=port, state=ClusterState(), cluster=cluster)
     yield (
         "reading API keys",
-        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], everything=True, heir=OPERATOR)),
+        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], full=True, heir=OPERATOR)),
     )
 
 

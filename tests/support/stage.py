@@ -234,7 +234,7 @@ class Stage:
         assert self.process is not None
         before = len(self.faults.writes)
         for name in self.process.inventory.clusters:
-            self.process.inventory.marks.mark_cluster(name, everything=True)
+            self.process.inventory.marks.mark_cluster(name, full=True)
         await self.quiet()
         return self.faults.writes[before:]
 

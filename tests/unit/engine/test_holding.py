@@ -227,7 +227,7 @@ def test_principals_with_many_accesses_each_are_planned_in_small_parts(monkeypat
         raw["metadata"] |= {"uid": f"uid-{number}", "generation": 1, "resourceVersion": "1"}
         field.inventory.see_access(raw)
     members = Members(field.context, "prod", OPEN, Rejections())
-    observed = Observed(everything=True, roles={}, mappings={}, all_mappings=True)
+    observed = Observed(full=True, roles={}, mappings={}, all_mappings=True)
     planner = Planner(field.context, "prod", "u", members, observed, {}, ReleasedLedger(field.context, "prod"))
     principals = field.inventory.principals("prod")
     decided = counting(monkeypatch, Members, "decision")

@@ -310,7 +310,7 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
     inventory.see_cluster(a_search_cluster())
     inventory.see_access(a_search_access())
     assert inventory.clusters["prod"].cluster.spec
-    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").full
     assert decide(inventory.accesses["uid-orders"].access, OPEN).do is Do.ENFORCE
 
 

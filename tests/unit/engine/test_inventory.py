@@ -43,7 +43,7 @@ def test_a_new_access_is_to_be_looked_at(inventory: Inventory) -> None:
     inventory.see_access(_access(name="new", service_account=OTHER))
     assert inventory.marks.dirty("prod").principals == {OTHER}
     assert inventory.marks.dirty("prod").event.is_set()
-    assert not inventory.marks.dirty("prod").everything
+    assert not inventory.marks.dirty("prod").full
     assert inventory.count("prod") == 2
     assert set(inventory.principals("prod")) == {PRINCIPAL, OTHER}
 
@@ -230,20 +230,20 @@ def test_a_cluster_that_a_list_lacks_is_gone(inventory: Inventory) -> None:
 
 def test_a_new_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(uid="uid-else", name="else"))
-    assert inventory.marks.dirty("else").everything
+    assert inventory.marks.dirty("else").full
     assert inventory.changed.is_set()
 
 
 def test_a_changed_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101, generation=2))
-    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").full
     assert inventory.marks.dirty("prod").cluster
 
 
 def test_another_status_of_a_cluster_is_worth_a_look_at_it_alone(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101) | {"status": {"conditions": []}})
     assert inventory.marks.dirty("prod").cluster
-    assert not inventory.marks.dirty("prod").everything
+    assert not inventory.marks.dirty("prod").full
 
 
 def test_our_finalizer_on_a_cluster_is_no_news(inventory: Inventory) -> None:
@@ -254,7 +254,7 @@ def test_our_finalizer_on_a_cluster_is_no_news(inventory: Inventory) -> None:
 def test_a_cluster_made_anew_under_its_name_is_another_one(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(200, uid="uid-new"))
     assert inventory.clusters["prod"].cluster.uid == "uid-new"
-    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").full
     inventory.forget_cluster("prod", "uid-prod")
     assert "prod" in inventory.clusters
     inventory.forget_cluster("prod", "uid-new")

@@ -293,7 +293,7 @@ class Host:
                 except Exception as error:  # noqa: BLE001 - the last barrier between one cluster and all others
                     caught(self._context.meter, name, "reconciler", error)
                     # Whatever it was about to do, it begins anew with everything.
-                    self._context.inventory.marks.mark_everything(name)
+                    self._context.inventory.marks.mark_full(name)
                     await asyncio.sleep(backoff.next())
         finally:
             self._context.inventory.changed.set()

@@ -123,7 +123,7 @@ Health: TypeAlias = Fine | Failing | Closed
 class Scope:
     """What one reconcile is about."""
 
-    everything: bool = False
+    full: bool = False
     """All that is declared and all that exists, also what nobody declares any more."""
     principals: frozenset[str] = frozenset()
     """Those that changed."""

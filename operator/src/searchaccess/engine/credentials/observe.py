@@ -66,20 +66,20 @@ class Issued:
         self.swept = False
         """Whether all was read once."""
 
-    async def read(self, session: Session, declared: Collection[Auth], *, everything: bool, heir: Operator) -> Observed:
+    async def read(self, session: Session, declared: Collection[Auth], *, full: bool, heir: Operator) -> Observed:
         """Read keys and users. What is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
             declared: what SearchAccesses declare now.
-            everything: also delete roles whose user is gone.
+            full: also delete roles whose user is gone.
             heir: this operator with its predecessors.
 
         Raises:
             ExternalError: the cluster could not be read.
         """
         observed = Observed()
-        roles = session.state.user_roles if everything else set()
+        roles = session.state.user_roles if full else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []
         if Auth.API_KEY in kinds:
@@ -107,7 +107,7 @@ class Issued:
         # What is declared may be made before it is read again.
         others = {auth for _, auth in observed.others}
         self._present = {key.auth for key in found} | set(declared) | others
-        self.swept = self.swept or everything
+        self.swept = self.swept or full
         observed.keys = _by_owner(key for key in found if not key.former)
         # One of another login may be anybody's: metadata is no proof.
         observed.former = tuple(key for key in found if key.former and key.ours)

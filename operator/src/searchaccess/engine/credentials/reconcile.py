@@ -145,11 +145,11 @@ class CredentialReconciler:
             for uid in records:
                 self._agenda.forget(uid)
         due = self._agenda.due()
-        if scope.everything and scope.afresh:
+        if scope.full and scope.afresh:
             # Another SearchCluster may have left keys here since all of them were read.
             self._issued.swept = False
-        wanted = {*records} if scope.everything else {*scope.credentials, *due}
-        if not wanted and not (scope.everything and self._may_have_some()):
+        wanted = {*records} if scope.full else {*scope.credentials, *due}
+        if not wanted and not (scope.full and self._may_have_some()):
             return CredentialResult(failing=self._agenda.failing())
         try:
             one = await self._observe(session, scope, due, records)
@@ -159,14 +159,14 @@ class CredentialReconciler:
             # Nobody declares a credential here, and a login that may not read keys makes none.
             self._issued.swept = True
             return CredentialResult(failing=self._agenda.failing())
-        if scope.everything:
+        if scope.full:
             wanted |= {*one.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(TOGETHER, len(wanted))):
                 group.create_task(self._work(one, uids))
-        refreshed = await self._refresh(one) if scope.everything else 0
+        refreshed = await self._refresh(one) if scope.full else 0
         return CredentialResult(
             one.observed.operations + one.credentials.operations + refreshed,
             one.rejected,
@@ -185,7 +185,7 @@ class CredentialReconciler:
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
     ) -> _Pass:
         declared = {record.access.auth for record in records.values()}
-        observed = await self._issued.read(session, declared, everything=scope.everything, heir=self._heir)
+        observed = await self._issued.read(session, declared, full=scope.full, heir=self._heir)
         ending = revoking(self._context.operator.life, session.taken_over)
         observed.keys = inherited(observed, records.values(), ending, self._context.inventory.accesses)
         keys = [key for some in observed.keys.values() for key in some]

@@ -310,7 +310,7 @@ class Inventory:
             if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 for cluster in {before.cluster, access.cluster}:
-                    self.marks.mark_cluster(cluster, everything=True)
+                    self.marks.mark_cluster(cluster, full=True)
 
     def _leave(self, before: Access, known: AccessRecord) -> None:
         """Note what a SearchAccess has where it does not declare it any more: it is not released before that."""
@@ -415,7 +415,7 @@ class Inventory:
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self.clusters[meta.name] = ClusterRecord(faulty_cluster(raw, self._meter, error), "")
             self.changed.set()
-            self.marks.mark_cluster(meta.name, everything=True)
+            self.marks.mark_cluster(meta.name, full=True)
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
         known, stored_json = self.clusters.get(cluster.name), status_json
@@ -437,11 +437,11 @@ class Inventory:
             self.labels_wanted.set()
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
-            self.marks.mark_cluster(cluster.name, everything=True)
+            self.marks.mark_cluster(cluster.name, full=True)
             return
         blank = {"resource_version": "", "finalizers": ()}
         if replace(known.cluster, **blank) != replace(cluster, **blank):  # type: ignore[arg-type]
-            self.marks.mark_cluster(cluster.name, everything=True)
+            self.marks.mark_cluster(cluster.name, full=True)
         elif known.status_json != status_json:
             self.marks.mark_cluster(cluster.name)
 

@@ -82,6 +82,6 @@ class Farewell:
                 StatusPublisher(self.context, state).release(record.access)
                 leaving += 1
         if leaving:
-            inventory.marks.mark_cluster(older, everything=True)
+            inventory.marks.mark_cluster(older, full=True)
         if session.cluster.deleted_at and leaving == inventory.count(name) and not self.inherits(older):
             self.drop_finalizer(session.cluster)

@@ -142,7 +142,7 @@ class Reconciler:
         self._schedule.begin()
         self._unsure = False
         self.began_at = self.busy_since = self._context.clock.monotonic()
-        everything = news.everything
+        full = news.full
         try:
             await self._reconcile_unless(fault, cluster, news)
             self._recovered()
@@ -160,7 +160,7 @@ class Reconciler:
         taken, self.busy_since = self._context.clock.monotonic() - self.began_at, None
         self._context.meter.reconciled(
             self._name,
-            full=everything or news.everything,
+            full=full or news.full,
             seconds=taken,
             result=problem.reason if problem else "ok",
         )
@@ -220,17 +220,17 @@ class Reconciler:
         self._take_credentials(await self._credentials.reconcile(session, scope))
         if trouble is not None:
             raise trouble
-        if scope.everything:
+        if scope.full:
             self._context.inventory.former.surveyed(self._name)
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
-        if not (scope.everything or scope.principals or self._rights.delay() <= 0 or self._rights.owes(session)):
+        if not (scope.full or scope.principals or self._rights.delay() <= 0 or self._rights.owes(session)):
             return
         started = self._context.clock.monotonic()
         with self._schedule.doubting():
             result = await self._rights.reconcile(session, scope)
         self._take_rights(result)
-        self._schedule.passed(everything=scope.everything, started=started, changed=result.changed)
+        self._schedule.passed(full=scope.full, started=started, changed=result.changed)
 
     def _take_rights(self, result: RightsResult) -> None:
         """Take over what is known of roles and role mappings."""
@@ -280,7 +280,7 @@ class Reconciler:
         record = self._context.inventory.clusters.get(self._name)
         recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
-            news.everything = True
+            news.full = True
         if self.state.facts and self.state.closed is None:
             await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
         well = self.state.closed is None and self.state.verdict.grants and not self.state.is_denied
@@ -290,19 +290,19 @@ class Reconciler:
 
     async def _scope(self, session: Session, news: Dirty, *, checked: bool) -> Scope:
         """Say what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
-        everything = news.everything or self._schedule.sweep_due()
-        if not isinstance(self.state.health, Closed) and (everything or self._schedule.probe_due()):
+        full = news.full or self._schedule.sweep_due()
+        if not isinstance(self.state.health, Closed) and (full or self._schedule.probe_due()):
             probe = await session.port.probe()
             operations, self.state.operations = self.state.operations, 0
-            everything = self._schedule.probed(probe, operations) or everything
+            full = self._schedule.probed(probe, operations) or full
             if self._schedule.check_due():
                 await self._check(session, news)
         # What is due stays due until it is done, whatever happens to this reconcile.
-        afresh, news.everything = news.everything, everything or news.everything
-        if everything and not checked and self.state.may_grow and not isinstance(self.state.health, Closed):
+        afresh, news.full = news.full, full or news.full
+        if full and not checked and self.state.may_grow and not isinstance(self.state.health, Closed):
             # What somebody changed may be the login's role.
             await know_login(session)
-        return Scope(news.everything, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
+        return Scope(news.full, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:
         if cluster.has_finalizer or cluster.deleted_at:
@@ -326,8 +326,8 @@ class Reconciler:
             self.state.waiting = self._farewell.movers_left(session.cluster)
         if self.state.waiting is None:
             # Roles and keys that nobody declares go too: nobody looks for them later.
-            await self._reconcile_rights(session, Scope(everything=True))
-            left = await self._credentials.reconcile(session, Scope(everything=True, afresh=True))
+            await self._reconcile_rights(session, Scope(full=True))
+            left = await self._credentials.reconcile(session, Scope(full=True, afresh=True))
             self._take_credentials(left)
             if left.failing or self.state.trouble:
                 text = "rights that nobody declares any more could not be taken away yet"
@@ -343,7 +343,7 @@ class Reconciler:
         """Touch nothing, and say so on every SearchAccess."""
         self.state.health = Closed(failure)
         # When it goes on, reconcile everything: all say that there is trouble, and news was not reconciled.
-        self._context.inventory.marks.dirty(self._name).everything = True
+        self._context.inventory.marks.dirty(self._name).full = True
         self._schedule.retry_in(retry)
         await self._trouble.publish_to_all(failure)
 
@@ -370,7 +370,7 @@ class Reconciler:
         doubt = doubts(health, now)
         self.state.health = replace(health, doubted=health.doubted or doubt)
         if doubt:
-            news.everything = True
+            news.full = True
         self._schedule.retry_in(self._backoff.next())
         self._context.inventory.marks.put_back(self._name, news)
         if doubt:
@@ -425,7 +425,7 @@ class Reconciler:
     async def _settle(self) -> None:
         """Let a burst of declarations arrive, so that one reconcile serves them all."""
         dirty = self._context.inventory.marks.dirty(self._name)
-        if dirty.cluster or dirty.everything:
+        if dirty.cluster or dirty.full:
             return
         quiet, longest = self._schedule.settling()
         end = self._context.clock.monotonic() + longest

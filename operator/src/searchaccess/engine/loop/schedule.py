@@ -161,12 +161,12 @@ class Schedule:
             self._doubtful = True
             raise
 
-    def passed(self, *, everything: bool, started: float, changed: bool) -> None:
+    def passed(self, *, full: bool, started: float, changed: bool) -> None:
         """Note a pass that ended well."""
         now = self._clock.monotonic()
         self._last_pass = now
         self._last_took = now - started
-        if not everything:
+        if not full:
             return
         self._doubtful = False
         if self._read_again_at is not None and started >= self._read_again_at:

@@ -63,7 +63,7 @@ class Trouble:
         await self._publish(list(self._concerned(news)), failure, only_waiting=True)
 
     def _concerned(self, news: Dirty) -> Iterator[AccessRecord]:
-        if news.everything:
+        if news.full:
             yield from self._inventory.of_cluster(self._name)
             return
         for principal in news.principals:

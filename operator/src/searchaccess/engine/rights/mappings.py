@@ -96,7 +96,7 @@ class Mappings:
         self._session = session
         self._per_principal = is_per_principal(session)
         self._observed = observed.mappings
-        self._everything = observed.everything
+        self._everything = observed.full
         self._all_read = observed.all_mappings
         self.state = state
         self.operations = 0
@@ -178,7 +178,7 @@ class Mappings:
             self._switch = plan
         else:
             # Only a reconcile of everything knows that all roles are there.
-            self._context.inventory.marks.mark_everything(cluster)
+            self._context.inventory.marks.mark_full(cluster)
         self.state = replace(self.state, late=late)
 
     async def switch(self) -> bool:

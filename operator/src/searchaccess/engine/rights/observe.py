@@ -22,7 +22,7 @@ from searchaccess.engine.tasks import both
 class Observed:
     """What is in Elasticsearch."""
 
-    everything: bool
+    full: bool
     """All roles were read, not only some."""
     roles: dict[str, Mapping[str, Any]]
     """By name, as the role API gives them. Planning takes them out one by one: all of them are a lot of memory."""
@@ -55,7 +55,7 @@ def is_per_principal(session: Session) -> bool:
 
 
 async def observe(
-    context: Context, session: Session, names: list[str], *, everything: bool, mapping_settled: bool
+    context: Context, session: Session, names: list[str], *, full: bool, mapping_settled: bool
 ) -> Observed:
     """Read roles and role mappings.
 
@@ -63,15 +63,15 @@ async def observe(
         context: what all reconcilers share.
         session: the connected cluster.
         names: of the roles that matter, unless everything does.
-        everything: read all that there is.
+        full: read all that there is.
         mapping_settled: whether the one mapping of all principals is known to be right; if not, it is read too.
 
     Raises:
         ExternalError: the cluster could not be read.
     """
-    listed = None if everything or sum(len(name) + 3 for name in names) > NAMES_LIMIT else names
+    listed = None if full or sum(len(name) + 3 for name in names) > NAMES_LIMIT else names
     per_principal = is_per_principal(session)
-    all_mappings = everything or (listed is None if per_principal else not mapping_settled)
+    all_mappings = full or (listed is None if per_principal else not mapping_settled)
     wanted: list[str] | None = None
     if not all_mappings:
         wanted = listed if per_principal else []
@@ -82,8 +82,8 @@ async def observe(
         if context.operator.owns_name(name)
     }
     others = await _others(context, session, raw) if wanted is None else ()
-    strangers = await _strangers(context, session, roles, raw) if everything else {}
-    return Observed(everything, dict(roles), mappings, all_mappings, others, strangers)
+    strangers = await _strangers(context, session, roles, raw) if full else {}
+    return Observed(full, dict(roles), mappings, all_mappings, others, strangers)
 
 
 async def _strangers(

@@ -71,7 +71,7 @@ class RightsResult:
 class _Pass:
     """One reconcile, as far as it has come."""
 
-    everything: bool
+    full: bool
     """It is about all that is declared and all that exists."""
     members: Members
     principals: set[str]
@@ -188,11 +188,11 @@ class RightsReconciler:
             for principal in one.due & self._agenda.due():
                 # It did not complete them.
                 self._agenda.fail(principal)
-        if one.everything:
+        if one.full:
             async with self._context.steps:
                 await mappings.sweep()
                 await self._finish_takeover(session, one, mappings)
-        if one.everything or self._strangers.summary is not None:
+        if one.full or self._strangers.summary is not None:
             # Who is declared may have changed.
             self._strangers.report()
         if self._adoptions.waits:
@@ -212,7 +212,7 @@ class RightsReconciler:
         Raises:
             ExternalError: not all of them could be deleted.
         """
-        observed = await observe(self._context, session, [], everything=True, mapping_settled=False)
+        observed = await observe(self._context, session, [], full=True, mapping_settled=False)
         await Mappings(self._context, session, observed, MappingState()).sweep()
 
     # Begin
@@ -241,16 +241,16 @@ class RightsReconciler:
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
-        everything = (
-            scope.everything
+        full = (
+            scope.full
             or not known
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
         )
-        if everything:
+        if full:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
-        return _Pass(everything, members, principals, due, self._adoptions.begin(everything=everything))
+        return _Pass(full, members, principals, due, self._adoptions.begin(full=full))
 
     def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
         records = (record for principal in principals for record in members.records(principal))
@@ -266,7 +266,7 @@ class RightsReconciler:
         return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
     def _settled_for(self, one: _Pass) -> dict[str, int]:
-        return self._settled if one.everything else {}
+        return self._settled if one.full else {}
 
     # Observe
 
@@ -282,15 +282,15 @@ class RightsReconciler:
             self._context,
             session,
             names,
-            everything=one.everything,
+            full=one.full,
             mapping_settled=self._mapping.settled,
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, one))
-        if observed.everything and observed.others != self._others:
+        if observed.full and observed.others != self._others:
             self._others = observed.others
             self._settled.clear()
         self._adoptions.settle(self._context.operator, observed)
-        if one.everything:
+        if one.full:
             self._strangers.see(observed.strangers)
             if await self._copies.changed(session):
                 self._settled.clear()

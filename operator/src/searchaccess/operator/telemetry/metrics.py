@@ -219,7 +219,7 @@ class Declared(Collector):
         now = time.monotonic()
         for name, reconciler in self._host.reconcilers().items():
             dirty = self._inventory.marks.dirty(name)
-            waiting = len(dirty.principals) + len(dirty.credentials) + dirty.everything + dirty.cluster
+            waiting = len(dirty.principals) + len(dirty.credentials) + dirty.full + dirty.cluster
             found["searchaccess_queue_length"].add_metric([name], waiting)
             age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
