@@ -95,7 +95,7 @@ def test_the_arrival_of_our_own_finalizer_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "written", "writing", "news"),
+    ("version", "written", "writing", "changed"),
     [
         pytest.param(101, 0, False, True, id="somebody's change"),
         pytest.param(101, 101, False, False, id="our own last write"),
@@ -107,22 +107,22 @@ def test_the_arrival_of_our_own_finalizer_is_no_news() -> None:
     ],
 )
 def test_events_of_our_own_writes_can_be_left_out(
-    inventory: Inventory, version: int, written: int, *, writing: bool, news: bool
+    inventory: Inventory, version: int, written: int, *, writing: bool, changed: bool
 ) -> None:
     inventory.wrote("uid-orders", str(written))
     if writing:
         inventory.writing.add("uid-orders")
     event = _access(version, status={"access": "r"})
-    assert inventory.is_news(event) is news
+    assert inventory.may_have_changed(event) is changed
     # What else may have changed before is no less news for that.
     if version > 100:
         for change in ({"generation": 2}, {"annotations": {ANNOTATION_ADOPT: "x"}}, {"finalizers": ()}):
-            assert inventory.is_news(_access(version, **change))
-        assert inventory.is_news(_access(version, deleted_at="2026-01-01T00:00:00Z"))
+            assert inventory.may_have_changed(_access(version, **change))
+        assert inventory.may_have_changed(_access(version, deleted_at="2026-01-01T00:00:00Z"))
 
 
 def test_an_unknown_access_is_news(inventory: Inventory) -> None:
-    assert inventory.is_news(_access(name="new"))
+    assert inventory.may_have_changed(_access(name="new"))
 
 
 def test_our_own_status_is_no_news(inventory: Inventory) -> None:

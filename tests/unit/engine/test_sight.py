@@ -43,9 +43,9 @@ def test_each_pattern_is_asked_once_until_all_are_asked_anew() -> None:
     assert look(sight, port, "a", "b", "c") == ["b", "c"]
     assert port.asked == [3, 1]
     assert look(sight, port, "a", "b", anew=True) == ["b"]
-    assert not sight.is_old()
+    assert not sight.is_stale()
     clock.advance(SEE_EVERY)
-    assert sight.is_old()
+    assert sight.is_stale()
 
 
 def test_who_may_see_everything_is_asked_once() -> None:

@@ -129,7 +129,7 @@ class Scope:
     """Those that changed."""
     credentials: frozenset[str] = frozenset()
     """The uids of SearchAccesses whose credentials changed."""
-    afresh: bool = False
+    include_settled: bool = False
     """Settled items are reconciled again: something changed that all depends on, or statuses differ."""
 
 

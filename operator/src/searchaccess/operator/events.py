@@ -123,12 +123,12 @@ class Beginnings:
 def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Beginnings, clusters: Beginnings) -> None:
     """Put every event of our kinds into the inventory."""
 
-    def is_news(event: Mapping[str, Any], **_: Any) -> bool:
+    def may_have_changed(event: Mapping[str, Any], **_: Any) -> bool:
         accesses.see(event)
         # Most events are of our own writes: to leave them out here saves most of kopf's work for them.
-        return event["type"] == "DELETED" or inventory.is_news(event["object"])
+        return event["type"] == "DELETED" or inventory.may_have_changed(event["object"])
 
-    @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=is_news)
+    @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=may_have_changed)
     async def _access(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
         if event["type"] != "DELETED":
@@ -137,7 +137,7 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
         try:
             inventory.forget_access(metadata_of(raw).uid)
         except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
-            inventory.unread(error)
+            inventory.report_unreadable(error)
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
     async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
@@ -150,7 +150,7 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
             meta = metadata_of(raw)
             inventory.forget_cluster(meta.name, meta.uid)
         except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
-            inventory.unread(error)
+            inventory.report_unreadable(error)
 
 
 async def watch(

@@ -145,7 +145,7 @@ class CredentialReconciler:
             for uid in records:
                 self._agenda.forget(uid)
         due = self._agenda.due()
-        if scope.full and scope.afresh:
+        if scope.full and scope.include_settled:
             # Another SearchCluster may have left keys here since all of them were read.
             self._issued.swept = False
         wanted = {*records} if scope.full else {*scope.credentials, *due}

@@ -33,7 +33,7 @@ from searchaccess.engine.inventory.intake import (
     read_status,
 )
 from searchaccess.engine.inventory.marks import Marks
-from searchaccess.engine.inventory.news import is_old, is_recalled, may_differ, news_of
+from searchaccess.engine.inventory.news import is_recalled, is_stale, may_differ, reconcile_key
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.meter import Meter
@@ -206,7 +206,7 @@ class Inventory:
 
     # Events and lists
 
-    def is_news(self, raw: Mapping[str, Any]) -> bool:
+    def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
         """Say whether a SearchAccess, as an event has it, may be other than it is known here.
 
         It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
@@ -217,7 +217,7 @@ class Inventory:
             known = self.accesses.get(meta.uid)
             return known is None or may_differ(meta, known.access, self.writing, self._written)
         except Exception as error:  # noqa: BLE001 - the barrier between one event and the watch
-            self.unread(error)
+            self.report_unreadable(error)
             return True
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
@@ -228,9 +228,9 @@ class Inventory:
         try:
             self._see_access(raw)
         except Exception as error:  # noqa: BLE001 - not even its name could be read
-            self.unread(error)
+            self.report_unreadable(error)
 
-    def unread(self, error: Exception) -> None:
+    def report_unreadable(self, error: Exception) -> None:
         """Note a fault of ours at something of which not even a name is known: only a full list finds it again."""
         caught(self._meter, "", PLACE, error)
         self.relist.set()
@@ -240,7 +240,7 @@ class Inventory:
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and is_old(meta, known.access):
+        if known and is_stale(meta, known.access):
             return
         access = read_access(raw, known.access if known else None, self._meter)
         try:
@@ -285,14 +285,14 @@ class Inventory:
             return
         before = known.access
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
-        news = news_of(before) != news_of(access) or lost_finalizer or known.status_json != status_json
+        changed = reconcile_key(before) != reconcile_key(access) or lost_finalizer or known.status_json != status_json
         known.status_json = status_json
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):
             # It is reconciled when Google has answered.
             return
-        if news:
+        if changed:
             self.marks.mark_access(access)
             self.former.wake(uid)
 
@@ -400,7 +400,7 @@ class Inventory:
         try:
             self._see_cluster(raw)
         except Exception as error:  # noqa: BLE001 - not even its name could be read
-            self.unread(error)
+            self.report_unreadable(error)
 
     def _see_cluster(self, raw: Mapping[str, Any]) -> None:
         meta = metadata_of(raw)
@@ -408,7 +408,7 @@ class Inventory:
         if not self._has_names(meta) or meta.uid in self._gone_clusters:
             return
         # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
-        if known and is_old(meta, known.cluster):
+        if known and is_stale(meta, known.cluster):
             return
         try:
             self._take_cluster(read_cluster(raw, self._meter), read_status(raw))

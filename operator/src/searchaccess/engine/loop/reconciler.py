@@ -136,31 +136,31 @@ class Reconciler:
     async def step(self) -> None:
         """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
         fault = await self._settle_principals()
-        cluster, news = self._cluster(), self._context.inventory.marks.take_dirty(self._name)
+        cluster, dirty = self._cluster(), self._context.inventory.marks.take_dirty(self._name)
         if cluster is None:
             return
         self._schedule.begin()
         self._unsure = False
         self.began_at = self.busy_since = self._context.clock.monotonic()
-        full = news.full
+        full = dirty.full
         try:
-            await self._reconcile_unless(fault, cluster, news)
+            await self._reconcile_unless(fault, cluster, dirty)
             self._recovered()
         except NotHolder:
             # Nothing is wrong with the cluster: we go on when it is ours again, or never.
-            self._context.inventory.marks.put_back(self._name, news)
+            self._context.inventory.marks.put_back(self._name, dirty)
             self._schedule.retry_in(UNSURE_RETRY)
             self._unsure = True
         except ExternalError as error:
-            await self._failed(Failure(error.reason, error.message), news)
+            await self._failed(Failure(error.reason, error.message), dirty)
         except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and everybody else
-            await self._failed(caught(self._context.meter, self._name, "reconcile", error), news, fault=True)
+            await self._failed(caught(self._context.meter, self._name, "reconcile", error), dirty, fault=True)
         self._publish_cluster()
         problem = self.state.problem if self.is_failing else None
         taken, self.busy_since = self._context.clock.monotonic() - self.began_at, None
         self._context.meter.reconciled(
             self._name,
-            full=full or news.full,
+            full=full or dirty.full,
             seconds=taken,
             result=problem.reason if problem else "ok",
         )
@@ -173,17 +173,17 @@ class Reconciler:
             return error
         return None
 
-    async def _reconcile_unless(self, fault: Exception | None, cluster: Cluster, news: Dirty) -> None:
+    async def _reconcile_unless(self, fault: Exception | None, cluster: Cluster, dirty: Dirty) -> None:
         if fault is not None:
             raise fault
-        await self.reconcile(cluster, news)
+        await self.reconcile(cluster, dirty)
 
-    async def reconcile(self, cluster: Cluster, news: Dirty) -> None:
+    async def reconcile(self, cluster: Cluster, dirty: Dirty) -> None:
         """Observe, plan, apply and report, in both wings: roles with their mappings, and credentials.
 
         Args:
             cluster: the SearchCluster.
-            news: what changed since the last time; grows by what is found to be necessary.
+            dirty: what changed since the last time; grows by what is found to be necessary.
 
         Raises:
             ExternalError: the cluster as a whole could not be read or written.
@@ -195,9 +195,9 @@ class Reconciler:
         if wrong := problem_of(self._context.operator.life, cluster.taken_over):
             await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=DOUBT_AFTER)
             return
-        session = await self._connect(cluster, cluster.spec, news)
-        checked = await self._check_if_due(session, news)
-        scope = await self._scope(session, news, checked=checked)
+        session = await self._connect(cluster, cluster.spec, dirty)
+        checked = await self._check_if_due(session, dirty)
+        scope = await self._scope(session, dirty, checked=checked)
         if isinstance(self.state.health, Closed):
             await self._stay_away(session, self.state.health.failure)
             return
@@ -252,19 +252,19 @@ class Reconciler:
         if result.others is not None:
             self.state.issued_by_others = result.others
 
-    async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, news: Dirty) -> Session:
+    async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         before = self._link.current
         anew, recheck = isinstance(self.state.health, Failing), self._schedule.check_due()
         session = await self._link.session(cluster, spec, anew=anew, recheck=recheck)
         if session is not before:
             self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
-            news.cluster = True
+            dirty.cluster = True
         return session
 
-    async def _check_if_due(self, session: Session, news: Dirty) -> bool:
-        due = self._schedule.check_due() or news.cluster or self.is_failing or await self._has_changed(session)
+    async def _check_if_due(self, session: Session, dirty: Dirty) -> bool:
+        due = self._schedule.check_due() or dirty.cluster or self.is_failing or await self._has_changed(session)
         if due:
-            await self._check(session, news)
+            await self._check(session, dirty)
         return due
 
     async def _has_changed(self, session: Session) -> bool:
@@ -274,13 +274,13 @@ class Reconciler:
         self._schedule.glanced()
         return changed
 
-    async def _check(self, session: Session, news: Dirty) -> None:
+    async def _check(self, session: Session, dirty: Dirty) -> None:
         if session.cluster.wanted_realm is None:
             return
         record = self._context.inventory.clusters.get(self._name)
         recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
-            news.full = True
+            dirty.full = True
         if self.state.facts and self.state.closed is None:
             await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
         well = self.state.closed is None and self.state.verdict.grants and not self.state.is_denied
@@ -288,21 +288,23 @@ class Reconciler:
         lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")
         self._schedule.checked(well=well, lasts=lasts)
 
-    async def _scope(self, session: Session, news: Dirty, *, checked: bool) -> Scope:
+    async def _scope(self, session: Session, dirty: Dirty, *, checked: bool) -> Scope:
         """Say what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
-        full = news.full or self._schedule.sweep_due()
+        full = dirty.full or self._schedule.sweep_due()
         if not isinstance(self.state.health, Closed) and (full or self._schedule.probe_due()):
             probe = await session.port.probe()
             operations, self.state.operations = self.state.operations, 0
             full = self._schedule.probed(probe, operations) or full
             if self._schedule.check_due():
-                await self._check(session, news)
+                await self._check(session, dirty)
         # What is due stays due until it is done, whatever happens to this reconcile.
-        afresh, news.full = news.full, full or news.full
+        include_settled, dirty.full = dirty.full, full or dirty.full
         if full and not checked and self.state.may_grow and not isinstance(self.state.health, Closed):
             # What somebody changed may be the login's role.
             await know_login(session)
-        return Scope(news.full, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
+        return Scope(
+            dirty.full, frozenset(dirty.principals), frozenset(dirty.credentials), include_settled=include_settled
+        )
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:
         if cluster.has_finalizer or cluster.deleted_at:
@@ -327,7 +329,7 @@ class Reconciler:
         if self.state.waiting is None:
             # Roles and keys that nobody declares go too: nobody looks for them later.
             await self._reconcile_rights(session, Scope(full=True))
-            left = await self._credentials.reconcile(session, Scope(full=True, afresh=True))
+            left = await self._credentials.reconcile(session, Scope(full=True, include_settled=True))
             self._take_credentials(left)
             if left.failing or self.state.trouble:
                 text = "rights that nobody declares any more could not be taken away yet"
@@ -362,7 +364,7 @@ class Reconciler:
             log.info("cluster recovered")
             self.state.health = Fine()
 
-    async def _failed(self, failure: Failure, news: Dirty, *, fault: bool = False) -> None:
+    async def _failed(self, failure: Failure, dirty: Dirty, *, fault: bool = False) -> None:
         now = self._context.clock.monotonic()
         health = failed(self.state.health, failure, now, fault=fault)
         if health.times == 1:
@@ -370,13 +372,13 @@ class Reconciler:
         doubt = doubts(health, now)
         self.state.health = replace(health, doubted=health.doubted or doubt)
         if doubt:
-            news.full = True
+            dirty.full = True
         self._schedule.retry_in(self._backoff.next())
-        self._context.inventory.marks.put_back(self._name, news)
+        self._context.inventory.marks.put_back(self._name, dirty)
         if doubt:
             await self._trouble.publish_to_all(failure)
         else:
-            await self._trouble.publish_to_waiting(failure, news)
+            await self._trouble.publish_to_waiting(failure, dirty)
 
     def _publish_cluster(self) -> None:
         if self._cluster() is None:

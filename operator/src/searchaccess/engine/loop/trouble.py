@@ -58,17 +58,17 @@ class Trouble:
         """Publish it on every SearchAccess of the cluster."""
         await self._publish(list(self._inventory.of_cluster(self._name)), failure, only_waiting=False)
 
-    async def publish_to_waiting(self, failure: Failure, news: Dirty) -> None:
+    async def publish_to_waiting(self, failure: Failure, dirty: Dirty) -> None:
         """Publish it on those SearchAccesses that there is news of, and that wait for something."""
-        await self._publish(list(self._concerned(news)), failure, only_waiting=True)
+        await self._publish(list(self._concerned(dirty)), failure, only_waiting=True)
 
-    def _concerned(self, news: Dirty) -> Iterator[AccessRecord]:
-        if news.full:
+    def _concerned(self, dirty: Dirty) -> Iterator[AccessRecord]:
+        if dirty.full:
             yield from self._inventory.of_cluster(self._name)
             return
-        for principal in news.principals:
+        for principal in dirty.principals:
             yield from self._inventory.of_principal(self._name, principal)
-        yield from (item for item in self._inventory.keyed(self._name) if item.access.uid in news.credentials)
+        yield from (item for item in self._inventory.keyed(self._name) if item.access.uid in dirty.credentials)
 
     async def _publish(self, records: list[AccessRecord], failure: Failure, *, only_waiting: bool) -> None:
         gate, failure = self._context.open_gate(self._name), replace(failure, of_cluster=True)

@@ -96,7 +96,7 @@ class Mappings:
         self._session = session
         self._per_principal = is_per_principal(session)
         self._observed = observed.mappings
-        self._everything = observed.full
+        self._full = observed.full
         self._all_read = observed.all_mappings
         self.state = state
         self.operations = 0
@@ -174,7 +174,7 @@ class Mappings:
         late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
         if waiting:
             late += f" until all principals are known: that of {some_of(waiting, 1)} is not"
-        elif self._everything:
+        elif self._full:
             self._switch = plan
         else:
             # Only a reconcile of everything knows that all roles are there.

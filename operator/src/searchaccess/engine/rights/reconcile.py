@@ -225,7 +225,7 @@ class RightsReconciler:
         if session.state.uuid != self._uuid:
             self._forget()
             self._uuid = session.state.uuid
-        if scope.afresh:
+        if scope.include_settled:
             self._settled.clear()
             self._copies.expire()
         self._released.operator = operator

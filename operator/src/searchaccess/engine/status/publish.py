@@ -285,9 +285,14 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
         life=context.operator.life,
     )
-    news = state.mapping_adopted or state.released_notes
+    has_notes = state.mapping_adopted or state.released_notes
     # Most reconciles find nothing new: neither is the status parsed nor computed for that.
-    if not news and record.published and record.published[1] is record.status_json and record.published[0] == report:
+    if (
+        not has_notes
+        and record.published
+        and record.published[1] is record.status_json
+        and record.published[0] == report
+    ):
         return
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())

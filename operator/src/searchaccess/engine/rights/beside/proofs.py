@@ -97,13 +97,13 @@ class QueryProver:
         """What is said of all that waits, after a fault of ours."""
         self._next = float("-inf")
         """When something may be tried again."""
-        self._news: set[str] = set()
+        self._outdated: set[str] = set()
         """The uids of SearchAccesses whose status says something else than is known now."""
 
     @property
     def is_busy(self) -> bool:
         """Whether something that was never tried is to be, or was and is not reported."""
-        return bool(self._questions.waiting or self._news)
+        return bool(self._questions.waiting or self._outdated)
 
     async def run(self) -> None:
         """Try queries until cancelled. A fault of ours costs a delay, and nobody else anything."""
@@ -161,7 +161,7 @@ class QueryProver:
             self._sight.forget()
             self._presence.forget()
             self._uuid = session.state.uuid
-        if self._sight.is_old() and (self._questions.all or self._presence.patterns):
+        if self._sight.is_stale() and (self._questions.all or self._presence.patterns):
             self._drop_unused()
             await self._sight.look(session, (*_patterns(self._questions.all), *self._presence.patterns), anew=True)
             self._see_anew(session)
@@ -316,12 +316,12 @@ class QueryProver:
             if record and said and question in questions_of(record.access.share):
                 whole = questions.known(record.access)
                 if whole is not None and whole != said:
-                    self._news.add(uid)
+                    self._outdated.add(uid)
 
     def _report(self) -> None:
         """Have the statuses written that say something else."""
-        news, self._news = self._news, set()
-        for uid in news:
+        outdated, self._outdated = self._outdated, set()
+        for uid in outdated:
             if record := self._context.inventory.accesses.get(uid):
                 self._context.inventory.marks.mark_access(record.access)
 

@@ -40,7 +40,7 @@ class Sight:
         """Return those of some patterns that the login may not see, as far as that is known."""
         return [] if self._sees_all else [pattern for pattern in patterns if self._hidden.get(pattern, True)]
 
-    def is_old(self) -> bool:
+    def is_stale(self) -> bool:
         """Return whether it is long ago that it was asked what the login may see."""
         return self._clock.monotonic() - self._seen_at >= SEE_EVERY
 

@@ -159,8 +159,8 @@ class ReleasedLedger:
         state.released = self._taken_over(state, listed, roles, again)
         self._read_of = self.operator.predecessors
         self.begin(session)
-        news = [*_without(state.released, before or ()), *_without(before or (), state.released)]
-        return frozenset(item.principal for item in news)
+        changed = [*_without(state.released, before or ()), *_without(before or (), state.released)]
+        return frozenset(item.principal for item in changed)
 
     def note(self, state: ClusterState, releasing: Iterable[Releasing]) -> None:
         """Note what plans that were applied say about released rights."""
