@@ -393,14 +393,14 @@ class Stage:
 def few_probes(host: Host) -> Iterator[None]:
     """Let an operator's probes and glances be far apart for a while."""
     schedules = [running.reconciler._schedule for running in host._running.values()]
-    declared = [(one, one._probe_every, one._glance_every) for one in schedules if one._probe_every < FAR_APART]
+    declared = [(one, one._probe_every, one._fingerprint_every) for one in schedules if one._probe_every < FAR_APART]
     for one, _, _ in declared:
-        one._probe_every = one._glance_every = FAR_APART
+        one._probe_every = one._fingerprint_every = FAR_APART
     try:
         yield
     finally:
-        for one, probe, glance in declared:
-            one._probe_every, one._glance_every = probe, glance
+        for one, probe, fingerprint in declared:
+            one._probe_every, one._fingerprint_every = probe, fingerprint
 
 
 def access_key(name: str) -> Key:

@@ -9,8 +9,8 @@ from searchaccess.engine.loop.schedule import (
     CHECK_AGAIN,
     CHECK_EVERY,
     DUTY,
-    GLANCE_EVERY,
-    GLANCE_PROBES,
+    FINGERPRINT_EVERY,
+    FINGERPRINT_PROBES,
     IN_VAIN,
     LONGEST_BURST,
     LONGEST_REST,
@@ -128,23 +128,23 @@ def test_a_check_is_due_when_the_license_expires(settled: Schedule, clock: Setta
 
 
 def test_a_glance_is_due_at_its_interval_while_all_is_well(settled: Schedule, clock: SettableClock) -> None:
-    clock.advance(GLANCE_EVERY)
-    assert settled.glance_due()
-    settled.glanced()
-    assert not settled.glance_due()
+    clock.advance(FINGERPRINT_EVERY)
+    assert settled.fingerprint_due()
+    settled.fingerprint_read()
+    assert not settled.fingerprint_due()
     settled.checked(well=False)
-    clock.advance(10 * GLANCE_EVERY)
-    assert not settled.glance_due()
+    clock.advance(10 * FINGERPRINT_EVERY)
+    assert not settled.fingerprint_due()
 
 
 def test_it_is_waited_for_where_probes_are_rare(settled: Schedule, clock: SettableClock) -> None:
     settled.configure(3600, 86400)
     settled.probed(_at(10), 0)
-    assert settled.delay() == GLANCE_EVERY
-    settled.glanced()
+    assert settled.delay() == FINGERPRINT_EVERY
+    settled.fingerprint_read()
     assert settled.delay() == SWEEP
-    clock.advance(3600 * GLANCE_PROBES)
-    assert settled.glance_due()
+    clock.advance(3600 * FINGERPRINT_PROBES)
+    assert settled.fingerprint_due()
 
 
 # The probe
@@ -202,7 +202,7 @@ def test_a_probe_that_comes_back_is_news_once(settled: Schedule) -> None:
 def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule, clock: SettableClock) -> None:
     delays = []
     for number in range(IN_VAIN + 3):
-        settled.glanced()
+        settled.fingerprint_read()
         began = clock.monotonic()
         assert settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
@@ -219,7 +219,7 @@ def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClo
     for number in range(4 * IN_VAIN):
         if number % IN_VAIN == 0 and not changed:
             clock.advance(2 * LONGEST_REST + 1)
-        settled.glanced()
+        settled.fingerprint_read()
         began = clock.monotonic()
         settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
@@ -295,7 +295,7 @@ def test_a_change_of_somebody_else_is_read_at_once_and_again_when_it_is_searchab
 def test_a_rare_probe_does_not_delay_the_second_read(settled: Schedule, clock: SettableClock) -> None:
     settled.configure(3600, 86400)
     clock.advance(3600)
-    settled.glanced()
+    settled.fingerprint_read()
     assert settled.probed(_at(11), 0)
     settled.passed(full=True, started=clock.monotonic(), changed=False)
     assert settled.delay() == SEARCHABLE

@@ -14,7 +14,7 @@ from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, Connector, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import NothingIsWritten
 
 
@@ -122,9 +122,9 @@ class DryRunElasticsearch:
         """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._real.facts(realm)
 
-    async def glance(self) -> Glance | None:
+    async def fingerprint(self) -> ClusterFingerprint | None:
         """Read what shows that license or nodes may have changed (one request); None: not permitted."""
-        return await self._real.glance()
+        return await self._real.fingerprint()
 
     async def read_license(self) -> License:
         """Read the license (one request)."""

@@ -18,7 +18,7 @@ from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.events import Note
 from searchaccess.ports import stores
-from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.google import Accounts, Executions, GooglePort, Workloads
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
@@ -73,9 +73,9 @@ class MeasuredElasticsearch(_Measured):
         """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._do("facts", self._real.facts, realm)
 
-    async def glance(self) -> Glance | None:
+    async def fingerprint(self) -> ClusterFingerprint | None:
         """Read what shows that license or nodes may have changed (one request); None: not permitted."""
-        return await self._do("glance", self._real.glance)
+        return await self._do("glance", self._real.fingerprint)
 
     async def read_license(self) -> License:
         """Read the license (one request)."""

@@ -33,7 +33,7 @@ from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance
+from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter
@@ -138,7 +138,7 @@ class ClusterState:
     """What a reconciler learned about its cluster."""
 
     facts: ClusterFacts | None = None
-    glance: Glance | None = None
+    fingerprint: ClusterFingerprint | None = None
     """What showed right before the facts were read that the cluster is as it is; None: not permitted."""
     uuid: str = ""
     url: str = ""

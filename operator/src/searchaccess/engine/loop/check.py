@@ -50,7 +50,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     """
     state = session.state
     # Before the facts: what changes after it shows at the next glance.
-    state.glance = await session.port.glance()
+    state.fingerprint = await session.port.fingerprint()
     facts = await session.port.facts(wanted)
     pinned = state.uuid or recalled
     verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
@@ -96,13 +96,13 @@ async def has_changed(session: Session) -> bool:
     Raises:
         ExternalError: it could not be asked.
     """
-    state, before = session.state, session.state.glance
-    now = await session.port.glance()
+    state, before = session.state, session.state.fingerprint
+    now = await session.port.fingerprint()
     if now == before:
         return False
     if now is None or before is None or state.facts is None or now.nodes != before.nodes:
         return True
     if await session.port.read_license() != License(state.facts.license, state.facts.license_ends):
         return True
-    state.glance = now
+    state.fingerprint = now
     return False

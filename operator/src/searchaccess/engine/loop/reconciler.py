@@ -268,10 +268,10 @@ class Reconciler:
         return due
 
     async def _has_changed(self, session: Session) -> bool:
-        if not self._schedule.glance_due():
+        if not self._schedule.fingerprint_due():
             return False
         changed = await has_changed(session)
-        self._schedule.glanced()
+        self._schedule.fingerprint_read()
         return changed
 
     async def _check(self, session: Session, dirty: Dirty) -> None:

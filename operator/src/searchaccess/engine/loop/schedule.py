@@ -12,9 +12,9 @@ CHECK_EVERY: Final = 600.0
 CHECK_AGAIN: Final = 12.0
 """The same while something is wrong with them, or the license should have expired."""
 
-GLANCE_EVERY: Final = 12.0
+FINGERPRINT_EVERY: Final = 12.0
 """Seconds between glances, which show whether license or nodes have changed: noticed, checked and reported in 15."""
-GLANCE_PROBES: Final = 6.0
+FINGERPRINT_PROBES: Final = 6.0
 """They are no more than one for so many probes: who wants few probes wants few requests."""
 SPACING: Final = 1.125
 """Probes are so much further apart than declared: that pays for more than half of the glances."""
@@ -46,12 +46,12 @@ class Schedule:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._probe_every = 2.0
-        self._glance_every = GLANCE_EVERY
+        self._fingerprint_every = FINGERPRINT_EVERY
         self._sweep_every = 300.0
         self._next_probe = 0.0
         self._next_sweep = 0.0
         self._next_check = 0.0
-        self._next_glance = float("inf")
+        self._next_fingerprint = float("inf")
         self._retry_at: float | None = None
         self._last_pass = float("-inf")
         self._last_took = 0.0
@@ -65,13 +65,13 @@ class Schedule:
     def configure(self, probe_every: float, sweep_every: float) -> None:
         """Set the intervals, in seconds."""
         self._probe_every = probe_every * SPACING
-        self._glance_every = max(GLANCE_EVERY, GLANCE_PROBES * probe_every)
+        self._fingerprint_every = max(FINGERPRINT_EVERY, FINGERPRINT_PROBES * probe_every)
         self._sweep_every = sweep_every
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + sweep_every)
 
     def delay(self) -> float:
         """Give the seconds until something is due."""
-        usual = min(self._next_probe, self._next_sweep, self._next_glance)
+        usual = min(self._next_probe, self._next_sweep, self._next_fingerprint)
         due = self._retry_at if self._retry_at is not None else usual
         return max(0.0, due - self._clock.monotonic())
 
@@ -87,7 +87,7 @@ class Schedule:
         """Nothing to do before the next probe."""
         self._next_probe = self._clock.monotonic() + self._probe_every
         self._next_sweep = max(self._next_sweep, self._next_probe)
-        self._next_glance = max(self._next_glance, self._next_probe)
+        self._next_fingerprint = max(self._next_fingerprint, self._next_probe)
 
     def check_due(self) -> bool:
         """Say whether the cluster is to be checked."""
@@ -102,19 +102,19 @@ class Schedule:
         """
         now = self._clock.monotonic()
         self._next_check = now + (min(CHECK_EVERY, max(CHECK_AGAIN, lasts)) if well else CHECK_AGAIN)
-        self._next_glance = now + self._glance_every if well else float("inf")
+        self._next_fingerprint = now + self._fingerprint_every if well else float("inf")
 
     def check_again(self) -> None:
         """Let the next check come soon: something is wrong that no probe shows to be over."""
         self._next_check = min(self._next_check, self._clock.monotonic() + CHECK_AGAIN)
 
-    def glance_due(self) -> bool:
+    def fingerprint_due(self) -> bool:
         """Say whether it is time to see whether license or nodes have changed."""
-        return self._clock.monotonic() >= self._next_glance
+        return self._clock.monotonic() >= self._next_fingerprint
 
-    def glanced(self) -> None:
+    def fingerprint_read(self) -> None:
         """Note a glance."""
-        self._next_glance = self._clock.monotonic() + self._glance_every
+        self._next_fingerprint = self._clock.monotonic() + self._fingerprint_every
 
     def sweep_due(self) -> bool:
         """Say whether everything is to be read, changed or not."""

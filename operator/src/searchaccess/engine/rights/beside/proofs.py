@@ -332,7 +332,7 @@ def _patterns(questions: Iterable[Question]) -> Iterator[str]:
 
 def _state_of(session: Session | None) -> str:
     """Identify the cluster's state, which every change of a mapping changes; empty: that is not known."""
-    return session.state.glance.state if session and session.state.glance else ""
+    return session.state.fingerprint.state if session and session.state.fingerprint else ""
 
 
 def _is_untried(known: Known) -> bool:
