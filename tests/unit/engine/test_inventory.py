@@ -345,7 +345,7 @@ def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:
     assert (inventory.recalled("prod"), inventory.recalled("other")) == (2, 1)
     inventory.forget_access("uid-1")
     assert inventory.recalled("prod") == 1
-    inventory.identify(workload, resolved(None, [Account(OTHER)], [], ""), look=False)
+    inventory.identify(workload, resolved(None, [Account(OTHER)], [], ""), force=False)
     assert (inventory.recalled("prod"), inventory.recalled("other")) == (0, 0)
 
 

@@ -132,7 +132,7 @@ class Host:
         least_seen = 0.0 if self._brief else LEAST_SEEN
         return Identities(context.inventory, context.google, context.clock, context.meter, least_seen)
 
-    async def first_looks(self) -> None:
+    async def first_reconciles(self) -> None:
         """Wait until every cluster that was listed was looked at once, whatever came of it."""
         await self.listed.wait()
         for running in list(self._running.values()):

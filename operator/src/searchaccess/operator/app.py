@@ -197,7 +197,7 @@ async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
     keep_what_lives()
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_DEAF):
-            await _first_of(one.host.first_looks(), stop.wait())
+            await _first_of(one.host.first_reconciles(), stop.wait())
     if not stop.is_set():
         from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 

@@ -11,7 +11,7 @@ from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
 
 QUIET: Final = 0.5
 """Seconds without anything to do after which a run has come to its end."""
-_LOOK: Final = 0.05
+POLL_EVERY: Final = 0.05
 
 
 async def reconcile_once(
@@ -94,7 +94,7 @@ async def _refused(one: Wired) -> None:
     while True:
         if one.leases and one.leases.refused:
             raise NotStarted(in_full(one.leases.refused))
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(POLL_EVERY)
 
 
 async def _told(stop: asyncio.Event) -> str:
@@ -118,7 +118,7 @@ async def _settled(one: Wired, only: Collection[str], patience: float, end: floa
             return ""
         elif unknown := sorted(set(only) - one.context.inventory.clusters.keys()):
             raise NoSuchCluster(f"there is no SearchCluster named {unknown[0]!r}")
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(POLL_EVERY)
     return f"not all was looked at within {patience:.0f} s"
 
 

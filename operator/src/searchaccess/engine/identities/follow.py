@@ -187,7 +187,7 @@ class Identities:
         known = record.known
         waits = known.state is State.RECALLED and not known.accounts and not known.message
         if record.reading and waits and self._inventory.subjects.has(record):
-            self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
+            self._inventory.identify(record.subject, replace(known, message=WAITING), force=False)
 
     async def _resolve(self, batch: Batch) -> None:
         listed: Read = {}
@@ -298,9 +298,9 @@ class Identities:
             trouble = self._lookup.calls.fault(error)
             identity = unknown(record.known, trouble.message)
             self._back_off(record, trouble)
-        look, record.owed = record.owed or record in batch.requested, True
+        force, record.owed = record.owed or record in batch.requested, True
         try:
-            self._inventory.identify(record.subject, identity, look=look)
+            self._inventory.identify(record.subject, identity, force=force)
         except Exception as error:  # noqa: BLE001 - the barrier: whoever names it is reconciled at the next try
             self._back_off(record, self._lookup.calls.fault(error))
         else:

@@ -325,18 +325,18 @@ class Inventory:
         for principal in left:
             self.former.leave(before.uid, before.cluster, principal)
 
-    def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
+    def identify(self, subject: Subject, identity: Identity, *, force: bool) -> None:
         """Take in what Google says of a subject.
 
         Args:
             subject: the subject.
             identity: what is known of it now.
-            look: reconcile whoever names it in any case, not only if it makes a difference.
+            force: reconcile whoever names it in any case, not only if it makes a difference.
         """
         for uid in self.subjects.learn(subject, identity):
             known = self.accesses[uid]
             access = identified(known.access, identity, self.claim(known.access.cluster))
-            if look or access != known.access:
+            if force or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
                 self.former.wake(uid)

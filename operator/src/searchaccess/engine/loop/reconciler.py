@@ -254,8 +254,8 @@ class Reconciler:
 
     async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         before = self._link.current
-        anew, recheck = isinstance(self.state.health, Failing), self._schedule.check_due()
-        session = await self._link.session(cluster, spec, anew=anew, recheck=recheck)
+        reconnect, recheck = isinstance(self.state.health, Failing), self._schedule.check_due()
+        session = await self._link.session(cluster, spec, reconnect=reconnect, recheck=recheck)
         if session is not before:
             self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
             dirty.cluster = True

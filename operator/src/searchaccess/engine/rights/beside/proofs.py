@@ -20,7 +20,7 @@ from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.questions import Known
 from searchaccess.engine.rights.beside.presence import PresenceReader
-from searchaccess.engine.rights.beside.sight import Sight
+from searchaccess.engine.rights.beside.sight import Visibility
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
@@ -31,9 +31,9 @@ AGAIN: Final = 600.0
 """Seconds after which what was proven is tried again, if the cluster's state has changed since."""
 AGAIN_SOON: Final = 60.0
 """The same of what failed, or has no index yet; and in any case of what could not be tried."""
-LOOK_EVERY: Final = 30.0
+CHECK_EVERY: Final = 30.0
 """Seconds after which the end of a reconcile has it looked at what is due."""
-LOOK_SOON: Final = 10.0
+CHECK_SOON: Final = 10.0
 """The same where the cluster's state has changed."""
 LEAST: Final = 0.05
 """Seconds of a wait, at least: a timer may end a moment too early."""
@@ -87,10 +87,10 @@ class QueryProver:
         self._name = name
         self._questions = state.questions
         self._session = session
-        self._sight = Sight(context.clock)
-        self._presence = PresenceReader(context, name, self._sight)
+        self._visibility = Visibility(context.clock)
+        self._presence = PresenceReader(context, name, self._visibility)
         self._uuid = ""
-        self._looked_at, self._looked_for = float("-inf"), ""
+        self._checked_at, self._checked_state = float("-inf"), ""
         """When it was looked at what is due, and the cluster's state then."""
         self._began = context.clock.monotonic()
         self._fault: Verdict | None = None
@@ -107,7 +107,7 @@ class QueryProver:
 
     async def run(self) -> None:
         """Try queries until cancelled. A fault of ours costs a delay, and nobody else anything."""
-        backoff = Backoff(cap=LOOK_EVERY)
+        backoff = Backoff(cap=CHECK_EVERY)
         while True:
             try:
                 await self._go_on()
@@ -124,7 +124,7 @@ class QueryProver:
             self._questions.asked.clear()
             session = self._session()
             if session is not None:
-                self._looked_at, self._looked_for = self._now(), _state_of(session)
+                self._checked_at, self._checked_state = self._now(), _state_of(session)
                 try:
                     await self._step(session)
                 except NotHolder:
@@ -139,8 +139,8 @@ class QueryProver:
 
     def wake(self) -> None:
         """Look at what is due, if anything may be: a reconcile has ended. At rest there is no other timer."""
-        state, since = _state_of(self._session()), self._now() - self._looked_at
-        if self.is_busy or since >= LOOK_EVERY or (state != self._looked_for and since >= LOOK_SOON):
+        state, since = _state_of(self._session()), self._now() - self._checked_at
+        if self.is_busy or since >= CHECK_EVERY or (state != self._checked_state and since >= CHECK_SOON):
             self._questions.asked.set()
 
     def _delay(self, session: Session | None) -> float | None:
@@ -158,17 +158,19 @@ class QueryProver:
         if session.state.uuid != self._uuid:
             if self._uuid:
                 self._questions.ask_all_again()
-            self._sight.forget()
+            self._visibility.forget()
             self._presence.forget()
             self._uuid = session.state.uuid
-        if self._sight.is_stale() and (self._questions.all or self._presence.patterns):
+        if self._visibility.is_stale() and (self._questions.all or self._presence.patterns):
             self._drop_unused()
-            await self._sight.look(session, (*_patterns(self._questions.all), *self._presence.patterns), anew=True)
-            self._see_anew(session)
+            await self._visibility.refresh(
+                session, (*_patterns(self._questions.all), *self._presence.patterns), refresh_all=True
+            )
+            self._apply_visibility(session)
         while self._questions.waiting:
-            await self._sight.look(session, _patterns(self._questions.waiting))
+            await self._visibility.refresh(session, _patterns(self._questions.waiting))
             await self._try_waiting(session)
-        await self._presence.look(session, _state_of(session))
+        await self._presence.refresh(session, _state_of(session))
         await self._try_again(session)
 
     def _drop_unused(self) -> None:
@@ -182,10 +184,10 @@ class QueryProver:
     def _now(self) -> float:
         return self._context.clock.monotonic()
 
-    def _see_anew(self, session: Session) -> None:
+    def _apply_visibility(self, session: Session) -> None:
         """Take in what the login may see now, which may be other indices than before."""
         for question, known in list(self._questions.all.items()):
-            hidden = self._sight.hidden_of(question.indices)
+            hidden = self._visibility.hidden_of(question.indices)
             if known.verdict is None or known.verdict.reason is Reason.CANNOT_BE_TRIED:
                 continue
             if hidden:
@@ -282,7 +284,7 @@ class QueryProver:
         return requests
 
     async def _ask(self, session: Session, question: Question) -> tuple[Verdict, int]:
-        if hidden := self._sight.hidden_of(question.indices):
+        if hidden := self._visibility.hidden_of(question.indices):
             return not_seen(hidden), 0
         tried, chunks = Tried(0), _in_addresses(await self._addressable(session, question.indices))
         for names in chunks:
@@ -292,7 +294,7 @@ class QueryProver:
     async def _addressable(self, session: Session, patterns: Sequence[str]) -> list[str]:
         found = [pattern for pattern in patterns if is_addressable(pattern)]
         if others := [pattern for pattern in patterns if not is_addressable(pattern)]:
-            names = await self._sight.names(session)
+            names = await self._visibility.names(session)
             if names is None:
                 raise PermissionDenied("the operator's login may not read the names of indices")
             found += islice(dict.fromkeys(name for pattern in others for name in matching(pattern, names)), MOST_NAMES)
