@@ -54,10 +54,10 @@ class SharedClock:
         """
         new = [key for key in keys if key.id not in self._births]
         if (new or (dates and not self._is_shared)) and self._clock.monotonic() - self._read_at >= READ_EVERY:
-            said = await port.time()
+            reported = await port.time()
             self._read_at = self._clock.monotonic()
-            if said is not None:
-                self.learn(said)
+            if reported is not None:
+                self.learn(reported)
                 new = [key for key in keys if key.id not in self._births]
         now = self._clock.monotonic()
         for key in new:

@@ -34,7 +34,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.engine.status.stores import tell_left_behind
+from searchaccess.engine.status.stores import report_left_behind
 from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
 from searchaccess.ports.stores import Owner
 
@@ -117,7 +117,7 @@ class CredentialReconciler:
         self._state = state
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._reported: set[tuple[str, str, str]] = set()
         """Of which secrets it was told that they are left behind: whose, store and name."""
         self._heir = context.operator
         self._issued = Issued(context.operator, context.meter)
@@ -371,9 +371,9 @@ class CredentialReconciler:
 
     def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
         """Take in that a secret stays because its store is not declared any more; it is reported once."""
-        if (owner.uid, store, name) not in self._told:
-            self._told.add((owner.uid, store, name))
-            tell_left_behind(self._context, session.cluster, owner, store, name)
+        if (owner.uid, store, name) not in self._reported:
+            self._reported.add((owner.uid, store, name))
+            report_left_behind(self._context, session.cluster, owner, store, name)
 
     # Facts
 

@@ -48,8 +48,8 @@ LONGEST_RETRY: Final = 60.0
 IDLE: Final = 3600.0
 LEAST_SEEN: Final = 300.0
 """Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
-HURRIED: Final = 0.5
-PATIENT: Final = 60.0
+URGENT_ROUND_WAIT: Final = 0.5
+ROUND_WAIT: Final = 60.0
 """Seconds that every subject, with or without rights, waits for what else is read in the same round: so
 ``sharedWith`` is complete, and does not flap."""
 FIRST_ANSWER: Final = 1.0
@@ -152,9 +152,9 @@ class Identities:
         inventory = self._inventory
         names = {inventory.accesses[uid].access.cluster for uid in record.users if uid in inventory.accesses}
         specs = [inventory.clusters[name].cluster.spec for name in names if name in inventory.clusters]
-        said = [spec.identity.cloud_run for spec in specs if spec] or [CloudRunSettings()]
-        every = min(seconds(item.refresh_every) for item in said)
-        return _Terms(every, max(seconds(item.grace_period) for item in said))
+        settings = [spec.identity.cloud_run for spec in specs if spec] or [CloudRunSettings()]
+        every = min(seconds(item.refresh_every) for item in settings)
+        return _Terms(every, max(seconds(item.grace_period) for item in settings))
 
     # Resolving
 
@@ -240,12 +240,12 @@ class Identities:
             for email in some
         }
         failed = await self._lookup.accounts.read_ids(wanted, urgent | batch.ids_again, lane)
-        hurried = [record for record in records if record in batch.requested or not record.known.accounts]
-        ahead = set(hurried)
+        urgent_records = [record for record in records if record in batch.requested or not record.known.accounts]
+        ahead = set(urgent_records)
         rest = [record for record in records if record not in ahead]
-        for patience, some in ((HURRIED, hurried), (PATIENT, rest)):
+        for wait, some in ((URGENT_ROUND_WAIT, urgent_records), (ROUND_WAIT, rest)):
             if some:
-                await batch.round.wait(patience)
+                await batch.round.wait(wait)
             await self._in_turns(
                 some, lambda record: self._conclude(batch, record, emails.get(record, []), read, failed)
             )

@@ -12,7 +12,7 @@ from searchaccess.ports.stores import Owner
 log = structlog.get_logger(__name__)
 
 
-def tell_left_behind(context: Context, cluster: Cluster, owner: Owner, store: str, name: str) -> None:
+def report_left_behind(context: Context, cluster: Cluster, owner: Owner, store: str, name: str) -> None:
     """Say once, where people look, that a secret stays because its store is not declared any more.
 
     Args:

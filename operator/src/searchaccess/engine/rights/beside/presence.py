@@ -85,8 +85,8 @@ class PresenceReader:
         changed = absent ^ (before or frozenset())
         async for record in self._records():
             # After a start, what statuses say of it was believed.
-            said = before is None and _HINT in record.status_json
-            if said or not changed.isdisjoint(record.declared.share.local_indices):
+            has_hint = before is None and _HINT in record.status_json
+            if has_hint or not changed.isdisjoint(record.declared.share.local_indices):
                 self._context.inventory.marks.mark_access(record.access)
 
     async def _records(self) -> AsyncIterator[AccessRecord]:

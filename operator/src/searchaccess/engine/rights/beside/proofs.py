@@ -314,10 +314,10 @@ class QueryProver:
         known.verdict, known.at, known.state = verdict, self._now(), state
         for uid in known.users:
             record = self._context.inventory.accesses.get(uid)
-            said = questions.published.get(uid)
-            if record and said and question in questions_of(record.access.share):
+            published = questions.published.get(uid)
+            if record and published and question in questions_of(record.access.share):
                 whole = questions.known(record.access)
-                if whole is not None and whole != said:
+                if whole is not None and whole != published:
                     self._outdated.add(uid)
 
     def _report(self) -> None:

@@ -229,7 +229,7 @@ class ReleasedLedger:
         self._unread = set()
         for name in sorted(again & roles.keys()):
             try:
-                found += self._said(name, roles)
+                found += self._recorded(name, roles)
             except Exception as error:  # noqa: BLE001 - the barrier: this role waits, the others do not
                 self._caught(error)
                 self._unread.add(name)
@@ -259,14 +259,14 @@ class ReleasedLedger:
             if not any((had := record.standing.placed) is not None and had.role == name for record in records):
                 yield name
 
-    def _said(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
+    def _recorded(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
         """Return what a role says was released in it."""
         operator, raw = self.operator, roles[name].get("metadata")
         if not name.startswith(operator.role_name("")) or not isinstance(raw, Mapping):
             return []
         if operator.owns(raw):
-            said = metadata_from_json(raw).released
-            entries, cluster = said.entries, said.cluster
+            recorded = metadata_from_json(raw).released
+            entries, cluster = recorded.entries, recorded.cluster
         elif released_by_us(raw):
             body = role_from_json(roles[name])
             entries, cluster = tuple(entry.hash for entry in body.entries), body.cluster
