@@ -29,7 +29,7 @@ from searchaccess.engine.loop.farewell import Farewell
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.rights.members import Members
-from searchaccess.engine.rights.observe import Observed, inhabitants, observe
+from searchaccess.engine.rights.observe import Observed, observe, roles_by_owner
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
@@ -184,7 +184,7 @@ def _rights(inventory: Inventory, what: str) -> Held:
     planner = _planner(inventory, roles)
     yield f"ordering roles, {what}", _longest_step(lambda: planner.in_order(principals))
     yield f"planning roles, {what}, all there", _longest_step(lambda: planner.plan(principals))
-    yield f"who lives in roles, {what}", _held(lambda: inhabitants(OPERATOR, roles))
+    yield f"who lives in roles, {what}", _held(lambda: roles_by_owner(OPERATOR, roles))
     body = json.dumps(roles).encode()
     size = len(body) // 1_000_000
     yield f"decoding roles, {what}, {size} MB, at once", _held(lambda: decode(body))
@@ -236,7 +236,7 @@ def _keys(count: int) -> Held:
     session: Any = SimpleNamespace(port=port, state=ClusterState(), cluster=cluster)
     yield (
         "reading API keys",
-        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], full=True, heir=OPERATOR)),
+        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], full=True, successor=OPERATOR)),
     )
 
 

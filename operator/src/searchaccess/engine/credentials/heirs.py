@@ -9,7 +9,7 @@ from searchaccess.engine.credentials.steps import Job
 from searchaccess.engine.inventory.records import AccessRecord
 
 
-def inherited(
+def with_inherited(
     observed: Observed, records: Iterable[AccessRecord], ending: Container[str], accesses: Container[str]
 ) -> dict[str, tuple[Key, ...]]:
     """Return keys and users by uid of the SearchAccess, with those that one of its name had in a former life.
@@ -25,10 +25,10 @@ def inherited(
     """
     if not observed.former:
         return observed.keys
-    heirs = {(record.access.namespace, record.access.name): record.access.uid for record in records}
+    successors = {(record.access.namespace, record.access.name): record.access.uid for record in records}
     found = dict(observed.keys)
     for key in observed.former:
-        uid = heirs.get((key.namespace, key.name), "")
+        uid = successors.get((key.namespace, key.name), "")
         if not uid and key.former in ending and key.owner not in accesses:
             uid = key.owner
         if uid:
@@ -36,7 +36,7 @@ def inherited(
     return found
 
 
-def as_heir(job: Job, keys: Sequence[Key], accesses: Container[str]) -> Job:
+def as_successor(job: Job, keys: Sequence[Key], accesses: Container[str]) -> Job:
     """Return a credential whose secret may be marked as that of the same SearchAccess in a former life.
 
     Args:

@@ -66,14 +66,14 @@ class Issued:
         self.swept = False
         """Whether all was read once."""
 
-    async def read(self, session: Session, declared: Collection[Auth], *, full: bool, heir: Operator) -> Observed:
+    async def read(self, session: Session, declared: Collection[Auth], *, full: bool, successor: Operator) -> Observed:
         """Read keys and users. What is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
             declared: what SearchAccesses declare now.
             full: also delete roles whose user is gone.
-            heir: this operator with its predecessors.
+            successor: this operator with its predecessors.
 
         Raises:
             ExternalError: the cluster could not be read.
@@ -87,7 +87,7 @@ class Issued:
             async for raw in in_chunks(await session.port.keys(names_of_keys(self._operator))):
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
-                found += self._guarded(session, observed, whose, partial(self._key, raw, heir, login, observed))
+                found += self._guarded(session, observed, whose, partial(self._key, raw, successor, login, observed))
         if Auth.PASSWORD in kinds or roles:
             counted: set[str] = set()
 
@@ -101,7 +101,7 @@ class Issued:
 
                 return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
 
-            users, names = await read_users(session.port, heir, read_user)
+            users, names = await read_users(session.port, successor, read_user)
             found += users
             observed.operations += await self._sweep(session, roles - names)
         # What is declared may be made before it is read again.
@@ -113,10 +113,10 @@ class Issued:
         observed.former = tuple(key for key in found if key.former and key.ours)
         return observed
 
-    def _key(self, raw: Mapping[str, Any], heir: Operator, login: Login, observed: Observed) -> Key | None:
+    def _key(self, raw: Mapping[str, Any], successor: Operator, login: Login, observed: Observed) -> Key | None:
         if not raw.get("invalidated"):
             observed.count(self._operator.life, raw, Auth.API_KEY)
-        return key_from_json(raw, heir, login)
+        return key_from_json(raw, successor, login)
 
     def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:
         """Read one key; one that cannot be read costs the SearchAccess alone whose it is."""

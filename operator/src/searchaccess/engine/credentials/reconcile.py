@@ -25,7 +25,7 @@ from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
-from searchaccess.engine.credentials.heirs import as_heir, inherited
+from searchaccess.engine.credentials.heirs import as_successor, with_inherited
 from searchaccess.engine.credentials.jobs import Jobs
 from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
@@ -119,7 +119,7 @@ class CredentialReconciler:
         self._settled: dict[str, _Settled] = {}
         self._reported: set[tuple[str, str, str]] = set()
         """Of which secrets it was told that they are left behind: whose, store and name."""
-        self._heir = context.operator
+        self._successor = context.operator
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
         self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
@@ -139,9 +139,9 @@ class CredentialReconciler:
             ExternalError: the cluster could not be read.
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
-        if (heir := self._context.operator.heir_of(session.taken_over)) != self._heir:
+        if (successor := self._context.operator.heir_of(session.taken_over)) != self._successor:
             # What was in the way may not be any more.
-            self._heir = heir
+            self._successor = successor
             for uid in records:
                 self._agenda.forget(uid)
         due = self._agenda.due()
@@ -185,9 +185,9 @@ class CredentialReconciler:
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
     ) -> _Pass:
         declared = {record.access.auth for record in records.values()}
-        observed = await self._issued.read(session, declared, full=scope.full, heir=self._heir)
+        observed = await self._issued.read(session, declared, full=scope.full, successor=self._successor)
         ending = revoking(self._context.operator.life, session.taken_over)
-        observed.keys = inherited(observed, records.values(), ending, self._context.inventory.accesses)
+        observed.keys = with_inherited(observed, records.values(), ending, self._context.inventory.accesses)
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
@@ -343,7 +343,7 @@ class CredentialReconciler:
             return None
         job = await one.jobs.job(access)
         if job is not None:
-            job = as_heir(job, keys, self._context.inventory.accesses)
+            job = as_successor(job, keys, self._context.inventory.accesses)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:

@@ -30,14 +30,14 @@ class Observed:
     """By name, those under our names."""
     all_mappings: bool
     """All mappings were read, not only some."""
-    others: tuple[ForeignMapping, ...] = ()
+    foreign_mappings: tuple[ForeignMapping, ...] = ()
     """Mappings of others that may give our callers rights; none where not all mappings were read."""
-    strangers: Mapping[Life, Belongings] = field(default_factory=dict)
+    other_controllers: Mapping[Life, Belongings] = field(default_factory=dict)
     """What other controllers and instances have; nothing where not everything was read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inhabitants:
+class RolesByOwner:
     """Whose the roles under our names are."""
 
     principals: frozenset[str]
@@ -81,12 +81,12 @@ async def observe(
         async for name, item in in_chunks(raw.items())
         if context.operator.owns_name(name)
     }
-    others = await _others(context, session, raw) if wanted is None else ()
-    strangers = await _strangers(context, session, roles, raw) if full else {}
-    return Observed(full, dict(roles), mappings, all_mappings, others, strangers)
+    foreign_mappings = await _foreign_mappings(context, session, raw) if wanted is None else ()
+    other_controllers = await _other_controllers(context, session, roles, raw) if full else {}
+    return Observed(full, dict(roles), mappings, all_mappings, foreign_mappings, other_controllers)
 
 
-async def _strangers(
+async def _other_controllers(
     context: Context, session: Session, roles: Mapping[str, Mapping[str, Any]], mappings: Mapping[str, dict[str, Any]]
 ) -> dict[Life, Belongings]:
     found: dict[Life, Belongings] = {}
@@ -104,7 +104,9 @@ async def _strangers(
     return found
 
 
-async def _others(context: Context, session: Session, raw: Mapping[str, dict[str, Any]]) -> tuple[ForeignMapping, ...]:
+async def _foreign_mappings(
+    context: Context, session: Session, raw: Mapping[str, dict[str, Any]]
+) -> tuple[ForeignMapping, ...]:
     realm = session.cluster.wanted_realm
     if realm is None:
         return ()
@@ -131,14 +133,14 @@ def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, An
         return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
 
 
-def inhabitants(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> Inhabitants:
+def roles_by_owner(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> RolesByOwner:
     """Say whose the roles under our names are. Users' roles are reconciled with their users."""
     prefix = operator.role_name("")
     ours = {name: raw for name, raw in roles.items() if name.startswith(prefix)}
     mine = {name: raw for name, raw in ours.items() if _is_owned(operator, raw)}
     users = user_roles(operator, mine)
     principals = frozenset(name.removeprefix(prefix) for name in mine.keys() - users)
-    return Inhabitants(principals, frozenset(users), len(ours) - len(mine))
+    return RolesByOwner(principals, frozenset(users), len(ours) - len(mine))
 
 
 def _is_owned(operator: Operator, raw: Mapping[str, Any]) -> bool:

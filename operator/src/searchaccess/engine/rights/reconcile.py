@@ -21,9 +21,9 @@ from searchaccess.engine.rights.beside.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
-from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
+from searchaccess.engine.rights.observe import Observed, is_per_principal, observe, roles_by_owner
 from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
-from searchaccess.engine.rights.ownership.others import Others, in_place
+from searchaccess.engine.rights.ownership.others import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
@@ -34,7 +34,7 @@ from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.engine.tasks import both
 from searchaccess.ports.errors import ExternalError
 
-_NO_OTHERS: Final[tuple[ForeignMapping, ...]] = ()
+_NO_FOREIGN_MAPPINGS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
 """Up to so many finalizers are written, and queries tried, while roles are being read."""
 SLICE_EVERY: Final = 1.0
@@ -123,8 +123,8 @@ class RightsReconciler:
         """Of the reconcile."""
         self._mapping = MappingState()
         self._adoptions = Adoptions(self._context, self._name)
-        self._strangers = Others(self._own.operator, self._context.inventory, self._name)
-        self._others = _NO_OTHERS
+        self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
+        self._foreign_mappings = _NO_FOREIGN_MAPPINGS
         """Mappings of others that may give our callers rights, as they were read last."""
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
@@ -179,7 +179,7 @@ class RightsReconciler:
                 await self._serve(one, planner, applier)
             finally:
                 self._roles = (self._roles | applier.there) - applier.gone
-                self._strangers.changed(applier.there, applier.gone, ())
+                self._other_controllers.changed(applier.there, applier.gone, ())
                 await self._report(session, one)
         except ExternalError as error:
             await self._publish_failure(session, one, error)
@@ -192,17 +192,17 @@ class RightsReconciler:
             async with self._context.steps:
                 await mappings.sweep()
                 await self._finish_takeover(session, one, mappings)
-        if one.full or self._strangers.summary is not None:
+        if one.full or self._other_controllers.summary is not None:
             # Who is declared may have changed.
-            self._strangers.report()
+            self._other_controllers.report()
         if self._adoptions.waits:
             self._agenda.plan("", AGAIN)
-        return self._result(applier.operations, mappings.operations + self._strangers.operations)
+        return self._result(applier.operations, mappings.operations + self._other_controllers.operations)
 
     async def _finish_takeover(self, session: Session, one: _Pass, mappings: Mappings) -> None:
         """Remove what other instances left, as a person decided, and report what is there of others."""
-        self._strangers.changed((), (), mappings.rewritten)
-        trouble = await self._strangers.remove(session, mappings, in_place(one.done, self._settled))
+        self._other_controllers.changed((), (), mappings.rewritten)
+        trouble = await self._other_controllers.remove(session, mappings, in_place(one.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
 
@@ -286,21 +286,21 @@ class RightsReconciler:
             mapping_settled=self._mapping.settled,
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, one))
-        if observed.full and observed.others != self._others:
-            self._others = observed.others
+        if observed.full and observed.foreign_mappings != self._foreign_mappings:
+            self._foreign_mappings = observed.foreign_mappings
             self._settled.clear()
         self._adoptions.settle(self._context.operator, observed)
         if one.full:
-            self._strangers.see(observed.strangers)
+            self._other_controllers.see(observed.other_controllers)
             if await self._copies.changed(session):
                 self._settled.clear()
             for principal in self._released.survey(session, observed.roles):
                 self._settled.pop(principal, None)
             one.principals |= self._released.owed
-            found = inhabitants(self._context.operator, observed.roles)
+            found = roles_by_owner(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
-            one.principals |= found.principals - self._strangers.living(found.principals)
+            one.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)
             self._agenda.keep(one.principals)
             self._trouble = {key: failure for key, failure in self._trouble.items() if key in one.principals}
             self._rejections.keep(self._context.inventory.accesses.keys(), one.principals)
@@ -382,7 +382,7 @@ class RightsReconciler:
             self._uuid,
             is_per_principal(session),
             session.cluster.wanted_realm,
-            self._others,
+            self._foreign_mappings,
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
@@ -452,7 +452,7 @@ class RightsReconciler:
             foreign=self._foreign,
             mapping=mapping,
             adopted=self._adoptions.adopted,
-            others=self._strangers.summary,
+            others=self._other_controllers.summary,
         )
 
 
