@@ -25,7 +25,7 @@ from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.host import Host
 from searchaccess.engine.identities.follow import Identities
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.loop.farewell import Farewell
+from searchaccess.engine.loop.farewell import Deletion
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.rights.members import Members
@@ -133,7 +133,7 @@ def _publishing(inventory: Inventory) -> Held:
     for record in inventory.accesses.values():
         record.access = replace(record.access, deleted_at="2026-01-02T10:00:00Z")
     session.state.facts = SimpleNamespace(uuid="u")
-    yield "leaving all to an older cluster", _held(lambda: Farewell(context).leave_to_older(session, "older"))
+    yield "leaving all to an older cluster", _held(lambda: Deletion(context).release_to_older(session, "older"))
     inventory.forget_cluster(NAME, "uid-prod")
     yield "publishing without a cluster", _longest_step(Host(context, OUTSIDE)._publish_without_cluster)
 

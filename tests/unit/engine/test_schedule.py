@@ -45,7 +45,7 @@ def settled(fresh: Schedule, clock: SettableClock) -> Schedule:
     """Everything was checked, probed and read just now."""
     fresh.checked(well=True)
     fresh.probed(_at(10), 0)
-    fresh.passed(full=True, started=clock.monotonic(), changed=False)
+    fresh.reconciled(full=True, started=clock.monotonic(), changed=False)
     return fresh
 
 
@@ -87,7 +87,7 @@ def test_the_sweep_is_due_at_its_interval_after_a_full_pass(settled: Schedule, c
 
 def test_a_partial_pass_does_not_put_the_sweep_off(settled: Schedule, clock: SettableClock) -> None:
     clock.advance(SWEEP - 1)
-    settled.passed(full=False, started=clock.monotonic(), changed=True)
+    settled.reconciled(full=False, started=clock.monotonic(), changed=True)
     clock.advance(1)
     assert settled.sweep_due()
 
@@ -166,13 +166,13 @@ def test_a_number_that_moved_otherwise_is_news(settled: Schedule, number: int, o
 
 
 def test_after_a_doubt_the_probe_is_news_until_all_was_read(settled: Schedule, clock: SettableClock) -> None:
-    with suppress(KeyError), settled.doubting():
+    with suppress(KeyError), settled.reread_on_error():
         raise KeyError
     assert settled.probed(_at(10), 0)
     assert settled.probed(_at(10), 0)
-    settled.passed(full=False, started=clock.monotonic(), changed=False)
+    settled.reconciled(full=False, started=clock.monotonic(), changed=False)
     assert settled.probed(_at(10), 0)
-    settled.passed(full=True, started=clock.monotonic(), changed=False)
+    settled.reconciled(full=True, started=clock.monotonic(), changed=False)
     assert not settled.probed(_at(10), 0)
 
 
@@ -206,7 +206,7 @@ def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule,
         began = clock.monotonic()
         assert settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
-        settled.passed(full=True, started=began, changed=False)
+        settled.reconciled(full=True, started=began, changed=False)
         delays.append(settled.delay())
         clock.advance(delays[-1])
     usual = PROBE - 1.0
@@ -223,7 +223,7 @@ def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClo
         began = clock.monotonic()
         settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
-        settled.passed(full=True, started=began, changed=changed and number % IN_VAIN == 0)
+        settled.reconciled(full=True, started=began, changed=changed and number % IN_VAIN == 0)
         assert settled.delay() == PROBE - 1.0
 
 
@@ -233,7 +233,7 @@ def test_a_full_pass_that_corrected_something_is_followed_by_the_usual_probe(
     began = clock.monotonic()
     settled.probed(_at(11), 0)
     clock.advance(1.0)
-    settled.passed(full=True, started=began, changed=True)
+    settled.reconciled(full=True, started=began, changed=True)
     assert settled.delay() == PROBE - 1.0
 
 
@@ -253,7 +253,7 @@ def test_after_trouble_nothing_is_due_before_the_retry(settled: Schedule, clock:
 
 def test_at_rest_the_next_probe_is_due_at_its_interval(settled: Schedule, clock: SettableClock) -> None:
     clock.advance(SWEEP * 2)
-    settled.rest()
+    settled.wait_for_probe()
     assert settled.delay() == PROBE
 
 
@@ -275,7 +275,7 @@ def test_where_passes_are_slow_a_burst_may_have_longer_gaps(
 ) -> None:
     started = clock.monotonic()
     clock.advance(took)
-    settled.passed(full=False, started=started, changed=True)
+    settled.reconciled(full=False, started=started, changed=True)
     assert settled.settling()[0] == pytest.approx(quiet)
 
 
@@ -288,7 +288,7 @@ def test_a_change_of_somebody_else_is_read_at_once_and_again_when_it_is_searchab
         clock.advance(SEARCHABLE / 4)
         if settled.probed(_at(11), 0):
             read.append(number)
-            settled.passed(full=True, started=clock.monotonic(), changed=False)
+            settled.reconciled(full=True, started=clock.monotonic(), changed=False)
     assert read == [0, 4]
 
 
@@ -297,5 +297,5 @@ def test_a_rare_probe_does_not_delay_the_second_read(settled: Schedule, clock: S
     clock.advance(3600)
     settled.fingerprint_read()
     assert settled.probed(_at(11), 0)
-    settled.passed(full=True, started=clock.monotonic(), changed=False)
+    settled.reconciled(full=True, started=clock.monotonic(), changed=False)
     assert settled.delay() == SEARCHABLE

@@ -90,7 +90,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Fine:
+class Healthy:
     """The last reconcile completed, or none began yet."""
 
 
@@ -105,7 +105,7 @@ class Failing:
     """How many failed in a row."""
     fault: bool = False
     """The last of them failed because of a fault of ours, not of trouble outside."""
-    doubted: bool = False
+    reported_unknown: bool = False
     """Every SearchAccess of the cluster reports that its state is not known."""
 
 
@@ -116,7 +116,7 @@ class Closed:
     failure: Failure
 
 
-Health: TypeAlias = Fine | Failing | Closed
+Health: TypeAlias = Healthy | Failing | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class ClusterState:
     """What tokens of the operator's own proved about the realm; None: it has none."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
-    health: Health = Fine()
+    health: Health = Healthy()
     waiting: Failure | None = None
     """What the SearchCluster itself waits for, while everything else continues."""
     trouble: Failure | None = None
@@ -202,7 +202,7 @@ class ClusterState:
         return self.health.failure if isinstance(self.health, Closed) else None
 
     @property
-    def may_grow(self) -> bool:
+    def login_may_gain_rights(self) -> bool:
         """Whether the login may be given more than it has. One that has all shows by a refusal that it has less."""
         return self.login is not None and not self.login.manages
 
@@ -214,7 +214,7 @@ class ClusterState:
     @property
     def problem(self) -> Failure | None:
         """What is wrong with the SearchCluster: what keeps all from being reconciled comes first; None: nothing."""
-        if isinstance(self.health, Fine):
+        if isinstance(self.health, Healthy):
             return self.waiting or self.trouble
         return self.health.failure
 

@@ -11,7 +11,7 @@ from searchaccess.api.status import SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import Cluster, License, judge
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.status.access import Failure
-from searchaccess.engine.state import Closed, Fine, Session
+from searchaccess.engine.state import Closed, Healthy, Session
 
 _MANAGES: Final = " already manages the Elasticsearch cluster "
 
@@ -59,7 +59,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     state.verdict = verdict.gate
     await know_login(session)
     if isinstance(state.health, Closed):
-        state.health = Fine()
+        state.health = Healthy()
     if verdict.closed:
         state.health = Closed(Failure(*verdict.closed))
     elif older := peers.older_with_uuid(session.cluster, facts.uuid):

@@ -14,7 +14,7 @@ from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
+class Deletion:
     """Takes leave of one SearchCluster.
 
     Args:
@@ -23,7 +23,7 @@ class Farewell:
 
     context: Context
 
-    def users_left(self, cluster: Cluster) -> Failure | None:
+    def remaining_users(self, cluster: Cluster) -> Failure | None:
         """Say who keeps a SearchCluster from being deleted; None: nobody."""
         records = self.context.inventory.of_cluster(cluster.name)
         users = sorted(record.access.ref for record in records if not record.confirmed)
@@ -33,7 +33,7 @@ class Farewell:
         text = f"{len(users)} {use} this SearchCluster: {some_of(users, NAMED)}. Delete them, or move them elsewhere"
         return Failure(Reason.IN_USE, text)
 
-    def movers_left(self, cluster: Cluster) -> Failure | None:
+    def remaining_movers(self, cluster: Cluster) -> Failure | None:
         """Say who keeps it because what they declare elsewhere is not in place; None: nobody."""
         inventory = self.context.inventory
         uids = inventory.former.uids(cluster.name) & inventory.accesses.keys()
@@ -56,7 +56,7 @@ class Farewell:
         self.drop_finalizer(cluster)
         return None
 
-    def inherits(self, older: str) -> bool:
+    def is_handing_over(self, older: str) -> bool:
         """Return whether an older SearchCluster is about to leave everything to a younger one."""
         record = self.context.inventory.clusters.get(older)
         return record is not None and bool(record.cluster.deleted_at)
@@ -66,7 +66,7 @@ class Farewell:
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
         self.context.outbox.put_finalizers(cluster_ref(cluster), cluster.finalizers, after)
 
-    async def leave_to_older(self, session: Session, older: str) -> None:
+    async def release_to_older(self, session: Session, older: str) -> None:
         """Release what is deleted here: in this Elasticsearch, the older SearchCluster takes it for orphans.
 
         Args:
@@ -83,5 +83,5 @@ class Farewell:
                 leaving += 1
         if leaving:
             inventory.marks.mark_cluster(older, full=True)
-        if session.cluster.deleted_at and leaving == inventory.count(name) and not self.inherits(older):
+        if session.cluster.deleted_at and leaving == inventory.count(name) and not self.is_handing_over(older):
             self.drop_finalizer(session.cluster)

@@ -58,7 +58,7 @@ class Schedule:
         self._last_read = float("-inf")
         self._in_vain = 0
         self._known: Probe | None = None
-        self._doubtful = True
+        self._must_reread = True
         self._read_again_at: float | None = None
         self.probe_state: Literal["Active", "Unavailable"] | None = None
 
@@ -83,7 +83,7 @@ class Schedule:
         """After trouble: nothing else is due before this."""
         self._retry_at = self._clock.monotonic() + delay
 
-    def rest(self) -> None:
+    def wait_for_probe(self) -> None:
         """Nothing to do before the next probe."""
         self._next_probe = self._clock.monotonic() + self._probe_every
         self._next_sweep = max(self._next_sweep, self._next_probe)
@@ -150,25 +150,25 @@ class Schedule:
             self._read_again_at = now + SEARCHABLE
             self._next_probe = min(self._next_probe, self._read_again_at)
             return True
-        return self._doubtful or (self._read_again_at is not None and now >= self._read_again_at)
+        return self._must_reread or (self._read_again_at is not None and now >= self._read_again_at)
 
     @contextmanager
-    def doubting(self) -> Iterator[None]:
+    def reread_on_error(self) -> Iterator[None]:
         """Read everything again soon if what is done within breaks off: what was written is not known for sure."""
         try:
             yield
         except BaseException:  # raised again: whatever it was, the writes before it may have arrived
-            self._doubtful = True
+            self._must_reread = True
             raise
 
-    def passed(self, *, full: bool, started: float, changed: bool) -> None:
+    def reconciled(self, *, full: bool, started: float, changed: bool) -> None:
         """Note a pass that ended well."""
         now = self._clock.monotonic()
         self._last_pass = now
         self._last_took = now - started
         if not full:
             return
-        self._doubtful = False
+        self._must_reread = False
         if self._read_again_at is not None and started >= self._read_again_at:
             self._read_again_at = None
         self._next_sweep = now + self._sweep_every

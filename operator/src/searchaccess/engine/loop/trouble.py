@@ -11,9 +11,9 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Failing, Health
 from searchaccess.engine.status.publish import StatusPublisher
 
-DOUBT_AFTER: Final = 60.0
+UNKNOWN_AFTER: Final = 60.0
 """Seconds without contact after which every SearchAccess says that its truth is not known."""
-FAULTS_UNTIL_DOUBT: Final = 3
+FAULTS_UNTIL_UNKNOWN: Final = 3
 """Faults of our own in a row after which the same is said: nothing was reconciled, and perhaps never is."""
 
 
@@ -31,15 +31,15 @@ def failed(health: Health, failure: Failure, now: float, *, fault: bool) -> Fail
     return Failing(failure, now, fault=fault)
 
 
-def doubts(health: Failing, now: float) -> bool:
+def should_report_unknown(health: Failing, now: float) -> bool:
     """Say whether it is time to say of every SearchAccess that its truth is not known, and that was not said yet."""
-    if health.doubted:
+    if health.reported_unknown:
         return False
-    faults = health.fault and health.times >= FAULTS_UNTIL_DOUBT
-    return faults or now - health.since >= DOUBT_AFTER
+    faults = health.fault and health.times >= FAULTS_UNTIL_UNKNOWN
+    return faults or now - health.since >= UNKNOWN_AFTER
 
 
-class Trouble:
+class FailureReporter:
     """Publishes what is wrong with a cluster on its SearchAccesses.
 
     Args:

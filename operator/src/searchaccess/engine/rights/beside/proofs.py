@@ -110,13 +110,13 @@ class QueryProver:
         backoff = Backoff(cap=CHECK_EVERY)
         while True:
             try:
-                await self._go_on()
+                await self._loop()
             except Exception as error:  # noqa: BLE001 - the barrier: rights are kept whatever is known of queries
                 failure = caught(self._context.meter, self._name, "prove queries", error)
                 self._fault = not_tried(failure.reason, failure.message)
             await asyncio.sleep(backoff.next())
 
-    async def _go_on(self) -> None:
+    async def _loop(self) -> None:
         if self._fault:
             fault, self._fault = self._fault, None
             self._give_up(fault)
