@@ -317,14 +317,14 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
 async def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Counting()
     inventory = Inventory(meter)
-    actual = inventory.subjects.see
+    actual = inventory.subjects.register
 
     def see(access: Any, *rest: Any) -> Any:
         if access.name == "orders":
             raise ValueError("odd")
         return actual(access, *rest)
 
-    monkeypatch.setattr(inventory.subjects, "see", see)
+    monkeypatch.setattr(inventory.subjects, "register", see)
     inventory.see_access(a_search_access())
     inventory.see_access(a_search_access("other", service_account=OTHER))
     assert decide(inventory.accesses["uid-orders"].access, OPEN).reason is Reason.INTERNAL_ERROR

@@ -319,11 +319,11 @@ def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(invent
 
 def test_how_an_access_stands_follows_its_status(inventory: Inventory) -> None:
     record = inventory.accesses["uid-orders"]
-    assert (record.standing.generation, record.standing.ready) == (None, False)
+    assert (record.status_summary.generation, record.status_summary.ready) == (None, False)
     ready = '{"type":"Ready","status":"True","reason":"InSync"}'
     record.status_json = f'{{"observedGeneration":3,"conditions":[{ready}]}}'
-    assert (record.standing.generation, record.standing.ready) == (3, True)
-    assert record.standing is record.standing, "it is read once"
+    assert (record.status_summary.generation, record.status_summary.ready) == (3, True)
+    assert record.status_summary is record.status_summary, "it is read once"
 
 
 def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:

@@ -8,7 +8,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-async def beside(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -> A:
+async def with_background(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -> A:
     """Run a coroutine, and another beside it for as long as it takes.
 
     Raises:

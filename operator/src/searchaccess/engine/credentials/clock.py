@@ -57,14 +57,14 @@ class SharedClock:
             reported = await port.time()
             self._read_at = self._clock.monotonic()
             if reported is not None:
-                self.learn(reported)
+                self.set_time(reported)
                 new = [key for key in keys if key.id not in self._births]
         now = self._clock.monotonic()
         for key in new:
             age = max(0.0, self.now() - key.created) if self._is_shared else 0.0
             self._births[key.id] = now - age
 
-    def learn(self, now: float) -> None:
+    def set_time(self, now: float) -> None:
         """Record Elasticsearch's time, in seconds since the epoch."""
         self._offset = now - self._clock.monotonic()
         if not self._is_shared:

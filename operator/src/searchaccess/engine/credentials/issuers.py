@@ -96,7 +96,7 @@ class ApiKeys(_InCluster):
         made = await self._port.create_key(name, lifetime, new.rights, metadata)
         self.operations += 1
         if made.created is not None:
-            self._clock.learn(made.created)
+            self._clock.set_time(made.created)
         created = new.created if made.created is None else made.created
         return replace(new, id=made.id, created=created, expires=created + lifetime), made.secret
 

@@ -192,7 +192,7 @@ class CredentialReconciler:
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
-        removed, left = self._context.inventory.contested.wake, partial(self._left_behind, session)
+        removed, left = self._context.inventory.contested.requeue, partial(self._left_behind, session)
         jobs = Jobs(self._context.stores, session, removed, left)
         return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
@@ -339,7 +339,7 @@ class CredentialReconciler:
         if decision.do is Do.REMOVE:
             await self._withdraw(one, access)
             if access.credential:
-                self._context.inventory.contested.wake(access.credential.name)
+                self._context.inventory.contested.requeue(access.credential.name)
             return None
         job = await one.jobs.job(access)
         if job is not None:
@@ -359,7 +359,7 @@ class CredentialReconciler:
         try:
             job = await one.jobs.job(access)
         except Exception:  # raised again: whatever is wrong with the store, the keys are revoked
-            await credentials.take_away(owner_of(access), keys, ())
+            await credentials.revoke_with_secrets(owner_of(access), keys, ())
             raise
         if job is not None:
             # Keys go first. A secret that ends with its namespace needs no confirmation.
@@ -367,7 +367,7 @@ class CredentialReconciler:
                 await credentials.withdraw(job, keys)
         elif (record := one.records.get(access.uid)) is None or not record.confirmed:
             declared = {(access.credential.store, access.credential.name)} if access.credential else set()
-            await credentials.take_away(owner_of(access), keys, declared | {key.place for key in keys})
+            await credentials.revoke_with_secrets(owner_of(access), keys, declared | {key.place for key in keys})
 
     def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
         """Take in that a secret stays because its store is not declared any more; it is reported once."""

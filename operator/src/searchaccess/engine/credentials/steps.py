@@ -264,7 +264,7 @@ class Credentials:
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
 
-    async def take_away(
+    async def revoke_with_secrets(
         self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]], in_use: Collection[str] = ()
     ) -> None:
         """Delete secrets, and then revoke the keys: after an interruption between, the keys show what is left.
@@ -293,7 +293,7 @@ class Credentials:
         if not step.may_fail:
             present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
             in_use = {key.slot.secret for key in left.keys} | ({seen.secret.identity} if seen.secret else set())
-            await self.take_away(job.owner, keys, {key.place for key in keys} - present, in_use)
+            await self.revoke_with_secrets(job.owner, keys, {key.place for key in keys} - present, in_use)
             return left
         try:
             # What their metadata says about secrets is not trusted.

@@ -298,13 +298,13 @@ class Identities:
             trouble = self._lookup.calls.fault(error)
             identity = unknown(record.known, trouble.message)
             self._back_off(record, trouble)
-        force, record.owed = record.owed or record in batch.requested, True
+        force, record.reconcile_pending = record.reconcile_pending or record in batch.requested, True
         try:
             self._inventory.identify(record.subject, identity, force=force)
         except Exception as error:  # noqa: BLE001 - the barrier: whoever names it is reconciled at the next try
             self._back_off(record, self._lookup.calls.fault(error))
         else:
-            record.owed = False
+            record.reconcile_pending = False
         if record.requested or record.due < self._wakes_at:
             self._inventory.subjects.changed.set()
 

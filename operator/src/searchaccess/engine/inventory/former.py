@@ -62,7 +62,7 @@ class FormerRights:
         self._read.discard(cluster)
         self._unread.setdefault(cluster, set())
 
-    def surveyed(self, cluster: str) -> None:
+    def read_completely(self, cluster: str) -> None:
         """Take in that a cluster was read as a whole."""
         self._read.add(cluster)
         for uid in self._unread.pop(cluster, ()):
@@ -70,12 +70,12 @@ class FormerRights:
 
     def end(self, cluster: str) -> None:
         """Take in that a cluster is not reconciled by this process any more."""
-        self.surveyed(cluster)
+        self.read_completely(cluster)
         self._read.discard(cluster)
         for principal in self.principals(cluster):
             self.note(cluster, principal, ())
 
-    def awaits_survey(self, cluster: str, uid: str) -> bool:
+    def awaits_full_read(self, cluster: str, uid: str) -> bool:
         """Say whether it is yet to be read what a SearchAccess has on a cluster; then it is reconciled after that."""
         waiting = self._unread.get(cluster)
         if waiting is None:
@@ -120,7 +120,7 @@ class FormerRights:
             del self._places[uid]
             self._changed(uid)
 
-    def wake(self, uid: str) -> None:
+    def requeue(self, uid: str) -> None:
         """Request a reconcile of a SearchAccess where it has such rights: it changed, or has them elsewhere now."""
         for place in self.places(uid):
             if place.principal == KEYS:

@@ -275,7 +275,7 @@ class Inventory:
                 access = replace(access, finalizers=known.access.finalizers)
             if older or uid in self.writing:
                 status_json = known.status_json
-        access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
+        access = self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json))
         if known is None:
             # In this order: what is known and cannot be found by its principal would never be reconciled.
             self._index.add(access)
@@ -294,7 +294,7 @@ class Inventory:
             return
         if changed:
             self.marks.mark_access(access)
-            self.former.wake(uid)
+            self.former.requeue(uid)
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
@@ -305,16 +305,16 @@ class Inventory:
             self._index.add(access)
             self.marks.mark_access(before)
             self.marks.mark_access(access)
-            self.former.wake(access.uid)
-            self._leave(before, known)
+            self.former.requeue(access.uid)
+            self._note_left(before, known)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 for cluster in {before.cluster, access.cluster}:
                     self.marks.mark_cluster(cluster, full=True)
 
-    def _leave(self, before: Access, known: AccessRecord) -> None:
+    def _note_left(self, before: Access, known: AccessRecord) -> None:
         """Note what a SearchAccess has where it does not declare it any more: it is not released before that."""
-        placed, cluster = known.standing.placed, self.clusters.get(before.cluster)
+        placed, cluster = known.status_summary.placed, self.clusters.get(before.cluster)
         if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
             return
         now = known.access if known.access.cluster == before.cluster else None
@@ -333,13 +333,13 @@ class Inventory:
             identity: what is known of it now.
             force: reconcile whoever names it in any case, not only if it makes a difference.
         """
-        for uid in self.subjects.learn(subject, identity):
+        for uid in self.subjects.set_identity(subject, identity):
             known = self.accesses[uid]
             access = identified(known.access, identity, self.claim(known.access.cluster))
             if force or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
-                self.former.wake(uid)
+                self.former.requeue(uid)
 
     async def settle(self, cluster: str) -> None:
         """Work out everybody's principals anew, if the cluster knows callers by another claim than before.
@@ -357,7 +357,7 @@ class Inventory:
     def _reidentify(self, record: AccessRecord) -> None:
         cluster = record.access.cluster
         try:
-            access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
+            access = self.subjects.register(record.access, self.claim(cluster), record.status_json)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
             self.marks.mark_access(access)
@@ -386,9 +386,9 @@ class Inventory:
             self._index.remove(known.access)
             self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)
-            self.former.wake(uid)
+            self.former.requeue(uid)
             if known.access.credential:
-                self.contested.wake(known.access.credential.name)
+                self.contested.requeue(known.access.credential.name)
             if not known.confirmed:
                 self.marks.mark_access(known.access)
 

@@ -34,7 +34,7 @@ class SubjectRecord:
     known: Identity = UNTRIED
     requested: bool = False
     """Somebody wants it to be resolved now."""
-    owed: bool = False
+    reconcile_pending: bool = False
     """Whoever names it is to be reconciled at the next answer, also if that changes nothing."""
     reading: bool = False
     """It is being resolved."""
@@ -78,7 +78,7 @@ class Subjects:
         record = self._records.get(subject)
         return record.known if record else UNTRIED
 
-    def see(self, access: Access, claim: PrincipalClaim, status_json: str) -> Access:
+    def register(self, access: Access, claim: PrincipalClaim, status_json: str) -> Access:
         """Take in whom a SearchAccess is for; give it with the principals that follow from what is known.
 
         Args:
@@ -103,7 +103,7 @@ class Subjects:
             record.known = record.known if recalled is UNTRIED else recalled
         return identified(access, record.known, claim)
 
-    def learn(self, subject: Subject, identity: Identity) -> list[str]:
+    def set_identity(self, subject: Subject, identity: Identity) -> list[str]:
         """Take in what Google says; give the uids of the SearchAccesses for the subject."""
         record = self._records.get(subject)
         if record is None:

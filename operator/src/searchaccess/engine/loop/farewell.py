@@ -77,7 +77,7 @@ class Deletion:
         uuid = state.facts.uuid if state.facts else ""
         leaving = 0
         async for record in in_chunks(list(inventory.of_cluster(name))):
-            had = record.standing.placed
+            had = record.status_summary.placed
             if record.access.deleted_at and (had is None or had.cluster_uuid == uuid):
                 StatusPublisher(self.context, state).release(record.access)
                 leaving += 1

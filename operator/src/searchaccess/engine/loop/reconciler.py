@@ -30,7 +30,7 @@ from searchaccess.engine.rights.beside.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Healthy, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
-from searchaccess.engine.tasks import beside
+from searchaccess.engine.tasks import with_background
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 
@@ -104,7 +104,7 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await beside(self._loop(), self._queries.run())
+            await with_background(self._loop(), self._queries.run())
         finally:
             self.busy_since = None
             self.reconciled.set()
@@ -221,10 +221,12 @@ class Reconciler:
         if trouble is not None:
             raise trouble
         if scope.full:
-            self._context.inventory.former.surveyed(self._name)
+            self._context.inventory.former.read_completely(self._name)
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
-        if not (scope.full or scope.principals or self._rights.delay() <= 0 or self._rights.owes(session)):
+        if not (
+            scope.full or scope.principals or self._rights.delay() <= 0 or self._rights.has_pending_revocation(session)
+        ):
             return
         started = self._context.clock.monotonic()
         with self._schedule.reread_on_error():

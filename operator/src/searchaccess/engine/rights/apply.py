@@ -56,9 +56,9 @@ class Applier:
     mappings: Mappings
     delegated: bool = False
     operations: int = 0
-    there: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
     """Names of roles of ours that were written."""
-    gone: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     """Names of roles that were deleted or released, so that they are not ours any more."""
     _attempts: int = ATTEMPTS
 
@@ -144,9 +144,9 @@ class Applier:
             answer = await self._perform(put, roles, [role.name for role in roles])
             self._count(answer)
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
-            self.there |= ours
-            self.gone -= ours
-            self.gone |= {role.name for role in roles} - ours - set(answer.refused)
+            self.written |= ours
+            self.removed -= ours
+            self.removed |= {role.name for role in roles} - ours - set(answer.refused)
             written.add(answer)
         return written
 
@@ -180,7 +180,7 @@ class Applier:
         names = list(by_name)
         deleted = await self._perform(self.port.delete_roles, names, names)
         self._count(deleted)
-        self.gone |= deleted.changed | deleted.unchanged
+        self.removed |= deleted.changed | deleted.unchanged
         for work, refusal in self._note(by_name, deleted):
             work.failure = Failure(refusal.reason, refusal.message)
 

@@ -132,7 +132,7 @@ class Members:
         if keeps_rights_anywhere(access, self.cluster):
             member = self.member(access)
             return member if member.decision.do is Do.REMOVE else replace(member, decision=NOT_CONFIRMED)
-        here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.standing.placed)
+        here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.status_summary.placed)
         if access.uid in self.placed and access.cluster == self.cluster:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
         admission = self.context.inventory.admission(self.cluster, access.namespace)
@@ -177,7 +177,7 @@ class Members:
             if access.has_finalizer and access.confirmed and decide(access, self.gate).do is Do.ENFORCE
         )
 
-    async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
+    async def without_finalizer(self, principals: Iterable[str]) -> list[AccessRecord]:
         """Return the SearchAccesses that get rights and lack our finalizer."""
         found: dict[str, AccessRecord] = {}
         pace = Pace()
@@ -188,7 +188,7 @@ class Members:
                     found[record.access.uid] = record
         return list(found.values())
 
-    def together(self, principals: Iterable[str]) -> set[str]:
+    def with_shared_accesses(self, principals: Iterable[str]) -> set[str]:
         """Return principals with the other principals of the same SearchAccesses: these are reported as a whole."""
         found: set[str] = set()
         todo = list(principals)

@@ -98,7 +98,7 @@ class Planner:
             work.isolation = Isolation((), waiting.message if waiting else "", (*groups, recalled))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
-            (had := record.standing.placed) is not None and had.mapping == name
+            (had := record.status_summary.placed) is not None and had.mapping == name
             for record in self.members.records(principal)
         )
         return work
@@ -117,7 +117,7 @@ class Planner:
             member.access.uid: known
             for member in members
             if (record := self.context.inventory.accesses.get(member.access.uid))
-            and (known := seen_of(record.standing.placed, self.uuid))
+            and (known := seen_of(record.status_summary.placed, self.uuid))
         }
         operator, inventory = self.context.operator, self.context.inventory
         asking = {member.access.namespace for member in members if member.access.adopt}

@@ -134,10 +134,10 @@ class RightsReconciler:
         """Return the seconds until something is due."""
         return self._agenda.delay()
 
-    def owes(self, session: Session) -> bool:
+    def has_pending_revocation(self, session: Session) -> bool:
         """Return whether there are released rights that are to go, and that was not just attempted."""
         self._released.begin(session)
-        return any(not self._agenda.is_backing_off(principal) for principal in self._released.owed)
+        return any(not self._agenda.is_backing_off(principal) for principal in self._released.pending_revocation)
 
     @property
     def is_isolating(self) -> bool:
@@ -157,7 +157,7 @@ class RightsReconciler:
             ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so, and
                 the scope has to be reconciled again.
         """
-        await self._released.take_up(session)
+        await self._released.refresh(session)
         one = self._begin(session, scope)
         try:
             observed = await self._observe(session, one)
@@ -178,8 +178,8 @@ class RightsReconciler:
             try:
                 await self._serve(one, planner, applier)
             finally:
-                self._roles = (self._roles | applier.there) - applier.gone
-                self._other_controllers.changed(applier.there, applier.gone, ())
+                self._roles = (self._roles | applier.written) - applier.removed
+                self._other_controllers.changed(applier.written, applier.removed, ())
                 await self._report(session, one)
         except ExternalError as error:
             await self._publish_failure(session, one, error)
@@ -231,13 +231,13 @@ class RightsReconciler:
         self._released.operator = operator
         due = self._agenda.due()
         known = self._released.begin(session)
-        changed = scope.principals | due | self._released.owed
+        changed = scope.principals | due | self._released.pending_revocation
         for principal in changed:
             # It stays so until a reconcile has completed it, whatever happens to this one.
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections, self._uuid)
-        principals = members.together(changed)
+        principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
@@ -272,7 +272,7 @@ class RightsReconciler:
 
     async def _observe(self, session: Session, one: _Pass) -> Observed:
         """Observe, and add finalizers meanwhile."""
-        missing = await one.members.bare(one.principals)
+        missing = await one.members.without_finalizer(one.principals)
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
             await self._ensure_finalizers(missing, one)
@@ -294,9 +294,9 @@ class RightsReconciler:
             self._other_controllers.see(observed.other_controllers)
             if await self._copies.changed(session):
                 self._settled.clear()
-            for principal in self._released.survey(session, observed.roles):
+            for principal in self._released.compare(session, observed.roles):
                 self._settled.pop(principal, None)
-            one.principals |= self._released.owed
+            one.principals |= self._released.pending_revocation
             found = roles_by_owner(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
@@ -367,7 +367,7 @@ class RightsReconciler:
             self._adoptions.note_work(work)
             one.members.note_placed(work)
             one.members.note_former(work)
-            work.shed()
+            work.drop_plan()
         one.done += [work for work in works if not work.undecided or work.failure]
         one.isolating += [work for work in works if work.undecided and not work.failure]
 
@@ -428,7 +428,7 @@ class RightsReconciler:
             self._agenda.plan(principal, SLICE_EVERY)
         else:
             self._agenda.forget(principal)
-            if settles and work.fingerprint is not None and work.uneventful:
+            if settles and work.fingerprint is not None and work.is_as_declared:
                 self._settled[principal] = work.fingerprint
 
     async def _publish_failure(self, session: Session, one: _Pass, error: ExternalError) -> None:

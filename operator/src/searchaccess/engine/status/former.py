@@ -22,7 +22,7 @@ def what_is_left(context: Context, record: AccessRecord) -> str:
     if places := sorted(inventory.former.places(access.uid)):
         return "; ".join(f"{_shown(context, place)} is not confirmed gone yet" for place in places)
     for place in _recalled(context, record):
-        if inventory.former.awaits_survey(place.cluster, access.uid):
+        if inventory.former.awaits_full_read(place.cluster, access.uid):
             return f"what it had on SearchCluster {place.cluster} is not confirmed gone yet"
     return ""
 
@@ -32,7 +32,7 @@ def _recalled(context: Context, record: AccessRecord) -> list[FormerPlace]:
 
     So it is known before anything was read, and of SearchClusters that another replica has.
     """
-    inventory, access, had = context.inventory, record.access, record.standing.placed
+    inventory, access, had = context.inventory, record.access, record.status_summary.placed
     if had is None or not had.cluster_uuid:
         return []
     principal = had.role.removeprefix(context.operator.role_name("")) or KEYS

@@ -40,8 +40,12 @@ def ref_of(access: Access) -> ObjectRef:
 
 def waits(record: AccessRecord) -> bool:
     """Return whether a SearchAccess waits for something: it is new, changed, being deleted or not ready."""
-    standing = record.standing
-    return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
+    status_summary = record.status_summary
+    return (
+        bool(record.access.deleted_at)
+        or status_summary.generation != record.access.generation
+        or not status_summary.ready
+    )
 
 
 def _is_lasting(facts: AccessFacts) -> bool:
@@ -93,9 +97,9 @@ class StatusPublisher:
             facts = replace(facts, stays=stays)
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             self._write(record, self._with_copies(facts))
-        standing = record.standing
-        (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
-        (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
+        status_summary = record.status_summary
+        (self._state.ready.add if status_summary.ready else self._state.ready.discard)(facts.access.uid)
+        (self._state.drifted.add if status_summary.drifted else self._state.drifted.discard)(facts.access.uid)
 
     def _with_copies(self, facts: AccessFacts) -> AccessFacts:
         """Add what mappings copy of what is hidden, as far as that is known; after a failure it is of no interest."""
@@ -136,7 +140,7 @@ class StatusPublisher:
             text = stable_json(status.to_json())
             queue_status(self._context, record, ref, text, announce(self._context, cluster, ref, notes))
             if place_of(placed_by(status)) != place_of(placed_by(previous)):
-                self._context.inventory.former.wake(facts.access.uid)
+                self._context.inventory.former.requeue(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:

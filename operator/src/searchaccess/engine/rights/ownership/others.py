@@ -64,17 +64,17 @@ class OtherControllers:
         names = {self._operator.role_name(principal): principal for principal in principals}
         return {names[name] for name in self._removed & theirs & names.keys()} - declared
 
-    def changed(self, there: Collection[str], gone: Collection[str], mappings: Collection[str]) -> None:
+    def changed(self, written: Collection[str], removed: Collection[str], mappings: Collection[str]) -> None:
         """Take in what was written or deleted since, so that it is not theirs any more.
 
         Args:
-            there: names of roles that were written.
-            gone: names of roles that were deleted or released.
+            written: names of roles that were written.
+            removed: names of roles that were deleted or released.
             mappings: names of role mappings that were written or deleted.
         """
         for some in self._found.values():
-            self._removed |= some.roles.intersection(gone)
-            some.without({*there, *gone}, mappings)
+            self._removed |= some.roles.intersection(removed)
+            some.without({*written, *removed}, mappings)
 
     def report(self) -> None:
         """Summarize what is theirs, once everything was read."""
@@ -119,9 +119,9 @@ class OtherControllers:
             self.operations += len(written.changed)
             some.without(written.changed | written.unchanged, ())
             refused = next(iter(written.refused.values()), refused)
-        gone = removable_mappings(life, some.roles, some.mappings)
-        await mappings.remove(gone)
-        some.without((), gone)
+        removed = removable_mappings(life, some.roles, some.mappings)
+        await mappings.remove(removed)
+        some.without((), removed)
         if roles:
             log.info("roles of another instance removed", instance=life.instance, count=len(roles))
         return (
