@@ -35,7 +35,7 @@ from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.operator.garbage import keep_what_lives
+from searchaccess.operator.garbage import freeze_live_objects
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import SettableClock
@@ -78,7 +78,7 @@ def _inventory(count: int, each: int = 1, cluster: dict[str, Any] | None = None)
         status = build_access_status(facts, SearchAccessStatus.read({}), "2026-01-01T10:00:00Z")
         record.status_json = stable_json(status.to_json())
     # As the operator does it once it has listed all.
-    keep_what_lives()
+    freeze_live_objects()
     return inventory
 
 

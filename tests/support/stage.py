@@ -97,7 +97,7 @@ class Stage:
     logs: list[list[Any]] = field(default_factory=list)
     """What each life of the operator logged."""
     restarts: int = 0
-    brief: bool = False
+    short_lived: bool = False
     """Whether the operator knows that its process ends by itself soon."""
     connections: list[Connection] = field(default_factory=list)
     """All that were opened."""
@@ -137,7 +137,7 @@ class Stage:
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
         context = Context(self.operator, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
-        host = Host(context, self, brief=self.brief)
+        host = Host(context, self, short_lived=self.short_lived)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
 
