@@ -20,12 +20,12 @@ from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.replicas import assign
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.host import Host
 from searchaccess.engine.identities.follow import Identities
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.loop.farewell import Deletion
+from searchaccess.engine.loop.deletion import Deletion
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.rights.members import Members

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
+from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.host import STEPS_TIMEOUT, run_until_stopped
-from searchaccess.engine.steps import Steps
 from tests.component.credentials.common import STORES, live, read, with_key
 from tests.support.clocks import run_virtually
 from tests.support.stage import Stage, on_stage, search_cluster

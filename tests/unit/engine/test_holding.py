@@ -10,7 +10,7 @@ import pytest
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.policy.decision import OPEN, Do, decide
-from searchaccess.engine.chunks import CHUNK, Pace
+from searchaccess.engine.concurrency.chunks import CHUNK, Pace
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory import records
 from searchaccess.engine.inventory.inventory import Inventory

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from searchaccess.engine.tasks import both, with_background
+from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.ports.errors import Unreachable
 from tests.support.clocks import run_virtually
 from tests.support.faults import Crash

@@ -16,14 +16,14 @@ from searchaccess.core.clusters.notfound import not_found
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import Place, caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.loop.check import Peers, duplicated
 from searchaccess.engine.loop.reconciler import Reconciler
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector

@@ -17,10 +17,10 @@ import structlog
 
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
-from searchaccess.engine.backoff import CAP, FIRST, Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.turns import Turns
+from searchaccess.engine.pacing.backoff import CAP, FIRST, Backoff
+from searchaccess.engine.pacing.turns import Turns
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
 from searchaccess.ports.meter import Meter

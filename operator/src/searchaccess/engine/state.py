@@ -26,12 +26,12 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
+from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.objectrate import ObjectRate
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.pacing.objectrate import ObjectRate
 from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
-from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort
 from searchaccess.ports.google import GooglePort

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import structlog
 
 from searchaccess.core.answers.missing_right import grant_commands
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.errors import (
     ExternalError,
     LoginRefused,

@@ -16,7 +16,7 @@ from searchaccess.core.ownership.lives import Life, life_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Session
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, WaitingError

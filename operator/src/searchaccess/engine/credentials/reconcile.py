@@ -20,17 +20,17 @@ from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.rights.refused.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.core.status.credential import CredentialFacts, finding_of
-from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
-from searchaccess.engine.credentials.heirs import as_successor, with_inherited
 from searchaccess.engine.credentials.jobs import Jobs
 from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
+from searchaccess.engine.credentials.predecessors import as_successor, with_inherited
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.pacing.agenda import Agenda
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher

@@ -34,10 +34,10 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.workload import Workload
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.credential import rfc3339
+from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.consumers import find_pins
 from searchaccess.engine.credentials.issuers import Issuer, discard, issuers
-from searchaccess.engine.steps import Steps
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
     ExternalError,

@@ -24,12 +24,12 @@ from searchaccess.core.model.identity import (
     with_known_ids,
 )
 from searchaccess.core.model.workload import Account, Found, Workload
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.identities.batches import Batch, share_out
 from searchaccess.engine.identities.calls import PLACE, Lane
 from searchaccess.engine.identities.lookup import Lookup, Read
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.subjects import Absence, SubjectRecord
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, Unexpected, WaitingError
 from searchaccess.ports.google import GooglePort

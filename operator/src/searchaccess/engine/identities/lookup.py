@@ -7,10 +7,10 @@ from typing import Final
 
 from searchaccess.core.model.identity import is_settled
 from searchaccess.core.model.workload import Account, Found, Place, Workload, WorkloadKind
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.identities.accounts import Accounts
 from searchaccess.engine.identities.calls import Calls, Lane
-from searchaccess.engine.identities.neighbors import AccountUsage
+from searchaccess.engine.identities.usage import AccountUsage
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 from searchaccess.ports.google import GooglePort

@@ -20,7 +20,8 @@ from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
 from searchaccess.engine.inventory.contested import Contested
 from searchaccess.engine.inventory.former import KEYS, FormerRights
 from searchaccess.engine.inventory.index import Index
@@ -33,7 +34,6 @@ from searchaccess.engine.inventory.intake import (
     read_status,
 )
 from searchaccess.engine.inventory.marks import Marks
-from searchaccess.engine.inventory.news import is_recalled, is_stale, may_differ, reconcile_key
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.meter import Meter

@@ -6,9 +6,9 @@ from typing import Final
 
 import structlog
 
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter

@@ -8,7 +8,7 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, Subject, identified, subject_to_resolve
 from searchaccess.core.model.identity import UNTRIED, Identity, State, recall
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.pacing.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,21 +16,21 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.tasks import with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
-from searchaccess.engine.loop.farewell import Deletion
+from searchaccess.engine.loop.deletion import Deletion
+from searchaccess.engine.loop.failures import UNKNOWN_AFTER, FailureReporter, failed, should_report_unknown
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
-from searchaccess.engine.loop.trouble import UNKNOWN_AFTER, FailureReporter, failed, should_report_unknown
-from searchaccess.engine.rights.beside.proofs import QueryProver
+from searchaccess.engine.pacing.backoff import Backoff
+from searchaccess.engine.rights.background.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Healthy, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
-from searchaccess.engine.tasks import with_background
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 

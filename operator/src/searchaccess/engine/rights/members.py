@@ -14,7 +14,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.identity import is_own_account
 from searchaccess.core.status.placed import place_of
-from searchaccess.engine.chunks import Pace
+from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_only, owners_of

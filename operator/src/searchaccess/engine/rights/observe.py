@@ -13,9 +13,9 @@ from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mappi
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.state import NAMES_LIMIT, Context, Session
-from searchaccess.engine.tasks import both
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from searchaccess.core.rights.refused.isolation import Isolation
 from searchaccess.core.rights.refused.refusals import with_refusals
 from searchaccess.core.status.placed import seen_of
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import Pace
+from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.rights.members import HELD, Members, Phase
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.ownership.released import ReleasedLedger

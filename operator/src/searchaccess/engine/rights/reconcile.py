@@ -10,20 +10,21 @@ from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.engine.agenda import Agenda
-from searchaccess.engine.backoff import CAP, FIRST
-from searchaccess.engine.chunks import Pace
+from searchaccess.engine.concurrency.chunks import Pace
+from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.pacing.agenda import Agenda
+from searchaccess.engine.pacing.backoff import CAP, FIRST
 from searchaccess.engine.rights.apply import Applier
-from searchaccess.engine.rights.beside.copies import CopiesReader
-from searchaccess.engine.rights.beside.proofs import ask_early
+from searchaccess.engine.rights.background.copies import CopiesReader
+from searchaccess.engine.rights.background.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
 from searchaccess.engine.rights.observe import Observed, is_per_principal, observe, roles_by_owner
 from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
-from searchaccess.engine.rights.ownership.others import OtherControllers, in_place
+from searchaccess.engine.rights.ownership.controllers import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
@@ -31,7 +32,6 @@ from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.engine.tasks import both
 from searchaccess.ports.errors import ExternalError
 
 _NO_FOREIGN_MAPPINGS: Final[tuple[ForeignMapping, ...]] = ()

@@ -21,7 +21,7 @@ from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes,
 from searchaccess.core.status.placed import place_of, placed_by
 from searchaccess.core.status.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Failing
 from searchaccess.engine.status.announce import announce, log_transition, queue_status

@@ -21,7 +21,7 @@ from searchaccess.core.ownership.others import counted
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
 from searchaccess.engine.barrier import PLACES
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord

@@ -6,9 +6,9 @@ from typing import Final
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.core.patterns.restricted import restricted_name
 from searchaccess.core.policy.presence import matching
-from searchaccess.engine.chunks import Pace, in_chunks
+from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.rights.beside.sight import Visibility
+from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.state import Context, Session
 
 CHECK_EVERY: Final = 10.0

@@ -8,7 +8,7 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.cluster import NAMED
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 

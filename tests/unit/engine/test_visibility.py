@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from searchaccess.engine.rights.beside.sight import CHECK_EVERY, Visibility
+from searchaccess.engine.rights.background.visibility import CHECK_EVERY, Visibility
 from searchaccess.ports.errors import Rejected
 from tests.support.clocks import SettableClock, run_virtually
 

@@ -8,7 +8,7 @@ import structlog
 
 from searchaccess.core.policy.copies import Copied, copied_in, indices_to_read
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import NAMES_LIMIT, Context, Session
 from searchaccess.ports.errors import ExternalError
 

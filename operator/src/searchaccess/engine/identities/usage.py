@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from searchaccess.core.model.workload import Found, Place, Workload
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
 from searchaccess.core.status.proofs import recalled_proof
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.questions import Known
-from searchaccess.engine.rights.beside.presence import PresenceReader
-from searchaccess.engine.rights.beside.sight import Visibility
+from searchaccess.engine.rights.background.presence import PresenceReader
+from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected

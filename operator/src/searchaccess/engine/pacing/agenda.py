@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 
 NEVER: Final = float("inf")
