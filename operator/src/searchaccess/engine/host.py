@@ -39,7 +39,7 @@ MAX_MISSED_LISTS: Final = 3
 STUCK_AFTER: Final = 600.0
 """Seconds without an answer from any side in a look that goes on: every request ends sooner, with or without one."""
 RESTART_AFTER: Final = 5.0
-"""Seconds after which what a fault of ours prevented is tried again: a start of a reconciler, or a status."""
+"""Seconds after which what an internal error prevented is tried again: a start of a reconciler, or a status."""
 STEPS_TIMEOUT: Final = 4.0
 STATUSES_TIMEOUT: Final = 1.0
 """Seconds that a stop waits for what is being written to Elasticsearch and stores, and then for statuses. Of ten that
@@ -91,7 +91,7 @@ class Host:
         """Set when the inventory is complete for the first time."""
 
     async def run(self) -> None:
-        """Run until cancelled. No fault of ours ends it: whatever dies of one is started again.
+        """Run until cancelled. No internal error ends it: whatever dies of one is started again.
 
         Raises:
             WaitingError: the first list was refused, and the process is to end soon anyway.
@@ -117,12 +117,12 @@ class Host:
             self._running.clear()
 
     async def _run_forever(self, place: Place, run: Callable[[], Awaitable[None]]) -> None:
-        """Run something for ever; start it again, with back-off, when it dies of a fault of ours."""
+        """Run something for ever; start it again, with back-off, when it dies of an internal error."""
         backoff = Backoff()
         while True:
             try:
                 await run()
-            except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and the process
+            except Exception as error:  # noqa: BLE001 - the barrier between an internal error and the process
                 caught(self._context.meter, "", place, error)
             await asyncio.sleep(backoff.next())
 
@@ -139,7 +139,7 @@ class Host:
             await running.reconciler.reconciled.wait()
 
     def watch_started(self) -> None:
-        """Take in that the event source begins to watch, or does so anew: list soon.
+        """Record that the event source begins to watch, or does so anew: list soon.
 
         Nobody told us of what was deleted between our last list and its own.
         """
@@ -147,11 +147,11 @@ class Host:
         self._context.inventory.relist.set()
 
     def reconcilers(self) -> dict[str, Reconciler]:
-        """Give those that run, by SearchCluster."""
+        """Return those that run, by SearchCluster."""
         return {name: running.reconciler for name, running in self._running.items()}
 
     def unready(self) -> str:
-        """Say why what is declared is not known yet, or not any more; empty: it is."""
+        """Return why what is declared is not known yet, or not any more; empty: it is."""
         if not self.listed.is_set():
             return "the API server has not been listed yet"
         if not self._watching:
@@ -162,7 +162,7 @@ class Host:
         return ""
 
     def stuck(self) -> str:
-        """Say what makes no progress although it should; empty: nothing."""
+        """Return what makes no progress although it should; empty: nothing."""
         now = self._context.clock.monotonic()
         for name, reconciler in self.reconcilers().items():
             if reconciler.busy_since is not None and now - reconciler.busy_since > STUCK_AFTER:
@@ -196,7 +196,7 @@ class Host:
         await self._labels.read()
 
     async def _try_to_list(self, final: type[ExternalError] | tuple[()] = ()) -> bool:
-        """List everything; say whether that came to its end.
+        """List everything; return whether that came to its end.
 
         Args:
             final: failures that are raised, not logged.
@@ -208,7 +208,7 @@ class Host:
         except ExternalError as error:
             granting = {"granting": commands} if (commands := grant_commands(error.message)) else {}
             log.warning("cannot list", error=error.message, **granting)
-        except Exception as error:  # noqa: BLE001 - a fault of ours: what is known stays known
+        except Exception as error:  # noqa: BLE001 - an internal error: what is known stays known
             caught(self._context.meter, "", "list", error)
             self._context.inventory.relist.set()
         else:
@@ -224,7 +224,7 @@ class Host:
         self._listed_at = self._context.clock.monotonic()
 
     async def _read_list(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
-        """Take in a list page by page, so that it is never in memory as a whole; give the uids in it."""
+        """Take in a list page by page, so that it is never in memory as a whole; return the uids in it."""
         present: set[str] = set()
         following = await self._read_page(plural, "", see, present)
         while following:
@@ -234,7 +234,7 @@ class Host:
     async def _read_page(
         self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
     ) -> str:
-        """Take in a page, which is dropped before the next one comes; give where the list continues."""
+        """Take in a page, which is dropped before the next one comes; return where the list continues."""
         page = await self._context.kubernetes.list_page(plural, following)
         for raw in page.items:
             present.add(metadata_of(raw).uid)
@@ -284,7 +284,7 @@ class Host:
                 self._running[name] = _Running(reconciler, task)
 
     async def _keep_running(self, name: str, reconciler: Reconciler) -> None:
-        """Run a reconciler; one that dies of a fault of ours is started again and spoils no other cluster."""
+        """Run a reconciler; one that dies of an internal error is started again and affects no other cluster."""
         backoff = Backoff()
         try:
             while self._is_ours(name) and reconciler.is_current():
@@ -303,7 +303,7 @@ class Host:
         return bool(self._context.ownership.held(wanted & self._only if self._only else wanted))
 
     def is_busy(self) -> bool:
-        """Say whether there is something to reconcile, or to write, that is not waiting for a next try.
+        """Return whether there is something to reconcile, or to write, that is not waiting for a next try.
 
         It is asked many times a second: it takes no longer the more SearchAccesses there are.
         """

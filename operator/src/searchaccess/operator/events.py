@@ -109,7 +109,7 @@ class WatchStarts:
             self._last = now
 
     def watched(self) -> None:
-        """Take in that kopf watches."""
+        """Record that kopf watches."""
         if self._last == float("-inf"):
             self._last = asyncio.get_running_loop().time()
             self._started()

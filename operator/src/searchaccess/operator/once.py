@@ -112,7 +112,7 @@ async def _at(one: Wired, end: float) -> str:
 
 
 async def _settled(one: Wired, only: Collection[str], within: float, end: float) -> str:
-    """Wait until there is nothing more to do; say why that did not come."""
+    """Wait until there is nothing more to do; return why that did not come."""
     loop = asyncio.get_running_loop()
     quiet_since = end
     while loop.time() < end:

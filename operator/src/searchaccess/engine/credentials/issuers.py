@@ -79,7 +79,7 @@ class _InCluster:
         self.operations = 0
 
     def _owner(self, access: Access, key: Key) -> tuple[Operator, Access]:
-        """Return who issued a key, and to whom: it stays that of its former life until it ends, as its secret may."""
+        """Return who issued a key, and to whom: it stays that of its predecessor until it ends, as its secret may."""
         if not key.former:
             return self._operator, access
         return replace(self._operator, controller=key.former), replace(access, uid=key.owner)

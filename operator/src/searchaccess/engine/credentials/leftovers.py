@@ -50,7 +50,7 @@ class Leftovers:
         return self._inventory.former.uids(self._name, KEYS)
 
     def declared(self, uid: str) -> None:
-        """Take in that a SearchAccess declares its keys here again."""
+        """Record that a SearchAccess declares its keys here again."""
         self._inventory.former.drop(uid, self._name, KEYS)
 
     async def reconcile(self, credentials: Credentials, uid: str, keys: Sequence[Key]) -> None:

@@ -38,7 +38,7 @@ class Observed:
     operations: int = 0
     """Writes to the security index."""
     former: tuple[Key, ...] = ()
-    """Keys and users of former lives that were taken over, made by our login."""
+    """Keys and users of predecessors that were taken over, made by our login."""
     others: Counter[tuple[Life, Auth]] = field(default_factory=Counter)
     """How many keys and users under our names other controllers have."""
 
@@ -54,7 +54,7 @@ class Issued:
 
     Args:
         operator: this operator.
-        meter: counts faults of our own.
+        meter: counts internal errors.
     """
 
     def __init__(self, operator: Operator, meter: Meter | None = None) -> None:

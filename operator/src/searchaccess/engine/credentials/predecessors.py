@@ -1,4 +1,4 @@
-"""Keys, users and secrets of a former life that was taken over: whose they are in this one (docs/adr/0035)."""
+"""Keys, users and secrets of a predecessor that was taken over: whose they are in this one (docs/adr/0035)."""
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 def with_inherited(
     observed: Observed, records: Iterable[AccessRecord], ending: Container[str], accesses: Container[str]
 ) -> dict[str, tuple[Key, ...]]:
-    """Return keys and users by uid of the SearchAccess, with those that one of its name had in a former life.
+    """Return keys and users by uid of the SearchAccess, with those that one of its name had in a predecessor.
 
     Those of whom no SearchAccess here declares a credential stay as they are, or are returned as those of one that is
     gone.
@@ -37,11 +37,11 @@ def with_inherited(
 
 
 def as_successor(job: Job, keys: Sequence[Key], accesses: Container[str]) -> Job:
-    """Return a credential whose secret may be marked as that of the same SearchAccess in a former life.
+    """Return a credential whose secret may be marked as that of the same SearchAccess in a predecessor.
 
     Args:
         job: the credential.
-        keys: its keys and users, those of a former life too.
+        keys: its keys and users, those of a predecessor too.
         accesses: uids of SearchAccesses of this life: none of them is a former one.
     """
     place = (job.store_name, job.place.name)

@@ -64,7 +64,7 @@ class CredentialResult:
     failing: frozenset[str] = frozenset()
     """The uids of all that fail, also since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
-    """By uid: the unexpected errors of our own in this reconcile."""
+    """By uid: the internal errors in this reconcile."""
     others: Mapping[tuple[Life, Auth], int] | None = None
     """How many keys and users other controllers have; None: nothing was read."""
 
@@ -178,7 +178,7 @@ class CredentialReconciler:
     # Observe
 
     def _may_have_some(self) -> bool:
-        """Say whether there may be keys, users or roles of users that nobody declares."""
+        """Return whether there may be keys, users or roles of users that nobody declares."""
         return bool(self._state.user_roles) or not self._issued.swept
 
     async def _observe(
@@ -235,7 +235,7 @@ class CredentialReconciler:
             await self._guarded(one, uid)
 
     async def _guarded(self, one: _Pass, uid: str) -> None:
-        """Reconcile one credential; a fault of ours costs it alone."""
+        """Reconcile one credential; an internal error affects it alone."""
         record = one.records.get(uid)
         bind_contextvars(access=record.access.ref if record else uid)
         if self._waits(one, uid):
@@ -370,7 +370,7 @@ class CredentialReconciler:
             await credentials.revoke_with_secrets(owner_of(access), keys, declared | {key.place for key in keys})
 
     def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
-        """Take in that a secret stays because its store is not declared any more; it is reported once."""
+        """Record that a secret stays because its store is not declared any more; it is reported once."""
         if (owner.uid, store, name) not in self._reported:
             self._reported.add((owner.uid, store, name))
             report_left_behind(self._context, session.cluster, owner, store, name)

@@ -78,7 +78,7 @@ class Identities:
         inventory: whom SearchAccesses are for.
         google: Google Cloud.
         clock: the time.
-        meter: counts faults of our own.
+        meter: counts internal errors.
         least_seen: seconds for which this process must have seen a workload missing before its rights go.
     """
 
@@ -161,7 +161,7 @@ class Identities:
     async def _guarded(
         self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Resolve some of a batch. A fault of ours is reported on those that were not concluded before it."""
+        """Resolve some of a batch. An internal error is reported on those that were not concluded before it."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are retried

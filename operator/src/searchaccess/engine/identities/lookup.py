@@ -48,7 +48,7 @@ class Lookup:
     Args:
         google: Google Cloud.
         clock: the time.
-        meter: counts faults of our own.
+        meter: counts internal errors.
     """
 
     def __init__(self, google: GooglePort, clock: Clock, meter: Meter) -> None:

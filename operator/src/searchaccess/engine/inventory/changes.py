@@ -10,7 +10,7 @@ from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, versio
 
 
 def reconcile_key(access: Access) -> tuple[object, ...]:
-    """Give what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
+    """Return what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
     return (
         access.generation,
         access.deleted_at,
@@ -22,7 +22,7 @@ def reconcile_key(access: Access) -> tuple[object, ...]:
 
 
 def is_stale(meta: Metadata, known: Access | Cluster) -> bool:
-    """Say whether an object says nothing new. The version at which a fault occurred is retried."""
+    """Return whether an object says nothing new. The version at which a fault occurred is retried."""
     seen, before = version_of(meta.resource_version), version_of(known.resource_version)
     return seen < before or (seen == before and not known.fault)
 

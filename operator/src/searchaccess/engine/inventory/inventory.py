@@ -86,19 +86,19 @@ class Inventory:
     # Reading
 
     def principals(self, cluster: str) -> list[str]:
-        """Give all principals that SearchAccesses of a cluster name."""
+        """Return all principals that SearchAccesses of a cluster name."""
         return self._index.principals(cluster)
 
     def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
-        """Give the SearchAccesses of a principal on a cluster."""
+        """Return the SearchAccesses of a principal on a cluster."""
         return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal) if uid in self.accesses]
 
     def count_of(self, cluster: str, principal: str) -> int:
-        """Say how many SearchAccesses a principal has on a cluster."""
+        """Return how many SearchAccesses a principal has on a cluster."""
         return len(self._index.of_principal(cluster, principal))
 
     def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
-        """Give all SearchAccesses of a cluster."""
+        """Return all SearchAccesses of a cluster."""
         for principal in self._index.principals(cluster):
             for uid in list(self._index.of_principal(cluster, principal)):
                 # One with several principals is given with its first.
@@ -108,19 +108,19 @@ class Inventory:
         yield from self.keyed(cluster)
 
     def keyed(self, cluster: str) -> list[AccessRecord]:
-        """Give the SearchAccesses of a cluster whose rights are those of API keys."""
+        """Return the SearchAccesses of a cluster whose rights are those of API keys."""
         return [self.accesses[uid] for uid in self._index.keyed(cluster) if uid in self.accesses]
 
     def count(self, cluster: str) -> int:
-        """Say how many SearchAccesses a cluster has."""
+        """Return how many SearchAccesses a cluster has."""
         return self._index.count(cluster)
 
     def recalled(self, cluster: str) -> int:
-        """Say how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
+        """Return how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
         return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
-        """Say by which claim of their tokens a cluster identifies callers."""
+        """Return by which claim of their tokens a cluster identifies callers."""
         record = self.clusters.get(cluster)
         wanted = record.cluster.wanted_realm if record else None
         return wanted.principal if wanted else PrincipalClaim.EMAIL
@@ -151,7 +151,7 @@ class Inventory:
         return sorted(found)
 
     def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
-        """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
+        """Return whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
 
         Args:
             cluster: name of the SearchCluster.
@@ -166,7 +166,7 @@ class Inventory:
         return admission
 
     def may_adopt(self, cluster: str, namespace: str) -> bool:
-        """Say whether a cluster takes it from a namespace that the role of a principal of its own is adopted."""
+        """Return whether a cluster takes it from a namespace that the role of a principal of its own is adopted."""
         record = self.clusters.get(cluster)
         allowed = record.cluster.adopting_namespaces if record else None
         return allowed is not None and admit(allowed, namespace, self._labels.get(namespace)) is Admission.ALLOWED
@@ -186,7 +186,7 @@ class Inventory:
                 self.marks.mark_access(record.declared)
 
     def knows(self, uid: str) -> bool:
-        """Say whether a SearchAccess or SearchCluster still exists."""
+        """Return whether a SearchAccess or SearchCluster still exists."""
         return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
 
     def pinned_to(self, uuid: str) -> str:
@@ -207,7 +207,7 @@ class Inventory:
     # Events and lists
 
     def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
-        """Say whether a SearchAccess, as an event has it, may be other than it is known here.
+        """Return whether a SearchAccess, as an event has it, may be other than it is known here.
 
         It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
         it since: what such an event says of it is old, or our own.
@@ -231,7 +231,7 @@ class Inventory:
             self.report_unreadable(error)
 
     def report_unreadable(self, error: Exception) -> None:
-        """Note a fault of ours at something of which not even a name is known: only a full list finds it again."""
+        """Note an internal error at something of which not even a name is known: only a full list finds it again."""
         caught(self._meter, "", PLACE, error)
         self.relist.set()
 
@@ -249,7 +249,7 @@ class Inventory:
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
-        """Say whether an object can be identified, so that it can be kept and reported on at all."""
+        """Return whether an object can be identified, so that it can be kept and reported on at all."""
         if meta.uid and meta.name and all(names):
             return True
         log.warning("an object without uid or name is left out", name=meta.name, namespace=meta.namespace)
@@ -364,12 +364,12 @@ class Inventory:
         self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
-        """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
+        """Record that we wrote an object's status or finalizers: events of older versions say nothing of these."""
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
     def stored(self, name: str, uid: str, status_json: str) -> None:
-        """Take in that Kubernetes has the status of a SearchCluster that we wrote."""
+        """Record that Kubernetes has the status of a SearchCluster that we wrote."""
         record = self.clusters.get(name)
         if record and record.cluster.uid == uid:
             record.stored_json = status_json
@@ -378,7 +378,7 @@ class Inventory:
         return version_of(version) < self._written.get(uid, 0)
 
     def forget_access(self, uid: str) -> None:
-        """Take in that a SearchAccess is gone."""
+        """Record that a SearchAccess is gone."""
         self._gone.add(uid)
         self._written.pop(uid, None)
         known = self.accesses.pop(uid, None)
@@ -446,7 +446,7 @@ class Inventory:
             self.marks.mark_cluster(cluster.name)
 
     def forget_cluster(self, name: str, uid: str) -> None:
-        """Take in that a SearchCluster is gone."""
+        """Record that a SearchCluster is gone."""
         self._gone_clusters.add(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:

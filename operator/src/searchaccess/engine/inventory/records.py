@@ -55,7 +55,7 @@ class AccessRecord:
         self.declared, self._admission = access, None
 
     def admit(self, admission: Admission) -> bool:
-        """Take in whether its namespace is allowed; say whether that is news.
+        """Take in whether its namespace is allowed; return whether that is news.
 
         It holds at once and costs little, as it may be news of thousands: ``declared`` is copied when it is read next.
         """

@@ -24,7 +24,7 @@ class Deletion:
     context: Context
 
     def remaining_users(self, cluster: Cluster) -> Failure | None:
-        """Say who keeps a SearchCluster from being deleted; None: nobody."""
+        """Return who keeps a SearchCluster from being deleted; None: nobody."""
         records = self.context.inventory.of_cluster(cluster.name)
         users = sorted(record.access.ref for record in records if not record.confirmed)
         if not users:
@@ -34,7 +34,7 @@ class Deletion:
         return Failure(Reason.IN_USE, text)
 
     def remaining_movers(self, cluster: Cluster) -> Failure | None:
-        """Say who keeps it because what they declare elsewhere is not in place; None: nobody."""
+        """Return who keeps it because what they declare elsewhere is not in place; None: nobody."""
         inventory = self.context.inventory
         uids = inventory.former.uids(cluster.name) & inventory.accesses.keys()
         movers = sorted(inventory.accesses[uid].access.ref for uid in uids)
@@ -45,7 +45,7 @@ class Deletion:
         return Failure(Reason.IN_USE, text)
 
     def hand_over(self, cluster: Cluster, successor: str) -> Failure | None:
-        """Leave everything in Elasticsearch to a younger SearchCluster for it; say what it waits for.
+        """Leave everything in Elasticsearch to a younger SearchCluster for it; return what it waits for.
 
         The younger one has its finalizer before: somebody must be there who removes all of it in the end.
         """

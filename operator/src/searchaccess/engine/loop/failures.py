@@ -14,17 +14,17 @@ from searchaccess.engine.status.publish import StatusPublisher
 UNKNOWN_AFTER: Final = 60.0
 """Seconds without contact after which every SearchAccess says that its truth is not known."""
 FAULTS_UNTIL_UNKNOWN: Final = 3
-"""Faults of our own in a row after which the same is said: nothing was reconciled, and perhaps never is."""
+"""Internal errors in a row after which the same is said: nothing was reconciled, and perhaps never is."""
 
 
 def failed(health: Health, failure: Failure, now: float, *, fault: bool) -> Failing:
-    """Give how it stands after one more reconcile that failed.
+    """Return how it stands after one more reconcile that failed.
 
     Args:
         health: how it stood before.
         failure: what went wrong.
         now: the monotonic clock.
-        fault: whether it is a fault of ours.
+        fault: whether it is an internal error.
     """
     if isinstance(health, Failing):
         return replace(health, failure=failure, times=health.times + 1, fault=fault)
@@ -32,7 +32,7 @@ def failed(health: Health, failure: Failure, now: float, *, fault: bool) -> Fail
 
 
 def should_report_unknown(health: Failing, now: float) -> bool:
-    """Say whether it is time to say of every SearchAccess that its truth is not known, and that was not said yet."""
+    """Return whether it is time to say of every SearchAccess that its truth is not known, and that was not said yet."""
     if health.reported_unknown:
         return False
     faults = health.fault and health.times >= FAULTS_UNTIL_UNKNOWN

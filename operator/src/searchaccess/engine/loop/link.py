@@ -26,7 +26,7 @@ class Link:
         """The session that is open."""
 
     async def session(self, cluster: Cluster, spec: SearchClusterSpec, *, reconnect: bool, recheck: bool) -> Session:
-        """Give a session; another one where the SearchCluster, or what its Secrets hold, has changed.
+        """Return a session; another one where the SearchCluster, or what its Secrets hold, has changed.
 
         Args:
             cluster: the SearchCluster.

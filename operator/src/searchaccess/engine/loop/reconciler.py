@@ -95,7 +95,7 @@ class Reconciler:
         return self._queries.is_busy
 
     def _open_session(self) -> Session | None:
-        """Give the session where the cluster may be asked something now; None: it may not."""
+        """Return the session where the cluster may be asked something now; None: it may not."""
         well = isinstance(self.state.health, Healthy) and self.state.uuid and self.reconciled.is_set()
         return self._link.current if well and self._context.ownership.held({self._name}) else None
 
@@ -123,11 +123,11 @@ class Reconciler:
             await self._wait()
 
     def is_current(self) -> bool:
-        """Say whether its SearchCluster still exists."""
+        """Return whether its SearchCluster still exists."""
         return self._cluster() is not None
 
     def _cluster(self) -> Cluster | None:
-        """Give the SearchCluster as it is declared now; None: it is gone, or another one has its name."""
+        """Return the SearchCluster as it is declared now; None: it is gone, or another one has its name."""
         record = self._context.inventory.clusters.get(self._name)
         return record.cluster if record and record.cluster.uid == self.uid else None
 
@@ -153,7 +153,7 @@ class Reconciler:
             self._ownership_unknown = True
         except ExternalError as error:
             await self._failed(Failure(error.reason, error.message), dirty)
-        except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and everybody else
+        except Exception as error:  # noqa: BLE001 - the barrier between an internal error and everybody else
             await self._failed(caught(self._context.meter, self._name, "reconcile", error), dirty, fault=True)
         self._publish_cluster()
         problem = self.state.problem if self.is_failing else None
@@ -166,7 +166,7 @@ class Reconciler:
         )
 
     async def _settle_principals(self) -> Exception | None:
-        """Compute everybody's principals before the news is taken. Returns the fault of ours that prevented it."""
+        """Compute everybody's principals before the news is taken. Returns the internal error that prevented it."""
         try:
             await self._context.inventory.settle(self._name)
         except Exception as error:  # noqa: BLE001 - caught and published by the caller
@@ -291,7 +291,7 @@ class Reconciler:
         self._schedule.checked(well=well, lasts=lasts)
 
     async def _scope(self, session: Session, dirty: Dirty, *, checked: bool) -> Scope:
-        """Say what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
+        """Return what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
         full = dirty.full or self._schedule.sweep_due()
         if not isinstance(self.state.health, Closed) and (full or self._schedule.probe_due()):
             probe = await session.port.probe()

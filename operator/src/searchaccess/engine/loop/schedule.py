@@ -70,7 +70,7 @@ class Schedule:
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + sweep_every)
 
     def delay(self) -> float:
-        """Give the seconds until something is due."""
+        """Return the seconds until something is due."""
         usual = min(self._next_probe, self._next_sweep, self._next_fingerprint)
         due = self._retry_at if self._retry_at is not None else usual
         return max(0.0, due - self._clock.monotonic())
@@ -90,7 +90,7 @@ class Schedule:
         self._next_fingerprint = max(self._next_fingerprint, self._next_probe)
 
     def check_due(self) -> bool:
-        """Say whether the cluster is to be checked."""
+        """Return whether the cluster is to be checked."""
         return self._clock.monotonic() >= self._next_check
 
     def checked(self, *, well: bool, lasts: float = float("inf")) -> None:
@@ -109,7 +109,7 @@ class Schedule:
         self._next_check = min(self._next_check, self._clock.monotonic() + CHECK_AGAIN)
 
     def fingerprint_due(self) -> bool:
-        """Say whether it is time to see whether license or nodes have changed."""
+        """Return whether it is time to see whether license or nodes have changed."""
         return self._clock.monotonic() >= self._next_fingerprint
 
     def fingerprint_read(self) -> None:
@@ -117,15 +117,15 @@ class Schedule:
         self._next_fingerprint = self._clock.monotonic() + self._fingerprint_every
 
     def sweep_due(self) -> bool:
-        """Say whether everything is to be read, changed or not."""
+        """Return whether everything is to be read, changed or not."""
         return self._clock.monotonic() >= self._next_sweep
 
     def probe_due(self) -> bool:
-        """Say whether the security index's position is to be read."""
+        """Return whether the security index's position is to be read."""
         return self._clock.monotonic() >= self._next_probe
 
     def probed(self, probe: Probe | None, own_operations: int) -> bool:
-        """Note a probe and say whether everything is to be read, because somebody else changed something.
+        """Note a probe and return whether everything is to be read, because somebody else changed something.
 
         It is read at once, and again when the change is surely searchable.
 
@@ -180,7 +180,7 @@ class Schedule:
             self._next_probe = max(self._next_probe, now + min(LONGEST_REST, DUTY * (now - started)))
 
     def settling(self) -> tuple[float, float]:
-        """Give how long it must be quiet before a burst counts as over, and how long to wait at most (seconds).
+        """Return how long it must be quiet before a burst counts as over, and how long to wait at most (seconds).
 
         In a burst it is as long as the last pass took, at least: where all is slow, declarations come with longer
         gaps, and each gap would cost a pass.

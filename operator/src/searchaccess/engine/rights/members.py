@@ -71,7 +71,7 @@ class Members:
         return self.context.inventory.of_principal(self.cluster, principal)
 
     def count(self, principal: str) -> int:
-        """Say how many SearchAccesses a principal has."""
+        """Return how many SearchAccesses a principal has."""
         return self.context.inventory.count_of(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:

@@ -94,12 +94,12 @@ async def _other_controllers(
     async for name, role in in_chunks(roles.items()):
         try:
             note_belonging(found, own, "roles", name, role)
-        except Exception as error:  # noqa: BLE001 - the barrier: an odd role costs itself alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an odd role affects itself alone
             caught(context.meter, cluster, "read role", error)
     async for name, mapping in in_chunks(mappings.items()):
         try:
             note_belonging(found, own, "mappings", name, mapping)
-        except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping costs itself alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping affects itself alone
             caught(context.meter, cluster, "read mapping", error)
     return found
 
@@ -128,7 +128,7 @@ def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, An
     """Read a role mapping; one that cannot be read counts as somebody else's, so it is not touched."""
     try:
         return mapping_of(name, raw)
-    except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping costs itself alone
+    except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping affects itself alone
         caught(context.meter, session.cluster.name, "read mapping", error)
         return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
 

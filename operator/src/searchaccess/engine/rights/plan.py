@@ -75,7 +75,7 @@ class Planner:
         for principal in principals:
             try:
                 works.append(await self._plan(principal, pace))
-            except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+            except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
                 works.append(self._unplanned(principal, error))
         return works
 

@@ -147,7 +147,7 @@ class RightsReconciler:
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
         """Make roles and role mappings as declared, and report it.
 
-        What is due by the agenda is added to the scope. A fault in one principal costs that one alone.
+        What is due by the agenda is added to the scope. A fault in one principal affects that one alone.
 
         Args:
             session: the connected cluster.

@@ -94,7 +94,7 @@ class QueryProver:
         """When it was looked at what is due, and the cluster's state then."""
         self._began = context.clock.monotonic()
         self._fault: Verdict | None = None
-        """What is said of all that waits, after a fault of ours."""
+        """What is said of all that waits, after an internal error."""
         self._next = float("-inf")
         """When something may be tried again."""
         self._outdated: set[str] = set()
@@ -106,7 +106,7 @@ class QueryProver:
         return bool(self._questions.waiting or self._outdated)
 
     async def run(self) -> None:
-        """Try queries until cancelled. A fault of ours costs a delay, and nobody else anything."""
+        """Try queries until cancelled. An internal error costs a delay, and nobody else anything."""
         backoff = Backoff(cap=CHECK_EVERY)
         while True:
             try:

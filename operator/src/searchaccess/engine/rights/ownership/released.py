@@ -57,7 +57,7 @@ class ReleasedLedger:
         self._read_of = frozenset[str]()
         """Predecessors of whose roles it was read what was released in them."""
         self._unread: set[str] = set()
-        """Roles of which a fault of ours kept it from being read what was released in them by an earlier version."""
+        """Roles of which an internal error kept it from being read what was released in them by an earlier version."""
         self.pending_revocation: frozenset[str] = frozenset()
         """Principals in whose roles there are released rights that are to go."""
 
@@ -243,7 +243,7 @@ class ReleasedLedger:
         return (*before, *listed)
 
     def _inherited(self, listed: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        """Yield the roles of predecessors that SearchAccesses take over: their list is lost with the former life.
+        """Yield the roles of predecessors that SearchAccesses take over: their list is lost with the predecessor.
 
         Not one that was taken over before: its predecessor is alive, and it is not touched (docs/adr/0035).
         """
