@@ -1,4 +1,4 @@
-"""Runs a reconciler for every SearchCluster, and keeps the inventory complete."""
+"""Runs a reconciler for each SearchCluster, and keeps the inventory complete."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
@@ -33,17 +33,17 @@ from searchaccess.ports.kubernetes import Plural
 RESYNC_PERIOD: Final = 300.0
 """Seconds between full lists: a deletion while the watch was down leaves no event."""
 RELIST_AFTER: Final = 10.0
-"""Seconds after the event source began to watch until we list too: when it has worked off what it listed itself."""
+"""Seconds after the event source started to watch until we list too: by then it has processed its own list."""
 MAX_MISSED_LISTS: Final = 3
-"""Full lists that may fail in a row before it is said that what is declared is not known any more."""
+"""Full lists that may fail in a row before the process reports that it no longer knows what is declared."""
 STUCK_AFTER: Final = 600.0
-"""Seconds without an answer from any side in a look that goes on: every request ends sooner, with or without one."""
+"""Seconds without any response during a reconcile until it counts as stuck: every request times out sooner."""
 RESTART_AFTER: Final = 5.0
-"""Seconds after which what an internal error prevented is tried again: a start of a reconciler, or a status."""
+"""Seconds after which what an internal error prevented is retried: a reconciler's start, or a status."""
 STEPS_TIMEOUT: Final = 4.0
 STATUSES_TIMEOUT: Final = 1.0
-"""Seconds that a stop waits for what is being written to Elasticsearch and stores, and then for statuses. Of ten that
-Cloud Run gives three are for giving up Leases."""
+"""Seconds that a shutdown waits for writes to Elasticsearch and stores, and then for statuses. Of the ten seconds that
+Cloud Run allows, three remain for releasing Leases."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,9 +61,9 @@ class Host:
         context: what they share.
         connector: opens connections to clusters.
         resync_period: seconds between full lists.
-        run_leases: shares clusters out with other replicas until cancelled; None: there are none.
-        only: the SearchClusters to look after; none: all.
-        short_lived: the process ends by itself soon: it does not wait for a person to grant what its first list lacks.
+        run_leases: divides clusters among replicas until cancelled; None: there is one replica.
+        only: the SearchClusters to reconcile; empty: all.
+        short_lived: the process ends by itself, so it does not wait for a person to grant what its first list lacks.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Host:
         """Set when the inventory is complete for the first time."""
 
     async def run(self) -> None:
-        """Run until cancelled. No internal error ends it: whatever dies of one is started again.
+        """Run until cancelled. Internal errors do not end it: the affected part is restarted.
 
         Raises:
-            WaitingError: the first list was refused, and the process is to end soon anyway.
+            WaitingError: the first list was refused, and the process is short-lived.
         """
         await self._first_list()
         context = self._context
@@ -117,7 +117,7 @@ class Host:
             self._running.clear()
 
     async def _run_forever(self, place: Place, run: Callable[[], Awaitable[None]]) -> None:
-        """Run something for ever; start it again, with back-off, when it dies of an internal error."""
+        """Run a part forever; restart it with back-off after an internal error."""
         backoff = Backoff()
         while True:
             try:
@@ -128,30 +128,30 @@ class Host:
 
     def _identities(self) -> Identities:
         context = self._context
-        # A run that ends soon sees nothing missing for long: it must take the status's word for that.
+        # A short-lived process cannot see for long that something is missing: it relies on the status.
         least_seen = 0.0 if self._short_lived else LEAST_SEEN
         return Identities(context.inventory, context.google, context.clock, context.meter, least_seen)
 
     async def first_reconciles(self) -> None:
-        """Wait until every cluster that was listed was looked at once, whatever came of it."""
+        """Wait until every listed cluster has been reconciled once, whatever the result."""
         await self.listed.wait()
         for running in list(self._running.values()):
             await running.reconciler.reconciled.wait()
 
     def watch_started(self) -> None:
-        """Record that the event source begins to watch, or does so anew: list soon.
+        """Record that the event source starts to watch, or restarts: list soon.
 
-        Nobody told us of what was deleted between our last list and its own.
+        What was deleted between our last list and its own left no event.
         """
         self._watching = True
         self._context.inventory.relist.set()
 
     def reconcilers(self) -> dict[str, Reconciler]:
-        """Return those that run, by SearchCluster."""
+        """Return the running reconcilers by SearchCluster."""
         return {name: running.reconciler for name, running in self._running.items()}
 
     def unready(self) -> str:
-        """Return why what is declared is not known yet, or not any more; empty: it is."""
+        """Return why the declared objects are not, or no longer, known; empty: they are."""
         if not self.listed.is_set():
             return "the API server has not been listed yet"
         if not self._watching:
@@ -162,7 +162,7 @@ class Host:
         return ""
 
     def stuck(self) -> str:
-        """Return what makes no progress although it should; empty: nothing."""
+        """Return what is stuck; empty: nothing."""
         now = self._context.clock.monotonic()
         for name, reconciler in self.reconcilers().items():
             if reconciler.busy_since is not None and now - reconciler.busy_since > STUCK_AFTER:
@@ -172,34 +172,34 @@ class Host:
         return ""
 
     async def shut_down(self) -> None:
-        """Begin nothing more that is not to be cut off, and wait a little for what was begun and for statuses."""
+        """Start no new uninterruptible steps, and wait briefly for running ones and for statuses."""
         await self._context.steps.close(STEPS_TIMEOUT)
         self._shutting_down = True
         tasks = [running.task for running in self._running.values()]
         for task in tasks:
             task.cancel()
         if tasks:
-            # Each reports what it did when it ends.
+            # Each reports what it did as it ends.
             await asyncio.wait(tasks, timeout=STATUSES_TIMEOUT)
         with suppress(TimeoutError):
             async with asyncio.timeout(STATUSES_TIMEOUT):
                 await self._context.outbox.drained()
 
     async def _first_list(self) -> None:
-        """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
+        """Fill the inventory before anything is decided: an object that was not read yet is no orphan."""
         backoff = Backoff()
         while True:
             if await self._try_to_list(final=WaitingError if self._short_lived else ()):
                 break
             await asyncio.sleep(backoff.next())
-        # Where it fails, whoever depends on them is held until they are known.
+        # If it fails, SearchAccesses that depend on labels are held until these are known.
         await self._labels.read()
 
     async def _try_to_list(self, final: type[ExternalError] | tuple[()] = ()) -> bool:
-        """List everything; return whether that came to its end.
+        """List all objects; return whether that succeeded.
 
         Args:
-            final: failures that are raised, not logged.
+            final: errors that are raised, not logged.
         """
         try:
             await self._list()
@@ -224,7 +224,7 @@ class Host:
         self._listed_at = self._context.clock.monotonic()
 
     async def _read_list(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
-        """Take in a list page by page, so that it is never in memory as a whole; return the uids in it."""
+        """Read a list page by page, so that it is never in memory as a whole; return its uids."""
         present: set[str] = set()
         following = await self._read_page(plural, "", see, present)
         while following:
@@ -234,7 +234,7 @@ class Host:
     async def _read_page(
         self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
     ) -> str:
-        """Take in a page, which is dropped before the next one comes; return where the list continues."""
+        """Read a page, which is dropped before the next one; return where the list continues."""
         page = await self._context.kubernetes.list_page(plural, following)
         for raw in page.items:
             present.add(metadata_of(raw).uid)
@@ -262,7 +262,7 @@ class Host:
             for name, running in self._running.items():
                 record = inventory.clusters.get(name)
                 if record and record.cluster.uid != running.reconciler.uid:
-                    # Recreated: nothing that is known of the one before is true of this one.
+                    # Recreated: what is known about the earlier object does not hold for this one.
                     running.task.cancel()
                 elif record and not self._is_ours(name):
                     self._stop_reconciler(name)
@@ -284,7 +284,7 @@ class Host:
                 self._running[name] = _Running(reconciler, task)
 
     async def _keep_running(self, name: str, reconciler: Reconciler) -> None:
-        """Run a reconciler; one that dies of an internal error is started again and affects no other cluster."""
+        """Run a reconciler; after an internal error it restarts, and no other cluster is affected."""
         backoff = Backoff()
         try:
             while self._is_ours(name) and reconciler.is_current():
@@ -292,7 +292,7 @@ class Host:
                     await reconciler.run()
                 except Exception as error:  # noqa: BLE001 - the last barrier between one cluster and all others
                     caught(self._context.meter, name, "reconciler", error)
-                    # Whatever it was about to do, it begins anew with everything.
+                    # Whatever it was about to do, it restarts with a full reconcile.
                     self._context.inventory.marks.mark_full(name)
                     await asyncio.sleep(backoff.next())
         finally:
@@ -303,9 +303,9 @@ class Host:
         return bool(self._context.ownership.held(wanted & self._only if self._only else wanted))
 
     def is_busy(self) -> bool:
-        """Return whether there is something to reconcile, or to write, that is not waiting for a next try.
+        """Return whether there is work to do that is not waiting for a retry.
 
-        It is asked many times a second: it takes no longer the more SearchAccesses there are.
+        It is called many times a second, so its cost must not grow with the number of SearchAccesses.
         """
         inventory = self._context.inventory
         ours = {name for name in inventory.clusters if self._is_ours(name)}
@@ -322,7 +322,7 @@ class Host:
         return False
 
     def _stop_reconciler(self, name: str) -> None:
-        """Stop to look after a SearchCluster that is another replica's, and write nothing more about it."""
+        """Stop reconciling a SearchCluster that another replica owns, and write nothing more about it."""
         inventory = self._context.inventory
         uids = {record.access.uid for record in inventory.of_cluster(name)}
         if name in inventory.clusters:
@@ -331,7 +331,7 @@ class Host:
         self._running[name].task.cancel()
 
     async def stop_working(self, name: str) -> None:
-        """Stop to look after a SearchCluster; return when nothing of it goes on."""
+        """Stop reconciling a SearchCluster; return when all work on it has ended."""
         running = self._running.get(name)
         if running is None:
             return
@@ -344,7 +344,7 @@ class Host:
                 continue
             running = self._running.get(name)
             facts = running.reconciler.state.facts if running else None
-            # Another replica's says so in its status: it stopped because of us.
+            # One of another replica has it in its status: it stopped because of ours.
             if (facts.uuid if facts else duplicated(record.status)) == uuid:
                 return name
         return ""
@@ -354,7 +354,7 @@ class Host:
             if name == cluster.name:
                 continue
             running = self._running.get(name)
-            # After a restart the younger one may be the first to look, or another replica has it: the status knows.
+            # After a restart the younger one may be first, or another replica has it: then the status has the uuid.
             if uuid != ((running.reconciler.state.uuid if running else "") or record.status.uuid):
                 continue
             if (record.cluster.created_at, name) < (cluster.created_at, cluster.name):
@@ -362,7 +362,7 @@ class Host:
         return ""
 
     async def _publish_without_cluster(self) -> None:
-        """Tell SearchAccesses whose SearchCluster does not exist."""
+        """Publish that their SearchCluster does not exist on SearchAccesses without one."""
         inventory = self._context.inventory
         uuids = {record.status.uuid for record in inventory.clusters.values()}
         publisher, again, usable = StatusPublisher(self._context, ClusterState()), False, cache(inventory.usable_from)
@@ -385,7 +385,7 @@ def _publish_orphan(
     uuids: Collection[str | None],
     usable: Callable[[str], Sequence[str]],
 ) -> None:
-    """Publish that a SearchAccess's SearchCluster does not exist, or release it if nothing of it is left.
+    """Publish that a SearchAccess's SearchCluster does not exist, or release it if it has nothing left.
 
     Args:
         publisher: publishes its status.
@@ -395,7 +395,7 @@ def _publish_orphan(
     """
     access = record.access
     if access.deleted_at and (not (had := record.status.elasticsearch) or had.cluster_uuid in uuids):
-        # It never had a right, or has it where the SearchCluster that it came from takes it away.
+        # It never had rights, or has them where its earlier SearchCluster revokes them.
         publisher.release(access)
         return
     failure = Failure(Reason.CLUSTER_NOT_FOUND, not_found(access.cluster, access.namespace, usable(access.namespace)))
@@ -403,7 +403,7 @@ def _publish_orphan(
 
 
 async def run_until_stopped(host: Host, stop: asyncio.Event) -> None:
-    """Run a host until an event is set, and what it was about to write then is written."""
+    """Run a host until an event is set, then flush pending writes."""
     task = asyncio.create_task(host.run())
     waiter = asyncio.create_task(stop.wait())
     await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Elasticsearch's time, by which every replica, and every run of the operator, agrees how old a key is."""
+"""Elasticsearch's time, so that all replicas and runs of the operator agree on a key's age."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -9,19 +9,19 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 
 READ_EVERY: Final = 600.0
-"""Seconds for which Elasticsearch's time is carried on by the monotonic clock before it is read again."""
+"""Seconds for which the monotonic clock extends Elasticsearch's time before it is read again."""
 
 
 class SharedClock:
     """Elasticsearch's time, and when keys were made.
 
     Clocks jump: this machine's, and rarely Elasticsearch's. So Elasticsearch's time is read only when a key
-    appears that was not seen before, and from then on the key grows older by the monotonic clock. A key that this
-    process made needs no request. Where Elasticsearch does not report its time, a key counts as made when it was first
-    seen: then it is replaced later, but nothing ends too early.
+    appears that was not seen before; from then on the key ages by the monotonic clock. A key that this process made
+    needs no request. If Elasticsearch does not report its time, a key counts as made when it was first seen: then it is
+    replaced later, but nothing ends too early.
 
     Args:
-        clock: this machine's. Its time of day is read once, and counts until Elasticsearch reports its own.
+        clock: this machine's. Its time of day is read once, and used until Elasticsearch reports its own.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -46,8 +46,8 @@ class SharedClock:
 
         Args:
             port: the cluster; one request at most.
-            keys: what was read there.
-            dates: what is made next is dated by this clock: Elasticsearch does not record when a user was made.
+            keys: the keys that were read there.
+            dates: this clock dates what is made next: Elasticsearch does not record when a user was made.
 
         Raises:
             ExternalError: it did not answer.
@@ -68,12 +68,12 @@ class SharedClock:
         """Record Elasticsearch's time, in seconds since the epoch."""
         self._offset = now - self._clock.monotonic()
         if not self._is_shared:
-            # What was seen before that was not dated.
+            # Keys seen before were not dated.
             self._births.clear()
         self._is_shared = True
 
     def made(self, key: Key) -> None:
-        """Record that this process made a key just now."""
+        """Record that this process has just made a key."""
         self._births[key.id] = self._clock.monotonic()
 
     def keep(self, keys: Iterable[Key]) -> None:

@@ -1,4 +1,4 @@
-"""Reads from Cloud Run which versions of a secret a workload still has."""
+"""Reads from Cloud Run which versions of a secret a workload still uses."""
 
 from searchaccess.core.credentials.credential import Secret
 from searchaccess.core.credentials.pins import Pins, User, pins_of
@@ -10,9 +10,9 @@ _SINGULAR = {WorkloadKind.SERVICE: "service", WorkloadKind.JOB: "job", WorkloadK
 
 
 async def find_pins(google: GooglePort, workload: Workload, secret: Secret) -> Pins:
-    """Find the versions of a secret that a workload has: by its template, and by what serves or runs.
+    """Find the versions of a secret that a workload uses: in its template, and in what serves or runs.
 
-    Never raises for trouble outside: then it reports that they are not known.
+    Never raises for external errors: then it reports that the versions are not known.
 
     Args:
         google: Google Cloud; one request for the workload, and one for each revision that serves.
@@ -22,7 +22,7 @@ async def find_pins(google: GooglePort, workload: Workload, secret: Secret) -> P
     try:
         users, failed = await _users(google, workload)
     except NotFound:
-        # What does not exist uses nothing.
+        # A missing workload uses nothing.
         return Pins({})
     except ExternalError as error:
         return Pins({}, error.message)
@@ -42,8 +42,8 @@ async def _users(google: GooglePort, workload: Workload) -> tuple[list[User], st
         try:
             made = await google.revision_template(workload, serving.revision)
         except NotFound:
-            continue  # It vanished meanwhile.
+            continue  # It was deleted meanwhile.
         users.append(User(f"revision {serving.revision}", project, made.uses))
-    # People want to know what runs or serves: it is named before the template that it came from.
+    # What runs or serves matters most to people, so it comes before its template.
     name = f"the template of {_SINGULAR[workload.place.kind]} {workload.name}"
     return [*users, User(name, project, found.uses, is_template=True)], found.failed

@@ -1,4 +1,4 @@
-"""Credentials in a dry run: the next step is recorded instead of done."""
+"""Credentials in a dry run: the next step is recorded instead of performed."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -12,9 +12,9 @@ from searchaccess.ports.stores import Owner
 
 
 class DryRunCredentials(Credentials):
-    """Credentials of one Elasticsearch cluster that stay as they are.
+    """Credentials of one Elasticsearch cluster, which are not changed.
 
-    A step depends on the result of the previous one, and nothing is made here: so the first step alone is recorded.
+    A step depends on the result of the previous one, so only the first step is recorded.
 
     Args:
         context: what all reconcilers share.

@@ -24,18 +24,18 @@ class Issuer(Protocol):
     """Makes, changes and revokes one kind of credential. Every method raises only ``ExternalError``."""
 
     operations: int
-    """Writes to the security index so far, as far as they are known to have happened."""
+    """Known writes to the security index so far."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
-        """Make one.
+        """Issue one.
 
         Args:
-            access: for whom.
+            access: the SearchAccess that it is for.
             new: the desired credential; its ``id`` and expiry are not known yet.
-            lifetime: seconds that it works, where it expires by itself.
+            lifetime: seconds that it works, if it expires.
 
         Returns:
-            What was made, and its secret part, which is never shown again.
+            The credential, and its secret part, which is never shown again.
         """
 
     async def note(self, access: Access, key: Key) -> None:
@@ -46,25 +46,25 @@ class Issuer(Protocol):
         """
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
-        """Replace the rights of some by the declared ones.
+        """Replace the rights of some with the declared ones.
 
         Raises:
             Conflict: one was revoked meanwhile.
         """
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
-        """Let some work for so many seconds from now, where they expire by themselves.
+        """Extend some by so many seconds from now, if they expire.
 
         Raises:
             Conflict: one was revoked meanwhile.
         """
 
     async def revoke(self, keys: Sequence[Key]) -> None:
-        """Revoke some; those that do not exist are fine."""
+        """Revoke some; missing ones are fine."""
 
 
 class _InCluster:
-    """What is made in one cluster.
+    """Credentials of one cluster.
 
     Args:
         operator: this operator.
@@ -79,7 +79,7 @@ class _InCluster:
         self.operations = 0
 
     def _owner(self, access: Access, key: Key) -> tuple[Operator, Access]:
-        """Return who issued a key, and to whom: it stays that of its predecessor until it ends, as its secret may."""
+        """Return who issued a key, and to whom: a predecessor's key keeps its owner until it ends."""
         if not key.former:
             return self._operator, access
         return replace(self._operator, controller=key.former), replace(access, uid=key.owner)
@@ -89,7 +89,7 @@ class ApiKeys(_InCluster):
     """API keys."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:
-        """Make an API key. The answer has Elasticsearch's time."""
+        """Create an API key. The response has Elasticsearch's time."""
         await self._expect_rights(new.rights)
         name = key_name(self._operator, access.namespace, access.name, new.sequence)
         metadata = key_metadata(self._operator, access, new.sequence, new.requested, replaces=new.replaces)
@@ -101,7 +101,7 @@ class ApiKeys(_InCluster):
         return replace(new, id=made.id, created=created, expires=created + lifetime), made.secret
 
     async def _expect_rights(self, rights: RoleBody) -> None:
-        """Make sure that a key would have its rights: it has at most those of the login that makes it.
+        """Check that a key would get its rights: it has at most those of the login that creates it.
 
         Raises:
             PermissionDenied: it would not.
@@ -125,7 +125,7 @@ class ApiKeys(_InCluster):
         self.operations += _count(await self._port.update_keys([key.id for key in keys], rights))
 
     async def prolong(self, keys: Sequence[Key], lifetime: float) -> None:
-        """Let keys work for longer."""
+        """Extend keys."""
         self.operations += _count(await self._port.prolong_keys([key.id for key in keys], lifetime))
 
     async def revoke(self, keys: Sequence[Key]) -> None:
@@ -135,10 +135,10 @@ class ApiKeys(_InCluster):
 
 
 class Users(_InCluster):
-    """Users, each with a role of its own name: the user is created first and deleted last, so that it shows both."""
+    """Users, each with a role of the same name: the user is created first and deleted last, so that it shows both."""
 
     async def issue(self, access: Access, new: Key, lifetime: float) -> tuple[Key, Sealed]:  # noqa: ARG002 - does not expire
-        """Make a user. It has no rights before its role is there, and nobody knows its password before that."""
+        """Create a user. It has no rights before its role exists, and nobody knows its password before that."""
         name = user_name(self._operator, access.namespace, access.name, new.sequence)
         made = await self._port.create_user(name, user_metadata(self._operator, access, new))
         self.operations += 1
@@ -164,7 +164,7 @@ class Users(_InCluster):
         self.operations += 1
 
     async def update(self, access: Access, keys: Sequence[Key], rights: RoleBody) -> None:
-        """Replace the rights of users' roles, and give users their roles alone."""
+        """Replace the rights of users' roles, and assign users only these roles."""
         await self._put_roles(access, keys, rights)
         for key in keys:
             await self.note(access, key)
@@ -173,7 +173,7 @@ class Users(_InCluster):
         """Do nothing: users do not expire."""
 
     async def revoke(self, keys: Sequence[Key]) -> None:
-        """Delete users' roles, and then the users: after an interruption between, the user shows what is left."""
+        """Delete users' roles, then the users: after an interruption in between, the user shows what is left."""
         names = [key.id for key in keys]
         self.operations += _count(await self._port.delete_roles(names))
         await self._port.delete_users(names)
@@ -181,12 +181,12 @@ class Users(_InCluster):
 
 
 def issuers(operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> Mapping[Auth, Issuer]:
-    """Return who makes what in a cluster."""
+    """Return the issuers of a cluster."""
     return {Auth.API_KEY: ApiKeys(operator, port, clock), Auth.PASSWORD: Users(operator, port, clock)}
 
 
 async def discard(issuer: Issuer, key: Key) -> None:
-    """Revoke what is certainly stored nowhere. If that fails, the next reconcile finds it."""
+    """Revoke what is certainly stored nowhere. If that fails, the next reconcile does it."""
     try:
         await issuer.revoke((key,))
     except ExternalError:
@@ -197,7 +197,7 @@ def _count(written: Written) -> int:
     """Return how many were written.
 
     Raises:
-        Conflict: one was not there any more.
+        Conflict: one does not exist any more.
         ExternalError: one was refused.
     """
     refused = next(iter(written.refused.values()), None)

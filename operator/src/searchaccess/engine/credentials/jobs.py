@@ -1,4 +1,4 @@
-"""What is declared about credentials, with the stores that it names."""
+"""Declared credentials, with the stores that they name."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -14,13 +14,13 @@ from searchaccess.ports.stores import Owner, Place, SecretStore, Stores
 
 
 class Jobs:
-    """Opens what SearchAccesses declare.
+    """Builds the jobs for what SearchAccesses declare.
 
     Args:
         stores: opens stores of secrets.
         session: the connected cluster.
         removed: called with the name of each secret that was deleted.
-        left: called with owner, store and name of each secret that stays because its store is not declared any more.
+        left: called with owner, store and name of each secret that stays because its store is no longer declared.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class Jobs:
         return await self._stores.open(declared) if declared else None
 
     async def clear(self, owner: Owner, places: Iterable[tuple[str, str]], in_use: Collection[str]) -> None:
-        """Delete secrets that are an owner's, by store and name, except those with an identity that is in use."""
+        """Delete an owner's secrets, by store and name, except those whose identity is in use."""
         for store_name, name in places:
             store = await self._store(store_name) if name else None
             if store is None:
                 if name:
                     self._left(owner, store_name, name)
                 continue
-            # What ends with its namespace needs no confirmation.
+            # A secret that is deleted with its namespace needs no confirmation.
             with suppress(NamespaceEnds), at_store():
                 place = Place(owner.namespace, name)
                 found = await store.find(place)

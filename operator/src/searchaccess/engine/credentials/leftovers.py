@@ -1,4 +1,4 @@
-"""Keys and users that no SearchAccess declares where they are: it is gone, or declares something else."""
+"""Keys and users that no SearchAccess declares any more: it is gone, or declares something else."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,13 +22,13 @@ from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.stores import Owner
 
 SOONEST: Final = 1.0
-"""Seconds after which the end of an overlap is looked at, at the earliest."""
+"""Seconds after which the end of an overlap is checked at the earliest."""
 
 log = structlog.get_logger(__name__)
 
 
 class Leftovers:
-    """Revokes them, unless their SearchAccess has nothing else yet.
+    """Revokes leftovers, unless their SearchAccess has no replacement yet.
 
     Args:
         context: what all reconcilers share.
@@ -46,7 +46,7 @@ class Leftovers:
         self._clock = clock
 
     def uids(self) -> set[str]:
-        """Return of whom some were seen."""
+        """Return the uids of the SearchAccesses with known leftovers."""
         return self._inventory.former.uids(self._name, KEYS)
 
     def declared(self, uid: str) -> None:
@@ -58,12 +58,12 @@ class Leftovers:
 
         Args:
             credentials: revokes.
-            uid: whose they are.
-            keys: those that work.
+            uid: the SearchAccess that they are for.
+            keys: its working keys and users.
         """
         known = self._inventory.accesses.get(uid)
         if known is not None and keys:
-            # Until it is known that they are gone, whatever happens below.
+            # It stays recorded until they are known to be gone, whatever happens below.
             self._inventory.former.add(uid, self._name, KEYS)
             delay = self._held_for(known, keys)
             if delay is None:
@@ -85,7 +85,7 @@ class Leftovers:
             self._inventory.former.drop(uid, self._name, KEYS)
 
     def _held_for(self, record: AccessRecord, keys: Sequence[Key]) -> float | None:
-        """Return the seconds for which keys stay; None: until something changes."""
+        """Return the seconds for which keys are held; None: until something changes."""
         access, confirmed = record.access, place_of(record.status_summary.placed)
         here = RightsPlace(self._state.uuid, "")
         admission = self._inventory.admission(self._name, access.namespace)
@@ -95,7 +95,7 @@ class Leftovers:
             return 0.0
         issued = record.status.credential.issued if record.status.credential else None
         if issued is None or any(not key.rights.same_as(access.share.body) for key in keys):
-            # They would go on with rights that are not declared any more.
+            # They would keep rights that are no longer declared.
             return 0.0
         return epoch(issued) + seconds(access.credential.overlap) - self._clock.now()
 
@@ -104,5 +104,5 @@ class Leftovers:
         credential = access.credential
         if not access.has_credential or credential is None or key.place[1] != credential.name:
             return False
-        # Where there is no such SearchCluster, nobody else removes the secret.
+        # If there is no such SearchCluster, nobody else removes the secret.
         return not access.deleted_at or access.cluster in self._inventory.clusters

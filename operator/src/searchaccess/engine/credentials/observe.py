@@ -1,4 +1,4 @@
-"""Reads which API keys and users of ours there are in one cluster."""
+"""Reads our API keys and users in one cluster."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -38,19 +38,19 @@ class Observed:
     operations: int = 0
     """Writes to the security index."""
     former: tuple[Key, ...] = ()
-    """Keys and users of predecessors that were taken over, made by our login."""
+    """Keys and users of predecessors that were taken over, issued by our login."""
     others: Counter[tuple[Life, Auth]] = field(default_factory=Counter)
-    """How many keys and users under our names other controllers have."""
+    """How many keys and users other controllers have under our names."""
 
     def count(self, own: Life, raw: Mapping[str, Any], auth: Auth) -> None:
-        """Take in a key or user that works; one of another controller is counted."""
+        """Count a working key or user if it belongs to another controller."""
         life = life_of(raw.get("metadata"))
         if life is not None and life != own:
             self.others[life, auth] += 1
 
 
 class Issued:
-    """What was issued in one cluster.
+    """The credentials issued in one cluster.
 
     Args:
         operator: this operator.
@@ -62,16 +62,16 @@ class Issued:
         self._meter = meter or Meter()
         self._login: tuple[Session, Login] | None = None
         self._present: set[Auth] = set()
-        """What there may be since it was read last."""
+        """Kinds of credentials that may exist since the last read."""
         self.swept = False
-        """Whether all was read once."""
+        """Whether a full read has completed."""
 
     async def read(self, session: Session, declared: Collection[Auth], *, full: bool, successor: Operator) -> Observed:
-        """Read keys and users. What is neither declared nor was seen is not read.
+        """Read keys and users. A kind that is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
-            declared: what SearchAccesses declare now.
+            declared: the kinds that SearchAccesses declare now.
             full: also delete roles whose user is gone.
             successor: this operator with its predecessors.
 
@@ -104,12 +104,12 @@ class Issued:
             users, names = await read_users(session.port, successor, read_user)
             found += users
             observed.operations += await self._sweep(session, roles - names)
-        # What is declared may be made before it is read again.
+        # Declared kinds may be issued before the next read.
         others = {auth for _, auth in observed.others}
         self._present = {key.auth for key in found} | set(declared) | others
         self.swept = self.swept or full
         observed.keys = _by_owner(key for key in found if not key.former)
-        # One of another login may be anybody's: metadata is no proof.
+        # A key of another login may be anybody's: metadata proves nothing.
         observed.former = tuple(key for key in found if key.former and key.ours)
         return observed
 
@@ -119,7 +119,7 @@ class Issued:
         return key_from_json(raw, successor, login)
 
     def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:
-        """Read one key; one that cannot be read costs the SearchAccess alone whose it is."""
+        """Read one key; one that cannot be read affects only its own SearchAccess."""
         try:
             key = read()
         except Exception as error:  # noqa: BLE001 - the barrier for one key or user
@@ -136,9 +136,9 @@ class Issued:
         return self._login[1]
 
     async def refresh(self, session: Session, keys: Iterable[Key]) -> int:
-        """Limit keys to exactly the rights that the operator's login has now.
+        """Limit keys to the rights that the operator's login has now.
 
-        Elasticsearch remembers with each key what its maker could do when it was made or changed.
+        Elasticsearch stores with each key what its creator could do when it was created or changed.
 
         Returns:
             How many were changed.
@@ -152,19 +152,19 @@ class Issued:
                 # One that was revoked meanwhile is refused, which is fine.
                 changed += len((await session.port.refresh_keys(ids[start : start + CHUNK])).changed)
             except ExternalError as error:
-                # Keys are as they were, the next sweep retries, and a credential that needs a change reports it itself.
+                # Keys are unchanged, the next sweep retries, and a credential that needs a change reports it itself.
                 log.warning("cannot limit keys by the login's rights", error=error.message)
                 break
         return changed
 
     async def _sweep(self, session: Session, orphans: Collection[str]) -> int:
-        """Delete roles whose user is gone: a request for one came late. Give how many were deleted."""
+        """Delete roles whose user is gone, as after a late request. Return how many were deleted."""
         if not orphans:
             return 0
         try:
             return len((await session.port.delete_roles(sorted(orphans))).changed)
         except WaitingError as error:
-            # They are of no use to anybody.
+            # They are harmless: nobody has them.
             log.warning("cannot delete roles whose user is gone", roles=sorted(orphans), error=error.message)
             return 0
 

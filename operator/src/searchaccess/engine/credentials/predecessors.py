@@ -1,4 +1,4 @@
-"""Keys, users and secrets of a predecessor that was taken over: whose they are in this one (docs/adr/0035)."""
+"""Assigns keys, users and secrets of a predecessor that was taken over to SearchAccesses (docs/adr/0035)."""
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
@@ -12,16 +12,15 @@ from searchaccess.engine.inventory.records import AccessRecord
 def with_inherited(
     observed: Observed, records: Iterable[AccessRecord], ending: Container[str], accesses: Container[str]
 ) -> dict[str, tuple[Key, ...]]:
-    """Return keys and users by uid of the SearchAccess, with those that one of its name had in a predecessor.
+    """Return keys and users by uid of the SearchAccess, with those of the predecessor's SearchAccess of the same name.
 
-    Those of whom no SearchAccess here declares a credential stay as they are, or are returned as those of one that is
-    gone.
+    If no SearchAccess here declares a credential, they stay as they are, or are returned under the predecessor's uid.
 
     Args:
         observed: what was read.
         records: the SearchAccesses that declare a credential.
-        ending: controllers whose undeclared keys and users are to end.
-        accesses: uids of SearchAccesses of this life: none of them is a former one.
+        ending: controllers whose undeclared keys and users are revoked.
+        accesses: uids of the SearchAccesses of this controller: none of them is a predecessor's.
     """
     if not observed.former:
         return observed.keys
@@ -37,12 +36,12 @@ def with_inherited(
 
 
 def as_successor(job: Job, keys: Sequence[Key], accesses: Container[str]) -> Job:
-    """Return a credential whose secret may be marked as that of the same SearchAccess in a predecessor.
+    """Return a credential whose secret may still be marked with the predecessor's uid of the same SearchAccess.
 
     Args:
         job: the credential.
         keys: its keys and users, those of a predecessor too.
-        accesses: uids of SearchAccesses of this life: none of them is a former one.
+        accesses: uids of the SearchAccesses of this controller: none of them is a predecessor's.
     """
     place = (job.store_name, job.place.name)
     former = {key.owner for key in keys if key.former and key.place == place and key.owner not in accesses}

@@ -1,4 +1,4 @@
-"""Keeps the API keys and users of one SearchCluster: observe → decide (core) → step by step → facts."""
+"""Reconciles the API keys and users of one SearchCluster: observe → decide (core) → step by step → facts."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -39,14 +39,14 @@ from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDe
 from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
-"""Credentials that are worked on at the same time."""
+"""Credentials that are reconciled at the same time."""
 FIRST: Final = 2.0
 CAP: Final = 300.0
-"""Seconds of back-off after trouble with one credential. At first as long as a key takes to be found by a search."""
+"""Seconds of back-off after a failure with one credential. The first is as long as a new key needs to be searchable."""
 STORE_EVERY: Final = 300.0
-"""Seconds after which a secret is read again although nothing shows that it changed."""
+"""Seconds after which a secret is read again even if nothing indicates a change."""
 TOGETHER_EVERY: Final = 30.0
-"""Seconds between two such reads: each reads the keys of all, so those that are due are read together."""
+"""Seconds between two such reads: each reads all keys, so those that are due are read together."""
 SOONEST: Final = 1.0
 """Seconds after which something is due at the earliest."""
 
@@ -55,14 +55,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CredentialResult:
-    """What a reconcile did."""
+    """The result of a reconcile."""
 
     operations: int = 0
-    """Writes to the security index, as far as they are known to have happened."""
+    """Known writes to the security index."""
     rejected: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
     """By uid: generation and request that Elasticsearch refused, and its message."""
     failing: frozenset[str] = frozenset()
-    """The uids of all that fail, also since earlier reconciles."""
+    """The uids of all that fail, including since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
     """By uid: the internal errors in this reconcile."""
     others: Mapping[tuple[Life, Auth], int] | None = None
@@ -71,16 +71,16 @@ class CredentialResult:
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """How a credential was when nothing was to be done about it until it is due."""
+    """A credential as it was when nothing remained to be done until it is due."""
 
     version: tuple[object, ...]
     keys: tuple[Key, ...] | None
-    """None: it failed, and waits for its retry whatever its keys are."""
+    """None: it failed, and waits for its retry, whatever its keys are."""
 
 
 @dataclass(slots=True)
 class _Pass:
-    """One reconcile under way."""
+    """A running reconcile."""
 
     session: Session
     scope: Scope
@@ -108,7 +108,7 @@ class CredentialReconciler:
     Args:
         context: what all reconcilers share.
         name: of the SearchCluster.
-        state: what its reconciler knows; it is only read here.
+        state: what its reconciler knows; read-only here.
     """
 
     def __init__(self, context: Context, name: str, state: ClusterState) -> None:
@@ -118,7 +118,7 @@ class CredentialReconciler:
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
         self._reported: set[tuple[str, str, str]] = set()
-        """Of which secrets it was told that they are left behind: whose, store and name."""
+        """Secrets already reported as left behind: owner, store and name."""
         self._successor = context.operator
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
@@ -133,20 +133,20 @@ class CredentialReconciler:
 
         Args:
             session: the connected cluster.
-            scope: everything: also keys of SearchAccesses that are gone.
+            scope: what to reconcile; a full one includes keys of SearchAccesses that are gone.
 
         Raises:
             ExternalError: the cluster could not be read.
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
         if (successor := self._context.operator.heir_of(session.taken_over)) != self._successor:
-            # What was in the way may not be any more.
+            # What was a conflict may belong to a predecessor now.
             self._successor = successor
             for uid in records:
                 self._agenda.forget(uid)
         due = self._agenda.due()
         if scope.full and scope.include_settled:
-            # Another SearchCluster may have left keys here since all of them were read.
+            # Another SearchCluster may have left keys here since the last full read.
             self._issued.swept = False
         wanted = {*records} if scope.full else {*scope.credentials, *due}
         if not wanted and not (scope.full and self._may_have_some()):
@@ -156,7 +156,7 @@ class CredentialReconciler:
         except PermissionDenied:
             if wanted or (session.cluster.spec and session.cluster.spec.secret_stores):
                 raise
-            # Nobody declares a credential here, and a login that may not read keys makes none.
+            # Nobody declares a credential here, and a login that may not read keys cannot create any.
             self._issued.swept = True
             return CredentialResult(failing=self._agenda.failing())
         if scope.full:
@@ -178,7 +178,7 @@ class CredentialReconciler:
     # Observe
 
     def _may_have_some(self) -> bool:
-        """Return whether there may be keys, users or roles of users that nobody declares."""
+        """Return whether there may be undeclared keys, users or users' roles."""
         return bool(self._state.user_roles) or not self._issued.swept
 
     async def _observe(
@@ -227,7 +227,7 @@ class CredentialReconciler:
                 keys += one.keys(uid)
         return await self._issued.refresh(one.session, keys)
 
-    # One of them
+    # One credential
 
     async def _work(self, one: _Pass, uids: Iterator[str]) -> None:
         """Reconcile credentials one by one; several workers share one list."""
@@ -235,7 +235,7 @@ class CredentialReconciler:
             await self._guarded(one, uid)
 
     async def _guarded(self, one: _Pass, uid: str) -> None:
-        """Reconcile one credential; an internal error affects it alone."""
+        """Reconcile one credential; an internal error affects only that one."""
         record = one.records.get(uid)
         bind_contextvars(access=record.access.ref if record else uid)
         if self._waits(one, uid):
@@ -252,7 +252,7 @@ class CredentialReconciler:
             self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
 
     def _waits(self, one: _Pass, uid: str) -> bool:
-        """Return whether the retry is not due yet, after a failure that is not caused by the declaration."""
+        """Return whether a failure that the declaration did not cause is not due for a retry yet."""
         changed = uid in one.scope.credentials
         return self._agenda.is_backing_off(uid) and uid not in self._settled and not changed
 
@@ -265,7 +265,7 @@ class CredentialReconciler:
             return
         try:
             self._publish(AccessFacts(record.access, self._decision(record.access), failure=failure))
-        except Exception as error:  # noqa: BLE001 - what broke may be the status itself
+        except Exception as error:  # noqa: BLE001 - the status itself may be the cause
             caught(self._context.meter, self._name, "publish", error)
 
     async def _keep(self, one: _Pass, record: AccessRecord) -> None:
@@ -312,13 +312,13 @@ class CredentialReconciler:
             self._agenda.forget(uid)
             return
         if outcome.decision.conflict and access.credential:
-            # Nothing here may show when what is in the way goes.
+            # Nothing here may show when the conflict ends.
             self._context.inventory.contested.wait(access.credential.name, self._name, uid)
             self._agenda.fail(uid)
             return
         now = self._context.clock.monotonic()
         delay = (now + STORE_EVERY) // TOGETHER_EVERY * TOGETHER_EVERY - now
-        # What is due and is only observed is not attempted all the time.
+        # A step that is due but only observed is not repeated all the time.
         if outcome.decision.after is not None and not outcome.decision.steps:
             delay = min(delay, outcome.decision.after)
         self._agenda.plan(uid, max(SOONEST, delay))
@@ -334,7 +334,7 @@ class CredentialReconciler:
         self._publish(replace(facts, failure=_failure_of(access, error)))
 
     async def _act(self, one: _Pass, access: Access, decision: AccessDecision) -> Outcome | None:
-        """Do what is due for a credential; None: there is none any more, or it is held."""
+        """Perform what is due for a credential; None: it is gone, or held."""
         keys, credentials = one.keys(access.uid), one.credentials
         if decision.do is Do.REMOVE:
             await self._withdraw(one, access)
@@ -358,11 +358,11 @@ class CredentialReconciler:
         keys, credentials = one.keys(access.uid), one.credentials
         try:
             job = await one.jobs.job(access)
-        except Exception:  # raised again: whatever is wrong with the store, the keys are revoked
+        except Exception:  # raised again: the keys are revoked even if the store fails
             await credentials.revoke_with_secrets(owner_of(access), keys, ())
             raise
         if job is not None:
-            # Keys go first. A secret that ends with its namespace needs no confirmation.
+            # Keys go first. A secret that is deleted with its namespace needs no confirmation.
             with suppress(NamespaceEnds):
                 await credentials.withdraw(job, keys)
         elif (record := one.records.get(access.uid)) is None or not record.confirmed:
@@ -370,7 +370,7 @@ class CredentialReconciler:
             await credentials.revoke_with_secrets(owner_of(access), keys, declared | {key.place for key in keys})
 
     def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
-        """Record that a secret stays because its store is not declared any more; it is reported once."""
+        """Report, once, that a secret stays because its store is no longer declared."""
         if (owner.uid, store, name) not in self._reported:
             self._reported.add((owner.uid, store, name))
             report_left_behind(self._context, session.cluster, owner, store, name)

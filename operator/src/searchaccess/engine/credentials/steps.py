@@ -1,4 +1,4 @@
-"""Carries out decisions about credentials, step by step, each from what is observed then."""
+"""Carries out decisions about credentials step by step, observing after each."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ from searchaccess.ports.stores import Owner, Place, SecretStore
 log = structlog.get_logger(__name__)
 
 MOST_STEPS: Final = 20
-"""Decisions in one reconcile. Far fewer are needed; the next reconcile does the rest."""
+"""Decisions in one reconcile at most. Far fewer are needed; the next reconcile does the rest."""
 
 
 Clear: TypeAlias = Callable[[Owner, Iterable[tuple[str, str]], Collection[str]], Awaitable[None]]
@@ -72,7 +72,7 @@ class Job:
 
     @property
     def owner(self) -> Owner:
-        """Whom the secret is for."""
+        """The SearchAccess that the secret is for."""
         return owner_of(self.access)
 
 
@@ -83,7 +83,7 @@ class Outcome:
     decision: Decision
     seen: Seen
     done: list[Step] = field(default_factory=list)
-    """What was done, in this order."""
+    """The steps that were performed, in order."""
 
 
 class Credentials:
@@ -92,10 +92,10 @@ class Credentials:
     Args:
         operator: this operator.
         port: the cluster.
-        google: reports which versions Cloud Run hands out.
+        google: reports which versions Cloud Run uses.
         clock: the cluster's time.
-        clear: deletes secrets of ours by store and name, except those that have an identity that is in use.
-        steps: what a stop must not interrupt.
+        clear: deletes our secrets by store and name, except those whose identity is in use.
+        steps: what a shutdown must not interrupt.
         by_api_key: the operator logs in by an API key.
     """
 
@@ -123,32 +123,32 @@ class Credentials:
         return sum(issuer.operations for issuer in self._issuers.values())
 
     async def keep(self, job: Job, keys: Sequence[Key]) -> Outcome:
-        """Make a credential as desired.
+        """Reconcile a credential.
 
         Args:
             job: the credential.
-            keys: its keys that work, as Elasticsearch says.
+            keys: its working keys, as Elasticsearch reports them.
 
         Raises:
-            LoginCannotIssue: it takes an API key, and the operator's login can make and change none.
-            ExternalError: a step could not be done, or it is not known whether it was. The next reconcile continues.
+            LoginCannotIssue: it needs an API key, and the operator's login can create and change none.
+            ExternalError: a step failed, or its outcome is unknown. The next reconcile continues.
         """
         return await self._run(job, keys, partial(self._decide, job))
 
     async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
-        """Withdraw a credential: the keys, then the secret.
+        """Withdraw a credential: revoke the keys, then delete the secret.
 
         Raises:
             ExternalError: as above.
         """
         seen = Seen(tuple(keys))
-        # Before the store is read: it may be unavailable, and the rights must not stay for that.
+        # Before the store is read: if it is unavailable, the rights must still go.
         for step in withdraw(job.access.uid, seen).steps:
             seen = await self._perform(job, step, seen)
         await self._run(job, seen.keys, partial(withdraw, job.access.uid))
 
     async def preview(self, job: Job, keys: Sequence[Key]) -> Outcome:
-        """Return what would be done next, and do nothing.
+        """Return the next decision without performing it.
 
         Raises:
             ExternalError: the store cannot be read.
@@ -224,7 +224,7 @@ class Credentials:
         try:
             await self._google.roll(subject, seen.secret.names, number)
         except ExternalError as error:
-            # Whatever the workload has keeps working, and the next reconcile retries.
+            # What the workload uses keeps working, and the next reconcile retries.
             return replace(seen, pins=Pins({}, error.message))
         pins = seen.pins or Pins({})
         return replace(seen, pins=replace(pins, template=frozenset({number}), failed="", rolled=True))
@@ -246,7 +246,7 @@ class Credentials:
         access, wish = job.access, job.wish
         issuer = self._issuers[wish.auth]
         place = (job.store_name, job.place.name)
-        # In whole milliseconds, as they are recorded: whoever reads it back computes the same times from it.
+        # In whole milliseconds, as recorded, so that reading it back gives the same times.
         now = round(self._clock.now(), 3)
         new = Key("", access.uid, step.sequence, now, None, wish.rights, requested=wish.requested)
         new = replace(new, namespace=access.namespace, place=place, auth=wish.auth, replaces=step.replaces)
@@ -259,7 +259,7 @@ class Credentials:
                 slot = await job.store.add(job.place, job.owner, seen.secret, step.sequence, value)
         except (Rejected, WaitingError):
             # The value was certainly not stored, so nobody can use the key. After any other error it may be
-            # stored: then consumers read it already, and the next reconcile finds out.
+            # stored and in use: the next reconcile finds out.
             await discard(issuer, key)
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
@@ -267,16 +267,16 @@ class Credentials:
     async def revoke_with_secrets(
         self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]], in_use: Collection[str] = ()
     ) -> None:
-        """Delete secrets, and then revoke the keys: after an interruption between, the keys show what is left.
+        """Delete secrets, then revoke the keys: after an interruption in between, the keys show what is left.
 
         Args:
-            owner: whose they are.
-            keys: what is revoked, also while a store is unavailable.
+            owner: the SearchAccess that they are for.
+            keys: what to revoke, even if a store is unavailable.
             places: stores and names of the secrets.
-            in_use: identities of secrets that stay: two stores may have the same place.
+            in_use: identities of secrets to keep: two stores may have the same place.
 
         Raises:
-            ExternalError: something could not be done, or it is not known whether it was.
+            ExternalError: something failed, or its outcome is unknown.
         """
         failure: Exception | None = None
         try:
@@ -296,7 +296,7 @@ class Credentials:
             await self.revoke_with_secrets(job.owner, keys, {key.place for key in keys} - present, in_use)
             return left
         try:
-            # What their metadata says about secrets is not trusted.
+            # Their metadata about secrets is not trusted.
             await self._revoke(keys)
         except ExternalError as error:
             log.warning("cannot revoke keys of other logins", keys=[key.id for key in keys], error=error.message)
@@ -313,7 +313,7 @@ class Credentials:
     async def _note(self, job: Job, step: Note, others: Seen) -> Seen:
         key = replace(step.key, slot=step.slot)
         if key.ours:
-            # What another login made cannot be changed: it is determined again each time.
+            # Keys of other logins cannot be changed: their slot is determined each time.
             await self._issuers[key.auth].note(job.access, key)
         return replace(others, keys=(*others.keys, key))
 
@@ -330,7 +330,7 @@ class Credentials:
 
 
 def _takes_a_key(step: Step, wish: Wish) -> bool:
-    """Return whether a step makes or changes an API key."""
+    """Return whether a step creates or changes an API key."""
     match step:
         case Issue():
             return wish.auth is Auth.API_KEY
@@ -343,13 +343,13 @@ def _takes_a_key(step: Step, wish: Wish) -> bool:
 
 
 def owner_of(access: Access) -> Owner:
-    """Return whom secrets of a SearchAccess are for."""
+    """Return the owner of a SearchAccess's secrets."""
     return Owner(access.uid, access.namespace, access.name)
 
 
 @contextmanager
 def at_store() -> Iterator[None]:
-    """Mark errors of what is done within as the store's."""
+    """Mark errors in this context as the store's."""
     try:
         yield
     except ExternalError as error:

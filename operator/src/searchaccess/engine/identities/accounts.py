@@ -13,13 +13,13 @@ from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 from searchaccess.ports.google import GooglePort
 
 IDS_AT_ONCE: Final = 10
-"""Requests for ids that are known already, in one round: a service account is rarely recreated."""
+"""Known ids that are read again in one round: a service account is rarely recreated."""
 WITHOUT_DEFAULT: Final = 10.0
 """Seconds for which a project that has no default account is not listed again."""
 
 
 def project_of(email: str) -> str:
-    """Return the project of an account from its address; empty: the address does not say it."""
+    """Return the project of an account from its address; empty: the address does not contain it."""
     _, _, domain = email.partition("@")
     project, _, rest = domain.partition(".")
     return project if rest == "iam.gserviceaccount.com" else ""
@@ -41,7 +41,7 @@ class Accounts:
         self._defaults: dict[str, str] = {}
         self._default_of: dict[str, set[str]] = defaultdict(set)
         self._without_default: dict[str, float] = {}
-        """By project, when it was seen to have none."""
+        """By project, when it was found to have none."""
         self._read: dict[str, tuple[Account, float]] = {}
         """By e-mail address, with the time at which it was read."""
 
@@ -51,7 +51,7 @@ class Accounts:
         return found[0] if found else account
 
     def default_of(self, email: str) -> Collection[str]:
-        """Return the projects whose default compute service account it is, as far as they were read."""
+        """Return the known projects whose default compute service account it is."""
         return self._default_of.get(email, ())
 
     async def default(self, project: str, lane: Lane) -> str:
@@ -85,21 +85,21 @@ class Accounts:
                 return
 
     def oldest(self, emails: Iterable[str], before: float) -> frozenset[str]:
-        """Return those few accounts whose id was read longest ago, if that was before a time (monotonic seconds)."""
+        """Return the few accounts whose ids are oldest, if they were read before a time (monotonic seconds)."""
         known = {(self._read[email][1], email) for email in emails if email in self._read}
         old = heapq.nsmallest(IDS_AT_ONCE, known)
         return frozenset(email for read_at, email in old if read_at < before)
 
     async def read_ids(self, emails: Collection[str], again: Collection[str], lane: Lane) -> dict[str, ExternalError]:
-        """Read unique ids: those that are not known, and some that are.
+        """Read unique ids: unknown ones, and some known ones.
 
         Args:
-            emails: whose.
-            again: whose, although they are known.
+            emails: of the accounts.
+            again: those to read even if their ids are known.
             lane: namespace that pays for the requests.
 
         Returns:
-            What could not be read, and why.
+            The errors by e-mail address.
         """
         by_project: dict[str, list[str]] = defaultdict(list)
         for email in sorted({email for email in emails if email in again or email not in self._read}):
@@ -121,7 +121,7 @@ class Accounts:
             if not isinstance(trouble, PermissionDenied):
                 failed |= dict.fromkeys(emails, trouble)
                 return
-            # Each by its address may still be allowed.
+            # Reading each by its address may still be allowed.
         async with asyncio.TaskGroup() as group:
             for email in emails:
                 group.create_task(self._read_one(email, failed, lane))

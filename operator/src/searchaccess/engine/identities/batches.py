@@ -1,4 +1,4 @@
-"""What is resolved together: subjects of one place, by the namespaces that pay for their requests."""
+"""Groups subjects that are resolved together: by place, and by the namespace that pays for the requests."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -14,20 +14,20 @@ from searchaccess.engine.inventory.subjects import SubjectRecord
 
 @dataclass(slots=True, eq=False)
 class Round:
-    """All that is read at a time."""
+    """A round of reads."""
 
     left: int = 0
-    """Parts of it that are still to be read."""
+    """Parts that are still to be read."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self) -> None:
-        """Record that a part was read, or could not be."""
+        """Record that a part was read, or failed."""
         self.left -= 1
         if not self.left:
             self.over.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until all are read, or for some time."""
+        """Wait until all parts are read, or until a timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.over.wait()
@@ -35,15 +35,15 @@ class Round:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Subjects that are resolved together: of one place, or accounts of one project."""
+    """Subjects that are resolved together: workloads of one place, or accounts of one project."""
 
     place: Place | None
     round: Round
     members: dict[Lane, list[SubjectRecord]] = field(default_factory=lambda: defaultdict(list))
-    """By lane, so that each namespace waits for its own requests alone."""
+    """By lane, so that each namespace waits only for its own requests."""
     requested: set[SubjectRecord] = field(default_factory=set)
     ids_again: frozenset[str] = frozenset()
-    """Accounts whose unique id is to be read although it is known."""
+    """Accounts whose unique id is read again although it is known."""
 
     @property
     def records(self) -> list[SubjectRecord]:
@@ -52,11 +52,11 @@ class Batch:
 
 
 def share_out(records: Iterable[SubjectRecord], namespaces: Callable[[SubjectRecord], Collection[str]]) -> list[Batch]:
-    """Distribute subjects to batches of one round, each to the lane of the namespace with the fewest.
+    """Distribute subjects among batches of one round, each to the lane of the namespace with the fewest.
 
     Args:
         records: the subjects.
-        namespaces: gives the namespaces that name a subject.
+        namespaces: returns the namespaces that use a subject.
     """
     batches: dict[Place | str, Batch] = {}
     together = Round()

@@ -1,4 +1,4 @@
-"""Requests to Google: paced, fairly divided, each with a time limit, and with a barrier for internal errors."""
+"""Requests to Google: paced, fairly shared, each with a timeout, and with a barrier for internal errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,14 +18,14 @@ https://cloud.google.com/run/quotas (3,000 reads a minute and region), https://c
 BURST: Final = 100
 CONCURRENT: Final = 24
 CONCURRENT_IN_LANE: Final = 8
-"""Requests in flight: a namespace whose requests are not answered leaves room for others."""
+"""Requests in flight: a namespace whose requests hang leaves room for others."""
 WITHIN: Final = 30.0
-"""Seconds after which a request counts as unanswered, whatever the client does."""
+"""Timeout of a request in seconds, whatever the client does."""
 PLACE: Final = "identities"
 
 T = TypeVar("T")
 Lane: TypeAlias = tuple[str, bool]
-"""Who pays for a request: a namespace, and whether it is for a first answer. Lanes take turns."""
+"""Who pays for a request: a namespace, and whether it is for a first result. Lanes take turns."""
 
 
 class Calls:
@@ -42,10 +42,10 @@ class Calls:
         self._gate = FairGate(CONCURRENT, CONCURRENT_IN_LANE)
 
     async def call(self, lane: Lane, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request when it is its turn.
+        """Make a request when its lane's turn comes.
 
         Raises:
-            ExternalError: as the request does; ``Unreachable``: it was not answered in time.
+            ExternalError: as the request does; ``Unreachable``: it timed out.
         """
         async with self._gate.slot(lane):
             await self._bucket.take()
@@ -56,14 +56,14 @@ class Calls:
                 raise Unreachable(f"Google did not answer within {WITHIN:.0f} s") from None
 
     async def attempt(self, work: Awaitable[T]) -> T | ExternalError:
-        """Run a coroutine; return its result, or why there is none. Never raises."""
+        """Run a coroutine; return its result or its error. Never raises."""
         try:
             return await work
         except ExternalError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - the barrier: an internal error costs this item alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an internal error affects this item alone
             return self.fault(error)
 
     def fault(self, error: Exception) -> ExternalError:
-        """Log and count an unexpected error; return what to report on the items concerned."""
+        """Log and count an internal error; return the error to report on the items concerned."""
         return Unexpected(caught(self._meter, "", PLACE, error).message)

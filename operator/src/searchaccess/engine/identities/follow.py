@@ -38,22 +38,21 @@ from searchaccess.ports.meter import Meter
 GATHER: Final = 0.1
 """Seconds to wait for more subjects after a new one."""
 TOGETHER: Final = 0.2
-"""Share of the interval by which a read may come early, so that one read serves many."""
+"""Share of the interval by which a read may be early, so that one read serves many."""
 RETRY_TOGETHER: Final = 0.5
-"""The same of a retry's delay: the spread of back-off."""
+"""The same for a retry's delay: the spread of back-off."""
 JITTER: Final = 0.1
 FIRST_RETRY: Final = 2.0
 LONGEST_RETRY: Final = 60.0
-"""Seconds between reads of what could not be read."""
+"""Seconds between retries of a failed read."""
 IDLE: Final = 3600.0
 LEAST_SEEN: Final = 300.0
-"""Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
+"""Seconds for which this process must see a workload missing before its rights are revoked, whatever its status."""
 URGENT_ROUND_WAIT: Final = 0.5
 ROUND_WAIT: Final = 60.0
-"""Seconds that every subject, with or without rights, waits for what else is read in the same round: so
-``sharedWith`` is complete, and does not flap."""
+"""Seconds that a subject waits for other reads of its round, so that ``sharedWith`` is complete and does not flap."""
 FIRST_ANSWER: Final = 1.0
-"""Seconds after which the status of an access without rights says that the first answer is late."""
+"""Seconds after which the status of an access without rights reports that the first result is late."""
 WAITING: Final = "Google has not answered yet"
 CHUNK: Final = 50
 """Subjects that are concluded before other tasks may run."""
@@ -65,21 +64,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What SearchClusters say about one subject."""
+    """The settings of SearchClusters for one subject."""
 
     every: float
     grace: float
 
 
 class Identities:
-    """Keeps the knowledge about subjects up to date.
+    """Keeps the identities of subjects up to date.
 
     Args:
-        inventory: whom SearchAccesses are for.
+        inventory: has the subjects of SearchAccesses.
         google: Google Cloud.
         clock: the time.
         meter: counts internal errors.
-        least_seen: seconds for which this process must have seen a workload missing before its rights go.
+        least_seen: seconds for which this process must have seen a workload missing before its rights are revoked.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class Identities:
                 try:
                     self._start_due(group)
                     delay = self._delay()
-                except Exception as error:  # noqa: BLE001 - the barrier: what is due stays so
+                except Exception as error:  # noqa: BLE001 - the barrier: what is due stays due
                     self._lookup.calls.fault(error)
                     await asyncio.sleep(backoff.next())
                     continue
@@ -123,10 +122,10 @@ class Identities:
         self._wakes_at = max(now, min(waiting, default=now + IDLE))
         return self._wakes_at - now
 
-    # What is due
+    # Due subjects
 
     def _take_due(self) -> list[Batch]:
-        """Return what is to be resolved now; from now on it is being resolved."""
+        """Return the subjects to resolve now, and mark them as being resolved."""
         now = self._clock.monotonic()
         every = self._inventory.subjects.all()
         waiting = [record for record in every if not record.reading]
@@ -161,7 +160,7 @@ class Identities:
     async def _guarded(
         self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Resolve some of a batch. An internal error is reported on those that were not concluded before it."""
+        """Resolve some of a batch. An internal error is reported on those that are not concluded yet."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are retried
@@ -171,12 +170,12 @@ class Identities:
                     self._conclude(batch, record, trouble, {}, {})
 
     async def _report_waiting(self, batch: Batch) -> None:
-        """Report those of a batch that still wait for their first answer after a while."""
+        """Report those of a batch that still wait for their first result after a while."""
         await asyncio.sleep(FIRST_ANSWER)
         await self._in_turns(batch.records, self._report_if_waiting)
 
     async def _in_turns(self, records: Sequence[SubjectRecord], do: Callable[[SubjectRecord], None]) -> None:
-        """Do something with records, chunk by chunk: one batch at a time, with everything else in between."""
+        """Process records in chunks: one batch at a time, with other tasks in between."""
         for start in range(0, len(records), CHUNK):
             async with self._concluding:
                 for record in records[start : start + CHUNK]:
@@ -194,7 +193,7 @@ class Identities:
         if batch.place is not None:
             wanted = [record.subject for record in batch.records if isinstance(record.subject, Workload)]
             every = min(self._every(record) for record in batch.records)
-            # The namespace with the fewest requests pays for the list: so it arrives first.
+            # The namespace with the fewest requests pays for the list, so that it arrives first.
             payer = min(batch.members, key=lambda lane: (len(batch.members[lane]), lane))
             listed = await self._lookup.list_place(batch.place, wanted, every, payer)
         async with asyncio.TaskGroup() as group:
@@ -218,7 +217,7 @@ class Identities:
         records: Sequence[SubjectRecord],
         listed: Read,
     ) -> None:
-        # Of what nobody names any more, nothing needs to be read.
+        # Subjects that are no longer used need no read.
         alive = [record for record in records if self._inventory.subjects.has(record)]
         try:
             read = await self._read_workloads(alive, listed, lane)
@@ -259,7 +258,7 @@ class Identities:
         return {**listed, **await self._lookup.get_each(left, every, lane)}
 
     def _plain_email(self, record: SubjectRecord, read: Read) -> list[str] | ExternalError | None:
-        """Return the accounts of a subject where nothing more is to be read for that; None: something is."""
+        """Return the accounts of a subject if nothing more must be read for them; None: more must be read."""
         if isinstance(record.subject, str):
             return [record.subject]
         found = read[record.subject]
@@ -273,7 +272,7 @@ class Identities:
         found = read[record.subject] if isinstance(record.subject, Workload) else None
         if isinstance(found, Found):
             answer = await self._lookup.calls.attempt(self._lookup.emails(found, record.known.accounts, lane))
-            # Also where it is something that does not exist: the workload itself does.
+            # NotFound here is about something else: the workload itself exists.
             emails[record] = Unexpected(answer.message) if isinstance(answer, NotFound) else answer
 
     # Conclusions
@@ -286,22 +285,22 @@ class Identities:
         read: Mapping[Workload, Found | ExternalError],
         failed: Mapping[str, ExternalError],
     ) -> None:
-        """Report what was read of a subject, and plan when it is read again. Never raises."""
+        """Report what was read about a subject, and schedule the next read. Never raises."""
         record.reading = False
         if not self._inventory.subjects.has(record):
-            # Nobody names it any more, or it was recreated: then the other record is resolved on its own.
+            # It is no longer used, or was recreated: then the other record is resolved separately.
             return
         try:
             identity, trouble = self._judge(record, emails, read, failed)
             self._plan_next(record, identity, trouble)
-        except Exception as error:  # noqa: BLE001 - the barrier: it is reported on this subject alone, which keeps what it has
+        except Exception as error:  # noqa: BLE001 - the barrier: reported on this subject alone, which keeps its rights
             trouble = self._lookup.calls.fault(error)
             identity = unknown(record.known, trouble.message)
             self._back_off(record, trouble)
         force, record.reconcile_pending = record.reconcile_pending or record in batch.requested, True
         try:
             self._inventory.identify(record.subject, identity, force=force)
-        except Exception as error:  # noqa: BLE001 - the barrier: whoever names it is reconciled at the next try
+        except Exception as error:  # noqa: BLE001 - the barrier: its SearchAccesses are reconciled at the next try
             self._back_off(record, self._lookup.calls.fault(error))
         else:
             record.reconcile_pending = False
@@ -315,7 +314,7 @@ class Identities:
         read: Mapping[Workload, Found | ExternalError],
         failed: Mapping[str, ExternalError],
     ) -> tuple[Identity, ExternalError | None]:
-        """Return what is known of a subject now, and what kept more from being known."""
+        """Return what is known about a subject now, and the error that prevented more."""
         subject, known = record.subject, record.known
         if isinstance(emails, NotFound):
             return self._missing(record), None
@@ -358,13 +357,13 @@ class Identities:
         record.due = now + record.every * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - jitter
         record.early = record.due - TOGETHER * record.every
         if identity.state is State.MISSING and identity.accounts and record.absence:
-            # Its rights go when the grace period is over, not at some time after that.
+            # Its rights are revoked when the grace period ends, not some time later.
             record.due = min(record.due, now + self._grace_left(record, record.absence))
             record.early = min(record.early, record.due)
 
     def _back_off(self, record: SubjectRecord, trouble: ExternalError) -> None:
         if record.backoff is None:
-            # What a person must mend is read at the normal interval in the end.
+            # What a person must fix is eventually read at the normal interval.
             longest = record.every or LONGEST_RETRY
             cap = longest if isinstance(trouble, WaitingError) else min(LONGEST_RETRY, longest)
             record.backoff = Backoff(FIRST_RETRY, cap)

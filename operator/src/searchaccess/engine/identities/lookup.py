@@ -1,4 +1,4 @@
-"""Reads from Google what is behind subjects, in few requests: lists where they are cheaper, what never changes once."""
+"""Resolves subjects at Google with few requests: lists where they are cheaper, and what never changes only once."""
 
 import asyncio
 from collections.abc import Collection, Iterable
@@ -20,9 +20,9 @@ FIRST_LIST_AGAIN: Final = 600.0
 LAST_LIST_AGAIN: Final = 3600.0
 """Seconds until a list that was refused is retried: at first, and at most."""
 BELIEVED_FOR: Final = 2.0
-"""Intervals for which the last read of a workload counts; then it was deleted, or nobody reads it."""
+"""Intervals for which a read of a workload counts; after that it was deleted, or nobody reads it."""
 REVISIONS: Final = 50_000
-"""Accounts of revisions that are remembered at most."""
+"""Accounts of revisions to remember at most."""
 
 Read = dict[Workload, Found | ExternalError]
 
@@ -36,14 +36,14 @@ class _Listing:
     """What is known about listing a place."""
 
     pages: int = 1
-    """Of the last list."""
+    """Pages of the last list."""
     refusals: Backoff = field(default_factory=_again)
     refused_until: float = float("-inf")
-    """It is not retried before: the monotonic clock's seconds."""
+    """When it may be retried: the monotonic clock's seconds."""
 
 
 class Lookup:
-    """Reads from Google, and remembers what makes the next read cheaper.
+    """Reads from Google, and caches what makes the next read cheaper.
 
     Args:
         google: Google Cloud.
@@ -64,29 +64,29 @@ class Lookup:
     # Workloads
 
     def keep(self, places: Collection[Place]) -> None:
-        """Forget places that no subject is in any more, and what was read of workloads too long ago."""
+        """Forget places without subjects, and workloads that were read too long ago."""
         for place in self._listings.keys() - places:
             del self._listings[place]
         self._usage.keep(places, self._clock.monotonic())
 
     async def list_place(self, place: Place, wanted: Collection[Workload], every: float, lane: Lane) -> Read:
-        """Read workloads by a list of their place, if that takes no more requests than reading each.
+        """Read workloads by listing their place, if that takes no more requests than reading each.
 
         Args:
             place: the place.
-            wanted: workloads of it.
+            wanted: workloads in it.
             every: seconds until they are read again.
             lane: namespace that pays for the requests.
 
         Returns:
-            All that are wanted; nothing: they are to be read one by one.
+            All wanted workloads; empty: read them one by one.
         """
         listing = self._listings.setdefault(place, _Listing())
         if listing.pages > len(wanted) or self._clock.monotonic() < listing.refused_until:
             return {}
         found = await self.calls.attempt(self._list(place, listing, lane))
         if isinstance(found, PermissionDenied):
-            # Each by its name may still be allowed.
+            # Reading each by its name may still be allowed.
             listing.refused_until = self._clock.monotonic() + listing.refusals.next()
             return {}
         if isinstance(found, ExternalError):
@@ -133,13 +133,13 @@ class Lookup:
         return self._clock.monotonic() + BELIEVED_FOR * every
 
     def users_of(self, email: str) -> tuple[str, ...]:
-        """Return the resource names of the workloads that are known to run as an account."""
+        """Return the resource names of the workloads known to run as an account."""
         return self._usage.of(email, self.accounts.default_of(email), self._clock.monotonic())
 
     # Their accounts
 
     async def emails(self, found: Found, known: Iterable[Account], lane: Lane) -> list[str]:
-        """Return the accounts of a workload: that of its template, then those of what still serves or runs.
+        """Return the accounts of a workload: of its template, then of what still serves or runs.
 
         Args:
             found: the workload.

@@ -1,4 +1,4 @@
-"""Which workloads run as which service account, as the newest reads of Cloud Run say."""
+"""Which workloads run as which service account, by the latest reads of Cloud Run."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -15,7 +15,7 @@ class _Usage:
 
 
 class AccountUsage:
-    """Workloads by their account. Each counts until it is read again, or for a while.
+    """Workloads by account. Each counts until it is read again, or until it expires.
 
     An account is its e-mail address, or empty together with the project whose default account it is.
     """
@@ -25,13 +25,13 @@ class AccountUsage:
         self._by_account: dict[tuple[str, str], set[Workload]] = defaultdict(set)
 
     def record(self, found: Found, until: float) -> None:
-        """Record a workload that was read, and until when (monotonic seconds) that counts."""
+        """Record a workload, and until when (monotonic seconds) it counts."""
         self.remove(found.workload)
         self._usages[found.workload.place][found.workload] = _Usage(found.service_account, until)
         self._by_account[_key(found.workload, found.service_account)].add(found.workload)
 
     def remove(self, workload: Workload) -> None:
-        """Record that there is no such workload."""
+        """Record that a workload does not exist."""
         usages = self._usages.get(workload.place, {})
         usage = usages.pop(workload, None)
         if usage is None:
@@ -44,14 +44,14 @@ class AccountUsage:
             del self._by_account[key]
 
     async def record_all(self, place: Place, found: Mapping[Workload, Found], until: float) -> None:
-        """Record a full list of a place: what is not in it is gone. Other tasks run in between."""
+        """Record a full list of a place: workloads missing from it are gone. Other tasks run in between."""
         for workload in self._usages.get(place, {}).keys() - found.keys():
             self.remove(workload)
         async for item in in_chunks(found.values()):
             self.record(item, until)
 
     def keep(self, places: Collection[Place], now: float) -> None:
-        """Forget places that nobody reads any more, and what has not been read for too long."""
+        """Forget places that are no longer read, and workloads that have expired."""
         for place, usages in list(self._usages.items()):
             for workload, usage in list(usages.items()):
                 if place not in places or usage.until <= now:

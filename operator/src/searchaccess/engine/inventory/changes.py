@@ -1,4 +1,4 @@
-"""What makes an object, as an event or a list has it, news."""
+"""Whether an object in an event or a list has changed."""
 
 from collections.abc import Container, Mapping
 
@@ -10,7 +10,7 @@ from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, versio
 
 
 def reconcile_key(access: Access) -> tuple[object, ...]:
-    """Return what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
+    """Return a value that differs if a SearchAccess must be reconciled again. Finalizers are compared separately."""
     return (
         access.generation,
         access.deleted_at,
@@ -22,24 +22,24 @@ def reconcile_key(access: Access) -> tuple[object, ...]:
 
 
 def is_stale(meta: Metadata, known: Access | Cluster) -> bool:
-    """Return whether an object says nothing new. The version at which a fault occurred is retried."""
+    """Return whether a version is known already. A version with an internal error is retried."""
     seen, before = version_of(meta.resource_version), version_of(known.resource_version)
     return seen < before or (seen == before and not known.fault)
 
 
 def is_recalled(access: Access) -> bool:
-    """Return whether a SearchAccess's account is known from its status alone."""
+    """Return whether a SearchAccess's account is known only from its status."""
     return access.identity is not None and access.identity.state is State.RECALLED
 
 
 def may_differ(meta: Metadata, access: Access, writing: Container[str], written: Mapping[str, int]) -> bool:
-    """Return whether a SearchAccess, as an event has it, may differ from what is known of it.
+    """Return whether a SearchAccess in an event may differ from the known one.
 
     Args:
-        meta: the metadata that the event has.
-        access: the SearchAccess as it is known.
-        writing: uids whose status is on its way: an event that differs in the status alone is old.
-        written: by uid, the resource version that our last write made: earlier events are old too.
+        meta: the metadata in the event.
+        access: the known SearchAccess.
+        writing: uids whose status is being written: an event in which only the status differs is outdated.
+        written: by uid, the resource version of our last write: earlier events are outdated too.
     """
     version = version_of(meta.resource_version)
     if version <= version_of(access.resource_version):

@@ -1,7 +1,7 @@
-"""Where SearchAccesses still have rights that they do not declare there any more (docs/adr/0031).
+"""Where SearchAccesses still have rights that they no longer declare there (docs/adr/0031).
 
-Reconcilers note what they find, by SearchCluster. Whoever has something there is reconciled there too when it changes,
-and is not released before it is gone.
+Reconcilers record what they find, by SearchCluster. Such a SearchAccess is also reconciled there when it changes, and
+it is not released before those rights are gone.
 """
 
 from collections import defaultdict
@@ -11,22 +11,22 @@ from typing import Final, NamedTuple
 from searchaccess.engine.inventory.marks import Marks
 
 KEYS: Final = ""
-"""Stands for keys and users, where a principal stands for its role."""
+"""Stands for keys and users, as a principal stands for its role."""
 
 
 class FormerPlace(NamedTuple):
-    """Rights on a SearchCluster: those of a principal's role, or (KEYS) of keys and users."""
+    """Rights on a SearchCluster: of a principal's role, or (KEYS) of keys and users."""
 
     cluster: str
     principal: str
 
 
 class FormerRights:
-    """Rights that stay for a while where they are not declared.
+    """Rights that temporarily stay where they are no longer declared.
 
     Args:
-        marks: what is to be reconciled.
-        changed: called with the uid of a SearchAccess that came to have such rights, or lost the last of them.
+        marks: what to reconcile.
+        changed: called with the uid of a SearchAccess that got its first such rights, or lost its last ones.
     """
 
     def __init__(self, marks: Marks, changed: Callable[[str], None]) -> None:
@@ -36,9 +36,9 @@ class FormerRights:
         """By uid."""
         self._uids: dict[FormerPlace, set[str]] = defaultdict(set)
         self._read: set[str] = set()
-        """SearchClusters that are reconciled by this process and were read as a whole."""
+        """SearchClusters that this process reconciles and has read in full."""
         self._unread: dict[str, set[str]] = {}
-        """By SearchCluster that is reconciled and was not read as a whole yet: the uids that wait for that."""
+        """By SearchCluster that this process reconciles and has not read in full yet: the uids that wait for that."""
 
     def places(self, uid: str) -> Collection[FormerPlace]:
         """Return where a SearchAccess has such rights."""
@@ -49,7 +49,7 @@ class FormerRights:
         return {place.principal for place, uids in self._uids.items() if place.cluster == cluster and uids}
 
     def uids(self, cluster: str, principal: str | None = None) -> set[str]:
-        """Return the uids of those that have such rights on a cluster, all or those of one principal, or KEYS."""
+        """Return the uids with such rights on a cluster: all, or those of one principal, or KEYS."""
         return {
             uid
             for place, uids in self._uids.items()
@@ -58,25 +58,25 @@ class FormerRights:
         }
 
     def begin(self, cluster: str) -> None:
-        """Record that a cluster is reconciled by this process from now on, and was not read yet."""
+        """Record that this process starts to reconcile a cluster, which was not read yet."""
         self._read.discard(cluster)
         self._unread.setdefault(cluster, set())
 
     def read_completely(self, cluster: str) -> None:
-        """Record that a cluster was read as a whole."""
+        """Record that a cluster was read in full."""
         self._read.add(cluster)
         for uid in self._unread.pop(cluster, ()):
             self._changed(uid)
 
     def end(self, cluster: str) -> None:
-        """Record that a cluster is not reconciled by this process any more."""
+        """Record that this process stops reconciling a cluster."""
         self.read_completely(cluster)
         self._read.discard(cluster)
         for principal in self.principals(cluster):
             self.note(cluster, principal, ())
 
     def awaits_full_read(self, cluster: str, uid: str) -> bool:
-        """Return whether it is yet to be read what a SearchAccess has on a cluster; then it is reconciled after that."""
+        """Return whether a SearchAccess must wait for a full read of a cluster; then it is requeued after that."""
         waiting = self._unread.get(cluster)
         if waiting is None:
             return False
@@ -84,7 +84,7 @@ class FormerRights:
         return True
 
     def note(self, cluster: str, principal: str, uids: Collection[str]) -> None:
-        """Take in who has such rights in one place: these and nobody else."""
+        """Record exactly who has such rights in one place."""
         for uid in self._uids.get(FormerPlace(cluster, principal), set()) - set(uids):
             self.drop(uid, cluster, principal)
         for uid in uids:
@@ -100,9 +100,9 @@ class FormerRights:
             self._changed(uid)
 
     def leave(self, uid: str, cluster: str, principal: str) -> None:
-        """Record that a SearchAccess declares something else from now on; what it has is looked at next.
+        """Record that a SearchAccess declares something else now; what it has is read next.
 
-        Of a cluster that was not read yet, or is another replica's, that is not known here.
+        This is only known for clusters that this process has read in full.
         """
         if cluster in self._read:
             self.add(uid, cluster, principal)
@@ -121,7 +121,7 @@ class FormerRights:
             self._changed(uid)
 
     def requeue(self, uid: str) -> None:
-        """Request a reconcile of a SearchAccess where it has such rights: it changed, or has them elsewhere now."""
+        """Requeue a SearchAccess where it has such rights: it changed, or has its declared rights elsewhere now."""
         for place in self.places(uid):
             if place.principal == KEYS:
                 self._marks.mark_credential(place.cluster, uid)

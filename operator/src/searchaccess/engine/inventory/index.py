@@ -1,4 +1,4 @@
-"""Which SearchAccesses there are for a SearchCluster, and for whom."""
+"""SearchAccesses by SearchCluster and principal."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
@@ -7,12 +7,12 @@ from searchaccess.core.model.access import Access
 
 
 class Index:
-    """Uids of SearchAccesses by cluster, and by principal; one whose principals are not known is under an empty one."""
+    """Uids of SearchAccesses by cluster and principal; an empty principal stands for unknown ones."""
 
     def __init__(self) -> None:
         self._by_principal: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._keyed: dict[str, set[str]] = defaultdict(set)
-        """By cluster, the uids of SearchAccesses whose rights are those of API keys."""
+        """By cluster, the uids of SearchAccesses with API keys or users."""
         self._counts: Counter[str] = Counter()
 
     def principals(self, cluster: str) -> list[str]:
@@ -24,15 +24,15 @@ class Index:
         return self._by_principal[cluster].get(principal, ())
 
     def keyed(self, cluster: str) -> Collection[str]:
-        """Return the uids of those whose rights are those of API keys or users of their own."""
+        """Return the uids of SearchAccesses with API keys or users on a cluster."""
         return self._keyed[cluster]
 
     def count(self, cluster: str) -> int:
-        """Return how many there are for a cluster."""
+        """Return how many SearchAccesses a cluster has."""
         return self._counts[cluster]
 
     def add(self, access: Access) -> None:
-        """Take in a SearchAccess."""
+        """Add a SearchAccess."""
         self._counts[access.cluster] += 1
         if access.has_credential:
             self._keyed[access.cluster].add(access.uid)
@@ -41,7 +41,7 @@ class Index:
             self._by_principal[access.cluster][principal].add(access.uid)
 
     def remove(self, access: Access) -> None:
-        """Take out a SearchAccess, as it was taken in."""
+        """Remove a SearchAccess, as it was added."""
         self._counts[access.cluster] -= 1
         if access.has_credential:
             self._keyed[access.cluster].discard(access.uid)

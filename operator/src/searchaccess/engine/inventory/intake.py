@@ -1,4 +1,4 @@
-"""Reads objects for the inventory. One that cannot be read affects itself alone (docs/adr/0025)."""
+"""Reads objects for the inventory. One that cannot be read affects no other (docs/adr/0025)."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -12,12 +12,12 @@ from searchaccess.engine.barrier import caught
 from searchaccess.ports.meter import Meter
 
 PLACE: Final = "intake"
-"""Where a fault is counted that an object meets before any reconcile."""
+"""Place of internal errors before any reconcile."""
 STATUS_DEPTH: Final = 32
-"""Levels of a status; ours has five."""
+"""Levels of a status at most; ours has five."""
 STATUS_VALUES: Final = 100_000
 STATUS_LENGTH: Final = 1_500_000
-"""Characters of a status as JSON: the API server stores no larger object."""
+"""Characters of a status as JSON at most: the API server stores no larger object."""
 
 
 def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
@@ -25,7 +25,7 @@ def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
 
     Args:
         raw: the object, as Kubernetes gives it.
-        known: as it was seen before; None: it was not. With a fault it keeps the rights that it had.
+        known: as it was read before; None: it was not. With a fault it keeps the rights that it had.
         meter: counts faults.
     """
     try:
@@ -35,7 +35,7 @@ def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
 
 
 def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception) -> Access:
-    """Return a SearchAccess at which an unexpected error was met: who has rights by it, as well as that is known."""
+    """Return a SearchAccess with an internal error, with what is known about its rights."""
     outline = access_outline(raw)
     fault = caught(meter, outline.cluster, PLACE, error).message
     if known is None:
@@ -64,13 +64,13 @@ def read_cluster(raw: Any, meter: Meter) -> Cluster:
 
 
 def faulty_cluster(raw: Any, meter: Meter, error: Exception) -> Cluster:
-    """Return a SearchCluster at which an unexpected error was met."""
+    """Return a SearchCluster with an internal error."""
     outline = cluster_outline(raw)
     return replace(outline, fault=caught(meter, outline.name, PLACE, error).message)
 
 
 def read_status(raw: Any) -> str:
-    """Return an object's status as JSON; one that cannot be kept counts as absent, and is written again."""
+    """Return an object's status as JSON; an unusable one counts as absent, and is rewritten."""
     status = part(raw, "status")
     if not status:
         return ""
@@ -78,7 +78,7 @@ def read_status(raw: Any) -> str:
         text = stable_json(status)
     except (RecursionError, TypeError, ValueError):
         return ""
-    # Cheap, and enough for all that we ever wrote.
+    # A cheap check that passes every status of ours.
     shallow = text.count("{") + text.count("[") <= STATUS_DEPTH and text.isascii()
     if len(text) > STATUS_LENGTH or not (shallow or not excess(status, depth=STATUS_DEPTH, nodes=STATUS_VALUES)):
         return ""

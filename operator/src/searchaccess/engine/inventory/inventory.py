@@ -1,7 +1,6 @@
-"""What was declared: the objects as last observed, and which of them are to be reconciled.
+"""The declared objects as last observed, and which of them to reconcile.
 
-Events and lists only put into it; reconcilers only read from it. An event says that something changed, never what to
-do about it.
+Events and lists update it; reconcilers read it. An event only shows that something changed, never what to do about it.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 def _chooses_by_labels(cluster: Cluster) -> bool:
-    """Return whether labels of namespaces must be known for a SearchCluster."""
+    """Return whether a SearchCluster selects namespaces by labels."""
     return needs_labels(cluster.allowed_namespaces) or needs_labels(cluster.adopting_namespaces)
 
 
@@ -50,7 +49,7 @@ class Inventory:
     """All SearchAccesses and SearchClusters.
 
     Args:
-        meter: counts objects that cannot be taken in.
+        meter: counts objects that cannot be read.
     """
 
     def __init__(self, meter: Meter | None = None) -> None:
@@ -59,34 +58,33 @@ class Inventory:
         self.clusters: dict[str, ClusterRecord] = {}
         self._index = Index()
         self._recalled: Counter[str] = Counter()
-        """By cluster, how many SearchAccesses have accounts that only their status knows of."""
+        """By cluster, how many SearchAccesses have accounts that are known only from their status."""
         self._reclaimed: dict[str, int] = {}
-        """Clusters that know callers by another claim than most of their principals were worked out by, and how many
-        times it changed."""
+        """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
         self.subjects = Subjects()
         self._gone: set[str] = set()
         self._gone_clusters: set[str] = set()
         self.writing: set[str] = set()
-        """Uids whose status is on its way: what events say of it meanwhile is old."""
+        """Uids whose status is being written: meanwhile, events show an outdated one."""
         self._written: dict[str, int] = {}
-        """By uid, the resource version that our last write made."""
+        """By uid, the resource version of our last write."""
         self.changed = asyncio.Event()
-        """Set when a SearchCluster comes or goes, or an access names an unknown one."""
+        """Set when a SearchCluster is added or removed, or a SearchAccess names an unknown one."""
         self.marks = Marks(self.clusters, self.changed)
         self.former = FormerRights(self.marks, self._mark_access_of)
-        """Who has rights where it does not declare them any more."""
+        """Rights that are no longer declared where they are."""
         self.contested = Contested(self.marks)
         self._labels: Mapping[str, Mapping[str, str]] = {}
-        """By namespace, as listed last."""
+        """By namespace, as last listed."""
         self.relist = asyncio.Event()
-        """Set when only a full list shows what there is: an event may have been missed, or could not be read."""
+        """Set when a full list is needed: an event may have been missed, or could not be read."""
         self.labels_wanted = asyncio.Event()
-        """Set when labels of a namespace are needed that are not known."""
+        """Set when unknown labels of a namespace are needed."""
 
     # Reading
 
     def principals(self, cluster: str) -> list[str]:
-        """Return all principals that SearchAccesses of a cluster name."""
+        """Return all principals of a cluster's SearchAccesses."""
         return self._index.principals(cluster)
 
     def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
@@ -101,14 +99,14 @@ class Inventory:
         """Return all SearchAccesses of a cluster."""
         for principal in self._index.principals(cluster):
             for uid in list(self._index.of_principal(cluster, principal)):
-                # One with several principals is given with its first.
+                # One with several principals comes with its first.
                 record = self.accesses.get(uid)
                 if record and record.declared.principal == principal:
                     yield record
         yield from self.keyed(cluster)
 
     def keyed(self, cluster: str) -> list[AccessRecord]:
-        """Return the SearchAccesses of a cluster whose rights are those of API keys."""
+        """Return the SearchAccesses of a cluster with API keys or users."""
         return [self.accesses[uid] for uid in self._index.keyed(cluster) if uid in self.accesses]
 
     def count(self, cluster: str) -> int:
@@ -116,7 +114,7 @@ class Inventory:
         return self._index.count(cluster)
 
     def recalled(self, cluster: str) -> int:
-        """Return how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
+        """Return how many SearchAccesses of a cluster have a subject that was not resolved yet."""
         return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
@@ -129,11 +127,11 @@ class Inventory:
 
     @property
     def needs_labels(self) -> bool:
-        """Whether labels of namespaces must be known."""
+        """Whether any SearchCluster selects namespaces by labels."""
         return any(_chooses_by_labels(record.cluster) for record in self.clusters.values())
 
     def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
-        """Take in a full list of namespaces: by name, their labels."""
+        """Replace all namespaces: by name, their labels."""
         before, self._labels = self._labels, labels
         if before == labels:
             return
@@ -146,17 +144,17 @@ class Inventory:
                         self.marks.mark_access(asking.declared)
 
     def usable_from(self, namespace: str) -> Sequence[str]:
-        """Return the names of the SearchClusters that take SearchAccesses of a namespace, as far as is known."""
+        """Return the names of the SearchClusters known to allow a namespace."""
         found = (name for name in self.clusters if self.admission(name, namespace, read=False) is Admission.ALLOWED)
         return sorted(found)
 
     def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
-        """Return whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
+        """Return whether a cluster allows a namespace; a missing cluster allows all.
 
         Args:
             cluster: name of the SearchCluster.
             namespace: name of the namespace.
-            read: have its labels read if they are needed and not known; there may be none of a namespace that is gone.
+            read: request its labels if they are needed and not known; False for namespaces that may be gone.
         """
         record = self.clusters.get(cluster)
         allowed = record.cluster.allowed_namespaces if record else None
@@ -166,7 +164,7 @@ class Inventory:
         return admission
 
     def may_adopt(self, cluster: str, namespace: str) -> bool:
-        """Return whether a cluster takes it from a namespace that the role of a principal of its own is adopted."""
+        """Return whether a cluster lets SearchAccesses of a namespace adopt the roles of their principals."""
         record = self.clusters.get(cluster)
         allowed = record.cluster.adopting_namespaces if record else None
         return allowed is not None and admit(allowed, namespace, self._labels.get(namespace)) is Admission.ALLOWED
@@ -176,7 +174,7 @@ class Inventory:
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _readmit(self, cluster: str) -> None:
-        """Decide anew whose namespaces are allowed: of all at once, so that nobody is enforced who is refused."""
+        """Decide again which namespaces are allowed: for all at once, so that no refused SearchAccess is enforced."""
         decided: dict[str, Admission] = {}
         for record in self.of_cluster(cluster):
             namespace = record.declared.namespace
@@ -207,10 +205,10 @@ class Inventory:
     # Events and lists
 
     def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
-        """Return whether a SearchAccess, as an event has it, may be other than it is known here.
+        """Return whether a SearchAccess in an event may differ from the known one.
 
-        It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
-        it since: what such an event says of it is old, or our own.
+        It does not if a later version is known, or if only its status differs and we are writing, or wrote, that:
+        then the event is outdated, or caused by our own write.
         """
         try:
             meta = metadata_of(raw)
@@ -221,9 +219,9 @@ class Inventory:
             return True
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
-        """Take in a SearchAccess from an event or a list; an older version than the known one is ignored.
+        """Add or update a SearchAccess from an event or a list; an older version than the known one is ignored.
 
-        Never raises: one that cannot be read is held, reports it, and is retried with the next list.
+        Never raises: one that cannot be read is held, reports that, and is retried with the next list.
         """
         try:
             self._see_access(raw)
@@ -231,7 +229,7 @@ class Inventory:
             self.report_unreadable(error)
 
     def report_unreadable(self, error: Exception) -> None:
-        """Note an internal error at something of which not even a name is known: only a full list finds it again."""
+        """Count an object whose name cannot be read, and request a full list, which reads it again."""
         caught(self._meter, "", PLACE, error)
         self.relist.set()
 
@@ -249,7 +247,7 @@ class Inventory:
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
-        """Return whether an object can be identified, so that it can be kept and reported on at all."""
+        """Return whether an object can be identified; otherwise it cannot be kept or reported on."""
         if meta.uid and meta.name and all(names):
             return True
         log.warning("an object without uid or name is left out", name=meta.name, namespace=meta.namespace)
@@ -259,7 +257,7 @@ class Inventory:
     def _replace_faulty(self, access: Access) -> None:
         known = self.accesses.get(access.uid)
         if known is None:
-            # Where it has rights is not known, so wherever it has some they stay.
+            # It is not known where it has rights, so they stay everywhere.
             access = replace(access, principals=())
             self.accesses[access.uid] = AccessRecord(access, "")
             self._index.add(access)
@@ -277,7 +275,7 @@ class Inventory:
                 status_json = known.status_json
         access = self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json))
         if known is None:
-            # In this order: what is known and cannot be found by its principal would never be reconciled.
+            # In this order: a known object that is not in the index would never be reconciled.
             self._index.add(access)
             self.accesses[uid] = AccessRecord(access, status_json)
             self._recalled[access.cluster] += is_recalled(access)
@@ -290,7 +288,7 @@ class Inventory:
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):
-            # It is reconciled when Google has answered.
+            # It is reconciled once Google has answered.
             return
         if changed:
             self.marks.mark_access(access)
@@ -308,12 +306,12 @@ class Inventory:
             self.former.requeue(access.uid)
             self._note_left(before, known)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
-                # It kept rights wherever it had them: nobody knows where, before all roles are read.
+                # It kept its rights everywhere: only a full read shows where.
                 for cluster in {before.cluster, access.cluster}:
                     self.marks.mark_cluster(cluster, full=True)
 
     def _note_left(self, before: Access, known: AccessRecord) -> None:
-        """Note what a SearchAccess has where it does not declare it any more: it is not released before that."""
+        """Record what a SearchAccess has where it no longer declares it: it is not released before that is gone."""
         placed, cluster = known.status_summary.placed, self.clusters.get(before.cluster)
         if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
             return
@@ -326,12 +324,12 @@ class Inventory:
             self.former.leave(before.uid, before.cluster, principal)
 
     def identify(self, subject: Subject, identity: Identity, *, force: bool) -> None:
-        """Take in what Google says of a subject.
+        """Record the identity of a subject.
 
         Args:
             subject: the subject.
-            identity: what is known of it now.
-            force: reconcile whoever names it in any case, not only if it makes a difference.
+            identity: what is known about it now.
+            force: requeue its SearchAccesses in any case, not only if it changed something.
         """
         for uid in self.subjects.set_identity(subject, identity):
             known = self.accesses[uid]
@@ -342,9 +340,9 @@ class Inventory:
                 self.former.requeue(uid)
 
     async def settle(self, cluster: str) -> None:
-        """Work out everybody's principals anew, if the cluster knows callers by another claim than before.
+        """Recompute all principals of a cluster if its claim changed.
 
-        To be done before a cluster is reconciled: until then, only what was seen since has the new principals.
+        Call this before a cluster is reconciled: until then, only objects read since have the new principals.
         """
         while (change := self._reclaimed.get(cluster)) is not None:
             async for record in in_chunks(list(self.of_cluster(cluster))):
@@ -364,12 +362,12 @@ class Inventory:
         self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
-        """Record that we wrote an object's status or finalizers: events of older versions say nothing of these."""
+        """Record that we wrote an object's status or finalizers: those in events of older versions are outdated."""
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
     def stored(self, name: str, uid: str, status_json: str) -> None:
-        """Record that Kubernetes has the status of a SearchCluster that we wrote."""
+        """Record that Kubernetes has stored our status of a SearchCluster."""
         record = self.clusters.get(name)
         if record and record.cluster.uid == uid:
             record.stored_json = status_json
@@ -378,7 +376,7 @@ class Inventory:
         return version_of(version) < self._written.get(uid, 0)
 
     def forget_access(self, uid: str) -> None:
-        """Record that a SearchAccess is gone."""
+        """Remove a SearchAccess that is gone."""
         self._gone.add(uid)
         self._written.pop(uid, None)
         known = self.accesses.pop(uid, None)
@@ -393,9 +391,9 @@ class Inventory:
                 self.marks.mark_access(known.access)
 
     def see_cluster(self, raw: Mapping[str, Any]) -> None:
-        """Take in a SearchCluster from an event or a list.
+        """Add or update a SearchCluster from an event or a list.
 
-        Never raises: one that cannot be read reports it, and is retried with the next list.
+        Never raises: one that cannot be read reports that, and is retried with the next list.
         """
         try:
             self._see_cluster(raw)
@@ -407,7 +405,7 @@ class Inventory:
         known = self.clusters.get(meta.name)
         if not self._has_names(meta) or meta.uid in self._gone_clusters:
             return
-        # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
+        # Resource versions grow over all objects of a kind: an earlier object of this name has a lower one too.
         if known and is_stale(meta, known.cluster):
             return
         try:
@@ -446,7 +444,7 @@ class Inventory:
             self.marks.mark_cluster(cluster.name)
 
     def forget_cluster(self, name: str, uid: str) -> None:
-        """Record that a SearchCluster is gone."""
+        """Remove a SearchCluster that is gone."""
         self._gone_clusters.add(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:
@@ -454,13 +452,13 @@ class Inventory:
             self.changed.set()
 
     async def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
-        """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
+        """Remove what is gone after a full list: objects that were known before it and are not in it.
 
         A deletion while the watch was down leaves no event.
 
         Args:
-            present: the uids that are in the list.
-            known_before: the uids that were known when it started.
+            present: the uids in the list.
+            known_before: the uids that were known before it started.
         """
         self._gone &= present
         async for uid in in_chunks(known_before - present):
@@ -468,11 +466,11 @@ class Inventory:
             self._gone.discard(uid)
 
     def keep_clusters(self, present: set[str], known_before: Mapping[str, str]) -> None:
-        """Take in the end of a full list of SearchClusters.
+        """Remove SearchClusters that are gone after a full list.
 
         Args:
-            present: the uids that are in the list.
-            known_before: by name, the uids that were known when it started.
+            present: the uids in the list.
+            known_before: by name, the uids that were known before it started.
         """
         for name, uid in known_before.items():
             if uid not in present:

@@ -1,4 +1,4 @@
-"""Which objects are to be reconciled, by SearchCluster."""
+"""Which objects to reconcile, by SearchCluster."""
 
 import asyncio
 from collections import defaultdict
@@ -10,11 +10,11 @@ from searchaccess.core.model.access import Access
 
 @dataclass(slots=True)
 class Dirty:
-    """What a reconciler is to reconcile."""
+    """What one reconciler has to reconcile."""
 
     principals: set[str] = field(default_factory=set)
     credentials: set[str] = field(default_factory=set)
-    """Uids of SearchAccesses whose API keys are to be reconciled."""
+    """Uids of SearchAccesses whose keys or users to reconcile."""
     full: bool = False
     cluster: bool = False
     """The SearchCluster itself changed."""
@@ -25,11 +25,11 @@ class Dirty:
 
 
 class Marks:
-    """What each reconciler is to reconcile.
+    """What each reconciler has to reconcile.
 
     Args:
         clusters: names of the SearchClusters that exist.
-        unknown: set when something is marked on another one.
+        unknown: set when something is marked on any other.
     """
 
     def __init__(self, clusters: Container[str], unknown: asyncio.Event) -> None:
@@ -38,11 +38,11 @@ class Marks:
         self._dirty: dict[str, Dirty] = defaultdict(Dirty)
 
     def dirty(self, cluster: str) -> Dirty:
-        """Return what is to be reconciled on a cluster."""
+        """Return what to reconcile on a cluster."""
         return self._dirty[cluster]
 
     def take_dirty(self, cluster: str) -> Dirty:
-        """Return what is to be reconciled on a cluster, and reset it."""
+        """Return what to reconcile on a cluster, and reset it."""
         taken = self._dirty[cluster]
         fresh = Dirty(event=taken.event)
         fresh.event.clear()
@@ -50,7 +50,7 @@ class Marks:
         return taken
 
     def put_back(self, cluster: str, taken: Dirty) -> None:
-        """Mark again what was taken and not reconciled; one that fails checks the SearchCluster itself anyway."""
+        """Requeue what was taken and not reconciled; after a failure the SearchCluster itself is checked anyway."""
         for principal in taken.principals:
             self.mark(cluster, principal)
         for uid in taken.credentials:
@@ -69,7 +69,7 @@ class Marks:
         self._notify(cluster)
 
     def mark_access(self, access: Access) -> None:
-        """Request a reconcile of whatever a SearchAccess has."""
+        """Request a reconcile of what a SearchAccess has."""
         if access.has_credential:
             self.mark_credential(access.cluster, access.uid)
             return
@@ -77,14 +77,14 @@ class Marks:
             self.mark(access.cluster, principal)
 
     def mark_cluster(self, cluster: str, *, full: bool = False) -> None:
-        """Request a reconcile of a cluster itself."""
+        """Request a reconcile of the SearchCluster itself."""
         dirty = self._dirty[cluster]
         dirty.cluster = True
         dirty.full = dirty.full or full
         dirty.event.set()
 
     def mark_full(self, cluster: str) -> None:
-        """Request a reconcile of all that a cluster has."""
+        """Request a full reconcile of a cluster."""
         dirty = self._dirty[cluster]
         dirty.full = True
         dirty.event.set()

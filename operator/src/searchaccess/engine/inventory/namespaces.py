@@ -1,4 +1,4 @@
-"""Labels of namespaces, for SearchClusters that choose by them."""
+"""Labels of namespaces, for SearchClusters that select by them."""
 
 import asyncio
 from contextlib import suppress
@@ -16,18 +16,18 @@ from searchaccess.ports.meter import Meter
 READ_EVERY: Final = 15.0
 """Seconds between lists of namespaces."""
 APART: Final = 1.0
-"""Seconds between two lists at least."""
+"""Minimum of seconds between two lists."""
 PLACE: Final = "namespaces"
 
 log = structlog.get_logger(__name__)
 
 
 class NamespaceLabels:
-    """Keeps the labels of namespaces known, while a SearchCluster needs them.
+    """Keeps the labels of namespaces up to date while a SearchCluster needs them.
 
     Args:
-        inventory: where they go, and who needs them.
-        kubernetes: has them.
+        inventory: receives them, and knows who needs them.
+        kubernetes: lists them.
         meter: counts internal errors.
     """
 
@@ -37,12 +37,12 @@ class NamespaceLabels:
         self._meter = meter
 
     async def run(self) -> None:
-        """List them again and again until cancelled."""
+        """List them periodically until cancelled."""
         backoff = Backoff(cap=READ_EVERY)
         wanted = self._inventory.labels_wanted
         while True:
             with suppress(TimeoutError):
-                # While nobody needs them there is nothing to wake for: who comes to need them sets the event.
+                # While nobody needs them there is no timeout: the first that does sets the event.
                 async with asyncio.timeout(READ_EVERY if self._inventory.needs_labels else None):
                     await wanted.wait()
             wanted.clear()
@@ -54,13 +54,13 @@ class NamespaceLabels:
                 wanted.set()
 
     async def read(self) -> bool:
-        """List them now, if anybody needs them; return whether that could be done. Never raises."""
+        """List them now if anybody needs them; return whether that succeeded. Never raises."""
         try:
             await self._read()
         except ExternalError as error:
             log.warning("cannot list namespaces", error=error.message)
             return False
-        except Exception as error:  # noqa: BLE001 - the barrier: what was known of them stays in force
+        except Exception as error:  # noqa: BLE001 - the barrier: the known labels stay in force
             caught(self._meter, "", PLACE, error)
             return False
         return True

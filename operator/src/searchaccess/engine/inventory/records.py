@@ -1,4 +1,4 @@
-"""What the inventory has of each object, and what is to be reconciled."""
+"""The inventory's record of each object."""
 
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from searchaccess.core.status.placed import Placed, placed_by
 
 
 class StatusSummary(NamedTuple):
-    """What every reconcile reads of every status."""
+    """What every reconcile needs from every status."""
 
     text: str
-    """The status that says so, as JSON."""
+    """The status, as JSON."""
     generation: int | None
-    """Which it is about."""
+    """The generation that it reports on."""
     ready: bool
     drifted: bool
     placed: Placed | None
@@ -27,25 +27,25 @@ class StatusSummary(NamedTuple):
 
 @dataclass(slots=True)
 class AccessRecord:
-    """A SearchAccess as last seen."""
+    """A SearchAccess as last observed."""
 
     declared: Access
-    """As last seen. Whether its namespace is allowed may have been decided anew since: ``access`` says it."""
+    """As last observed. Whether its namespace is allowed may have changed since: ``access`` is up to date."""
     status_json: str
-    """Canonical JSON of its status: what it has, or is about to get."""
+    """Canonical JSON of its status, stored or queued."""
     wrote: int = 0
-    """Hash of the status that we wrote last; 0: none in this run."""
+    """Hash of the status that we last wrote; 0: none in this run."""
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
     _status_summary: StatusSummary | None = field(default=None, repr=False, compare=False)
     published: tuple[AccessFacts, str] | None = None
-    """A failure, and the status that was made of it: made of the same once more, it would be the same."""
+    """Facts whose status does not change with time, and that status: the same facts give the same status again."""
     _admission: Admission | None = field(default=None, repr=False, compare=False)
-    """Whether its namespace is allowed, if ``declared`` does not say so yet."""
+    """The decision about its namespace, if ``declared`` does not have it yet."""
 
     @property
     def access(self) -> Access:
-        """What is declared, with what is decided about its namespace."""
+        """What is declared, with the current decision about its namespace."""
         if self._admission is not None:
             self.access = replace(self.declared, admission=self._admission)
         return self.declared
@@ -55,9 +55,9 @@ class AccessRecord:
         self.declared, self._admission = access, None
 
     def admit(self, admission: Admission) -> bool:
-        """Take in whether its namespace is allowed; return whether that is news.
+        """Set whether its namespace is allowed; return whether that changed.
 
-        It holds at once and costs little, as it may be news of thousands: ``declared`` is copied when it is read next.
+        It takes effect at once and is cheap, as it may change for thousands: ``declared`` is copied at the next read.
         """
         known = self.declared.admission if self._admission is None else self._admission
         if known is not admission:
@@ -66,12 +66,12 @@ class AccessRecord:
 
     @property
     def status(self) -> SearchAccessStatus:
-        """What can be understood of the status."""
+        """The readable part of the status."""
         return SearchAccessStatus.parse(self.status_json)
 
     @property
     def status_summary(self) -> StatusSummary:
-        """How it stands, read once from each status: there are thousands of them, and they seldom change."""
+        """Summary of the status, parsed once for each: there are thousands, and they rarely change."""
         if self._status_summary is None or self._status_summary.text is not self.status_json:
             status = self.status
             self._status_summary = StatusSummary(
@@ -86,28 +86,28 @@ class AccessRecord:
 
 @dataclass(slots=True)
 class ClusterRecord:
-    """A SearchCluster as last seen."""
+    """A SearchCluster as last observed."""
 
     cluster: Cluster
     status_json: str
-    """The status as it is to be: what we write counts before it is written."""
+    """The status, stored or queued."""
     stored_json: str = ""
-    """The status as Kubernetes surely has it."""
+    """The status that Kubernetes certainly has."""
     published: tuple[ClusterReport, str] | None = None
-    """A report, and the status that it left as it was: it would do so again, at any time."""
+    """A report, and the status that it did not change: the same report never changes it."""
     wrote: int = 0
-    """Hash of the status that we wrote last; 0: none in this run."""
+    """Hash of the status that we last wrote; 0: none in this run."""
     _pinned: tuple[str, str] | None = field(default=None, repr=False, compare=False)
-    """The status that says so, and the uuid in it."""
+    """A status, and the uuid in it."""
 
     @property
     def status(self) -> SearchClusterStatus:
-        """What can be understood of the status."""
+        """The readable part of the status."""
         return SearchClusterStatus.parse(self.status_json)
 
     @property
     def pinned(self) -> str:
-        """The uuid of the Elasticsearch cluster that it is pinned to, read once from each status; empty: none."""
+        """The uuid of the Elasticsearch cluster that it is pinned to, parsed once for each status; empty: none."""
         if self._pinned is None or self._pinned[0] is not self.status_json:
             self._pinned = (self.status_json, self.status.uuid or "")
         return self._pinned[1]

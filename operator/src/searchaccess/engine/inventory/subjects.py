@@ -1,4 +1,4 @@
-"""Who the SearchAccesses are for: each subject once, and what is known of it."""
+"""The subjects of SearchAccesses: each once, with its identity as far as known."""
 
 import asyncio
 from collections.abc import Collection
@@ -13,37 +13,37 @@ from searchaccess.engine.pacing.backoff import Backoff
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A workload or an account that does not exist, as this process has seen it."""
+    """The absence of a workload or account, as this process has observed it."""
 
     seen_at: float
-    """When it was first found to be missing: the monotonic clock's seconds."""
+    """When it was first found missing: the monotonic clock's seconds."""
     credit: float
-    """Seconds for which it was missing before that, as the status of an earlier run of the operator has it."""
+    """Seconds for which it was missing before that, by the status of an earlier run of the operator."""
 
 
 @dataclass(slots=True, eq=False)
 class SubjectRecord:
-    """One subject, from when a SearchAccess names it until none does.
+    """A subject, as long as any SearchAccess uses it.
 
-    All that is remembered of a subject is here, so that one that goes and comes again starts fresh.
+    All state of a subject is here, so that one that is removed and added again starts from nothing.
     """
 
     subject: Subject
     users: set[str] = field(default_factory=set)
-    """The uids of the SearchAccesses that are for it."""
+    """The uids of the SearchAccesses that use it."""
     known: Identity = UNTRIED
     requested: bool = False
-    """Somebody wants it to be resolved now."""
+    """It was requested to resolve it now."""
     reconcile_pending: bool = False
-    """Whoever names it is to be reconciled at the next answer, also if that changes nothing."""
+    """Its SearchAccesses are requeued with the next result, even if that changes nothing."""
     reading: bool = False
     """It is being resolved."""
     due: float = float("-inf")
     """When it is to be resolved again: the monotonic clock's seconds."""
     early: float = float("-inf")
-    """From when on it may be resolved together with others."""
+    """When it may be resolved at the earliest, together with others."""
     every: float = 0.0
-    """Seconds between two times that it is resolved, as the SearchClusters said last."""
+    """Seconds between two reads, by the SearchClusters' settings."""
     backoff: Backoff | None = None
     """While it cannot be resolved."""
     absence: Absence | None = None
@@ -57,7 +57,7 @@ class Subjects:
         self._records: dict[Subject, SubjectRecord] = {}
         self._of: dict[str, SubjectRecord] = {}
         self.changed = asyncio.Event()
-        """Set when there is a new one, or one is requested."""
+        """Set when a subject is added or requested."""
 
     def __contains__(self, subject: Subject) -> bool:
         return subject in self._records
@@ -70,21 +70,21 @@ class Subjects:
         return self._records.values()
 
     def has(self, record: SubjectRecord) -> bool:
-        """Return whether a SearchAccess still names a subject; one that was recreated has another record."""
+        """Return whether a record is still in use; a recreated subject has another record."""
         return self._records.get(record.subject) is record
 
     def known(self, subject: Subject) -> Identity:
-        """Return what is known of a subject."""
+        """Return what is known about a subject."""
         record = self._records.get(subject)
         return record.known if record else UNTRIED
 
     def register(self, access: Access, claim: PrincipalClaim, status_json: str) -> Access:
-        """Take in whom a SearchAccess is for; return it with the principals that follow from what is known.
+        """Register a SearchAccess's subject; return the SearchAccess with the known principals.
 
         Args:
-            access: as it is declared.
-            claim: by which claim of their tokens its cluster knows callers.
-            status_json: its status, which may say what was known in an earlier run of the operator.
+            access: the SearchAccess as declared.
+            claim: the claim of tokens by which its cluster identifies callers.
+            status_json: its status, which may have the identity from an earlier run of the operator.
         """
         subject = subject_to_resolve(access, claim)
         before = self._of.get(access.uid)
@@ -104,7 +104,7 @@ class Subjects:
         return identified(access, record.known, claim)
 
     def set_identity(self, subject: Subject, identity: Identity) -> list[str]:
-        """Take in what Google says; return the uids of the SearchAccesses for the subject."""
+        """Record a subject's identity; return the uids of the SearchAccesses that use it."""
         record = self._records.get(subject)
         if record is None:
             return []
@@ -112,7 +112,7 @@ class Subjects:
         return list(record.users)
 
     def ask(self, access: Access, claim: PrincipalClaim) -> bool:
-        """Request that a SearchAccess's subject is resolved now; False: there is nothing to resolve."""
+        """Request that a SearchAccess's subject is resolved now; return False if there is nothing to resolve."""
         subject = subject_to_resolve(access, claim)
         record = self._records.get(subject) if subject is not None else None
         if record is None:
@@ -122,7 +122,7 @@ class Subjects:
         return True
 
     def forget(self, uid: str) -> None:
-        """Record that a SearchAccess is gone, or for somebody else."""
+        """Record that a SearchAccess is gone, or has another subject."""
         record = self._of.pop(uid, None)
         if record is None:
             return

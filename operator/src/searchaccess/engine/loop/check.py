@@ -1,4 +1,4 @@
-"""The check of one Elasticsearch cluster: what it is, and what that allows."""
+"""Checks one Elasticsearch cluster: what it is, and what that allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _MANAGES: Final = " already manages the Elasticsearch cluster "
 
 
 def duplicated(status: SearchClusterStatus) -> str:
-    """Return the uuid of the Elasticsearch cluster that an older SearchCluster manages, as a status says."""
+    """Return the uuid of the Elasticsearch cluster that an older SearchCluster manages, by a status; empty: none."""
     ready = condition_of(status, ConditionType.READY)
     is_duplicate = ready is not None and ready.reason == Reason.DUPLICATE_CLUSTER
     return ready.message.partition(_MANAGES)[2] if ready and is_duplicate else ""
@@ -25,31 +25,31 @@ def duplicated(status: SearchClusterStatus) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """What a reconciler asks about other clusters."""
+    """What a reconciler needs to know about other SearchClusters."""
 
     older_with_uuid: Callable[[Cluster, str], str]
     """Name of an older SearchCluster with the same uuid; empty: none."""
     younger_with_uuid: Callable[[Cluster, str], str]
-    """Name of a younger one with the same uuid, which is not being deleted; empty: none."""
+    """Name of a younger one with the same uuid that is not being deleted; empty: none."""
 
 
 async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Peers) -> bool:
-    """Learn what a cluster is, and note it in the session's state.
+    """Read facts about a cluster, and record them in the session's state.
 
     Args:
         session: the connected cluster.
         wanted: the realm that it should have.
-        recalled: the uuid of the cluster that was connected last, as the status says; empty: none was.
-        peers: what is known of other clusters.
+        recalled: the uuid of the last connected cluster, by the status; empty: none.
+        peers: other SearchClusters.
 
     Returns:
-        Whether something is known now that was not known, or otherwise, so that everything is to be looked at.
+        Whether anything changed, so that a full reconcile is needed.
 
     Raises:
-        ExternalError: it could not be asked.
+        ExternalError: it could not be read.
     """
     state = session.state
-    # Before the facts: what changes after it shows at the next glance.
+    # Before the facts: later changes show in the next fingerprint.
     state.fingerprint = await session.port.fingerprint()
     facts = await session.port.facts(wanted)
     pinned = state.uuid or recalled
@@ -71,13 +71,13 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
 
 
 async def know_login(session: Session) -> None:
-    """Learn what the operator's login may do, and note it in the session's state.
+    """Read what the operator's login may do, and record it in the session's state.
 
     Args:
         session: the connected cluster.
 
     Raises:
-        ExternalError: it could not be asked.
+        ExternalError: it could not be read.
     """
     state, spec = session.state, session.cluster.spec
     state.login = await session.port.login_rights()
@@ -86,15 +86,15 @@ async def know_login(session: Session) -> None:
 
 
 async def has_changed(session: Session) -> bool:
-    """Return whether license or nodes are not as the last check found them, so that a check is due.
+    """Return whether the license or nodes changed since the last check, so that a check is due.
 
-    At rest that is one request. Where indices change, the cluster's state does too: then the license is read as well.
+    It usually takes one request. Changes of indices change the cluster's state too: then the license is read as well.
 
     Args:
         session: the connected cluster.
 
     Raises:
-        ExternalError: it could not be asked.
+        ExternalError: it could not be read.
     """
     state, before = session.state, session.state.fingerprint
     now = await session.port.fingerprint()

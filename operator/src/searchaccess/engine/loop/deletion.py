@@ -1,4 +1,4 @@
-"""What is done when a SearchCluster is deleted, and when its Elasticsearch is an older one's."""
+"""Deletion of a SearchCluster, also of one whose Elasticsearch cluster an older one manages."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Takes leave of one SearchCluster.
+    """Decides about the deletion of one SearchCluster.
 
     Args:
         context: what all reconcilers share.
@@ -24,7 +24,7 @@ class Deletion:
     context: Context
 
     def remaining_users(self, cluster: Cluster) -> Failure | None:
-        """Return who keeps a SearchCluster from being deleted; None: nobody."""
+        """Return which SearchAccesses block the deletion; None: none."""
         records = self.context.inventory.of_cluster(cluster.name)
         users = sorted(record.access.ref for record in records if not record.confirmed)
         if not users:
@@ -34,7 +34,7 @@ class Deletion:
         return Failure(Reason.IN_USE, text)
 
     def remaining_movers(self, cluster: Cluster) -> Failure | None:
-        """Return who keeps it because what they declare elsewhere is not in place; None: nobody."""
+        """Return which moved SearchAccesses block it because their new rights are not in place; None: none."""
         inventory = self.context.inventory
         uids = inventory.former.uids(cluster.name) & inventory.accesses.keys()
         movers = sorted(inventory.accesses[uid].access.ref for uid in uids)
@@ -45,9 +45,9 @@ class Deletion:
         return Failure(Reason.IN_USE, text)
 
     def hand_over(self, cluster: Cluster, successor: str) -> Failure | None:
-        """Leave everything in Elasticsearch to a younger SearchCluster for it; return what it waits for.
+        """Hand over everything in Elasticsearch to a younger SearchCluster; return what it waits for.
 
-        The younger one has its finalizer before: somebody must be there who removes all of it in the end.
+        The younger one must have its finalizer first, so that it removes everything in the end.
         """
         record = self.context.inventory.clusters[successor]
         if not record.cluster.has_finalizer:
@@ -57,17 +57,17 @@ class Deletion:
         return None
 
     def is_handing_over(self, older: str) -> bool:
-        """Return whether an older SearchCluster is about to leave everything to a younger one."""
+        """Return whether an older SearchCluster is about to hand over everything to a younger one."""
         record = self.context.inventory.clusters.get(older)
         return record is not None and bool(record.cluster.deleted_at)
 
     def drop_finalizer(self, cluster: Cluster) -> None:
-        """Take our finalizer away."""
+        """Remove our finalizer."""
         after = tuple(item for item in cluster.finalizers if item != FINALIZER)
         self.context.outbox.put_finalizers(cluster_ref(cluster), cluster.finalizers, after)
 
     async def release_to_older(self, session: Session, older: str) -> None:
-        """Release what is deleted here: in this Elasticsearch, the older SearchCluster takes it for orphans.
+        """Release SearchAccesses that are deleted here: the older SearchCluster treats their rights as orphans.
 
         Args:
             session: the connected cluster.

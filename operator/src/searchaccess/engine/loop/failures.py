@@ -1,4 +1,4 @@
-"""What is wrong with a whole SearchCluster: how it goes on from one reconcile to the next, and where it is reported."""
+"""Failures of a whole SearchCluster: how they accumulate, and where they are reported."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,16 +12,16 @@ from searchaccess.engine.state import ClusterState, Context, Failing, Health
 from searchaccess.engine.status.publish import StatusPublisher
 
 UNKNOWN_AFTER: Final = 60.0
-"""Seconds without contact after which every SearchAccess says that its truth is not known."""
+"""Seconds of failures after which every SearchAccess reports that its state is not known."""
 FAULTS_UNTIL_UNKNOWN: Final = 3
-"""Internal errors in a row after which the same is said: nothing was reconciled, and perhaps never is."""
+"""Internal errors in a row after which the same is reported: perhaps nothing will be reconciled."""
 
 
 def failed(health: Health, failure: Failure, now: float, *, fault: bool) -> Failing:
-    """Return how it stands after one more reconcile that failed.
+    """Return the health after one more failed reconcile.
 
     Args:
-        health: how it stood before.
+        health: the health before.
         failure: what went wrong.
         now: the monotonic clock.
         fault: whether it is an internal error.
@@ -32,7 +32,7 @@ def failed(health: Health, failure: Failure, now: float, *, fault: bool) -> Fail
 
 
 def should_report_unknown(health: Failing, now: float) -> bool:
-    """Return whether it is time to say of every SearchAccess that its truth is not known, and that was not said yet."""
+    """Return whether every SearchAccess must now report that its state is not known."""
     if health.reported_unknown:
         return False
     faults = health.fault and health.times >= FAULTS_UNTIL_UNKNOWN
@@ -40,12 +40,12 @@ def should_report_unknown(health: Failing, now: float) -> bool:
 
 
 class FailureReporter:
-    """Publishes what is wrong with a cluster on its SearchAccesses.
+    """Publishes a cluster's failure on its SearchAccesses.
 
     Args:
         context: what all reconcilers share.
         name: the SearchCluster's name.
-        state: what is known of the cluster.
+        state: what is known about the cluster.
     """
 
     def __init__(self, context: Context, name: str, state: ClusterState) -> None:
@@ -55,11 +55,11 @@ class FailureReporter:
         self._publisher = StatusPublisher(context, state)
 
     async def publish_to_all(self, failure: Failure) -> None:
-        """Publish it on every SearchAccess of the cluster."""
+        """Publish a failure on every SearchAccess of the cluster."""
         await self._publish(list(self._inventory.of_cluster(self._name)), failure, only_waiting=False)
 
     async def publish_to_waiting(self, failure: Failure, dirty: Dirty) -> None:
-        """Publish it on those SearchAccesses that there is news of, and that wait for something."""
+        """Publish a failure on dirty SearchAccesses that wait for something."""
         await self._publish(list(self._concerned(dirty)), failure, only_waiting=True)
 
     def _concerned(self, dirty: Dirty) -> Iterator[AccessRecord]:

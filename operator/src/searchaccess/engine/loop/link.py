@@ -12,11 +12,11 @@ from searchaccess.ports.errors import NotPrivate
 
 
 class Link:
-    """Holds at most one session.
+    """Holds one session at most.
 
     Args:
         connector: opens connections.
-        state: what is known of the cluster; learns address and exposure.
+        state: what is known about the cluster; receives address and exposure.
     """
 
     def __init__(self, connector: Connector, state: ClusterState) -> None:
@@ -26,16 +26,16 @@ class Link:
         """The session that is open."""
 
     async def session(self, cluster: Cluster, spec: SearchClusterSpec, *, reconnect: bool, recheck: bool) -> Session:
-        """Return a session; another one where the SearchCluster, or what its Secrets hold, has changed.
+        """Return a session; a new one if the SearchCluster, or the content of its Secrets, has changed.
 
         Args:
             cluster: the SearchCluster.
-            spec: what it says.
-            reconnect: open a new one in any case, such as after trouble.
+            spec: its spec.
+            reconnect: open a new one in any case, such as after a failure.
             recheck: read its Secrets and resolve its hosts again.
 
         Raises:
-            NotPrivate: others could listen, and nobody allowed that. The login is not sent.
+            NotPrivate: the connection is exposed, and that is not allowed. The login is not sent.
             ExternalError: it cannot be connected to.
         """
         known = self.current
@@ -61,10 +61,10 @@ class Link:
             await session.port.close()
 
     async def _expect_private(self, spec: SearchClusterSpec, connection: Connection) -> None:
-        """Find out whether others could listen, before the login is sent.
+        """Check whether the connection is exposed, before the login is sent.
 
         Raises:
-            NotPrivate: they could, and nobody allowed that.
+            NotPrivate: it is, and that is not allowed.
         """
         hosts = hosts_of(connection)
         async with asyncio.TaskGroup() as group:
@@ -72,7 +72,7 @@ class Link:
         found = [task.result() for task in tasks]
         exposed = find_exposures(connection, dict(zip(hosts, found, strict=True)))
         self._state.url = connection.urls[0]
-        # What does not resolve now cannot be connected to either, but it is not known to be private.
+        # A host that does not resolve cannot be reached either, but it is not known to be private.
         self._state.exposed = exposed if exposed or all(found) else None
         if refused := refusal(exposed, allowed_exposures(spec)):
             await self.close()

@@ -1,4 +1,4 @@
-"""Proves the JWT realm with tokens of the operator's own: rarely, as each try is a login that Elasticsearch logs."""
+"""Proves the JWT realm with the operator's own tokens: rarely, as Elasticsearch logs each try as a login."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError
 
 PROVE_EVERY: Final = 600.0
-"""Seconds between two proofs, while neither the realm's settings nor what is declared change."""
+"""Seconds between two proofs while neither the realm's nor the declared settings change."""
 
 
 class Prover:
-    """Remembers what was proven, and of what.
+    """Remembers for which settings the realm was proven.
 
     Args:
         clock: gives the time.
@@ -26,17 +26,17 @@ class Prover:
         self._of: object = None
 
     async def prove(self, session: Session, wanted: WantedRealm, facts: ClusterFacts) -> None:
-        """Try two tokens if it is time (two requests), and note in the session's state what became of them.
+        """Try two tokens if that is due (two requests), and record the result in the session's state.
 
-        Nothing that goes wrong here concerns anything else.
+        A failure here affects nothing else.
 
         Args:
             session: the connected cluster.
-            wanted: the realm that should accept the one and refuse the other.
-            facts: what the check before found.
+            wanted: the realm that should accept one and refuse the other.
+            facts: the facts from the preceding check.
         """
         now = self._clock.monotonic()
-        # Settings change when a node is started.
+        # Settings change only when a node starts.
         nodes = session.state.fingerprint.nodes if session.state.fingerprint else None
         settings = (session.connection, wanted, nodes, facts.license)
         if settings == self._of and now < self._next:

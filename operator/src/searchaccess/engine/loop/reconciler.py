@@ -1,4 +1,4 @@
-"""The loop of one SearchCluster: what is due, how much of it, and what to do when it fails."""
+"""The loop of one SearchCluster: what is due, its scope, and what to do after a failure."""
 
 import asyncio
 from contextlib import suppress
@@ -37,20 +37,20 @@ from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 log = structlog.get_logger(__name__)
 
 CLOSED_RETRY: Final = 5.0
-"""Seconds between checks of a cluster that must not be touched."""
+"""Seconds between checks of a closed cluster."""
 
 OWNERSHIP_RETRY: Final = 1.0
-"""Seconds between tries while it is not sure that no other replica has the cluster."""
+"""Seconds between tries while the owner of the cluster is not known for certain."""
 
 
 class Reconciler:
-    """Keeps one Elasticsearch cluster as declared, for the life of one SearchCluster object.
+    """Reconciles one Elasticsearch cluster, as long as one SearchCluster object exists.
 
     Args:
-        cluster: the SearchCluster. Another one of its name, recreated, is another reconciler's.
+        cluster: the SearchCluster. A recreated one of the same name gets another reconciler.
         context: what all reconcilers share.
         connector: opens connections.
-        peers: what is known of other clusters.
+        peers: other SearchClusters.
     """
 
     def __init__(self, cluster: Cluster, context: Context, connector: Connector, peers: Peers) -> None:
@@ -59,7 +59,7 @@ class Reconciler:
         self._context = context
         self._peers = peers
         self.state = ClusterState()
-        """What is known of the cluster."""
+        """What is known about the cluster."""
         self._link = Link(connector, self.state)
         self._schedule = Schedule(context.clock)
         self._prover = Prover(context.clock)
@@ -71,36 +71,36 @@ class Reconciler:
         self._deletion = Deletion(context)
         self._number = 0
         self._ownership_unknown = False
-        """Whether another replica may have the cluster, as the last reconcile found."""
+        """Whether the last reconcile found that another replica may own the cluster."""
         self.busy_since: float | None = None
-        """When the reconcile that goes on began, by the monotonic clock; None: it rests."""
+        """When the running reconcile began, by the monotonic clock; None: none is running."""
         self.began_at = context.clock.monotonic()
         """When the last reconcile began."""
         self.reconciled = asyncio.Event()
-        """Set after the first reconcile, whatever came of it."""
+        """Set after the first reconcile, whatever its result."""
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last reconcile did not come to its end, so that another one follows by itself."""
+        """Whether the last reconcile did not complete, so that a retry follows."""
         return not isinstance(self.state.health, Healthy)
 
     @property
     def is_isolating(self) -> bool:
-        """Whether it is still finding out which SearchAccesses Elasticsearch refuses."""
+        """Whether it still isolates which SearchAccesses Elasticsearch refuses."""
         return self._rights.is_isolating
 
     @property
     def is_proving(self) -> bool:
-        """Whether it is still having Elasticsearch try queries that are new."""
+        """Whether new queries are still being tried."""
         return self._queries.is_busy
 
     def _open_session(self) -> Session | None:
-        """Return the session where the cluster may be asked something now; None: it may not."""
+        """Return the session if requests may be sent now; None: they may not."""
         well = isinstance(self.state.health, Healthy) and self.state.uuid and self.reconciled.is_set()
         return self._link.current if well and self._context.ownership.held({self._name}) else None
 
     async def run(self) -> None:
-        """Reconcile until cancelled, or until the SearchCluster is gone, recreated or another replica's."""
+        """Reconcile until cancelled, or until the SearchCluster is gone, recreated or owned by another replica."""
         former = self._context.inventory.former
         former.begin(self._name)
         try:
@@ -114,7 +114,7 @@ class Reconciler:
     async def _loop(self) -> None:
         while self.is_current() and self._context.ownership.held({self._name}):
             self._number += 1
-            # What is logged meanwhile, by whomever, says to what it belongs.
+            # All log lines of a reconcile have these fields.
             reconciling = self._context.meter.reconciling(self._name)
             with bound_contextvars(cluster=self._name, reconcile=self._number), reconciling:
                 await self.step()
@@ -127,14 +127,14 @@ class Reconciler:
         return self._cluster() is not None
 
     def _cluster(self) -> Cluster | None:
-        """Return the SearchCluster as it is declared now; None: it is gone, or another one has its name."""
+        """Return the SearchCluster as it is declared now; None: it is gone or was recreated."""
         record = self._context.inventory.clusters.get(self._name)
         return record.cluster if record and record.cluster.uid == self.uid else None
 
     # One reconcile
 
     async def step(self) -> None:
-        """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
+        """Reconcile what is due now. A failure shows in statuses, and what was dirty stays dirty."""
         fault = await self._settle_principals()
         cluster, dirty = self._cluster(), self._context.inventory.marks.take_dirty(self._name)
         if cluster is None:
@@ -147,7 +147,7 @@ class Reconciler:
             await self._reconcile_unless(fault, cluster, dirty)
             self._recovered()
         except NotHolder:
-            # Nothing is wrong with the cluster: we go on when it is ours again, or never.
+            # Nothing is wrong with the cluster: continue if this replica owns it again.
             self._context.inventory.marks.put_back(self._name, dirty)
             self._schedule.retry_in(OWNERSHIP_RETRY)
             self._ownership_unknown = True
@@ -166,7 +166,7 @@ class Reconciler:
         )
 
     async def _settle_principals(self) -> Exception | None:
-        """Compute everybody's principals before the news is taken. Returns the internal error that prevented it."""
+        """Recompute principals before the dirty items are taken. Return the internal error that prevented it."""
         try:
             await self._context.inventory.settle(self._name)
         except Exception as error:  # noqa: BLE001 - caught and published by the caller
@@ -179,11 +179,11 @@ class Reconciler:
         await self.reconcile(cluster, dirty)
 
     async def reconcile(self, cluster: Cluster, dirty: Dirty) -> None:
-        """Observe, plan, apply and report, in both wings: roles with their mappings, and credentials.
+        """Observe, plan, apply and report in both wings: roles with their mappings, and credentials.
 
         Args:
             cluster: the SearchCluster.
-            dirty: what changed since the last time; grows by what is found to be necessary.
+            dirty: what changed since the last reconcile; extended by what turns out to be necessary.
 
         Raises:
             ExternalError: the cluster as a whole could not be read or written.
@@ -201,19 +201,19 @@ class Reconciler:
         if isinstance(self.state.health, Closed):
             await self._publish_closed(session, self.state.health.failure)
             return
-        # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
+        # Only from here on is there anything to clean up: one that never connected needs no finalizer.
         await self._ensure_finalizer(cluster)
         await self._reconcile_wings(session, scope)
         if cluster.deleted_at:
             await self._finish_deletion(session)
 
     async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
-        """Reconcile roles, then credentials: what is wrong with one wing keeps nobody's rights in the other."""
+        """Reconcile roles, then credentials: a failure in one wing does not block the other."""
         trouble: Exception | None = None
         try:
             await self._reconcile_rights(session, scope)
         except TransientError:
-            # Nobody answers, or it is another replica's: the other wing would fare no better.
+            # There is no response, or another replica owns the cluster: the other wing would fail too.
             raise
         except Exception as error:  # noqa: BLE001 - raised below
             trouble = error
@@ -235,7 +235,7 @@ class Reconciler:
         self._schedule.reconciled(full=scope.full, started=started, changed=result.changed)
 
     def _record_rights(self, result: RightsResult) -> None:
-        """Take over what is known of roles and role mappings."""
+        """Record what is known about roles and role mappings."""
         state, mapping = self.state, result.mapping
         state.operations += result.operations
         state.trouble = result.trouble
@@ -248,7 +248,7 @@ class Reconciler:
         state.mapping_refusal, state.adopted, state.others = mapping.refusal, result.adopted, result.others
 
     def _record_credentials(self, result: CredentialResult) -> None:
-        """Take over what is known of keys and users."""
+        """Record what is known about keys and users."""
         self.state.operations += result.operations
         self.state.rejections |= result.rejected
         if result.others is not None:
@@ -291,7 +291,7 @@ class Reconciler:
         self._schedule.checked(well=well, lasts=lasts)
 
     async def _scope(self, session: Session, dirty: Dirty, *, checked: bool) -> Scope:
-        """Return what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
+        """Return the scope: what is dirty, or all, because a sweep is due or somebody changed something."""
         full = dirty.full or self._schedule.sweep_due()
         if not isinstance(self.state.health, Closed) and (full or self._schedule.probe_due()):
             probe = await session.port.probe()
@@ -302,7 +302,7 @@ class Reconciler:
         # What is due stays due until it is done, whatever happens to this reconcile.
         include_settled, dirty.full = dirty.full, full or dirty.full
         if full and not checked and self.state.login_may_gain_rights and not isinstance(self.state.health, Closed):
-            # What somebody changed may be the login's role.
+            # The change may concern the login's role.
             await know_login(session)
         return Scope(
             dirty.full, frozenset(dirty.principals), frozenset(dirty.credentials), include_settled=include_settled
@@ -319,7 +319,7 @@ class Reconciler:
             record.cluster = replace(record.cluster, finalizers=after)
 
     async def _finish_deletion(self, session: Session) -> None:
-        """Remove what is ours when the SearchCluster is deleted, once nobody uses it any more."""
+        """Remove what is ours from a deleted SearchCluster once no SearchAccess uses it any more."""
         self.state.waiting = self._deletion.remaining_users(session.cluster)
         successor = self._peers.younger_with_uuid(session.cluster, self.state.uuid)
         if self.state.waiting is None and successor:
@@ -329,7 +329,7 @@ class Reconciler:
         if self.state.waiting is None:
             self.state.waiting = self._deletion.remaining_movers(session.cluster)
         if self.state.waiting is None:
-            # Roles and keys that nobody declares go too: nobody looks for them later.
+            # Undeclared roles and keys go too: there is no later reconcile.
             await self._reconcile_rights(session, Scope(full=True))
             left = await self._credentials.reconcile(session, Scope(full=True, include_settled=True))
             self._record_credentials(left)
@@ -341,12 +341,12 @@ class Reconciler:
             self._deletion.drop_finalizer(session.cluster)
             self._schedule.wait_for_probe()
 
-    # Trouble
+    # Failures
 
     async def _close(self, failure: Failure, retry: float) -> None:
-        """Touch nothing, and say so on every SearchAccess."""
+        """Write nothing, and report that on every SearchAccess."""
         self.state.health = Closed(failure)
-        # When it goes on, reconcile everything: all say that there is trouble, and news was not reconciled.
+        # A full reconcile follows: all statuses report the failure, and dirty items were not reconciled.
         self._context.inventory.marks.dirty(self._name).full = True
         self._schedule.retry_in(retry)
         await self._failures.publish_to_all(failure)
@@ -387,16 +387,16 @@ class Reconciler:
             return
         try:
             publish_cluster(self._context, self.state, self._name, self._schedule.probe_state)
-        except Exception as error:  # noqa: BLE001 - whatever its status says, the cluster is reconciled
+        except Exception as error:  # noqa: BLE001 - the cluster is reconciled even if its status fails
             self.state.trouble = caught(self._context.meter, self._name, "publish", error)
 
     # Time
 
     async def _wait(self) -> None:
-        """Wait until something is due, or something was declared."""
+        """Wait until something is due or dirty."""
         event = self._context.inventory.marks.dirty(self._name).event
         if self._ownership_unknown:
-            # News does not help: it was put back.
+            # Dirty items do not end this wait: they were requeued.
             await asyncio.sleep(self._schedule.delay())
             return
         health = self.state.health
@@ -406,7 +406,7 @@ class Reconciler:
                 if not isinstance(health, Failing):
                     await self._settle()
         if isinstance(health, Failing):
-            # News does not shorten the back-off; what is wrong is published, and it waits with everything else.
+            # Dirty items do not shorten the back-off; the failure is published on them, and they wait with the rest.
             await self._while_failing(health.failure)
 
     def _delay(self) -> float:
@@ -418,7 +418,7 @@ class Reconciler:
             dirty = self._context.inventory.marks.dirty(self._name)
             if dirty.cluster:
                 return
-            # First, as more may come while it is published.
+            # First, as more may become dirty meanwhile.
             dirty.event.clear()
             if dirty.principals or dirty.credentials:
                 await self._failures.publish_to_waiting(failure, dirty)
@@ -427,7 +427,7 @@ class Reconciler:
                     await dirty.event.wait()
 
     async def _settle(self) -> None:
-        """Let a burst of declarations arrive, so that one reconcile serves them all."""
+        """Wait for a burst of changes to settle, so that one reconcile serves them all."""
         dirty = self._context.inventory.marks.dirty(self._name)
         if dirty.cluster or dirty.full:
             return

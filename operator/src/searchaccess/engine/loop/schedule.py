@@ -1,4 +1,4 @@
-"""When a reconciler looks: probe, sweep, check, retry, and how long to let a burst settle."""
+"""When a reconciler runs: probe, sweep, check, retry, and how long to let a burst settle."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,36 +8,36 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import Probe
 
 CHECK_EVERY: Final = 600.0
-"""Seconds between checks of version, uuid, license and realm while nothing is wrong and nothing shows a change."""
+"""Seconds between checks of version, uuid, license and realm while nothing is wrong and nothing indicates a change."""
 CHECK_AGAIN: Final = 12.0
 """The same while something is wrong with them, or the license should have expired."""
 
 FINGERPRINT_EVERY: Final = 12.0
-"""Seconds between glances, which show whether license or nodes have changed: noticed, checked and reported in 15."""
+"""Seconds between fingerprints, so that a change of license or nodes is found, checked and reported in 15 seconds."""
 FINGERPRINT_PROBES: Final = 6.0
-"""They are no more than one for so many probes: who wants few probes wants few requests."""
+"""Probes for each fingerprint at least: whoever configures few probes wants few requests."""
 SPACING: Final = 1.125
-"""Probes are so much further apart than declared: that pays for more than half of the glances."""
+"""Factor by which probes are further apart than declared: that saves more than half of the fingerprints' requests."""
 
 QUIET_AT_REST: Final = 0.01
 QUIET_IN_A_BURST: Final = 0.15
 LONGEST_BURST: Final = 1.5
-"""Seconds. A lone declaration is served at once; a burst is gathered, so that it costs few requests."""
+"""Seconds. A single change is served at once; a burst is gathered, so that it takes few requests."""
 
 BURST_AFTER: Final = 2.0
-"""Seconds since the last pass within which the next declaration counts as part of a burst."""
+"""Seconds after a reconcile in which the next change counts as part of a burst."""
 
 SEARCHABLE: Final = 2.0
-"""Seconds after which a write of somebody else can be read by a search, as a read of everything is: the index is
-refreshed every second. The sequence number moves before that, so a read at once may still give the old state."""
+"""Seconds after which a full read, which is a search, certainly returns others' writes: the index is refreshed every
+second. The sequence number changes before that, so an immediate read may still return the old state."""
 
 IN_VAIN: Final = 3
-"""Full reads in a row that found nothing to do after which others are taken to write all the time. One alone is no sign
-of that: each change is read twice."""
+"""Full reads in a row without anything to do after which others are assumed to write all the time. One is no sign of
+that: each change is read twice."""
 DUTY: Final = 5.0
-"""Then rest after each so many times as long as it took."""
+"""Then the pause after each is this many times as long as the read."""
 LONGEST_REST: Final = 10.0
-"""Seconds of such a rest at most; a read that comes later than twice that is not in a row with the last."""
+"""Seconds of such a pause at most; a read more than twice as late is not in a row with the last."""
 
 
 class Schedule:
@@ -76,15 +76,15 @@ class Schedule:
         return max(0.0, due - self._clock.monotonic())
 
     def begin(self) -> None:
-        """A step begins: a retry that was due is being done."""
+        """Record that a reconcile begins: the retry that was due is being done."""
         self._retry_at = None
 
     def retry_in(self, delay: float) -> None:
-        """After trouble: nothing else is due before this."""
+        """Schedule a retry after a failure: nothing else is due before it."""
         self._retry_at = self._clock.monotonic() + delay
 
     def wait_for_probe(self) -> None:
-        """Nothing to do before the next probe."""
+        """Let nothing be due before the next probe."""
         self._next_probe = self._clock.monotonic() + self._probe_every
         self._next_sweep = max(self._next_sweep, self._next_probe)
         self._next_fingerprint = max(self._next_fingerprint, self._next_probe)
@@ -94,30 +94,30 @@ class Schedule:
         return self._clock.monotonic() >= self._next_check
 
     def checked(self, *, well: bool, lasts: float = float("inf")) -> None:
-        """Note a check.
+        """Record a check.
 
         Args:
-            well: whether all was well. Otherwise the next check comes before any glance.
-            lasts: seconds until the license expires, which no glance shows.
+            well: whether all was well. Otherwise the next check comes before any fingerprint.
+            lasts: seconds until the license expires, which no fingerprint shows.
         """
         now = self._clock.monotonic()
         self._next_check = now + (min(CHECK_EVERY, max(CHECK_AGAIN, lasts)) if well else CHECK_AGAIN)
         self._next_fingerprint = now + self._fingerprint_every if well else float("inf")
 
     def check_again(self) -> None:
-        """Let the next check come soon: something is wrong that no probe shows to be over."""
+        """Schedule the next check soon: no probe shows when the problem is over."""
         self._next_check = min(self._next_check, self._clock.monotonic() + CHECK_AGAIN)
 
     def fingerprint_due(self) -> bool:
-        """Return whether it is time to see whether license or nodes have changed."""
+        """Return whether the fingerprint is to be read."""
         return self._clock.monotonic() >= self._next_fingerprint
 
     def fingerprint_read(self) -> None:
-        """Note a glance."""
+        """Record that the fingerprint was read."""
         self._next_fingerprint = self._clock.monotonic() + self._fingerprint_every
 
     def sweep_due(self) -> bool:
-        """Return whether everything is to be read, changed or not."""
+        """Return whether a full read is due, changed or not."""
         return self._clock.monotonic() >= self._next_sweep
 
     def probe_due(self) -> bool:
@@ -125,13 +125,13 @@ class Schedule:
         return self._clock.monotonic() >= self._next_probe
 
     def probed(self, probe: Probe | None, own_operations: int) -> bool:
-        """Note a probe and return whether everything is to be read, because somebody else changed something.
+        """Record a probe; return whether a full read is needed, because somebody else changed something.
 
-        It is read at once, and again when the change is surely searchable.
+        It is read at once, and again when the change is certainly searchable.
 
         Args:
-            probe: what was read; None: it cannot be read, then only the sweep notices changes.
-            own_operations: writes of ours since the last probe; each moved the sequence number by one.
+            probe: what was read; None: it cannot be read, so only sweeps find changes.
+            own_operations: our writes since the last probe; each increased the sequence number by one.
         """
         now = self._clock.monotonic()
         self._next_probe = now + self._probe_every
@@ -141,7 +141,7 @@ class Schedule:
             self._next_check = now
         if probe is None:
             self.probe_state = "Unavailable"
-            # Without the probe, what we wrote is read again soon.
+            # Without the probe, our own writes are read again soon.
             return own_operations > 0
         self.probe_state = "Active"
         if known is None:
@@ -154,15 +154,15 @@ class Schedule:
 
     @contextmanager
     def reread_on_error(self) -> Iterator[None]:
-        """Read everything again soon if what is done within breaks off: what was written is not known for sure."""
+        """Request a full read if the work in this context fails: it is uncertain what was written."""
         try:
             yield
-        except BaseException:  # raised again: whatever it was, the writes before it may have arrived
+        except BaseException:  # raised again: earlier writes may have been applied
             self._must_reread = True
             raise
 
     def reconciled(self, *, full: bool, started: float, changed: bool) -> None:
-        """Note a pass that ended well."""
+        """Record a reconcile that completed."""
         now = self._clock.monotonic()
         self._last_pass = now
         self._last_took = now - started
@@ -176,14 +176,14 @@ class Schedule:
         self._in_vain = 0 if changed else (self._in_vain if in_a_row else 0) + 1
         self._last_read = now
         if self._in_vain > IN_VAIN:
-            # On a cluster where others write security objects all the time, full reads stay a small part of the load.
+            # If others write security objects all the time, full reads must stay a small part of the load.
             self._next_probe = max(self._next_probe, now + min(LONGEST_REST, DUTY * (now - started)))
 
     def settling(self) -> tuple[float, float]:
-        """Return how long it must be quiet before a burst counts as over, and how long to wait at most (seconds).
+        """Return how long it must be quiet for a burst to be over, and how long to wait at most (seconds).
 
-        In a burst it is as long as the last pass took, at least: where all is slow, declarations come with longer
-        gaps, and each gap would cost a pass.
+        In a burst that is at least as long as the last reconcile took: where all is slow, changes have longer gaps, and
+        each gap would cause a reconcile.
         """
         if self._clock.monotonic() - self._last_pass >= BURST_AFTER:
             return QUIET_AT_REST, LONGEST_BURST
