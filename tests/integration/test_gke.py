@@ -115,7 +115,7 @@ def test_a_token_that_ends_is_replaced_while_it_runs(
         assert fault.hits
     running.send_signal(signal.SIGTERM)
     code, found = result(running)
-    assert (code, found["unfinished"]) == (1, "it was told to stop")
+    assert (code, found["unfinished"]) == (1, "it was stopped")
     assert {item["name"]: item["reason"] for item in found["items"]} == {
         CLUSTER: "InSync", "shop/orders": "InSync", "shop/later": "InSync"
     }  # fmt: skip

@@ -136,7 +136,7 @@ def test_it_stops_when_it_is_told_to(field: Arena) -> None:
     running.send_signal(signal.SIGTERM)
     output, _ = running.communicate(timeout=30)
     assert "1 of 1 SearchAccesses as declared" in output
-    assert "NOT FINISHED: it was told to stop." in output
+    assert "NOT FINISHED: it was stopped." in output
     assert running.returncode == 1
 
 
@@ -151,7 +151,7 @@ def test_what_is_being_written_when_it_is_told_to_stop_is_written_and_told(field
     assert set(field.roles()) == {"orders"}
     assert in_sync(field.listed()["orders"]), "its status says so"
     found = json.loads(output)
-    assert found["unfinished"] == "it was told to stop"
+    assert found["unfinished"] == "it was stopped"
     assert reasons(found)["shop/orders"] == "InSync"
 
 

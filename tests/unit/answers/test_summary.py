@@ -59,7 +59,7 @@ def test_exit_codes(lines: list[tuple[str, str]], code: Exit) -> None:
 
 
 def test_what_did_not_come_to_its_end_failed() -> None:
-    assert Summary((a_line("True", "InSync"),), unfinished="it was told to stop").code == Exit.FAILED
+    assert Summary((a_line("True", "InSync"),), unfinished="it was stopped").code == Exit.FAILED
 
 
 def test_what_was_changed_since_it_began() -> None:
@@ -79,7 +79,7 @@ def test_what_went_wrong_comes_last_and_is_counted() -> None:
             a_line("False", "ChangesPending", "shop/b"),
         ]
     )
-    summary = Summary(lines, elsewhere=2, unfinished="it was told to stop")
+    summary = Summary(lines, elsewhere=2, unfinished="it was stopped")
     assert [line.name for line in lines] == ["shop/c", "shop/b", "shop/a"]
     text = table_of(summary)
     assert text.splitlines()[0].split() == ["KIND", "NAME", "CLUSTER", "REASON", "CHANGED", "MESSAGE"]
@@ -95,7 +95,7 @@ def test_what_went_wrong_comes_last_and_is_counted() -> None:
     ]
     assert "1 of 3 SearchAccesses as declared; 1 changed; 1 with changes pending; 1 failed; " in text
     assert "2 SearchClusters are another replica's." in text
-    assert text.endswith("NOT FINISHED: it was told to stop.\n")
+    assert text.endswith("NOT FINISHED: it was stopped.\n")
     assert summary.to_json()["exitCode"] == 1
     assert [item["changed"] for item in summary.to_json()["items"]] == [True, False, False]
 
@@ -202,7 +202,7 @@ def test_what_is_about_one_namespace() -> None:
     assert [(change.cluster, change.object) for change in found.changes or ()] == [
         ("prod", "role/a"), ("prod", "role_mapping/x")
     ]  # fmt: skip
-    assert Summary(lines, unfinished="it was told to stop").of_namespace("shop").code is Exit.FAILED
+    assert Summary(lines, unfinished="it was stopped").of_namespace("shop").code is Exit.FAILED
     nothing = Summary(lines, changes=()).of_namespace("nobody")
     assert (nothing.code, nothing.lines, nothing.changes) == (Exit.IN_SYNC, (), ())
     assert Summary(lines).of_namespace("shop").changes is None

@@ -1,8 +1,8 @@
-"""Writes to Kubernetes in the background: the newest status of each object, then what must follow it.
+"""Writes to Kubernetes in the background: the latest status of each object, then what must follow it.
 
-The loop never waits for the API server. Writes to one object are merged while they wait. A write that fails
-waits for a delay of its own and holds no worker meanwhile: others pass it. It is retried until it succeeds or the
-object is gone. Namespaces are served in turn, what failed before in a turn of its own.
+The loop never waits for the API server. Pending writes to one object are merged. A failed write is requeued with its
+own back-off and occupies no worker meanwhile. It is retried until it succeeds or the object is gone. Namespaces are
+served in turn, and retries have turns of their own.
 """
 
 import asyncio
@@ -26,22 +26,22 @@ from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
 from searchaccess.ports.meter import Meter
 
 WORKERS: Final = 36
-"""Writes at once. One namespace alone gets 24 of them."""
+"""Concurrent writes. One namespace alone gets 24 of them."""
 LONGEST: Final = 30.0
-"""Seconds between two attempts of what is refused, such as by a webhook."""
+"""Seconds between attempts of a refused write, at most, such as one that a webhook refuses."""
 RETRIES: Final = 20
-"""Retries per second, at most, of all that failed in one namespace."""
+"""Retries per second in one namespace, at most."""
 RELEASED: Final = 2
-"""So many retries of a namespace start at once when one succeeds: the trouble may be over."""
+"""Retries of a namespace that start at once when one succeeds: the problem may be over."""
 TRIES: Final = 5
-"""After so many failures nobody waits for a write any longer; it is still retried."""
+"""Failures after which nobody waits for a write any longer; it is still retried."""
 EVENTS_LIMIT: Final = 200
-"""Events of one namespace that may wait; more are dropped (the statuses say the same) and counted."""
+"""Pending events of one namespace; more are dropped (the statuses show the same) and counted."""
 
 _Group: TypeAlias = tuple[str, bool]
-"""A namespace, and whether it is about what failed before."""
+"""A namespace, and whether its entries failed before."""
 _Failed: TypeAlias = tuple[str, ExternalError | Failure]
-"""What of an object, and why."""
+"""What could not be written, and why."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 class _Entry:
     ref: ObjectRef
     status: str | None = None
-    """JSON: the same text that the inventory has."""
+    """JSON, the same text as in the inventory."""
     finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Before and after."""
     notes: list[Note] = field(default_factory=list)
@@ -58,10 +58,10 @@ class _Entry:
     trouble: Failure | None = None
     """Why the last attempt failed."""
     outdated: bool = False
-    """The object changed meanwhile: its event has until the next attempt to arrive."""
+    """The object changed meanwhile: its event has time to arrive until the next attempt."""
     writing: bool = False
     timer: asyncio.TimerHandle | None = None
-    """Runs while it waits for its next attempt."""
+    """Set while it waits for its next attempt."""
 
     @property
     def is_done(self) -> bool:
@@ -87,9 +87,9 @@ class Outbox:
         self._meter = meter or Meter()
         self._entries: dict[str, _Entry] = {}
         self._delayed: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        """By namespace, uids of what waits for its next attempt."""
+        """By namespace, uids of entries that wait for their next attempt."""
         self._given_up: set[str] = set()
-        """Uids of what failed so often that nobody waits for it any longer. It is still retried."""
+        """Uids of entries that failed so often that nobody waits for them any longer. They are still retried."""
         self._turns: Turns[_Group, str] = Turns(WORKERS)
         self._wake = asyncio.Event()
         self._events: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class Outbox:
     # Queueing
 
     def put_status(self, ref: ObjectRef, status: str, notes: list[Note], *, after: float = 0.0) -> None:
-        """Queue a status (JSON), and events about it; to be written after so many seconds."""
+        """Queue a status (JSON), and events about it, optionally with a delay in seconds."""
         entry = self._entry(ref)
         first, entry.status = entry.status is None, status
         self._inventory.writing.add(ref.uid)
@@ -111,13 +111,13 @@ class Outbox:
     def put_finalizers(
         self, ref: ObjectRef, before: tuple[str, ...], after: tuple[str, ...], failed: ExternalError | None = None
     ) -> None:
-        """Queue a replacement of finalizers, after anything else that is pending for the object.
+        """Queue a replacement of finalizers, after everything else that is pending for the object.
 
         Args:
             ref: the object.
-            before: as they are; if they are not, the SearchAccess is reconciled again instead.
-            after: as desired.
-            failed: why an attempt just failed; None: there was none.
+            before: the expected finalizers; if they differ, the SearchAccess is requeued instead.
+            after: the desired finalizers.
+            failed: the error of an attempt that just failed; None: there was none.
         """
         entry = self._entry(ref)
         first, entry.finalizers = entry.finalizers is None, (before, after)
@@ -147,11 +147,11 @@ class Outbox:
         return entry
 
     def _came(self, entry: _Entry, *, at_once: bool) -> None:
-        """Queue an entry, unless it is queued.
+        """Queue an entry that changed, unless it is queued already.
 
         Args:
-            entry: what something was added to.
-            at_once: end the delay after a failure: what was added is no newer version of what failed.
+            entry: the entry.
+            at_once: end its delay after a failure: what was added does not replace what failed.
         """
         if entry.is_done and not entry.writing:
             self._finish(entry)
@@ -160,7 +160,7 @@ class Outbox:
         self._note_idle()
 
     def drop(self, uids: Collection[str]) -> None:
-        """Write nothing more of what waits for some objects: another replica publishes about them."""
+        """Drop what is pending for some objects: another replica publishes about them."""
         for uid in uids:
             entry = self._entries.get(uid)
             if entry is not None:
@@ -173,31 +173,31 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many objects wait to be written, also those that wait for their next attempt."""
+        """How many objects wait to be written, including those that wait for their next attempt."""
         return len(self._entries)
 
     @property
     def failing(self) -> int:
-        """How many of these failed repeatedly."""
+        """How many of these have failed repeatedly."""
         return len(self._given_up)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a write is about to happen; one that failed repeatedly does not count."""
+        """Whether a write is about to happen; repeatedly failed ones do not count."""
         return self.pending > self.failing
 
     def trouble_of(self, uid: str) -> Failure | None:
-        """Return why the last attempt to write something of an object failed; None: nothing that waits has failed."""
+        """Return why the last write to an object failed; None: no pending write has failed."""
         entry = self._entries.get(uid)
         return entry.trouble if entry else None
 
     def sets_finalizers(self, uid: str) -> bool:
-        """Return whether an object's finalizers wait to be written."""
+        """Return whether a write of an object's finalizers is pending."""
         entry = self._entries.get(uid)
         return entry is not None and entry.finalizers is not None
 
     def unwritten(self) -> Iterator[tuple[ObjectRef, Failure]]:
-        """Yield what failed and waits for its retry, and why."""
+        """Yield the objects whose write failed and is retried, and why."""
         for entry in self._entries.values():
             if entry.trouble is not None:
                 yield entry.ref, entry.trouble
@@ -258,7 +258,7 @@ class Outbox:
     # Writing
 
     async def run(self) -> None:
-        """Write until cancelled; begun again after a fault, it takes up all that waits."""
+        """Write until cancelled; after an internal error, a new call resumes all pending writes."""
         self._resume()
         async with asyncio.TaskGroup() as group:
             while True:
@@ -291,7 +291,7 @@ class Outbox:
             if failed is None and entry.backoff.failures:
                 self._release(entry.ref.namespace)
         elif failed is None:
-            # What came meanwhile.
+            # Something was added meanwhile.
             self._recovered(entry)
             self._ready(entry)
         else:
@@ -321,12 +321,12 @@ class Outbox:
         if entry.backoff.failures == TRIES:
             self._given_up.add(uid)
             if entry.finalizers is not None:
-                # Its status says why it stays.
+                # Its status then reports why the finalizer stays.
                 self._inventory.mark_uid(uid)
         self._delay(entry, delay)
 
     async def _write(self, entry: _Entry) -> _Failed | None:
-        """Write an entry; steps that are done are not repeated after a failure. Give what failed first, and why."""
+        """Write an entry; completed steps are not repeated after a failure. Return the first failure."""
         failed: _Failed | None = None
         for what, step in (
             ("the object", self._check_outdated),
@@ -340,15 +340,15 @@ class Outbox:
                 self._clear(entry)
                 return None
             except ExternalError as error:
-                # A status may be refused by a webhook, or by a CRD that is older than the operator: the finalizers
-                # matter more.
+                # A webhook, or a CRD older than the operator, may refuse a status: the finalizers matter
+                # more.
                 failed = failed or (what, error)
-            except Exception as error:  # noqa: BLE001 - an internal error costs this object alone, and is retried
+            except Exception as error:  # noqa: BLE001 - an internal error affects this object alone, and is retried
                 failed = failed or (what, caught(self._meter, "", "outbox", error))
         return failed
 
     async def _check_outdated(self, entry: _Entry) -> None:
-        """Let the reconciler decide what to write of an object that changed meanwhile."""
+        """Let the reconciler decide again about an object that changed meanwhile."""
         outdated, entry.outdated = entry.outdated, False
         if outdated and (entry.status is None or not self._inventory.knows(entry.ref.uid)):
             self._clear(entry)
@@ -381,7 +381,7 @@ class Outbox:
         if entry.finalizers is finalizers:
             entry.finalizers = None
         if record is not None and adds:
-            # Whoever waited for this continues.
+            # What waited for the finalizer continues.
             record.access = replace(record.access, finalizers=after)
             self._inventory.mark_uid(entry.ref.uid)
 
@@ -396,7 +396,7 @@ class Outbox:
         except TransientError:
             raise
         except ExternalError as error:
-            # Such as in a namespace that is being deleted. The status says the same.
+            # For example in a namespace that is being deleted. The status shows the same.
             log.warning("events cannot be written", object=entry.ref.name, error=error.message)
             self._meter.events_dropped(len(entry.notes))
             self._drop_notes(entry)

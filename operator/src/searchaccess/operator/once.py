@@ -103,7 +103,7 @@ async def _refused(one: Wired) -> None:
 
 async def _until_stopped(stop: asyncio.Event) -> str:
     await stop.wait()
-    return "it was told to stop"
+    return "it was stopped"
 
 
 async def _at(one: Wired, end: float) -> str:
@@ -123,7 +123,7 @@ async def _settled(one: Wired, only: Collection[str], within: float, end: float)
         elif unknown := sorted(set(only) - one.context.inventory.clusters.keys()):
             raise NoSuchCluster(f"there is no SearchCluster named {unknown[0]!r}")
         await asyncio.sleep(POLL_EVERY)
-    return f"not all was looked at within {within:.0f} s"
+    return f"not everything was reconciled within {within:.0f} s"
 
 
 def _is_shared_out(one: Wired) -> bool:

@@ -19,15 +19,15 @@ from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
 from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected, TransientError, Unexpected
 
 NAMED: Final = 10
-"""Roles that one line of the log names."""
+"""Roles to name in one log line."""
 ATTEMPTS: Final = 128
-"""Requests in one reconcile that isolate the role concerned, after an internal error in a bulk write."""
+"""Requests in one reconcile that isolate the affected role after an internal error in a bulk write."""
 TRIES_OF_ONE: Final = 32
-"""Attempts with one principal's role in one reconcile that isolate whose rights Elasticsearch refuses."""
+"""Attempts per role in one reconcile to isolate whose rights Elasticsearch refuses."""
 TRIES: Final = 128
-"""The same for all principals together; one request attempts several roles."""
+"""The same for all roles together; one request attempts several roles."""
 LONGEST: Final = 0.5
-"""Seconds after which no more attempts begin: others wait meanwhile."""
+"""Seconds after which no new attempts begin: others wait meanwhile."""
 _NOT_DELEGATED: Final = "this role, with all that is in it, is more than was delegated to the operator's login"
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 
 @dataclass(slots=True)
 class Applier:
-    """Writes in one reconcile, and counts it.
+    """Performs and counts the writes of one reconcile.
 
     Args:
         context: what all reconcilers share.
@@ -45,8 +45,8 @@ class Applier:
         port: the cluster.
         planner: plans roles.
         mappings: writes role mappings.
-        delegated: Elasticsearch lets the login write some roles alone, and refuses a request as a whole in which one of
-            them is not.
+        delegated: the login may write only some roles, and Elasticsearch refuses a request as a whole if it contains
+            another one.
     """
 
     context: Context
@@ -57,16 +57,16 @@ class Applier:
     delegated: bool = False
     operations: int = 0
     written: set[str] = field(default_factory=set)
-    """Names of roles of ours that were written."""
+    """Names of our roles that were written."""
     removed: set[str] = field(default_factory=set)
-    """Names of roles that were deleted or released, so that they are not ours any more."""
+    """Names of roles that were deleted or released, and are no longer ours."""
     _attempts: int = ATTEMPTS
 
     async def apply(self, works: Sequence[Work]) -> None:
-        """Make roles and their mappings as planned; a failure with one is recorded in its work.
+        """Write roles and their mappings as planned; a failure is recorded in the role's work.
 
         Raises:
-            TransientError: the cluster does not answer as it should.
+            TransientError: the cluster does not respond properly.
         """
         await self._remove([work for work in works if work.plan.delete])
         await self._write(works)
@@ -87,7 +87,7 @@ class Applier:
             raise
         except ExternalError as error:
             work.failure = Failure(error.reason, error.message)
-        except Exception as error:  # noqa: BLE001 - the barrier: one principal's mapping costs nobody else anything
+        except Exception as error:  # noqa: BLE001 - the barrier: one principal's mapping affects nobody else
             work.failure = caught(self.context.meter, self.cluster, place, error)
 
     async def _revoke(self, work: Work) -> None:
@@ -100,7 +100,7 @@ class Applier:
     # Roles
 
     async def _write(self, works: Sequence[Work]) -> None:
-        """Write roles. Where one is refused, revocations in it are applied all the same, and the rest waits."""
+        """Write roles. If one is refused, its revocations are still applied, and the rest waits."""
         by_name = {work.plan.name: work for work in works}
         refused = self._note(by_name, await self._put([work.plan for work in works if work.failure is None]))
         held = [work for work, error in refused if self._hold_back(work, error)]
@@ -112,7 +112,7 @@ class Applier:
                 work.observed = work.role_change.after()
 
     def _hold_back(self, work: Work, error: ExternalError) -> bool:
-        """Plan a role without what may be the cause of a refusal; return whether that is possible."""
+        """Plan a role without the possible causes of a refusal; return whether that is possible."""
         try:
             suspects = work.suspects
             if not isinstance(error, Rejected) or not suspects:
@@ -120,11 +120,11 @@ class Applier:
                 return False
             before = work.isolation.groups if work.isolation else ()
             work.isolation = Isolation(suspects, error.message, before)
-            # What was found before the first attempt is what is reported.
+            # The findings before the first attempt are reported.
             held = {*suspects, *work.undecided}
             work.plan = replace(self.planner.without(work, held), findings=work.plan.findings)
             self._conclude(work)
-        except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
+        except Exception as fault:  # noqa: BLE001 - the barrier: a principal that cannot be planned affects no other
             work.failure = caught(self.context.meter, self.cluster, "hold back", fault)
         return work.failure is None
 
@@ -135,7 +135,7 @@ class Applier:
         return [(by_name[name], error) for name, error in written.refused.items()]
 
     async def _put(self, plans: Sequence[RolePlan]) -> Written:
-        """Write roles: in one request, and those apart that must be replaced as a whole."""
+        """Write roles: in one request, except those that must be replaced as a whole."""
         written = Written()
         for put, whole in ((self.port.put_roles, False), (self.port.replace_roles, True)):
             roles = [plan.write for plan in plans if plan.write is not None and plan.whole is whole]
@@ -153,7 +153,7 @@ class Applier:
     async def _perform(
         self, action: Callable[[Sequence[Item]], Awaitable[Written]], items: Sequence[Item], names: Sequence[str]
     ) -> Written:
-        """Write or delete roles; what a login may not do, or what we cannot do, fails for these roles alone."""
+        """Write or delete roles; missing rights and internal errors affect only the roles concerned."""
         try:
             return await action(items)
         except TransientError:
@@ -163,7 +163,7 @@ class Applier:
                 return Written(refused=dict.fromkeys(names, error))
             if len(items) == 1:
                 return Written(refused=dict.fromkeys(names, Rejected(f"{_NOT_DELEGATED}: {error.message}")))
-        except Exception as error:  # noqa: BLE001 - the barrier: halves are attempted, so that one fault does not affect the others
+        except Exception as error:  # noqa: BLE001 - the barrier: halves are attempted, so that one error does not affect the others
             failure = caught(self.context.meter, self.cluster, "write roles", error)
             if len(items) == 1 or self._attempts <= 0:
                 return Written(refused=dict.fromkeys(names, Unexpected(failure.message)))
@@ -193,13 +193,13 @@ class Applier:
     # Isolation
 
     async def isolate(self, works: Sequence[Work]) -> None:
-        """Isolate whose rights Elasticsearch refuses, so that the others get theirs, as far as the budget goes.
+        """Isolate whose rights Elasticsearch refuses, so that the others get theirs, within the budget.
 
-        Groups of SearchAccesses are attempted on top of what is in the role; who is refused is held at what it had, and
-        its status says why. A request attempts one group of each role.
+        Groups of SearchAccesses are attempted on top of what is in the role; a refused one keeps what it had, and its
+        status reports why. A request attempts one group of each role.
 
         Raises:
-            TransientError: the cluster does not answer as it should.
+            TransientError: the cluster does not respond properly.
         """
         clock, tries = self.context.clock, TRIES
         began = clock.monotonic()
@@ -222,7 +222,7 @@ class Applier:
         for work in works:
             try:
                 plans[work.plan.name] = self.planner.trying(work, work.isolation or Isolation(()))
-            except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
+            except Exception as fault:  # noqa: BLE001 - the barrier: a principal that cannot be planned affects no other
                 work.failure = caught(self.context.meter, self.cluster, "isolate", fault)
         written = await self._put(list(plans.values()))
         for name, plan in plans.items():
@@ -240,7 +240,7 @@ class Applier:
             self._conclude(work)
 
     def _conclude(self, work: Work) -> None:
-        """Keep what is known about whose rights Elasticsearch refuses, and who would widen others."""
+        """Record whose rights Elasticsearch refuses, and who would widen others."""
         if work.isolation is None:
             return
         rejections, accesses = self.planner.members.rejections, {member.access.uid: member for member in work.members}
@@ -253,6 +253,6 @@ class Applier:
             self.planner.members.member(member.access) if member.access.uid in known else member
             for member in work.members
         ]
-        # Who was refused in one attempt is not judged anew in the next ones.
+        # Those refused in one attempt stay refused in the next ones.
         work.refused |= work.plan.refused
         work.members = with_refusals(members, work.refused)

@@ -1,4 +1,4 @@
-"""What a reconcile learned about each SearchAccess."""
+"""Builds facts about each SearchAccess from a reconcile."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from searchaccess.ports.meter import Meter
 
 
 def is_reported(access: Access, principal: str) -> bool:
-    """Return whether the reconcile of a principal reports a SearchAccess: not before its subject was resolved."""
+    """Return whether a principal's reconcile reports a SearchAccess: not before its subject was resolved."""
     if principal != access.principal and principal not in access.principals:
         return False
     known = access.identity
-    # With a message it has been on its way for a while.
+    # With a message, resolving has taken a while.
     waits = known is not None and not access.principals and known.state is State.RECALLED and not known.message
     return bool(access.deleted_at) or not waits
 
@@ -41,8 +41,8 @@ class FactsBuilder:
         cluster: name of the SearchCluster.
         uuid: of the Elasticsearch cluster.
         per_principal: whether each principal has a role mapping of its own.
-        realm: whose users callers are; None: not known.
-        others: role mappings of others.
+        realm: the realm of the callers; None: not known.
+        others: foreign role mappings.
     """
 
     operator: Operator
@@ -54,11 +54,11 @@ class FactsBuilder:
     others: tuple[ForeignMapping, ...] = ()
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
-        """Return the facts of a principal's SearchAccesses; a fault in those of one fails this work alone.
+        """Return the facts of a principal's SearchAccesses; an internal error fails only this work.
 
         Args:
-            work: the principal's.
-            late: the uids of those that came too late for this reconcile.
+            work: the principal's work.
+            late: the uids of those that were too late for this reconcile.
         """
         reported = [
             member
@@ -70,7 +70,7 @@ class FactsBuilder:
         try:
             given = self._given(work.principal)
             return [self._facts(work, member, given) for member in reported]
-        except Exception as error:  # noqa: BLE001 - the barrier: nobody else's report depends on these
+        except Exception as error:  # noqa: BLE001 - the barrier: no other principal's facts are affected
             work.failure = caught(self.meter, self.cluster, "build facts", error)
             return [AccessFacts(member.access, HELD, failure=work.failure) for member in reported]
 
@@ -108,7 +108,7 @@ def _owners(work: Work) -> set[str]:
 
 
 def _beside(work: Work, member: Member) -> tuple[Share, ...]:
-    """Return what other SearchAccesses grant the same caller, where that matters."""
+    """Return what other SearchAccesses grant the same caller, if that matters."""
     if not depends_on_others(member.access.share):
         return ()
     others = (

@@ -1,4 +1,4 @@
-"""Role mappings in a reconcile: the one with the role template, or one for each principal."""
+"""Role mappings in a reconcile: one with a role template, or one for each principal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -30,42 +30,42 @@ from searchaccess.engine.state import Context, Session
 
 @dataclass(frozen=True, slots=True)
 class RoleChange:
-    """A role in a reconcile, as far as its mapping is concerned."""
+    """What a role's mapping depends on in a reconcile."""
 
     plan: RolePlan
     observed: Role | None
-    """The role as it was."""
+    """The role as read."""
     enforced: bool
     """Whether any of its SearchAccesses is enforced."""
     seen: bool
-    """Whether an earlier reconcile is known to have left a mapping for it."""
+    """Whether an earlier reconcile is known to have written its mapping."""
 
     def after(self) -> Role | None:
-        """Return the role as it is when the reconcile is over."""
+        """Return the role as it is after the reconcile."""
         return self.plan.write or (None if self.plan.delete else self.observed)
 
 
 @dataclass(frozen=True, slots=True)
 class MappingState:
-    """What is known about the one role mapping of all principals."""
+    """What is known about the shared role mapping."""
 
     settled: bool = False
-    """It was observed as desired (or is not ours to write) since the last doubt."""
+    """It was last observed as desired, or is not ours to write."""
     conflict: str = ""
-    """Name of a foreign mapping that is in the way; empty: none is."""
+    """Name of a conflicting foreign mapping; empty: none."""
     refusal: Refusal | None = None
-    """Why that is not adopted."""
+    """Why it is not adopted."""
     foreign: Seen | None = None
-    """The foreign mapping that was replaced, or is to be once that is recorded."""
+    """The foreign mapping that was replaced, or is replaced once that is recorded."""
     adopted: str = ""
-    """What it was before it was adopted, as JSON."""
+    """The mapping before its adoption, as JSON."""
     drift: Drift | None = None
     unwritten: str = ""
-    """The request by which a person has to write it, where the login may not; empty: it is as desired."""
+    """The request with which a person must write it, if the login may not; empty: it is as desired."""
     restamped: bool = False
-    """That of a predecessor got our stamp once."""
+    """A predecessor's mapping was stamped with our identity once."""
     late: str = ""
-    """Why it does not give callers their roles' new names yet; empty: it gives the right ones."""
+    """Why it does not use the roles' new names yet; empty: it uses the right ones."""
 
     def unopposed(self) -> "MappingState":
         """Return the same without a foreign mapping."""
@@ -79,8 +79,8 @@ class Mappings:
         context: what all reconcilers share.
         session: the connected cluster.
         observed: what was read.
-        state: what is known about the one mapping of all principals.
-        agreed: which foreign mappings may be adopted; None: none may.
+        state: what is known about the shared mapping.
+        agreed: which foreign mappings may be adopted; None: none.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Mappings:
 
     @property
     def _is_verified(self) -> bool:
-        """Whether a person writes role mappings, because the login may not."""
+        """Whether a person writes role mappings because the login may not."""
         login = self._session.state.login
         return login is not None and login.verifies_mapping
 
@@ -122,7 +122,7 @@ class Mappings:
         return wanted.principal if wanted else PrincipalClaim.EMAIL
 
     async def settle(self) -> None:
-        """Make the one mapping as desired, if all mappings were read and there is to be one."""
+        """Reconcile the shared mapping, if all mappings were read and there is to be one."""
         cluster, operator = self._session.state, self._context.operator
         name = operator.mapping_name
         if self._per_principal:
@@ -154,11 +154,11 @@ class Mappings:
             seen=status.mapping == name and status.uuid == cluster.uuid,
             agreed=self._agreed,
             adopt=self._session.cluster.adopt,
-            # Once: a predecessor that is alive would write it again each time.
+            # Once: a predecessor that still runs would write it again each time.
             restamp=not self.state.restamped,
         )
         if plan.write is not None and plan.pending and observed is not None and not self._same_names(observed):
-            # Until the roles are there under their new names, callers need the old ones.
+            # Until the roles exist under their new names, callers need the old ones.
             self._switch_later(plan)
             return
         await self._conclude(plan)
@@ -168,7 +168,7 @@ class Mappings:
         return observed.body.templates == wanted.body.templates
 
     def _switch_later(self, plan: MappingPlan) -> None:
-        """Prepare to write the one mapping that gives callers roles of other names, and report that it is pending."""
+        """Prepare the shared mapping with the roles' new names, and report it as pending."""
         cluster = self._session.cluster.name
         waiting = sorted(record.access.ref for record in self._records() if self._waits(record.access))
         late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
@@ -177,16 +177,16 @@ class Mappings:
         elif self._full:
             self._switch = plan
         else:
-            # Only a reconcile of everything knows that all roles are there.
+            # Only a full reconcile knows that all roles exist.
             self._context.inventory.marks.mark_full(cluster)
         self.state = replace(self.state, late=late)
 
     async def switch(self) -> bool:
-        """Write the one mapping that gives callers roles of other names, when these roles are there.
+        """Write the shared mapping with the roles' new names, if these roles exist.
 
         Returns:
-            False: some of them are not there yet, because Google has not said what they are named after. So callers
-            need the old ones.
+            False: some do not exist yet, because their principals are not resolved. Until then callers need the old
+            names.
         """
         if self._switch is not None:
             await self._conclude(self._switch)
@@ -194,12 +194,12 @@ class Mappings:
         return not self.state.late
 
     def _records(self) -> Iterable[AccessRecord]:
-        """Return the SearchAccesses whose rights callers get by a role mapping."""
+        """Return the SearchAccesses that use a role mapping."""
         records = self._context.inventory.of_cluster(self._session.cluster.name)
         return (record for record in records if not record.access.has_credential)
 
     def _waits(self, access: Access) -> bool:
-        """Return whether a SearchAccess may have rights under a name that is not known yet."""
+        """Return whether the name of a SearchAccess's role may not be known yet."""
         return not (access.principals or access.has_nobody or access.invalid or access.deleted_at)
 
     async def _conclude(self, plan: MappingPlan) -> None:
@@ -232,12 +232,12 @@ class Mappings:
             return False
 
     def keep(self, names: Iterable[str]) -> None:
-        """Record whose mappings must stay: all that were planned, whether they could be completed or not."""
+        """Record whose mappings must stay: of all planned principals, completed or not."""
         if self._per_principal:
             self._kept.update(names)
 
     async def revoke(self, change: RoleChange) -> None:
-        """Delete the mapping of a principal whose role goes, before the role goes."""
+        """Delete the mapping of a principal whose role is deleted, before the role."""
         if self._per_principal and change.plan.delete:
             name, observed = change.plan.name, self._observed.get(change.plan.name)
             if observed and change.plan.releasing.revoked and released_by_us(observed.metadata):
@@ -246,10 +246,10 @@ class Mappings:
             await self._apply(plan_mapping(self._context.operator, name, None, observed, enforce=True, seen=False))
 
     async def grant(self, change: RoleChange) -> MappingPlan | None:
-        """Write the mapping of a principal whose role is there, after the role is there.
+        """Write the mapping of a principal, after its role exists.
 
         Returns:
-            What was found and done; None: it has no mapping of its own.
+            The plan that was applied; None: it has no mapping of its own.
         """
         operator, role, name = self._context.operator, change.after(), change.plan.name
         if not self._per_principal or role is None:
@@ -268,7 +268,7 @@ class Mappings:
             enforce=change.enforced,
             seen=change.seen,
             agreed=self._agreed,
-            # Once: a predecessor that is alive would write it again each time.
+            # Once: a predecessor that still runs would write it again each time.
             restamp=not change.seen,
         )
         await self._apply(plan)
@@ -280,9 +280,9 @@ class Mappings:
             await self._put(RoleMapping(name, observed.body, {"released_by": MANAGED_BY}))
 
     async def sweep(self) -> None:
-        """Delete mappings of ours that are not needed: of the other kind, or of roles that are gone.
+        """Delete our unneeded mappings: of the other kind, or of roles that are gone.
 
-        What a person writes, a person deletes.
+        Mappings that a person writes are left to that person.
         """
         operator = self._context.operator
         if self._is_verified:

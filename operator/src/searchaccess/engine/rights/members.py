@@ -1,4 +1,4 @@
-"""The members of a principal's role, and the decision about each of them, in one reconcile."""
+"""The members of principals' roles, and the decision about each, in one reconcile."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,23 +26,23 @@ NOT_CONFIRMED: Final = AccessDecision(Do.HOLD, Reason.PENDING, "its service acco
 
 
 LEAVES: Final = frozenset({Do.REMOVE, Do.DISABLE, Do.RELEASE})
-"""What takes rights away, or gives them up."""
+"""Decisions that revoke or release rights."""
 
 
 class Phase(IntEnum):
-    """When a role is written. What takes rights away never waits for what gives some."""
+    """When a role is written. Revocations never wait for grants."""
 
     REMOVES = 0
-    """Somebody leaves it, or nobody declares it any more."""
+    """A member leaves it, or nobody declares it any more."""
     GROWS = 1
     """All others."""
     MOVES = 2
-    """Whoever had its rights has them under another name from now on, and has them there first."""
+    """Its members move to a role of another name, and get their rights there first."""
 
 
 @dataclass(slots=True)
 class Members:
-    """The members of roles, as one reconcile sees them.
+    """The members of roles in one reconcile.
 
     Args:
         context: what all reconcilers share.
@@ -56,15 +56,15 @@ class Members:
     gate: Gate
     rejections: Rejections
     uuid: str = ""
-    """Of the Elasticsearch cluster."""
+    """Uuid of the Elasticsearch cluster."""
     held: dict[str, AccessDecision] = field(default_factory=dict)
-    """By uid: who is held this time, because our finalizer could not be added."""
+    """By uid: those held this time because our finalizer could not be added."""
     keeps_old_names: bool = False
-    """Callers still get roles of old names: whoever has rights under another name from now on keeps them there too."""
+    """Callers still get roles by old names, so moved SearchAccesses keep their rights there too."""
     late: set[str] = field(default_factory=set)
-    """The uids of those that came too late for this reconcile."""
+    """The uids of those that were too late for this reconcile."""
     placed: set[str] = field(default_factory=set)
-    """The uids of those that have what they declare, as this reconcile has found or made it."""
+    """The uids of those that have what they declare, as found or written in this reconcile."""
 
     def records(self, principal: str) -> list[AccessRecord]:
         """Return the SearchAccesses of a principal."""
@@ -84,24 +84,24 @@ class Members:
         return decide(access, self.gate, rejection.message if rejection else "")
 
     def decision_or_held(self, access: Access) -> AccessDecision:
-        """Return the decision about a SearchAccess; it is held when deciding fails."""
+        """Return the decision about a SearchAccess; it is held if deciding fails."""
         try:
             return self.decision(access)
         except Exception:  # noqa: BLE001 - planning meets the same error, and reports and counts it
             return HELD
 
     def member(self, access: Access) -> Member:
-        """Return a SearchAccess as a member of a role; without our finalizer it gets nothing yet."""
+        """Return a SearchAccess as a member of a role; without our finalizer it gets no rights yet."""
         decision = self.decision(access)
         if decision.do is Do.ENFORCE and not access.has_finalizer:
-            # It came while roles were being read, or might be served only since this reconcile settled the mapping.
+            # It arrived while roles were being read, or became enforceable when this reconcile settled the mapping.
             self.late.add(access.uid)
             self.context.inventory.marks.mark(access.cluster, access.principal)
             decision = AccessDecision(Do.HOLD, Reason.PENDING, "its finalizer is not in place yet")
         return Member(access, decision)
 
     def of(self, principal: str, observed: Role | None) -> list[Member]:
-        """Return the SearchAccesses of a principal, and those that may be its own and are not known yet."""
+        """Return the SearchAccesses of a principal, and others that have rights in its role."""
         records = self.records(principal)
         owners = set[str]()
         if self.context.inventory.subjects or not names_only(observed, {record.declared.uid for record in records}):
@@ -110,7 +110,7 @@ class Members:
         for record in records:
             member = self.member(record.access)
             if member.decision.do is Do.ENFORCE and not record.access.confirmed and record.access.uid not in owners:
-                # Only a status says that it is this principal's: that is enough to keep rights, not to get them.
+                # Only a status confirms its principal: enough to keep rights, not to get them.
                 member = replace(member, decision=NOT_CONFIRMED)
             members.append(member)
         present = {member.access.uid for member in members}
@@ -119,7 +119,7 @@ class Members:
         return [*members, *(self._undeclared(record, principal, alone=not present) for record in others)]
 
     def _undeclared(self, record: AccessRecord, principal: str, *, alone: bool) -> Member:
-        """Return a SearchAccess that has rights in a role without declaring them there.
+        """Return a member that has rights in a role without declaring them there.
 
         Args:
             record: the SearchAccess.
@@ -144,7 +144,7 @@ class Members:
         return self.context.operator.role_name(principal)
 
     def note_former(self, work: Work) -> None:
-        """Note who has rights in a principal's role without declaring them there, as a reconcile leaves it."""
+        """Record who still has rights in a principal's role without declaring them there."""
         if work.failure is not None and work.observed is None:
             # It may not even have been read.
             return
@@ -157,7 +157,7 @@ class Members:
         self.context.inventory.former.note(self.cluster, work.principal, owners - declared)
 
     def note_placed(self, work: Work) -> None:
-        """Note who has what it declares, once a principal's role is written."""
+        """Record who has what it declares, once a principal's role is written."""
         if work.failure is None:
             self.placed |= {
                 member.access.uid
@@ -169,7 +169,7 @@ class Members:
             }
 
     def recalled(self, members: Sequence[Member]) -> tuple[str, ...]:
-        """Return the uids of those that are held only because an earlier run of the operator saw them refused."""
+        """Return the uids of those held only because they were refused in an earlier run of the operator."""
         return tuple(
             access.uid
             for access in (member.access for member in members if member.decision.reason is Reason.REJECTED)
@@ -178,7 +178,7 @@ class Members:
         )
 
     async def without_finalizer(self, principals: Iterable[str]) -> list[AccessRecord]:
-        """Return the SearchAccesses that get rights and lack our finalizer."""
+        """Return the SearchAccesses that get rights but lack our finalizer."""
         found: dict[str, AccessRecord] = {}
         pace = Pace()
         for principal in principals:
@@ -189,7 +189,7 @@ class Members:
         return list(found.values())
 
     def with_shared_accesses(self, principals: Iterable[str]) -> set[str]:
-        """Return principals with the other principals of the same SearchAccesses: these are reported as a whole."""
+        """Return principals, and the other principals of their SearchAccesses: these are reported together."""
         found: set[str] = set()
         todo = list(principals)
         while todo:
@@ -201,7 +201,7 @@ class Members:
         return found
 
     def phases(self, principal: str, observed: Mapping[str, Any] | None) -> tuple[Phase, ...]:
-        """Return when a principal's role is written.
+        """Return the phases in which a principal's role is written.
 
         Args:
             principal: whose role it is.
@@ -222,6 +222,6 @@ class Members:
         return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
 
     def _has_moved(self, access: Access, principal: str) -> bool:
-        """Return whether a SearchAccess stays, with rights under another name."""
+        """Return whether a SearchAccess keeps its rights under another principal."""
         stays = access.cluster == self.cluster and not access.deleted_at and not access.has_credential
         return stays and bool(access.principals) and principal not in access.principals

@@ -1,4 +1,4 @@
-"""Reads what is: roles and role mappings, a request for each kind."""
+"""Observes roles and role mappings, with one request for each kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,32 +20,32 @@ from searchaccess.engine.state import NAMES_LIMIT, Context, Session
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What is in Elasticsearch."""
+    """What was read from Elasticsearch."""
 
     full: bool
     """All roles were read, not only some."""
     roles: dict[str, Mapping[str, Any]]
-    """By name, as the role API gives them. Planning takes them out one by one: all of them are a lot of memory."""
+    """By name, as the role API returns them. Planning removes them one by one, as together they take much memory."""
     mappings: Mapping[str, RoleMapping]
-    """By name, those under our names."""
+    """By name, those with our names."""
     all_mappings: bool
     """All mappings were read, not only some."""
     foreign_mappings: tuple[ForeignMapping, ...] = ()
-    """Mappings of others that may give our callers rights; none where not all mappings were read."""
+    """Foreign mappings that may give our callers rights; empty unless all mappings were read."""
     other_controllers: Mapping[Life, Belongings] = field(default_factory=dict)
-    """What other controllers and instances have; nothing where not everything was read."""
+    """What other controllers and instances have; empty unless this is a full read."""
 
 
 @dataclass(frozen=True, slots=True)
 class RolesByOwner:
-    """Whose the roles under our names are."""
+    """Who owns the roles with our names."""
 
     principals: frozenset[str]
-    """Those who have a role of ours."""
+    """Principals with a role of ours."""
     users: frozenset[str]
-    """Names of users' roles of ours."""
+    """Names of our users' roles."""
     foreign: int
-    """How many are not ours."""
+    """How many roles are not ours."""
 
 
 def is_per_principal(session: Session) -> bool:
@@ -62,9 +62,9 @@ async def observe(
     Args:
         context: what all reconcilers share.
         session: the connected cluster.
-        names: of the roles that matter, unless everything does.
-        full: read all that there is.
-        mapping_settled: whether the one mapping of all principals is known to be right; if not, it is read too.
+        names: of the roles to read, unless it is a full read.
+        full: read all roles and mappings.
+        mapping_settled: whether the shared mapping is known to be right; if not, it is read too.
 
     Raises:
         ExternalError: the cluster could not be read.
@@ -94,12 +94,12 @@ async def _other_controllers(
     async for name, role in in_chunks(roles.items()):
         try:
             note_belonging(found, own, "roles", name, role)
-        except Exception as error:  # noqa: BLE001 - the barrier: an odd role affects itself alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an unreadable role affects no other
             caught(context.meter, cluster, "read role", error)
     async for name, mapping in in_chunks(mappings.items()):
         try:
             note_belonging(found, own, "mappings", name, mapping)
-        except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping affects itself alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
             caught(context.meter, cluster, "read mapping", error)
     return found
 
@@ -125,16 +125,16 @@ async def _mappings(session: Session, names: list[str] | None) -> Mapping[str, d
 
 
 def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, Any]) -> RoleMapping:
-    """Read a role mapping; one that cannot be read counts as somebody else's, so it is not touched."""
+    """Read a role mapping; an unreadable one counts as foreign, so it is not touched."""
     try:
         return mapping_of(name, raw)
-    except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping affects itself alone
+    except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
         caught(context.meter, session.cluster.name, "read mapping", error)
         return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
 
 
 def roles_by_owner(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> RolesByOwner:
-    """Say whose the roles under our names are. Users' roles are reconciled with their users."""
+    """Return the owners of the roles with our names. Users' roles are reconciled with their users."""
     prefix = operator.role_name("")
     ours = {name: raw for name, raw in roles.items() if name.startswith(prefix)}
     mine = {name: raw for name, raw in ours.items() if _is_owned(operator, raw)}

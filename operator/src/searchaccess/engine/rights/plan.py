@@ -1,4 +1,4 @@
-"""Plans the roles of principals from what is declared and what was read."""
+"""Plans principals' roles from what is declared and observed."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,10 +29,10 @@ class Planner:
         context: what all reconcilers share.
         cluster: name of the SearchCluster.
         uuid: of the Elasticsearch cluster.
-        members: who counts in which role.
+        members: the members of each role.
         observed: what was read.
-        settled: by unchanged principal, the fingerprint of its role when nothing was to be done about it.
-        released: what is remembered of released rights.
+        settled: by unchanged principal, the fingerprint of its role when it was last settled.
+        released: the list of released rights.
         agreed: which foreign roles may be adopted.
     """
 
@@ -45,10 +45,10 @@ class Planner:
     released: ReleasedLedger
     agreed: Agreed = field(default_factory=Agreed)
     _again: set[str] = field(default_factory=set)
-    """Principals that are planned once more; of all others, what was read is dropped when they are planned."""
+    """Principals that are planned twice; for all others, planning drops what was read."""
 
     async def in_order(self, principals: Collection[str]) -> dict[Phase, list[str]]:
-        """Return principals by the phase in which their roles are written, those that are settled left out."""
+        """Return principals by the phase in which their roles are written, without settled ones."""
         found: dict[Phase, list[str]] = {phase: [] for phase in Phase}
         pace = Pace()
         for principal in sorted(principals):
@@ -57,7 +57,7 @@ class Planner:
             raw = self.observed.roles.get(name)
             try:
                 if principal in self.settled and raw and self.settled[principal] == fingerprint(raw):
-                    # Nothing was declared since, and the role is as it was when it was settled: so it still is.
+                    # Neither what is declared nor the role changed since it was settled.
                     del self.observed.roles[name]
                     continue
                 phases = self.members.phases(principal, raw)
@@ -70,12 +70,12 @@ class Planner:
         return found
 
     async def plan(self, principals: Sequence[str]) -> list[Work]:
-        """Plan roles; one that cannot be planned costs its principal alone."""
+        """Plan roles; one that cannot be planned affects only its principal."""
         works, pace = [], Pace()
         for principal in principals:
             try:
                 works.append(await self._plan(principal, pace))
-            except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
+            except Exception as error:  # noqa: BLE001 - the barrier: a principal that cannot be planned affects no other
                 works.append(self._unplanned(principal, error))
         return works
 
@@ -127,18 +127,18 @@ class Planner:
         return plan_role(operator, principal, members, observed, seen, remembered, agreed)
 
     def without(self, work: Work, uids: Collection[str]) -> RolePlan:
-        """Plan a role in which some SearchAccesses are held at what they have."""
+        """Plan a role in which some SearchAccesses keep what they have."""
         members = [replace(member, decision=HELD) if member.access.uid in uids else member for member in work.members]
         return self._again_planned(work, members)
 
     def _again_planned(self, work: Work, members: Sequence[Member]) -> RolePlan:
-        """Plan a role once more; what is to be remembered was found the first time."""
+        """Plan a role again, and keep the released rights that the first plan found."""
         plan = self.plan_role(work.principal, members, work.observed)
         remember = (*work.plan.releasing.remember, *plan.releasing.remember)
         return replace(plan, releasing=replace(plan.releasing, remember=remember))
 
     def trying(self, work: Work, isolation: Isolation) -> RolePlan:
-        """Plan a role with a group of SearchAccesses of which it is not known whether Elasticsearch accepts them."""
+        """Plan a role with a group of SearchAccesses that Elasticsearch may refuse."""
         group, undecided = set(isolation.group), isolation.undecided
 
         def attempted(member: Member) -> Member:

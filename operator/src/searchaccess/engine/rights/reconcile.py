@@ -1,4 +1,4 @@
-"""Keeps the roles and role mappings of one SearchCluster: observe, plan, apply, facts."""
+"""Reconciles the roles and role mappings of one SearchCluster: observe, plan, apply, facts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,54 +36,54 @@ from searchaccess.ports.errors import ExternalError
 
 _NO_FOREIGN_MAPPINGS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
-"""Up to so many finalizers are written, and queries tried, while roles are being read."""
+"""Finalizers that are written, and queries that are tried, while roles are being read, at most."""
 SLICE_EVERY: Final = 1.0
 """Seconds after which the isolation of refused rights continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class RightsResult:
-    """What a reconcile found and did."""
+    """The result of a reconcile."""
 
     changed: bool
     """Whether anything was written in Elasticsearch."""
     operations: int
     """Writes to the security index."""
     unfinished: frozenset[str]
-    """Principals that are due again soon, by the reconciler's own agenda."""
+    """Principals that are due again soon."""
     trouble: Failure | None
-    """Why some of them could not be completed, where the platform team must act."""
+    """Why some could not be completed, if the platform team must act."""
     roles: frozenset[str]
     """Names of principals' roles of ours."""
     user_roles: frozenset[str]
-    """Names of users' roles of ours, as the last reconcile of everything found them."""
+    """Names of users' roles of ours, as of the last full reconcile."""
     foreign: int
-    """How many roles under our names are not ours, as the last reconcile of everything counted."""
+    """How many roles under our names are not ours, as of the last full reconcile."""
     mapping: MappingState
-    """What is known about the one role mapping of all principals."""
+    """What is known about the shared role mapping."""
     adopted: list[AdoptedStatus]
-    """What is remembered of adoptions."""
+    """Recorded adoptions."""
     others: tuple[OtherStatus, ...] | None
-    """What other controllers and instances have, as the last reconcile of everything found it."""
+    """What other controllers and instances have, as of the last full reconcile."""
 
 
 @dataclass(slots=True)
 class _Pass:
-    """One reconcile, as far as it has come."""
+    """A running reconcile."""
 
     full: bool
-    """It is about all that is declared and all that exists."""
+    """It covers all that is declared and all that exists."""
     members: Members
     principals: set[str]
-    """Whom it is about."""
+    """Its principals."""
     due: frozenset[str]
-    """Of them, those who are due by the agenda."""
+    """Those of them that are due by the agenda."""
     agreed: Agreed
     """Which foreign objects may be adopted."""
     done: list[Work] = field(default_factory=list)
     """Those that completed."""
     isolating: list[Work] = field(default_factory=list)
-    """Those in which Elasticsearch refuses something, and it is not known what."""
+    """Those in which Elasticsearch refuses something that is not isolated yet."""
 
     @property
     def todo(self) -> set[str]:
@@ -111,21 +111,21 @@ class RightsReconciler:
         self._agenda = Agenda(self._context.clock, FIRST, CAP)
         """Principals that could not be completed."""
         self._trouble: dict[str, Failure] = {}
-        """By principal, what could not be done."""
+        """By principal, the last failure."""
         self._settled: dict[str, int] = {}
-        """By unchanged principal, fingerprint of its role as it was when nothing was to be done or reported."""
+        """By unchanged principal, the fingerprint of its role when nothing remained to be done or reported."""
         self._copies = CopiesReader(self._context)
         self._settled_gate: Gate = OPEN
-        """The gate for which that was so."""
+        """The gate for which they are settled."""
         self._rejections = Rejections()
         self._released = ReleasedLedger(self._context, self._name)
         self._number = 0
-        """Of the reconcile."""
+        """Number of the current reconcile."""
         self._mapping = MappingState()
         self._adoptions = Adoptions(self._context, self._name)
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
         self._foreign_mappings = _NO_FOREIGN_MAPPINGS
-        """Mappings of others that may give our callers rights, as they were read last."""
+        """Foreign mappings that may give our callers rights, as last read."""
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -135,27 +135,27 @@ class RightsReconciler:
         return self._agenda.delay()
 
     def has_pending_revocation(self, session: Session) -> bool:
-        """Return whether there are released rights that are to go, and that was not just attempted."""
+        """Return whether released rights are to be revoked, and none of that is backing off."""
         self._released.begin(session)
         return any(not self._agenda.is_backing_off(principal) for principal in self._released.pending_revocation)
 
     @property
     def is_isolating(self) -> bool:
-        """Whether it goes on finding out which SearchAccesses Elasticsearch refuses, or adopts something soon."""
+        """Whether it still isolates which SearchAccesses Elasticsearch refuses, or soon adopts something."""
         return bool(self._rejections.waiting) or self._adoptions.is_coming
 
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
-        """Make roles and role mappings as declared, and report it.
+        """Reconcile roles and role mappings, and report the results.
 
-        What is due by the agenda is added to the scope. A fault in one principal affects that one alone.
+        Principals that are due by the agenda are added to the scope. An internal error affects only its principal.
 
         Args:
             session: the connected cluster.
-            scope: what it is about.
+            scope: what to reconcile.
 
         Raises:
-            ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so, and
-                the scope has to be reconciled again.
+            ExternalError: the cluster as a whole could not be read or written. The statuses concerned report that, and
+                the scope must be reconciled again.
         """
         await self._released.refresh(session)
         one = self._begin(session, scope)
@@ -186,28 +186,28 @@ class RightsReconciler:
             raise
         finally:
             for principal in one.due & self._agenda.due():
-                # It did not complete them.
+                # These were not completed.
                 self._agenda.fail(principal)
         if one.full:
             async with self._context.steps:
                 await mappings.sweep()
                 await self._finish_takeover(session, one, mappings)
         if one.full or self._other_controllers.summary is not None:
-            # Who is declared may have changed.
+            # What is declared may have changed.
             self._other_controllers.report()
         if self._adoptions.waits:
             self._agenda.plan("", AGAIN)
         return self._result(applier.operations, mappings.operations + self._other_controllers.operations)
 
     async def _finish_takeover(self, session: Session, one: _Pass, mappings: Mappings) -> None:
-        """Remove what other instances left, as a person decided, and report what is there of others."""
+        """Remove what abandoned instances left."""
         self._other_controllers.changed((), (), mappings.rewritten)
         trouble = await self._other_controllers.remove(session, mappings, in_place(one.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
 
     async def remove_mappings(self, session: Session) -> None:
-        """Delete every role mapping of ours: the SearchCluster goes.
+        """Delete all our role mappings: the SearchCluster is being deleted.
 
         Raises:
             ExternalError: not all of them could be deleted.
@@ -233,14 +233,14 @@ class RightsReconciler:
         known = self._released.begin(session)
         changed = scope.principals | due | self._released.pending_revocation
         for principal in changed:
-            # It stays so until a reconcile has completed it, whatever happens to this one.
+            # It stays unsettled until a reconcile completes it.
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections, self._uuid)
         principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
-        # Who leaves may have rights under an old name too, and only a read of all roles shows where.
+        # A leaving SearchAccess may also have rights under an old name, which only a full read shows.
         full = (
             scope.full
             or not known
@@ -258,7 +258,7 @@ class RightsReconciler:
 
     @property
     def _is_delegated(self) -> bool:
-        """Whether the login may write some roles alone, as far as was known when roles were written last."""
+        """Whether the login may write only some roles, as known when roles were last written."""
         login = self._settled_gate.login
         return login is not None and bool(login.delegated)
 
@@ -271,10 +271,10 @@ class RightsReconciler:
     # Observe
 
     async def _observe(self, session: Session, one: _Pass) -> Observed:
-        """Observe, and add finalizers meanwhile."""
+        """Observe roles and mappings, and add finalizers meanwhile."""
         missing = await one.members.without_finalizer(one.principals)
         if len(missing) > TOGETHER:
-            # Roles are read after it, so that they are fresh when they are written.
+            # Roles are read after that, so that they are recent when they are written.
             await self._ensure_finalizers(missing, one)
             missing = []
         names = sorted(self._context.operator.role_name(principal) for principal in one.principals if principal)
@@ -320,7 +320,7 @@ class RightsReconciler:
         one.members.keeps_old_names = bool(mappings.state.late)
         if self._settled_gate != one.members.gate:
             if self._settled_gate.login != one.members.gate.login:
-                # It may be allowed more now.
+                # The login may be allowed more now.
                 self._rejections.retry()
             self._settled.clear()
             self._settled_gate = one.members.gate
@@ -360,7 +360,7 @@ class RightsReconciler:
             works = planned
 
     async def _apply(self, one: _Pass, applier: Applier, works: Sequence[Work]) -> None:
-        """Make roles and their mappings as planned; a stop waits for the end of this."""
+        """Write roles and their mappings as planned; a shutdown waits for this."""
         async with self._context.steps:
             await applier.apply(works)
         for work in works:
@@ -400,7 +400,7 @@ class RightsReconciler:
             self._conclude(work, settles=not (builder.per_principal or self._mapping.late), reported=reported)
 
     def _conclude(self, work: Work, *, settles: bool, reported: bool) -> None:
-        """Note what became of a principal, once it is reported."""
+        """Record the result for a principal, once it is reported."""
         principal = work.principal
         self._settled.pop(principal, None)
         self._trouble.pop(principal, None)
@@ -416,15 +416,15 @@ class RightsReconciler:
         elif not reported:
             self._agenda.fail(principal)
         elif work.undecided or (work.isolation and work.refused):
-            # Whose rights would widen those of another that Elasticsearch refused may get them now.
+            # Those held back because they would widen a refused one's rights may get theirs now.
             self._agenda.plan(principal, SLICE_EVERY)
         elif work.retained or work.plan.waits:
             self._agenda.fail(principal)
         elif work.plan.releasing.revoked and work.members:
-            # A role that was in somebody's way may be gone.
+            # A conflicting role may be gone.
             self._agenda.plan(principal, SLICE_EVERY)
         elif self._is_delegated and work.applied and not work.isolation and self._rejections.retry(_uids(work)):
-            # A role is refused for all that is in it, which is something else now.
+            # A role is refused because of its whole content, which has changed.
             self._agenda.plan(principal, SLICE_EVERY)
         else:
             self._agenda.forget(principal)
@@ -432,7 +432,7 @@ class RightsReconciler:
                 self._settled[principal] = work.fingerprint
 
     async def _publish_failure(self, session: Session, one: _Pass, error: ExternalError) -> None:
-        """Report the failure on those that wait for something; the others stay as they were."""
+        """Report the failure on those that wait for something; the others stay unchanged."""
         await StatusPublisher(self._context, session.state).publish_failure(
             [record for principal in one.todo for record in one.members.records(principal)],
             Failure(error.reason, error.message),

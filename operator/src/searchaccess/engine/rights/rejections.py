@@ -1,4 +1,4 @@
-"""What Elasticsearch refused: remembered, so that not every reconcile attempts it."""
+"""What Elasticsearch refused: remembered, so that not every reconcile retries it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,25 +19,25 @@ class Rejection:
 
     generation: int
     request: str
-    """Value of the annotation that requests a reconcile: a new one requests another attempt."""
+    """Value of the annotation that requests a reconcile: a new value requests another attempt."""
     message: str
     recalled: bool = False
-    """It is known from the status alone: an earlier run of the operator attempted it; or something else has changed. It
-    is attempted once more, after all else, as another version of the operator or of Elasticsearch may succeed."""
+    """It is known only from the status, from an earlier run of the operator, or something relevant has changed. It is
+    attempted once more, after all else, as another version of the operator or of Elasticsearch may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """SearchAccesses of a principal of which it is not known yet whether Elasticsearch takes them."""
+    """SearchAccesses of a principal that Elasticsearch may refuse."""
 
     groups: tuple[tuple[str, ...], ...]
     """Their uids, in the order of attempts."""
     versions: Mapping[str, tuple[int, str]]
-    """By uid, generation and request of what was attempted."""
+    """By uid, the generation and request that were attempted."""
     message: str
     """Why some of them are refused."""
     number: int
-    """When they were worked on last: who waits longest is next."""
+    """The reconcile that last worked on them: the one that waits longest is next."""
 
 
 class Rejections:
@@ -48,10 +48,10 @@ class Rejections:
         """By principal."""
         self._known: dict[str, Rejection] = {}
         self._recalled: set[str] = set()
-        """Whose status was read; later it says nothing that is not known."""
+        """Uids whose status was read; it is read only once."""
 
     def of(self, access: Access) -> Rejection | None:
-        """Return what was refused of what a SearchAccess declares now; None: nothing was, or it is to be retried."""
+        """Return the rejection of what a SearchAccess declares now; None: there is none, or it is to be retried."""
         known = self._known.get(access.uid)
         if known and (known.generation, known.request) != _version(access):
             del self._known[access.uid]
@@ -59,7 +59,7 @@ class Rejections:
         return known
 
     def recall(self, record: AccessRecord) -> None:
-        """Record what a status says of an earlier run, once."""
+        """Record a rejection of an earlier run from a status, once."""
         access = record.access
         if access.uid in self._recalled:
             return
@@ -84,7 +84,7 @@ class Rejections:
         self._known.pop(uid, None)
 
     def retry(self, uids: Collection[str] | None = None) -> bool:
-        """Have what was refused attempted once more; return whether that is anything.
+        """Request another attempt of what was refused; return whether there is any.
 
         Args:
             uids: of which SearchAccesses; None: of all.
@@ -100,11 +100,11 @@ class Rejections:
         self._recalled &= set(uids)
 
     def resumed(self, principal: str, members: Sequence[Member]) -> Isolation | None:
-        """Continue to isolate which SearchAccesses of a principal are refused; None: that is known.
+        """Resume isolating which SearchAccesses of a principal are refused; None: that is known.
 
         Args:
             principal: whose role it is.
-            members: its SearchAccesses; of those that are other than they were, nothing is known.
+            members: its SearchAccesses; those that changed are not known any more.
         """
         waiting = self.waiting.get(principal)
         if waiting is None:
@@ -118,7 +118,7 @@ class Rejections:
         return Isolation((), waiting.message, groups)
 
     def wait(self, principal: str, members: Sequence[Member], isolation: Isolation, number: int) -> None:
-        """Record of whom nothing is known yet."""
+        """Record which SearchAccesses are still undecided."""
         undecided = isolation.undecided
         versions = {member.access.uid: _version(member.access) for member in members if member.access.uid in undecided}
         self.waiting[principal] = Waiting(isolation.groups, versions, isolation.message, number)

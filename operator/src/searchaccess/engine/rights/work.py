@@ -1,4 +1,4 @@
-"""One principal in a reconcile: what is declared, what was found, what is done."""
+"""One principal in a reconcile: declared members, the observed role, the plan and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from searchaccess.engine.rights.mappings import RoleChange
 
 
 def fingerprint(raw: Mapping[str, Any]) -> int:
-    """Identify a role as the role API gives it."""
+    """Return a hash of a role as the role API returns it."""
     return hash(stable_json(raw))
 
 
@@ -29,7 +29,7 @@ def owners_of(operator: Operator, observed: Role | None) -> set[str]:
 
 
 def names_only(observed: Role | None, uids: set[str]) -> bool:
-    """Return whether a role surely names no other owners than these; it costs less than to read them."""
+    """Return whether a role certainly has no other owners than these; cheaper than reading them."""
     owners = observed.metadata.get("owners") if observed else []
     if not isinstance(owners, list):
         return False
@@ -38,7 +38,7 @@ def names_only(observed: Role | None, uids: set[str]) -> bool:
 
 
 def keeps_rights_anywhere(access: Access, cluster: str) -> bool:
-    """Return whether a SearchAccess keeps rights wherever it has them: nothing at all is known of its subject yet."""
+    """Return whether a SearchAccess keeps its rights everywhere, because its subject is not known yet."""
     known = access.principals or access.has_nobody or access.has_credential or access.subject is None
     return access.cluster == cluster and not known and not access.deleted_at
 
@@ -54,34 +54,34 @@ class Work:
     plan: RolePlan
     failure: Failure | None = None
     applied: bool = False
-    """Something was written for it, or existed already when it was to be written."""
+    """Something was written for it, or existed already."""
 
     isolation: Isolation | None = None
-    """Whose rights Elasticsearch refuses, as far as that is known; None: nobody's."""
+    """Whose rights Elasticsearch refuses, as far as known; None: nobody's."""
 
     refused: dict[str, AccessDecision] = field(default_factory=dict)
-    """By uid, what is done about those that would widen others, in this reconcile."""
+    """By uid, the decision about those that would widen others in this reconcile."""
 
     mapping: MappingPlan | None = None
-    """What was found and done about its role mapping, where each principal has one."""
+    """The applied plan of its role mapping, if each principal has one."""
     mapping_seen: bool = False
-    """Whether a status says that it had a role mapping of its own."""
+    """Whether a status shows that it had a role mapping of its own."""
 
     fingerprint: int | None = None
-    """Of the role as it was read."""
+    """Fingerprint of the role as read."""
 
     def drop_plan(self) -> None:
-        """Drop what only planning and applying need, if all of that is done: thousands wait until all are reported."""
+        """Free what only planning and applying need: thousands of works are kept until all are reported."""
         if self.failure is not None or self.undecided:
             return
         if self.plan.changes:
-            # The role is not as it was read any more.
+            # The role is no longer as it was read.
             self.fingerprint, self.plan = None, replace(self.plan, write=None, delete=False)
         self.observed = None
 
     @property
     def retained(self) -> frozenset[str]:
-        """The uids of those that are being deleted and wait, such as for their rights to be remembered."""
+        """The uids of deleted members that wait, for example until their rights are recorded as released."""
         return frozenset(
             member.access.uid
             for member in self.members
@@ -90,12 +90,12 @@ class Work:
 
     @property
     def undecided(self) -> frozenset[str]:
-        """The uids of those of whom it is not known yet whether Elasticsearch takes their rights."""
+        """The uids of members whose rights Elasticsearch may refuse."""
         return self.isolation.undecided if self.isolation else frozenset()
 
     @property
     def is_as_declared(self) -> bool:
-        """Whether all is as declared, and nothing was to be done."""
+        """Whether all was as declared, with nothing to do."""
         enforced = all(member.decision.do is Do.ENFORCE for member in self.members)
         differs = any(finding.differences or finding.conflict for finding in self.plan.findings.values())
         return bool(self.members) and enforced and not differs and not self.plan.changes and self.failure is None
@@ -108,7 +108,7 @@ class Work:
 
     @property
     def suspects(self) -> list[str]:
-        """The uids of those whose rights Elasticsearch may have refused: each that was to get other ones."""
+        """The uids of members whose rights Elasticsearch may have refused: those that were to change."""
         undecided = self.undecided
         enforced = [
             member.access.uid
@@ -119,7 +119,7 @@ class Work:
 
 
 def finding_of(work: Work, uid: str) -> Finding:
-    """Return what was found about a SearchAccess, in its role and in its role mapping."""
+    """Return the finding about a SearchAccess, in its role and role mapping."""
     finding, mapping = work.plan.findings.get(uid, Finding()), work.mapping
     if mapping is None or not (mapping.drift or mapping.conflict):
         return finding

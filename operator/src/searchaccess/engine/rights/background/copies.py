@@ -1,4 +1,4 @@
-"""Reads, at a sweep, what mappings copy of fields that are hidden from somebody. Nothing depends on it."""
+"""Reads, in a sweep, which hidden fields index mappings copy. It is only for warnings."""
 
 import asyncio
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from searchaccess.ports.errors import ExternalError
 EVERY: Final = 60.0
 """Seconds between two reads."""
 TIMEOUT: Final = 5.0
-"""Seconds after which it is left for the next sweep."""
+"""Seconds after which the read is left for the next sweep."""
 
 log = structlog.get_logger(__name__)
 
 
 class CopiesReader:
-    """Reads them now and then.
+    """Reads them periodically.
 
     Args:
         context: what all reconcilers share.
@@ -32,15 +32,14 @@ class CopiesReader:
         self._read_at = float("-inf")
 
     def expire(self) -> None:
-        """Read them at the next sweep, however soon that is."""
+        """Have the next sweep read them, however soon it is."""
         self._read_at = float("-inf")
 
     async def changed(self, session: Session) -> bool:
-        """Read what the mappings of a cluster copy, and return whether that is news.
+        """Read what the mappings of a cluster copy, and return whether that changed.
 
-        Nothing is read where no fields are hidden, or shortly after the last time: what others do to security objects
-        may cause many sweeps. What cannot be read stays as it was known; where the login may not read mappings,
-        nothing is known.
+        Nothing is read if no fields are hidden, or shortly after the last read: others' writes to security objects may
+        cause many sweeps. After an error the last result stays; if the login may not read mappings, there is none.
         """
         now, before = self._context.clock.monotonic(), session.state.copied
         if now - self._read_at < EVERY:
@@ -50,7 +49,7 @@ class CopiesReader:
             session.state.copied = await _read(self._context, session)
         except (ExternalError, TimeoutError) as error:
             log.info("cannot read mappings", error=str(error))
-        except Exception as error:  # noqa: BLE001 - the barrier: rights are kept whatever mappings are like
+        except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on mappings
             caught(self._context.meter, session.cluster.name, "mappings of indices", error)
         return session.state.copied != before
 
@@ -68,7 +67,7 @@ async def _read(context: Context, session: Session) -> tuple[Copied, ...]:
 
 
 def _patterns(names: Iterable[str]) -> list[str] | None:
-    """Return what to read; None: everything, where it cannot be said in an address, or is too much for one."""
+    """Return the patterns to read; None: all, as these do not fit into a URL."""
     listed = sorted(names)
     special = any(name.startswith("/") or "?" in name or "\\" in name for name in listed)
     return None if special or sum(len(name) + 3 for name in listed) > NAMES_LIMIT else listed

@@ -1,4 +1,4 @@
-"""Finds patterns that match no index, alias or data stream, for a hint. Nothing depends on it."""
+"""Finds patterns that match no index, alias or data stream. It is only for a hint in the status."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -12,17 +12,17 @@ from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.state import Context, Session
 
 CHECK_EVERY: Final = 10.0
-"""Seconds between two looks at which patterns there are."""
+"""Seconds between two checks of the declared patterns."""
 _HINT: Final = f'"{ConditionType.INEFFECTIVE}"'
 
 
 class PresenceReader:
-    """Compares patterns with the names of indices, when either may have changed; names are read once a minute at most.
+    """Compares patterns with index names when either may have changed; names are read once a minute at most.
 
     Args:
         context: what all reconcilers share.
         name: of the SearchCluster.
-        visibility: knows what the login may see.
+        visibility: what the login may see.
     """
 
     def __init__(self, context: Context, name: str, visibility: Visibility) -> None:
@@ -30,21 +30,21 @@ class PresenceReader:
         self._name = name
         self._visibility = visibility
         self.patterns: frozenset[str] = frozenset()
-        """Those of all SearchAccesses of the cluster, as they were looked at last."""
+        """The patterns of all SearchAccesses of the cluster at the last check."""
         self._checked_at = float("-inf")
         self._compared: tuple[frozenset[str], str] | None = None
-        """The patterns that may be seen, and the state of the cluster, that were compared last."""
+        """The visible patterns, and the state of the cluster, at the last comparison."""
 
     def forget(self) -> None:
-        """Compare anew: it is another cluster."""
+        """Forget the last comparison: this is another cluster."""
         self._compared = None
 
     async def refresh(self, session: Session, state: str) -> None:
-        """Find patterns that match nothing, if it is time, and have it reported where that is news.
+        """Find patterns that match nothing, if that is due, and requeue SearchAccesses for which that changed.
 
         Args:
             session: the connected cluster.
-            state: the id of its state; empty: not known.
+            state: the id of the cluster's state; empty: not known.
 
         Raises:
             ExternalError: it could not be read.
@@ -75,7 +75,7 @@ class PresenceReader:
             return None
         found, pace = set[str](), Pace()
         for pattern in asked:
-            # A pattern without a beginning is compared with each name, one after the other.
+            # A pattern without a prefix is compared with each name.
             await pace.spent(len(names) if pattern.startswith(("/", "*", "?")) else 1)
             if not matching(pattern, names):
                 found.add(pattern)
@@ -84,7 +84,7 @@ class PresenceReader:
     async def _report(self, before: frozenset[str] | None, absent: frozenset[str]) -> None:
         changed = absent ^ (before or frozenset())
         async for record in self._records():
-            # After a start, what statuses say of it was believed.
+            # After a start, the hints in statuses were assumed to be right.
             has_hint = before is None and _HINT in record.status_json
             if has_hint or not changed.isdisjoint(record.declared.share.local_indices):
                 self._context.inventory.marks.mark_access(record.access)

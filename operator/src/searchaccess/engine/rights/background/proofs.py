@@ -1,4 +1,4 @@
-"""Has Elasticsearch try each ``where``, and looks for indices, beside the loop: no right waits (docs/adr/0038)."""
+"""Has Elasticsearch try each ``where``, in the background: no rights wait for it (docs/adr/0038)."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,28 +26,28 @@ from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Sessio
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
 
 TRICKLE: Final = 6.0
-"""Seconds between two tries of what was tried before: ten a minute."""
+"""Seconds between two retries of queries that were tried before: ten a minute."""
 AGAIN: Final = 600.0
-"""Seconds after which what was proven is tried again, if the cluster's state has changed since."""
+"""Seconds after which a proven query is tried again, if the cluster's state has changed since."""
 AGAIN_SOON: Final = 60.0
-"""The same of what failed, or has no index yet; and in any case of what could not be tried."""
+"""The same for one that failed or has no index yet; and, in any case, for one that could not be tried."""
 CHECK_EVERY: Final = 30.0
-"""Seconds after which the end of a reconcile has it looked at what is due."""
+"""Seconds after which the end of a reconcile triggers a check of what is due."""
 CHECK_SOON: Final = 10.0
-"""The same where the cluster's state has changed."""
+"""The same if the cluster's state has changed."""
 LEAST: Final = 0.05
-"""Seconds of a wait, at least: a timer may end a moment too early."""
+"""Minimum of seconds to wait: a timer may end a moment too early."""
 SLOTS: Final = 2
-"""Queries that are tried at once: half of the connections stay for the loop."""
+"""Queries that are tried at once: half of the connections remain for the loop."""
 BATCH: Final = 200
-"""Queries that are tried before what became of them is reported, and before anything else is looked at."""
+"""Queries that are tried before results are reported and other work is checked."""
 MOST_NAMES: Final = 1_000
-"""Indices of a pattern that an address cannot have, on which a query is tried."""
+"""Indices on which a query is tried at most, for patterns that do not fit into a URL."""
 _SOON: Final = frozenset({Reason.QUERY_FAILS, Reason.NO_INDEX_YET})
 _DECIDED: Final = _SOON | {Reason.QUERIES_PROVEN}
-"""What only a change of the cluster's state changes."""
+"""Verdicts that only a change of the cluster's state changes."""
 _FIXED: Final = frozenset({Reason.CANNOT_BE_TRIED, Reason.LOGIN_CANNOT_PROVE})
-"""What no try changes."""
+"""Verdicts that no retry changes."""
 _ANSWERED: Final = _DECIDED | _FIXED | {Reason.REJECTED}
 
 
@@ -55,12 +55,12 @@ log = structlog.get_logger(__name__)
 
 
 def ask_early(state: ClusterState, members: Members, principals: Iterable[str]) -> None:
-    """Have queries tried while roles are read and written, so that one status says both.
+    """Request tries of queries while roles are read and written, so that one status reports both.
 
     Args:
-        state: what the reconciler knows of its cluster.
-        members: SearchAccesses of the reconcile that begins.
-        principals: whose.
+        state: what the reconciler knows about its cluster.
+        members: SearchAccesses of the current reconcile.
+        principals: the principals concerned.
     """
     for principal in principals:
         for record in members.records(principal):
@@ -73,13 +73,13 @@ def ask_early(state: ClusterState, members: Members, principals: Iterable[str]) 
 
 
 class QueryProver:
-    """Tries the queries of one cluster: new ones at once, others again when their indices may have changed.
+    """Tries the queries of one cluster: new ones at once, others again if their indices may have changed.
 
     Args:
         context: what all reconcilers share.
         name: of the SearchCluster.
-        state: what its reconciler knows of it, with the questions.
-        session: returns the cluster where it may be asked now; None: it may not.
+        state: what its reconciler knows about it, with the questions.
+        session: returns the session if requests may be sent now; None: they may not.
     """
 
     def __init__(self, context: Context, name: str, state: ClusterState, session: Callable[[], Session | None]) -> None:
@@ -91,27 +91,27 @@ class QueryProver:
         self._presence = PresenceReader(context, name, self._visibility)
         self._uuid = ""
         self._checked_at, self._checked_state = float("-inf"), ""
-        """When it was looked at what is due, and the cluster's state then."""
+        """When due queries were last checked, and the cluster's state then."""
         self._began = context.clock.monotonic()
         self._fault: Verdict | None = None
-        """What is said of all that waits, after an internal error."""
+        """The verdict on all waiting queries after an internal error."""
         self._next = float("-inf")
-        """When something may be tried again."""
+        """When the next retry may happen."""
         self._outdated: set[str] = set()
-        """The uids of SearchAccesses whose status says something else than is known now."""
+        """The uids of SearchAccesses whose status has another verdict than is known now."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether something that was never tried is to be, or was and is not reported."""
+        """Whether new queries wait to be tried or reported."""
         return bool(self._questions.waiting or self._outdated)
 
     async def run(self) -> None:
-        """Try queries until cancelled. An internal error costs a delay, and nobody else anything."""
+        """Try queries until cancelled. An internal error delays them, and affects nothing else."""
         backoff = Backoff(cap=CHECK_EVERY)
         while True:
             try:
                 await self._loop()
-            except Exception as error:  # noqa: BLE001 - the barrier: rights are kept whatever is known of queries
+            except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on proofs
                 failure = caught(self._context.meter, self._name, "prove queries", error)
                 self._fault = not_tried(failure.reason, failure.message)
             await asyncio.sleep(backoff.next())
@@ -138,13 +138,13 @@ class QueryProver:
                     await self._questions.asked.wait()
 
     def wake(self) -> None:
-        """Look at what is due, if anything may be: a reconcile has ended. At rest there is no other timer."""
+        """Check what is due after a reconcile, if anything may be. When idle there is no other timer."""
         state, since = _state_of(self._session()), self._now() - self._checked_at
         if self.is_busy or since >= CHECK_EVERY or (state != self._checked_state and since >= CHECK_SOON):
             self._questions.asked.set()
 
     def _delay(self, session: Session | None) -> float | None:
-        """Return the seconds until something is due; None: nothing is before something changes."""
+        """Return the seconds until something is due; None: nothing before something changes."""
         state = _state_of(session)
         due = min((self._due_at(known, state) for known in self._questions.all.values()), default=inf)
         return None if session is None or due == inf else max(LEAST, max(due, self._next) - self._now())
@@ -185,7 +185,7 @@ class QueryProver:
         return self._context.clock.monotonic()
 
     def _apply_visibility(self, session: Session) -> None:
-        """Take in what the login may see now, which may be other indices than before."""
+        """Apply the login's current visibility, which may have changed."""
         for question, known in list(self._questions.all.items()):
             hidden = self._visibility.hidden_of(question.indices)
             if known.verdict is None or known.verdict.reason is Reason.CANNOT_BE_TRIED:
@@ -196,10 +196,10 @@ class QueryProver:
                 self._questions.waiting[question] = None
         self._report()
 
-    # New ones
+    # New queries
 
     async def _try_waiting(self, session: Session) -> None:
-        """Try some of those that wait.
+        """Try some of the waiting queries.
 
         Raises:
             ExternalError: nothing can be tried now.
@@ -217,10 +217,10 @@ class QueryProver:
         for question in questions:
             await self._try(session, question)
 
-    # Again
+    # Retries
 
     async def _try_again(self, session: Session) -> None:
-        """Try that which has been due for longest, if it is time; what could not be tried waits anew."""
+        """Retry the query that has been due longest, if it is time; requeue those that could not be tried."""
         now, state, due = self._now(), _state_of(session), list[tuple[float, Question]]()
         for question, known in tuple(self._questions.all.items()):
             if (since := self._due_at(known, state)) > now:
@@ -229,7 +229,7 @@ class QueryProver:
                 del self._questions.all[question]
                 self._questions.waiting.pop(question, None)
             elif _is_untried(known):
-                # Where that is still so, the first of them shows it.
+                # If trying still fails, the first of them shows it.
                 self._questions.waiting[question] = None
                 self._questions.asked.set()
             else:
@@ -240,8 +240,8 @@ class QueryProver:
             self._report()
 
     def _due_at(self, known: Known, state: str) -> float:
-        """Return when a query that was tried before is to be tried again; infinite: not as things are."""
-        # What only a status knows counts as tried at the start, which is no reason to try it.
+        """Return when a query that was tried before is due again; infinite: not unless something changes."""
+        # A verdict known only from a status counts as tried at the start, so that a start triggers no try.
         at = max(known.at, self._began)
         reason = known.verdict.reason if known.verdict else Reason.QUERIES_PROVEN
         same = bool(state) and known.state == state
@@ -250,7 +250,7 @@ class QueryProver:
         return at + (AGAIN_SOON if reason in _SOON or _is_untried(known) else AGAIN)
 
     def _is_used(self, question: Question) -> bool:
-        """Return whether any SearchAccess of this cluster still has a query."""
+        """Return whether any SearchAccess of this cluster still uses a query."""
         known, accesses = self._questions.all[question], self._context.inventory.accesses
         known.users = {
             uid
@@ -260,10 +260,10 @@ class QueryProver:
         }
         return bool(known.users)
 
-    # One
+    # One query
 
     async def _try(self, session: Session, question: Question) -> int:
-        """Try one query, take in what became of it, and return how many requests that took.
+        """Try one query, record the verdict, and return how many requests it took.
 
         Raises:
             ExternalError: nothing can be tried now.
@@ -301,13 +301,13 @@ class QueryProver:
         return found
 
     def _give_up(self, verdict: Verdict) -> None:
-        """Let nobody wait for what cannot be tried now."""
+        """Give all waiting queries a verdict, as they cannot be tried now."""
         for question in tuple(self._questions.waiting):
             self._take(question, verdict, "")
         self._report()
 
     def _take(self, question: Question, verdict: Verdict, state: str) -> None:
-        """Take in what is known of a query now."""
+        """Record the verdict on a query."""
         questions = self._questions
         questions.waiting.pop(question, None)
         known = questions.all[question]
@@ -321,7 +321,7 @@ class QueryProver:
                     self._outdated.add(uid)
 
     def _report(self) -> None:
-        """Have the statuses written that say something else."""
+        """Requeue SearchAccesses whose status is outdated."""
         outdated, self._outdated = self._outdated, set()
         for uid in outdated:
             if record := self._context.inventory.accesses.get(uid):
@@ -333,7 +333,7 @@ def _patterns(questions: Iterable[Question]) -> Iterator[str]:
 
 
 def _state_of(session: Session | None) -> str:
-    """Identify the cluster's state, which every change of a mapping changes; empty: that is not known."""
+    """Return the id of the cluster's state, which changes with every mapping; empty: not known."""
     return session.state.fingerprint.state if session and session.state.fingerprint else ""
 
 
@@ -342,7 +342,7 @@ def _is_untried(known: Known) -> bool:
 
 
 def _in_addresses(names: Sequence[str]) -> list[list[str]]:
-    """Return names in parts of which each fits into one address."""
+    """Split names into parts that each fit into a URL."""
     parts: list[list[str]] = []
     room = 0
     for name in names:

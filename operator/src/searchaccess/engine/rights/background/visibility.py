@@ -1,4 +1,4 @@
-"""Which indices the operator's login may see, and which there are. Both are optional for it."""
+"""Which indices the operator's login may see, and which exist. Both are optional for it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -8,16 +8,16 @@ from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, Rejected, Unexpected
 
 CHECK_EVERY: Final = 600.0
-"""Seconds after which it is asked again what the login may see."""
+"""Seconds after which the login's visibility is read again."""
 NAMES_EVERY: Final = 60.0
-"""Seconds between two reads of all names, at least."""
+"""Minimum of seconds between two reads of all names."""
 _EVERYTHING: Final = "*"
 _MOST: Final = 1_000
 """Patterns in one request."""
 
 
 class Visibility:
-    """Remembers what was asked.
+    """Caches what was read.
 
     Args:
         clock: gives the time.
@@ -28,7 +28,7 @@ class Visibility:
         self.forget()
 
     def forget(self) -> None:
-        """Forget everything: it is another cluster."""
+        """Forget everything: this is another cluster."""
         self._hidden: dict[str, bool] = {}
         self._all_visible = False
         self._checked_at = float("-inf")
@@ -37,29 +37,29 @@ class Visibility:
         self._read_at = float("-inf")
 
     def hidden_of(self, patterns: Iterable[str]) -> list[str]:
-        """Return those of some patterns that the login may not see, as far as that is known."""
+        """Return the patterns that the login may not see; unknown ones count as hidden."""
         return [] if self._all_visible else [pattern for pattern in patterns if self._hidden.get(pattern, True)]
 
     def is_stale(self) -> bool:
-        """Return whether it is long ago that it was asked what the login may see."""
+        """Return whether the login's visibility is to be read again."""
         return self._clock.monotonic() - self._checked_at >= CHECK_EVERY
 
     async def refresh(self, session: Session, patterns: Iterable[str], *, refresh_all: bool = False) -> None:
-        """Ask which of some patterns the login may see.
+        """Read which of some patterns the login may see.
 
         Args:
             session: the connected cluster.
             patterns: as roles have them.
-            refresh_all: also those that are known, and forget all others.
+            refresh_all: also known ones, and forget all others.
 
         Raises:
-            ExternalError: it could not be asked.
+            ExternalError: it could not be read.
         """
         now = self._clock.monotonic()
         wanted = sorted({pattern for pattern in patterns if refresh_all or pattern not in self._hidden} - {_EVERYTHING})
         found: dict[str, bool] = {}
         if refresh_all or _EVERYTHING not in self._hidden:
-            # Who may see everything needs no more than this question.
+            # A login that may see all indices needs only this request.
             first = [_EVERYTHING, *wanted[: _MOST - 1]]
             found, wanted = await _ask(session, first), wanted[_MOST - 1 :]
             self._all_visible = not found[_EVERYTHING]
@@ -72,7 +72,7 @@ class Visibility:
             self._hidden |= found
 
     def may_read_names(self) -> bool:
-        """Return whether it is long enough ago that all names were read."""
+        """Return whether all names may be read again."""
         return self._clock.monotonic() - self._read_at >= NAMES_EVERY
 
     async def names(self, session: Session) -> Sequence[str] | None:
@@ -95,7 +95,7 @@ class Visibility:
 
 
 async def _ask(session: Session, patterns: Sequence[str]) -> dict[str, bool]:
-    """Ask it; one pattern that Elasticsearch cannot evaluate keeps nobody else from being answered."""
+    """Read it; a pattern that Elasticsearch cannot evaluate does not affect the others."""
     try:
         hidden = await session.port.hidden(patterns)
     except (Rejected, Unexpected):

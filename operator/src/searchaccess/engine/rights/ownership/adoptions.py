@@ -1,4 +1,4 @@
-"""What the platform agreed to adopt: recorded in the SearchCluster's status before anything is written, and after."""
+"""Adoptions that the platform allows: recorded in the SearchCluster's status before and after the write."""
 
 from dataclasses import replace
 from typing import Final
@@ -11,7 +11,7 @@ from searchaccess.engine.rights.work import Work
 from searchaccess.engine.state import Context
 
 AGAIN: Final = 0.5
-"""Seconds after which it is looked whether it is recorded."""
+"""Seconds after which a check follows whether the record is stored."""
 
 
 class Adoptions:
@@ -26,28 +26,28 @@ class Adoptions:
         self._context = context
         self._name = name
         self._noted: dict[tuple[str, str], AdoptedStatus] = {}
-        """By name and hash, what was adopted, or is about to be."""
+        """By name and hash, what was adopted or is about to be."""
         self.waits = False
-        """Whether something is to be adopted once that is recorded."""
+        """Whether an adoption waits until it is recorded."""
 
     @property
     def is_recorded(self) -> bool:
-        """Whether Kubernetes has all that is remembered: a crash must not forget it."""
+        """Whether Kubernetes has all records, so that a crash does not lose them."""
         record = self._context.inventory.clusters.get(self._name)
         written = record is not None and record.cluster.uid not in self._context.inventory.writing
         return written and record is not None and self.adopted == list(record.status.adopted or ())
 
     @property
     def is_coming(self) -> bool:
-        """Whether something is adopted soon: not if Kubernetes refuses to record it."""
+        """Whether an adoption follows soon: not if Kubernetes refuses to record it."""
         record = self._context.inventory.clusters.get(self._name)
         return self.waits and record is not None and self._context.outbox.trouble_of(record.cluster.uid) is None
 
     def begin(self, *, full: bool) -> Agreed:
-        """Return what is agreed to in a reconcile that begins.
+        """Return what may be adopted in a new reconcile.
 
         Args:
-            full: whether it is about all that is declared.
+            full: whether it is a full reconcile.
         """
         self.waits = self.waits and not full
         record = self._context.inventory.clusters.get(self._name)
@@ -60,17 +60,17 @@ class Adoptions:
 
     @property
     def adopted(self) -> list[AdoptedStatus]:
-        """All that is remembered, whether the status has it yet or not."""
+        """All records, in the status or not yet."""
         record = self._context.inventory.clusters.get(self._name)
         found = list(record.status.adopted or ()) if record else []
-        # What is about to be comes last: were there too many, it would never be recorded.
+        # Intended adoptions come last, as the oldest records are dropped if there are too many.
         for one in sorted(self._noted.values(), key=lambda item: item.at is None):
             if one not in found:
                 found = recorded(found, one)
         return found
 
     def note(self, foreign: Seen | None, *, replaced: bool) -> None:
-        """Note that a foreign object is to be replaced, or was.
+        """Record that a foreign object is to be replaced, or was.
 
         Args:
             foreign: the object; None: there was none.
@@ -84,13 +84,13 @@ class Adoptions:
         self.waits = self.waits or not replaced
 
     def note_work(self, work: Work) -> None:
-        """Note what became of a principal's foreign role, and of its foreign role mapping."""
+        """Record what happened to a principal's foreign role and role mapping."""
         for plan in (work.plan, work.mapping):
             if plan is not None and (plan.write is None or (work.failure is None and not work.undecided)):
                 self.note(plan.foreign, replaced=plan.write is not None)
 
     def settle(self, operator: Operator, observed: Observed) -> None:
-        """Note as adopted what an earlier run of the operator replaced, and could not note any more.
+        """Record adoptions that an earlier run of the operator completed but did not record.
 
         Args:
             operator: this operator.

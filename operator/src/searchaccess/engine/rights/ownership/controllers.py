@@ -1,4 +1,4 @@
-"""Other controllers and instances in the same Elasticsearch: what they have is reported; what was given up goes."""
+"""Other controllers and instances in the same Elasticsearch: reports what they have, removes what was abandoned."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def is_in_place(work: Work) -> bool:
-    """Return whether a principal has, by its role of ours, exactly what is declared."""
+    """Return whether a principal's role of ours is exactly as declared."""
     enforced = bool(work.members) and all(member.decision.do is Do.ENFORCE for member in work.members)
     conflict = any(finding.conflict for finding in work.plan.findings.values()) or bool(
         work.mapping and work.mapping.conflict
@@ -29,7 +29,7 @@ def is_in_place(work: Work) -> bool:
 
 
 class OtherControllers:
-    """What others have in the Elasticsearch of one SearchCluster.
+    """What other controllers have in the Elasticsearch of one SearchCluster.
 
     Args:
         operator: this operator.
@@ -43,21 +43,21 @@ class OtherControllers:
         self._name = name
         self._found: Mapping[Life, Belongings] = {}
         self._removed: set[str] = set()
-        """Names of roles of predecessors that were deleted or released, as nobody declares them."""
+        """Names of predecessors' undeclared roles that were deleted or released."""
         self.summary: Summary | None = None
-        """As the last reconcile of everything left it; None: there was none yet."""
+        """As of the last full reconcile; None: there was none yet."""
         self.operations = 0
         """Writes of the last removal."""
 
     def see(self, found: Mapping[Life, Belongings]) -> None:
-        """Take in what they have, as everything was read."""
+        """Record what they have, after a full read."""
         self._found = found
 
     def claimed_by_live_predecessors(self, principals: Collection[str]) -> set[str]:
-        """Return the principals whose orphaned role must be left: a predecessor is alive and made it again.
+        """Return the principals whose orphaned role must stay: a predecessor still runs and wrote it again.
 
         Args:
-            principals: those who have a role of ours or of a predecessor.
+            principals: those with a role of ours or of a predecessor.
         """
         own, declared = self._operator.life, {*self._inventory.principals(self._name)}
         theirs = {name for life, some in self._found.items() if life.instance == own.instance for name in some.roles}
@@ -65,7 +65,7 @@ class OtherControllers:
         return {names[name] for name in self._removed & theirs & names.keys()} - declared
 
     def changed(self, written: Collection[str], removed: Collection[str], mappings: Collection[str]) -> None:
-        """Take in what was written or deleted since, so that it is not theirs any more.
+        """Record what was written or deleted since, and is no longer theirs.
 
         Args:
             written: names of roles that were written.
@@ -77,19 +77,19 @@ class OtherControllers:
             some.without({*written, *removed}, mappings)
 
     def report(self) -> None:
-        """Summarize what is theirs, once everything was read."""
+        """Summarize what they have, after a full read."""
         self.summary = summarized(self._found, self._inventory.principals(self._name)) if self._found else ()
 
     async def remove(self, session: Session, mappings: Mappings, placed: Collection[str]) -> Failure | None:
-        """Remove what other instances have that a person gave up, once no caller needs it.
+        """Remove what abandoned instances have, once no caller needs it.
 
         Args:
             session: the connected cluster.
-            mappings: writes role mappings; the one of all principals is settled.
-            placed: principals whose role of ours is in place and as declared.
+            mappings: writes role mappings; the shared one is settled.
+            placed: principals whose role of ours is as declared.
 
         Returns:
-            What could not be removed, and why.
+            The failure if something could not be removed.
 
         Raises:
             TransientError: the cluster does not answer as it should.
@@ -129,7 +129,7 @@ class OtherControllers:
         )
 
     def _all_known(self) -> bool:
-        """Return whether it is known of all SearchAccesses to whom they give rights."""
+        """Return whether the principals of all SearchAccesses are known."""
         accesses = (record.access for record in self._inventory.of_cluster(self._name))
         return all(
             access.principals or access.has_nobody or access.has_credential or access.deleted_at for access in accesses
@@ -137,10 +137,10 @@ class OtherControllers:
 
 
 def in_place(works: Iterable[Work], settled: Collection[str]) -> set[str]:
-    """Return the principals whose role of ours is in place and as declared.
+    """Return the principals whose role of ours is as declared.
 
     Args:
-        works: those that were reconciled.
-        settled: those of whom it was known before.
+        works: those of this reconcile.
+        settled: those known from earlier reconciles.
     """
     return {work.principal for work in works if is_in_place(work)} | set(settled)

@@ -1,4 +1,4 @@
-"""Keeps the list of released rights of one SearchCluster: in its status, and as Elasticsearch has them."""
+"""Keeps the list of released rights of one SearchCluster, in its status and in line with Elasticsearch."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,16 +29,16 @@ from searchaccess.ports.errors import Unexpected
 from searchaccess.ports.kubernetes import Plural
 
 SEARCHABLE: Final = 10.0
-"""Seconds after which a read of everything surely has a role that was written: the index is refreshed every second."""
+"""Seconds after which a full read certainly has a role that was written: the index is refreshed every second."""
 
 log = structlog.get_logger(__name__)
 
 
 class ReleasedLedger:
-    """What is remembered of released rights on one SearchCluster.
+    """The list of released rights on one SearchCluster.
 
-    The list is in the reconciler's state, from where it is published with the SearchCluster's status; from there it is
-    taken up again.
+    The list is in the reconciler's state, from where it is published with the SearchCluster's status; a new reconciler
+    reads it from there.
 
     Args:
         context: what all reconcilers share.
@@ -49,26 +49,26 @@ class ReleasedLedger:
         self._context = context
         self._name = name
         self._stored: tuple[str, tuple[ReleasedRights, ...] | None] = ("", None)
-        """The status that Kubernetes has, and the list in it."""
+        """The stored status, and the list in it."""
         self._by_role: Mapping[str, Remembered] = {}
         self._nothing = Remembered()
         self.operator = context.operator
         """With the predecessors of the SearchCluster."""
         self._read_of = frozenset[str]()
-        """Predecessors of whose roles it was read what was released in them."""
+        """Predecessors whose roles were read for released rights."""
         self._unread: set[str] = set()
-        """Roles of which an internal error kept it from being read what was released in them by an earlier version."""
+        """Roles whose released rights of an earlier version could not be read because of an internal error."""
         self.pending_revocation: frozenset[str] = frozenset()
-        """Principals in whose roles there are released rights that are to go."""
+        """Principals whose roles have released rights that are to be revoked."""
 
     async def refresh(self, session: Session) -> None:
-        """Read the SearchCluster afresh when its reconciler begins.
+        """Read the SearchCluster again when its reconciler begins.
 
-        Another replica may have released rights just before, and the watch may not know it yet: they would seem to be
-        added by somebody, and be revoked.
+        Another replica may just have released rights, and the watch may lag behind: without this they would look like
+        drift, and be revoked.
 
         Raises:
-            ExternalError: the API server did not answer.
+            ExternalError: the API server did not respond.
         """
         if session.state.released is not None:
             return
@@ -80,7 +80,7 @@ class ReleasedLedger:
             following, first = page.following, False
 
     def begin(self, session: Session) -> bool:
-        """Take up the list for a reconcile; return whether it is known. If not, everything must be read."""
+        """Prepare the list for a reconcile; return whether it is known. If not, a full read is needed."""
         state, stored = session.state, self._read()
         if state.released is None:
             state.released = stored
@@ -88,7 +88,7 @@ class ReleasedLedger:
         return state.released is not None and not self._unread and self.operator.predecessors <= self._read_of
 
     def _read(self) -> tuple[ReleasedRights, ...] | None:
-        """Return the list as Kubernetes has it; None: it has none."""
+        """Return the list that Kubernetes has stored; None: it has none."""
         record = self._context.inventory.clusters.get(self._name)
         text = record.stored_json if record else ""
         if self._stored[0] is not text:
@@ -97,7 +97,7 @@ class ReleasedLedger:
         return self._stored[1]
 
     def _arrange(self, session: Session, stored: Sequence[ReleasedRights]) -> None:
-        """Arrange the list by role, and what of it is to stay."""
+        """Group the list by role, and by whether rights stay or are revoked."""
         listed = session.state.released or ()
         selectors = session.cluster.orphans.revoke
         parts: dict[str, tuple[list[ReleasedRights], list[ReleasedRights]]] = defaultdict(lambda: ([], []))
@@ -126,7 +126,7 @@ class ReleasedLedger:
             if item.namespace:
                 admission = self._context.inventory.admission(self._name, item.namespace, read=False)
             return to_revoke(item, selectors, admission)
-        except Exception as error:  # noqa: BLE001 - the barrier: one item that we cannot judge stays
+        except Exception as error:  # noqa: BLE001 - the barrier: an item that cannot be judged stays
             self._caught(error)
             return False
 
@@ -134,23 +134,23 @@ class ReleasedLedger:
         caught(self._context.meter, self._name, "released rights", error)
 
     def of(self, role: str) -> Remembered:
-        """Return what is remembered about a role.
+        """Return the released rights of a role.
 
         Raises:
-            Unexpected: that could not be read, so nothing may be done about it.
+            Unexpected: they could not be read, so the role must not be changed.
         """
         if role in self._unread:
             raise Unexpected("what was released in the role is not known")
         return self._by_role.get(role, self._nothing)
 
     def compare(self, session: Session, roles: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-        """Compare the list with all roles, as they were just read.
+        """Compare the list with all roles, as just read.
 
-        Where nothing was ever remembered, what the roles say is taken over once. What is not in force any more leaves
-        the list.
+        If there is no list yet, it is built once from the roles' metadata. Rights that are no longer in force leave the
+        list.
 
         Returns:
-            The principals of whose rights something else is remembered now.
+            The principals whose entries in the list changed.
         """
         state = session.state
         before = state.released
@@ -163,11 +163,11 @@ class ReleasedLedger:
         return frozenset(item.principal for item in changed)
 
     def note(self, state: ClusterState, releasing: Iterable[Releasing]) -> None:
-        """Note what plans that were applied say about released rights."""
+        """Record the released and revoked rights of applied plans."""
         for one in releasing:
             try:
                 self._note(state, one)
-            except Exception as error:  # noqa: BLE001 - the barrier: planning, or a read of everything, finds it again
+            except Exception as error:  # noqa: BLE001 - the barrier: the next plan or full read finds it again
                 self._caught(error)
 
     def _note(self, state: ClusterState, releasing: Releasing) -> None:
@@ -197,7 +197,7 @@ class ReleasedLedger:
     def _in_force(
         self, state: ClusterState, listed: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]
     ) -> tuple[ReleasedRights, ...]:
-        """Return what of the list is in force; what may be too new to be read stays."""
+        """Return the items that are in force; recent ones that may not be readable yet stay."""
         now = epoch(self._context.clock.now())
         by_role: dict[str, list[ReleasedRights]] = defaultdict(list)
         for item in listed:
@@ -206,7 +206,7 @@ class ReleasedLedger:
         for name, items in by_role.items():
             try:
                 found = still_there(items, self._role(name, roles))
-            except Exception as error:  # noqa: BLE001 - the barrier: a role that we cannot read keeps what is listed
+            except Exception as error:  # noqa: BLE001 - the barrier: a role that cannot be read keeps its items
                 self._caught(error)
                 found = list(items)
             for item, there in zip(items, found, strict=True):
@@ -224,7 +224,7 @@ class ReleasedLedger:
         roles: Mapping[str, Mapping[str, Any]],
         again: set[str],
     ) -> tuple[ReleasedRights, ...]:
-        """Add to the list what some roles say was released, as far as a SearchAccess could have declared it."""
+        """Add released rights from roles' metadata to the list, if a SearchAccess could have declared them."""
         found = list[ReleasedRights]()
         self._unread = set()
         for name in sorted(again & roles.keys()):
@@ -243,9 +243,9 @@ class ReleasedLedger:
         return (*before, *listed)
 
     def _inherited(self, listed: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        """Yield the roles of predecessors that SearchAccesses take over: their list is lost with the predecessor.
+        """Yield predecessors' roles that SearchAccesses take over: the predecessor's list is lost.
 
-        Not one that was taken over before: its predecessor is alive, and it is not touched (docs/adr/0035).
+        A role that was taken over before is left alone: its predecessor still runs (docs/adr/0035).
         """
         if not self.operator.predecessors:
             return
@@ -260,7 +260,7 @@ class ReleasedLedger:
                 yield name
 
     def _recorded(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
-        """Return what a role says was released in it."""
+        """Return the released rights recorded in a role's metadata."""
         operator, raw = self.operator, roles[name].get("metadata")
         if not name.startswith(operator.role_name("")) or not isinstance(raw, Mapping):
             return []
