@@ -1,4 +1,4 @@
-"""Wires the loop to the outside and to its event source."""
+"""Wires the engine to external systems and to its event source."""
 
 import asyncio
 import secrets
@@ -39,9 +39,9 @@ from searchaccess.ports.errors import ExternalError, NotStarted, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort
 
 WATCH_WITHIN: Final = 5.0
-"""Seconds after the first list within which we listen to events in any case."""
+"""Seconds after the first list after which watching starts in any case."""
 LEAVE_TIMEOUT: Final = 3.0
-"""Seconds, of the ten that Cloud Run gives, and the thirty of Kubernetes."""
+"""Seconds, of the ten that Cloud Run allows, and the thirty of Kubernetes."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,18 +53,17 @@ class Options:
     Args:
         instance: name of this installation; part of the name of every Elasticsearch object.
         kubernetes: where the API server is.
-        lease_namespace: where replicas keep the Leases by which they divide SearchClusters; empty: there is one
-            replica.
+        lease_namespace: namespace of the Leases by which replicas divide SearchClusters; empty: there is one replica.
         listen: address and port for probes and metrics; None: nothing is served.
         resync_period: seconds between full lists.
         run_endpoint: address of the Cloud Run Admin API, such as one of Private Service Connect; Google's when empty.
         iam_endpoint: address of the IAM API; Google's when empty.
         stores: how to reach secret stores.
         observe: dry run: change nothing, and record what would change.
-        manifests: what is declared besides, or in place of, what the API server has; only with ``observe``.
-        logins: to Elasticsearch, in place of those that SearchClusters declare; only with ``observe``.
-        trusts_files: logins are sent also where manifests say; only with ``observe``.
-        namespace: of SearchAccesses in manifests that name none, and the only one that is reported; empty: all are.
+        manifests: objects that are added to, or replace, those of the API server; only with ``observe``.
+        logins: to Elasticsearch, instead of those that SearchClusters declare; only with ``observe``.
+        trusts_files: logins are also sent to the addresses in manifests; only with ``observe``.
+        namespace: of SearchAccesses in manifests without one, and the only one that is reported; empty: all are.
     """
 
     instance: str = "default"
@@ -92,7 +91,7 @@ class Wired:
     leases: Leases | None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until stopped, and let others take over at once: kopf stops slowly."""
+        """Run until stopped, then release the Leases at once: kopf stops slowly."""
         try:
             await run_until_stopped(self.host, stop)
         finally:
@@ -130,17 +129,17 @@ def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:
 async def wired(
     options: Options, stop: asyncio.Event, only: Collection[str] = (), within: float | None = None
 ) -> AsyncIterator[Wired]:
-    """Wire an operator; close all that it opened when the context ends.
+    """Wire an operator; close all its connections when the context ends.
 
     Args:
         options: how to run.
-        stop: set to end it before it begins.
+        stop: set to end it before it starts.
         only: the SearchClusters to reconcile; none: all.
-        within: seconds in which it must have connected, and what a person must mend ends it at once; None: it retries
+        within: seconds within which it must connect; what a person must fix then ends it at once. None: it retries
             until it is stopped.
 
     Raises:
-        LoginMissing: there is no way to connect to Kubernetes.
+        LoginMissing: there is no login for Kubernetes.
         CannotListen: probes and metrics cannot be served.
         NotStarted: it was stopped, it took too long, or a person must act first.
     """
@@ -151,7 +150,7 @@ async def wired(
     client, tracing = KubernetesClient(configuration), start_tracing()
     metrics = Metrics(tracing)
     inventory, clock = Inventory(metrics), SystemClock()
-    # A name of its own for each process: a restarted one owns nothing of what the previous one had.
+    # A unique name for each process: a restarted one owns nothing that the previous one had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None
     if options.lease_namespace and not dry_run:
@@ -191,9 +190,9 @@ async def wired(
 
 async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
     # kopf looks up the kinds once, when it starts: the first list proves that they exist. It lists all again, so
-    # nothing is missed; what was declared long ago is served before kopf takes its share of the time.
+    # nothing is missed; existing objects are reconciled before kopf takes its share of the time.
     await _first_of(one.host.listed.wait(), stop.wait())
-    # What was listed stays: garbage collections that go through all of it would hold the loop.
+    # The listed objects stay: garbage collections that traverse all of them would block the event loop.
     freeze_live_objects()
     with suppress(TimeoutError):
         async with asyncio.timeout(WATCH_WITHIN):
@@ -210,7 +209,7 @@ async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:
     events = asyncio.create_task(_watch_events(one, stop))
     collecting = asyncio.create_task(collect_when_quiet(one.host.is_busy))
     done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
-    # Whichever ends first, by a fault or at our request, ends the process: a supervisor restarts it.
+    # Whichever ends first, by an error or on request, ends the process: a supervisor restarts it.
     stop.set()
     collecting.cancel()
     await asyncio.gather(events, loop)
@@ -222,7 +221,7 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
     """Run the operator until an event is set.
 
     Raises:
-        LoginMissing: there is no way to connect to Kubernetes.
+        LoginMissing: there is no login for Kubernetes.
         CannotListen: probes and metrics cannot be served.
     """
     try:

@@ -1,7 +1,7 @@
-"""Events of our kinds, by kopf.
+"""Events of our kinds, from kopf.
 
-kopf is the event source and nothing else: ``on.event`` handlers put what they see into the inventory. There are no kopf
-timers, daemons, indexes or change handlers, which would write annotations to every object (docs/adr/0003).
+kopf is only the event source: ``on.event`` handlers update the inventory. There are no kopf timers, daemons, indexes or
+change handlers, which would write annotations to every object (docs/adr/0003).
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from searchaccess.ports.kubernetes import Plural
 ONE_LIST: Final = 30.0
 """Seconds within which two objects that kopf listed count as one list."""
 LISTS_WITHIN: Final = 10.0
-"""Seconds after its start within which kopf has listed, if the API server answers at all."""
+"""Seconds after its start within which kopf has listed, if the API server responds."""
 LOGIN_RETRY: Final = 5.0
-"""Seconds until kopf requests a login again that was not available."""
+"""Seconds until kopf requests an unavailable login again."""
 
 
 def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kopf.ConnectionInfo:
@@ -39,7 +39,7 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
 
     Args:
         configuration: how to connect.
-        lifetime: seconds after which kopf requests a new one.
+        lifetime: time after which kopf requests a new one.
     """
     scheme, _, token = str(configuration.api_key.get("BearerToken", "")).partition(" ")
     return kopf.ConnectionInfo(
@@ -56,11 +56,11 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
 
 
 def session_of(connection: kopf.ConnectionInfo, traces: Sequence[aiohttp.TraceConfig] = ()) -> kopf.AiohttpSession:
-    """Return a connection as a session whose answers kopf can read, whatever is in them.
+    """Return a session for a connection, whose responses kopf can read whatever is in them.
 
     Args:
         connection: how to connect.
-        traces: what watches its requests.
+        traces: what traces its requests.
     """
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
@@ -72,7 +72,7 @@ def session_of(connection: kopf.ConnectionInfo, traces: Sequence[aiohttp.TraceCo
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """Configure kopf so that it costs nothing at rest (measured: docs/adr/0003)."""
+    """Configure kopf so that it costs nothing when idle (measured: docs/adr/0003)."""
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
     settings.posting.enabled = False
@@ -83,14 +83,14 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.chunk_size = PAGE
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
-    # kopf's own delays go up to 21 s: so long it would miss events after the API server came back.
+    # kopf's own delays go up to 21 s, during which events are missed after the API server is back.
     settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
 
 
 class WatchStarts:
-    """Notices when kopf has listed a kind and begins to watch it: at its start, and again after trouble.
+    """Detects when kopf has listed a kind and starts to watch it: at its start, and again after failures.
 
-    kopf gives what it listed as events without a type. Of an empty list there are none: its watch shows that it listed.
+    kopf emits listed objects as events without a type. An empty list has none: then the watch shows that it listed.
 
     Args:
         started: called each time.
@@ -115,7 +115,7 @@ class WatchStarts:
             self._started()
 
     def assume_started(self) -> None:
-        """Assume that kopf has listed by now, if nothing shows it."""
+        """Assume that kopf has listed by now, if nothing has shown it."""
         if self._last == float("-inf"):
             self._started()
 
@@ -123,11 +123,11 @@ class WatchStarts:
 def register(
     registry: kopf.OperatorRegistry, inventory: Inventory, accesses: WatchStarts, clusters: WatchStarts
 ) -> None:
-    """Put every event of our kinds into the inventory."""
+    """Register handlers that update the inventory with every event of our kinds."""
 
     def may_have_changed(event: Mapping[str, Any], **_: Any) -> bool:
         accesses.inspect(event)
-        # Most events are of our own writes: to leave them out here saves most of kopf's work for them.
+        # Most events come from our own writes: filtering them here saves most of kopf's work for them.
         return event["type"] == "DELETED" or inventory.may_have_changed(event["object"])
 
     @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=may_have_changed)
@@ -138,7 +138,7 @@ def register(
             return
         try:
             inventory.forget_access(metadata_of(raw).uid)
-        except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
+        except Exception as error:  # noqa: BLE001 - the next full list finds what is gone
             inventory.report_unreadable(error)
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
@@ -151,7 +151,7 @@ def register(
         try:
             meta = metadata_of(raw)
             inventory.forget_cluster(meta.name, meta.uid)
-        except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
+        except Exception as error:  # noqa: BLE001 - the next full list finds what is gone
             inventory.report_unreadable(error)
 
 
@@ -161,11 +161,11 @@ async def watch(
     login: KubernetesLogin,
     stop: asyncio.Event,
 ) -> None:
-    """Put every event into an inventory until stopped.
+    """Update an inventory with every event until stopped.
 
     Args:
-        inventory: what is declared.
-        started: called when watching begins, and when it begins again.
+        inventory: the inventory.
+        started: called whenever watching starts.
         login: to Kubernetes.
         stop: set to end it.
     """
@@ -208,9 +208,9 @@ async def watch(
 
 
 async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Let signals set our event again: kopf handles them from its start, and would notify us when it has stopped.
+    """Let signals set our event again: kopf handles them once it runs, and would notify us only when it has stopped.
 
-    It takes seconds to stop; what we have is to be given to others at once.
+    It takes seconds to stop, but Leases must be released at once.
     """
     await ready.wait()
     if threading.current_thread() is threading.main_thread():

@@ -1,8 +1,8 @@
-"""Collects garbage at quiet times: a collection goes through all that lives, and holds the event loop meanwhile.
+"""Collects garbage at quiet times: a collection traverses all live objects, and blocks the event loop meanwhile.
 
-Almost everything is freed when its last reference goes. What is in cycles is found by collections: the frequent ones go
-through what is new and take a millisecond. A full one takes 60 ms when 10,000 SearchAccesses are known, and up to
-200 ms while their roles are read. https://docs.python.org/3.11/library/gc.html
+Almost everything is freed with its last reference. Cycles are found by collections: the frequent ones traverse only new
+objects and take a millisecond. A full one takes 60 ms with 10,000 SearchAccesses, and up to 200 ms while their roles
+are read. https://docs.python.org/3.11/library/gc.html
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import Final
 EVERY: Final = 60.0
 """Seconds between two full collections."""
 RETRY: Final = 1.0
-"""Seconds after which one is tried again while there is work."""
+"""Seconds after which it is tried again while there is work."""
 TRIES: Final = 600
-"""After so many, it is due in any case."""
+"""Tries after which it runs in any case."""
 NEVER: Final = 1_000_000
-"""Collections of the middle generation before Python begins a full one by itself."""
+"""Collections of the middle generation before Python starts a full one by itself."""
 
 
 def freeze_live_objects() -> None:
-    """Leave what lives now out of all collections: it was listed, and stays. From now on none is full by itself."""
+    """Exclude the current objects from all collections, as listed objects stay; disable automatic full collections."""
     gc.collect()
     gc.freeze()
     young, middle, _ = gc.get_threshold()
@@ -29,10 +29,10 @@ def freeze_live_objects() -> None:
 
 
 async def collect_when_quiet(is_busy: Callable[[], bool]) -> None:
-    """Collect garbage now and then, until cancelled.
+    """Collect garbage periodically until cancelled.
 
     Args:
-        is_busy: says whether there is work.
+        is_busy: returns whether there is work.
     """
     while True:
         await asyncio.sleep(EVERY)

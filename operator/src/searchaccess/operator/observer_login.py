@@ -1,4 +1,4 @@
-"""A dry run's own login to Elasticsearch, in place of the operator's (docs/adr/0042)."""
+"""A dry run's own login to Elasticsearch, instead of the operator's (docs/adr/0042)."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from searchaccess.core.model.intake.reading import is_label, is_name, mapping
 from searchaccess.ports.errors import LoginMissing
 
 OPTION: Final = "--elasticsearch-login"
-"""Also the namespace of what stands for it: no namespace of Kubernetes has such a name."""
+"""Also the namespace of its placeholder: no namespace in Kubernetes has such a name."""
 _KEYS: Final = {"username": "USERNAME", "password": "PASSWORD", "apiKey": "API_KEY", "token": "TOKEN"}
 """Keys of a login in a Secret, and the ends of the variables that hold them."""
 _PREFIX: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -22,11 +22,11 @@ _LONGEST: Final = 65536
 _FORMS: Final = "write env:PREFIX, file:FOLDER or secret:NAMESPACE/NAME, with CLUSTER= before it for one SearchCluster"
 TRUST: Final = "--trust-files"
 _KEPT_BACK: Final = "a login that is kept back"
-"""The namespace of what stands for a login that is not sent: no namespace of Kubernetes has such a name."""
+"""The namespace of the placeholder for a login that is not sent: no namespace in Kubernetes has such a name."""
 
 
 class BadLogin(ValueError):
-    """A login on the command line cannot be used; the message has no part of it."""
+    """A login on the command line cannot be used; the message contains no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,17 @@ class ObserverLogin:
     cluster: str
     """Empty: all others."""
     source: Source
-    """A Secret of Kubernetes, or what stands for variables or files."""
+    """A Secret in Kubernetes, or a placeholder for variables or files."""
     content: Mapping[str, bytes] | None = field(default=None, repr=False)
-    """What variables or files hold; None: it is in Kubernetes."""
+    """The content of variables or files; None: it is in Kubernetes."""
 
 
 def read_logins(options: Collection[str], environment: Mapping[str, str] = os.environ) -> tuple[ObserverLogin, ...]:
-    """Read where logins are, and those that are in variables and files.
+    """Parse login options, and read logins from variables and files.
 
     Args:
-        options: ``env:PREFIX``, ``file:FOLDER`` or ``secret:NAMESPACE/NAME``, each with ``CLUSTER=`` before it or not.
-        environment: the variables.
+        options: ``env:PREFIX``, ``file:FOLDER`` or ``secret:NAMESPACE/NAME``, optionally with ``CLUSTER=`` before it.
+        environment: the environment variables.
 
     Raises:
         BadLogin: one cannot be read, or there are two for one SearchCluster.
@@ -104,14 +104,14 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 class ObserverLogins:
-    """Decides which login a dry run uses for a SearchCluster: that of the command line, or the one that is declared.
+    """Decides which login a dry run uses for a SearchCluster: one from the command line, or the declared one.
 
-    Neither is sent to where a file says that the SearchCluster is: whoever may propose a manifest could read it. Nor is
-    what a file names as the login: it could be any Secret, and whoever has the SearchCluster could read it.
+    Neither is sent to an address from a file: whoever may propose a manifest could read it. Nor is a login sent that a
+    file names: it could be any Secret, and the owner of the SearchCluster could read it.
 
     Args:
         logins: the logins of the command line.
-        trusts_files: whether somebody has reviewed the files, so that logins are sent wherever they say.
+        trusts_files: whether the files are reviewed, so that logins are sent to the addresses in them.
     """
 
     def __init__(self, logins: Collection[ObserverLogin] = (), *, trusts_files: bool = False) -> None:
@@ -120,11 +120,11 @@ class ObserverLogins:
         self._contents = {login.source: login.content for login in logins if login.content is not None}
 
     def put_into(self, raw: dict[str, Any], there: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return a SearchCluster with the login that is used for it, or with what stands for one that is kept back.
+        """Return a SearchCluster with the login to use for it, or with a placeholder for one that is not sent.
 
         Args:
             raw: the SearchCluster.
-            there: as the API server has it; None: it has none.
+            there: the same object in the API server; None: there is none.
         """
         name, spec = mapping(raw.get("metadata")).get("name"), raw.get("spec")
         login = self._by_cluster.get(str(name)) or self._by_cluster.get("")
@@ -140,10 +140,10 @@ class ObserverLogins:
         return {**raw, "spec": {**spec, "login": {"secretRef": reference}}}
 
     def content(self, source: Source) -> Mapping[str, bytes] | None:
-        """Return what a source holds, if it is one of the command line; None: it is in Kubernetes.
+        """Return the content of a source from the command line; None: it is in Kubernetes.
 
         Raises:
-            LoginMissing: it is kept back, see ``put_into``.
+            LoginMissing: it is not sent, see ``put_into``.
         """
         if source.namespace == _KEPT_BACK:
             where = f"a file declares where SearchCluster {source.name} or a store is, or whom to trust there"
@@ -155,12 +155,12 @@ class ObserverLogins:
 
 
 def _is_known(spec: Any, there: Any, *, by_own: bool) -> bool:
-    """Return whether logins are sent, for a SearchCluster, only as they are sent as the API server has it.
+    """Return whether a SearchCluster sends logins only to where the one in the API server sends them.
 
     Args:
         spec: of the SearchCluster.
-        there: the same, as the API server has it.
-        by_own: whether the login is the one that it declares.
+        there: the same in the API server.
+        by_own: whether its declared login is used.
     """
     proposed, known = _read_spec(spec), _read_spec(there)
     if proposed is None or known is None:
@@ -178,16 +178,16 @@ def _read_spec(spec: Any) -> SearchClusterSpec | None:
 
 
 def _place_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
-    """Return to whom a SearchCluster's login is sent."""
+    """Return what determines where a SearchCluster's login is sent."""
     return spec.urls, spec.cloud_id, spec.eck, spec.ca, set(spec.allow_exposure)
 
 
 def _login_of(spec: SearchClusterSpec) -> tuple[Any, ...]:
-    """Return which login a SearchCluster declares. Of an identity token it is the audience that counts."""
+    """Return which login a SearchCluster declares; for an identity token, that includes the audience."""
     is_token = spec.login is not None and spec.login.google_identity is not None
     return spec.login, spec.identity.jwt_realm.audience if is_token else ""
 
 
 def _vaults(spec: SearchClusterSpec) -> set[str]:
-    """Return the stores that have an address and a login of their own."""
+    """Return the stores that have their own address and login."""
     return {store.vault.model_dump_json() for store in spec.secret_stores if store.vault}

@@ -1,4 +1,4 @@
-"""Kubernetes as a dry run sees it: read-only, with manifests from files as an overlay."""
+"""Kubernetes in a dry run: read-only, with manifests from files as an overlay."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ _DEFAULT: Final = "default"
 STANDARD_INPUT: Final = Path("-")
 _LONGEST_NAME: Final = 253
 _NEVER_GIVEN: Final = frozenset({"deletionTimestamp", "deletionGracePeriodSeconds"})
-"""What the API server takes from nobody who creates an object."""
+"""Fields that the API server ignores when an object is created."""
 _FILES: Final = frozenset({".yaml", ".yml", ".json"})
 
 log = structlog.get_logger(__name__)
@@ -37,10 +37,10 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
 
     Args:
         paths: files, folders with ``.yaml``, ``.yml`` and ``.json`` files at any depth, or ``-``: standard input.
-        namespace: given to SearchAccesses that name none; empty: these stay as they are.
+        namespace: for SearchAccesses without one; empty: these stay unchanged.
 
     Raises:
-        BadManifest: a file is not what it should be, or has a SearchAccess of another namespace; the message names it.
+        BadManifest: a file is invalid, or has a SearchAccess of another namespace; the message names it.
     """
     found, others = [], 0
     for file in _files(paths):
@@ -57,7 +57,7 @@ def read_manifests(paths: Collection[Path], namespace: str = "") -> list[dict[st
 
 
 def placed(manifests: Iterable[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
-    """Return manifests with a namespace for the SearchAccesses that name none."""
+    """Return manifests with a namespace for SearchAccesses without one."""
     return [
         {**raw, "metadata": {**raw["metadata"], "namespace": namespace}}
         if _KINDS[raw["kind"]] is Plural.ACCESSES and not raw["metadata"].get("namespace")
@@ -75,7 +75,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML as kubectl does, which makes JSON of it: a time is a text."""
+    """Reads YAML as kubectl does, which converts it to JSON: a time is a string."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -103,9 +103,9 @@ def _documents(file: Path, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _checked(file: str, raw: dict[str, Any], expected: str) -> dict[str, Any]:
-    """Check that an object can be identified, and is of the namespace that is expected, if one is.
+    """Check that an object can be identified, and has the expected namespace, if any.
 
-    What else is wrong with it is reported on it alone.
+    Other problems are reported on the object itself.
     """
     kind, metadata = raw.get("kind"), raw.get("metadata")
     if raw["apiVersion"] != API_VERSION or not isinstance(kind, str) or kind not in _KINDS:
@@ -143,8 +143,8 @@ class ObservedKubernetes:
 
     Args:
         real: the API server.
-        manifests: what is declared in place of, or besides, what is there.
-        logins: to Elasticsearch, in place of those that SearchClusters declare.
+        manifests: objects that replace, or are added to, those of the API server.
+        logins: to Elasticsearch, instead of those that SearchClusters declare.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class ObservedKubernetes:
         self._logins = logins or ObserverLogins()
         self._manifests = {_key(raw): raw for raw in manifests}
         self._there: dict[Plural, set[Key]] = {}
-        """What the list that is being read has had so far."""
+        """Keys in the pages of the current list so far."""
 
     async def controller_id(self) -> str:
         """Return the identity of this Kubernetes cluster."""
@@ -173,7 +173,7 @@ class ObservedKubernetes:
         return await self._real.read_source(source) if content is None else dict(content)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Return some objects of a kind; those of manifests that are not there come with the last."""
+        """Return some objects of a kind; the last page includes new ones from manifests."""
         page = await self._real.list_page(plural, following)
         there = self._there[plural] = self._there[plural] if following else set()
         items = []
@@ -197,7 +197,7 @@ class ObservedKubernetes:
         return ""
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
-        """Write no event."""
+        """Pretend to write an event."""
 
 
 def observed(
@@ -227,7 +227,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _born(key: Key, raw: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of a manifest as the API server would, once it has it: without what was exported of another."""
+    """Return an object from a manifest as the API server would create it, without fields exported from another."""
     plural, namespace, name = key
     metadata = {
         **{field: value for field, value in raw["metadata"].items() if field not in _NEVER_GIVEN},

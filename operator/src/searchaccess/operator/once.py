@@ -1,4 +1,4 @@
-"""Runs that come to an end: once over everything, or for a while."""
+"""Runs that end: after one full reconcile, or after some time."""
 
 import asyncio
 from collections.abc import Collection, Coroutine
@@ -10,20 +10,20 @@ from searchaccess.operator.starting import in_full
 from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
 
 QUIET: Final = 0.5
-"""Seconds without anything to do after which a run has come to its end."""
+"""Seconds without work after which a run is complete."""
 POLL_EVERY: Final = 0.05
 
 
 async def reconcile_once(
     options: Options, stop: asyncio.Event, *, only: Collection[str] = (), within: float
 ) -> Summary:
-    """Look at everything once, put it right, and say how it is.
+    """Reconcile everything once, and return a summary.
 
     Args:
         options: how to run.
-        stop: set to end it before that.
-        only: the SearchClusters to look after; none: all.
-        within: seconds after which it ends, whether all was looked at or not.
+        stop: set to end it early.
+        only: the SearchClusters to reconcile; empty: all.
+        within: seconds after which it ends, even if not everything was reconciled.
 
     Raises:
         NoSuchCluster: one of them does not exist.
@@ -37,11 +37,11 @@ async def reconcile_once(
 
 
 async def reconcile_for(options: Options, stop: asyncio.Event, seconds: float) -> Summary:
-    """Look after what is declared for a while, and say how it is then.
+    """Reconcile what is declared for some time, and return a summary.
 
     Args:
         options: how to run.
-        stop: set to end it before that.
+        stop: set to end it early.
         seconds: how long.
 
     Raises:
@@ -71,7 +71,7 @@ async def _reconcile(
         if refused.done() and not working.done():
             refused.result()
         unfinished = "" if working.done() else (ending if ending.done() else stopped).result()
-        # Before what is ours is given away.
+        # Before the Leases are released.
         ours = set(only) or _ours(one, only)
     finally:
         ending.cancel()
@@ -90,10 +90,10 @@ async def _until_over(working: asyncio.Task[None]) -> None:
 
 
 async def _refused(one: Wired) -> None:
-    """Wait until it shows that the process may keep no Leases; for ever, if it may.
+    """Wait until the process turns out to lack the right to keep Leases; forever, if it has it.
 
     Raises:
-        NotStarted: it may not.
+        NotStarted: it lacks the right.
     """
     while True:
         if one.leases and one.leases.refused:
@@ -112,7 +112,7 @@ async def _at(one: Wired, end: float) -> str:
 
 
 async def _settled(one: Wired, only: Collection[str], within: float, end: float) -> str:
-    """Wait until there is nothing more to do; return why that did not come."""
+    """Wait until nothing remains to be done; return why that was not reached."""
     loop = asyncio.get_running_loop()
     quiet_since = end
     while loop.time() < end:
@@ -137,14 +137,14 @@ def _ours(one: Wired, only: Collection[str]) -> set[str]:
 
 
 def summarize(one: Wired, began: str, ours: Collection[str], only: Collection[str], unfinished: str) -> Summary:
-    """Sum up what is known of what is this process's.
+    """Summarize the state of the objects of this process.
 
     Args:
         one: the operator.
         began: when the run began (RFC 3339, UTC).
-        ours: the SearchClusters that were this process's.
-        only: the SearchClusters that were asked for; none: all.
-        unfinished: why it ended before all was looked at.
+        ours: the SearchClusters that this process owned.
+        only: the requested SearchClusters; empty: all.
+        unfinished: why it ended before everything was reconciled.
     """
     inventory = one.context.inventory
     unwritten = {ref.uid: failure for ref, failure in one.context.outbox.unwritten()}
@@ -172,7 +172,7 @@ def summarize(one: Wired, began: str, ours: Collection[str], only: Collection[st
             unwritten=unwritten.get(uid),
         )
         for uid, record in inventory.accesses.items()
-        # Who was deleted and has nothing left is gone, though nobody told us, unless its finalizer is still there.
+        # A deleted one with nothing left counts as gone, even without an event, unless its finalizer is still there.
         if (not record.confirmed or uid in unwritten)
         and (record.access.cluster in ours or (not only and record.access.cluster not in inventory.clusters))
     ]

@@ -1,4 +1,4 @@
-"""Begins, as long as it takes or within a time, and says why it could not."""
+"""Starts the process, with or without a time limit, and reports why it could not."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 def in_full(error: ExternalError) -> str:
-    """Return what the API server, or the way to it, refuses, and the next step, in one line."""
+    """Return an error of the API server, or of the connection to it, and the next step, in one line."""
     if isinstance(error, PermissionDenied):
         commands = grant_commands(error.message)
         step = f"an administrator grants it: {commands}" if commands else ""
@@ -42,12 +42,12 @@ def in_full(error: ExternalError) -> str:
 
 
 class Start:
-    """Tries what a start needs until it is there.
+    """Waits for what the start needs.
 
     Args:
         stop: set to end it before that.
-        within: seconds in which all of it must be there, and what a person must mend ends it at once; None: it is tried
-            until it is stopped.
+        within: seconds within which all of it must succeed; what a person must fix then ends it at once. None: it is
+            retried until stopped.
     """
 
     def __init__(self, stop: asyncio.Event, within: float | None) -> None:
@@ -59,17 +59,16 @@ class Start:
     async def wait_for(
         self, work: Callable[[], Awaitable[T]], what: str, retryable: type[ExternalError] = ExternalError
     ) -> T:
-        """Try something until it succeeds; return what it gives.
+        """Retry something until it succeeds; return its result.
 
         Args:
-            work: what is tried.
+            work: what to try.
             what: for the log.
-            retryable: failures that may pass without a new start; of a run that ends by itself those alone that need no
-                person.
+            retryable: errors that may pass without a restart; in a run with a limit, only those that need no person.
 
         Raises:
             NotStarted: it was stopped, it took too long, or a person must act first.
-            ExternalError: a failure that does not pass.
+            ExternalError: an error that is not retryable.
         """
         working = asyncio.create_task(self._retry(work, what, retryable))
         stopping = asyncio.create_task(self._stop.wait())
@@ -95,7 +94,7 @@ class Start:
                 if self._within is not None and not isinstance(error, TransientError):
                     raise NotStarted(in_full(error)) from None
                 if self._within is None or self._last is None or self._last.message != error.message:
-                    # Of a run that ends by itself the same is in its last words again.
+                    # A run with a limit reports the same again at its end.
                     log.warning("cannot start yet", missing=what, error=in_full(error))
                 self._last = error
                 await asyncio.sleep(backoff.next())

@@ -1,7 +1,7 @@
-"""Storages for kopf that store nothing.
+"""kopf storages that store nothing.
 
-kopf keeps its own state in objects' annotations, and for each event works out what it would keep. We only use
-``on.event``, which needs none of it; leaving it out saves half of kopf's work for an event (docs/adr/0003).
+kopf keeps its own state in objects' annotations, and computes it for each event. We only use ``on.event``, which needs
+none of it; leaving it out saves half of kopf's work for an event (docs/adr/0003).
 """
 
 from typing import Any, cast

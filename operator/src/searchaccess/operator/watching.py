@@ -1,7 +1,7 @@
-"""Notices when a watch of the API server begins.
+"""Detects when a watch of the API server starts.
 
-kopf lists before it watches, and gives what it listed as events: of an empty list there are none. That it watches shows
-that it has listed.
+kopf lists before it watches, and emits listed objects as events; an empty list has none. A watch shows that it has
+listed.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ _OK: Final = 200
 
 
 def report_watches(started: Callable[[str], None]) -> aiohttp.TraceConfig:
-    """Return what to give to a session so that it reports watches.
+    """Return a trace configuration with which a session reports watches.
 
     Args:
-        started: called with the plural of the kind whenever the API server has accepted a watch.
+        started: called with the plural of the kind whenever the API server accepts a watch.
     """
 
     async def inspect(

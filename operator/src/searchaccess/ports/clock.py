@@ -1,4 +1,4 @@
-"""Time, as the loop uses it."""
+"""Time for the engine."""
 
 from typing import Protocol
 
@@ -10,4 +10,4 @@ class Clock(Protocol):
         """Return the time as RFC 3339, UTC, whole seconds."""
 
     def monotonic(self) -> float:
-        """Return seconds from some point on; never runs backwards."""
+        """Return seconds since some point; never runs backwards."""

@@ -1,4 +1,4 @@
-"""What the loop needs from Elasticsearch."""
+"""What the engine needs from Elasticsearch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from searchaccess.ports.errors import ExternalError
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The position of the security index. Every change of a security object moves the number."""
+    """The position of the security index. Every change of a security object increases the number."""
 
     index_uuid: str
     """It changes when the security index, or the whole cluster, is replaced."""
@@ -29,12 +29,12 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFingerprint:
-    """What shows in one small request that a cluster is not as it was."""
+    """Shows, in one small request, whether a cluster has changed."""
 
     state: str
-    """Another one after each change of the cluster's state, so of its license, nodes or indices."""
+    """Id of the cluster's state, which changes with the license, nodes and indices."""
     nodes: frozenset[str]
-    """One for each start of a node. Settings and version of a node change with a start alone."""
+    """Ids of the nodes' starts. A node's settings and version change only with a start."""
 
 
 @dataclass(slots=True)
@@ -54,13 +54,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class MadeKey:
-    """An API key or a user that was just made: its secret part is never shown again."""
+    """A new API key or user: its secret part is never shown again."""
 
     id: str
     """The key's id, or the user's name."""
     secret: Sealed
     created: float | None = None
-    """When Elasticsearch made it, in seconds since the epoch by its own clock; None: it does not say."""
+    """When Elasticsearch created it, in seconds since the epoch by its own clock; None: not reported."""
 
 
 class ElasticsearchPort(Protocol):
@@ -70,13 +70,13 @@ class ElasticsearchPort(Protocol):
         """Read version, uuid, license and the realm's settings (three requests)."""
 
     async def fingerprint(self) -> ClusterFingerprint | None:
-        """Read what shows that license or nodes may have changed (one request); None: not permitted."""
+        """Read what shows whether license or nodes may have changed (one request); None: not permitted."""
 
     async def read_license(self) -> License:
         """Read the license (one request)."""
 
     async def realm_of_own(self, audience: str) -> str | None:
-        """Ask who a token of the operator's own is (one request).
+        """Read which realm accepts a token of the operator's own (one request).
 
         Args:
             audience: of the token.
@@ -91,12 +91,12 @@ class ElasticsearchPort(Protocol):
     async def roles(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
         """Read roles by name, or all of them (one request). Missing ones are left out.
 
-        Each is an object of at most ``reading.DEPTH`` levels, and so is its metadata; in place of one that is not,
-        there is ``reading.UNREADABLE``. This holds of all objects that this port gives.
+        Each is an object of at most ``reading.DEPTH`` levels, and so is its metadata; otherwise it is replaced by
+        ``reading.UNREADABLE``. This holds for all objects that this port returns.
         """
 
     async def mappings(self, names: Sequence[str] | None) -> Mapping[str, dict[str, Any]]:
-        """Read role mappings by name, or all of them (one request), as roles are."""
+        """Read role mappings by name, or all of them (one request), like roles."""
 
     async def copied_fields(self, patterns: Sequence[str] | None) -> Mapping[str, Any] | None:
         """Read which fields the mappings of indices copy (one request).
@@ -105,12 +105,12 @@ class ElasticsearchPort(Protocol):
             patterns: names and wildcards of the indices; None: all. Missing ones are left out.
 
         Returns:
-            By index, an object with ``aliases``, ``data_stream`` and of ``mappings`` what has a ``copy_to``, each if
-            there is one, as far as the login may read them; None: not permitted.
+            By index, an object with ``aliases``, ``data_stream`` and the parts of ``mappings`` with a ``copy_to``, as
+            far as they exist and the login may read them; None: not permitted.
         """
 
     async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
-        """Return of which indices the login may not see names and mappings, nor try queries on them (one request).
+        """Return the patterns whose indices the login may not see, nor try queries on (one request).
 
         Args:
             patterns: names and patterns as a role has them; at most 1,000.
@@ -127,8 +127,7 @@ class ElasticsearchPort(Protocol):
         """Try whether a query can be run on indices, without running it (one request).
 
         Args:
-            names: names and wildcards of the indices, as an address can have them; missing and closed ones are left
-                out, and so are those that the login may not see.
+            names: names and wildcards of the indices that a URL can have; missing, closed and hidden ones are left out.
             query: JSON.
         """
 
@@ -154,7 +153,7 @@ class ElasticsearchPort(Protocol):
         """Return who the operator is (one request)."""
 
     async def login_rights(self) -> LoginRights | None:
-        """Read what the operator's login may do (one request, up to four for small ones); None: it is not said."""
+        """Read what the operator's login may do (one request, up to four for limited ones); None: not reported."""
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
         """Return which of some rights the operator's login lacks, such as ``read on orders-*``.
@@ -169,59 +168,59 @@ class ElasticsearchPort(Protocol):
         """
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make an API key with these rights, and no others.
+        """Create an API key with exactly these rights.
 
         Args:
-            name: what the audit log shows.
+            name: shown in the audit log.
             lifetime: seconds that it works.
-            rights: what it may do; at most what the operator's own login may.
-            metadata: whose it is.
+            rights: what it may do; at most what the operator's login may.
+            metadata: its owner and state.
 
         Raises:
-            Rejected: the rights are refused, or the login can make no keys.
+            Rejected: the rights are refused, or the login cannot create keys.
         """
 
     async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
         """Replace the rights of API keys, in one request. A missing one, or one of another login, is refused."""
 
     async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
-        """Let API keys work for so many seconds from now, in one request. As with rights, some may be refused."""
+        """Extend API keys by so many seconds from now, in one request. As with rights, some may be refused."""
 
     async def refresh_keys(self, ids: Sequence[str]) -> Written:
-        """Limit API keys by what the operator's login may now, not when they were made (one request).
+        """Limit API keys to what the operator's login may do now, not when they were created (one request).
 
-        Where that is the same, nothing is written.
+        If that is the same, nothing is written.
         """
 
     async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
         """Replace an API key's metadata.
 
         Raises:
-            NotFound: it does not work any more, or is not the login's own.
+            NotFound: it no longer works, or belongs to another login.
         """
 
     async def revoke_keys(self, ids: Sequence[str]) -> None:
-        """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
+        """Invalidate API keys of any owner in one request. Those that no longer work are fine."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
-        """Read all users of the native realm whose names begin so (one request for each 1,000).
+        """Read all users of the native realm with a name prefix (one request for each 1,000).
 
         Those that cannot be read are left out.
         """
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make a user of the native realm, with a random password, and with the role of its own name alone.
+        """Create a user of the native realm, with a random password, and only with the role of the same name.
 
         Args:
-            name: what its name begins with; so that nobody ever had it before, something random follows.
-            metadata: whose it is.
+            name: prefix of its name; a random suffix makes the name unique.
+            metadata: its owner and state.
         """
 
     async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:
-        """Replace a user's metadata, and its roles by the one of its name. The password stays.
+        """Replace a user's metadata, and its roles with the one of its name. The password stays.
 
         Raises:
-            Rejected: it is not there.
+            Rejected: it does not exist.
         """
 
     async def delete_users(self, names: Sequence[str]) -> None:
@@ -243,7 +242,7 @@ class Connector(Protocol):
         """
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Resolve a host name to its addresses (IPv4, IPv6); none: it does not resolve now."""
+        """Resolve a host name to its addresses (IPv4, IPv6); empty: it does not resolve now."""
 
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:
         """Open a connection. No request is sent yet.

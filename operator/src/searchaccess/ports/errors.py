@@ -1,31 +1,31 @@
-"""Errors of everything outside: all of them, in one place.
+"""All errors of external systems, in one place.
 
 ExternalError
  ├── TransientError            retried with back-off
- │    ├── Unreachable          no answer, or a server's own trouble (5xx)
+ │    ├── Unreachable          no response, or a server error (5xx)
  │    ├── Throttled            429
- │    ├── Conflict             409: somebody else wrote at the same time
- │    ├── Unexpected           an answer that we do not understand
- │    └── NotHolder            another replica has it, or may have it by now
- ├── WaitingError              a person or another system must do something; retried now and then
+ │    ├── Conflict             409: a concurrent write
+ │    ├── Unexpected           a response that we cannot interpret
+ │    └── NotHolder            another replica owns it, or may own it by now
+ ├── WaitingError              a person or another system must act; retried periodically
  │    ├── TlsNotVerified
  │    ├── LoginMissing
  │    ├── LoginRefused         401
  │    ├── PermissionDenied     403
- │    │    └── NamespaceEnds   its namespace is being deleted, or is gone, and all that is in it
+ │    │    └── NamespaceEnds   the namespace is being deleted, or is gone, with all that is in it
  │    ├── NotSupported         not Elasticsearch, or too old
  │    └── NotFound             404
  ├── Rejected                  400, 413, 422: the same request will never succeed
- ├── NotPrivate                others could listen, and nobody allowed that
+ ├── NotPrivate                the connection is exposed, and that is not allowed
  ├── StoreNotFound             a SearchAccess names a store that its SearchCluster does not have
- ├── LoginCannotIssue          the operator's login can make no keys
+ ├── LoginCannotIssue          the operator's login cannot create keys
  ├── NothingIsWritten          a dry run was about to write: an internal error
  ├── BadManifest               a file has no manifests that can be read
- ├── NoSuchCluster             a run is for a SearchCluster that does not exist
- ├── NotStarted                it was stopped, refused, or out of time, before it could begin
- └── CannotListen              the address for probes and metrics is taken, or is none of this machine
+ ├── NoSuchCluster             a requested SearchCluster does not exist
+ ├── NotStarted                it was stopped, refused, or out of time, before it could start
+ └── CannotListen              the address for probes and metrics is in use, or not of this machine
 
-Whether a person must act (``Stalled``) is said once, by the reason: ``doc_of(reason).terminal``.
+Whether a person must act (``Stalled``) is defined by the reason: ``doc_of(reason).terminal``.
 """
 
 from typing import ClassVar
@@ -34,7 +34,7 @@ from searchaccess.api.conditions.reasons import Reason
 
 
 class ExternalError(Exception):
-    """Something outside did not do what was requested.
+    """An external system did not do what was requested.
 
     Args:
         message: for people; never contains a secret, a header or a URL's query.
@@ -54,7 +54,7 @@ class TransientError(ExternalError):
 
 
 class Unreachable(TransientError):
-    """No answer, or the server is in trouble."""
+    """No response, or a server error."""
 
     reason = Reason.CLUSTER_UNREACHABLE
 
@@ -66,19 +66,19 @@ class Throttled(TransientError):
 
 
 class Conflict(TransientError):
-    """Somebody else wrote at the same time."""
+    """Somebody else wrote concurrently."""
 
 
 class Unexpected(TransientError):
-    """An answer that we cannot interpret."""
+    """A response that we cannot interpret."""
 
 
 class NotHolder(TransientError):
-    """Another replica has this, or may have it by now."""
+    """Another replica owns this, or may own it by now."""
 
 
 class WaitingError(ExternalError):
-    """A person or another system must do something first."""
+    """A person or another system must act first."""
 
 
 class TlsNotVerified(WaitingError):
@@ -106,11 +106,11 @@ class PermissionDenied(WaitingError):
 
 
 class NamespaceEnds(PermissionDenied):
-    """The namespace is being deleted, or is gone: what is in it goes with it, whoever may touch it until then."""
+    """The namespace is being deleted, or is gone, with all that is in it."""
 
 
 class NotSupported(WaitingError):
-    """The server is not what we can work with."""
+    """The server is not supported."""
 
     reason = Reason.VERSION_UNSUPPORTED
 
@@ -138,7 +138,7 @@ class StoreNotFound(ExternalError):
 
 
 class LoginCannotIssue(ExternalError):
-    """The operator's login can make no keys."""
+    """The operator's login cannot create keys."""
 
     reason = Reason.LOGIN_CANNOT_ISSUE
 
@@ -158,7 +158,7 @@ class NoSuchCluster(ExternalError):
 
 
 class NotStarted(ExternalError):
-    """It was stopped, its time was over, or it was refused what it needs, before it could begin."""
+    """It was stopped, timed out, or was refused what it needs, before it could start."""
 
 
 class CannotListen(ExternalError):

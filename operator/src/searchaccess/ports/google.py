@@ -1,6 +1,6 @@
-"""What the loop needs from Google Cloud: workloads, and the service accounts behind them.
+"""What the engine needs from Google Cloud: workloads, and their service accounts.
 
-Each method makes one request, so that whoever calls it can count and pace them.
+Each method makes one request, so that callers can count and pace requests.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ class Executions:
     """A page of a list of a job's executions."""
 
     running: Mapping[str, Template]
-    """By the name of each execution that is not completed, what it was made from."""
+    """Templates of executions that are not completed, by name."""
     following: str = ""
 
 
@@ -39,8 +39,8 @@ class Accounts:
 class GooglePort(Protocol):
     """Google Cloud. Every method makes one request and raises only ``ExternalError``.
 
-    ``Unreachable``: no answer, or trouble there. ``Throttled``: a quota is used up. ``PermissionDenied``: the
-    operator's own account may not do it, or the API is off. ``LoginMissing``, ``LoginRefused``: it has no usable one.
+    ``Unreachable``: no response, or a server error. ``Throttled``: a quota is used up. ``PermissionDenied``: the
+    operator's account may not do it, or the API is disabled. ``LoginMissing``, ``LoginRefused``: it has no usable one.
     """
 
     async def list_workloads(self, place: Place, following: str = "") -> Workloads:
@@ -63,11 +63,11 @@ class GooglePort(Protocol):
     async def roll(self, workload: Workload, names: Collection[str], number: int) -> None:
         """Write the number of a secret's version into a workload's template, wherever that names the secret.
 
-        Two requests: the template is read, and written if nobody changed it meanwhile. Where it has the number already,
-        nothing is written. It does not wait for what comes of it.
+        Two requests: the template is read, and written if nobody changed it meanwhile. If it has the number already,
+        nothing is written. It does not wait for the rollout.
 
         Args:
-            workload: whose template.
+            workload: the workload.
             names: resource names of the secret.
             number: the version.
 

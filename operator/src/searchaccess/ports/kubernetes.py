@@ -1,4 +1,4 @@
-"""What the loop needs from Kubernetes."""
+"""What the engine needs from Kubernetes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from searchaccess.core.status.events import Note
 
 
 class Plural(StrEnum):
-    """Our kinds, as URLs name them."""
+    """The plurals of our kinds, as in URLs."""
 
     ACCESSES = "searchaccesses"
     CLUSTERS = "searchclusters"
@@ -52,22 +52,22 @@ class KubernetesPort(Protocol):
         """Return the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Return some objects of a kind, of all namespaces; together, pages show one moment.
+        """Return a page of objects of a kind, of all namespaces; the pages of a list are consistent.
 
         Args:
             plural: the kind.
-            following: what the previous page says; empty: the first page.
+            following: from the previous page; empty: the first page.
         """
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
         """Return some namespaces with their labels.
 
         Args:
-            following: what the previous page says; empty: the first page.
+            following: from the previous page; empty: the first page.
         """
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status; return the object's resource version then.
+        """Replace an object's status; return the new resource version.
 
         Raises:
             Conflict: another object has this name now.
@@ -75,7 +75,7 @@ class KubernetesPort(Protocol):
         """
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
-        """Replace an object's finalizers, if they are still as before; return its resource version then.
+        """Replace an object's finalizers, if they are as expected; return the new resource version.
 
         Raises:
             Conflict: they are not, or another object has this name now.

@@ -7,33 +7,33 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One Lease, as it was read."""
+    """One Lease, as read."""
 
     name: str
-    """Its key: what it represents, not its name in Kubernetes."""
+    """Its key, not its name in Kubernetes."""
     holder: str
     """Identity of the replica that holds it; empty: nobody."""
     version: str
     """Resource version: it changes with every write."""
     transitions: int = 0
-    """How often another replica took it."""
+    """How often its holder changed."""
 
 
 class LeasesPort(Protocol):
     """Leases of one installation. Every method raises only ``ExternalError``."""
 
     async def list(self) -> Sequence[Lease]:
-        """Read all of them, from the newest state (one request)."""
+        """Read all Leases, consistently (one request)."""
 
     async def create(self, name: str, holder: str, duration: float) -> Lease:
-        """Make one.
+        """Create a Lease.
 
         Raises:
-            Conflict: it is there already.
+            Conflict: it exists already.
         """
 
     async def write(self, lease: Lease, holder: str, duration: float) -> Lease:
-        """Set the holder of one, or renew it, if nobody wrote it since it was read.
+        """Set the holder of a Lease, or renew it, if nobody has written it since it was read.
 
         Raises:
             Conflict: somebody did.
@@ -41,7 +41,7 @@ class LeasesPort(Protocol):
         """
 
     async def delete(self, lease: Lease) -> None:
-        """Delete one, if nobody wrote it since it was read; that it is gone is fine.
+        """Delete a Lease, if nobody has written it since it was read; a missing one is fine.
 
         Raises:
             Conflict: somebody did.

@@ -1,16 +1,16 @@
-"""What the loop reports to whoever counts it."""
+"""What the engine reports to metrics."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 
 class Meter:
-    """Counts faults alone. What counts more overrides it (``operator/telemetry/metrics.py``)."""
+    """Counts only internal errors. ``operator/telemetry/metrics.py`` overrides it."""
 
     internal_errors: int = 0
-    """Internal errors, so far."""
+    """Internal errors so far."""
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
-        """Hold together all that a reconcile of a SearchCluster does."""
+        """Return a context that groups all operations of a reconcile."""
         return nullcontext()
 
     def reconciled(self, cluster: str, *, full: bool, seconds: float, result: str) -> None:
@@ -18,7 +18,7 @@ class Meter:
 
         Args:
             cluster: name of the SearchCluster.
-            full: whether all was reconciled, not only what changed.
+            full: whether it was full, not incremental.
             seconds: that it took.
             result: ``ok``, or the reason of the failure.
         """
@@ -34,11 +34,11 @@ class Meter:
         """
 
     def faulted(self, cluster: str, place: str) -> None:  # noqa: ARG002 - of whoever counts by them
-        """Take in an internal error.
+        """Record an internal error.
 
         Args:
             cluster: name of the SearchCluster concerned; empty: none in particular.
-            place: what was being done, from a small fixed set.
+            place: what the operator was doing, from a small fixed set.
         """
         self.internal_errors += 1
 

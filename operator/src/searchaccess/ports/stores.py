@@ -1,4 +1,4 @@
-"""What the loop needs from a secret store."""
+"""What the engine needs from a secret store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Place:
     """A secret in a store, by name."""
 
     namespace: str
-    """Of the SearchAccess; stores outside of Kubernetes do without."""
+    """Of the SearchAccess; stores outside Kubernetes ignore it."""
     name: str
 
 
@@ -29,11 +29,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A secret, and what was read of its content on the way."""
+    """A secret, and what was also read of its content."""
 
     secret: Secret
     holds: Mapping[int, str] = field(default_factory=dict)
-    """By version: id of the key in it; empty: something else. Of other versions nothing is known yet."""
+    """By version, the id of the key in it; empty: something else. Other versions are not known yet."""
 
 
 class SecretStore(Protocol):
@@ -46,13 +46,13 @@ class SecretStore(Protocol):
         """Return the id of the key that a version holds; empty: something else."""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Store a value as the newest version; return where it is then.
+        """Store a value as the newest version; return its slot.
 
         Args:
             place: the secret.
-            owner: the SearchAccess that it is for. One that was marked as another's (of a predecessor) is marked first.
+            owner: the SearchAccess that it is for. A secret marked as a predecessor's is marked as its own first.
             known: the secret as it was read; None: there was none.
-            number: a number that is higher than all before, for stores that do not count versions themselves.
+            number: a number higher than all before, for stores that do not number versions themselves.
             value: what to store.
 
         Raises:
@@ -60,7 +60,7 @@ class SecretStore(Protocol):
         """
 
     async def rewrite(self, place: Place, owner: Owner, known: Secret, number: int) -> None:
-        """Write the value that a version holds in the form that the store is to have it in. It stays the same value.
+        """Write the value of a version again in the declared form. The value stays the same.
 
         Args:
             place: the secret.
@@ -76,13 +76,13 @@ class SecretStore(Protocol):
         """Disable versions. Those that are disabled already are fine."""
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Destroy what versions hold. Those that are destroyed already are fine."""
+        """Destroy the values of versions. Those that are destroyed already are fine."""
 
     async def remove(self, place: Place, known: Secret) -> None:
         """Delete a secret with all versions. A missing one is fine.
 
         Raises:
-            Conflict: it is another one than was read.
+            Conflict: it is not the one that was read.
         """
 
 

@@ -1,4 +1,4 @@
-"""Opens connections to Elasticsearch from what SearchClusters and their Secrets say."""
+"""Opens connections to Elasticsearch from SearchClusters and their Secrets."""
 
 import asyncio
 import socket
@@ -26,20 +26,20 @@ def _load_client() -> type["ElasticsearchClient"]:
 
 
 def google_tokens(audience: str) -> Callable[[], Awaitable[str]]:
-    """Return what gives identity tokens of the operator's own. It imports Google's library, so call it in a thread."""
+    """Return a source of the operator's own identity tokens. It imports Google's library, so call it in a thread."""
     from searchaccess.adapters.google import IdentityTokens  # noqa: PLC0415 - few need it, and it takes its time
 
     return IdentityTokens(audience).get
 
 
 class OwnTokens:
-    """Identity tokens of the operator's own, for any audience."""
+    """The operator's own identity tokens, for any audience."""
 
     def __init__(self) -> None:
         self._by_audience: dict[str, Callable[[], Awaitable[str]]] = {}
 
     async def get(self, audience: str) -> str:
-        """Return a token that is good for some minutes at least.
+        """Return a token that is valid for at least some minutes.
 
         Raises:
             LoginMissing: Google gives none.
@@ -53,7 +53,7 @@ async def read_sources(kubernetes: KubernetesPort, sources: Iterable[Source]) ->
     """Read Secrets and ConfigMaps.
 
     Raises:
-        ExternalError: one could not be read; that there is none is no error.
+        ExternalError: one could not be read; a missing one is no error.
     """
     read: dict[Source, dict[str, bytes] | None] = {}
     for source in sources:
@@ -84,7 +84,7 @@ class Connections:
     Args:
         kubernetes: has the Secrets.
         metrics: counts requests.
-        guard: called with a SearchCluster's name before each request to it; what it raises keeps it from being made.
+        guard: called with a SearchCluster's name before each request to it; an error from it prevents the request.
         opaque_id: shown in Elasticsearch's logs with each request.
     """
 
@@ -99,7 +99,7 @@ class Connections:
         self._guard = guard
         self._kubernetes = kubernetes
         self._metrics = metrics
-        # A third of all that is to be imported: that is done while objects are listed.
+        # A third of all imports: they are loaded while objects are listed.
         self._loading = asyncio.create_task(asyncio.to_thread(_load_client))
 
     async def find(self, spec: SearchClusterSpec) -> Connection:
@@ -112,7 +112,7 @@ class Connections:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return ()
-        # An IPv6 address may have a zone (%eth0), which is of this machine only.
+        # An IPv6 address may have a zone (%eth0), which is local to this machine.
         return tuple(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
 
     async def open(self, connection: Connection, cluster: str = "") -> ElasticsearchPort:

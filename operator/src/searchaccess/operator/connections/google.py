@@ -1,4 +1,4 @@
-"""Google Cloud, for those who need it."""
+"""Google Cloud, loaded only if it is needed."""
 
 import asyncio
 from collections.abc import Collection
@@ -18,7 +18,7 @@ def _load_client() -> type["GoogleClient"]:
 
 
 class GoogleWhenNeeded:
-    """Imports Google's libraries at the first request: they take a second and tens of MiB, and many do without them.
+    """Imports Google's libraries at the first request: they take a second and tens of MiB, and many do not need them.
 
     Args:
         run_endpoint: as ``GoogleClient`` takes it.

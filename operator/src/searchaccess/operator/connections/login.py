@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LIFETIME: Final = dt.timedelta(minutes=10)
 """How long a login is used: a pod's token file is renewed by the kubelet about every hour."""
 GKE_LIFETIME: Final = dt.timedelta(minutes=3)
-"""The same for a token of Google, of which at least 225 s are left when it is given out."""
+"""The same for a Google token, which is valid for at least 225 s when it is returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class KubernetesOptions:
 
     Args:
         kubeconfig: file to use instead of the pod's service account.
-        context: of the kubeconfig, which is used in a pod too then; empty: its current one.
+        context: of the kubeconfig, which is then used in a pod too; empty: its current one.
         gke: full name of a GKE cluster to use instead, ``projects/P/locations/L/clusters/C``.
-        gke_endpoint: which of its endpoints.
+        gke_endpoint: which of its endpoints to use.
         container_endpoint: address of the Kubernetes Engine API; Google's when empty.
     """
 
@@ -41,14 +41,14 @@ class KubernetesOptions:
 
 
 def _open_cluster(options: KubernetesOptions) -> "GkeCluster":
-    # Google's library takes a second and tens of MiB, and many do without it.
+    # Google's library takes a second and tens of MiB, and many do not need it.
     from searchaccess.adapters.googlecloud.gke import GkeCluster  # noqa: PLC0415 - see above
 
     return GkeCluster(options.gke, options.gke_endpoint, options.container_endpoint)
 
 
 class KubernetesLogin:
-    """Provides what the official client and kopf need to log in, whenever they need it.
+    """Provides what the official client and kopf need to log in.
 
     Args:
         options: where the API server is.
@@ -65,15 +65,15 @@ class KubernetesLogin:
 
     @property
     def namespace(self) -> str:
-        """The namespace in which kubectl would put objects that name none."""
+        """The namespace that kubectl would use for objects without one."""
         return DEFAULT_NAMESPACE if self._options.gke else namespace_of(self._options.kubeconfig, self._options.context)
 
     async def configuration(self) -> "Configuration":
         """Return how to connect.
 
         Raises:
-            LoginMissing: there is no way to.
-            ExternalError: Google does not say where the cluster is, or gives no token.
+            LoginMissing: there is no login.
+            ExternalError: Google does not return the cluster's address, or a token.
         """
         if not self._options.gke:
             return await load_configuration(self._options.kubeconfig, self._options.context)

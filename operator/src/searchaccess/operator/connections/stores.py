@@ -1,4 +1,4 @@
-"""Opens stores of secrets."""
+"""Opens secret stores."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from searchaccess.adapters.googlecloud.secrets import GoogleSecrets
 
 GOOGLE_RATE: Final = 4.0
-"""Requests a second to Secret Manager, each of up to three calls: its quota is 600 reads and 600 writes a minute."""
+"""Requests a second to Secret Manager, each of up to three calls: the quota is 600 reads and 600 writes a minute."""
 GOOGLE_BURST: Final = 60
 VAULT_RATE: Final = 50.0
 """The same for Vault, which others use too."""
@@ -50,15 +50,15 @@ class StoreOptions:
 
 
 class OpenStores:
-    """Stores, opened once each.
+    """Secret stores, each opened once.
 
     Args:
         kubernetes: the API server.
         operator: this operator.
         clock: paces requests.
-        options: how to reach them.
+        options: how to reach stores.
         metrics: counts requests.
-        guard: called before each write; what it raises keeps it from being made.
+        guard: called before each write; an error that it raises prevents the write.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class OpenStores:
         return self._buckets.setdefault(name, TokenBucket(self._clock, rate, burst))
 
     def _load_google(self, spec: GoogleSecretManagerStore) -> "GoogleSecrets":
-        # Imported only now: Google's library takes a second, and many do without it.
+        # Imported only now: Google's library takes a second, and many do not need it.
         from searchaccess.adapters.googlecloud.account import OperatorAccount  # noqa: PLC0415
         from searchaccess.adapters.googlecloud.secrets import GoogleSecrets  # noqa: PLC0415
 
@@ -126,7 +126,7 @@ class OpenStores:
         return VaultSecrets(spec, self._operator, VaultSession(spec, access, jwt, self._clock))
 
     async def _own_token(self) -> str:
-        """Read the token of the operator's ServiceAccount, which Kubernetes replaces now and then."""
+        """Read the token of the operator's ServiceAccount, which Kubernetes replaces periodically."""
         try:
             return (await asyncio.to_thread(self._options.service_account_token.read_text)).strip()
         except (OSError, UnicodeDecodeError):

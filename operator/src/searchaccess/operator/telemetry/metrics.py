@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: operations are counted when they happen, states are read when they are scraped.
+"""Metrics for Prometheus: operations are counted when they happen, states are read at each scrape.
 
 https://prometheus.io/docs/practices/naming/
 """
@@ -69,10 +69,10 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
 
 
 class Metrics(Meter):
-    """All that is counted by one process.
+    """All metrics of one process.
 
     Args:
-        tracing: records the same as spans; None: no traces.
+        tracing: records the same operations as spans; None: no traces.
     """
 
     def __init__(self, tracing: Tracing | None = None) -> None:
@@ -93,7 +93,7 @@ class Metrics(Meter):
         self._declared: Declared | None = None
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:
-        """Hold together all that a reconcile of a SearchCluster does."""
+        """Return a context that groups all operations of a reconcile."""
         self._expect_faults(cluster)
         return self._tracing.reconcile(cluster) if self._tracing else nullcontext()
 
@@ -115,7 +115,7 @@ class Metrics(Meter):
         self._faults.labels(cluster, place).inc()
 
     def _expect_faults(self, cluster: str) -> None:
-        """Show zeros: a counter that begins with its first event has no increase that an alert could see."""
+        """Initialize counters with zero: otherwise alerts do not see the first increase."""
         for place in PLACES:
             self._faults.labels(cluster, place)
 
@@ -124,21 +124,21 @@ class Metrics(Meter):
         self._dropped.inc(number)
 
     def answered(self, cluster: str) -> float:
-        """Return when the last request to a cluster, or to a store, came to an end.
+        """Return when the last request to a cluster, or to a store, ended.
 
         Kubernetes and Google are called regularly whether a reconcile makes progress or not.
         """
         return max(self._answered.get(cluster, float("-inf")), self._answered.get("", float("-inf")))
 
     def forget(self, cluster: str) -> None:
-        """Show no more of a SearchCluster that is gone."""
+        """Remove the metrics of a SearchCluster that is gone."""
         self._answered.pop(cluster, None)
         for metric in (self._reconciles, self._reconcile_seconds, self._events, self._faults):
             metric.remove_by_labels({"cluster": cluster})
         self._requests.remove_by_labels({"cluster": cluster})
 
     def counting(self, target: str, cluster: str = "") -> Count:
-        """Return what counts operations.
+        """Return a function that counts operations.
 
         Args:
             target: ``elasticsearch``, ``kubernetes``, ``google`` or ``store``.
@@ -156,24 +156,24 @@ class Metrics(Meter):
         return count
 
     def register(self, declared: "Declared") -> None:
-        """Show what is declared, too."""
+        """Add the metrics of declared objects."""
         self._declared = declared
         self.registry.register(declared)
 
     async def scrape(self) -> bytes:
-        """Return all as Prometheus reads it. However much is declared, the event loop is not held for long."""
+        """Return all metrics in Prometheus' format, without blocking the event loop for long."""
         if self._declared is not None:
             await self._declared.prepare()
         return self.text()
 
     def text(self) -> bytes:
-        """Return all as Prometheus reads it."""
+        """Return all metrics in Prometheus' format."""
         return generate_latest(self.registry)
 
 
 @dataclass(slots=True)
 class _Known:
-    """What a SearchAccess's status said when it was last read."""
+    """What metrics need of a SearchAccess's status."""
 
     text: str
     ready: str = "Unknown"
@@ -185,13 +185,13 @@ class _Known:
 
 
 class Declared(Collector):
-    """What is declared, and its state.
+    """Metrics of declared objects and their states.
 
     Args:
-        inventory: what is declared.
-        outbox: what waits to be written.
+        inventory: the declared objects.
+        outbox: the pending writes.
         host: runs the reconcilers.
-        ownership: what of it is this replica's.
+        ownership: which SearchClusters this replica owns.
     """
 
     def __init__(self, inventory: Inventory, outbox: Outbox, host: Host, ownership: Ownership) -> None:
@@ -202,11 +202,11 @@ class Declared(Collector):
         self._known: dict[str, _Known] = {}
 
     def describe(self) -> Iterator[Metric]:
-        """Return the families without values."""
+        """Yield the families without values."""
         yield from families().values()
 
     def collect(self) -> Iterator[Metric]:
-        """Return the families with what is true now."""
+        """Yield the families with current values."""
         found: dict[str, Any] = families()
         self._accesses(found)
         for name, record in self._inventory.clusters.items():
@@ -228,7 +228,7 @@ class Declared(Collector):
         yield from found.values()
 
     async def prepare(self) -> None:
-        """Read statuses that are new since the last time, so that ``collect`` is quick. Others run meanwhile."""
+        """Parse statuses that changed since the last call, so that ``collect`` is quick. Other tasks run meanwhile."""
         async for uid, record in in_chunks(list(self._inventory.accesses.items())):
             self._read(uid, record)
 
@@ -259,7 +259,7 @@ class Declared(Collector):
             found[f"searchaccess_credential_{kind}_timestamp_seconds"].add_metric([cluster], at)
 
     def _read(self, uid: str, record: AccessRecord) -> _Known:
-        """Read a status once: thousands of them stay as they are between two scrapes."""
+        """Parse a status once: thousands of them stay the same between two scrapes."""
         known = self._known.get(uid)
         if known is None or known.text is not record.status_json:
             known = self._known[uid] = _known(record)
@@ -340,9 +340,9 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
 
 
 def families() -> dict[str, GaugeMetricFamily]:
-    """Return the families that are read when they are scraped, without values."""
+    """Return the families that are read at each scrape, without values."""
     return {name: GaugeMetricFamily(name, text, labels=list(labels)) for name, text, labels in _FAMILIES}
 
 
 LABELS: Final = {name: labels for name, _, labels in (*_COUNTED, *_FAMILIES)}
-"""By name of a metric."""
+"""Labels by name of the metric."""

@@ -1,8 +1,8 @@
-"""Traces by OpenTelemetry, if the standard environment variables enable them.
+"""OpenTelemetry traces, if the standard environment variables enable them.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
-Spans are ours alone: what was done, where, for how long and with which result. They have no bodies and no messages.
+All spans are our own: operation, target, duration and result. They contain no bodies and no messages.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "searchaccess-operator"
 CLOSE_WITHIN: Final = 1.0
-"""Seconds at the end for what was not sent yet."""
+"""Seconds at the end for spans that were not sent yet."""
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _ONLY: Final = "http/protobuf"
@@ -41,21 +41,21 @@ def _is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
-    """Start to send traces, if the environment says where to; None: it does not.
+    """Start to send traces, if the environment has an endpoint; None: it has none.
 
     Args:
         environment: the environment variables.
     """
     if not _is_wanted(environment):
         return None
-    # They take their time to import, and few want them.
+    # They are slow to import, and few need them.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     name = environment.get("OTEL_SERVICE_NAME", SERVICE)
-    # OTEL_RESOURCE_ATTRIBUTES come with it.
+    # This includes OTEL_RESOURCE_ATTRIBUTES.
     resource = Resource.create({"service.name": name, "service.version": __version__})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -63,7 +63,7 @@ def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | Non
 
 
 class Tracing:
-    """Sends a span for each reconcile of a SearchCluster, and in it one for each operation.
+    """Sends a span for each reconcile of a SearchCluster, with one for each operation in it.
 
     Args:
         provider: sends spans.
@@ -78,7 +78,7 @@ class Tracing:
 
     @contextmanager
     def reconcile(self, cluster: str) -> Iterator[None]:
-        """Hold a reconcile of a SearchCluster together."""
+        """Start the span of a reconcile."""
         attributes = {"searchaccess.cluster": cluster}
         with self._tracer.start_as_current_span(
             "reconcile", attributes=attributes, record_exception=False, set_status_on_exception=False
@@ -93,7 +93,7 @@ class Tracing:
             span.set_status(self._trace.StatusCode.ERROR, result)
 
     def operation(self, target: str, cluster: str, operation: str, result: str, seconds: float) -> None:
-        """Record an operation that just ended."""
+        """Record an operation that has just ended."""
         end = time.time_ns()
         attributes = {"searchaccess.target": target, "searchaccess.cluster": cluster, "searchaccess.result": result}
         span = self._tracer.start_span(
@@ -107,7 +107,7 @@ class Tracing:
         span.end(end)
 
     def close(self) -> None:
-        """Send what was not sent yet, if that goes quickly."""
+        """Send the remaining spans, if that is quick."""
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         closing.join(CLOSE_WITHIN)

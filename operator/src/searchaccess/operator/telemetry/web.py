@@ -1,4 +1,4 @@
-"""Serves probes and metrics by HTTP."""
+"""Serves probes and metrics over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,22 +19,22 @@ READY: Final = "/readyz"
 METRICS: Final = "/metrics"
 
 LIFETIME: Final = 10.0
-"""Seconds that a connection may last: for one request and its answer, whatever keeps them."""
+"""Seconds that a connection may last, for one request and its response."""
 CONNECTIONS: Final = 64
-"""At the same time. The next connection replaces the oldest one."""
+"""Concurrent connections. One more replaces the oldest."""
 _HEADERS: Final = 32
 _LINE: Final = 4096
-"""Most headers of a request, and bytes in each and in its first line."""
+"""Headers of a request, and bytes in each and in its first line, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What is served.
+    """The pages that are served.
 
     Args:
-        stuck: returns what makes no progress; empty: nothing.
-        unready: returns why what is declared is not known; empty: it is.
-        metrics: gives metrics as text.
+        stuck: returns what is stuck; empty: nothing.
+        unready: returns why the process is not ready; empty: it is.
+        metrics: returns the metrics as text.
     """
 
     stuck: Callable[[], str]
@@ -42,23 +42,23 @@ class Pages:
     metrics: Callable[[], Awaitable[bytes]]
 
     async def answer(self, path: str) -> web.Response:
-        """Return the answer to a request."""
+        """Return the response to a request."""
         if path == METRICS:
             return web.Response(body=await self.metrics(), headers={"Content-Type": CONTENT_TYPE})
         if path not in {LIVE, READY}:
             return web.Response(text="there is no such page", status=404)
-        # Any answer shows that the event loop runs.
+        # Any response shows that the event loop runs.
         why = self.stuck() if path == LIVE else self.unready()
         return web.Response(text=why or "ok", status=503 if why else 200)
 
 
 class _Server(web.Server):
-    """Cuts connections that last for too long, and the oldest ones when there are too many.
+    """Closes connections that last too long, and the oldest ones if there are too many.
 
     Args:
-        pages: what is served.
+        pages: the pages to serve.
         lifetime: seconds that a connection may last.
-        connections: that there may be at the same time.
+        connections: how many there may be at a time.
     """
 
     def __init__(self, pages: Pages, lifetime: float, connections: int) -> None:
@@ -86,7 +86,7 @@ class _Server(web.Server):
         self._open[handler] = transport, ends
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """Record the end of one."""
+        """Record the end of a connection."""
         super().connection_lost(handler, exc)
         if handler in self._open:
             _, ends = self._open.pop(handler)
@@ -108,12 +108,12 @@ async def serving(
     Args:
         host: address to listen at.
         port: 0: any that is free.
-        pages: what is served.
+        pages: the pages to serve.
         lifetime: seconds that a connection may last.
-        connections: that there may be at the same time.
+        connections: how many there may be at a time.
 
     Raises:
-        CannotListen: not there.
+        CannotListen: it cannot listen there.
     """
     runner = web.ServerRunner(_Server(pages, lifetime, connections))
     await runner.setup()
