@@ -1,1 +1,1 @@
-"""The loop: inventory of what was declared, one reconciler per SearchCluster, timing, and writing back."""
+"""The engine: the inventory of declared objects, a reconciler for each SearchCluster, and writes to Kubernetes."""

@@ -1,1 +1,1 @@
-"""The process: kopf as event source and host, and the wiring of everything."""
+"""The process: kopf as event source, and the wiring."""

@@ -188,26 +188,26 @@ async def wired(
         yield Wired(login, context, host, leases)
 
 
-async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
+async def _watch_events(process: Wired, stop: asyncio.Event) -> None:
     # kopf looks up the kinds once, when it starts: the first list proves that they exist. It lists all again, so
     # nothing is missed; existing objects are reconciled before kopf takes its share of the time.
-    await _first_of(one.host.listed.wait(), stop.wait())
+    await _first_of(process.host.listed.wait(), stop.wait())
     # The listed objects stay: garbage collections that traverse all of them would block the event loop.
     freeze_live_objects()
     with suppress(TimeoutError):
         async with asyncio.timeout(WATCH_WITHIN):
-            await _first_of(one.host.first_reconciles(), stop.wait())
+            await _first_of(process.host.first_reconciles(), stop.wait())
     if not stop.is_set():
         from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
-        await watch(one.context.inventory, one.host.watch_started, one.login, stop)
+        await watch(process.context.inventory, process.host.watch_started, process.login, stop)
 
 
-async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:
+async def watch_and_run(process: Wired, stop: asyncio.Event) -> None:
     """Reconcile what is declared until an event is set."""
-    loop = asyncio.create_task(one.run(stop))
-    events = asyncio.create_task(_watch_events(one, stop))
-    collecting = asyncio.create_task(collect_when_quiet(one.host.is_busy))
+    loop = asyncio.create_task(process.run(stop))
+    events = asyncio.create_task(_watch_events(process, stop))
+    collecting = asyncio.create_task(collect_when_quiet(process.host.is_busy))
     done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
     # Whichever ends first, by an error or on request, ends the process: a supervisor restarts it.
     stop.set()
@@ -225,7 +225,7 @@ async def run_operator(options: Options, stop: asyncio.Event) -> None:
         CannotListen: probes and metrics cannot be served.
     """
     try:
-        async with wired(options, stop) as one:
-            await watch_and_run(one, stop)
+        async with wired(options, stop) as process:
+            await watch_and_run(process, stop)
     except NotStarted:
         log.info("stopped before it could start")

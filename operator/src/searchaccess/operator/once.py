@@ -30,8 +30,8 @@ async def reconcile_once(
         ExternalError: it cannot run.
     """
     end = asyncio.get_running_loop().time() + within
-    async with wired(options, stop, only, within) as one:
-        summary = await _reconcile(one, one.run(stop), _settled(one, only, within, end), stop, only)
+    async with wired(options, stop, only, within) as process:
+        summary = await _reconcile(process, process.run(stop), _settled(process, only, within, end), stop, only)
     proposed = {raw["metadata"]["name"] for raw in options.manifests if raw["kind"] == "SearchCluster"}
     return summary.of_namespace(options.namespace, proposed) if options.namespace else summary
 
@@ -48,38 +48,38 @@ async def reconcile_for(options: Options, stop: asyncio.Event, seconds: float) -
         ExternalError: it cannot run.
     """
     end = asyncio.get_running_loop().time() + seconds
-    async with wired(options, stop, within=seconds) as one:
-        return await _reconcile(one, watch_and_run(one, stop), _at(one, end), stop)
+    async with wired(options, stop, within=seconds) as process:
+        return await _reconcile(process, watch_and_run(process, stop), _at(process, end), stop)
 
 
 async def _reconcile(
-    one: Wired,
+    process: Wired,
     work: Coroutine[Any, Any, None],
     end: Coroutine[Any, Any, str],
     stop: asyncio.Event,
     only: Collection[str] = (),
 ) -> Summary:
-    began = one.context.clock.now()
+    began = process.context.clock.now()
     working, ending, stopped = (
         asyncio.create_task(work),
         asyncio.create_task(end),
         asyncio.create_task(_until_stopped(stop)),
     )
-    refused = asyncio.create_task(_refused(one))
+    refused = asyncio.create_task(_refused(process))
     try:
         await asyncio.wait({working, ending, stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
         if refused.done() and not working.done():
             refused.result()
         unfinished = "" if working.done() else (ending if ending.done() else stopped).result()
         # Before the Leases are released.
-        ours = set(only) or _ours(one, only)
+        ours = set(only) or _ours(process, only)
     finally:
         ending.cancel()
         stopped.cancel()
         refused.cancel()
         stop.set()
         await _until_over(working)
-    return summarize(one, began, ours, only, unfinished)
+    return summarize(process, began, ours, only, unfinished)
 
 
 async def _until_over(working: asyncio.Task[None]) -> None:
@@ -89,15 +89,15 @@ async def _until_over(working: asyncio.Task[None]) -> None:
         raise NotStarted(in_full(error)) from None
 
 
-async def _refused(one: Wired) -> None:
+async def _refused(process: Wired) -> None:
     """Wait until the process turns out to lack the right to keep Leases; forever, if it has it.
 
     Raises:
         NotStarted: it lacks the right.
     """
     while True:
-        if one.leases and one.leases.refused:
-            raise NotStarted(in_full(one.leases.refused))
+        if process.leases and process.leases.refused:
+            raise NotStarted(in_full(process.leases.refused))
         await asyncio.sleep(POLL_EVERY)
 
 
@@ -106,48 +106,48 @@ async def _until_stopped(stop: asyncio.Event) -> str:
     return "it was stopped"
 
 
-async def _at(one: Wired, end: float) -> str:
+async def _at(process: Wired, end: float) -> str:
     await asyncio.sleep(end - asyncio.get_running_loop().time())
-    return "" if one.host.listed.is_set() else "the API server could not be listed"
+    return "" if process.host.listed.is_set() else "the API server could not be listed"
 
 
-async def _settled(one: Wired, only: Collection[str], within: float, end: float) -> str:
+async def _settled(process: Wired, only: Collection[str], within: float, end: float) -> str:
     """Wait until nothing remains to be done; return why that was not reached."""
     loop = asyncio.get_running_loop()
     quiet_since = end
     while loop.time() < end:
-        if not one.host.listed.is_set() or one.host.is_busy() or not _is_shared_out(one):
+        if not process.host.listed.is_set() or process.host.is_busy() or not _is_shared_out(process):
             quiet_since = loop.time()
         elif loop.time() - quiet_since >= QUIET:
             return ""
-        elif unknown := sorted(set(only) - one.context.inventory.clusters.keys()):
+        elif unknown := sorted(set(only) - process.context.inventory.clusters.keys()):
             raise NoSuchCluster(f"there is no SearchCluster named {unknown[0]!r}")
         await asyncio.sleep(POLL_EVERY)
     return f"not everything was reconciled within {within:.0f} s"
 
 
-def _is_shared_out(one: Wired) -> bool:
-    return one.leases is None or one.leases.is_shared_out
+def _is_shared_out(process: Wired) -> bool:
+    return process.leases is None or process.leases.is_shared_out
 
 
-def _ours(one: Wired, only: Collection[str]) -> set[str]:
-    names = set(one.context.inventory.clusters)
-    held = one.context.ownership.held(names)
+def _ours(process: Wired, only: Collection[str]) -> set[str]:
+    names = set(process.context.inventory.clusters)
+    held = process.context.ownership.held(names)
     return held & set(only) if only else held
 
 
-def summarize(one: Wired, began: str, ours: Collection[str], only: Collection[str], unfinished: str) -> Summary:
+def summarize(process: Wired, began: str, ours: Collection[str], only: Collection[str], unfinished: str) -> Summary:
     """Summarize the state of the objects of this process.
 
     Args:
-        one: the operator.
+        process: the operator.
         began: when the run began (RFC 3339, UTC).
         ours: the SearchClusters that this process owned.
         only: the requested SearchClusters; empty: all.
         unfinished: why it ended before everything was reconciled.
     """
-    inventory = one.context.inventory
-    unwritten = {ref.uid: failure for ref, failure in one.context.outbox.unwritten()}
+    inventory = process.context.inventory
+    unwritten = {ref.uid: failure for ref, failure in process.context.outbox.unwritten()}
     lines = [
         line_of(
             "SearchCluster",
@@ -177,6 +177,6 @@ def summarize(one: Wired, began: str, ours: Collection[str], only: Collection[st
         and (record.access.cluster in ours or (not only and record.access.cluster not in inventory.clusters))
     ]
     elsewhere = 0 if only else len(inventory.clusters) - len(ours)
-    dry_run = one.context.dry_run
+    dry_run = process.context.dry_run
     changes = dry_run.changes if dry_run else None
-    return Summary(sorted_lines(lines), elsewhere, unfinished, changes, one.context.meter.internal_errors)
+    return Summary(sorted_lines(lines), elsewhere, unfinished, changes, process.context.meter.internal_errors)

@@ -1,1 +1,1 @@
-"""What the loop needs from outside, as protocols, and the errors that may come back."""
+"""What the engine needs from external systems, as protocols, and their errors."""

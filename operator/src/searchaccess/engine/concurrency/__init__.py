@@ -1,1 +1,1 @@
-"""How work runs beside other work, and where it may be interrupted."""
+"""Running work concurrently, in small parts, and in steps that a shutdown waits for."""

@@ -79,7 +79,7 @@ class _Settled:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _Run:
     """A running reconcile."""
 
     session: Session
@@ -152,7 +152,7 @@ class CredentialReconciler:
         if not wanted and not (scope.full and self._may_have_some()):
             return CredentialResult(failing=self._agenda.failing())
         try:
-            one = await self._observe(session, scope, due, records)
+            run = await self._observe(session, scope, due, records)
         except PermissionDenied:
             if wanted or (session.cluster.spec and session.cluster.spec.secret_stores):
                 raise
@@ -160,19 +160,19 @@ class CredentialReconciler:
             self._issued.swept = True
             return CredentialResult(failing=self._agenda.failing())
         if scope.full:
-            wanted |= {*one.observed.keys, *self._leftovers.uids()}
+            wanted |= {*run.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(TOGETHER, len(wanted))):
-                group.create_task(self._work(one, uids))
-        refreshed = await self._refresh(one) if scope.full else 0
+                group.create_task(self._work(run, uids))
+        refreshed = await self._refresh(run) if scope.full else 0
         return CredentialResult(
-            one.observed.operations + one.credentials.operations + refreshed,
-            one.rejected,
+            run.observed.operations + run.credentials.operations + refreshed,
+            run.rejected,
             self._agenda.failing(),
-            one.faults,
-            one.observed.others,
+            run.faults,
+            run.observed.others,
         )
 
     # Observe
@@ -183,7 +183,7 @@ class CredentialReconciler:
 
     async def _observe(
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
-    ) -> _Pass:
+    ) -> _Run:
         declared = {record.access.auth for record in records.values()}
         observed = await self._issued.read(session, declared, full=scope.full, successor=self._successor)
         ending = revoking(self._context.operator.life, session.taken_over)
@@ -194,7 +194,7 @@ class CredentialReconciler:
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
         removed, left = self._context.inventory.contested.requeue, partial(self._left_behind, session)
         jobs = Jobs(self._context.stores, session, removed, left)
-        return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
+        return _Run(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
     async def _credentials(self, session: Session, jobs: Jobs) -> Credentials:
         context = self._context
@@ -215,52 +215,52 @@ class CredentialReconciler:
         for uid in self._settled.keys() - uids:
             del self._settled[uid]
 
-    async def _refresh(self, one: _Pass) -> int:
+    async def _refresh(self, run: _Run) -> int:
         keys: list[Key] = []
-        async for uid, record in in_chunks(one.records.items()):
+        async for uid, record in in_chunks(run.records.items()):
             try:
                 enforced = self._decision(record.access).do is Do.ENFORCE
             except Exception as error:  # noqa: BLE001 - the barrier for one credential; its status says so already
                 caught(self._context.meter, self._name, "credential", error)
                 continue
             if enforced:
-                keys += one.keys(uid)
-        return await self._issued.refresh(one.session, keys)
+                keys += run.keys(uid)
+        return await self._issued.refresh(run.session, keys)
 
     # One credential
 
-    async def _work(self, one: _Pass, uids: Iterator[str]) -> None:
+    async def _work(self, run: _Run, uids: Iterator[str]) -> None:
         """Reconcile credentials one by one; several workers share one list."""
         async for uid in in_chunks(uids):
-            await self._guarded(one, uid)
+            await self._guarded(run, uid)
 
-    async def _guarded(self, one: _Pass, uid: str) -> None:
+    async def _guarded(self, run: _Run, uid: str) -> None:
         """Reconcile one credential; an internal error affects only that one."""
-        record = one.records.get(uid)
+        record = run.records.get(uid)
         bind_contextvars(access=record.access.ref if record else uid)
-        if self._waits(one, uid):
+        if self._waits(run, uid):
             return
         try:
-            if uid in one.observed.unreadable:
-                self._broken(one, uid, one.observed.unreadable[uid])
+            if uid in run.observed.unreadable:
+                self._broken(run, uid, run.observed.unreadable[uid])
             elif record:
                 self._leftovers.declared(uid)
-                await self._keep(one, record)
+                await self._keep(run, record)
             else:
-                await self._leftovers.reconcile(one.credentials, uid, one.keys(uid))
+                await self._leftovers.reconcile(run.credentials, uid, run.keys(uid))
         except Exception as error:  # noqa: BLE001 - the barrier for one credential
-            self._broken(one, uid, caught(self._context.meter, self._name, "credential", error))
+            self._broken(run, uid, caught(self._context.meter, self._name, "credential", error))
 
-    def _waits(self, one: _Pass, uid: str) -> bool:
+    def _waits(self, run: _Run, uid: str) -> bool:
         """Return whether a failure that the declaration did not cause is not due for a retry yet."""
-        changed = uid in one.scope.credentials
+        changed = uid in run.scope.credentials
         return self._agenda.is_backing_off(uid) and uid not in self._settled and not changed
 
-    def _broken(self, one: _Pass, uid: str, failure: Failure) -> None:
-        one.faults[uid] = failure
+    def _broken(self, run: _Run, uid: str, failure: Failure) -> None:
+        run.faults[uid] = failure
         self._settled.pop(uid, None)
         self._agenda.fail(uid)
-        record = one.records.get(uid)
+        record = run.records.get(uid)
         if record is None:
             return
         try:
@@ -268,11 +268,11 @@ class CredentialReconciler:
         except Exception as error:  # noqa: BLE001 - the status itself may be the cause
             caught(self._context.meter, self._name, "publish", error)
 
-    async def _keep(self, one: _Pass, record: AccessRecord) -> None:
-        uid, in_force = record.access.uid, [key.rights.entries for key in one.keys(record.access.uid)]
+    async def _keep(self, run: _Run, record: AccessRecord) -> None:
+        uid, in_force = record.access.uid, [key.rights.entries for key in run.keys(record.access.uid)]
         decision = remains_exact(self._decision(record.access), record.access, in_force)
-        version = _version_of(record.access, decision, one.jobs)
-        if self._rests(one, uid, version):
+        version = _version_of(record.access, decision, run.jobs)
+        if self._rests(run, uid, version):
             return
         self._settled.pop(uid, None)
         if decision.do is Do.ENFORCE and not record.access.has_finalizer:
@@ -284,26 +284,26 @@ class CredentialReconciler:
         access = record.access
         facts = AccessFacts(access, decision, cluster_uuid=self._state.uuid)
         try:
-            outcome = await self._act(one, access, decision)
+            outcome = await self._act(run, access, decision)
         except ExternalError as error:
-            self._failed(one, facts, version, error)
+            self._failed(run, facts, version, error)
             return
         if outcome and outcome.done:
             log.info("credential changed", steps=[type(step).__name__ for step in outcome.done])
         self._plan(access, outcome)
         if outcome and not outcome.done:
-            self._settled[uid] = _Settled(version, one.keys(uid))
+            self._settled[uid] = _Settled(version, run.keys(uid))
         self._publish_outcome(record, facts, outcome)
 
     def _decision(self, access: Access) -> AccessDecision:
         return decide(access, self._state.verdict, self._state.rejection_of(access))
 
-    def _rests(self, one: _Pass, uid: str, version: tuple[object, ...]) -> bool:
+    def _rests(self, run: _Run, uid: str, version: tuple[object, ...]) -> bool:
         """Return whether nothing is to be done about a credential before it is due."""
         settled = self._settled.get(uid)
-        if settled is None or settled.version != version or uid in one.due or uid in one.scope.credentials:
+        if settled is None or settled.version != version or uid in run.due or uid in run.scope.credentials:
             return False
-        keys = one.keys(uid)
+        keys = run.keys(uid)
         return settled.keys is None or (settled.keys == keys and not any(key.rights.former for key in keys))
 
     def _plan(self, access: Access, outcome: Outcome | None) -> None:
@@ -323,25 +323,25 @@ class CredentialReconciler:
             delay = min(delay, outcome.decision.after)
         self._agenda.plan(uid, max(SOONEST, delay))
 
-    def _failed(self, one: _Pass, facts: AccessFacts, version: tuple[object, ...], error: ExternalError) -> None:
+    def _failed(self, run: _Run, facts: AccessFacts, version: tuple[object, ...], error: ExternalError) -> None:
         access = facts.access
         if isinstance(error, Rejected) and not error.at_store:
-            one.rejected[access.uid] = (access.generation, access.reconcile_requested, error.message)
+            run.rejected[access.uid] = (access.generation, access.reconcile_requested, error.message)
             facts = replace(facts, decision=decide(access, self._state.verdict, error.message))
         # It is retried with back-off, whatever else happens on the cluster.
         self._agenda.fail(access.uid)
         self._settled[access.uid] = _Settled(version, None)
         self._publish(replace(facts, failure=_failure_of(access, error)))
 
-    async def _act(self, one: _Pass, access: Access, decision: AccessDecision) -> Outcome | None:
+    async def _act(self, run: _Run, access: Access, decision: AccessDecision) -> Outcome | None:
         """Perform what is due for a credential; None: it is gone, or held."""
-        keys, credentials = one.keys(access.uid), one.credentials
+        keys, credentials = run.keys(access.uid), run.credentials
         if decision.do is Do.REMOVE:
-            await self._withdraw(one, access)
+            await self._withdraw(run, access)
             if access.credential:
                 self._context.inventory.contested.requeue(access.credential.name)
             return None
-        job = await one.jobs.job(access)
+        job = await run.jobs.job(access)
         if job is not None:
             job = as_successor(job, keys, self._context.inventory.accesses)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
@@ -353,11 +353,11 @@ class CredentialReconciler:
         act = credentials.keep if decision.do is Do.ENFORCE else credentials.preview
         return await act(job, keys)
 
-    async def _withdraw(self, one: _Pass, access: Access) -> None:
+    async def _withdraw(self, run: _Run, access: Access) -> None:
         """Revoke the keys and delete the secret, or the keys alone while the store cannot be opened."""
-        keys, credentials = one.keys(access.uid), one.credentials
+        keys, credentials = run.keys(access.uid), run.credentials
         try:
-            job = await one.jobs.job(access)
+            job = await run.jobs.job(access)
         except Exception:  # raised again: the keys are revoked even if the store fails
             await credentials.revoke_with_secrets(owner_of(access), keys, ())
             raise
@@ -365,7 +365,7 @@ class CredentialReconciler:
             # Keys go first. A secret that is deleted with its namespace needs no confirmation.
             with suppress(NamespaceEnds):
                 await credentials.withdraw(job, keys)
-        elif (record := one.records.get(access.uid)) is None or not record.confirmed:
+        elif (record := run.records.get(access.uid)) is None or not record.confirmed:
             declared = {(access.credential.store, access.credential.name)} if access.credential else set()
             await credentials.revoke_with_secrets(owner_of(access), keys, declared | {key.place for key in keys})
 

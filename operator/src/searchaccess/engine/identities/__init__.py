@@ -1,1 +1,1 @@
-"""The service accounts behind subjects."""
+"""The service accounts of subjects."""

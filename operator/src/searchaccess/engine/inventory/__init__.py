@@ -1,1 +1,1 @@
-"""What is declared, as last seen."""
+"""The declared objects, as last observed."""

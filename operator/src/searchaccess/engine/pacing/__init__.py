@@ -1,1 +1,1 @@
-"""When something is tried again, and whose turn it is."""
+"""When something is tried again, how often, and in which order."""

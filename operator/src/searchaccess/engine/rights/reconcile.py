@@ -68,7 +68,7 @@ class RightsResult:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _Run:
     """A running reconcile."""
 
     full: bool
@@ -158,51 +158,51 @@ class RightsReconciler:
                 the scope must be reconciled again.
         """
         await self._released.refresh(session)
-        one = self._begin(session, scope)
+        run = self._begin(session, scope)
         try:
-            observed = await self._observe(session, one)
-            mappings = await self._settle_mapping(session, observed, one)
+            observed = await self._observe(session, run)
+            mappings = await self._settle_mapping(session, observed, run)
             planner = Planner(
                 self._context,
                 self._name,
                 self._uuid,
-                one.members,
+                run.members,
                 observed,
-                self._settled_for(one),
+                self._settled_for(run),
                 self._released,
-                one.agreed,
+                run.agreed,
             )
             login = session.state.login
             delegated = login is not None and bool(login.delegated)
             applier = Applier(self._context, self._name, session.port, planner, mappings, delegated=delegated)
             try:
-                await self._serve(one, planner, applier)
+                await self._serve(run, planner, applier)
             finally:
                 self._roles = (self._roles | applier.written) - applier.removed
                 self._other_controllers.changed(applier.written, applier.removed, ())
-                await self._report(session, one)
+                await self._report(session, run)
         except ExternalError as error:
-            await self._publish_failure(session, one, error)
+            await self._publish_failure(session, run, error)
             raise
         finally:
-            for principal in one.due & self._agenda.due():
+            for principal in run.due & self._agenda.due():
                 # These were not completed.
                 self._agenda.fail(principal)
-        if one.full:
+        if run.full:
             async with self._context.steps:
                 await mappings.sweep()
-                await self._finish_takeover(session, one, mappings)
-        if one.full or self._other_controllers.summary is not None:
+                await self._finish_takeover(session, run, mappings)
+        if run.full or self._other_controllers.summary is not None:
             # What is declared may have changed.
             self._other_controllers.report()
         if self._adoptions.waits:
             self._agenda.plan("", AGAIN)
         return self._result(applier.operations, mappings.operations + self._other_controllers.operations)
 
-    async def _finish_takeover(self, session: Session, one: _Pass, mappings: Mappings) -> None:
+    async def _finish_takeover(self, session: Session, run: _Run, mappings: Mappings) -> None:
         """Remove what abandoned instances left."""
         self._other_controllers.changed((), (), mappings.rewritten)
-        trouble = await self._other_controllers.remove(session, mappings, in_place(one.done, self._settled))
+        trouble = await self._other_controllers.remove(session, mappings, in_place(run.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
 
@@ -217,7 +217,7 @@ class RightsReconciler:
 
     # Begin
 
-    def _begin(self, session: Session, scope: Scope) -> _Pass:
+    def _begin(self, session: Session, scope: Scope) -> _Run:
         operator = self._own.operator.heir_of(session.taken_over)
         if operator != self._context.operator:
             self._context = replace(self._own, operator=operator)
@@ -250,7 +250,7 @@ class RightsReconciler:
         if full:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
-        return _Pass(full, members, principals, due, self._adoptions.begin(full=full))
+        return _Run(full, members, principals, due, self._adoptions.begin(full=full))
 
     def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
         records = (record for principal in principals for record in members.records(principal))
@@ -265,115 +265,115 @@ class RightsReconciler:
     def _gate(self, session: Session) -> Gate:
         return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
-    def _settled_for(self, one: _Pass) -> dict[str, int]:
-        return self._settled if one.full else {}
+    def _settled_for(self, run: _Run) -> dict[str, int]:
+        return self._settled if run.full else {}
 
     # Observe
 
-    async def _observe(self, session: Session, one: _Pass) -> Observed:
+    async def _observe(self, session: Session, run: _Run) -> Observed:
         """Observe roles and mappings, and add finalizers meanwhile."""
-        missing = await one.members.without_finalizer(one.principals)
+        missing = await run.members.without_finalizer(run.principals)
         if len(missing) > TOGETHER:
             # Roles are read after that, so that they are recent when they are written.
-            await self._ensure_finalizers(missing, one)
+            await self._ensure_finalizers(missing, run)
             missing = []
-        names = sorted(self._context.operator.role_name(principal) for principal in one.principals if principal)
+        names = sorted(self._context.operator.role_name(principal) for principal in run.principals if principal)
         reading = observe(
             self._context,
             session,
             names,
-            full=one.full,
+            full=run.full,
             mapping_settled=self._mapping.settled,
         )
-        observed, _ = await both(reading, self._ensure_finalizers(missing, one))
+        observed, _ = await both(reading, self._ensure_finalizers(missing, run))
         if observed.full and observed.foreign_mappings != self._foreign_mappings:
             self._foreign_mappings = observed.foreign_mappings
             self._settled.clear()
         self._adoptions.settle(self._context.operator, observed)
-        if one.full:
+        if run.full:
             self._other_controllers.see(observed.other_controllers)
             if await self._copies.changed(session):
                 self._settled.clear()
             for principal in self._released.compare(session, observed.roles):
                 self._settled.pop(principal, None)
-            one.principals |= self._released.pending_revocation
+            run.principals |= self._released.pending_revocation
             found = roles_by_owner(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
-            one.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)
-            self._agenda.keep(one.principals)
-            self._trouble = {key: failure for key, failure in self._trouble.items() if key in one.principals}
-            self._rejections.keep(self._context.inventory.accesses.keys(), one.principals)
+            run.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)
+            self._agenda.keep(run.principals)
+            self._trouble = {key: failure for key, failure in self._trouble.items() if key in run.principals}
+            self._rejections.keep(self._context.inventory.accesses.keys(), run.principals)
         return observed
 
-    async def _ensure_finalizers(self, records: Sequence[AccessRecord], one: _Pass) -> None:
-        one.members.held |= await ensure_finalizers(self._context, records)
+    async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: _Run) -> None:
+        run.members.held |= await ensure_finalizers(self._context, records)
 
-    async def _settle_mapping(self, session: Session, observed: Observed, one: _Pass) -> Mappings:
-        mappings = Mappings(self._context, session, observed, self._mapping, one.agreed)
-        mappings.keep(self._context.operator.role_name(principal) for principal in one.principals)
+    async def _settle_mapping(self, session: Session, observed: Observed, run: _Run) -> Mappings:
+        mappings = Mappings(self._context, session, observed, self._mapping, run.agreed)
+        mappings.keep(self._context.operator.role_name(principal) for principal in run.principals)
         async with self._context.steps:
             await mappings.settle()
         self._mapping = mappings.state
         self._adoptions.note(mappings.state.foreign, replaced=not mappings.state.conflict)
-        one.members.gate = self._gate(session)
-        one.members.keeps_old_names = bool(mappings.state.late)
-        if self._settled_gate != one.members.gate:
-            if self._settled_gate.login != one.members.gate.login:
+        run.members.gate = self._gate(session)
+        run.members.keeps_old_names = bool(mappings.state.late)
+        if self._settled_gate != run.members.gate:
+            if self._settled_gate.login != run.members.gate.login:
                 # The login may be allowed more now.
                 self._rejections.retry()
             self._settled.clear()
-            self._settled_gate = one.members.gate
+            self._settled_gate = run.members.gate
         return mappings
 
     # Plan and apply
 
-    async def _serve(self, one: _Pass, planner: Planner, applier: Applier) -> None:
+    async def _serve(self, run: _Run, planner: Planner, applier: Applier) -> None:
         """Revoke rights, grant rights, then isolate what Elasticsearch refuses."""
-        order = await planner.in_order(one.principals)
-        one.principals = {principal for principals in order.values() for principal in principals}
-        await self._change(one, planner, applier, [*order[Phase.REMOVES], *order[Phase.GROWS]])
+        order = await planner.in_order(run.principals)
+        run.principals = {principal for principals in order.values() for principal in principals}
+        await self._change(run, planner, applier, [*order[Phase.REMOVES], *order[Phase.GROWS]])
         async with self._context.steps:
             switched = await applier.mappings.switch()
         self._mapping = applier.mappings.state
         if switched:
             # Until then, callers still get the roles of old names.
-            one.members.keeps_old_names = False
-            await self._change(one, planner, applier, order[Phase.MOVES])
+            run.members.keeps_old_names = False
+            await self._change(run, planner, applier, order[Phase.MOVES])
         waiting = self._rejections.waiting
         isolating = sorted(
-            one.isolating, key=lambda work: waiting[work.principal].number if work.principal in waiting else 0
+            run.isolating, key=lambda work: waiting[work.principal].number if work.principal in waiting else 0
         )
         await applier.isolate(isolating)
         for work in isolating:
-            one.members.note_former(work)
-        one.done += isolating
+            run.members.note_former(work)
+        run.done += isolating
 
-    async def _change(self, one: _Pass, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
+    async def _change(self, run: _Run, planner: Planner, applier: Applier, principals: Sequence[str]) -> None:
         """Change roles, chunk by chunk. While some are written, the next are planned."""
         chunks = [principals[start : start + CHUNK] for start in range(0, len(principals), CHUNK)]
         works = await planner.plan(chunks[0]) if chunks else []
         for following in [*chunks[1:], ()]:
             if not works:
                 break
-            _, planned = await both(self._apply(one, applier, works), planner.plan(following))
+            _, planned = await both(self._apply(run, applier, works), planner.plan(following))
             works = planned
 
-    async def _apply(self, one: _Pass, applier: Applier, works: Sequence[Work]) -> None:
+    async def _apply(self, run: _Run, applier: Applier, works: Sequence[Work]) -> None:
         """Write roles and their mappings as planned; a shutdown waits for this."""
         async with self._context.steps:
             await applier.apply(works)
         for work in works:
             self._adoptions.note_work(work)
-            one.members.note_placed(work)
-            one.members.note_former(work)
+            run.members.note_placed(work)
+            run.members.note_former(work)
             work.drop_plan()
-        one.done += [work for work in works if not work.undecided or work.failure]
-        one.isolating += [work for work in works if work.undecided and not work.failure]
+        run.done += [work for work in works if not work.undecided or work.failure]
+        run.isolating += [work for work in works if work.undecided and not work.failure]
 
     # Report
 
-    async def _report(self, session: Session, one: _Pass) -> None:
+    async def _report(self, session: Session, run: _Run) -> None:
         """Report the results for principals, and record them."""
         builder = FactsBuilder(
             self._context.operator,
@@ -387,15 +387,15 @@ class RightsReconciler:
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
         pace = Pace()
-        for work in one.done:
+        for work in run.done:
             await pace.spent(len(work.members))
-            facts += builder.build(work, one.members.late)
+            facts += builder.build(work, run.members.late)
             if work.failure is not None:
                 stuck |= dict.fromkeys(owners_of(self._context.operator, work.observed), work.failure)
-        self._released.note(session.state, [work.plan.releasing for work in one.done if work.failure is None])
+        self._released.note(session.state, [work.plan.releasing for work in run.done if work.failure is None])
         publisher = StatusPublisher(self._context, session.state)
-        broken = await publisher.report(facts, one.todo, stuck, self._mapping.late)
-        for work in one.done:
+        broken = await publisher.report(facts, run.todo, stuck, self._mapping.late)
+        for work in run.done:
             reported = broken.isdisjoint(member.access.uid for member in work.members)
             self._conclude(work, settles=not (builder.per_principal or self._mapping.late), reported=reported)
 
@@ -431,12 +431,12 @@ class RightsReconciler:
             if settles and work.fingerprint is not None and work.is_as_declared:
                 self._settled[principal] = work.fingerprint
 
-    async def _publish_failure(self, session: Session, one: _Pass, error: ExternalError) -> None:
+    async def _publish_failure(self, session: Session, run: _Run, error: ExternalError) -> None:
         """Report the failure on those that wait for something; the others stay unchanged."""
         await StatusPublisher(self._context, session.state).publish_failure(
-            [record for principal in one.todo for record in one.members.records(principal)],
+            [record for principal in run.todo for record in run.members.records(principal)],
             Failure(error.reason, error.message),
-            one.members.decision_or_held,
+            run.members.decision_or_held,
             only_waiting=True,
         )
 

@@ -1,1 +1,1 @@
-"""Connects the engine to what it needs from outside."""
+"""Connections of the engine to external systems."""

@@ -1,1 +1,1 @@
-"""What the process shows of itself: probes, metrics, traces."""
+"""Probes, metrics and traces of the process."""

@@ -1,1 +1,1 @@
-"""What is asked of Elasticsearch beside the rights: proofs of queries, names of indices, mappings."""
+"""Checks in the background: proofs of queries, patterns without indices, fields that mappings copy."""

@@ -1,1 +1,1 @@
-"""Whose objects and rights are that nobody declares: released, adopted, or of others."""
+"""Records of ownership: rights that were released, objects that were adopted, and what other controllers have."""
