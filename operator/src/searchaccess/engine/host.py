@@ -365,7 +365,11 @@ class Host:
         """Publish that their SearchCluster does not exist on SearchAccesses without one."""
         inventory = self._context.inventory
         uuids = {record.status.uuid for record in inventory.clusters.values()}
-        publisher, again, usable = StatusPublisher(self._context, ClusterState()), False, cache(inventory.usable_from)
+        publisher, again, usable = (
+            StatusPublisher(self._context, ClusterState()),
+            False,
+            cache(inventory.namespaces.usable_from),
+        )
         async for record in in_chunks(list(inventory.accesses.values())):
             access = record.access
             if access.cluster in inventory.clusters or access.uid not in inventory.accesses:

@@ -88,7 +88,7 @@ class Leftovers:
         """Return the seconds for which keys are held; None: until something changes."""
         access, confirmed = record.access, place_of(record.status_summary.placed)
         here = RightsPlace(self._state.uuid, "")
-        admission = self._inventory.admission(self._name, access.namespace)
+        admission = self._inventory.namespaces.admission(self._name, access.namespace)
         if decide_former(Former(access, here, confirmed, admission)).do is Do.HOLD:
             return None
         if access.deleted_at or confirmed in {None, here} or access.credential is None:

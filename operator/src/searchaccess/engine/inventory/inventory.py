@@ -1,29 +1,28 @@
-"""The declared objects as last observed, and which of them to reconcile.
+"""The inventory of declared objects: updated by events and lists, it marks what to reconcile.
 
-Events and lists update it; reconcilers read it. An event only shows that something changed, never what to do about it.
+An event only shows that something changed, never what to do about it.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
-from searchaccess.core.policy.namespaces import admit, needs_labels
+from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
 from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
 from searchaccess.engine.inventory.contested import Contested
+from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import KEYS, FormerRights
-from searchaccess.engine.inventory.index import Index
 from searchaccess.engine.inventory.intake import (
     PLACE,
     faulty_access,
@@ -40,25 +39,16 @@ from searchaccess.ports.meter import Meter
 log = structlog.get_logger(__name__)
 
 
-def _chooses_by_labels(cluster: Cluster) -> bool:
-    """Return whether a SearchCluster selects namespaces by labels."""
-    return needs_labels(cluster.allowed_namespaces) or needs_labels(cluster.adopting_namespaces)
-
-
-class Inventory:
-    """All SearchAccesses and SearchClusters.
+class Inventory(Declared):
+    """Keeps the declared objects up to date, and marks what changed.
 
     Args:
         meter: counts objects that cannot be read.
     """
 
     def __init__(self, meter: Meter | None = None) -> None:
+        super().__init__()
         self._meter = meter or Meter()
-        self.accesses: dict[str, AccessRecord] = {}
-        self.clusters: dict[str, ClusterRecord] = {}
-        self._index = Index()
-        self._recalled: Counter[str] = Counter()
-        """By cluster, how many SearchAccesses have accounts that are known only from their status."""
         self._reclaimed: dict[str, int] = {}
         """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
         self.subjects = Subjects()
@@ -74,66 +64,14 @@ class Inventory:
         self.former = FormerRights(self.marks, self._mark_access_of)
         """Rights that are no longer declared where they are."""
         self.contested = Contested(self.marks)
-        self._labels: Mapping[str, Mapping[str, str]] = {}
-        """By namespace, as last listed."""
         self.relist = asyncio.Event()
         """Set when a full list is needed: an event may have been missed, or could not be read."""
-        self.labels_wanted = asyncio.Event()
-        """Set when unknown labels of a namespace are needed."""
-
-    # Reading
-
-    def principals(self, cluster: str) -> list[str]:
-        """Return all principals of a cluster's SearchAccesses."""
-        return self._index.principals(cluster)
-
-    def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
-        """Return the SearchAccesses of a principal on a cluster."""
-        return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal) if uid in self.accesses]
-
-    def count_of(self, cluster: str, principal: str) -> int:
-        """Return how many SearchAccesses a principal has on a cluster."""
-        return len(self._index.of_principal(cluster, principal))
-
-    def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
-        """Return all SearchAccesses of a cluster."""
-        for principal in self._index.principals(cluster):
-            for uid in list(self._index.of_principal(cluster, principal)):
-                # One with several principals comes with its first.
-                record = self.accesses.get(uid)
-                if record and record.declared.principal == principal:
-                    yield record
-        yield from self.keyed(cluster)
-
-    def keyed(self, cluster: str) -> list[AccessRecord]:
-        """Return the SearchAccesses of a cluster with API keys or users."""
-        return [self.accesses[uid] for uid in self._index.keyed(cluster) if uid in self.accesses]
-
-    def count(self, cluster: str) -> int:
-        """Return how many SearchAccesses a cluster has."""
-        return self._index.count(cluster)
-
-    def recalled(self, cluster: str) -> int:
-        """Return how many SearchAccesses of a cluster have a subject that was not resolved yet."""
-        return self._recalled[cluster]
-
-    def claim(self, cluster: str) -> PrincipalClaim:
-        """Return by which claim of their tokens a cluster identifies callers."""
-        record = self.clusters.get(cluster)
-        wanted = record.cluster.wanted_realm if record else None
-        return wanted.principal if wanted else PrincipalClaim.EMAIL
 
     # Namespaces
 
-    @property
-    def needs_labels(self) -> bool:
-        """Whether any SearchCluster selects namespaces by labels."""
-        return any(_chooses_by_labels(record.cluster) for record in self.clusters.values())
-
-    def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+    def see_namespaces(self, labels: Labels) -> None:
         """Replace all namespaces: by name, their labels."""
-        before, self._labels = self._labels, labels
-        if before == labels:
+        if not self.namespaces.replace_labels(labels):
             return
         for name, record in self.clusters.items():
             if needs_labels(record.cluster.allowed_namespaces):
@@ -143,53 +81,19 @@ class Inventory:
                     if asking.declared.adopt:
                         self.marks.mark_access(asking.declared)
 
-    def usable_from(self, namespace: str) -> Sequence[str]:
-        """Return the names of the SearchClusters known to allow a namespace."""
-        found = (name for name in self.clusters if self.admission(name, namespace, read=False) is Admission.ALLOWED)
-        return sorted(found)
-
-    def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
-        """Return whether a cluster allows a namespace; a missing cluster allows all.
-
-        Args:
-            cluster: name of the SearchCluster.
-            namespace: name of the namespace.
-            read: request its labels if they are needed and not known; False for namespaces that may be gone.
-        """
-        record = self.clusters.get(cluster)
-        allowed = record.cluster.allowed_namespaces if record else None
-        admission = admit(allowed, namespace, self._labels.get(namespace))
-        if read and admission is Admission.UNKNOWN:
-            self.labels_wanted.set()
-        return admission
-
-    def may_adopt(self, cluster: str, namespace: str) -> bool:
-        """Return whether a cluster lets SearchAccesses of a namespace adopt the roles of their principals."""
-        record = self.clusters.get(cluster)
-        allowed = record.cluster.adopting_namespaces if record else None
-        return allowed is not None and admit(allowed, namespace, self._labels.get(namespace)) is Admission.ALLOWED
-
     def _admitted(self, access: Access) -> Access:
-        admission = self.admission(access.cluster, access.namespace)
+        admission = self.namespaces.admission(access.cluster, access.namespace)
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _readmit(self, cluster: str) -> None:
         """Decide again which namespaces are allowed: for all at once, so that no refused SearchAccess is enforced."""
-        decided: dict[str, Admission] = {}
+        decided = dict[str, Admission]()
         for record in self.of_cluster(cluster):
             namespace = record.declared.namespace
             if namespace not in decided:
-                decided[namespace] = self.admission(cluster, namespace)
+                decided[namespace] = self.namespaces.admission(cluster, namespace)
             if record.admit(decided[namespace]):
                 self.marks.mark_access(record.declared)
-
-    def knows(self, uid: str) -> bool:
-        """Return whether a SearchAccess or SearchCluster still exists."""
-        return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
-
-    def pinned_to(self, uuid: str) -> str:
-        """Return the name of the SearchCluster that is pinned to an Elasticsearch cluster; empty: none is."""
-        return next((name for name, record in self.clusters.items() if uuid and record.pinned == uuid), "")
 
     def _mark_access_of(self, uid: str) -> None:
         if record := self.accesses.get(uid):
@@ -431,8 +335,8 @@ class Inventory:
             self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
         if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
             self._readmit(cluster.name)
-        if _chooses_by_labels(cluster) and not (known and _chooses_by_labels(known.cluster)):
-            self.labels_wanted.set()
+        if selects_by_labels(cluster) and not (known and selects_by_labels(known.cluster)):
+            self.namespaces.labels_wanted.set()
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
             self.marks.mark_cluster(cluster.name, full=True)

@@ -39,11 +39,11 @@ class NamespaceLabels:
     async def run(self) -> None:
         """List them periodically until cancelled."""
         backoff = Backoff(cap=READ_EVERY)
-        wanted = self._inventory.labels_wanted
+        wanted = self._inventory.namespaces.labels_wanted
         while True:
             with suppress(TimeoutError):
                 # While nobody needs them there is no timeout: the first that does sets the event.
-                async with asyncio.timeout(READ_EVERY if self._inventory.needs_labels else None):
+                async with asyncio.timeout(READ_EVERY if self._inventory.namespaces.needs_labels else None):
                     await wanted.wait()
             wanted.clear()
             if await self.read():
@@ -66,7 +66,7 @@ class NamespaceLabels:
         return True
 
     async def _read(self) -> None:
-        if not self._inventory.needs_labels:
+        if not self._inventory.namespaces.needs_labels:
             return
         labels: dict[str, dict[str, str]] = {}
         following = ""

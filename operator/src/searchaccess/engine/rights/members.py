@@ -135,7 +135,7 @@ class Members:
         here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.status_summary.placed)
         if access.uid in self.placed and access.cluster == self.cluster:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
-        admission = self.context.inventory.admission(self.cluster, access.namespace)
+        admission = self.context.inventory.namespaces.admission(self.cluster, access.namespace)
         ended = access.has_nobody and is_own_account(record.status, access.subject, principal)
         return Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended, gate=self.gate)))
 

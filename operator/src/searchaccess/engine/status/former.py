@@ -40,7 +40,11 @@ def _recalled(context: Context, record: AccessRecord) -> list[FormerPlace]:
     if own is not None and own.pinned == had.cluster_uuid:
         return [FormerPlace(access.cluster, principal)] if _was_of_another(record, principal) else []
     name = inventory.pinned_to(had.cluster_uuid)
-    if not name or name == access.cluster or inventory.admission(name, access.namespace) is Admission.REFUSED:
+    if (
+        not name
+        or name == access.cluster
+        or inventory.namespaces.admission(name, access.namespace) is Admission.REFUSED
+    ):
         return []
     return [FormerPlace(name, principal)]
 

@@ -124,7 +124,7 @@ class ReleasedLedger:
         admission = Admission.ALLOWED
         try:
             if item.namespace:
-                admission = self._context.inventory.admission(self._name, item.namespace, read=False)
+                admission = self._context.inventory.namespaces.admission(self._name, item.namespace, read=False)
             return to_revoke(item, selectors, admission)
         except Exception as error:  # noqa: BLE001 - the barrier: an item that cannot be judged stays
             self._caught(error)
