@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import yaml
 
-from searchaccess.engine.host import RELIST_AFTER
+from searchaccess.engine.lister import RELIST_AFTER
 from tests.bench.bare import CHUNK, BareKubernetes
 from tests.bench.report import Report
 from tests.support.operatorprocess import ROOT, OperatorProcess

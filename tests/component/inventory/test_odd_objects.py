@@ -11,8 +11,8 @@ from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.access import access_from_object
 from searchaccess.core.model.intake.metadata import REQUEST_LIMIT
-from searchaccess.engine.host import RESYNC_PERIOD
 from searchaccess.engine.inventory import intake
+from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, begin, granted
 from tests.support.clocks import run_virtually

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from searchaccess.core.clusters.connection import Connection
-from searchaccess.engine.host import RELIST_AFTER
+from searchaccess.engine.lister import RELIST_AFTER
 from searchaccess.engine.loop.schedule import CHECK_EVERY
 from searchaccess.ports.errors import (
     Conflict,

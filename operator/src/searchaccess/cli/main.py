@@ -17,7 +17,7 @@ from searchaccess.cli.logins import login, mapping
 from searchaccess.cli.manifests import Filenames, read
 from searchaccess.cli.program import Program
 from searchaccess.cli.summaries import Output, show
-from searchaccess.engine.host import RESYNC_PERIOD
+from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.operator.app import run_operator
 from searchaccess.operator.observer_login import BadLogin, ObserverLogin, read_logins
 from searchaccess.operator.once import reconcile_for, reconcile_once

@@ -10,10 +10,8 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.core.answers.missing_right import grant_commands
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.clusters.notfound import not_found
-from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import Place, caught
@@ -21,21 +19,15 @@ from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.lister import MAX_MISSED_LISTS, RESYNC_PERIOD, Lister
 from searchaccess.engine.loop.check import Peers, duplicated
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError, WaitingError
-from searchaccess.ports.kubernetes import Plural
+from searchaccess.ports.errors import WaitingError
 
-RESYNC_PERIOD: Final = 300.0
-"""Seconds between full lists: a deletion while the watch was down leaves no event."""
-RELIST_AFTER: Final = 10.0
-"""Seconds after the event source started to watch until we list too: by then it has processed its own list."""
-MAX_MISSED_LISTS: Final = 3
-"""Full lists that may fail in a row before the process reports that it no longer knows what is declared."""
 STUCK_AFTER: Final = 600.0
 """Seconds without any response during a reconcile until it counts as stuck: every request times out sooner."""
 RESTART_AFTER: Final = 5.0
@@ -81,11 +73,10 @@ class Host:
         self._run_leases = run_leases
         self._context = context
         self._connector = connector
-        self._resync_period = resync_period
         self._running: dict[str, _Running] = {}
         self._watching = False
         self._shutting_down = False
-        self._listed_at = 0.0
+        self._lister = Lister(context, resync_period)
         self._labels = NamespaceLabels(context.inventory, context.kubernetes, context.meter)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
@@ -96,11 +87,14 @@ class Host:
         Raises:
             WaitingError: the first list was refused, and the process is short-lived.
         """
-        await self._first_list()
+        # An object that was not read yet is no orphan: nothing is decided before.
+        await self._lister.complete(final=WaitingError if self._short_lived else ())
+        # If it fails, SearchAccesses that depend on labels are held until these are known.
+        await self._labels.read()
         context = self._context
         parts: dict[Place, Callable[[], Awaitable[None]]] = {
             "write statuses": context.outbox.run,
-            "list": self._list_again,
+            "list": self._lister.run,
             "namespaces": self._labels.run,
             "identities": self._identities().run,
         }
@@ -156,8 +150,8 @@ class Host:
             return "the API server has not been listed yet"
         if not self._watching:
             return "the API server is not watched yet"
-        late = self._context.clock.monotonic() - self._listed_at
-        if late > MAX_MISSED_LISTS * self._resync_period:
+        late = self._lister.age()
+        if late > MAX_MISSED_LISTS * self._lister.period:
             return f"the API server could not be listed for {late:.0f} s"
         return ""
 
@@ -184,71 +178,6 @@ class Host:
         with suppress(TimeoutError):
             async with asyncio.timeout(STATUSES_TIMEOUT):
                 await self._context.outbox.drained()
-
-    async def _first_list(self) -> None:
-        """Fill the inventory before anything is decided: an object that was not read yet is no orphan."""
-        backoff = Backoff()
-        while True:
-            if await self._try_to_list(final=WaitingError if self._short_lived else ()):
-                break
-            await asyncio.sleep(backoff.next())
-        # If it fails, SearchAccesses that depend on labels are held until these are known.
-        await self._labels.read()
-
-    async def _try_to_list(self, final: type[ExternalError] | tuple[()] = ()) -> bool:
-        """List all objects; return whether that succeeded.
-
-        Args:
-            final: errors that are raised, not logged.
-        """
-        try:
-            await self._list()
-        except final:
-            raise
-        except ExternalError as error:
-            granting = {"granting": commands} if (commands := grant_commands(error.message)) else {}
-            log.warning("cannot list", error=error.message, **granting)
-        except Exception as error:  # noqa: BLE001 - an internal error: what is known stays known
-            caught(self._context.meter, "", "list", error)
-            self._context.inventory.relist.set()
-        else:
-            return True
-        return False
-
-    async def _list(self) -> None:
-        inventory = self._context.inventory
-        clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
-        inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster), clusters)
-        accesses = frozenset(inventory.accesses)
-        await inventory.keep_accesses(await self._read_list(Plural.ACCESSES, inventory.see_access), accesses)
-        self._listed_at = self._context.clock.monotonic()
-
-    async def _read_list(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
-        """Read a list page by page, so that it is never in memory as a whole; return its uids."""
-        present: set[str] = set()
-        following = await self._read_page(plural, "", see, present)
-        while following:
-            following = await self._read_page(plural, following, see, present)
-        return present
-
-    async def _read_page(
-        self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
-    ) -> str:
-        """Read a page, which is dropped before the next one; return where the list continues."""
-        page = await self._context.kubernetes.list_page(plural, following)
-        for raw in page.items:
-            present.add(metadata_of(raw).uid)
-            see(raw)
-        return page.following
-
-    async def _list_again(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._resync_period):
-                    await self._context.inventory.relist.wait()
-                    await asyncio.sleep(RELIST_AFTER)
-            self._context.inventory.relist.clear()
-            await self._try_to_list()
 
     async def _supervise(self, group: asyncio.TaskGroup) -> None:
         """Start and stop reconcilers as SearchClusters come and go."""

@@ -17,8 +17,9 @@ from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
 from searchaccess.decorators.measured import MeasuredGoogle, MeasuredKubernetes
-from searchaccess.engine.host import RESYNC_PERIOD, Host, run_until_stopped
+from searchaccess.engine.host import Host, run_until_stopped
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership

@@ -1,0 +1,111 @@
+"""Keeps the inventory complete by full lists: a deletion while the watch was down leaves no event."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+
+from searchaccess.core.answers.missing_right import grant_commands
+from searchaccess.core.model.intake.metadata import metadata_of
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.pacing.backoff import Backoff
+from searchaccess.engine.state import Context
+from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.kubernetes import Plural
+
+RESYNC_PERIOD: Final = 300.0
+"""Seconds between full lists."""
+RELIST_AFTER: Final = 10.0
+"""Seconds after the event source started to watch until we list too: by then it has processed its own list."""
+MAX_MISSED_LISTS: Final = 3
+"""Full lists that may fail in a row before the process reports that it no longer knows what is declared."""
+
+log = structlog.get_logger(__name__)
+
+
+class Lister:
+    """Lists all SearchClusters and SearchAccesses.
+
+    Args:
+        context: has the API server and the inventory.
+        period: seconds between full lists.
+    """
+
+    def __init__(self, context: Context, period: float = RESYNC_PERIOD) -> None:
+        self._context = context
+        self._listed_at = 0.0
+        self.period = period
+
+    def age(self) -> float:
+        """Return the seconds since the last complete list."""
+        return self._context.clock.monotonic() - self._listed_at
+
+    async def complete(self, final: type[ExternalError] | tuple[()] = ()) -> None:
+        """Fill the inventory for the first time, with retries until that succeeds.
+
+        Args:
+            final: errors that are raised, not retried.
+        """
+        backoff = Backoff()
+        while True:
+            if await self._try(final):
+                return
+            await asyncio.sleep(backoff.next())
+
+    async def run(self) -> None:
+        """List periodically, and soon after a request (``Inventory.relist``), until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.period):
+                    await self._context.inventory.relist.wait()
+                    await asyncio.sleep(RELIST_AFTER)
+            self._context.inventory.relist.clear()
+            await self._try()
+
+    async def _try(self, final: type[ExternalError] | tuple[()] = ()) -> bool:
+        """List all objects; return whether that succeeded.
+
+        Args:
+            final: errors that are raised, not logged.
+        """
+        try:
+            await self._list()
+        except final:
+            raise
+        except ExternalError as error:
+            granting = {"granting": commands} if (commands := grant_commands(error.message)) else {}
+            log.warning("cannot list", error=error.message, **granting)
+        except Exception as error:  # noqa: BLE001 - an internal error: what is known stays known
+            caught(self._context.meter, "", "list", error)
+            self._context.inventory.relist.set()
+        else:
+            return True
+        return False
+
+    async def _list(self) -> None:
+        inventory = self._context.inventory
+        clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
+        inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster), clusters)
+        accesses = frozenset(inventory.accesses)
+        await inventory.keep_accesses(await self._read_list(Plural.ACCESSES, inventory.see_access), accesses)
+        self._listed_at = self._context.clock.monotonic()
+
+    async def _read_list(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
+        """Read a list page by page, so that it is never in memory as a whole; return its uids."""
+        present: set[str] = set()
+        following = await self._read_page(plural, "", see, present)
+        while following:
+            following = await self._read_page(plural, following, see, present)
+        return present
+
+    async def _read_page(
+        self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
+    ) -> str:
+        """Read a page, which is dropped before the next one; return where the list continues."""
+        page = await self._context.kubernetes.list_page(plural, following)
+        for raw in page.items:
+            present.add(metadata_of(raw).uid)
+            see(raw)
+        return page.following
