@@ -4,18 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import AdoptedStatus, OtherStatus
 from searchaccess.core.ownership.adoption import Agreed
-from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.core.policy.decision import Gate
 from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.pacing.agenda import Agenda
-from searchaccess.engine.pacing.backoff import CAP, FIRST
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.background.copies import CopiesReader
 from searchaccess.engine.rights.background.proofs import ask_early
@@ -27,7 +24,7 @@ from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
 from searchaccess.engine.rights.ownership.controllers import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
-from searchaccess.engine.rights.rejections import Rejections
+from searchaccess.engine.rights.progress import Progress
 from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
@@ -37,8 +34,6 @@ from searchaccess.ports.errors import ExternalError
 _NO_FOREIGN_MAPPINGS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
 """Finalizers that are written, and queries that are tried, while roles are being read, at most."""
-SLICE_EVERY: Final = 1.0
-"""Seconds after which the isolation of refused rights continues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +103,9 @@ class RightsReconciler:
         self._forget()
 
     def _forget(self) -> None:
-        self._agenda = Agenda(self._context.clock, FIRST, CAP)
-        """Principals that could not be completed."""
-        self._trouble: dict[str, Failure] = {}
-        """By principal, the last failure."""
-        self._settled: dict[str, int] = {}
-        """By unchanged principal, the fingerprint of its role when nothing remained to be done or reported."""
+        self._progress = Progress(self._context.clock)
         self._copies = CopiesReader(self._context)
-        self._settled_gate: Gate = OPEN
-        """The gate for which they are settled."""
-        self._rejections = Rejections()
         self._released = ReleasedLedger(self._context, self._name)
-        self._number = 0
-        """Number of the current reconcile."""
         self._mapping = MappingState()
         self._adoptions = Adoptions(self._context, self._name)
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
@@ -132,17 +117,19 @@ class RightsReconciler:
 
     def delay(self) -> float:
         """Return the seconds until something is due."""
-        return self._agenda.delay()
+        return self._progress.agenda.delay()
 
     def has_pending_revocation(self, session: Session) -> bool:
         """Return whether released rights are to be revoked, and none of that is backing off."""
         self._released.begin(session)
-        return any(not self._agenda.is_backing_off(principal) for principal in self._released.pending_revocation)
+        return any(
+            not self._progress.agenda.is_backing_off(principal) for principal in self._released.pending_revocation
+        )
 
     @property
     def is_isolating(self) -> bool:
         """Whether it still isolates which SearchAccesses Elasticsearch refuses, or soon adopts something."""
-        return bool(self._rejections.waiting) or self._adoptions.is_coming
+        return bool(self._progress.rejections.waiting) or self._adoptions.is_coming
 
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
         """Reconcile roles and role mappings, and report the results.
@@ -185,9 +172,7 @@ class RightsReconciler:
             await self._publish_failure(session, run, error)
             raise
         finally:
-            for principal in run.due & self._agenda.due():
-                # These were not completed.
-                self._agenda.fail(principal)
+            self._progress.fail_due(run.due)
         if run.full:
             async with self._context.steps:
                 await mappings.sweep()
@@ -196,15 +181,15 @@ class RightsReconciler:
             # What is declared may have changed.
             self._other_controllers.report()
         if self._adoptions.waits:
-            self._agenda.plan("", AGAIN)
+            self._progress.agenda.plan("", AGAIN)
         return self._result(applier.operations, mappings.operations + self._other_controllers.operations)
 
     async def _finish_takeover(self, session: Session, run: _Run, mappings: Mappings) -> None:
         """Remove what abandoned instances left."""
         self._other_controllers.changed((), (), mappings.rewritten)
-        trouble = await self._other_controllers.remove(session, mappings, in_place(run.done, self._settled))
+        trouble = await self._other_controllers.remove(session, mappings, in_place(run.done, self._progress.settled))
         if trouble is not None:
-            self._trouble[""] = trouble
+            self._progress.failures[""] = trouble
 
     async def remove_mappings(self, session: Session) -> None:
         """Delete all our role mappings: the SearchCluster is being deleted.
@@ -221,22 +206,19 @@ class RightsReconciler:
         operator = self._own.operator.heir_of(session.taken_over)
         if operator != self._context.operator:
             self._context = replace(self._own, operator=operator)
-            self._settled.clear()
+            self._progress.settled.clear()
         if session.state.uuid != self._uuid:
             self._forget()
             self._uuid = session.state.uuid
         if scope.include_settled:
-            self._settled.clear()
+            self._progress.settled.clear()
             self._copies.expire()
         self._released.operator = operator
-        due = self._agenda.due()
+        due = self._progress.agenda.due()
         known = self._released.begin(session)
         changed = scope.principals | due | self._released.pending_revocation
-        for principal in changed:
-            # It stays unsettled until a reconcile completes it.
-            self._settled.pop(principal, None)
-        self._number += 1
-        members = Members(self._context, self._name, self._gate(session), self._rejections, self._uuid)
+        self._progress.begin(changed)
+        members = Members(self._context, self._name, self._gate(session), self._progress.rejections, self._uuid)
         principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
@@ -256,17 +238,11 @@ class RightsReconciler:
         records = (record for principal in principals for record in members.records(principal))
         return any(members.decision_or_held(record.access).do in LEAVES for record in records)
 
-    @property
-    def _is_delegated(self) -> bool:
-        """Whether the login may write only some roles, as known when roles were last written."""
-        login = self._settled_gate.login
-        return login is not None and bool(login.delegated)
-
     def _gate(self, session: Session) -> Gate:
         return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
     def _settled_for(self, run: _Run) -> dict[str, int]:
-        return self._settled if run.full else {}
+        return self._progress.settled if run.full else {}
 
     # Observe
 
@@ -288,22 +264,19 @@ class RightsReconciler:
         observed, _ = await both(reading, self._ensure_finalizers(missing, run))
         if observed.full and observed.foreign_mappings != self._foreign_mappings:
             self._foreign_mappings = observed.foreign_mappings
-            self._settled.clear()
+            self._progress.settled.clear()
         self._adoptions.settle(self._context.operator, observed)
         if run.full:
             self._other_controllers.see(observed.other_controllers)
             if await self._copies.changed(session):
-                self._settled.clear()
-            for principal in self._released.compare(session, observed.roles):
-                self._settled.pop(principal, None)
+                self._progress.settled.clear()
+            self._progress.unsettle(self._released.compare(session, observed.roles))
             run.principals |= self._released.pending_revocation
             found = roles_by_owner(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
             run.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)
-            self._agenda.keep(run.principals)
-            self._trouble = {key: failure for key, failure in self._trouble.items() if key in run.principals}
-            self._rejections.keep(self._context.inventory.accesses.keys(), run.principals)
+            self._progress.keep(run.principals, self._context.inventory.accesses.keys())
         return observed
 
     async def _ensure_finalizers(self, records: Sequence[AccessRecord], run: _Run) -> None:
@@ -318,12 +291,7 @@ class RightsReconciler:
         self._adoptions.note(mappings.state.foreign, replaced=not mappings.state.conflict)
         run.members.gate = self._gate(session)
         run.members.keeps_old_names = bool(mappings.state.late)
-        if self._settled_gate != run.members.gate:
-            if self._settled_gate.login != run.members.gate.login:
-                # The login may be allowed more now.
-                self._rejections.retry()
-            self._settled.clear()
-            self._settled_gate = run.members.gate
+        self._progress.apply_gate(run.members.gate)
         return mappings
 
     # Plan and apply
@@ -340,7 +308,7 @@ class RightsReconciler:
             # Until then, callers still get the roles of old names.
             run.members.keeps_old_names = False
             await self._change(run, planner, applier, order[Phase.MOVES])
-        waiting = self._rejections.waiting
+        waiting = self._progress.rejections.waiting
         isolating = sorted(
             run.isolating, key=lambda work: waiting[work.principal].number if work.principal in waiting else 0
         )
@@ -397,39 +365,7 @@ class RightsReconciler:
         broken = await publisher.report(facts, run.todo, stuck, self._mapping.late)
         for work in run.done:
             reported = broken.isdisjoint(member.access.uid for member in work.members)
-            self._conclude(work, settles=not (builder.per_principal or self._mapping.late), reported=reported)
-
-    def _conclude(self, work: Work, *, settles: bool, reported: bool) -> None:
-        """Record the result for a principal, once it is reported."""
-        principal = work.principal
-        self._settled.pop(principal, None)
-        self._trouble.pop(principal, None)
-        self._rejections.waiting.pop(principal, None)
-        if work.isolation and work.undecided:
-            self._rejections.wait(principal, work.members, work.isolation, self._number)
-        denied = (member.decision for member in work.members if member.decision.reason is Reason.PERMISSION_DENIED)
-        if decision := next(denied, None):
-            self._trouble[principal] = Failure(Reason.PERMISSION_DENIED, decision.message)
-        if work.failure is not None:
-            self._trouble[principal] = work.failure
-            self._agenda.fail(principal)
-        elif not reported:
-            self._agenda.fail(principal)
-        elif work.undecided or (work.isolation and work.refused):
-            # Those held back because they would widen a refused one's rights may get theirs now.
-            self._agenda.plan(principal, SLICE_EVERY)
-        elif work.retained or work.plan.waits:
-            self._agenda.fail(principal)
-        elif work.plan.releasing.revoked and work.members:
-            # A conflicting role may be gone.
-            self._agenda.plan(principal, SLICE_EVERY)
-        elif self._is_delegated and work.applied and not work.isolation and self._rejections.retry(_uids(work)):
-            # A role is refused because of its whole content, which has changed.
-            self._agenda.plan(principal, SLICE_EVERY)
-        else:
-            self._agenda.forget(principal)
-            if settles and work.fingerprint is not None and work.is_as_declared:
-                self._settled[principal] = work.fingerprint
+            self._progress.conclude(work, settles=not (builder.per_principal or self._mapping.late), reported=reported)
 
     async def _publish_failure(self, session: Session, run: _Run, error: ExternalError) -> None:
         """Report the failure on those that wait for something; the others stay unchanged."""
@@ -445,8 +381,8 @@ class RightsReconciler:
         return RightsResult(
             changed=role_operations > 0,
             operations=role_operations + mapping_operations,
-            unfinished=self._agenda.failing() | frozenset(self._rejections.waiting),
-            trouble=next(iter(self._trouble.values()), None),
+            unfinished=self._progress.unfinished,
+            trouble=self._progress.failure,
             roles=frozenset(self._roles),
             user_roles=self._user_roles,
             foreign=self._foreign,
@@ -454,7 +390,3 @@ class RightsReconciler:
             adopted=self._adoptions.adopted,
             others=self._other_controllers.summary,
         )
-
-
-def _uids(work: Work) -> frozenset[str]:
-    return frozenset(member.access.uid for member in work.members)
