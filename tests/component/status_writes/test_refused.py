@@ -3,8 +3,8 @@
 import pytest
 
 from searchaccess.api.constants import FINALIZER
-from searchaccess.engine.outbox import LONGEST
 from searchaccess.engine.status.finalizers import WITHIN
+from searchaccess.engine.writer import LONGEST
 from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied, Rejected, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORDERS, begin

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.outbox import EVENTS_LIMIT, LONGEST, RETRIES, TRIES, Outbox
+from searchaccess.engine.outbox import RETRIES, TRIES, Outbox
+from searchaccess.engine.writer import EVENTS_LIMIT, LONGEST
 from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied, Rejected, Throttled, Unreachable
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 from searchaccess.ports.meter import Meter

@@ -6,70 +6,32 @@ served in turn, and retries have turns of their own.
 """
 
 import asyncio
-import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
 from random import uniform
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
-from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.pacing.backoff import CAP, FIRST, Backoff
+from searchaccess.engine.pacing.backoff import CAP
 from searchaccess.engine.pacing.turns import Turns
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, TransientError
+from searchaccess.engine.writer import Entry, Failed, Group, Writer
+from searchaccess.ports.errors import Conflict, ExternalError, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
 from searchaccess.ports.meter import Meter
 
 WORKERS: Final = 36
 """Concurrent writes. One namespace alone gets 24 of them."""
-LONGEST: Final = 30.0
-"""Seconds between attempts of a refused write, at most, such as one that a webhook refuses."""
 RETRIES: Final = 20
 """Retries per second in one namespace, at most."""
 RELEASED: Final = 2
 """Retries of a namespace that start at once when one succeeds: the problem may be over."""
 TRIES: Final = 5
 """Failures after which nobody waits for a write any longer; it is still retried."""
-EVENTS_LIMIT: Final = 200
-"""Pending events of one namespace; more are dropped (the statuses show the same) and counted."""
-
-_Group: TypeAlias = tuple[str, bool]
-"""A namespace, and whether its entries failed before."""
-_Failed: TypeAlias = tuple[str, ExternalError | Failure]
-"""What could not be written, and why."""
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Entry:
-    ref: ObjectRef
-    status: str | None = None
-    """JSON, the same text as in the inventory."""
-    finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-    """Before and after."""
-    notes: list[Note] = field(default_factory=list)
-    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST, LONGEST))
-    trouble: Failure | None = None
-    """Why the last attempt failed."""
-    outdated: bool = False
-    """The object changed meanwhile: its event has time to arrive until the next attempt."""
-    writing: bool = False
-    timer: asyncio.TimerHandle | None = None
-    """Set while it waits for its next attempt."""
-
-    @property
-    def is_done(self) -> bool:
-        return self.status is None and self.finalizers is None and not self.notes
-
-    @property
-    def group(self) -> _Group:
-        return self.ref.namespace, self.backoff.failures > 0
 
 
 class Outbox:
@@ -82,17 +44,15 @@ class Outbox:
     """
 
     def __init__(self, kubernetes: KubernetesPort, inventory: Inventory, meter: Meter | None = None) -> None:
-        self._kubernetes = kubernetes
         self._inventory = inventory
-        self._meter = meter or Meter()
-        self._entries: dict[str, _Entry] = {}
+        self._writer = Writer(kubernetes, inventory, meter or Meter())
+        self._entries: dict[str, Entry] = {}
         self._delayed: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """By namespace, uids of entries that wait for their next attempt."""
         self._given_up: set[str] = set()
         """Uids of entries that failed so often that nobody waits for them any longer. They are still retried."""
-        self._turns: Turns[_Group, str] = Turns(WORKERS)
+        self._turns: Turns[Group, str] = Turns(WORKERS)
         self._wake = asyncio.Event()
-        self._events: Counter[str] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -103,7 +63,7 @@ class Outbox:
         entry = self._entry(ref)
         first, entry.status = entry.status is None, status
         self._inventory.writing.add(ref.uid)
-        self._add_notes(entry, notes)
+        self._writer.add_notes(entry, notes)
         if after and entry.timer is None and not entry.writing:
             self._delay(entry, after)
         self._came(entry, at_once=first and not after)
@@ -129,24 +89,16 @@ class Outbox:
         """Queue events."""
         if notes:
             entry = self._entry(ref)
-            self._add_notes(entry, notes)
+            self._writer.add_notes(entry, notes)
             self._came(entry, at_once=False)
 
-    def _add_notes(self, entry: _Entry, notes: list[Note]) -> None:
-        namespace = entry.ref.namespace
-        room = max(0, EVENTS_LIMIT - self._events[namespace])
-        entry.notes.extend(notes[:room])
-        self._events[namespace] += min(room, len(notes))
-        if len(notes) > room:
-            self._meter.events_dropped(len(notes) - room)
-
-    def _entry(self, ref: ObjectRef) -> _Entry:
+    def _entry(self, ref: ObjectRef) -> Entry:
         entry = self._entries.get(ref.uid)
         if entry is None:
-            entry = self._entries[ref.uid] = _Entry(ref)
+            entry = self._entries[ref.uid] = Entry(ref)
         return entry
 
-    def _came(self, entry: _Entry, *, at_once: bool) -> None:
+    def _came(self, entry: Entry, *, at_once: bool) -> None:
         """Queue an entry that changed, unless it is queued already.
 
         Args:
@@ -164,7 +116,7 @@ class Outbox:
         for uid in uids:
             entry = self._entries.get(uid)
             if entry is not None:
-                self._clear(entry)
+                self._writer.clear(entry)
                 if not entry.writing:
                     self._finish(entry)
         self._note_idle()
@@ -214,13 +166,13 @@ class Outbox:
 
     # Waiting
 
-    def _ready(self, entry: _Entry) -> None:
+    def _ready(self, entry: Entry) -> None:
         self._undelay(entry)
         if not entry.writing:
             self._turns.put(entry.group, entry.ref.uid)
             self._wake.set()
 
-    def _delay(self, entry: _Entry, seconds: float) -> None:
+    def _delay(self, entry: Entry, seconds: float) -> None:
         self._undelay(entry)
         self._turns.remove((entry.ref.namespace, False), entry.ref.uid)
         self._turns.remove((entry.ref.namespace, True), entry.ref.uid)
@@ -229,7 +181,7 @@ class Outbox:
         seconds = max(seconds, uniform(1.0, 1.5) * len(waiting) / RETRIES)  # noqa: S311 - jitter, not cryptography
         entry.timer = asyncio.get_running_loop().call_later(seconds, self._ready, entry)
 
-    def _undelay(self, entry: _Entry) -> None:
+    def _undelay(self, entry: Entry) -> None:
         if entry.timer is None:
             return
         entry.timer.cancel()
@@ -239,21 +191,13 @@ class Outbox:
         if not self._delayed[namespace]:
             del self._delayed[namespace]
 
-    def _finish(self, entry: _Entry) -> None:
+    def _finish(self, entry: Entry) -> None:
         self._undelay(entry)
         for failing in (False, True):
             self._turns.remove((entry.ref.namespace, failing), entry.ref.uid)
         self._given_up.discard(entry.ref.uid)
         self._inventory.writing.discard(entry.ref.uid)
         self._entries.pop(entry.ref.uid, None)
-
-    def _clear(self, entry: _Entry) -> None:
-        entry.status = entry.finalizers = None
-        self._drop_notes(entry)
-
-    def _drop_notes(self, entry: _Entry) -> None:
-        self._events[entry.ref.namespace] -= len(entry.notes)
-        entry.notes.clear()
 
     # Writing
 
@@ -276,16 +220,16 @@ class Outbox:
             entry.writing = False
             self._ready(entry)
 
-    async def _work(self, turn: _Group, entry: _Entry) -> None:
+    async def _work(self, turn: Group, entry: Entry) -> None:
         try:
-            failed = await self._write(entry)
+            failed = await self._writer.write(entry)
         finally:
             entry.writing = False
             self._turns.done(turn)
             self._wake.set()
         self._conclude(entry, failed)
 
-    def _conclude(self, entry: _Entry, failed: _Failed | None) -> None:
+    def _conclude(self, entry: Entry, failed: Failed | None) -> None:
         if entry.is_done:
             self._finish(entry)
             if failed is None and entry.backoff.failures:
@@ -298,7 +242,7 @@ class Outbox:
             self._failed(entry, *failed)
         self._note_idle()
 
-    def _recovered(self, entry: _Entry) -> None:
+    def _recovered(self, entry: Entry) -> None:
         if entry.backoff.failures:
             self._release(entry.ref.namespace)
         entry.backoff.reset()
@@ -309,7 +253,7 @@ class Outbox:
         for uid in list(self._delayed.get(namespace, ()))[:RELEASED]:
             self._ready(self._entries[uid])
 
-    def _failed(self, entry: _Entry, what: str, error: ExternalError | Failure) -> None:
+    def _failed(self, entry: Entry, what: str, error: ExternalError | Failure) -> None:
         """Requeue an entry with a delay."""
         uid = entry.ref.uid
         delay = entry.backoff.next(CAP if isinstance(error, TransientError) else None)
@@ -324,79 +268,3 @@ class Outbox:
                 # Its status then reports why the finalizer stays.
                 self._inventory.mark_uid(uid)
         self._delay(entry, delay)
-
-    async def _write(self, entry: _Entry) -> _Failed | None:
-        """Write an entry; completed steps are not repeated after a failure. Return the first failure."""
-        failed: _Failed | None = None
-        for what, step in (
-            ("the object", self._check_outdated),
-            ("its status", self._write_status),
-            ("its finalizer", self._write_finalizers),
-            ("its events", self._write_notes),
-        ):
-            try:
-                await step(entry)
-            except NotFound:
-                self._clear(entry)
-                return None
-            except ExternalError as error:
-                # A webhook, or a CRD older than the operator, may refuse a status: the finalizers matter
-                # more.
-                failed = failed or (what, error)
-            except Exception as error:  # noqa: BLE001 - an internal error affects this object alone, and is retried
-                failed = failed or (what, caught(self._meter, "", "outbox", error))
-        return failed
-
-    async def _check_outdated(self, entry: _Entry) -> None:
-        """Let the reconciler decide again about an object that changed meanwhile."""
-        outdated, entry.outdated = entry.outdated, False
-        if outdated and (entry.status is None or not self._inventory.knows(entry.ref.uid)):
-            self._clear(entry)
-            self._inventory.mark_uid(entry.ref.uid)
-
-    async def _write_status(self, entry: _Entry) -> None:
-        status = entry.status
-        if status is None:
-            return
-        version = await self._kubernetes.replace_status(entry.ref, json.loads(status))
-        self._inventory.wrote(entry.ref.uid, version)
-        self._inventory.stored(entry.ref.name, entry.ref.uid, status)
-        if entry.status is status:
-            entry.status = None
-            self._inventory.writing.discard(entry.ref.uid)
-
-    async def _write_finalizers(self, entry: _Entry) -> None:
-        finalizers = entry.finalizers
-        if finalizers is None:
-            return
-        before, after = finalizers
-        record = self._inventory.accesses.get(entry.ref.uid)
-        adds = record is not None and bool(set(after) - set(before))
-        if record is not None and adds and record.access.deleted_at:
-            # It would be refused forever.
-            entry.finalizers = None
-            return
-        version = await self._kubernetes.set_finalizers(entry.ref, before, after)
-        self._inventory.wrote(entry.ref.uid, version)
-        if entry.finalizers is finalizers:
-            entry.finalizers = None
-        if record is not None and adds:
-            # What waited for the finalizer continues.
-            record.access = replace(record.access, finalizers=after)
-            self._inventory.mark_uid(entry.ref.uid)
-
-    async def _write_notes(self, entry: _Entry) -> None:
-        try:
-            while entry.notes:
-                note = entry.notes[0]
-                await self._kubernetes.create_event(entry.ref, note)
-                if entry.notes and entry.notes[0] is note:
-                    entry.notes.pop(0)
-                    self._events[entry.ref.namespace] -= 1
-        except TransientError:
-            raise
-        except ExternalError as error:
-            # For example in a namespace that is being deleted. The status shows the same.
-            log.warning("events cannot be written", object=entry.ref.name, error=error.message)
-            self._meter.events_dropped(len(entry.notes))
-            self._drop_notes(entry)
