@@ -1,7 +1,6 @@
 """The loop of one SearchCluster: what is due, its scope, and what to do after a failure."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -26,6 +25,7 @@ from searchaccess.engine.loop.failures import UNKNOWN_AFTER, FailureReporter, fa
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
+from searchaccess.engine.loop.waiting import Waiting
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.rights.background.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
@@ -69,6 +69,7 @@ class Reconciler:
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
         self._failures = FailureReporter(context, cluster.name, self.state)
         self._deletion = Deletion(context)
+        self._waiting = Waiting(context, cluster.name, self.state, self._schedule, self._failures)
         self._number = 0
         self._ownership_unknown = False
         """Whether the last reconcile found that another replica may own the cluster."""
@@ -120,7 +121,7 @@ class Reconciler:
                 await self.step()
             self.reconciled.set()
             self._queries.wake()
-            await self._wait()
+            await self._waiting.wait(self._delay(), ownership_unknown=self._ownership_unknown)
 
     def is_current(self) -> bool:
         """Return whether its SearchCluster still exists."""
@@ -392,49 +393,6 @@ class Reconciler:
 
     # Time
 
-    async def _wait(self) -> None:
-        """Wait until something is due or dirty."""
-        event = self._context.inventory.marks.dirty(self._name).event
-        if self._ownership_unknown:
-            # Dirty items do not end this wait: they were requeued.
-            await asyncio.sleep(self._schedule.delay())
-            return
-        health = self.state.health
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._delay()):
-                await event.wait()
-                if not isinstance(health, Failing):
-                    await self._settle()
-        if isinstance(health, Failing):
-            # Dirty items do not shorten the back-off; the failure is published on them, and they wait with the rest.
-            await self._while_failing(health.failure)
-
     def _delay(self) -> float:
         delay = self._schedule.delay()
         return delay if self.is_failing else min(delay, self._rights.delay(), self._credentials.delay())
-
-    async def _while_failing(self, failure: Failure) -> None:
-        while self._schedule.delay() > 0:
-            dirty = self._context.inventory.marks.dirty(self._name)
-            if dirty.cluster:
-                return
-            # First, as more may become dirty meanwhile.
-            dirty.event.clear()
-            if dirty.principals or dirty.credentials:
-                await self._failures.publish_to_waiting(failure, dirty)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._schedule.delay()):
-                    await dirty.event.wait()
-
-    async def _settle(self) -> None:
-        """Wait for a burst of changes to settle, so that one reconcile serves them all."""
-        dirty = self._context.inventory.marks.dirty(self._name)
-        if dirty.cluster or dirty.full:
-            return
-        quiet, longest = self._schedule.settling()
-        end = self._context.clock.monotonic() + longest
-        while self._context.clock.monotonic() < end:
-            before = len(dirty.principals)
-            await asyncio.sleep(min(quiet, end - self._context.clock.monotonic()))
-            if len(dirty.principals) == before:
-                return
