@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 from structlog.contextvars import bind_contextvars
 
-from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
@@ -19,7 +18,6 @@ from searchaccess.core.ownership.takeover import revoking
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.rights.refused.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.core.status.credential import CredentialFacts, finding_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
@@ -28,15 +26,13 @@ from searchaccess.engine.credentials.jobs import Jobs
 from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
 from searchaccess.engine.credentials.predecessors import as_successor, with_inherited
+from searchaccess.engine.credentials.report import Reporter, failure_of
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.pacing.agenda import Agenda
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
-from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.engine.status.stores import report_left_behind
 from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
-from searchaccess.ports.stores import Owner
 
 TOGETHER: Final = 8
 """Credentials that are reconciled at the same time."""
@@ -117,9 +113,8 @@ class CredentialReconciler:
         self._state = state
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
-        self._reported: set[tuple[str, str, str]] = set()
-        """Secrets already reported as left behind: owner, store and name."""
         self._successor = context.operator
+        self._reporter = Reporter(context, state)
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
         self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
@@ -192,7 +187,7 @@ class CredentialReconciler:
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
-        removed, left = self._context.inventory.contested.requeue, partial(self._left_behind, session)
+        removed, left = self._context.inventory.contested.requeue, partial(self._reporter.left_behind, session.cluster)
         jobs = Jobs(self._context.stores, session, removed, left)
         return _Run(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
@@ -264,7 +259,7 @@ class CredentialReconciler:
         if record is None:
             return
         try:
-            self._publish(AccessFacts(record.access, self._decision(record.access), failure=failure))
+            self._reporter.publish(AccessFacts(record.access, self._decision(record.access), failure=failure))
         except Exception as error:  # noqa: BLE001 - the status itself may be the cause
             caught(self._context.meter, self._name, "publish", error)
 
@@ -279,7 +274,7 @@ class CredentialReconciler:
             held = await ensure_finalizers(self._context, [record])
             if uid in held:
                 self._agenda.fail(uid)
-                self._publish(AccessFacts(record.access, held[uid], cluster_uuid=self._state.uuid))
+                self._reporter.publish(AccessFacts(record.access, held[uid], cluster_uuid=self._state.uuid))
                 return
         access = record.access
         facts = AccessFacts(access, decision, cluster_uuid=self._state.uuid)
@@ -293,7 +288,7 @@ class CredentialReconciler:
         self._plan(access, outcome)
         if outcome and not outcome.done:
             self._settled[uid] = _Settled(version, run.keys(uid))
-        self._publish_outcome(record, facts, outcome)
+        self._reporter.publish_outcome(record, facts, outcome)
 
     def _decision(self, access: Access) -> AccessDecision:
         return decide(access, self._state.verdict, self._state.rejection_of(access))
@@ -331,7 +326,7 @@ class CredentialReconciler:
         # It is retried with back-off, whatever else happens on the cluster.
         self._agenda.fail(access.uid)
         self._settled[access.uid] = _Settled(version, None)
-        self._publish(replace(facts, failure=_failure_of(access, error)))
+        self._reporter.publish(replace(facts, failure=failure_of(access, error)))
 
     async def _act(self, run: _Run, access: Access, decision: AccessDecision) -> Outcome | None:
         """Perform what is due for a credential; None: it is gone, or held."""
@@ -368,36 +363,3 @@ class CredentialReconciler:
         elif (record := run.records.get(access.uid)) is None or not record.confirmed:
             declared = {(access.credential.store, access.credential.name)} if access.credential else set()
             await credentials.revoke_with_secrets(owner_of(access), keys, declared | {key.place for key in keys})
-
-    def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
-        """Report, once, that a secret stays because its store is no longer declared."""
-        if (owner.uid, store, name) not in self._reported:
-            self._reported.add((owner.uid, store, name))
-            report_left_behind(self._context, session.cluster, owner, store, name)
-
-    # Facts
-
-    def _publish(self, facts: AccessFacts) -> None:
-        StatusPublisher(self._context, self._state).publish(facts)
-
-    def _publish_outcome(self, record: AccessRecord, facts: AccessFacts, outcome: Outcome | None) -> None:
-        access = facts.access
-        if access.deleted_at:
-            if facts.decision.do is Do.REMOVE:
-                StatusPublisher(self._context, self._state).release(access)
-        elif outcome is None:
-            self._publish(facts)
-        else:
-            found = CredentialFacts(outcome.decision, outcome.seen, tuple(outcome.done))
-            status = record.status
-            known = status.elasticsearch
-            same = known is not None and (known.spec_hash, known.cluster_uuid) == (access.share.hash, self._state.uuid)
-            finding = finding_of(access, found, status.credential, same_rights=same)
-            self._publish(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
-
-
-def _failure_of(access: Access, error: ExternalError) -> Failure:
-    if error.at_store:
-        store = access.credential.store if access.credential else ""
-        return Failure(Reason.STORE_UNAVAILABLE, f"secret store {store}: {error.message}")
-    return Failure(error.reason, error.message)
