@@ -56,10 +56,10 @@ async def test_the_license_is_that_of_the_facts(search: ElasticsearchSide) -> No
     assert await search.port.read_license() == License(facts.license, facts.license_ends)
 
 
-# The glance
+# The fingerprint
 
 
-async def test_a_glance_stays_the_same_where_nothing_changes(search: ElasticsearchSide) -> None:
+async def test_a_fingerprint_stays_the_same_where_nothing_changes(search: ElasticsearchSide) -> None:
     # A server that was just started still makes indices of its own.
     for _ in range(100):
         before = await search.port.fingerprint()
@@ -74,7 +74,9 @@ async def test_a_glance_stays_the_same_where_nothing_changes(search: Elasticsear
     assert len(before.nodes) == 1
 
 
-async def test_a_glance_shows_a_change_of_the_state_and_that_no_node_was_started(search: ElasticsearchSide) -> None:
+async def test_a_fingerprint_shows_a_change_of_the_state_and_that_no_node_was_started(
+    search: ElasticsearchSide,
+) -> None:
     before = await search.port.fingerprint()
     search.make_index("a")
     after = await search.port.fingerprint()

@@ -11,9 +11,9 @@ from tests.support.arena import (
     PATIENCE,
     Arena,
     is_check,
-    is_glance,
+    is_fingerprint,
     is_probe,
-    is_sight,
+    is_visibility,
     of_accesses,
     patches_finalizers,
     patches_status,
@@ -59,7 +59,7 @@ def is_write(request: Seen) -> bool:
 
 def work(requests: Sequence[Seen]) -> list[Seen]:
     """What is neither a probe nor a check, nor the question which indices of new patterns may be seen."""
-    return [request for request in requests if not (is_probe(request) or is_check(request) or is_sight(request))]
+    return [request for request in requests if not (is_probe(request) or is_check(request) or is_visibility(request))]
 
 
 def test_many_new_accesses_cost_few_requests_and_two_patches_each(field: Arena, record_property: Report) -> None:
@@ -166,10 +166,10 @@ def test_at_rest_there_is_a_probe_now_and_then_and_nothing_else(field: Arena, re
         requests = field.elasticsearch.since(search)
         assert not field.api.since(api, is_write)
     record_property("requests", summary(requests))
-    rest = [request for request in requests if not (is_probe(request) or is_glance(request))]
+    rest = [request for request in requests if not (is_probe(request) or is_fingerprint(request))]
     # Which indices may be seen is asked once for patterns that were just declared.
-    assert sum(map(is_sight, rest)) == len(rest) <= 1, summary(requests)
-    # A glance may fall into so short a time once or twice, so their part is computed. On top: a sweep every 5 minutes
+    assert sum(map(is_visibility, rest)) == len(rest) <= 1, summary(requests)
+    # A fingerprint may fall into this short time, so their part is computed. On top: a sweep every 5 minutes
     # (probe and two reads), and a check every 10 (four reads) with the question which indices may be seen.
     per_minute = sum(map(is_probe, requests)) * 60 / seconds + 60 / FINGERPRINT_EVERY + 3 / 5 + 5 / 10
     record_property("requests a minute", per_minute)

@@ -31,14 +31,14 @@ def is_probe(request: Seen) -> bool:
 def is_check(request: Seen) -> bool:
     # What its login may do is part of it.
     own = {"/", "/_license", "/_security/user/_has_privileges", "/_security/user/_privileges"}
-    return request.path in own or request.path.startswith("/_nodes") or is_glance(request)
+    return request.path in own or request.path.startswith("/_nodes") or is_fingerprint(request)
 
 
-def is_glance(request: Seen) -> bool:
+def is_fingerprint(request: Seen) -> bool:
     return request.path.startswith("/_cluster/state/")
 
 
-def is_sight(request: Seen) -> bool:
+def is_visibility(request: Seen) -> bool:
     """Say whether it asks which indices the login may see."""
     return request.path == "/_security/user/_has_privileges"
 

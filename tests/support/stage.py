@@ -391,7 +391,7 @@ class Stage:
 
 @contextmanager
 def few_probes(host: Host) -> Iterator[None]:
-    """Let an operator's probes and glances be far apart for a while."""
+    """Let an operator's probes and fingerprints be far apart for a while."""
     schedules = [running.reconciler._schedule for running in host._running.values()]
     declared = [(one, one._probe_every, one._fingerprint_every) for one in schedules if one._probe_every < FAR_APART]
     for one, _, _ in declared:

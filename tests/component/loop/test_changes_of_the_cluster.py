@@ -144,7 +144,7 @@ async def test_where_indices_come_and_go_the_license_alone_is_read_again(stage: 
 
 
 @on_stage
-async def test_who_wants_few_probes_gets_few_glances(stage: Stage) -> None:
+async def test_who_wants_few_probes_gets_few_fingerprints(stage: Stage) -> None:
     stage.apply(search_cluster(drift={"probeEvery": "1m", "sweepEvery": "5m"}), access("orders", grant("orders-*")))
     await stage.quiet()
     before = _asked(stage)

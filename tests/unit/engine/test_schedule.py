@@ -124,10 +124,10 @@ def test_a_check_is_due_when_the_license_expires(settled: Schedule, clock: Setta
     assert settled.check_due()
 
 
-# The glance
+# The fingerprint
 
 
-def test_a_glance_is_due_at_its_interval_while_all_is_well(settled: Schedule, clock: SettableClock) -> None:
+def test_a_fingerprint_is_due_at_its_interval_while_all_is_well(settled: Schedule, clock: SettableClock) -> None:
     clock.advance(FINGERPRINT_EVERY)
     assert settled.fingerprint_due()
     settled.fingerprint_read()

@@ -53,7 +53,7 @@ _COPIES: Final = "*.aliases,*.data_stream,*.mappings.properties.**.copy_to"
 _REALMS: Final = "nodes.*.name," + ",".join(
     f"nodes.*.settings.xpack.security.authc.realms.{part}" for part in ("jwt", "*.*.order")
 )
-_GLANCE: Final = "state_uuid,nodes.*.ephemeral_id"
+_FINGERPRINT: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
@@ -136,7 +136,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         try:
             with mapped():
                 api = await self._api()
-                answer = await api.cluster.state(metric="version,nodes", filter_path=_GLANCE)
+                answer = await api.cluster.state(metric="version,nodes", filter_path=_FINGERPRINT)
         except PermissionDenied:
             return None
         return fingerprint_of(answer.body)
