@@ -88,7 +88,7 @@ async def test_a_newer_generation_is_awaited_and_a_deletion_too(stage: Stage) ->
     await stage.quiet()
     found = stage.get("orders")
     newer = {**found, "metadata": {**found["metadata"], "generation": 2}}
-    assert health_of(newer) == ("Progressing", "The operator has not looked at the newest generation yet")
+    assert health_of(newer) == ("Progressing", "The operator has not reconciled the newest generation yet")
     assert kstatus_of(newer) == "InProgress"
     leaving = {**found, "metadata": {**found["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     assert health_of(leaving) == ("Progressing", "Its rights are being taken away")
