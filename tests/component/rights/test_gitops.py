@@ -63,7 +63,7 @@ def test_what_they_say(name: str) -> None:
     async def play(stage: Stage) -> None:
         declared = search_cluster(secretStores=STORES)
         made = {**raw, "metadata": {**raw["metadata"], "generation": 1}}
-        assert health_of(made) == ("Progressing", "The operator has not looked at it yet")
+        assert health_of(made) == ("Progressing", "The operator has not reconciled it yet")
         await prepare(stage)
         stage.apply(declared, raw)
         await stage.sleep(90)
