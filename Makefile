@@ -17,7 +17,7 @@ STACK_CACHE := $(or $(SEARCHACCESS_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.
 PYTEST ?=
 BENCH ?=
 
-# uv from PATH, if it works there; else this version, in an environment of its own.
+# uv from PATH if it works; otherwise this version, in a separate environment.
 UV_VERSION := 0.13.9
 OWN_UV := $(BUILD)/uv/bin/uv
 UV = $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),$(OWN_UV))
@@ -25,68 +25,68 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-versi
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
 export SEARCHACCESS_STACK_CACHE := $(STACK_CACHE)
-# Else each process, of which tests start hundreds, compiles all that it imports: two thirds of what its start costs.
+# Otherwise each of the hundreds of processes in tests compiles all its imports, which is two thirds of its start time.
 unexport PYTHONDONTWRITEBYTECODE
 
-##@ Look at it
+##@ Try it
 
 .PHONY: demo
-demo: servers $(INSTALLED) ## Show it on real servers, step by step; KEEP=1 leaves them running to play with
+demo: servers $(INSTALLED) ## Demo on real servers, step by step; KEEP=1 keeps them running
 	@KEEP="$(KEEP)" $(RUN) -m tests.demo
 
 .PHONY: stack
-stack: servers $(INSTALLED) ## Run Kubernetes and Elasticsearch for development, until Ctrl-C
+stack: servers $(INSTALLED) ## Run Kubernetes and Elasticsearch for development until Ctrl-C
 	@$(RUN) -m tests.stack up
 
 .PHONY: bench
-bench: servers $(INSTALLED) ## Measure how fast it is; BENCH="--size 500" for a quick look
+bench: servers $(INSTALLED) ## Measure performance; BENCH="--size 500" for a quick run
 	@$(RUN) -m tests.bench $(BENCH)
 
-##@ Work on it
+##@ Develop
 
 .PHONY: install
-install: $(INSTALLED) ## Create .venv with everything that is pinned, and the project's own packages
+install: $(INSTALLED) ## Create .venv with the pinned dependencies and the project's packages
 
 .PHONY: fmt
-fmt: $(INSTALLED) ## Format the code and repair what can be repaired
+fmt: $(INSTALLED) ## Format the code and fix what can be fixed automatically
 	$(RUN) -m ruff format
 	$(RUN) -m ruff check --fix
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write the CRDs and reference pages anew from the code
+generate: $(INSTALLED) ## Generate the CRDs and reference pages from the code
 	$(RUN) -m searchaccess.cli.generate
 
 .PHONY: lock
-lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin dependencies anew from pyproject.toml; UPGRADE=1 takes newer versions
+lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pyproject.toml; UPGRADE=1 upgrades them
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
 
-##@ Check it
+##@ Check and test
 
-# Tests without servers and without waiting are spread over the processors; the others have these for themselves.
+# Tests without servers run in parallel on all processors. The others run one after the other.
 SERVERLESS := $(wildcard tests/unit tests/component)
 SPREAD := --numprocesses auto --dist worksteal
 KIND := $(BUILD)/kind
-# What passed in kind is not repeated on local servers of the same release.
+# Tests that passed in kind are not repeated on local servers of the same release.
 IN_KIND := $(BUILD)/passed-in-kind
-# pytest says 5 when PYTEST chose none of the tests.
+# pytest exits with 5 if PYTEST selects no tests.
 NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 
 .PHONY: test
-test: runtimes servers lint typecheck verify ## Check everything, then run all tests on real servers (what CI runs)
+test: runtimes servers lint typecheck verify ## Run all checks, then all tests on real servers, as CI does
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
 	@rm -f $(IN_KIND)
 	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
 	$(RUN) -m pytest tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
-		echo "Once more on Elasticsearch $$release, what depends on it:"; \
+		echo "Again on Elasticsearch $$release, the tests that depend on it:"; \
 		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \
 			$(NONE_CHOSEN); \
 	done
 
 .PHONY: test-argocd
-test-argocd: servers $(INSTALLED) ## Test with Argo CD itself, built first (15 minutes, once); from then on `test` does it too
+test-argocd: servers $(INSTALLED) ## Test with Argo CD, after building it once (15 minutes); then `test` includes it
 	SEARCHACCESS_TEST_ARGOCD=1 $(RUN) -m pytest tests/integration/test_argocd.py $(PYTEST)
 
 .PHONY: test-unit
@@ -94,7 +94,7 @@ test-unit: $(INSTALLED) ## Run the tests that need no servers
 	HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),quick) $(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST)
 
 .PHONY: lint
-lint: fmt-check ## Check style, and that imports point inward
+lint: fmt-check ## Check style and import rules
 	$(RUN) -m ruff check
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/hadolint operator/Dockerfile
@@ -110,11 +110,11 @@ typecheck: $(INSTALLED) ## Check types
 	$(RUN) -m mypy
 
 .PHONY: verify
-verify: $(INSTALLED) ## Check that generated files are fresh
+verify: $(INSTALLED) ## Check that generated files are up to date
 	$(RUN) -m searchaccess.cli.generate --check
 
 .PHONY: chart-check
-chart-check: $(INSTALLED) ## Check the chart and other manifests, as far as that needs no server
+chart-check: $(INSTALLED) ## Check the chart and the manifests without a server
 	$(RUN) -m tests.chart.quick
 
 ##@ Release (needs Docker and Helm)
@@ -123,11 +123,11 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/src/searchac
 IMAGE ?= searchaccess-operator:$(VERSION)
 RELEASE ?= $(BUILD)/release
 BUILDER ?= https://searchaccess.dev/release/by-hand
-# The commit, marked where files are not its own: also those that git does not know get into the image.
+# The commit, marked as dirty if files differ from it: untracked files get into the image, too.
 REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)$(if $(shell git status --porcelain 2>/dev/null),-dirty)
 
 .PHONY: image
-image: ## Build the image; BUILD_IMAGE=…@sha256:… RUNTIME_IMAGE=…@sha256:… name what it is made from
+image: ## Build the image; BUILD_IMAGE=…@sha256:… RUNTIME_IMAGE=…@sha256:… choose the base images
 	docker build -f operator/Dockerfile -t "$(IMAGE)" --build-arg VERSION="$(VERSION)" \
 		--build-arg REVISION="$(REVISION)" \
 		$(if $(BUILD_IMAGE),--build-arg BUILD_IMAGE="$(BUILD_IMAGE)") \
@@ -143,34 +143,34 @@ release: $(INSTALLED) ## Write image, chart, SBOM and signed provenance into bui
 		--builder "$(BUILDER)" --revision "$(REVISION)" --lock requirements/runtime.txt --lock requirements/build.txt "$(RELEASE)"
 
 .PHONY: verify-release
-verify-release: $(INSTALLED) ## Verify all of that without a network; KEY=public.pem [DIGEST=sha256:… of a running image]
+verify-release: $(INSTALLED) ## Verify a release without a network; KEY=public.pem [DIGEST=sha256:… of an image]
 	@test -n "$(KEY)" || { echo "KEY=FILE names the public key" >&2; exit 2; }
 	$(RUN) -m release verify $(if $(DIGEST),--image "$(DIGEST)") --key "$(KEY)" "$(RELEASE)"
 
-##@ On kind (in the Docker that there is, or one of its own)
+##@ kind (in your Docker, or in one that it starts)
 
 .PHONY: kind-up
-kind-up: $(INSTALLED) ## Make a kind cluster with Elasticsearch and the chart in it
+kind-up: $(INSTALLED) ## Create a kind cluster with Elasticsearch and the chart
 	tests/kind/up.sh $(RUN) $(KIND)
 
 .PHONY: kind-test
-kind-test: $(INSTALLED) ## Run the end-to-end tests on it
+kind-test: $(INSTALLED) ## Run the end-to-end tests in the kind cluster
 	$(KIND)/run $(RUN) -m pytest -m e2e --stack=kind $(PYTEST)
 
 .PHONY: kind-down
-kind-down: $(INSTALLED) ## Delete it, with the Docker that was started for it
+kind-down: $(INSTALLED) ## Delete the kind cluster, and the Docker that kind-up started
 	tests/kind/down.sh $(RUN) $(KIND)
 
-##@ Tidy up
+##@ Clean up
 
 .PHONY: clean
-clean: $(if $(wildcard $(KIND)),$(INSTALLED)) ## Remove build outputs, caches and .venv, and the kind cluster
+clean: $(if $(wildcard $(KIND)),$(INSTALLED)) ## Remove build outputs, caches, .venv and the kind cluster
 	@! test -e $(KIND) || tests/kind/down.sh $(RUN) $(KIND)
 	rm -rf $(VENV) $(BUILD) dist .stack $(CACHES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: clean-stack
-clean-stack: ## Remove the test servers' builds; the next run takes minutes to make them again
+clean-stack: ## Remove the test servers; the next run takes minutes to rebuild them
 	rm -rf "$(STACK_CACHE)"/{,.}{caller,kubernetes,elasticsearch,vault,secret-manager,helm,promtool,kube-score,argo-cd,kind,coredns}-*
 
 .PHONY: help
@@ -178,7 +178,7 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# What each run needs, and how it gets there
+# Prerequisites
 
 .PHONY: python
 python:

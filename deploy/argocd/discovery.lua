@@ -1,4 +1,4 @@
--- Which actions there are for a SearchAccess.
+-- The actions of a SearchAccess.
 -- https://argo-cd.readthedocs.io/en/stable/operator-manual/resource_actions/
 local spec = obj.spec or {}
 local suspended = spec.suspend == true

@@ -1,6 +1,6 @@
--- Health of a SearchAccess or SearchCluster, for Argo CD: as kstatus, and Suspended where somebody wants it so.
+-- Health of a SearchAccess or SearchCluster for Argo CD: as kstatus, and Suspended if it is suspended or only observed.
 -- https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
-local health = { status = "Progressing", message = "The operator has not looked at it yet" }
+local health = { status = "Progressing", message = "The operator has not reconciled it yet" }
 
 if obj.metadata.deletionTimestamp ~= nil then
   health.message = "Its rights are being taken away"
@@ -30,13 +30,13 @@ local spec = obj.spec or {}
 if spec.suspend == true then
   health.status = "Suspended"
 elseif status.observedGeneration ~= obj.metadata.generation then
-  health.message = "The operator has not looked at the newest generation yet"
+  health.message = "The operator has not reconciled the newest generation yet"
 elseif found["Stalled"] ~= nil and found["Stalled"].status == "True" then
   health.status = "Degraded"
 elseif ready.status == "True" then
   health.status = "Healthy"
 elseif spec.mode == "Observe" and (ready.reason == "ChangesPending" or ready.reason == "DriftDetected") then
-  -- It is as it is meant to be: looked at, and not changed.
+  -- On purpose: changes are only reported.
   health.status = "Suspended"
 end
 return health

@@ -1,4 +1,4 @@
-# The operator as a Cloud Run job, what starts it, and the accounts of both with the least they need.
+# The operator as a Cloud Run job, its schedule, and service accounts with the least rights for both.
 
 terraform {
   required_version = ">= 1.5"
@@ -26,7 +26,7 @@ resource "google_project_iam_custom_role" "gke" {
   project     = var.gke_project
   role_id     = "searchaccessGke"
   title       = "SearchAccess operator, GKE"
-  description = "Find a cluster's API server, and reach it by its DNS endpoint."
+  description = "Find a cluster's API server and connect to its DNS endpoint."
   permissions = ["container.clusters.get", "container.clusters.connect"]
 }
 
@@ -36,7 +36,7 @@ resource "google_project_iam_member" "gke" {
   member  = google_service_account.operator.member
 }
 
-# To find the service accounts behind Cloud Run workloads: docs/workloads.md.
+# For resolving the service accounts of Cloud Run workloads: docs/workloads.md.
 resource "google_project_iam_member" "run_viewer" {
   for_each = toset(var.workload_projects)
   project  = each.value

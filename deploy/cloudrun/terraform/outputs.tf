@@ -1,4 +1,4 @@
 output "operator_email" {
-  description = "The account that RBAC in the cluster is written for (deploy/cloudrun/rbac.yaml)."
+  description = "The service account to name in deploy/cloudrun/rbac.yaml."
   value       = google_service_account.operator.email
 }

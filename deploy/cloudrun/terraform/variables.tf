@@ -4,12 +4,12 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the job and of what starts it."
+  description = "Region of the job and of its Cloud Scheduler job."
   type        = string
 }
 
 variable "image" {
-  description = "The operator's image, best by its digest."
+  description = "The operator's image, preferably with its digest."
   type        = string
 }
 
@@ -45,7 +45,7 @@ variable "network" {
 }
 
 variable "subnetwork" {
-  description = "Subnetwork of it in the job's region."
+  description = "Subnetwork of this network in the job's region."
   type        = string
 }
 
@@ -56,7 +56,7 @@ variable "workload_projects" {
 }
 
 variable "schedule" {
-  description = "When the job runs (cron, UTC)."
+  description = "Schedule of the job (cron, UTC)."
   type        = string
   default     = "*/5 * * * *"
 }

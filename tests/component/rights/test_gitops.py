@@ -63,7 +63,7 @@ def test_what_they_say(name: str) -> None:
     async def play(stage: Stage) -> None:
         declared = search_cluster(secretStores=STORES)
         made = {**raw, "metadata": {**raw["metadata"], "generation": 1}}
-        assert health_of(made) == ("Progressing", "The operator has not looked at it yet")
+        assert health_of(made) == ("Progressing", "The operator has not reconciled it yet")
         await prepare(stage)
         stage.apply(declared, raw)
         await stage.sleep(90)
@@ -88,7 +88,7 @@ async def test_a_newer_generation_is_awaited_and_a_deletion_too(stage: Stage) ->
     await stage.quiet()
     found = stage.get("orders")
     newer = {**found, "metadata": {**found["metadata"], "generation": 2}}
-    assert health_of(newer) == ("Progressing", "The operator has not looked at the newest generation yet")
+    assert health_of(newer) == ("Progressing", "The operator has not reconciled the newest generation yet")
     assert kstatus_of(newer) == "InProgress"
     leaving = {**found, "metadata": {**found["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     assert health_of(leaving) == ("Progressing", "Its rights are being taken away")
