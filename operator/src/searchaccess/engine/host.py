@@ -27,7 +27,7 @@ from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError, WaitingError
+from searchaccess.ports.errors import ExternalError, PermissionDenied, WaitingError
 from searchaccess.ports.kubernetes import Plural
 
 RESYNC_PERIOD: Final = 300.0
@@ -218,24 +218,53 @@ class Host:
     async def _list(self) -> None:
         inventory = self._context.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
-        inventory.keep_clusters(await self._see_all(Plural.CLUSTERS, inventory.see_cluster), clusters)
-        accesses = frozenset(inventory.accesses)
-        await inventory.keep_accesses(await self._see_all(Plural.ACCESSES, inventory.see_access), accesses)
+        inventory.keep_clusters(await self._see_all(Plural.CLUSTERS, inventory.see_cluster, {}), clusters)
+        accesses, unlisted = frozenset(inventory.accesses), dict[str, str]()
+        present = await self._see_all(Plural.ACCESSES, inventory.see_access, unlisted)
+        self._see_unlisted(unlisted)
+        await inventory.keep_accesses(present, accesses)
         self._listed_at = self._context.clock.monotonic()
 
-    async def _see_all(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
+    def _see_unlisted(self, unlisted: dict[str, str]) -> None:
+        """Take in which namespaces may not be listed.
+
+        Raises:
+            PermissionDenied: none may.
+        """
+        watched = self._context.inventory.watched
+        if unlisted and unlisted.keys() == watched.namespaces:
+            raise PermissionDenied(next(iter(unlisted.values())))
+        for namespace in sorted(unlisted.keys() - watched.unreadable):
+            granting = grant_commands(unlisted[namespace])
+            log.warning(
+                "cannot list a namespace: what is known of it stays",
+                namespace=namespace,
+                error=unlisted[namespace],
+                **({"granting": granting} if granting else {}),
+            )
+        self._context.inventory.see_unlisted(unlisted)
+
+    async def _see_all(
+        self, plural: Plural, see: Callable[[dict[str, Any]], None], unlisted: dict[str, str]
+    ) -> set[str]:
         """Take in a list page by page, so that it is never in memory as a whole; give the uids in it."""
         present: set[str] = set()
-        following = await self._see_page(plural, "", see, present)
+        following = await self._see_page(plural, "", see, present, unlisted)
         while following:
-            following = await self._see_page(plural, following, see, present)
+            following = await self._see_page(plural, following, see, present, unlisted)
         return present
 
     async def _see_page(
-        self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
+        self,
+        plural: Plural,
+        following: str,
+        see: Callable[[dict[str, Any]], None],
+        present: set[str],
+        unlisted: dict[str, str],
     ) -> str:
         """Take in a page, which is dropped before the next one comes; give where the list continues."""
         page = await self._context.kubernetes.list_page(plural, following)
+        unlisted |= page.unlisted
         for raw in page.items:
             present.add(metadata_of(raw).uid)
             see(raw)

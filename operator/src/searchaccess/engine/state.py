@@ -32,6 +32,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.steps import Steps
+from searchaccess.engine.unseen import Unseen
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance
 from searchaccess.ports.google import GooglePort
@@ -193,6 +194,8 @@ class ClusterState:
     """Writes to the security index by us since the last probe."""
     released: tuple[ReleasedRights, ...] | None = None
     """Released rights, as they are to be remembered; None: not known before everything was read."""
+    unseen: Unseen = field(default_factory=Unseen)
+    """SearchAccesses of namespaces that are not watched, with rights here."""
     released_notes: list[Note] = field(default_factory=list)
     """Events about them."""
 

@@ -3,17 +3,19 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.leases import KubernetesLeases
+from searchaccess.adapters.kubernetes.namespaced import NamespacedClient
 from searchaccess.api.constants import ROLE_PREFIX
+from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
 from searchaccess.decorators.measured import MeasuredGoogle, MeasuredKubernetes
@@ -30,6 +32,7 @@ from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.operator.garbage import collect_when_quiet, keep_what_lives
 from searchaccess.operator.observer_login import ObserverLogin, ObserverLogins
 from searchaccess.operator.observing import observed, placed
+from searchaccess.operator.rewatching import first_of, watch_readable
 from searchaccess.operator.starting import Start
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.operator.telemetry.tracing import start_tracing
@@ -37,6 +40,9 @@ from searchaccess.operator.telemetry.web import Pages, serving
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotStarted, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import Configuration
 
 LONGEST_DEAF: Final = 5.0
 """Seconds after the first list within which we listen to events in any case."""
@@ -64,6 +70,8 @@ class Options:
         manifests: what is declared besides, or in place of, what the API server has; only with ``observe``.
         logins: to Elasticsearch, in place of those that SearchClusters declare; only with ``observe``.
         trusts_files: logins are sent also where manifests say; only with ``observe``.
+        watch_namespaces: the namespaces of SearchAccesses that are reconciled; none: all are.
+        home_namespace: the operator's own namespace, whose uid identifies the installation where those are given.
         namespace: of SearchAccesses in manifests that name none, and the only one that is reported; empty: all are.
     """
 
@@ -77,6 +85,8 @@ class Options:
     stores: StoreOptions = StoreOptions()
     observe: bool = False
     manifests: tuple[dict[str, Any], ...] = ()
+    watch_namespaces: tuple[str, ...] = ()
+    home_namespace: str = ""
     namespace: str = ""
     logins: tuple[ObserverLogin, ...] = ()
     trusts_files: bool = False
@@ -108,18 +118,19 @@ async def _leave(leases: Leases) -> None:
         log.warning("cannot release the leases: other replicas take over when they expire", error=str(error))
 
 
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    waiters = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
-
-
 def _observed(kubernetes: KubernetesPort, options: Options, login: KubernetesLogin) -> KubernetesPort:
     manifests = placed(options.manifests, login.namespace) if options.manifests else []
     return observed(kubernetes, manifests, ObserverLogins(options.logins, trusts_files=options.trusts_files))
+
+
+def _client(configuration: "Configuration", options: Options) -> KubernetesClient:
+    if not options.watch_namespaces:
+        return KubernetesClient(configuration)
+    return NamespacedClient(configuration, options.watch_namespaces, options.home_namespace)
+
+
+def _watched(options: Options) -> Watched:
+    return Watched(frozenset(options.watch_namespaces)) if options.watch_namespaces else EVERYWHERE
 
 
 def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:
@@ -148,9 +159,9 @@ async def wired(
     login = KubernetesLogin(options.kubernetes)
     start = Start(stop, within)
     configuration = await start.have(login.configuration, "the address of the API server", TransientError)
-    client, tracing = KubernetesClient(configuration), start_tracing()
+    client, tracing = _client(configuration, options), start_tracing()
     metrics = Metrics(tracing)
-    inventory, clock = Inventory(metrics), SystemClock()
+    inventory, clock = Inventory(metrics, _watched(options)), SystemClock()
     # A name of its own for each process: a restarted one owns nothing of what the previous one had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None
@@ -168,7 +179,8 @@ async def wired(
             stack.callback(tracing.close)
         stack.push_async_callback(client.close)
         stack.push_async_callback(google.close)
-        controller_id = await start.have(kubernetes.controller_id, "the namespace kube-system")
+        place = options.home_namespace if options.watch_namespaces else "kube-system"
+        controller_id = await start.have(kubernetes.controller_id, f"the namespace {place}")
         operator = Operator(options.instance, controller_id)
         outbox = Outbox(kubernetes, inventory, metrics)
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
@@ -192,16 +204,21 @@ async def wired(
 async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
     # kopf looks up the kinds once, when it starts: the first list proves that they exist. It lists all again, so
     # nothing is missed; what was declared long ago is served before kopf takes its share of the time.
-    await _first_of(one.host.listed.wait(), stop.wait())
+    await first_of(one.host.listed.wait(), stop.wait())
     # What was listed stays: garbage collections that go through all of it would hold the loop.
     keep_what_lives()
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST_DEAF):
-            await _first_of(one.host.first_looks(), stop.wait())
+            await first_of(one.host.first_looks(), stop.wait())
     if not stop.is_set():
         from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
-        await watch(one.context.inventory, one.host.watch_began, one.login, stop)
+        inventory = one.context.inventory
+
+        async def watch_some(namespaces: list[str] | None, end: asyncio.Event) -> None:
+            await watch(inventory, one.host.watch_began, one.login, stop, namespaces, end)
+
+        await watch_readable(inventory, watch_some, stop)
 
 
 async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:

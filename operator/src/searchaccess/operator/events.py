@@ -158,6 +158,8 @@ async def watch(
     began: Callable[[], None],
     login: KubernetesLogin,
     stop: asyncio.Event,
+    namespaces: list[str] | None = None,
+    end: asyncio.Event | None = None,
 ) -> None:
     """Put every event into an inventory until stopped.
 
@@ -165,14 +167,18 @@ async def watch(
         inventory: what is declared.
         began: called when watching begins, and when it begins again.
         login: to Kubernetes.
-        stop: set to end it.
+        stop: what signals set.
+        namespaces: of SearchAccesses; None: all.
+        end: set to end it; None: ``stop`` is.
     """
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
     accesses, clusters = Beginnings(began), Beginnings(began)
     register(registry, inventory, accesses, clusters)
     kinds: dict[str, Beginnings] = {Plural.ACCESSES: accesses, Plural.CLUSTERS: clusters}
-    trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None)
+    # kopf gives up what is refused for a minute, and ends: a full list finds out before that which namespace it is.
+    refused = inventory.relist.set if namespaces else (lambda: None)
+    trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None, refused)
     for beginnings in (accesses, clusters):
         asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
 
@@ -194,8 +200,9 @@ async def watch(
             registry=registry,
             settings=settings,
             standalone=True,
-            clusterwide=True,
-            stop_flag=stop,
+            clusterwide=namespaces is None,
+            namespaces=namespaces or (),
+            stop_flag=end or stop,
             ready_flag=ready,
         )
     finally:

@@ -162,6 +162,10 @@ class CredentialReconciler:
         if scope.everything:
             wanted |= {*one.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
+            keys = [key for some in one.observed.keys.values() for key in some]
+            self._state.unseen.see_issued(
+                f"{key.shown} of namespace {key.namespace}" for key in keys if self._leftovers.is_unseen(key)
+            )
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(TOGETHER, len(wanted))):
@@ -179,7 +183,7 @@ class CredentialReconciler:
 
     def _may_have_some(self) -> bool:
         """Say whether there may be keys, users or roles of users that nobody declares."""
-        return bool(self._state.user_roles) or not self._issued.swept
+        return bool(self._state.user_roles) or not self._issued.swept or self._state.unseen.has_issued
 
     async def _observe(
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]

@@ -6,7 +6,7 @@ do about it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
+from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.chunks import in_chunks
@@ -51,10 +52,13 @@ class Inventory:
 
     Args:
         meter: counts objects that cannot be taken in.
+        watched: the namespaces whose SearchAccesses are listed.
     """
 
-    def __init__(self, meter: Meter | None = None) -> None:
+    def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE) -> None:
         self._meter = meter or Meter()
+        self.watched = watched
+        """Absence says something about these namespaces alone."""
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
         self._index = Index()
@@ -80,6 +84,8 @@ class Inventory:
         """By namespace, as listed last."""
         self.relist = asyncio.Event()
         """Set when only a full list shows what there is: an event may have been missed, or could not be read."""
+        self.rewatch = asyncio.Event()
+        """Set when other namespaces may be read than before."""
         self.labels_wanted = asyncio.Event()
         """Set when labels of a namespace are needed that are not known."""
 
@@ -184,6 +190,10 @@ class Inventory:
                 decided[namespace] = self.admission(cluster, namespace)
             if record.admit(decided[namespace]):
                 self.marks.mark_access(record.declared)
+
+    def is_unseen(self, namespace: str, uid: str) -> bool:
+        """Return whether a SearchAccess may exist although it is not known: its namespace is not watched."""
+        return uid not in self.accesses and not self.watched.sees(namespace)
 
     def knows(self, uid: str) -> bool:
         """Say whether a SearchAccess or SearchCluster still exists."""
@@ -453,6 +463,14 @@ class Inventory:
             del self.clusters[name]
             self.changed.set()
 
+    def see_unlisted(self, namespaces: Collection[str]) -> None:
+        """Take in which of the watched namespaces a full list could not read: absence says nothing there."""
+        before, self.watched = self.watched, self.watched.without(namespaces)
+        if before != self.watched:
+            self.rewatch.set()
+            for name in self.clusters:
+                self.marks.mark_cluster(name, everything=True)
+
     async def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
         """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
 
@@ -464,7 +482,9 @@ class Inventory:
         """
         self._gone &= present
         async for uid in in_chunks(known_before - present):
-            self.forget_access(uid)
+            known = self.accesses.get(uid)
+            if known is None or self.watched.sees(known.declared.namespace):
+                self.forget_access(uid)
             self._gone.discard(uid)
 
     def keep_clusters(self, present: set[str], known_before: Mapping[str, str]) -> None:

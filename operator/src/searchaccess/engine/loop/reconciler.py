@@ -333,6 +333,9 @@ class Reconciler:
                 text = "rights that nobody declares any more could not be taken away yet"
                 self.state.waiting = self.state.trouble or Failure(Reason.IN_USE, text)
                 return
+            self.state.waiting = self._farewell.unseen_left(self.state)
+            if self.state.waiting is not None:
+                return
             await self._rights.remove_mappings(session)
             self._farewell.drop_finalizer(session.cluster)
             self._schedule.rest()

@@ -292,6 +292,7 @@ class RightsReconciler:
         self._adoptions.settle(self._context.operator, observed)
         if one.everything:
             self._strangers.see(observed.strangers)
+            session.state.unseen.see_roles(owner for owners in observed.unseen.values() for owner in owners)
             if await self._copies.changed(session):
                 self._settled.clear()
             for principal in self._released.survey(session, observed.roles):
