@@ -85,6 +85,14 @@ WatchNamespace = Annotated[
         " namespaces stay as they are. Requires --lease-namespace or --home-namespace.",
     ),
 ]
+SearchClusters = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of files with the SearchClusters, in place of those that the API server has. They are read again"
+        " when they change. Requires --watch-namespace.",
+    ),
+]
 HomeNamespace = Annotated[
     str,
     typer.Option(
@@ -132,6 +140,7 @@ class Common:
     lease_namespace: LeaseNamespace = ""
     watch_namespace: WatchNamespace = None
     home_namespace: HomeNamespace = ""
+    search_clusters: SearchClusters = None
     kubeconfig: Kubeconfig = None
     context: KubeContext = ""
     gke: Gke = ""
@@ -166,6 +175,8 @@ class Common:
         if watched and not home:
             text = "requires --lease-namespace or --home-namespace: the uid of kube-system may not be readable"
             raise typer.BadParameter(text, param_hint="--watch-namespace")
+        if self.search_clusters and not watched:
+            raise typer.BadParameter("requires --watch-namespace", param_hint="--search-clusters")
         configure_logging(as_json=self.log_json, verbose=self.verbose)
         kubernetes = KubernetesOptions(
             self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
@@ -176,6 +187,7 @@ class Common:
             lease_namespace=self.lease_namespace,
             watch_namespaces=watched,
             home_namespace=home if watched else "",
+            search_clusters=self.search_clusters,
             run_endpoint=self.run_endpoint,
             iam_endpoint=self.iam_endpoint,
             stores=StoreOptions(self.secretmanager_endpoint, self.service_account_token),

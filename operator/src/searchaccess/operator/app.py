@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -25,6 +26,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
+from searchaccess.operator.clusterfiles import FiledClusters
 from searchaccess.operator.connections.connecting import Connections
 from searchaccess.operator.connections.google import GoogleWhenNeeded
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
@@ -71,6 +73,8 @@ class Options:
         logins: to Elasticsearch, in place of those that SearchClusters declare; only with ``observe``.
         trusts_files: logins are sent also where manifests say; only with ``observe``.
         watch_namespaces: the namespaces of SearchAccesses that are reconciled; none: all are.
+        search_clusters: folder of files with the SearchClusters, in place of those that the API server has; None: it
+            has them. Only with ``watch_namespaces``.
         home_namespace: the operator's own namespace, whose uid identifies the installation where those are given.
         namespace: of SearchAccesses in manifests that name none, and the only one that is reported; empty: all are.
     """
@@ -86,6 +90,7 @@ class Options:
     observe: bool = False
     manifests: tuple[dict[str, Any], ...] = ()
     watch_namespaces: tuple[str, ...] = ()
+    search_clusters: Path | None = None
     home_namespace: str = ""
     namespace: str = ""
     logins: tuple[ObserverLogin, ...] = ()
@@ -100,6 +105,8 @@ class Wired:
     context: Context
     host: Host
     leases: Leases | None
+    files: FiledClusters | None = None
+    """Where SearchClusters are declared; None: in the API server."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped, and let others take over at once: kopf stops slowly."""
@@ -169,7 +176,10 @@ async def wired(
         port = KubernetesLeases(client, options.lease_namespace, options.instance)
         leases = Leases(port, inventory, clock, identity)
     alive = refuse if dry_run else leases.expect_valid if leases else None
-    counted_client = MeasuredKubernetes(client, metrics.counting("kubernetes"), alive)
+    files = None
+    if options.search_clusters is not None:
+        files = FiledClusters(client, options.search_clusters, options.home_namespace, options.instance)
+    counted_client = MeasuredKubernetes(files or client, metrics.counting("kubernetes"), alive)
     guard = leases.expect_holder if leases else None
     kubernetes: KubernetesPort = _observed(counted_client, options, login) if dry_run else counted_client
     connections = _connections(Connections(kubernetes, metrics, guard, f"{ROLE_PREFIX}/{identity}"), dry_run)
@@ -198,7 +208,7 @@ async def wired(
         if options.listen:
             await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.scrape)))
         log.info("running", instance=options.instance, replica=identity)
-        yield Wired(login, context, host, leases)
+        yield Wired(login, context, host, leases, files)
 
 
 async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
@@ -216,7 +226,7 @@ async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
         inventory = one.context.inventory
 
         async def watch_some(namespaces: list[str] | None, end: asyncio.Event) -> None:
-            await watch(inventory, one.host.watch_began, one.login, stop, namespaces, end)
+            await watch(inventory, one.host.watch_began, one.login, stop, namespaces, end, clusters=one.files is None)
 
         await watch_readable(inventory, watch_some, stop)
 
@@ -225,11 +235,14 @@ async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:
     """Reconcile what is declared until an event is set."""
     loop = asyncio.create_task(one.run(stop))
     events = asyncio.create_task(_watch_events(one, stop))
-    collecting = asyncio.create_task(collect_when_quiet(one.host.is_busy))
+    beside = [asyncio.create_task(collect_when_quiet(one.host.is_busy))]
+    if one.files:
+        beside.append(asyncio.create_task(one.files.follow(one.context.inventory)))
     done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
     # Whichever ends first, by a fault or at our request, ends the process: a supervisor restarts it.
     stop.set()
-    collecting.cancel()
+    for task in beside:
+        task.cancel()
     await asyncio.gather(events, loop)
     for task in done:
         task.result()

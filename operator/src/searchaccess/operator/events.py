@@ -120,8 +120,8 @@ class Beginnings:
             self._began()
 
 
-def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Beginnings, clusters: Beginnings) -> None:
-    """Put every event of our kinds into the inventory."""
+def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Beginnings) -> None:
+    """Put every event of SearchAccesses into the inventory."""
 
     def is_news(event: Mapping[str, Any], **_: Any) -> bool:
         accesses.see(event)
@@ -138,6 +138,10 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
             inventory.forget_access(metadata_of(raw).uid)
         except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
             inventory.unread(error)
+
+
+def register_clusters(registry: kopf.OperatorRegistry, inventory: Inventory, clusters: Beginnings) -> None:
+    """Put every event of SearchClusters into the inventory."""
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
     async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
@@ -160,6 +164,8 @@ async def watch(
     stop: asyncio.Event,
     namespaces: list[str] | None = None,
     end: asyncio.Event | None = None,
+    *,
+    clusters: bool = True,
 ) -> None:
     """Put every event into an inventory until stopped.
 
@@ -170,16 +176,19 @@ async def watch(
         stop: what signals set.
         namespaces: of SearchAccesses; None: all.
         end: set to end it; None: ``stop`` is.
+        clusters: whether the API server has the SearchClusters.
     """
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
-    accesses, clusters = Beginnings(began), Beginnings(began)
-    register(registry, inventory, accesses, clusters)
-    kinds: dict[str, Beginnings] = {Plural.ACCESSES: accesses, Plural.CLUSTERS: clusters}
+    kinds: dict[str, Beginnings] = {Plural.ACCESSES: Beginnings(began)}
+    register_accesses(registry, inventory, kinds[Plural.ACCESSES])
+    if clusters:
+        kinds[Plural.CLUSTERS] = Beginnings(began)
+        register_clusters(registry, inventory, kinds[Plural.CLUSTERS])
     # kopf gives up what is refused for a minute, and ends: a full list finds out before that which namespace it is.
     refused = inventory.relist.set if namespaces else (lambda: None)
     trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None, refused)
-    for beginnings in (accesses, clusters):
+    for beginnings in kinds.values():
         asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
 
     sessions: list[aiohttp.ClientSession] = []
