@@ -131,7 +131,7 @@ def test_who_leaves_a_shared_role_takes_nothing_of_others_along(policy: str) -> 
 @on_stage
 async def test_what_cannot_be_seen_is_never_revoked_as_it_would_widen(stage: Stage) -> None:
     """Whoever declares something beside it is refused, however old."""
-    eu = {"where": {"term": {"region": "eu"}}}
+    eu: dict[str, Any] = {"where": {"term": {"region": "eu"}}}
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     stage.apply(access("beside", grant("shared-*", **eu), namespace=UNSEEN, principal=ORDERS))
@@ -199,6 +199,8 @@ def test_another_kind_of_role_mapping_costs_them_nothing(*, before: str, now: st
 
 @on_stage
 async def test_callers_get_roles_of_other_names_when_all_can_be_seen(stage: Stage) -> None:
+    for email in (ORDERS, OTHERS):
+        stage.google.state.add_account(email)
     await begin_unseen(stage, hidden(), access("orders", grant("orders-*")))
     mapping = copy.deepcopy(stage.elasticsearch.mappings_now)
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"]["identity"]["jwtRealm"].update(principal="sub"))
@@ -206,6 +208,12 @@ async def test_callers_get_roles_of_other_names_when_all_can_be_seen(stage: Stag
     assert stage.elasticsearch.mappings_now == mapping
     assert may(stage, OTHERS, "others-*")
     assert may(stage, ORDERS, "orders-*")
+    assert stage.ready("orders") == ("False", "Pending")
+    assert f"such as {UNSEEN}/others" in condition_in(stage.get("orders"), "Ready")["message"]
+    await watch_only(stage)
+    await stage.look_at_everything()
+    assert stage.elasticsearch.mappings_now != mapping
+    assert stage.ready("orders") == ("True", "InSync")
 
 
 # Former lives and other instances
@@ -325,6 +333,9 @@ async def test_what_is_known_of_a_namespace_stays_known_while_it_may_not_be_list
     stage.kubernetes.objects.pop(key_in(UNSEEN, "gone"))
     await stage.sleep(2 * RESYNC_PERIOD)
     assert await stage.look_at_everything() == []
+    assert stage.process
+    known = {record.access.name for record in stage.process.inventory.accesses.values()}
+    assert known == {"orders", "others", "gone"}
     assert granted(stage, OTHERS) == {"others-*"}
     assert granted(stage, account("gone")) == {"gone-*"}
     refuse(stage)

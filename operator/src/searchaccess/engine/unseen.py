@@ -25,11 +25,6 @@ class Unseen:
         """Their namespaces and names; a key or user is named by itself."""
         return sorted(self._roles | self._issued)
 
-    @property
-    def has_issued(self) -> bool:
-        """Whether keys or users are theirs."""
-        return bool(self._issued)
-
     def see_roles(self, owners: Iterable[Record]) -> None:
         """Take in which of them roles name, once all roles were read."""
         before, self._roles = self.names, frozenset(f"{owner.namespace}/{owner.name}" for owner in owners)

@@ -183,7 +183,7 @@ class CredentialReconciler:
 
     def _may_have_some(self) -> bool:
         """Say whether there may be keys, users or roles of users that nobody declares."""
-        return bool(self._state.user_roles) or not self._issued.swept or self._state.unseen.has_issued
+        return bool(self._state.user_roles) or not self._issued.swept
 
     async def _observe(
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]

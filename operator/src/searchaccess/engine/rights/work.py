@@ -96,7 +96,7 @@ class Work:
     @property
     def uneventful(self) -> bool:
         """Whether all is as declared, and nothing was to be done."""
-        enforced = all(member.decision.do is Do.ENFORCE or member.decision.unseen for member in self.members)
+        enforced = all(member.decision.do is Do.ENFORCE for member in self.members)
         differs = any(finding.differences or finding.conflict for finding in self.plan.findings.values())
         return bool(self.members) and enforced and not differs and not self.plan.changes and self.failure is None
 
