@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from tests.chart.helm import NAME, Helm, of_kind
+from tests.e2e.keys import client_with
 from tests.integration.test_rights import Right, right_of
 from tests.stack.build_go import HELM, ensure_program
 from tests.support.arena import PATIENCE, Arena, in_sync
@@ -25,6 +28,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.one_release]
 HOME: Final = "team-system"
 WATCHED: Final = ("shop", "billing")
 LEFT: Final = "legacy"
+DECLARED: Final = {"key": "shop", "orders": "shop", "invoices": "billing"}
 KINDS: Final = ("Role", "RoleBinding", "ServiceAccount", "ConfigMap", "ClusterRole", "ClusterRoleBinding")
 
 
@@ -74,18 +78,31 @@ class Install:
         for name, text in files["data"].items():
             (self.folder / name).write_text(text)
 
+    def _options(self, namespaces: tuple[str, ...]) -> tuple[str, ...]:
+        watched = [item for namespace in namespaces for item in ("--watch-namespace", namespace)]
+        return ("--search-clusters", str(self.folder), *watched)
+
+    def _kubeconfig(self) -> Path:
+        field = self._field
+        kubeconfig = field.world.kubernetes.service_account_kubeconfig(HOME, NAME)
+        field.tokens.add(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])
+        return field.api.kubeconfig(kubeconfig, field.folder)
+
+    def reconcile_once(self, *namespaces: str) -> "subprocess.CompletedProcess[str]":
+        """Run the operator until all is done."""
+        instance = ("--instance", self._field.world.instance, "--home-namespace", HOME)
+        where = ("--kubeconfig", str(self._kubeconfig()))
+        command = [str(Path(sys.executable).with_name("searchaccess")), "reconcile", "--once"]
+        command += [*instance, *where, *self._options(namespaces)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
     @contextmanager
     def running(self, name: str, *namespaces: str) -> Iterator[OperatorProcess]:
         """Run the operator as the chart's Deployment does."""
         field = self._field
-        kubeconfig = field.world.kubernetes.service_account_kubeconfig(HOME, NAME)
-        field.tokens.add(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])
-        extra = ["--lease-namespace", HOME, "--search-clusters", str(self.folder), "--resync-period", "5s"]
-        for namespace in namespaces:
-            extra += ["--watch-namespace", namespace]
-        proxied = field.api.kubeconfig(kubeconfig, field.folder)
+        extra = ("--lease-namespace", HOME, "--resync-period", "5s", *self._options(namespaces))
         log = field.folder / f"{name}.log"
-        process = OperatorProcess(proxied, log, instance=field.world.instance, extra=tuple(extra))
+        process = OperatorProcess(self._kubeconfig(), log, instance=field.world.instance, extra=extra)
         process.start()
         try:
             yield process
@@ -109,7 +126,7 @@ def install(field: Arena, helm: Path, tmp_path: Path) -> Iterator[Install]:
     secret = {"username": user, "password": OPERATOR_PASSWORD}
     metadata = {"name": "login", "namespace": HOME}
     world.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": secret})
-    tool = Helm(helm, world.kubernetes, tmp_path)
+    tool = Helm(helm, field.kubernetes, tmp_path)
     yield Install(field, tool)
     world.kubernetes.run_kubectl("delete", "namespace", HOME, "--wait=false")
 
@@ -150,6 +167,23 @@ def used_in(requests: Sequence[Seen]) -> set[Right]:
     return found
 
 
+def check_rights(requests: Sequence[Seen], install: Install) -> None:
+    """Check that requests needed what the chart grants: that, and nothing else."""
+    assert [(seen.method, seen.path) for seen in requests if seen.status == 403] == []
+    rights, used = rights_in(install.objects), used_in(requests)
+    assert used - rights == set(), "it asks for what it may not"
+    # A patch creates the ConfigMap of a status; Secrets are patched at a rotation.
+    assert rights - used == {("create", "configmaps", HOME), ("patch", "secrets", "shop")}
+
+
+def key_in_secret(world: World) -> str:
+    """Say as what Elasticsearch knows whoever has what is in the Secret."""
+    data = json.loads(world.kubernetes.run_kubectl("get", "secret", "key", "-n", "shop", "-o", "json").stdout)
+    value = json.loads(base64.b64decode(data["data"]["credential"]))
+    with closing(client_with(world, value["encoded"])) as client:
+        return str(client.get("/_security/_authenticate").raise_for_status().json()["authentication_type"])
+
+
 def test_it_works_under_roles_alone_and_leaves_other_namespaces_alone(field: Arena, install: Install) -> None:
     world = field.world
     install.apply(*WATCHED, LEFT)
@@ -169,13 +203,9 @@ def test_it_works_under_roles_alone_and_leaves_other_namespaces_alone(field: Are
         key = access("key", grant("orders-*"), auth="ApiKey", credential={"store": "main", "name": "key"})
         invoices = access("invoices", grant("invoices-*"), namespace="billing")
         world.apply(key, invoices, access("orders", grant("orders-*")))
-        for name, namespace in (("key", "shop"), ("orders", "shop"), ("invoices", "billing")):
+        for name, namespace in DECLARED.items():
             until_synced(world, name, namespace)
-        data = json.loads(world.kubernetes.run_kubectl("get", "secret", "key", "-n", "shop", "-o", "json").stdout)
-        value = json.loads(base64.b64decode(data["data"]["credential"]))
-        headers = {"Authorization": f"ApiKey {value['encoded']}"}
-        with closing(world.elasticsearch.client()) as client:
-            assert client.get("/_security/_authenticate", headers=headers, auth=None).status_code == 200
+        assert key_in_secret(world) == "api_key"
 
         role = world.role("orders")
         assert {name for entry in role["indices"] for name in entry["names"]} == {"orders-*", "beside-*"}
@@ -187,12 +217,11 @@ def test_it_works_under_roles_alone_and_leaves_other_namespaces_alone(field: Are
         install.apply(*WATCHED, allowedNamespaces={"selector": {"matchLabels": {"team": "search"}}})
         eventually(lambda: not world.role("invoices"), within=PATIENCE, what="nobody is allowed any more")
         world.kubernetes.run_kubectl("label", "namespace", *WATCHED, "team=search")
-        for name, namespace in (("key", "shop"), ("orders", "shop"), ("invoices", "billing")):
+        for name, namespace in DECLARED.items():
             until_synced(world, name, namespace)
 
-        world.delete("invoices", "billing")
-        world.delete("key")
-        world.delete("orders")
+        for name, namespace in DECLARED.items():
+            world.delete(name, namespace)
         assert not world.role("invoices")
         assert world.kubernetes.run_kubectl("get", "secret", "key", "-n", "shop", check=False).returncode
         left = {name for entry in world.role("orders")["indices"] for name in entry["names"]}
@@ -201,12 +230,15 @@ def test_it_works_under_roles_alone_and_leaves_other_namespaces_alone(field: Are
         assert status_of(world)["uuid"] == pinned
         assert condition_in({"status": status_of(world)}, "Ready")["reason"] == "InSync"
         assert "rights of namespaces that are not watched stay" in process.output()
-    requests = field.api.requests[since:]
-    assert [(seen.method, seen.path) for seen in requests if seen.status == 403] == []
-    rights, used = rights_in(install.objects), used_in(requests)
-    assert used - rights == set(), "it asks for what it may not"
-    # A patch creates the ConfigMap of a status; Secrets are patched at a rotation.
-    assert rights - used == {("create", "configmaps", HOME), ("patch", "secrets", "shop")}
+        lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
+        assert [line for line in lines if line["level"] in {"warning", "error"} and "kopf" in line["logger"]] == []
+    check_rights(field.api.requests[since:], install)
+
+    world.apply(access("orders", grant("orders-*")))
+    done = install.reconcile_once(*WATCHED)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert in_sync(world.get("orders"))
+    assert world.role("legacy") == held
 
 
 def test_a_namespace_without_its_role_costs_others_nothing(field: Arena, install: Install) -> None:

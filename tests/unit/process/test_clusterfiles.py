@@ -55,8 +55,8 @@ def write(folder: Path, name: str = "prod", **spec: Any) -> None:
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(search_cluster(name, **spec)))
 
 
-def filed(api: Api, folder: Path) -> FiledClusters:
-    return FiledClusters(api, folder, HOME, "blue")  # type: ignore[arg-type] - the part of it that is used
+def filed(api: Any, folder: Path) -> FiledClusters:
+    return FiledClusters(api, folder, HOME, "blue")
 
 
 async def listed(files: FiledClusters) -> dict[str, dict[str, Any]]:
@@ -211,7 +211,7 @@ def test_what_no_folder_of_searchclusters_has_is_named(tmp_path: Path, what: str
 
 def test_the_same_trouble_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def play() -> None:
-        monkeypatch.setattr(clusterfiles.asyncio, "to_thread", _at_once)
+        monkeypatch.setattr(asyncio, "to_thread", _at_once)
         files = filed(Api(), tmp_path / "missing")
         with capture_logs() as logs:
             following = asyncio.create_task(files.follow(Inventory()))
