@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from searchaccess.api.base import ApiModel
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.model.watched import EVERYWHERE
 from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
@@ -61,6 +62,8 @@ class MemoryKubernetes:
         """Secrets and ConfigMaps."""
         self.events: list[tuple[ObjectRef, Note]] = []
         self.watchers: list[Watcher] = []
+        self.watched = EVERYWHERE
+        """What the operator may read; the rest it does not meet."""
         self.namespaces: dict[str, dict[str, str]] = {"shop": {}, "billing": {}}
         """By name, their labels."""
         self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
@@ -124,6 +127,8 @@ class MemoryKubernetes:
     def _tell(self, kind: str, key: Key) -> None:
         self._version += 1
         self.objects[key]["metadata"]["resourceVersion"] = str(self._version)
+        if key[0] is Plural.ACCESSES and not self.watched.sees(key[1]):
+            return
         for watcher in self.watchers:
             watcher(kind, key[0], copied(self.objects[key]))
 
@@ -136,12 +141,15 @@ class MemoryKubernetes:
         def read() -> Page:
             snapshot = self._lists.pop(following, None)
             if snapshot is None:
-                snapshot = [copied(raw) for key, raw in self.objects.items() if key[0] is plural]
+                kept = [key for key in self.objects if key[0] is plural]
+                kept = [key for key in kept if plural is Plural.CLUSTERS or self.watched.sees(key[1])]
+                snapshot = [copied(self.objects[key]) for key in kept]
             page, rest = snapshot[:PAGE], snapshot[PAGE:]
             token = f"page-{len(self._lists)}-{self._version}-{len(rest)}" if rest else ""
             if rest:
                 self._lists[token] = rest
-            return Page(page, token)
+            refused = self.watched.unreadable if plural is Plural.ACCESSES else ()
+            return Page(page, token, {namespace: f"{namespace} may not be listed" for namespace in refused})
 
         return await self._faults.perform(Call(SIDE, "list_page", (plural,)), read)
 

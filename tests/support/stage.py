@@ -16,6 +16,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.access import Access, Share, access_from_object
 from searchaccess.core.model.canonical import role_from_json
+from searchaccess.core.model.watched import Watched
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.core.rights.mapping import build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
@@ -132,7 +133,7 @@ class Stage:
 
     def start(self) -> Process:
         """Start the operator."""
-        inventory = Inventory()
+        inventory = Inventory(watched=Watched(self.kubernetes.watched.namespaces))
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)

@@ -106,6 +106,11 @@ hostAliases: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{- /* Whether SearchClusters are in a ConfigMap, as no right reaches beyond namespaces; empty: they are objects. */ -}}
+{{- define "searchaccess.filed" -}}
+{{- if and .Values.watchNamespaces (not .Values.rbac.searchClusters) }}true{{ end }}
+{{- end }}
+
 {{- /* Binds a Role of the release to the operator. Takes name, namespace and the root. */ -}}
 {{- define "searchaccess.binding" -}}
 apiVersion: rbac.authorization.k8s.io/v1

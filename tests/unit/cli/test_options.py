@@ -90,6 +90,9 @@ def test_a_former_name_is_taken_for_a_release(tmp_path: Path) -> None:
         (("--once", "-n", "shop"), "requires --observe: a run reconciles all namespaces"),
         (("--once", "--gke", "projects/p/locations/l/clusters/c", "--context", "x"), "excludes --kubeconfig and"),
         (("--once", "--timeout", "5 lightyears"), "write a duration, such as 50m or 1h30m"),
+        (("--once", "--watch-namespace", "shop"), "requires --lease-namespace or --home-namespace"),
+        (("--once", "--watch-namespace", "Shop", "--home-namespace", "x"), "write the name of a namespace"),
+        (("--once", "--search-clusters", "folder"), "requires --watch-namespace"),
     ],
     ids=" ".join,
 )

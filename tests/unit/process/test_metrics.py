@@ -15,6 +15,7 @@ from searchaccess.decorators.measured import MeasuredStore
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.replicas.ownership import Ownership
+from searchaccess.engine.state import ClusterState
 from searchaccess.operator.telemetry.metrics import LABELS, Declared, Metrics
 from searchaccess.ports.errors import Throttled
 from searchaccess.ports.stores import Owner, Place
@@ -122,7 +123,7 @@ def record(name: str, status: str) -> AccessRecord:
 
 def declared() -> tuple[Metrics, Inventory]:
     metrics, inventory = Metrics(), Inventory()
-    reconciler = SimpleNamespace(began_at=float("-inf"))
+    reconciler = SimpleNamespace(began_at=float("-inf"), state=ClusterState())
     host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
     outbox: Any = SimpleNamespace(pending=7, failing=2)
     metrics.register(Declared(inventory, outbox, host, Ownership()))

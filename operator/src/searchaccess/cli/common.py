@@ -17,6 +17,7 @@ import structlog
 import typer
 
 from searchaccess.adapters.googlecloud.endpoint import GkeEndpoint
+from searchaccess.core.model.intake.reading import is_label
 from searchaccess.operator.app import Options
 from searchaccess.operator.connections.login import KubernetesOptions
 from searchaccess.operator.connections.stores import SERVICE_ACCOUNT_TOKEN, StoreOptions
@@ -76,6 +77,31 @@ LeaseNamespace = Annotated[
         help="Namespace of the Leases by which replicas divide the SearchClusters; without it, run one replica.",
     ),
 ]
+WatchNamespace = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Namespace whose SearchAccesses are reconciled, when not all are; may be repeated. Rights of other"
+        " namespaces stay as they are. Requires --lease-namespace or --home-namespace.",
+    ),
+]
+SearchClusters = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of files with the SearchClusters, in place of those that the API server has. They are read again"
+        " when they change. Requires --watch-namespace.",
+    ),
+]
+HomeNamespace = Annotated[
+    str,
+    typer.Option(
+        envvar="SEARCHACCESS_HOME_NAMESPACE",
+        metavar="NAME",
+        help="With --watch-namespace: the operator's own namespace, whose uid identifies the installation; that of"
+        " --lease-namespace by default. Never change it.",
+    ),
+]
 RunEndpoint = Annotated[
     str,
     typer.Option(
@@ -112,6 +138,9 @@ class Common:
 
     instance: Instance = "default"
     lease_namespace: LeaseNamespace = ""
+    watch_namespace: WatchNamespace = None
+    home_namespace: HomeNamespace = ""
+    search_clusters: SearchClusters = None
     kubeconfig: Kubeconfig = None
     context: KubeContext = ""
     gke: Gke = ""
@@ -140,6 +169,14 @@ class Common:
         if self.gke and (self.kubeconfig or self.context):
             text = "excludes --kubeconfig and --context: both say where the API server is"
             raise typer.BadParameter(text, param_hint="--gke")
+        watched, home = tuple(sorted(set(self.watch_namespace or ()))), self.home_namespace or self.lease_namespace
+        if not all(map(is_label, watched)):
+            raise typer.BadParameter("write the name of a namespace", param_hint="--watch-namespace")
+        if watched and not home:
+            text = "requires --lease-namespace or --home-namespace: the uid of kube-system may not be readable"
+            raise typer.BadParameter(text, param_hint="--watch-namespace")
+        if self.search_clusters and not watched:
+            raise typer.BadParameter("requires --watch-namespace", param_hint="--search-clusters")
         configure_logging(as_json=self.log_json, verbose=self.verbose)
         kubernetes = KubernetesOptions(
             self.kubeconfig, self.context, self.gke, self.gke_endpoint, self.container_endpoint
@@ -148,6 +185,9 @@ class Common:
             instance=self.instance,
             kubernetes=kubernetes,
             lease_namespace=self.lease_namespace,
+            watch_namespaces=watched,
+            home_namespace=home if watched else "",
+            search_clusters=self.search_clusters,
             run_endpoint=self.run_endpoint,
             iam_endpoint=self.iam_endpoint,
             stores=StoreOptions(self.secretmanager_endpoint, self.service_account_token),

@@ -12,7 +12,7 @@ from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import Context
-from searchaccess.ports.errors import ExternalError
+from searchaccess.ports.errors import ExternalError, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 
 RESYNC_PERIOD: Final = 300.0
@@ -87,24 +87,59 @@ class Lister:
     async def _list(self) -> None:
         inventory = self._context.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
-        inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster), clusters)
-        accesses = frozenset(inventory.accesses)
-        await inventory.keep_accesses(await self._read_list(Plural.ACCESSES, inventory.see_access), accesses)
+        inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster, {}), clusters)
+        accesses, unlisted = frozenset(inventory.accesses), dict[str, str]()
+        present = await self._read_list(Plural.ACCESSES, inventory.see_access, unlisted)
+        self._see_unlisted(unlisted)
+        await inventory.keep_accesses(present, accesses)
         self._listed_at = self._context.clock.monotonic()
 
-    async def _read_list(self, plural: Plural, see: Callable[[dict[str, Any]], None]) -> set[str]:
-        """Read a list page by page, so that it is never in memory as a whole; return its uids."""
+    def _see_unlisted(self, unlisted: dict[str, str]) -> None:
+        """Record which namespaces may not be listed.
+
+        Raises:
+            PermissionDenied: none may.
+        """
+        watched = self._context.inventory.watched
+        if unlisted and unlisted.keys() == watched.namespaces:
+            raise PermissionDenied(next(iter(unlisted.values())))
+        for namespace in sorted(unlisted.keys() - watched.unreadable):
+            granting = grant_commands(unlisted[namespace])
+            log.warning(
+                "cannot list a namespace: what is known of it stays",
+                namespace=namespace,
+                error=unlisted[namespace],
+                **({"granting": granting} if granting else {}),
+            )
+        self._context.inventory.see_unlisted(unlisted)
+
+    async def _read_list(
+        self, plural: Plural, see: Callable[[dict[str, Any]], None], unlisted: dict[str, str]
+    ) -> set[str]:
+        """Read a list page by page, so that it is never in memory as a whole; return its uids.
+
+        Args:
+            plural: the kind.
+            see: records an object.
+            unlisted: gets the namespaces that may not be listed, with the reason.
+        """
         present: set[str] = set()
-        following = await self._read_page(plural, "", see, present)
+        following = await self._read_page(plural, "", see, present, unlisted)
         while following:
-            following = await self._read_page(plural, following, see, present)
+            following = await self._read_page(plural, following, see, present, unlisted)
         return present
 
     async def _read_page(
-        self, plural: Plural, following: str, see: Callable[[dict[str, Any]], None], present: set[str]
+        self,
+        plural: Plural,
+        following: str,
+        see: Callable[[dict[str, Any]], None],
+        present: set[str],
+        unlisted: dict[str, str],
     ) -> str:
         """Read a page, which is dropped before the next one; return where the list continues."""
         page = await self._context.kubernetes.list_page(plural, following)
+        unlisted |= page.unlisted
         for raw in page.items:
             present.add(metadata_of(raw).uid)
             see(raw)

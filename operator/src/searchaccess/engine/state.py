@@ -32,6 +32,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.pacing.objectrate import ObjectRate
 from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
+from searchaccess.engine.unseen import Unseen
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort
 from searchaccess.ports.google import GooglePort
@@ -193,6 +194,8 @@ class ClusterState:
     """Our writes to the security index since the last probe."""
     released: tuple[ReleasedRights, ...] | None = None
     """Released rights, as they are to be recorded; None: not known before a full read."""
+    unseen: Unseen = field(default_factory=Unseen)
+    """SearchAccesses of namespaces that are not watched, with rights here."""
     released_notes: list[Note] = field(default_factory=list)
     """Events about them."""
 

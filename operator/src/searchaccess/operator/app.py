@@ -3,17 +3,20 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.leases import KubernetesLeases
+from searchaccess.adapters.kubernetes.namespaced import NamespacedClient
 from searchaccess.api.constants import ROLE_PREFIX
+from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.decorators.dryrun import DryRun, DryRunConnections, refuse
 from searchaccess.decorators.measured import MeasuredGoogle, MeasuredKubernetes
@@ -24,6 +27,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
+from searchaccess.operator.clusterfiles import FiledClusters
 from searchaccess.operator.connections.connecting import Connections
 from searchaccess.operator.connections.google import GoogleWhenNeeded
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
@@ -31,6 +35,7 @@ from searchaccess.operator.connections.stores import OpenStores, StoreOptions
 from searchaccess.operator.garbage import collect_when_quiet, freeze_live_objects
 from searchaccess.operator.observer_login import ObserverLogin, ObserverLogins
 from searchaccess.operator.observing import observed, placed
+from searchaccess.operator.rewatching import first_of, watch_readable
 from searchaccess.operator.starting import Start
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.operator.telemetry.tracing import start_tracing
@@ -38,6 +43,9 @@ from searchaccess.operator.telemetry.web import Pages, serving
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotStarted, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import Configuration
 
 WATCH_WITHIN: Final = 5.0
 """Seconds after the first list after which watching starts in any case."""
@@ -64,6 +72,10 @@ class Options:
         manifests: objects that are added to, or replace, those of the API server; only with ``observe``.
         logins: to Elasticsearch, instead of those that SearchClusters declare; only with ``observe``.
         trusts_files: logins are also sent to the addresses in manifests; only with ``observe``.
+        watch_namespaces: the namespaces of SearchAccesses that are reconciled; empty: all are.
+        search_clusters: folder of files with the SearchClusters, instead of those of the API server; None: the API
+            server has them. Only with ``watch_namespaces``.
+        home_namespace: the operator's own namespace, whose uid identifies the installation where those are given.
         namespace: of SearchAccesses in manifests without one, and the only one that is reported; empty: all are.
     """
 
@@ -77,6 +89,9 @@ class Options:
     stores: StoreOptions = StoreOptions()
     observe: bool = False
     manifests: tuple[dict[str, Any], ...] = ()
+    watch_namespaces: tuple[str, ...] = ()
+    search_clusters: Path | None = None
+    home_namespace: str = ""
     namespace: str = ""
     logins: tuple[ObserverLogin, ...] = ()
     trusts_files: bool = False
@@ -90,6 +105,8 @@ class Wired:
     context: Context
     host: Host
     leases: Leases | None
+    files: FiledClusters | None = None
+    """Where SearchClusters are declared; None: in the API server."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped, then release the Leases at once: kopf stops slowly."""
@@ -108,18 +125,19 @@ async def _leave(leases: Leases) -> None:
         log.warning("cannot release the leases: other replicas take over when they expire", error=str(error))
 
 
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    waiters = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
-
-
 def _observed(kubernetes: KubernetesPort, options: Options, login: KubernetesLogin) -> KubernetesPort:
     manifests = placed(options.manifests, login.namespace) if options.manifests else []
     return observed(kubernetes, manifests, ObserverLogins(options.logins, trusts_files=options.trusts_files))
+
+
+def _client(configuration: "Configuration", options: Options) -> KubernetesClient:
+    if not options.watch_namespaces:
+        return KubernetesClient(configuration)
+    return NamespacedClient(configuration, options.watch_namespaces, options.home_namespace)
+
+
+def _watched(options: Options) -> Watched:
+    return Watched(frozenset(options.watch_namespaces)) if options.watch_namespaces else EVERYWHERE
 
 
 def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:
@@ -148,9 +166,9 @@ async def wired(
     login = KubernetesLogin(options.kubernetes)
     start = Start(stop, within)
     configuration = await start.wait_for(login.configuration, "the address of the API server", TransientError)
-    client, tracing = KubernetesClient(configuration), start_tracing()
+    client, tracing = _client(configuration, options), start_tracing()
     metrics = Metrics(tracing)
-    inventory, clock = Inventory(metrics), SystemClock()
+    inventory, clock = Inventory(metrics, _watched(options)), SystemClock()
     # A unique name for each process: a restarted one owns nothing that the previous one had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None
@@ -158,7 +176,10 @@ async def wired(
         port = KubernetesLeases(client, options.lease_namespace, options.instance)
         leases = Leases(port, inventory, clock, identity)
     alive = refuse if dry_run else leases.expect_valid if leases else None
-    counted_client = MeasuredKubernetes(client, metrics.counting("kubernetes"), alive)
+    files = None
+    if options.search_clusters is not None:
+        files = FiledClusters(client, options.search_clusters, options.home_namespace, options.instance)
+    counted_client = MeasuredKubernetes(files or client, metrics.counting("kubernetes"), alive)
     guard = leases.expect_holder if leases else None
     kubernetes: KubernetesPort = _observed(counted_client, options, login) if dry_run else counted_client
     connections = _connections(Connections(kubernetes, metrics, guard, f"{ROLE_PREFIX}/{identity}"), dry_run)
@@ -168,7 +189,8 @@ async def wired(
             stack.callback(tracing.close)
         stack.push_async_callback(client.close)
         stack.push_async_callback(google.close)
-        controller_id = await start.wait_for(kubernetes.controller_id, "the namespace kube-system")
+        place = options.home_namespace if options.watch_namespaces else "kube-system"
+        controller_id = await start.wait_for(kubernetes.controller_id, f"the namespace {place}")
         operator = Operator(options.instance, controller_id)
         outbox = Outbox(kubernetes, inventory, metrics)
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
@@ -186,33 +208,41 @@ async def wired(
         if options.listen:
             await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.scrape)))
         log.info("running", instance=options.instance, replica=identity)
-        yield Wired(login, context, host, leases)
+        yield Wired(login, context, host, leases, files)
 
 
 async def _watch_events(process: Wired, stop: asyncio.Event) -> None:
     # kopf looks up the kinds once, when it starts: the first list proves that they exist. It lists all again, so
     # nothing is missed; existing objects are reconciled before kopf takes its share of the time.
-    await _first_of(process.host.listed.wait(), stop.wait())
+    await first_of(process.host.listed.wait(), stop.wait())
     # The listed objects stay: garbage collections that traverse all of them would block the event loop.
     freeze_live_objects()
     with suppress(TimeoutError):
         async with asyncio.timeout(WATCH_WITHIN):
-            await _first_of(process.host.first_reconciles(), stop.wait())
+            await first_of(process.host.first_reconciles(), stop.wait())
     if not stop.is_set():
         from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
-        await watch(process.context.inventory, process.host.watch_started, process.login, stop)
+        inventory, host, files = process.context.inventory, process.host, process.files
+
+        async def watch_some(namespaces: list[str] | None, end: asyncio.Event) -> None:
+            await watch(inventory, host.watch_started, process.login, stop, namespaces, end, clusters=files is None)
+
+        await watch_readable(inventory, watch_some, stop)
 
 
 async def watch_and_run(process: Wired, stop: asyncio.Event) -> None:
     """Reconcile what is declared until an event is set."""
     loop = asyncio.create_task(process.run(stop))
     events = asyncio.create_task(_watch_events(process, stop))
-    collecting = asyncio.create_task(collect_when_quiet(process.host.is_busy))
+    beside = [asyncio.create_task(collect_when_quiet(process.host.is_busy))]
+    if process.files:
+        beside.append(asyncio.create_task(process.files.follow(process.context.inventory)))
     done, _ = await asyncio.wait({events, loop}, return_when=asyncio.FIRST_COMPLETED)
     # Whichever ends first, by an error or on request, ends the process: a supervisor restarts it.
     stop.set()
-    collecting.cancel()
+    for task in beside:
+        task.cancel()
     await asyncio.gather(events, loop)
     for task in done:
         task.result()

@@ -120,10 +120,8 @@ class WatchStarts:
             self._started()
 
 
-def register(
-    registry: kopf.OperatorRegistry, inventory: Inventory, accesses: WatchStarts, clusters: WatchStarts
-) -> None:
-    """Register handlers that update the inventory with every event of our kinds."""
+def register_accesses(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: WatchStarts) -> None:
+    """Register handlers that update the inventory with every event of SearchAccesses."""
 
     def may_have_changed(event: Mapping[str, Any], **_: Any) -> bool:
         accesses.inspect(event)
@@ -140,6 +138,10 @@ def register(
             inventory.forget_access(metadata_of(raw).uid)
         except Exception as error:  # noqa: BLE001 - the next full list finds what is gone
             inventory.report_unreadable(error)
+
+
+def register_clusters(registry: kopf.OperatorRegistry, inventory: Inventory, clusters: WatchStarts) -> None:
+    """Register handlers that update the inventory with every event of SearchClusters."""
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
     async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
@@ -160,6 +162,10 @@ async def watch(
     started: Callable[[], None],
     login: KubernetesLogin,
     stop: asyncio.Event,
+    namespaces: list[str] | None = None,
+    end: asyncio.Event | None = None,
+    *,
+    clusters: bool = True,
 ) -> None:
     """Update an inventory with every event until stopped.
 
@@ -167,15 +173,22 @@ async def watch(
         inventory: the inventory.
         started: called whenever watching starts.
         login: to Kubernetes.
-        stop: set to end it.
+        stop: what signals set.
+        namespaces: of SearchAccesses; None: all.
+        end: set to end it; None: ``stop`` is.
+        clusters: whether the API server has the SearchClusters.
     """
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
-    accesses, clusters = WatchStarts(started), WatchStarts(started)
-    register(registry, inventory, accesses, clusters)
-    kinds: dict[str, WatchStarts] = {Plural.ACCESSES: accesses, Plural.CLUSTERS: clusters}
-    trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None)
-    for watch_starts in (accesses, clusters):
+    kinds: dict[str, WatchStarts] = {Plural.ACCESSES: WatchStarts(started)}
+    register_accesses(registry, inventory, kinds[Plural.ACCESSES])
+    if clusters:
+        kinds[Plural.CLUSTERS] = WatchStarts(started)
+        register_clusters(registry, inventory, kinds[Plural.CLUSTERS])
+    # kopf gives up a watch that is refused for a minute, and ends: a full list finds before that which namespace it is.
+    refused = inventory.relist.set if namespaces else (lambda: None)
+    trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None, refused)
+    for watch_starts in kinds.values():
         asyncio.get_running_loop().call_later(LISTS_WITHIN, watch_starts.assume_started)
 
     sessions: list[aiohttp.ClientSession] = []
@@ -196,8 +209,9 @@ async def watch(
             registry=registry,
             settings=settings,
             standalone=True,
-            clusterwide=True,
-            stop_flag=stop,
+            clusterwide=namespaces is None,
+            namespaces=namespaces or (),
+            stop_flag=end or stop,
             ready_flag=ready,
         )
     finally:

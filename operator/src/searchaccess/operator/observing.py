@@ -4,6 +4,7 @@ import re
 import sys
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -186,7 +187,7 @@ class ObservedKubernetes:
         if not page.following:
             new = [_born(key, raw) for key, raw in self._manifests.items() if key[0] is plural and key not in there]
             items += [self._logins.put_into(raw, None) for raw in new] if plural is Plural.CLUSTERS else new
-        return Page(items, page.following)
+        return replace(page, items=items)
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:  # noqa: ARG002
         """Pretend to replace an object's status."""

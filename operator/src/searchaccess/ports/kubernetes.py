@@ -1,7 +1,7 @@
 """What the engine needs from Kubernetes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -34,6 +34,8 @@ class Page:
     items: list[dict[str, Any]]
     following: str = ""
     """Where the next page begins; empty: this is the last one."""
+    unlisted: Mapping[str, str] = field(default_factory=dict)
+    """Watched namespaces that may not be listed, and why: nothing is known of what is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,13 @@ class KubernetesPort(Protocol):
     """The API server. Every method raises only ``ExternalError``."""
 
     async def controller_id(self) -> str:
-        """Return the identity of this Kubernetes cluster: the uid of the namespace kube-system."""
+        """Return the identity of this Kubernetes cluster: the uid of the namespace kube-system.
+
+        Where that may not be read, it is the uid of the operator's own namespace.
+        """
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
-        """Return a page of objects of a kind, of all namespaces; the pages of a list are consistent.
+        """Return a page of objects of a kind, of all watched namespaces; the pages of a namespace are consistent.
 
         Args:
             plural: the kind.

@@ -145,7 +145,11 @@ class KubernetesClient:
 
     async def controller_id(self) -> str:
         """Return the uid of the namespace kube-system."""
-        answer = await self.call("GET", "/api/v1/namespaces/kube-system")
+        return await self.uid_of("kube-system")
+
+    async def uid_of(self, namespace: str) -> str:
+        """Return the uid of a namespace."""
+        answer = await self.call("GET", path_of("/api/v1/namespaces", namespace))
         uid = mapping(answer.get("metadata")).get("uid")
         if not is_uid(uid):
             raise Unexpected("the API server's answer lacks metadata.uid")
@@ -153,8 +157,13 @@ class KubernetesClient:
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Return some objects of a kind."""
+        return await self.list_of(plural, following)
+
+    async def list_of(self, plural: Plural, following: str, namespace: str = "") -> Page:
+        """Return some objects of a kind, of all namespaces or of one."""
         rest = f"&continue={parameter(following)}" if following else ""
-        page = await self.call("GET", f"{_GROUP_PATH}/{plural}?limit={self._page}{rest}")
+        path = path_of(f"{_GROUP_PATH}/namespaces", namespace, plural) if namespace else f"{_GROUP_PATH}/{plural}"
+        page = await self.call("GET", f"{path}?limit={self._page}{rest}")
         return Page(*_page(page))
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
@@ -165,6 +174,11 @@ class KubernetesClient:
         metadata = [mapping(item.get("metadata")) for item in items]
         labels = {str(item["name"]): _texts(item.get("labels")) for item in metadata if is_label(item.get("name"))}
         return NamespacePage(labels, following)
+
+    async def labels_of(self, namespace: str) -> dict[str, str]:
+        """Return the labels of a namespace."""
+        answer = await self.call("GET", path_of("/api/v1/namespaces", namespace))
+        return _texts(mapping(answer.get("metadata")).get("labels"))
 
     async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
         """Replace an object's status, if it is still the same object; return its resource version."""

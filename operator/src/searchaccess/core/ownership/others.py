@@ -21,6 +21,8 @@ class Belongings:
 
     roles: set[str] = field(default_factory=set)
     mappings: set[str] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=set)
+    """Of the roles, those with an owner that cannot be seen: these stay."""
 
     def without(self, roles: Iterable[str], mappings: Iterable[str]) -> None:
         """Take in what was rewritten or deleted since it was read."""

@@ -54,11 +54,13 @@ class AccessDecision:
     message: str = ""
     of_cluster: bool = False
     """It is the SearchCluster's state, not this SearchAccess, that allows no more."""
+    unseen: bool = False
+    """The SearchAccess cannot be seen: what it declares is not known, only what it has."""
 
     @property
     def reports(self) -> bool:
         """Whether differences are reported: not when suspended or when what is declared cannot be applied, or read."""
-        return self.reason not in _SAYS_NOTHING_OF_RIGHTS
+        return not self.unseen and self.reason not in _SAYS_NOTHING_OF_RIGHTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,9 +272,12 @@ def _findings(
     records = {record.uid: record for record in metadata.records}
     target = f"role/{operator.role_name(principal)}"
     pending = {
-        member.access.uid: (record := records.get(member.access.uid)) is None
-        or record.spec_hash != member.access.share.hash
-        or member.access.uid in known.recreated
+        member.access.uid: not member.decision.unseen
+        and (
+            (record := records.get(member.access.uid)) is None
+            or record.spec_hash != member.access.share.hash
+            or member.access.uid in known.recreated
+        )
         for member in members
     }
     common: list[Difference] = []
@@ -310,7 +313,7 @@ def _stays(member: Member) -> bool:
 
 def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
     """Return whether nobody comes, goes or changes, so that it is known how the metadata should be."""
-    staying = all(member.decision.reports and _stays(member) for member in members)
+    staying = all((member.decision.reports or member.decision.unseen) and _stays(member) for member in members)
     return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
 
 

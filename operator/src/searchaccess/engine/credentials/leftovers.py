@@ -53,6 +53,10 @@ class Leftovers:
         """Record that a SearchAccess declares its keys here again."""
         self._inventory.former.drop(uid, self._name, KEYS)
 
+    def is_unseen(self, key: Key) -> bool:
+        """Return whether the SearchAccess of a key or user may exist where it cannot be seen: it stays then."""
+        return self._inventory.is_unseen(key.namespace, key.owner)
+
     async def reconcile(self, credentials: Credentials, uid: str, keys: Sequence[Key]) -> None:
         """Revoke or hold the keys and users of one SearchAccess that declares none here.
 
@@ -62,6 +66,9 @@ class Leftovers:
             keys: its working keys and users.
         """
         known = self._inventory.accesses.get(uid)
+        if keys and not (keys := [key for key in keys if not self.is_unseen(key)]):
+            self._agenda.forget(uid)
+            return
         if known is not None and keys:
             # It stays recorded until they are known to be gone, whatever happens below.
             self._inventory.former.add(uid, self._name, KEYS)

@@ -157,6 +157,10 @@ class CredentialReconciler:
         if scope.full:
             wanted |= {*run.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
+            keys = [key for some in run.observed.keys.values() for key in some]
+            self._state.unseen.see_issued(
+                f"{key.shown} of namespace {key.namespace}" for key in keys if self._leftovers.is_unseen(key)
+            )
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(TOGETHER, len(wanted))):

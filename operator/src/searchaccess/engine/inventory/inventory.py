@@ -4,7 +4,7 @@ An event only shows that something changed, never what to do about it.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from searchaccess.core.model.access import Access, Subject, identified
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
+from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
@@ -44,11 +45,14 @@ class Inventory(Declared):
 
     Args:
         meter: counts objects that cannot be read.
+        watched: the namespaces whose SearchAccesses are listed.
     """
 
-    def __init__(self, meter: Meter | None = None) -> None:
+    def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE) -> None:
         super().__init__()
         self._meter = meter or Meter()
+        self.watched = watched
+        """Only in these namespaces does absence mean that an object does not exist."""
         self._reclaimed: dict[str, int] = {}
         """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
         self.subjects = Subjects()
@@ -66,6 +70,8 @@ class Inventory(Declared):
         self.contested = Contested(self.marks)
         self.relist = asyncio.Event()
         """Set when a full list is needed: an event may have been missed, or could not be read."""
+        self.rewatch = asyncio.Event()
+        """Set when other namespaces may be read than before."""
 
     # Namespaces
 
@@ -94,6 +100,10 @@ class Inventory(Declared):
                 decided[namespace] = self.namespaces.admission(cluster, namespace)
             if record.admit(decided[namespace]):
                 self.marks.mark_access(record.declared)
+
+    def is_unseen(self, namespace: str, uid: str) -> bool:
+        """Return whether a SearchAccess may exist although it is not known: its namespace is not watched."""
+        return uid not in self.accesses and not self.watched.sees(namespace)
 
     def _mark_access_of(self, uid: str) -> None:
         if record := self.accesses.get(uid):
@@ -355,6 +365,14 @@ class Inventory(Declared):
             del self.clusters[name]
             self.changed.set()
 
+    def see_unlisted(self, namespaces: Collection[str]) -> None:
+        """Take in which of the watched namespaces a full list could not read: absence says nothing there."""
+        before, self.watched = self.watched, self.watched.without(namespaces)
+        if before != self.watched:
+            self.rewatch.set()
+            for name in self.clusters:
+                self.marks.mark_cluster(name, full=True)
+
     async def keep_accesses(self, present: set[str], known_before: frozenset[str]) -> None:
         """Remove what is gone after a full list: objects that were known before it and are not in it.
 
@@ -366,7 +384,9 @@ class Inventory(Declared):
         """
         self._gone &= present
         async for uid in in_chunks(known_before - present):
-            self.forget_access(uid)
+            known = self.accesses.get(uid)
+            if known is None or self.watched.sees(known.declared.namespace):
+                self.forget_access(uid)
             self._gone.discard(uid)
 
     def keep_clusters(self, present: set[str], known_before: Mapping[str, str]) -> None:

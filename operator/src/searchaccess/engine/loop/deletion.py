@@ -9,7 +9,7 @@ from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.cluster import NAMED
 from searchaccess.engine.concurrency.chunks import in_chunks
-from searchaccess.engine.state import Context, Session
+from searchaccess.engine.state import ClusterState, Context, Session
 from searchaccess.engine.status.publish import StatusPublisher, cluster_ref
 
 
@@ -42,6 +42,14 @@ class Deletion:
             return None
         some = some_of(movers, NAMED)
         text = f"{some} moved away, and still have their rights or keys here: their condition Held says why"
+        return Failure(Reason.IN_USE, text)
+
+    def unseen_left(self, state: ClusterState) -> Failure | None:
+        """Say who keeps it although it cannot be seen, once everything was read; None: nobody."""
+        names = state.unseen.names
+        if not names:
+            return None
+        text = f"rights of namespaces that are not watched are here: {some_of(names, NAMED)}. Watch these namespaces"
         return Failure(Reason.IN_USE, text)
 
     def hand_over(self, cluster: Cluster, successor: str) -> Failure | None:

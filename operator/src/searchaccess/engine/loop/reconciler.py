@@ -338,6 +338,9 @@ class Reconciler:
                 text = "rights that nobody declares any more could not be taken away yet"
                 self.state.waiting = self.state.trouble or Failure(Reason.IN_USE, text)
                 return
+            self.state.waiting = self._deletion.unseen_left(self.state)
+            if self.state.waiting is not None:
+                return
             await self._rights.remove_mappings(session)
             self._deletion.drop_finalizer(session.cluster)
             self._schedule.wait_for_probe()

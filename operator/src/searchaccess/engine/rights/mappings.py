@@ -98,6 +98,7 @@ class Mappings:
         self._observed = observed.mappings
         self._full = observed.full
         self._all_read = observed.all_mappings
+        self._unseen = observed.unseen
         self.state = state
         self.operations = 0
         self.rewritten: set[str] = set()
@@ -172,8 +173,11 @@ class Mappings:
         cluster = self._session.cluster.name
         waiting = sorted(record.access.ref for record in self._records() if self._waits(record.access))
         late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
+        unseen = [f"{owner.namespace}/{owner.name}" for owners in self._unseen.values() for owner in owners]
         if waiting:
             late += f" until all principals are known: that of {some_of(waiting, 1)} is not"
+        elif unseen:
+            late += f" while some are of namespaces that are not watched, such as {some_of(sorted(unseen), 1)}"
         elif self._full:
             self._switch = plan
         else:
@@ -287,6 +291,9 @@ class Mappings:
         operator = self._context.operator
         if self._is_verified:
             return
+        if self._unseen:
+            # By these, callers whose SearchAccesses cannot be seen get their roles.
+            self._kept.update({operator.mapping_name, *self._unseen})
         for name, mapping in self._observed.items():
             if name not in self._kept and operator.owns(mapping.metadata):
                 await self._delete(name)

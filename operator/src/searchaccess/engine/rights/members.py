@@ -12,6 +12,7 @@ from searchaccess.core.policy.decision import AccessDecision, Do, Gate, decide
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
+from searchaccess.core.rights.unseen import unseen_members, unseen_records
 from searchaccess.core.status.identity import is_own_account
 from searchaccess.core.status.placed import place_of
 from searchaccess.engine.concurrency.chunks import Pace
@@ -116,7 +117,10 @@ class Members:
         present = {member.access.uid for member in members}
         accesses = self.context.inventory.accesses
         others = [accesses[uid] for uid in sorted((owners - present) & accesses.keys())]
-        return [*members, *(self._undeclared(record, principal, alone=not present) for record in others)]
+        unseen: list[Member] = []
+        if not owners <= accesses.keys():
+            unseen = unseen_members(self.context.operator, principal, observed, self.context.inventory.is_unseen)
+        return [*members, *(self._undeclared(record, principal, alone=not present) for record in others), *unseen]
 
     def _undeclared(self, record: AccessRecord, principal: str, *, alone: bool) -> Member:
         """Return a member that has rights in a role without declaring them there.
@@ -211,7 +215,10 @@ class Members:
         role = Role(name, RoleBody(), dict(observed.get("metadata") or {})) if observed else None
         owners = owners_of(self.context.operator, role)
         records = self.records(principal)
-        gone = not owners <= accesses.keys()
+        unseen: set[str] = set()
+        if role and not owners <= accesses.keys():
+            unseen = {record.uid for record in unseen_records(role.metadata, self.context.inventory.is_unseen)}
+        gone = not owners - unseen <= accesses.keys()
         if records:
             leaving = any(self.decision(record.access).do in LEAVES for record in records)
             return (Phase.REMOVES if leaving or gone else Phase.GROWS,)

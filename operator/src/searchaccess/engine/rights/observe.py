@@ -7,11 +7,14 @@ from typing import Any
 from searchaccess.api.searchcluster import MappingKind
 from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.canonical import MappingBody
-from searchaccess.core.ownership.lives import Life
+from searchaccess.core.model.intake.reading import mapping
+from searchaccess.core.model.watched import EVERYWHERE
+from searchaccess.core.ownership.lives import Life, life_of
 from searchaccess.core.ownership.others import Belongings, note_belonging
 from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
-from searchaccess.core.rights.ownership import Operator
+from searchaccess.core.rights.ownership import Operator, Record
+from searchaccess.core.rights.unseen import unseen_records
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.concurrency.tasks import both
@@ -34,6 +37,8 @@ class Observed:
     """Foreign mappings that may give our callers rights; empty unless all mappings were read."""
     other_controllers: Mapping[Life, Belongings] = field(default_factory=dict)
     """What other controllers and instances have; empty unless this is a full read."""
+    unseen: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
+    """By name of a role of ours, its owners that cannot be seen; empty unless this is a full read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,25 @@ async def observe(
     }
     foreign_mappings = await _foreign_mappings(context, session, raw) if wanted is None else ()
     other_controllers = await _other_controllers(context, session, roles, raw) if full else {}
-    return Observed(full, dict(roles), mappings, all_mappings, foreign_mappings, other_controllers)
+    unseen = await _unseen(context, session, roles) if full else {}
+    return Observed(full, dict(roles), mappings, all_mappings, foreign_mappings, other_controllers, unseen)
+
+
+async def _unseen(
+    context: Context, session: Session, roles: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[Record, ...]]:
+    """Return the owners that cannot be seen, by name of a role of ours."""
+    found: dict[str, tuple[Record, ...]] = {}
+    if context.inventory.watched == EVERYWHERE:
+        return found
+    async for name, role in in_chunks(roles.items()):
+        try:
+            ours = context.operator.owns_name(name) and _is_owned(context.operator, role)
+            if ours and (owners := tuple(unseen_records(role["metadata"], context.inventory.is_unseen))):
+                found[name] = owners
+        except Exception as error:  # noqa: BLE001 - the barrier: an unreadable role affects no other
+            caught(context.meter, session.cluster.name, "read role", error)
+    return found
 
 
 async def _other_controllers(
@@ -94,11 +117,14 @@ async def _other_controllers(
     async for name, role in in_chunks(roles.items()):
         try:
             note_belonging(found, own, "roles", name, role)
+            life = life_of(role.get("metadata"))
+            if life in found and any(unseen_records(mapping(role.get("metadata")), context.inventory.is_unseen)):
+                found[life].unseen.add(name)
         except Exception as error:  # noqa: BLE001 - the barrier: an unreadable role affects no other
             caught(context.meter, cluster, "read role", error)
-    async for name, mapping in in_chunks(mappings.items()):
+    async for name, item in in_chunks(mappings.items()):
         try:
-            note_belonging(found, own, "mappings", name, mapping)
+            note_belonging(found, own, "mappings", name, item)
         except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
             caught(context.meter, cluster, "read mapping", error)
     return found

@@ -268,6 +268,7 @@ class RightsReconciler:
         self._adoptions.settle(self._context.operator, observed)
         if run.full:
             self._other_controllers.see(observed.other_controllers)
+            session.state.unseen.see_roles(owner for owners in observed.unseen.values() for owner in owners)
             if await self._copies.changed(session):
                 self._progress.settled.clear()
             self._progress.unsettle(self._released.compare(session, observed.roles))

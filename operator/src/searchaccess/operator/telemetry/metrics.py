@@ -221,6 +221,7 @@ class Declared(Collector):
             dirty = self._inventory.marks.dirty(name)
             waiting = len(dirty.principals) + len(dirty.credentials) + dirty.full + dirty.cluster
             found["searchaccess_queue_length"].add_metric([name], waiting)
+            found["searchaccess_unwatched"].add_metric([name], len(reconciler.state.unseen.names))
             age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
         found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
@@ -311,6 +312,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     (
         "searchaccess_other_objects",
         "Roles, role mappings, keys and users of other controllers and instances in a SearchCluster's Elasticsearch.",
+        ("cluster",),
+    ),
+    (
+        "searchaccess_unwatched",
+        "SearchAccesses, keys and users of namespaces that are not watched: their rights in Elasticsearch are held.",
         ("cluster",),
     ),
     ("searchaccess_credentials", "Stored credentials: Active, or Overlap while two work.", ("cluster", "phase")),

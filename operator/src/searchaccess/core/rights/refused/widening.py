@@ -37,9 +37,14 @@ def refusals(members: Sequence[Member], shares: Shares) -> dict[str, AccessDecis
         return {}
     together = Together()
     together.add(shares.released.entries, RELEASED)
-    observed = all(member.access.mode is Mode.OBSERVE for member in members)
+    for member in members:
+        if member.decision.unseen:
+            # Nothing is taken from it, so it comes before all others, whatever their age.
+            together.add(shares.by_uid.get(member.access.uid, Share()).entries, f"SearchAccess {member.access.ref}")
+    seen = [member for member in members if not member.decision.unseen]
+    observed = all(member.access.mode is Mode.OBSERVE for member in seen)
     found: dict[str, AccessDecision] = {}
-    for member in sorted(members, key=lambda item: item.access.seniority):
+    for member in sorted(seen, key=lambda item: item.access.seniority):
         if member.decision.do in _STAYS:
             refused = _take_in(member, shares.by_uid.get(member.access.uid, Share()), together, observed=observed)
             if refused is not None:

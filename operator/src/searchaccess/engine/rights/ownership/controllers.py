@@ -112,7 +112,8 @@ class OtherControllers:
         self, session: Session, mappings: Mappings, life: Life, some: Belongings, placed: Collection[str]
     ) -> Failure | None:
         declared = self._inventory.principals(self._name)
-        roles = removable(life, some.roles, declared=declared, placed=placed, all_known=self._all_known())
+        free = some.roles - some.unseen
+        roles = removable(life, free, declared=declared, placed=placed, all_known=self._all_known())
         refused: ExternalError | None = None
         for start in range(0, len(roles), CHUNK):
             written = await session.port.delete_roles(roles[start : start + CHUNK])

@@ -1,0 +1,75 @@
+"""The Kubernetes port with no right beyond some namespaces and the SearchClusters (docs/adr/0045)."""
+
+from collections.abc import Iterable
+
+import structlog
+from kubernetes.aio.client import Configuration
+
+from searchaccess.adapters.kubernetes.client import PAGE, KubernetesClient
+from searchaccess.core.status.events import Note
+from searchaccess.ports.errors import NotFound, PermissionDenied
+from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
+
+log = structlog.get_logger(__name__)
+
+
+class NamespacedClient(KubernetesClient):
+    """One API server, of which some namespaces are read.
+
+    Args:
+        configuration: how to connect.
+        namespaces: the namespaces of SearchAccesses; at least one.
+        home: the operator's own namespace, whose uid identifies the installation.
+        page: how many objects a page of a list has.
+    """
+
+    def __init__(self, configuration: Configuration, namespaces: Iterable[str], home: str, page: int = PAGE) -> None:
+        super().__init__(configuration, page=page)
+        self._namespaces = sorted(set(namespaces))
+        self._home = home
+
+    async def controller_id(self) -> str:
+        """Return the uid of the operator's own namespace."""
+        return await self.uid_of(self._home)
+
+    async def list_page(self, plural: Plural, following: str = "") -> Page:
+        """Return some objects of a kind; SearchAccesses namespace by namespace."""
+        if plural is not Plural.ACCESSES:
+            return await super().list_page(plural, following)
+        namespace, _, rest = following.partition(" ")
+        namespace = namespace or self._namespaces[0]
+        later = next((name for name in self._namespaces if name > namespace), "")
+        try:
+            page = await self.list_of(plural, rest, namespace)
+        except PermissionDenied as error:
+            return Page([], later, {namespace: error.message})
+        return Page(page.items, f"{namespace} {page.following}" if page.following else later)
+
+    async def list_namespaces(self, following: str = "") -> NamespacePage:  # noqa: ARG002 - there is one page
+        """Return the watched namespaces with their labels, each read by its name.
+
+        One that is gone, or may not be read, is left out: its labels are not known.
+
+        Raises:
+            PermissionDenied: none of them may be read.
+        """
+        labels: dict[str, dict[str, str]] = {}
+        refused: PermissionDenied | None = None
+        for name in self._namespaces:
+            try:
+                labels[name] = await self.labels_of(name)
+            except PermissionDenied as error:
+                refused = error
+            except NotFound:
+                continue
+        if refused is not None and not labels:
+            raise refused
+        return NamespacePage(labels)
+
+    async def create_event(self, ref: ObjectRef, note: Note) -> None:
+        """Write an event about a SearchAccess; one about a SearchCluster would be in the namespace default."""
+        if ref.namespace:
+            await super().create_event(ref, note)
+            return
+        level = log.warning if note.warning else log.info
+        level("event", object=ref.name, reason=note.reason, message=note.message)
