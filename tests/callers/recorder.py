@@ -19,6 +19,10 @@ _EMPTY = {
 }
 
 
+CUT, HANGS = 0, -1
+"""Instead of a status: the connection ends before the answer; nothing comes until the caller ends it."""
+
+
 class Recorder:
     """What was sent.
 
@@ -34,7 +38,7 @@ class Recorder:
         """Headers, with names in small letters."""
         self.bodies: list[str] = []
         self.statuses: list[int] = []
-        """What the next requests are answered with; 0: with the end of the connection. 200 when there is none."""
+        """What the next requests are answered with: a status, `CUT` or `HANGS`. 200 when there is none."""
         self.location = ""
         """Where every answer redirects to, if its status does."""
 
@@ -65,8 +69,13 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
             recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
             recorder.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
             status = recorder.statuses.pop(0) if recorder.statuses else 200
-            if not status:
+            if status == CUT:
                 self.close_connection = True
+                return
+            if status == HANGS:
+                self.close_connection = True
+                self.connection.settimeout(60)
+                self.connection.recv(1)  # Until the caller gives up.
                 return
             body: dict[str, Any] = _EMPTY if status == 200 else {"error": {"type": "as told"}, "status": status}
             answer = json.dumps(body).encode()
