@@ -134,11 +134,12 @@ image: ## Build the image; BUILD_IMAGE=…@sha256:… RUNTIME_IMAGE=…@sha256:�
 		$(if $(RUNTIME_IMAGE),--build-arg RUNTIME_IMAGE="$(RUNTIME_IMAGE)") .
 
 .PHONY: release
-release: $(INSTALLED) ## Write image, chart, SBOM and signed provenance into build/release; KEY=private.pem [PUSHED=NAME@sha256:…]
+release: $(INSTALLED) ## Write image, chart, client, SBOM and signed provenance into build/release; KEY=private.pem [PUSHED=NAME@sha256:…]
 	@test -n "$(KEY)" || { echo "KEY=FILE names the private key that signs it" >&2; exit 2; }
 	rm -rf "$(RELEASE)" && mkdir -p "$(RELEASE)"
 	docker save "$(IMAGE)" --output "$(RELEASE)/image.tar"
 	helm package charts/searchaccess-operator --destination "$(RELEASE)"
+	cd client && "$(abspath $(RUN))" -m hatchling build --directory "$(abspath $(RELEASE))"
 	$(RUN) -m release sign $(if $(PUSHED),--pushed "$(PUSHED)") $(if $(UNPINNED),--unpinned) --key "$(KEY)" \
 		--builder "$(BUILDER)" --revision "$(REVISION)" --lock requirements/runtime.txt --lock requirements/build.txt "$(RELEASE)"
 

@@ -18,6 +18,12 @@ _EMPTY = {
     "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []},
 }
 
+_WRITTEN = {"_index": "orders", "_version": 1, "result": "created", "_seq_no": 0, "_primary_term": 1, "status": 201}
+_BULK = {"took": 1, "errors": False, "items": [{"index": {"_id": f"order-{n}"} | _WRITTEN} for n in (1, 2)]}
+
+CUT, HANGS = 0, -1
+"""Instead of a status: the connection ends before the answer; nothing comes until the caller ends it."""
+
 
 class Recorder:
     """What was sent.
@@ -34,7 +40,7 @@ class Recorder:
         """Headers, with names in small letters."""
         self.bodies: list[str] = []
         self.statuses: list[int] = []
-        """What the next requests are answered with; 0: with the end of the connection. 200 when there is none."""
+        """What the next requests are answered with: a status, `CUT` or `HANGS`. 200 when there is none."""
         self.location = ""
         """Where every answer redirects to, if its status does."""
 
@@ -63,12 +69,19 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
-            recorder.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
+            recorder.bodies.append(self._body().decode())
             status = recorder.statuses.pop(0) if recorder.statuses else 200
-            if not status:
+            if status == CUT:
                 self.close_connection = True
                 return
-            body: dict[str, Any] = _EMPTY if status == 200 else {"error": {"type": "as told"}, "status": status}
+            if status == HANGS:
+                self.close_connection = True
+                self.connection.settimeout(60)
+                while self.connection.recv(1024):  # Until the caller gives up.
+                    pass
+                return
+            found = _BULK if self.path.partition("?")[0].endswith("/_bulk") else _EMPTY
+            body: dict[str, Any] = found if status == 200 else {"error": {"type": "as told"}, "status": status}
             answer = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("X-Elastic-Product", "Elasticsearch")
@@ -78,6 +91,16 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Location", recorder.location)
             self.end_headers()
             self.wfile.write(answer)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         do_GET = do_POST = do_PUT = _serve  # noqa: N815 - as the base class calls them.
 

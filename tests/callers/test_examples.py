@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,23 @@ def test_it_searches_with_the_token_that_it_has_and_is_named_in_the_audit_log(
     assert '"_index": "orders-eu"' in done.stdout.replace('":"', '": "').replace("'", '"')
     assert metadata.audiences == [elasticsearch.audience], "one token does for both requests"
     assert audited(elasticsearch, opaque_id=f"orders/{revision}")
+
+
+@pytest.mark.parametrize("command", [name for name in RUNTIMES if name != "shell"], indirect=True)
+def test_it_writes_in_bulk_and_names_what_was_refused(
+    command: list[str], elasticsearch: LocalElasticsearch, metadata: MetadataServer
+) -> None:
+    target: dict[str, Any] = {"url": elasticsearch.url, "ca_file": elasticsearch.ca_file, "metadata": metadata}
+    for _ in range(2):  # The ids are its own, so that the second time overwrites.
+        done = run(command, "--write", "orders-written", **target)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == "2 written"
+    with elasticsearch.client() as admin:
+        admin.post("/orders-written/_refresh").raise_for_status()
+        assert admin.get("/orders-written/_count").json()["count"] == 2
+    refused = run(command, "--write", "invoices-eu", **target)
+    assert refused.returncode != 0
+    assert "is unauthorized for user" in refused.stderr, "it is not enough that the whole is answered with 200"
 
 
 def test_it_renews_a_token_near_its_end(

@@ -73,17 +73,6 @@ def test_it_gives_up_when_elasticsearch_stays_unavailable(
     assert len(server.requests) == 4
 
 
-# Elastic's clients for these two send everything again: docs/callers.md says so.
-@pytest.mark.parametrize("command", [name for name in RUNTIMES if name not in ("python", "node")], indirect=True)
-def test_what_may_have_been_executed_is_not_sent_again(
-    command: list[str], metadata: MetadataServer, server: Recorder
-) -> None:
-    server.statuses += [0]
-    done = call(command, server, metadata)
-    assert done.returncode != 0
-    assert len(server.requests) == 1
-
-
 class Last(FirstNearItsEnd):
     """After it the metadata server is away."""
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,19 @@ def _uv(*arguments: str | Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=PACKAGE, check=True, capture_output=True, timeout=120)
-    (wheel,) = folder.glob("*.whl")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give what `make release` builds of it."""
+    folder = tmp_path_factory.mktemp("release")
+    make = ["make", "--dry-run", "release", "KEY=none", f"RELEASE={folder}"]
+    recipe = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120).stdout
+    (build,) = [line for line in recipe.splitlines() if "hatchling build" in line]
+    subprocess.run(build, shell=True, cwd=ROOT, check=True, capture_output=True, timeout=120)  # noqa: S602 - of ours.
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(released: Path) -> Path:
+    (wheel,) = released.glob("*.whl")
     return wheel
 
 
@@ -90,6 +99,20 @@ def _run(python: Path, *arguments: str | Path, environment: dict[str, str]) -> s
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.one_release
+def test_the_sdist_builds_the_same_wheel_and_has_the_license(released: Path, wheel: Path, tmp_path: Path) -> None:
+    (sdist,) = released.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        assert [member.name for member in archive if not member.isfile()] == [], "a link would lead out of it"
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
+    (again,) = (source / "dist").glob("*.whl")
+    assert again.read_bytes() == wheel.read_bytes()
+    assert (source / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
 @pytest.mark.one_release

@@ -4,17 +4,19 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from elasticsearch import ApiError, AuthenticationException
+from elasticsearch import ApiError, AuthenticationException, ConnectionTimeout, TransportError
 
 from searchaccess_client import AsyncElasticsearch, Elasticsearch, backoff
 from searchaccess_client.transports import opaque_id
 from tests.callers.conftest import InTurn
-from tests.callers.recorder import Recorder, recording
+from tests.callers.recorder import HANGS, Recorder, recording
+from tests.stack.certificates import write_server_certificate
 from tests.stack.tokens import TokenIssuer
 from tests.support.leaks import leaks
 from tests.support.metadata import MetadataServer
@@ -166,6 +168,96 @@ def test_a_token_that_expires_between_two_retries_is_replaced(
     assert len(pauses) == 2
 
 
+# Elasticsearch cannot be reached, or does not answer
+
+NOWHERE = "https://127.0.0.1:1"
+WRITE = {"index": "orders", "document": {"total": 1}}
+
+
+async def search_and_write(url: str, ca_file: Path, kind: type, call: str, **options: Any) -> Exception | None:
+    """Give the error of one request by one of the two clients."""
+    client = kind(url, audience=AUDIENCE, ca_certs=str(ca_file), **options)
+    arguments: dict[str, Any] = WRITE if call == "index" else {"index": "orders"}
+    try:
+        answer = getattr(client, call)(**arguments)
+        if kind is AsyncElasticsearch:
+            await answer
+    except TransportError as error:
+        return error
+    finally:
+        closed = client.close()
+        if closed:
+            await closed
+    return None
+
+
+BOTH = pytest.mark.parametrize("kind", [Elasticsearch, AsyncElasticsearch])
+
+
+@BOTH
+@pytest.mark.parametrize(("call", "requests"), [("search", 2), ("index", 1)])
+async def test_a_read_whose_connection_is_cut_is_sent_again_and_a_write_is_not(
+    server: Recorder, pauses: list[float], kind: type, call: str, requests: int
+) -> None:
+    server.statuses += [0]
+    error = await search_and_write(server.url, server.ca_file, kind, call)
+    assert len(server.requests) == requests
+    assert len(pauses) == requests - 1
+    assert (error is None) is (call == "search")
+    if error:
+        assert "isconnected" in str(error), "it says why"
+
+
+@BOTH
+@pytest.mark.parametrize(("call", "requests"), [("search", 2), ("index", 1)])
+async def test_after_a_gateway_gave_up_a_read_is_sent_again_and_a_write_is_not(
+    server: Recorder, pauses: list[float], kind: type, call: str, requests: int
+) -> None:
+    server.statuses += [504]
+    with suppress(ApiError):
+        await search_and_write(server.url, server.ca_file, kind, call)
+    assert len(server.requests) == requests
+    assert len(pauses) == requests - 1
+
+
+@BOTH
+@pytest.mark.parametrize("call", ["search", "index"])
+async def test_a_refused_connection_is_tried_again_with_pauses_and_the_error_says_why(
+    server: Recorder, pauses: list[float], kind: type, call: str
+) -> None:
+    error = await search_and_write(NOWHERE, server.ca_file, kind, call, max_retries=3)
+    assert "127.0.0.1" in str(error)
+    assert "refused" in str(error) or "Connect call failed" in str(error)
+    assert isinstance(error, TransportError)
+    assert len(error.errors) == 4, "the cause, and the attempts before"
+    assert len(pauses) == 3
+    assert grow(pauses)
+
+
+@BOTH
+async def test_a_certificate_that_cannot_be_verified_is_final(
+    server: Recorder, pauses: list[float], kind: type, tmp_path: Path
+) -> None:
+    other = write_server_certificate(tmp_path / "other").ca_file
+    error = await search_and_write(server.url, other, kind, "search")
+    assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+    assert server.requests == []
+    assert pauses == []
+
+
+@BOTH
+@pytest.mark.parametrize(("call", "requests"), [("search", 2), ("index", 1)])
+async def test_where_a_timeout_may_be_retried_a_write_is_not(
+    server: Recorder, pauses: list[float], kind: type, call: str, requests: int
+) -> None:
+    server.statuses += [HANGS, HANGS]
+    more = {"retry_on_timeout": True, "max_retries": 1, "request_timeout": 0.5}
+    error = await search_and_write(server.url, server.ca_file, kind, call, **more)
+    assert isinstance(error, ConnectionTimeout)
+    assert len(server.requests) == requests
+    assert len(pauses) == requests - 1
+
+
 # What it says and refuses
 
 
@@ -240,5 +332,6 @@ def test_importing_it_needs_elasticsearch_and_google_auth_only() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
-        f"searchaccess_client{part}" for part in ("", ".backoff", ".clients", ".tokens", ".transports")
+        f"searchaccess_client{part}"
+        for part in ("", ".attempts", ".backoff", ".clients", ".exchange", ".failures", ".tokens", ".transports")
     ]

@@ -45,6 +45,8 @@ class MetadataServer:
         self.scopes: list[str] = []
         """For what access tokens were asked for, one after the other."""
         self.away = False
+        self.broken = ""
+        """With what text it answers 500 where it should give an identity."""
         self.without_account = False
         self.audiences: list[str] = []
         """For whom tokens were asked for, one after the other."""
@@ -92,7 +94,7 @@ class MetadataServer:
             return 200, "acme-platform", _TEXT
         if not self.without_account:
             if url.path == _IDENTITY:
-                return 200, self._identity(url.query), _TEXT
+                return (500, self.broken, _TEXT) if self.broken else (200, self._identity(url.query), _TEXT)
             if url.path in (_ACCOUNT, f"{_ACCOUNTS}{self.email}/") and url.query == "recursive=true":
                 return 200, json.dumps({"aliases": ["default"], "email": self.email, "scopes": []}), _JSON
             if url.path in (f"{_ACCOUNT}token", f"{_ACCOUNTS}{self.email}/token"):

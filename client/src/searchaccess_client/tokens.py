@@ -1,9 +1,10 @@
 """The workload's Google identity token, kept fresh."""
 
 import contextlib
+import re
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 
 from elasticsearch import TransportError
 from google.auth.credentials import Credentials, TokenState
@@ -11,12 +12,53 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.auth.transport.requests import Request
 from google.oauth2.id_token import fetch_id_token_credentials
 
+LIMIT: Final = 5.0
+"""Seconds after which a fetch asks no more. Google's library alone would retry for half a minute and longer."""
 PAUSE: Final = 15.0
 """Seconds between two attempts to renew a token that is still valid, or that Elasticsearch refuses."""
 
 
+_TOKEN: Final = re.compile(r"[\w=-]+\.[\w=-]+\.[\w=-]+", re.ASCII)
+_NO_TOKEN: Final = (ValueError, TypeError, LookupError, ArithmeticError)
+"""How Google's library fails on an answer that is no token, or on one without an end."""
+
+
 class IdentityTokenMissing(TransportError):
     """Google gives no identity token, so nothing was sent to Elasticsearch."""
+
+
+class _TooSlow(GoogleAuthError):
+    """The metadata server did not answer in time."""
+
+
+class _Bounded(Request):
+    """Sends requests to the metadata server for some seconds; then it ends Google's retries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._end = time.monotonic() + LIMIT
+
+    def __call__(
+        self,
+        url: str,
+        method: str = "GET",
+        body: Any = None,
+        headers: Any = None,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> Any:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise _TooSlow
+        seconds = left if timeout is None else min(timeout, left)
+        return super().__call__(url, method, body, headers, seconds, **options)  # type: ignore[no-untyped-call]
+
+
+def _require_token(credentials: Credentials) -> None:
+    """Refuse what cannot be a header: the errors of HTTP libraries would show it."""
+    if not _TOKEN.fullmatch(str(credentials.token)):
+        credentials.token = None
+        raise ValueError("not a token")
 
 
 class IdentityTokens:
@@ -93,17 +135,24 @@ class IdentityTokens:
             return str(self._credentials.token)
 
     def _fetch(self) -> None:
-        request = Request()
+        request = _Bounded()
         # Messages of these errors have what the metadata server, or whatever replaces it, answered: left out.
         try:
             credentials: Credentials = self._credentials or fetch_id_token_credentials(self._audience, request=request)
             credentials.refresh(request)
+            _require_token(credentials)
+        except _NO_TOKEN as error:
+            self._failure = (
+                f"what Google's token endpoint answers is no token ({type(error).__name__}); every call retries"
+            )
         except DefaultCredentialsError:
             self._failure = (
                 "no metadata server answers, and GOOGLE_APPLICATION_CREDENTIALS names no key of a service account; "
                 "run this on Cloud Run, GCE or GKE with Workload Identity"
             )
-        except (GoogleAuthError, ValueError) as error:
+        except _TooSlow:
+            self._failure = f"the metadata server gave none within {LIMIT:.0f} s; every call retries"
+        except GoogleAuthError as error:
             self._failure = f"the metadata server gives none ({type(error).__name__}); every call retries"
         else:
             self._credentials, self._failure = credentials, ""

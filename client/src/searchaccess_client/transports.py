@@ -9,14 +9,21 @@ import os
 import re
 import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from http import HTTPStatus
-from itertools import count
 from typing import Any
 
-from elastic_transport import AsyncTransport, HttpHeaders, NodeConfig, Transport, TransportApiResponse
-from elastic_transport.client_utils import DEFAULT, DefaultType, resolve_default
+from elastic_transport import (
+    AsyncTransport,
+    ConnectionTimeout,
+    HttpHeaders,
+    NodeConfig,
+    Transport,
+    TransportApiResponse,
+)
+from elastic_transport import ConnectionError as Disconnected
+from elastic_transport.client_utils import DEFAULT, DefaultType
 
 from searchaccess_client.backoff import wait, wait_async
+from searchaccess_client.exchange import ONCE, Exchange, Options
 from searchaccess_client.tokens import IdentityTokens
 
 _NAMES = (
@@ -76,9 +83,10 @@ class Caller:
 
 
 def bearing(headers: HttpHeaders, token: str) -> HttpHeaders:
-    """Return the headers with the token."""
+    """Return the headers with the token, if there is one."""
     complete = headers.copy()
-    complete["authorization"] = f"Bearer {token}"
+    if token:
+        complete["authorization"] = f"Bearer {token}"
     return complete
 
 
@@ -126,32 +134,29 @@ class IdentityTransport(Transport):
         headers: Headers = DEFAULT,
         max_retries: int | DefaultType = DEFAULT,
         retry_on_status: Collection[int] | DefaultType = DEFAULT,
+        retry_on_timeout: bool | DefaultType = DEFAULT,
         **options: Any,
     ) -> TransportApiResponse:
-        """Send a request with the token; again after a pause while the status says that this may help."""
+        """Send a request with the token, and again where `Attempt` allows it."""
         complete, body = self._caller.headers(headers), repeatable(body)
-        retries = resolve_default(max_retries, self.max_retries)
-        statuses = resolve_default(retry_on_status, self.retry_on_status)
-        for attempt in count():
-            # The base class retries without a pause: it does so where there was no response only.
-            options |= {"max_retries": retries - attempt, "retry_on_status": ()}
-            response = self._send(method, target, body=body, headers=complete, **options)
-            if attempt >= retries or response.meta.status not in statuses:
-                break
-            wait(attempt)
-        return response
-
-    def _send(
-        self, method: str, target: str, *, body: Any, headers: HttpHeaders, **options: Any
-    ) -> TransportApiResponse:
-        """Send a request with the token; after a 401, once more with another one."""
-        if "authorization" in headers:  # As client.options(api_key=...) sets it.
-            return super().perform_request(method, target, body=body, headers=headers, **options)
-        token = self._caller.tokens.get()
-        response = super().perform_request(method, target, body=body, headers=bearing(headers, token), **options)
-        if response.meta.status == HTTPStatus.UNAUTHORIZED and (token := self._caller.tokens.another(token) or ""):
-            response = super().perform_request(method, target, body=body, headers=bearing(headers, token), **options)
-        return response
+        given = Options(max_retries, retry_on_status, retry_on_timeout)
+        exchange = Exchange(given.rules(self, method, target, complete))
+        while True:
+            token = self._caller.tokens.get() if exchange.bears_token else ""
+            try:
+                response = super().perform_request(
+                    method, target, body=body, headers=bearing(complete, token), **ONCE, **options
+                )
+            except (Disconnected, ConnectionTimeout) as error:
+                if not exchange.goes_on_after(error):
+                    raise
+            else:
+                if not exchange.goes_on_after(response.meta.status):
+                    return response
+                if exchange.wants_other_token and not self._caller.tokens.another(token):
+                    return response
+            if (retries := exchange.pauses_after) is not None:
+                wait(retries)
 
 
 class AsyncIdentityTransport(AsyncTransport):
@@ -178,33 +183,29 @@ class AsyncIdentityTransport(AsyncTransport):
         headers: Headers = DEFAULT,
         max_retries: int | DefaultType = DEFAULT,
         retry_on_status: Collection[int] | DefaultType = DEFAULT,
+        retry_on_timeout: bool | DefaultType = DEFAULT,
         **options: Any,
     ) -> TransportApiResponse:
-        """Send a request with the token; again after a pause while the status says that this may help."""
+        """Send a request with the token, and again where `Attempt` allows it."""
         complete, body = self._caller.headers(headers), repeatable(body)
-        retries = resolve_default(max_retries, self.max_retries)
-        statuses = resolve_default(retry_on_status, self.retry_on_status)
-        for attempt in count():
-            options |= {"max_retries": retries - attempt, "retry_on_status": ()}
-            response = await self._send(method, target, body=body, headers=complete, **options)
-            if attempt >= retries or response.meta.status not in statuses:
-                break
-            await wait_async(attempt)
-        return response
-
-    async def _send(
-        self, method: str, target: str, *, body: Any, headers: HttpHeaders, **options: Any
-    ) -> TransportApiResponse:
-        """Send a request with the token; after a 401, once more with another one."""
-        if "authorization" in headers:
-            return await super().perform_request(method, target, body=body, headers=headers, **options)
-        token = await self._token()
-        response = await super().perform_request(method, target, body=body, headers=bearing(headers, token), **options)
-        if response.meta.status == HTTPStatus.UNAUTHORIZED and (token := await self._another(token) or ""):
-            response = await super().perform_request(
-                method, target, body=body, headers=bearing(headers, token), **options
-            )
-        return response
+        given = Options(max_retries, retry_on_status, retry_on_timeout)
+        exchange = Exchange(given.rules(self, method, target, complete))
+        while True:
+            token = await self._token() if exchange.bears_token else ""
+            try:
+                response = await super().perform_request(
+                    method, target, body=body, headers=bearing(complete, token), **ONCE, **options
+                )
+            except (Disconnected, ConnectionTimeout) as error:
+                if not exchange.goes_on_after(error):
+                    raise
+            else:
+                if not exchange.goes_on_after(response.meta.status):
+                    return response
+                if exchange.wants_other_token and not await self._another(token):
+                    return response
+            if (retries := exchange.pauses_after) is not None:
+                await wait_async(retries)
 
     async def _token(self) -> str:
         if token := self._caller.tokens.at_hand():

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +76,10 @@ func (t *identityTokens) fetch(ctx context.Context) {
 	defer cancel()
 	query := url.Values{"audience": {t.audience}, "format": {"full"}}
 	token, err := metadata.GetWithContext(ctx, "instance/service-accounts/default/identity?"+query.Encode())
+	var answer *metadata.Error
+	if errors.As(err, &answer) { // Its text would show what was answered.
+		err = fmt.Errorf("it answers %d", answer.Code)
+	}
 	if err == nil {
 		var expires time.Time
 		if expires, err = expiry(token); err == nil {
@@ -84,20 +90,20 @@ func (t *identityTokens) fetch(ctx context.Context) {
 	t.failed, t.failure = time.Now(), fmt.Errorf("%w: %w", errNoToken, err)
 }
 
+var jwt = regexp.MustCompile(`^[\w-]+\.[\w-]+\.[\w-]+$`)
+
 func expiry(token string) (time.Time, error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
+	if !jwt.MatchString(token) {
 		return time.Time{}, errors.New("not a JWT")
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return time.Time{}, err
-	}
 	var claims struct {
-		Exp int64 `json:"exp"`
+		Exp float64 `json:"exp"`
 	}
-	err = json.Unmarshal(payload, &claims)
-	return time.Unix(claims.Exp, 0), err
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Exp <= 0 {
+		return time.Time{}, errors.New("not a JWT that expires") // Their errors would show parts of it.
+	}
+	return time.Unix(int64(claims.Exp), 0), nil
 }
 
 // identityTransport is an http.RoundTripper that puts the token on every request, and tries another one after a 401.
@@ -115,8 +121,15 @@ func (t *identityTransport) RoundTrip(request *http.Request) (*http.Response, er
 		return nil, err
 	}
 	response, err := t.send(request, request.Body, token)
-	if err != nil || response.StatusCode != http.StatusUnauthorized {
-		return response, err
+	if err != nil {
+		return nil, err
+	}
+	if isRead(request) && (response.StatusCode == http.StatusBadGateway || response.StatusCode == http.StatusGatewayTimeout) {
+		response.Body.Close()
+		return nil, &gatewayError{response.Status}
+	}
+	if response.StatusCode != http.StatusUnauthorized {
+		return response, nil
 	}
 	body := request.Body
 	if body != nil && body != http.NoBody {
@@ -151,7 +164,11 @@ func Connect() (*elasticsearch.Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
-	transport.ResponseHeaderTimeout = 30 * time.Second
+	timeout, err := time.ParseDuration(cmp.Or(os.Getenv("ELASTICSEARCH_TIMEOUT"), "30") + "s")
+	if err != nil {
+		return nil, fmt.Errorf("ELASTICSEARCH_TIMEOUT: %w", err)
+	}
+	transport.ResponseHeaderTimeout = timeout
 	if file := os.Getenv("ELASTICSEARCH_CA"); file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
@@ -171,8 +188,8 @@ func Connect() (*elasticsearch.Client, error) {
 			elasticsearch: transport,
 		},
 		MaxRetries:    3,
-		RetryOnStatus: []int{429, 502, 503, 504},
-		RetryOnError:  func(_ *http.Request, err error) bool { return isTemporary(err) },
+		RetryOnStatus: []int{429, 503},
+		RetryOnError:  mayBeSentAgain,
 		RetryBackoff: func(attempt int) time.Duration {
 			longest := 500 * time.Millisecond << (attempt - 1)
 			return longest/2 + rand.N(longest)
@@ -198,8 +215,32 @@ func headers() http.Header {
 	return headers
 }
 
-// isTemporary says whether nothing was sent: a write whose answer did not come may have been executed.
-func isTemporary(err error) bool {
-	var connection *net.OpError
-	return errors.As(err, &connection) && connection.Op == "dial" && !errors.Is(err, errNoToken)
+// gatewayError is 502 or 504: the request may have been executed.
+type gatewayError struct{ status string }
+
+func (e *gatewayError) Error() string { return "Elasticsearch answers " + e.status }
+
+var reads = regexp.MustCompile(`^(/[^/]+)?/(_search|_msearch|_count|_mget)$`)
+
+func isRead(request *http.Request) bool {
+	method := request.Method
+	return method == "GET" || method == "HEAD" || method == "POST" && reads.MatchString(request.URL.Path)
+}
+
+// mayBeSentAgain says of a write only if it cannot have been executed.
+func mayBeSentAgain(request *http.Request, err error) bool {
+	var operation *net.OpError
+	var gateway *gatewayError
+	switch {
+	case errors.Is(err, errNoToken):
+		return false
+	case errors.As(err, &operation) && operation.Op == "dial": // Nothing was sent.
+		return true
+	case !isRead(request):
+		return false
+	case errors.As(err, &gateway), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	default:
+		return operation != nil && !operation.Timeout() // As after a reset.
+	}
 }

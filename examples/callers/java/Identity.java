@@ -4,21 +4,28 @@ import co.elastic.clients.transport.ElasticsearchTransportBase;
 import co.elastic.clients.transport.TransportOptions;
 import co.elastic.clients.transport.http.TransportHttpClient;
 import co.elastic.clients.transport.rest_client.RestClientHttpClient;
-import com.google.auth.oauth2.ComputeEngineCredentials;
+import com.google.auth.oauth2.IdToken;
 import com.google.auth.oauth2.IdTokenCredentials;
-import com.google.auth.oauth2.IdTokenProvider;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.net.ConnectException;
+import java.net.SocketException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.UnknownHostException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -27,8 +34,10 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
+import org.apache.http.ConnectionClosedException;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
 import org.apache.http.conn.ConnectTimeoutException;
@@ -39,8 +48,16 @@ import org.elasticsearch.client.RestClient;
 /** Elastic's client, with the workload's Google identity token on every request. Java 17 or newer. */
 public final class Identity implements TransportHttpClient {
     /** Elastic's client itself tries another node after some of these, without a pause. */
-    private static final Set<Integer> RETRIED = Set.of(429, 502, 503, 504);
+    private static final Set<Integer> NOT_EXECUTED = Set.of(429, 503);
+    private static final Set<Integer> MAY_BE_EXECUTED = Set.of(502, 504);
+    private static final Pattern READ = Pattern.compile("(/[^/]+)?/(_search|_msearch|_count|_mget)");
     private static final int RETRIES = 3;
+
+    private static final HttpClient METADATA = HttpClient.newBuilder()
+        .version(HttpClient.Version.HTTP_1_1)
+        .proxy(HttpClient.Builder.NO_PROXY)
+        .connectTimeout(Duration.ofSeconds(5))
+        .build();
 
     private final TransportHttpClient elasticsearch;
     /** Google's library renews the token when less than 3 min 45 s are left. */
@@ -63,19 +80,19 @@ public final class Identity implements TransportHttpClient {
         if (!address.getSchemeName().equals("https")) {
             throw new IllegalArgumentException("ELASTICSEARCH_URL must begin with https: tokens are bearer tokens");
         }
+        var timeout = (int) (1000 * Double.parseDouble(environment.getOrDefault("ELASTICSEARCH_TIMEOUT", "30")));
         var builder = RestClient.builder(address)
             .setDefaultHeaders(headers(environment))
             .setRequestConfigCallback(config ->
-                config.setConnectTimeout(5_000).setSocketTimeout(30_000).setRedirectsEnabled(false));
+                config.setConnectTimeout(5_000).setSocketTimeout(timeout).setRedirectsEnabled(false));
         var authority = environment.get("ELASTICSEARCH_CA");
         if (authority != null) {
             var trusted = trust(Path.of(authority));
             builder.setHttpClientConfigCallback(client -> client.setSSLContext(trusted));
         }
         var credentials = IdTokenCredentials.newBuilder()
-            .setIdTokenProvider(ComputeEngineCredentials.create())
+            .setIdTokenProvider((audience, options) -> fetch(audience, environment))
             .setTargetAudience(environment.get("ELASTICSEARCH_AUDIENCE"))
-            .setOptions(List.of(IdTokenProvider.Option.FORMAT_FULL))
             .build();
         var identity = new Identity(new RestClientHttpClient(builder.build()), credentials);
         return new ElasticsearchTransportBase(identity, null, new JacksonJsonpMapper()) { };
@@ -86,7 +103,7 @@ public final class Identity implements TransportHttpClient {
             throws IOException {
         var renewed = false;
         for (var retries = 0; ; ) {
-            credentials.refreshIfExpired();
+            credentials.refreshIfExpired(); // One at a time, however many threads there are.
             var token = credentials.getAccessToken().getTokenValue();
             try {
                 var response = elasticsearch.performRequest(endpoint, node, authorized(request, token), options);
@@ -95,18 +112,35 @@ public final class Identity implements TransportHttpClient {
                 }
                 renewed = true;
                 response.close();
-            } catch (ResponseException error) { // How Elastic's client reports most statuses from 400.
-                if (!RETRIED.contains(error.getResponse().getStatusLine().getStatusCode()) || retries == RETRIES) {
-                    throw error;
-                }
-                pause(500L << retries++);
-            } catch (ConnectException | ConnectTimeoutException error) { // Nothing was sent.
-                if (retries == RETRIES) {
+            } catch (IOException error) {
+                if (retries == RETRIES || !mayBeSentAgain(error, isRead(request))) {
                     throw error;
                 }
                 pause(500L << retries++);
             }
         }
+    }
+
+    private static boolean isRead(Request request) {
+        return switch (request.method()) {
+            case "GET", "HEAD" -> true;
+            case "POST" -> READ.matcher(request.path()).matches();
+            default -> false;
+        };
+    }
+
+    /** A write only if it cannot have been executed. */
+    private static boolean mayBeSentAgain(IOException error, boolean read) {
+        if (error instanceof ResponseException answer) { // How Elastic's client reports most statuses from 400.
+            var status = answer.getResponse().getStatusLine().getStatusCode();
+            return NOT_EXECUTED.contains(status) || (read && MAY_BE_EXECUTED.contains(status));
+        }
+        if (error instanceof ConnectException
+                || error instanceof ConnectTimeoutException
+                || error instanceof UnknownHostException) {
+            return true;
+        }
+        return read && (error instanceof ConnectionClosedException || error instanceof SocketException);
     }
 
     @Override
@@ -147,6 +181,34 @@ public final class Identity implements TransportHttpClient {
             return !credentials.getAccessToken().getTokenValue().equals(refused);
         } catch (IOException error) {
             return false;
+        }
+    }
+
+    /** Google's ComputeEngineCredentials do the same, but wait up to 20 s, and their errors show what was answered. */
+    private static IdToken fetch(String audience, Map<String, String> environment) throws IOException {
+        var url = "http://" + environment.getOrDefault("GCE_METADATA_HOST", "metadata.google.internal")
+            + "/computeMetadata/v1/instance/service-accounts/default/identity?format=full&audience="
+            + URLEncoder.encode(audience, StandardCharsets.UTF_8);
+        var request = HttpRequest.newBuilder(URI.create(url))
+            .header("Metadata-Flavor", "Google")
+            .timeout(Duration.ofSeconds(5))
+            .build();
+        HttpResponse<String> response;
+        try {
+            response = METADATA.send(request, HttpResponse.BodyHandlers.ofString());
+        } catch (IOException error) {
+            throw new IOException("no identity token: the metadata server does not answer", error);
+        } catch (InterruptedException error) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException();
+        }
+        if (response.statusCode() != 200) {
+            throw new IOException("no identity token: the metadata server answers " + response.statusCode());
+        }
+        try {
+            return IdToken.create(response.body().strip());
+        } catch (IOException | RuntimeException error) {
+            throw new IOException("no identity token: the metadata server answers something else");
         }
     }
 

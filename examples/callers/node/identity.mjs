@@ -4,13 +4,18 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Client, Transport, errors } from "@elastic/elasticsearch";
 
 const RENEW_BEFORE = 225_000; // The metadata server hands out the same token until four minutes before it expires.
+const PAUSE_AFTER_FAILURE = 5_000; // While the old token is good.
 const RETRIES = 3;
-const RETRIED = new Set([429, 502, 503, 504]);
+const NOT_EXECUTED = new Set([429, 503]);
+const MAY_BE_EXECUTED = new Set([502, 504]);
+const TOKEN = /^[\w=-]+\.[\w=-]+\.[\w=-]+$/;
+const READ = /^(\/[^/]+)?\/(_search|_msearch|_count|_mget)$/;
 
 class IdentityTokens {
   #audience;
   #token;
   #expires = 0;
+  #failed = 0;
   #fetching;
 
   constructor(audience) {
@@ -18,10 +23,12 @@ class IdentityTokens {
   }
 
   async get() {
-    if (this.#expires - Date.now() < RENEW_BEFORE) {
+    const left = this.#expires - Date.now();
+    if (left < RENEW_BEFORE && (left <= 0 || Date.now() - this.#failed > PAUSE_AFTER_FAILURE)) {
       try {
         await this.#renew();
       } catch (error) {
+        this.#failed = Date.now();
         if (this.#expires <= Date.now()) throw error; // Else the old one is still good.
       }
     }
@@ -42,15 +49,27 @@ class IdentityTokens {
   async #fetch() {
     const host = process.env.GCE_METADATA_HOST ?? "metadata.google.internal";
     const query = new URLSearchParams({ audience: this.#audience, format: "full" });
-    const response = await fetch(
-      `http://${host}/computeMetadata/v1/instance/service-accounts/default/identity?${query}`,
-      { headers: { "Metadata-Flavor": "Google" }, signal: AbortSignal.timeout(5_000) },
-    );
-    if (!response.ok) throw new Error(`the metadata server gives no identity token: ${response.status}`);
-    const token = await response.text();
-    this.#expires = JSON.parse(Buffer.from(token.split(".")[1], "base64url")).exp * 1000;
+    const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/identity?${query}`;
+    let response, token;
+    try {
+      response = await fetch(url, { headers: { "Metadata-Flavor": "Google" }, signal: AbortSignal.timeout(5_000) });
+      token = (await response.text()).trim();
+    } catch (error) {
+      throw new Error(`no identity token: the metadata server does not answer: ${error.cause?.code ?? error.name}`);
+    }
+    if (!response.ok) throw new Error(`no identity token: the metadata server answers ${response.status}`);
+    this.#expires = expiry(token);
     this.#token = token;
   }
+}
+
+function expiry(token) {
+  let expires;
+  try {
+    if (TOKEN.test(token)) expires = JSON.parse(Buffer.from(token.split(".")[1], "base64url")).exp;
+  } catch { /* Its text would show what was answered. */ }
+  if (!Number.isFinite(expires)) throw new Error("no identity token: the metadata server answers something else");
+  return expires * 1000;
 }
 
 const identityTransport = (tokens) => class extends Transport {
@@ -64,7 +83,7 @@ const identityTransport = (tokens) => class extends Transport {
       } catch (error) {
         if (error.statusCode === 401 && !renewed && await tokens.another(token)) {
           renewed = true;
-        } else if (!isStream && retries < RETRIES && isTemporary(error)) {
+        } else if (!isStream && retries < RETRIES && mayBeSentAgain(error, isRead(params))) {
           await pause(500 * 2 ** retries++ * (0.5 + Math.random()));
         } else {
           throw error;
@@ -74,8 +93,16 @@ const identityTransport = (tokens) => class extends Transport {
   }
 };
 
-function isTemporary(error) {
-  return RETRIED.has(error.statusCode) || error instanceof errors.ConnectionError;
+function isRead({ method, path }) {
+  return method === "GET" || method === "HEAD" || (method === "POST" && READ.test(path));
+}
+
+/** A write only if it cannot have been executed. */
+function mayBeSentAgain(error, read) {
+  if (error instanceof errors.ConnectionError) {
+    return read || /^(connect|getaddrinfo) |Connect Timeout Error/.test(error.message);
+  }
+  return NOT_EXECUTED.has(error.statusCode) || (read && MAY_BE_EXECUTED.has(error.statusCode));
 }
 
 function opaqueId(env) {
@@ -97,7 +124,7 @@ export function connect(env = process.env) {
     tls: env.ELASTICSEARCH_CA ? { ca: readFileSync(env.ELASTICSEARCH_CA) } : {},
     headers: { ...opaqueId(env), ...(secret ? { "es-client-authentication": `SharedSecret ${secret}` } : {}) },
     redaction: { type: "replace", additionalKeys: ["es-client-authentication"] }, // What errors show.
-    requestTimeout: 30_000,
+    requestTimeout: 1000 * (env.ELASTICSEARCH_TIMEOUT ?? 30),
     maxRetries: 0, // The transport retries: the client's own way has no back-off after 503, and leaves 429 alone.
     Transport: identityTransport(new IdentityTokens(env.ELASTICSEARCH_AUDIENCE)),
   });

@@ -13,15 +13,21 @@ answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
 fetch_token() {
-  local fetched payload
+  local fetched payload ends=""
   fetched=$(curl --disable --noproxy '*' --silent --show-error --fail --max-time 5 --header 'Metadata-Flavor: Google' \
     --get --data-urlencode "audience=$ELASTICSEARCH_AUDIENCE" --data 'format=full' \
     "http://${GCE_METADATA_HOST:-metadata.google.internal}/computeMetadata/v1/instance/service-accounts/default/identity") ||
-    return
-  payload=$(cut -d. -f2 <<<"$fetched" | tr '_-' '/+')
-  while ((${#payload} % 4)); do payload+='='; done
-  expires=$(base64 --decode <<<"$payload" | sed -nE 's/.*"exp": *([0-9]+).*/\1/p')
-  token=$fetched
+    fetched=""
+  if [[ $fetched =~ ^[A-Za-z0-9_=-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_=-]+$ ]]; then
+    payload=$(tr '_-' '/+' <<<"${BASH_REMATCH[1]}")
+    while ((${#payload} % 4)); do payload+='='; done
+    ends=$(base64 --decode 2>/dev/null <<<"$payload" | sed -nE 's/.*"exp": *([0-9]{1,12})[^0-9].*/\1/p') || ends=""
+  fi
+  if [[ -z $ends ]]; then
+    echo "the metadata server gives no identity token" >&2
+    return 1
+  fi
+  expires=$ends token=$fetched
 }
 
 renew_token() {
@@ -47,7 +53,8 @@ send() { # path; curl retries after 408, 429, 500, 502, 503 and 504, with back-o
     if [[ -n ${ELASTICSEARCH_CLIENT_SECRET:-} ]]; then
       echo "ES-Client-Authentication: SharedSecret $ELASTICSEARCH_CLIENT_SECRET"
     fi
-  } | curl --disable --silent --show-error --connect-timeout 5 --max-time 30 --retry 3 --retry-max-time 60 --header @- \
+  } | curl --disable --silent --show-error --connect-timeout 5 --max-time "${ELASTICSEARCH_TIMEOUT:-30}" \
+    --retry 3 --retry-connrefused --retry-max-time 60 --header @- \
     ${ELASTICSEARCH_CA:+--cacert "$ELASTICSEARCH_CA"} --output "$answer" --write-out '%{http_code}' \
     "$ELASTICSEARCH_URL$1"
 }
