@@ -81,6 +81,14 @@ def restarts(pod: dict[str, Any]) -> int:
     return int(pod["status"]["containerStatuses"][0]["restartCount"])
 
 
+def helm(*arguments: str) -> str:
+    """Run Helm on the cluster; give what it says."""
+    command = [require_tool("helm", "installs the chart"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def tamper(world: World) -> None:
     """Give the role of ``orders`` more than is declared."""
     role = world.role("orders")

@@ -68,7 +68,7 @@ if "$run" helm status searchaccess -n searchaccess-system >/dev/null 2>&1; then
   "$run" kubectl apply --server-side --force-conflicts -f crds
 fi
 "$run" helm upgrade --install searchaccess charts/searchaccess-operator -n searchaccess-system --wait --timeout 300s \
-  --set image.repository="${image%:*}" --set image.tag="${image#*:}" --set instance=kind
+  --values tests/kind/values.yaml
 # The suite brings an operator of its own; tests of the chart start this one again.
 "$run" kubectl scale deployment --all --replicas=0 -n searchaccess-system
 touch "$folder/ready"
