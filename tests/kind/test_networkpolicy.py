@@ -68,7 +68,8 @@ def without_policy(world: World) -> Iterator[None]:
         world.kubernetes.run_kubectl("create", "-f", "-", input=json.dumps(policy | {"metadata": kept}))
 
 
-def test_its_port_answers_those_that_the_policy_names_and_nobody_else(world: World, outsider: str) -> None:
+@pytest.mark.usefixtures("outsider")
+def test_its_port_answers_those_that_the_policy_names_and_nobody_else(world: World) -> None:
     kubectl = world.kubernetes.run_kubectl
     addresses = [pod["status"]["podIP"] for pod in pods(world)]
 

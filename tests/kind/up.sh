@@ -47,13 +47,22 @@ if ! kind get clusters 2>/dev/null | grep -qx "$name"; then
 fi
 kind get kubeconfig --name "$name" >"$folder/kubeconfig"
 
-say "Building the operator's image"
+say "Building the operator's image, and that of the last landed version"
+images=("$image")
+landed=$("$python" -m tests.support.landed)
+if git cat-file -e "$landed^{commit}" 2>/dev/null; then
+  images+=("${image%:*}:landed")
+else
+  echo "The repository's history is not here: upgrades cannot be tested."
+fi
 if [[ -e $folder/docker.env ]]; then
   "$python" -m tests.kind.offline image "$folder" "$image"
+  ((${#images[@]} == 1)) || "$python" -m tests.kind.offline landed "$folder" "${images[1]}"
 else
   docker build --quiet -f operator/Dockerfile -t "$image" .
+  ((${#images[@]} == 1)) || git archive "$landed" | docker build --quiet -f operator/Dockerfile -t "${images[1]}" -
 fi
-kind load docker-image "$image" --name "$name"
+kind load docker-image "${images[@]}" --name "$name"
 
 say "Starting Elasticsearch"
 "$python" -m tests.kind "$folder"

@@ -67,7 +67,12 @@ def ensure_node(display: BuildDisplay) -> Path:
             run_tool(["chroot", str(root), "bash", "/kind/setup.sh"], cwd=target)
             trim(root)
         with display.step("Making the images that the cluster runs"):
-            programs = (*map(kubernetes.joinpath, _CONTROL_PLANE), *map(node.joinpath, _IN_PODS), coredns, network_policy)
+            programs = (
+                *map(kubernetes.joinpath, _CONTROL_PLANE),
+                *map(node.joinpath, _IN_PODS),
+                coredns,
+                network_policy,
+            )
             _write_inner_images(debian, inner, programs, node / "kubeadm")
         with display.step("Loading them into the node image"):
             _preload(root, inner)
