@@ -76,7 +76,7 @@ NONE_CHOSEN = { code=$$?; [[ $$code -eq 5 && -n "$(PYTEST)" ]] || exit $$code; }
 .PHONY: test
 test: runtimes servers lint typecheck verify ## Run all checks, then all tests on real servers, as CI does
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
-	@rm -f $(IN_KIND)
+	@rm -f $(IN_KIND) $(KIND)-not-tested
 	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
 	$(RUN) -m pytest tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
@@ -84,6 +84,7 @@ test: runtimes servers lint typecheck verify ## Run all checks, then all tests o
 		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \
 			$(NONE_CHOSEN); \
 	done
+	@test ! -e $(KIND)-not-tested || cat $(KIND)-not-tested
 
 .PHONY: test-argocd
 test-argocd: servers $(INSTALLED) ## Test with Argo CD, after building it once (15 minutes); then `test` includes it

@@ -9,9 +9,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -24,6 +26,7 @@ from tests.kind.offline.operator_image import end_abandoned_builder
 from tests.kind.offline.roots import copy_packages
 from tests.stack.build import BuildError
 from tests.support.operatorprocess import ROOT
+from tests.support.waiting import eventually
 
 
 def test_an_image_names_its_layers_by_the_digest_of_what_is_in_them(tmp_path: Path) -> None:
@@ -95,9 +98,12 @@ class Script:
         self.cluster = folder / "cluster"
         scripts = folder / "tests/kind"
         scripts.mkdir(parents=True)
-        for name in ("test.sh", "published.sh"):
-            shutil.copy(ROOT / "tests/kind" / name, scripts)
+        for name in ("kind/test.sh", "kind/published.sh", "stack/dies_with_parent.py"):
+            (folder / "tests" / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
+        self.environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
         self.exits = {"up": 0, "pytest": 0, "kubectl": 0}
+        self.up = "true"
         self.program(scripts / "down.sh", f"echo down >>{folder}/log; rm -rf {self.cluster}")
         self.program(folder / "docker", "exit 0")
 
@@ -111,20 +117,31 @@ class Script:
         if ready:
             (self.cluster / "ready").touch()
 
+    @property
+    def log(self) -> list[str]:
+        """What ran."""
+        file = self.root / "log"
+        return file.read_text().split() if file.exists() else []
+
     def __call__(self) -> tuple[int, list[str]]:
         """Run it; give its exit code, and what ran."""
+        done = self.start()
+        done.communicate()
+        return done.returncode, self.log
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it."""
         made = (
             f"mkdir -p {self.cluster}; printf '#!/bin/bash\n\"$@\"\n' >{self.cluster}/run; chmod +x {self.cluster}/run"
         )
-        up = f"echo up >>{self.root}/log; {made}; exit {self.exits['up']}"
+        up = f"echo up >>{self.root}/log; {made}; {self.up}; exit {self.exits['up']}"
         self.program(self.root / "tests/kind/up.sh", up)
-        self.program(self.root / "python", f"echo pytest >>{self.root}/log; exit {self.exits['pytest']}")
+        guarded = f'[[ $3 != *dies_with_parent.py ]] || exec {sys.executable} "$@"'
+        self.program(self.root / "python", f"{guarded}; echo pytest >>{self.root}/log; exit {self.exits['pytest']}")
         self.program(self.root / "kubectl", "exit 0")
         script = str(self.root / "tests/kind/test.sh")
         command = [script, str(self.root / "python"), str(self.cluster), "tests"]
-        path = {"PATH": f"{self.root}:{os.environ['PATH']}"}
-        done = subprocess.run(command, env=path, capture_output=True, check=False)
-        return done.returncode, (self.root / "log").read_text().split()
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(("failing", "code"), [("", 0), ("pytest", 1), ("up", 3)])
@@ -134,12 +151,61 @@ def test_what_fails_in_kind_fails_and_the_cluster_is_deleted(tmp_path: Path, fai
     assert script() == (code, ["down", "up", *(["pytest"] if failing != "up" else []), "down"])
 
 
+def without_a_cluster(folder: Path, docker: str = "exit 1", user: int = 1000) -> Script:
+    """Where none can be made, and who runs it."""
+    script = Script(folder)
+    script.program(folder / "docker", docker)
+    script.program(folder / "id", f"echo {user}")
+    script.program(folder / "apt-get", "exit 0")
+    script.exits["pytest"] = 1  # And so do all other programs of Python, such as the check of the machine.
+    return script
+
+
 @pytest.mark.parametrize("docker", ["exit 1", "[[ $1 == info ]]"], ids=["no Docker", "no images"])
 def test_where_no_cluster_can_be_made_it_says_so_and_is_no_failure(tmp_path: Path, docker: str) -> None:
-    script = Script(tmp_path)
-    script.program(tmp_path / "docker", docker)
-    script.exits["pytest"] = 1  # And so do all other programs of Python, such as the check of the machine.
+    script = without_a_cluster(tmp_path, docker)
     assert script() == (0, ["pytest"])
+    assert (tmp_path / "cluster-not-tested").read_text().startswith("NOT TESTED in kind: ")
+
+
+@pytest.mark.parametrize(
+    ("user", "environment", "code"),
+    [
+        pytest.param(0, {"CI": "true"}, 1, id="a CI that can install what is missing"),
+        pytest.param(1000, {"CI": "true"}, 0, id="a CI that cannot"),
+        pytest.param(0, {}, 0, id="a developer's machine"),
+        pytest.param(1000, {"SEARCHACCESS_TEST_KIND": "required"}, 1, id="required"),
+        pytest.param(0, {"CI": "true", "SEARCHACCESS_TEST_KIND": "optional"}, 0, id="optional"),
+        pytest.param(0, {"SEARCHACCESS_TEST_KIND": "require"}, 2, id="a mistake"),
+    ],
+)
+def test_a_ci_that_could_make_a_cluster_does_not_pass_without(
+    tmp_path: Path, user: int, environment: dict[str, str], code: int
+) -> None:
+    script = without_a_cluster(tmp_path, user=user)
+    (tmp_path / "cluster-not-tested").write_text("from an earlier run")
+    script.environment |= environment
+    assert script() == (code, ["pytest"])
+    assert (tmp_path / "cluster-not-tested").exists() == (code == 0)
+
+
+def test_what_was_not_tested_is_the_last_that_make_says() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ntest: ")[2].partition("\n\n")[0]
+    assert recipe.splitlines()[-1] == "\t@test ! -e $(KIND)-not-tested || cat $(KIND)-not-tested"
+
+
+def test_a_test_that_is_killed_ends_what_it_started_and_leaves_no_cluster(tmp_path: Path) -> None:
+    script = Script(tmp_path)
+    script.up = "echo $$ >pid; exec sleep 600"
+    process = script.start()
+    eventually(
+        lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), what="it makes a cluster"
+    )
+    process.kill()
+    process.wait()
+    eventually(lambda: script.log == ["down", "up", "down"], what="the cluster is deleted")
+    up = int((tmp_path / "pid").read_text())
+    eventually(lambda: not psutil.pid_exists(up) or psutil.Process(up).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_cluster_that_is_there_is_used_and_stays(tmp_path: Path) -> None:

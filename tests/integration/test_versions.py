@@ -1,8 +1,5 @@
 """The last landed version and this one on one cluster: side by side, upgrade and rollback, under load."""
 
-import io
-import subprocess
-import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,14 +11,13 @@ import pytest
 from tests.e2e.keys import ISSUER_ROLE, STORES
 from tests.e2e.test_logins import write_login, write_user
 from tests.support.arena import PATIENCE, Arena, patches_status
+from tests.support.landed import extract_landed
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
 from tests.support.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, access, account, condition_in, grant
 
 pytestmark = pytest.mark.timeout(900)
 
-LANDED: Final = "85d2038e823b1cb92201e98cdafc8b0b72520f40"
-"""The last landed version before this one: change it with each release."""
 LEASES: Final = ("--lease-namespace", SYSTEM)
 NOW: Final = ROOT / "operator" / "src"
 
@@ -29,13 +25,7 @@ NOW: Final = ROOT / "operator" / "src"
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source of the last landed version."""
-    folder = tmp_path_factory.mktemp("landed")
-    command = ["git", "-C", str(ROOT), "archive", LANDED, "operator/src"]
-    archive = subprocess.run(command, capture_output=True, check=False)
-    assert archive.returncode == 0, f"this test needs the history of the repository: {archive.stderr.decode()}"
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    return folder / "operator" / "src"
+    return extract_landed(tmp_path_factory.mktemp("landed"), "operator/src") / "operator" / "src"
 
 
 def with_key(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m tests.kind FOLDER`: what Elasticsearch in kind needs, and how tests reach it."""
+"""`python -m tests.kind FOLDER PORT`: what Elasticsearch in kind needs, and how tests reach it."""
 
 import argparse
 import secrets
@@ -14,16 +14,17 @@ from tests.stack.tokens import TokenIssuer
 
 NAMESPACE = "elastic"
 INSIDE = "elasticsearch.elastic.svc"
-URL = "https://127.0.0.1:30920"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    prepare(parser.parse_args().folder)
+    parser.add_argument("port", type=int, help="where Elasticsearch is to be reached on this machine")
+    arguments = parser.parse_args()
+    prepare(arguments.folder, arguments.port)
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, port: int) -> None:
     """Write `elasticsearch.yaml`, to be applied, and `env`, to be sourced; what is there already stays."""
     if (folder / "env").exists():
         return
@@ -62,7 +63,7 @@ def prepare(folder: Path) -> None:
     write_private(folder / "elasticsearch.yaml", yaml.safe_dump_all(objects).encode())
     found = {
         "SEARCHACCESS_TEST_KUBECONFIG": str(folder / "kubeconfig"),
-        "SEARCHACCESS_TEST_ELASTICSEARCH_URL": URL,
+        "SEARCHACCESS_TEST_ELASTICSEARCH_URL": f"https://127.0.0.1:{port}",
         "SEARCHACCESS_TEST_ELASTICSEARCH_USERNAME": "elastic",
         "SEARCHACCESS_TEST_ELASTICSEARCH_PASSWORD": password,
         "SEARCHACCESS_TEST_ELASTICSEARCH_CA": str(certificate.ca_file),

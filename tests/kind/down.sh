@@ -5,10 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 python=$1
 folder=$(realpath -m "$2")
-name=searchaccess
 if [[ -e $folder/docker.env ]]; then
   "$python" -m tests.kind.offline down "$folder"
 elif [[ -x $folder/run ]]; then
-  "$folder/run" kind delete cluster --name "$name"
+  "$folder/run" kind delete cluster --name "$(<"$folder/name")"
 fi
 rm -rf "$folder"

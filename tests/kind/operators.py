@@ -2,11 +2,14 @@
 
 import json
 import subprocess
+from collections.abc import Iterable
 from typing import Any
+
+import httpx
 
 from tests.stack.build import require_tool
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, SYSTEM, World
+from tests.support.world import CLUSTER, SYSTEM, World, access, condition_in, grant
 
 INSTANCE = "kind"
 NAME = "searchaccess-operator"
@@ -81,6 +84,56 @@ def restarts(pod: dict[str, Any]) -> int:
     return int(pod["status"]["containerStatuses"][0]["restartCount"])
 
 
+def helm(*arguments: str) -> str:
+    """Run Helm on the cluster; give what it says."""
+    command = [require_tool("helm", "installs the chart"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def new_accesses(world: World, prefix: str) -> list[str]:
+    """Declare as many as a team may at a time; give their names."""
+    names = [f"{prefix}-{number}" for number in range(34)]
+    world.apply(*(access(name, grant(f"{name}-*")) for name in names))
+    return names
+
+
+def until_all_served(world: World, names: Iterable[str]) -> None:
+    """Wait until SearchAccesses are in sync, and check that Elasticsearch lets their callers in."""
+    wanted = set(names)
+
+    def look() -> bool:
+        found = listed(world, "searchaccesses", "-n", "shop")
+        return wanted <= {one["metadata"]["name"] for one in found if _is_in_sync(one)}
+
+    eventually(look, within=60, every=0.5, what=f"all of {sorted(wanted)} are in sync")
+    assert {world.role_name(name) for name in wanted} <= set(role_versions(world))
+    for name in wanted:
+        with world.caller(name) as caller:
+            assert caller.get(f"/{name}-*/_search").status_code == httpx.codes.OK
+
+
+def delete_many(world: World, names: Iterable[str]) -> None:
+    """Delete SearchAccesses."""
+    world.kubernetes.run_kubectl("delete", "searchaccesses", *names, "-n", "shop", "--timeout=120s")
+
+
+def role_versions(world: World) -> dict[str, int]:
+    """Say for each of the installation's roles how often it was written."""
+    query = {"term": {"type": "role"}}
+    found = world.admin.post("/.security/_search", json={"query": query, "version": True, "size": 1000})
+    prefix = f"role-searchaccess.{world.instance}."
+    hits = found.raise_for_status().json()["hits"]["hits"]
+    return {hit["_id"].removeprefix("role-"): hit["_version"] for hit in hits if hit["_id"].startswith(prefix)}
+
+
+def drift_events(world: World) -> dict[str, int]:
+    """Give the events about drift, and how often each was emitted."""
+    found = listed(world, "events", "--all-namespaces", "--field-selector=reason=DriftDetected")
+    return {event["metadata"]["uid"]: event.get("count") or 1 for event in found}
+
+
 def tamper(world: World) -> None:
     """Give the role of ``orders`` more than is declared."""
     role = world.role("orders")
@@ -99,6 +152,11 @@ def until_corrected(world: World) -> None:
 
 def _is_going(pod: dict[str, Any]) -> bool:
     return "deletionTimestamp" in pod["metadata"]
+
+
+def _is_in_sync(found: dict[str, Any]) -> bool:
+    ready = condition_in(found, "Ready")
+    return ready.get("reason") == "InSync" and ready.get("observedGeneration") == found["metadata"]["generation"]
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

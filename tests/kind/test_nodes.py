@@ -1,17 +1,21 @@
 """The chart's pods and the cluster's nodes: apart, and no obstacle to a drain."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.kind.operators import (
     SELECTOR,
+    delete_many,
     deployment,
+    new_accesses,
     nodes_of,
     pods,
     restart,
     restarts,
     tamper,
+    until_all_served,
     until_corrected,
     until_two_run,
     workers,
@@ -42,13 +46,19 @@ def drain(world: World, node: str) -> None:
 
 def test_a_drained_node_takes_nothing_away(world: World) -> None:
     until_two_run(world)
+    names: list[str] = []
     for node in workers(world):
-        drain(world, node)
+        with ThreadPoolExecutor() as pool:
+            drained = pool.submit(drain, world, node)
+            names += new_accesses(world, f"drained-{len(names)}")
+            drained.result()
         tamper(world)
         until_corrected(world)
         until_two_run(world)
         assert node not in nodes_of(world)
         world.kubernetes.run_kubectl("uncordon", node)
+    until_all_served(world, names)
+    delete_many(world, names)
 
 
 @pytest.mark.parametrize("zones", [(), ("a", "b")], ids=["no node has a zone", "each node has a zone of its own"])

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,15 @@ def _filters() -> list[str]:
     return [tool for tool in ("iptables-save", "iptables-legacy-save") if Path("/usr/sbin", tool).exists()]
 
 
+def disks_in(folder: Path) -> list[str]:
+    """Files of a folder that are disks of the machine."""
+    found: list[str] = []
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # It was detached meanwhile.
+            found.append(file.read_text().strip())
+    return [name for name in found if Path(name).is_relative_to(folder)]
+
+
 def control_groups(docker: Docker) -> list[Path]:
     return [path for path in Path("/sys/fs/cgroup").rglob("searchaccess-*") if path.name == docker.name]
 
@@ -67,6 +77,7 @@ def test_it_changes_nothing_of_the_machine_and_ends_with_one_process(tmp_path: P
         docker.end()
     assert machine() == before
     assert control_groups(docker) == []
+    eventually(lambda: disks_in(tmp_path) == [], within=30, what="its disk is no device any more")
 
 
 def _runs(process: psutil.Process) -> bool:

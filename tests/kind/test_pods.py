@@ -3,12 +3,15 @@
 import pytest
 
 from tests.kind.operators import (
+    delete_many,
     deployment,
     kill,
+    new_accesses,
     owner,
     pods,
     restarts,
     tamper,
+    until_all_served,
     until_corrected,
     until_two_run,
 )
@@ -31,11 +34,14 @@ def test_a_killed_owner_is_followed_by_the_other(world: World) -> None:
     name = eventually(lambda: owner(world), within=60, every=0.5, what="somebody owns the SearchCluster")
     [pod] = [pod for pod in pods(world) if pod["metadata"]["name"] == name]
     kill(pod)
+    names = new_accesses(world, "killed")
     tamper(world)
     until_corrected(world)
+    until_all_served(world, names)
     eventually(lambda: owner(world) not in {"", name} or _restarted(world, name) > restarts(pod), within=60, every=0.5)
     until_two_run(world)
     assert _restarted(world, name) == restarts(pod) + 1, "it ended, and came back"
+    delete_many(world, names)
 
 
 def _restarted(world: World, name: str) -> int:
@@ -45,12 +51,13 @@ def _restarted(world: World, name: str) -> int:
 def test_a_rollout_interrupts_nothing(world: World) -> None:
     before = {pod["metadata"]["name"] for pod in pods(world)}
     world.kubernetes.run_kubectl("rollout", "restart", deployment(world), "-n", SYSTEM)
+    names = new_accesses(world, "rolling")
     for number in range(3):  # Beside it.
-        world.apply(access(f"rolling-{number}", grant(f"rolling-{number}-*")))
-        world.until_ready(f"rolling-{number}", within=60)
+        world.apply(access(f"one-of-{number}", grant(f"one-of-{number}-*")))
+        world.until_ready(f"one-of-{number}", within=60)
         tamper(world)
         until_corrected(world)
+    until_all_served(world, names)
     until_two_run(world)
     assert not before & {pod["metadata"]["name"] for pod in pods(world)}
-    for number in range(3):
-        world.delete(f"rolling-{number}")
+    delete_many(world, [*names, *(f"one-of-{number}" for number in range(3))])

@@ -8,20 +8,24 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 python=$1
 folder=$(realpath -m "$2")
-name=searchaccess
 image=searchaccess-operator:kind
+# No step goes on, and starts something, after this script was killed.
+with_us=("$python" -I -S tests/stack/dies_with_parent.py $$)
 
 say() { echo "== $1 (${SECONDS} s)"; }
 
 mkdir -p "$folder"
 rm -f "$folder/ready"
+# Several checkouts may share a Docker.
+name=${SEARCHACCESS_KIND_CLUSTER:-searchaccess-$(printf '%08x' "$(pwd -P | cksum | cut -d' ' -f1)")}
+echo "$name" >"$folder/name"
 "$python" -m tests.kind.offline tools "$folder"
 export PATH="$folder/bin:$PATH"
 
 say "Looking for a Docker"
 if [[ -e $folder/docker/dockerd.json ]] || ! tests/kind/published.sh; then
   echo "No Docker with published images: one of its own, with images made from packages."
-  "$python" -m tests.kind.offline docker "$folder" >"$folder/docker.env"
+  "${with_us[@]}" "$python" -m tests.kind.offline docker "$folder" >"$folder/docker.env"
   # shellcheck source=/dev/null
   source "$folder/docker.env"
 fi
@@ -42,21 +46,31 @@ run=$folder/run
 if ! kind get clusters 2>/dev/null | grep -qx "$name"; then
   say "Making the cluster"
   rm -f "$folder/env" # Of a cluster before this one.
-  "$run" kind create cluster --config tests/kind/cluster.yaml ${KIND_NODE_IMAGE:+--image "$KIND_NODE_IMAGE"} \
+  "${with_us[@]}" "$run" kind create cluster --name "$name" --config tests/kind/cluster.yaml ${KIND_NODE_IMAGE:+--image "$KIND_NODE_IMAGE"} \
     --wait 180s --kubeconfig "$folder/kubeconfig"
 fi
 kind get kubeconfig --name "$name" >"$folder/kubeconfig"
+port=$(docker port "$name-control-plane" 30920/tcp)
 
-say "Building the operator's image"
+say "Building the operator's image, and that of the last landed version"
+images=("$image")
+landed=$("$python" -m tests.support.landed)
+if git cat-file -e "$landed^{commit}" 2>/dev/null; then
+  images+=("${image%:*}:landed")
+else
+  echo "The repository's history is not here: upgrades cannot be tested."
+fi
 if [[ -e $folder/docker.env ]]; then
-  "$python" -m tests.kind.offline image "$folder" "$image"
+  "${with_us[@]}" "$python" -m tests.kind.offline image "$folder" "$image"
+  ((${#images[@]} == 1)) || "${with_us[@]}" "$python" -m tests.kind.offline landed "$folder" "${images[1]}"
 else
   docker build --quiet -f operator/Dockerfile -t "$image" .
+  ((${#images[@]} == 1)) || git archive "$landed" | docker build --quiet -f operator/Dockerfile -t "${images[1]}" -
 fi
-kind load docker-image "$image" --name "$name"
+kind load docker-image "${images[@]}" --name "$name"
 
 say "Starting Elasticsearch"
-"$python" -m tests.kind "$folder"
+"$python" -m tests.kind "$folder" "${port##*:}"
 "$run" kubectl apply -f "$folder/elasticsearch.yaml" -f tests/kind/elasticsearch.yaml
 "$run" kubectl rollout status statefulset/elasticsearch -n elastic --timeout=600s
 
@@ -68,7 +82,7 @@ if "$run" helm status searchaccess -n searchaccess-system >/dev/null 2>&1; then
   "$run" kubectl apply --server-side --force-conflicts -f crds
 fi
 "$run" helm upgrade --install searchaccess charts/searchaccess-operator -n searchaccess-system --wait --timeout 300s \
-  --set image.repository="${image%:*}" --set image.tag="${image#*:}" --set instance=kind
+  --values tests/kind/values.yaml
 # The suite brings an operator of its own; tests of the chart start this one again.
 "$run" kubectl scale deployment --all --replicas=0 -n searchaccess-system
 touch "$folder/ready"

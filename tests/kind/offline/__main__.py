@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.kind.offline.build_bases import ensure_bases
 from tests.kind.offline.build_node import NODE_IMAGE, ensure_node
 from tests.kind.offline.docker import Docker, check_machine
-from tests.kind.offline.operator_image import build_operator_image, end_abandoned_builder
+from tests.kind.offline.operator_image import build_operator_image, end_abandoned_builder, load_landed_image
 from tests.kind.offline.programs import KIND
 from tests.stack.build import BuildDisplay, BuildError
 from tests.stack.build_go import HELM, ensure_program
@@ -34,6 +34,8 @@ def main() -> int:
                 start_docker(cluster, display)
             case "image":
                 build_operator_image(arguments.name, cluster, display)
+            case "landed":
+                load_landed_image(arguments.name, cluster, display)
             case "down":
                 cluster.remove()
                 end_abandoned_builder()
@@ -78,12 +80,13 @@ def _parse_arguments() -> argparse.Namespace:
         "tools": "put kind, and kubectl and Helm where they lack, into FOLDER/bin",
         "docker": "start a Docker in FOLDER with kind's node image; print how to use it",
         "image": "build the operator's image and load it into that Docker",
+        "landed": "the same for the last landed version",
         "down": "end that Docker and remove its data",
     }
     for name, text in helps.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("folder", type=Path)
-        if name == "image":
+        if name in {"image", "landed"}:
             command.add_argument("name")
     return parser.parse_args()
 

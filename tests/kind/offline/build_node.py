@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.kind.offline.build_elasticsearch import elasticsearch_image, write_elasticsearch_layer
 from tests.kind.offline.debian import ensure_debian, trim
 from tests.kind.offline.images import Image, as_archive, write_images, write_layer
-from tests.kind.offline.programs import COREDNS, KIND, NODE_FILES
+from tests.kind.offline.programs import COREDNS, KIND, NETWORK_POLICY, NODE_FILES
 from tests.kind.offline.roots import PATH, copy_packages, copy_tree
 from tests.stack.build import BuildDisplay, BuildError, require_tool, run_tool
 from tests.stack.build_elasticsearch import ensure_elasticsearch_home
@@ -41,7 +41,7 @@ _ON_THE_NODE = ("kubeadm", "kubelet", "crictl")
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
 _IN_PODS = ("kube-proxy", "kube-scheduler", "pause", "pod-network")
 _PROGRAMS = "usr/local/bin"
-_OWN_IMAGES = {"pod-network": "searchaccess.dev/pod-network:packages"}
+_OWN_IMAGES = ("searchaccess.dev/pod-network:packages", "searchaccess.dev/network-policy:packages")
 """Images of programs that kubeadm does not name."""
 
 
@@ -49,10 +49,10 @@ def ensure_node(display: BuildDisplay) -> Path:
     """The folder with the node image, in the cache, made on first use."""
     debian = ensure_debian(display)
     kind = ensure_program(KIND, display)
-    coredns = ensure_program(COREDNS, display)
+    coredns, network_policy = ensure_program(COREDNS, display), ensure_program(NETWORK_POLICY, display)
     kubernetes, node = ensure_built_binaries(display), ensure_node_binaries(display)
     elasticsearch = ensure_elasticsearch_home(RELEASES[0], display)
-    parts = (debian.parent, kind.parent, coredns.parent, kubernetes, node, elasticsearch)
+    parts = (debian.parent, kind.parent, coredns.parent, network_policy.parent, kubernetes, node, elasticsearch)
     modules = ("build_node", "build_elasticsearch", "images", "roots")
     own = (*(_HERE / f"{name}.py" for name in modules), *files_under(_FILES), *files_under(_HERE / "elasticsearch"))
     inputs = BuildInputs("kind-node", kubernetes_version(), own, facts=tuple(part.name for part in parts))
@@ -67,7 +67,12 @@ def ensure_node(display: BuildDisplay) -> Path:
             run_tool(["chroot", str(root), "bash", "/kind/setup.sh"], cwd=target)
             trim(root)
         with display.step("Making the images that the cluster runs"):
-            programs = (*map(kubernetes.joinpath, _CONTROL_PLANE), *map(node.joinpath, _IN_PODS), coredns)
+            programs = (
+                *map(kubernetes.joinpath, _CONTROL_PLANE),
+                *map(node.joinpath, _IN_PODS),
+                coredns,
+                network_policy,
+            )
             _write_inner_images(debian, inner, programs, node / "kubeadm")
         with display.step("Loading them into the node image"):
             _preload(root, inner)
@@ -108,7 +113,7 @@ def _write_inner_images(debian: Path, folder: Path, programs: tuple[Path, ...], 
     shutil.rmtree(tools)
     command = [str(kubeadm), "config", "images", "list", f"--kubernetes-version=v{kubernetes_version()}"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    names = [*listed, *_OWN_IMAGES.values()]
+    names = [*listed, *_OWN_IMAGES]
     layers = ("shell.tar.gz", "tools.tar.gz")
     images = [Image(name, layers, {"Env": [PATH], "Entrypoint": [f"/{_PROGRAMS}/{_program(name)}"]}) for name in names]
     write_images(folder, [*images, elasticsearch_image(("shell.tar.gz", "elasticsearch.tar.gz"))])
