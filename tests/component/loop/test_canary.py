@@ -8,7 +8,7 @@ import pytest
 
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.ports.errors import Rejected, Unreachable
-from tests.component.credentials.common import HOUR, PLACE, begin, days_pass, store, with_key
+from tests.component.credentials.common import HOUR, PLACE, begin, store, with_key
 from tests.support import memory_elasticsearch, memory_store
 from tests.support.leaks import leaks
 from tests.support.memory_store import MemoryStore
@@ -28,7 +28,7 @@ def test_no_secret_value_is_in_anything_that_shows(auth: str, form: str) -> None
     @on_stage
     async def play(stage: Stage) -> None:
         stage.stores.by_name["main"] = MemoryStore(stage.faults)
-        await begin(stage, with_key(auth=auth, credential={"format": form}))
+        await begin(stage, with_key(auth=auth, credential={"format": form, "overlap": "20m"}))
         texts = {"made": reprs()}
         for number, (side, method) in enumerate(
             [
@@ -46,7 +46,6 @@ def test_no_secret_value_is_in_anything_that_shows(auth: str, form: str) -> None
                 texts[f"{method} {error}"] = reprs()
                 stage.faults.heal(side)
                 await stage.sleep(HOUR)
-        await days_pass(stage, 2)
         texts |= {
             "statuses": json.dumps([stage.get("orders"), stage.cluster()]),
             "events": str(stage.kubernetes.events),
