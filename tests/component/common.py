@@ -1,8 +1,7 @@
 """What the plays of this folder have in common."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from searchaccess.core.model.canonical import role_from_json
@@ -10,6 +9,7 @@ from searchaccess.core.model.intake.reading import readable
 from searchaccess.core.rights.mapping import mapping_of, seen_mapping
 from searchaccess.core.rights.ownership import Operator, Role
 from searchaccess.core.rights.plan import seen_role
+from tests.support.faults import Call
 from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
 from tests.support.world import account
@@ -82,19 +82,19 @@ async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any], le
     return former.elasticsearch
 
 
-@asynccontextmanager
-async def looking(stage: Stage, look: Callable[[], None]) -> AsyncIterator[None]:
-    """Look all the time, whatever else happens."""
+@contextmanager
+def after_each_call(stage: Stage, check: Callable[[], None]) -> Iterator[None]:
+    """Check something whenever the operator has called anything outside: nothing else changes what is there."""
+    before = stage.faults.on_call
 
-    async def watch() -> None:
-        while True:
-            look()
-            await asyncio.sleep(0.002)
+    def called(call: Call) -> None:
+        before(call)
+        check()
 
-    watching = asyncio.create_task(watch())
-    stage.spared.add(watching)
+    check()
+    stage.faults.on_call = called
     try:
         yield
     finally:
-        stage.spared.discard(watching)
-        watching.cancel()
+        stage.faults.on_call = before
+    check()

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -198,15 +197,23 @@ def test_its_traces_say_what_was_done_and_no_secret(field: Arena) -> None:
 def test_two_at_a_time_share_the_work_and_one_that_goes_on_for_a_while_sees_news(field: Arena) -> None:
     field.world.apply(field.cluster(), access("orders", grant("orders-*")))
     shared = ("-o", "json", "--lease-namespace", SYSTEM)
-    with ThreadPoolExecutor() as pool:
-        long = pool.submit(finish, field, process(field, "--for", "60s", *shared))
+    # The first has the cluster, and goes on until it is told to stop: the second ends before it on any machine.
+    command = process(field, "--for", "30m", *shared)
+    with (field.folder / "for.log").open("w") as log:
+        long = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
         field.until_in_sync(1)
-        # The first has the cluster, and goes on: the second ends before it.
         code, found = finish(field, process(field, "--once", *shared))
-        assert not long.done()
+        assert long.poll() is None
         assert (code, found["elsewhere"]) == (0, 1)
         field.world.apply(access("later", grant("later-*")))
-        code, found = long.result()
-    assert (code, found["elsewhere"]) == (0, 0)
+        field.until_in_sync(2)
+        long.send_signal(signal.SIGTERM)
+        output, _ = long.communicate(timeout=60)
+    finally:
+        long.kill()
+        long.wait()
+    found = json.loads(output)
+    assert (found["unfinished"], found["elsewhere"]) == ("it was told to stop", 0)
     assert reasons(found) == {CLUSTER: "InSync", "shop/orders": "InSync", "shop/later": "InSync"}
     assert set(field.roles()) == {"orders", "later"}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.core.clusters.cluster import ClusterFacts, License
+from searchaccess.core.clusters.cluster import ClusterFacts, License, facts_of
 from searchaccess.core.clusters.realm import WantedRealm, check_realm
 from searchaccess.core.model.canonical import Entry, RoleBody
 from searchaccess.core.model.intake.reading import readable
@@ -248,17 +248,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
     def _facts(self, realm: WantedRealm) -> ClusterFacts:
         settings = {"xpack": {"security": {"authc": {"realms": {"jwt": {REALM: self.realm} | self.other_realms}}}}}
         nodes = {"n0": {"name": "node-0", "settings": settings}}
-        held = self._license()
-        found = check_realm(nodes, realm)
-        return ClusterFacts(
-            self.version,
-            self.uuid,
-            held.kind,
-            found.mismatches,
-            found.doubts,
-            found.limits,
-            license_ends=held.ends,
-        )
+        return facts_of(self.version, self.uuid, self._license(), check_realm(nodes, realm))
 
     async def read_license(self) -> License:
         return await self._faults.perform(Call(SIDE, "license"), self._license)

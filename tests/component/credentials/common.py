@@ -12,10 +12,13 @@ HOUR, DAY = 3600, 86400
 PLACE = Place("shop", "orders-elasticsearch")
 STORES = [{"name": "main", "kubernetes": {}}]
 READY = ("True", "InSync")
+OVERLAP = 3
+"""Hours: of a day, the default, most tests would spend most of their time in nothing but looking at stores."""
 
 
 def with_key(name: str = "orders", **more: Any) -> dict[str, Any]:
-    credential = {"store": "main", "name": f"{name}-elasticsearch"} | more.pop("credential", {})
+    credential = {"store": "main", "name": f"{name}-elasticsearch", "overlap": f"{OVERLAP}h"}
+    credential |= more.pop("credential", {})
     spec = {"auth": "ApiKey", "credential": credential} | more
     return access(name, spec.pop("granted", grant(f"{name}-*")), **spec)
 
@@ -30,13 +33,18 @@ async def begin(stage: Stage, *objects: dict[str, Any]) -> None:
 
 
 async def days_pass(stage: Stage, days: float) -> None:
-    """Let days pass in which nobody looks for changes all the time."""
+    """Let days pass with few probes and sweeps."""
     before = stage.cluster()["spec"].get("drift", {})
     rare = {"probeEvery": "1h", "sweepEvery": "24h"}
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(drift=rare))
     await stage.sleep(days * DAY)
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(drift=before))
     await stage.quiet()
+
+
+async def overlap_passes(stage: Stage, times: float = 1.1) -> None:
+    """Let an overlap pass, or several, with few probes and sweeps."""
+    await days_pass(stage, times * OVERLAP * HOUR / DAY)
 
 
 async def change_is_noticed(stage: Stage) -> None:

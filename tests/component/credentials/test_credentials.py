@@ -8,12 +8,14 @@ from searchaccess.engine.credentials.reconcile import STORE_EVERY
 from searchaccess.ports.errors import Unreachable
 from searchaccess.ports.stores import Place
 from tests.component.credentials.common import (
+    HOUR,
     PLACE,
     READY,
     begin,
     credential,
     days_pass,
     live,
+    overlap_passes,
     read,
     rotate,
     said,
@@ -60,13 +62,13 @@ async def test_what_consumers_read(stage: Stage) -> None:
 
 @on_stage
 async def test_a_rotation_overlaps_and_then_the_old_key_ends(stage: Stage) -> None:
-    await begin(stage, with_key(credential={"rotateEvery": "96h"}))
+    await begin(stage, with_key(credential={"rotateEvery": "12h"}))
     first = read(stage)
-    await days_pass(stage, 4.5)
+    await stage.sleep(13 * HOUR)
     second = read(stage)
     assert second != first
     assert {key["id"] for key in live(stage)} in ({first, second}, {second})
-    await days_pass(stage, 1)
+    await overlap_passes(stage)
     assert [key["id"] for key in live(stage)] == [read(stage)]
     assert stage.ready("orders") == READY
     assert stage.notes("orders").count("CredentialIssued") == 2
@@ -90,10 +92,24 @@ async def test_somebody_asks_for_a_rotation(stage: Stage) -> None:
     await stage.quiet()
     assert {key["id"] for key in live(stage)} == {first, second}, "never three at a time"
     assert "when the overlap is over" in condition_in(stage.get("orders"), "CredentialReady")["message"]
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {second, read(stage)}
     assert credential(stage)["rotationRequest"] == "again"
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
+    assert [key["id"] for key in live(stage)] == [read(stage)]
+
+
+@on_stage
+async def test_an_overlap_that_is_not_declared_is_a_day(stage: Stage) -> None:
+    silent = with_key()
+    del silent["spec"]["credential"]["overlap"]
+    await begin(stage, silent)
+    first = read(stage)
+    await rotate(stage)
+    both = {first, read(stage)}
+    await days_pass(stage, 0.95)
+    assert {key["id"] for key in live(stage)} == both != {first}
+    await days_pass(stage, 0.1)
     assert [key["id"] for key in live(stage)] == [read(stage)]
 
 
@@ -173,13 +189,13 @@ async def test_from_token_to_key_and_back(stage: Stage) -> None:
 async def test_another_name_moves_the_key_with_an_overlap(stage: Stage) -> None:
     await begin(stage, with_key())
     first = read(stage)
-    stage.amend("orders", credential={"store": "main", "name": "renamed"})
+    stage.amend("orders", credential=with_key(credential={"name": "renamed"})["spec"]["credential"])
     await stage.quiet()
     renamed = Place("shop", "renamed")
     assert read(stage, renamed) not in {"", first}
     assert {key["id"] for key in live(stage)} == {first, read(stage, renamed)}
     assert read(stage) == first, "it works until the overlap is over"
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert [key["id"] for key in live(stage)] == [read(stage, renamed)]
     assert PLACE not in store(stage).kept
 

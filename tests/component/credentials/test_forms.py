@@ -9,8 +9,8 @@ from tests.component.credentials.common import (
     READY,
     STORES,
     begin,
-    days_pass,
     live,
+    overlap_passes,
     rotate,
     store,
     with_key,
@@ -96,12 +96,12 @@ async def test_a_secret_stays_that_two_stores_have_in_the_same_place(stage: Stag
     # Secrets of Kubernetes are in the namespace of their SearchAccess, whichever store they are of.
     stage.stores.by_name["other"] = store(stage)
     before = store(stage).kept[PLACE].secret.identity
-    stage.amend("orders", credential={"store": "other", "name": PLACE.name})
+    stage.amend("orders", credential=with_key(credential={"store": "other"})["spec"]["credential"])
     await stage.quiet()
     await rotate(stage)
     await stage.quiet()
     value = held(stage)
-    await days_pass(stage, 3)
+    await overlap_passes(stage, 3)
     assert [key["id"] for key in live(stage)] == [value["id"]]
     assert held(stage) == value
     assert store(stage).kept[PLACE].secret.identity == before

@@ -20,6 +20,7 @@ from tests.component.credentials.common import (
     credential,
     days_pass,
     live,
+    overlap_passes,
     read,
     rotate,
     said,
@@ -82,7 +83,7 @@ async def test_a_rotation_overlaps_and_then_the_old_user_ends(stage: Stage) -> N
     assert set(users(stage)) == set(roles(stage)) == {first, second}
     assert roles(stage)[first]["indices"] == roles(stage)[second]["indices"]
     assert said(stage) == ("True", "CredentialOverlap")
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert set(users(stage)) == set(roles(stage)) == {second}
     assert stage.ready("orders") == READY
 
@@ -162,7 +163,7 @@ async def test_from_token_to_password_to_key_and_back(stage: Stage) -> None:
         if before and "credential" in spec:
             assert before in {*users(stage), *(key["id"] for key in live(stage))}, "it works for the overlap"
             assert read(stage) != before
-            await days_pass(stage, 1.1)
+            await overlap_passes(stage)
         assert bool(stage.role(account("orders"))) == present[0]
         assert (len(users(stage)), len(live(stage))) == present[1:]
         assert len(roles(stage)) == present[0] + present[1]
@@ -242,11 +243,11 @@ async def test_what_elasticsearch_refuses_leaves_no_user_behind(stage: Stage) ->
 
 @on_stage
 async def test_a_store_that_is_away_leaves_the_user_in_force(stage: Stage) -> None:
-    await begin(stage, with_password())
+    await begin(stage, with_password(credential={"rotateEvery": "6h"}))
     name = read(stage)
     stage.faults.fail(memory_store.SIDE, Unreachable("away"))
     stage.annotate(access_key("orders"), "searchaccess.dev/rotate-requested-at", "now")
-    await days_pass(stage, 5)
+    await days_pass(stage, 1)
     assert set(users(stage)) == {name}, "it does not end by itself"
     assert said(stage) == ("Unknown", "StoreUnavailable")
     stage.faults.heal(memory_store.SIDE)

@@ -6,7 +6,17 @@ import pytest
 
 from searchaccess.core.model.workload import SecretUse, Workload, WorkloadKind
 from searchaccess.ports.errors import PermissionDenied
-from tests.component.credentials.common import HOUR, begin, credential, days_pass, live, read, said, with_key
+from tests.component.credentials.common import (
+    HOUR,
+    begin,
+    credential,
+    days_pass,
+    live,
+    overlap_passes,
+    read,
+    said,
+    with_key,
+)
 from tests.support.googlestate import LOCATION, PROJECT, a_workload
 from tests.support.memory_google import SIDE
 from tests.support.memory_store import MemoryStore
@@ -48,7 +58,7 @@ def test_a_version_by_number_keeps_its_key(kind: WorkloadKind) -> None:
         revision = state.deploy(workload, uses=pinned(1))
         execution = state.execute(workload) if kind is WorkloadKind.JOB else ""
         first, second = await two_keys(stage, declared(workload))
-        await days_pass(stage, 1.1)
+        await overlap_passes(stage)
         assert {key["id"] for key in live(stage)} == {first, second}
         assert said(stage) == ("True", "RevokeDeferred")
         message = condition_in(stage.get("orders"), "CredentialReady")["message"]
@@ -75,7 +85,7 @@ async def test_the_old_revision_keeps_it_while_it_has_a_share_of_the_traffic(sta
     first, second = await two_keys(stage, declared())
     new = state.deploy(SERVICE, uses=pinned(2))
     state.serve(SERVICE, **{old.replace("-", "_"): 1, new.replace("-", "_"): 99})
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {first, second}
     assert f"revision {old}" in condition_in(stage.get("orders"), "CredentialReady")["message"]
     state.serve(SERVICE, **{new.replace("-", "_"): 100})
@@ -87,7 +97,7 @@ async def test_the_old_revision_keeps_it_while_it_has_a_share_of_the_traffic(sta
 async def test_latest_is_no_pin(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, uses=pinned("latest"))
     _, second = await two_keys(stage, declared())
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert [key["id"] for key in live(stage)] == [second]
 
 
@@ -95,7 +105,7 @@ async def test_latest_is_no_pin(stage: Stage) -> None:
 async def test_after_the_overlap_if_that_is_wished(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, uses=pinned(1))
     _, second = await two_keys(stage, declared(credential={"revoke": "AfterOverlap"}))
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert [key["id"] for key in live(stage)] == [second]
     assert not [call for call in stage.faults.calls if call.side == SIDE]
 
@@ -105,7 +115,7 @@ async def test_what_cannot_be_found_out_keeps_it(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, uses=pinned(2))
     first, second = await two_keys(stage, declared())
     stage.faults.fail(SIDE, PermissionDenied("Cloud Run: may not"))
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {first, second}
     message = condition_in(stage.get("orders"), "CredentialReady")["message"]
     assert "version 1: not known who uses it (Cloud Run: may not)" in message
@@ -117,7 +127,7 @@ async def test_what_cannot_be_found_out_keeps_it(stage: Stage) -> None:
 @on_stage
 async def test_a_workload_that_does_not_exist_has_nothing(stage: Stage) -> None:
     _, second = await two_keys(stage, declared())
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert [key["id"] for key in live(stage)] == [second]
 
 
@@ -151,7 +161,7 @@ async def test_a_revision_that_vanished_is_none_and_the_others_count(stage: Stag
     state.serve(SERVICE, **{gone.replace("-", "_"): 50, kept.replace("-", "_"): 50})
     del state.revisions[SERVICE, gone]
     first, second = await two_keys(stage, declared())
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {first, second}
     assert f"revision {kept}" in condition_in(stage.get("orders"), "CredentialReady")["message"]
 
@@ -162,9 +172,9 @@ def test_what_is_only_observed_is_not_looked_at_all_the_time(more: dict[str, str
     async def run(stage: Stage) -> None:
         stage.google.state.deploy(SERVICE, uses=pinned(1))
         stage.stores.by_name["main"] = MemoryStore(stage.faults)
-        await begin(stage, declared(credential={"rotateEvery": "48h", "overlap": "2h", **more}))
+        await begin(stage, declared(credential={"rotateEvery": "6h", "overlap": "2h", **more}))
         stage.amend("orders", mode="Observe")
-        await days_pass(stage, 4)
+        await days_pass(stage, 0.5)
         before = len(stage.faults.calls)
         await stage.sleep(3600)
         looks = [call for call in stage.faults.calls[before:] if call.method == "keys"]

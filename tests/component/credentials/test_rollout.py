@@ -6,7 +6,7 @@ import pytest
 
 from searchaccess.core.model.workload import WorkloadKind
 from searchaccess.ports.errors import PermissionDenied, Unreachable
-from tests.component.credentials.common import begin, days_pass, live, read, said, with_key
+from tests.component.credentials.common import begin, live, overlap_passes, read, said, with_key
 from tests.component.credentials.test_pins import SERVICE, declared, pinned, two_keys
 from tests.support.faults import Fault
 from tests.support.googlestate import a_workload
@@ -40,7 +40,7 @@ def test_a_new_version_gets_a_new_revision_and_then_the_old_key_goes(first: int 
         assert template(stage) == "2"
         [serving] = stage.google.state.workloads[SERVICE].serving
         assert serving.revision != old
-        await days_pass(stage, 1.1)
+        await overlap_passes(stage)
         assert [key["id"] for key in live(stage)] == [second]
         assert said(stage) == ("True", "CredentialActive")
         assert rolls(stage) == ["2"] if first == 1 else ["1", "2"]
@@ -67,7 +67,7 @@ def test_a_revision_that_cannot_serve_leaves_the_old_key(first: int | str) -> No
         await stage.sleep(60)
         assert said(stage) == ("True", "RolloutFailed")
         assert "services/orders does not have it: the container did not start" in message(stage)
-        await days_pass(stage, 3)
+        await overlap_passes(stage, 3)
         assert {key["id"] for key in live(stage)} == {old, new}
         assert "the previous one stays (version 1: revision" in message(stage)
         assert len(rolls(stage)) == (1 if first == 1 else 2), "it is not tried again and again"
@@ -87,7 +87,7 @@ async def test_traffic_that_stays_where_it_is_keeps_the_old_key(stage: Stage) ->
     old = state.deploy(SERVICE, uses=pinned(1))
     state.held.add(SERVICE)
     first, second = await two_keys(stage, declared(credential=ROLL))
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {first, second}
     assert said(stage) == ("True", "RevokeDeferred")
     assert f"version 1: revision {old}" in message(stage)
@@ -101,7 +101,7 @@ async def test_a_job_gets_it_for_its_next_execution(stage: Stage) -> None:
     execution = stage.google.state.execute(job)
     first, second = await two_keys(stage, declared(job, credential=ROLL))
     assert stage.google.state.workloads[job].uses == pinned(2)
-    await days_pass(stage, 1.1)
+    await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {first, second}, "the one that runs has the old one"
     stage.google.state.complete(job, execution)
     await stage.sleep(700)
@@ -118,7 +118,7 @@ def test_a_start_rolls_nothing_and_what_was_cut_off_is_done_once(fault: Fault) -
         await stage.restart()
         await stage.quiet()
         assert stage.google.state.workloads[SERVICE].latest_created == revision
-        await days_pass(stage, 1.1)
+        await overlap_passes(stage)
 
         # Key, value and note come before it.
         stage.faults.at_write(4, fault)
@@ -140,7 +140,7 @@ def test_what_cloud_run_refuses_is_told_and_tried_again(error: Exception) -> Non
         first, second = await two_keys(stage, declared(credential=ROLL))
         assert said(stage) == ("True", "RolloutFailed")
         assert str(error) in message(stage)
-        await days_pass(stage, 1.1)
+        await overlap_passes(stage)
         assert {key["id"] for key in live(stage)} == {first, second}
         stage.faults.heal(SIDE)
         await stage.sleep(700)

@@ -11,7 +11,7 @@ from tests.component.credentials.common import (
     PLACE,
     STORES,
     begin,
-    days_pass,
+    overlap_passes,
     rotate,
     store,
     with_key,
@@ -86,7 +86,7 @@ def test_a_secret_of_a_former_life_is_taken_over_with_an_overlap(*, declared: An
         assert new != old
         assert works(stage) == {old, new}, "who still has the old one keeps it for the overlap"
         assert store(stage).kept[PLACE].secret.owner == stage.get("orders")["metadata"]["uid"]
-        await days_pass(stage, 2)
+        await overlap_passes(stage, 2)
         assert works(stage) == {new}
         assert others(stage) == []
         await rotate(stage)
@@ -131,7 +131,7 @@ async def test_a_former_key_ends_after_the_overlap_where_the_new_one_is_in_anoth
     decide(stage)
     await stage.quiet()
     assert old in works(stage)
-    await days_pass(stage, 2)
+    await overlap_passes(stage, 2)
     assert old not in works(stage)
     assert read(stage) == old, "its secret is nobody's to delete"
 
@@ -143,7 +143,7 @@ async def test_what_no_search_access_declares_is_reported_and_left(stage: Stage)
     before = works(stage)
     decide(stage)
     await stage.quiet()
-    await days_pass(stage, 2)
+    await overlap_passes(stage, 2)
     assert before <= works(stage)
     [other] = others(stage)
     assert (other["keys"], other["users"]) == (1, 1)
@@ -162,7 +162,7 @@ async def test_what_no_search_access_declares_ends_where_a_person_says_so(stage:
     assert not stage.elasticsearch.users_now
     assert not [name for name in stage.elasticsearch.roles_now if "search." in name]
     assert not [place for place in store(stage).kept if place.name != PLACE.name and "mail" not in place.name]
-    await days_pass(stage, 2)
+    await overlap_passes(stage, 2)
     assert mail not in works(stage)
     assert not others(stage)
 
@@ -213,7 +213,7 @@ def test_a_former_key_has_no_more_than_is_declared_now(*, declared: Any) -> None
             found = server.roles_now[name] if name in server.users_now else server.keys_now[name]["role_descriptors"]
             assert "new-*" in str(found)
             assert "orders-*" not in str(found)
-        await days_pass(stage, 2)
+        await overlap_passes(stage, 2)
         assert works(stage) == {read(stage)} != {old}
 
     play()

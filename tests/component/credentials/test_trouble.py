@@ -16,8 +16,8 @@ from tests.component.credentials.common import (
     begin,
     change_is_noticed,
     credential,
-    days_pass,
     live,
+    overlap_passes,
     read,
     said,
     store,
@@ -58,7 +58,7 @@ async def test_a_store_that_is_away_leaves_the_key_in_force(stage: Stage) -> Non
     key_id = read(stage)
     stage.faults.fail(memory_store.SIDE, Unreachable("away"))
     stage.annotate(access_key("orders"), "searchaccess.dev/rotate-requested-at", "now")
-    await days_pass(stage, 2)
+    await overlap_passes(stage, 2)
     assert [key["id"] for key in live(stage)] == [key_id]
     assert said(stage) == ("Unknown", "StoreUnavailable")
     assert credential(stage)["keyId"] == key_id, "what is known of it stays to be seen"
@@ -241,7 +241,7 @@ def test_a_secret_that_somebody_changes_is_written_again_and_who_holds_the_old_k
         await stage.quiet()
         assert read(stage) not in {"", old}
         assert {key["id"] for key in live(stage)} == {old, read(stage)}
-        await days_pass(stage, 1.1)
+        await overlap_passes(stage)
         assert [key["id"] for key in live(stage)] == [read(stage)]
 
     play()

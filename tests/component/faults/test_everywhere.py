@@ -20,7 +20,7 @@ from tests.support.breaking import ERRORS, Break, Place, breaking, counting, pla
 from tests.support.clocks import run_virtually
 from tests.support.effort import examples
 from tests.support.googlestate import a_workload
-from tests.support.stage import OPERATOR, Stage, search_cluster
+from tests.support.stage import OPERATOR, Stage, few_probes, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
 HISTORIES: Final = 700
@@ -60,6 +60,16 @@ async def happen(stage: Stage) -> None:
     stage.apply(with_key("key-new"))
     stage.apply(access("late", grant("late-*"), principal=account("shared")))
     await stage.sleep(4)
+
+
+async def recover(stage: Stage) -> None:
+    """Let what failed be tried again, and all be listed and read once more, with few probes in between."""
+    await stage.sleep(30)
+    assert stage.process is not None
+    with few_probes(stage.process.host):
+        await stage.sleep(270)
+    await stage.sleep(30)
+    await stage.quiet()
 
 
 def check(stage: Stage) -> None:
@@ -113,8 +123,7 @@ async def history(
             broken.healed = True
     else:
         await happen(stage)
-    await stage.sleep(330)
-    await stage.quiet()
+    await recover(stage)
     check(stage)
     await stage.stop()
     return stage
@@ -189,8 +198,7 @@ def test_a_fault_with_one_object_delays_nobody_else(
                 assert stage.ready(ALONE) != ("True", "InSync") or place.name in HARMLESS, broken
             elsewhere_all_is_well(stage, broken)
             broken.healed = True
-        await stage.sleep(330)
-        await stage.quiet()
+        await recover(stage)
         assert stage.ready(ALONE) == ("True", "InSync"), (broken, stage.get(ALONE).get("status"))
         stage.delete(ALONE)
         await stage.quiet()

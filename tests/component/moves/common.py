@@ -6,7 +6,7 @@ from typing import Any
 
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import looking
+from tests.component.common import after_each_call
 from tests.component.credentials.common import PLACE, STORES, store
 from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.stage import OPERATOR, Stage, access_key, search_cluster
@@ -46,11 +46,11 @@ async def no_gap(stage: Stage, *principals: str) -> AsyncIterator[None]:
     """Check all the time that one of some principals has rights in one of the two Elasticsearch clusters."""
     gaps: list[str] = []
 
-    def look() -> None:
+    def check() -> None:
         if not any(names_in(server, name) for server in (old(stage), new(stage)) for name in principals):
             gaps.append(stage.clock.now())
 
-    async with looking(stage, look):
+    with after_each_call(stage, check):
         yield
     assert gaps == []
 

@@ -12,7 +12,7 @@ from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.rights.mapping import mapping_of
 from searchaccess.core.rights.ownership import Role
-from tests.component.credentials.common import DAY, STORES, begin, credential, days_pass, with_key, with_password
+from tests.component.credentials.common import HOUR, STORES, begin, credential, with_key, with_password
 from tests.support.clocks import run_virtually
 from tests.support.effort import examples
 from tests.support.memory_elasticsearch import MemoryElasticsearch
@@ -129,7 +129,7 @@ def words(changes: tuple[Change, ...]) -> list[tuple[str, Action, list[str]]]:
 @on_stage
 async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     await stage.stop()
-    rotates = with_key(credential={"rotateEvery": "96h"})
+    rotates = with_key(credential={"rotateEvery": "8h"})
     stage.apply(search_cluster(secretStores=STORES), rotates, with_password("more"))
     first = await stage.dry_run()
     assert [(name, action) for name, action, _ in words(first)] == [
@@ -150,9 +150,9 @@ async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     stage.start()
     await stage.quiet()
     assert credential(stage)["keyId"] != key
-    await days_pass(stage, 2)
+    await stage.sleep(4 * HOUR)
     await stage.stop()
-    await asyncio.sleep(2.1 * DAY)
+    await asyncio.sleep(4 * HOUR)
     assert "credential/shop/orders" in {item.object for item in await stage.dry_run()}, "it is time for another one"
     stage.start()
 

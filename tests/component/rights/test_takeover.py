@@ -10,7 +10,7 @@ import pytest
 
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import FORMER, MAPPING, ORPHANS, begin, drift, former_life, granted, looking
+from tests.component.common import FORMER, MAPPING, ORPHANS, after_each_call, begin, drift, former_life, granted
 from tests.component.rights.releasing import allow, listed, orphan
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.memory_kubernetes import CONTROLLER
@@ -66,10 +66,10 @@ async def nobody_refused(stage: Stage, *names: str) -> AsyncIterator[None]:
     """Check all the time that callers have what is declared."""
     refused: list[str] = []
 
-    def look() -> None:
+    def check() -> None:
         refused.extend(name for name in names if not may(stage, account(name), f"{name}-*"))
 
-    async with looking(stage, look):
+    with after_each_call(stage, check):
         yield
     assert refused == []
 

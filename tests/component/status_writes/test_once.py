@@ -1,12 +1,13 @@
 """What a run that comes to an end waits for, and what it says of what could not be written."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from searchaccess.core.answers.summary import Exit, Summary
-from searchaccess.operator.once import summarize
+from searchaccess.operator.once import _at, _reconcile, summarize
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.component.common import begin
 from tests.component.status_writes.common import Webhook, refused_accesses
@@ -80,3 +81,24 @@ async def test_to_ask_whether_there_is_something_to_do_walks_over_no_access(stag
     stage.process.inventory.accesses = None  # type: ignore[assignment]
     assert not is_busy(stage)
     stage.process.inventory.accesses = {}
+
+
+@on_stage
+async def test_a_run_for_a_while_ends_by_itself_when_that_is_over(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    assert stage.process is not None
+    context, stop, loop = stage.process.host._context, asyncio.Event(), asyncio.get_running_loop()
+    one: Any = SimpleNamespace(context=context, host=stage.process.host, leases=None)
+    ends = loop.time() + 60
+    running = asyncio.create_task(_reconcile(one, _until_stopped(stop), _at(one, ends), stop))
+    stage.apply(access("later", grant("later-*")))
+    await stage.sleep(59)
+    assert not running.done(), "it goes on although there is nothing to do"
+    summary = await running
+    assert loop.time() == pytest.approx(ends)
+    assert (summary.code, summary.unfinished) == (Exit.IN_SYNC, "")
+    assert {line.name for line in summary.lines} == {CLUSTER, "shop/orders", "shop/later"}
+
+
+async def _until_stopped(stop: asyncio.Event) -> None:
+    await stop.wait()

@@ -31,7 +31,7 @@ from searchaccess.adapters.elasticsearch.readers import (
 from searchaccess.adapters.elasticsearch.users import UsersClient
 from searchaccess.adapters.longanswers import AT_ONCE, LongAnswer, decoded
 from searchaccess.adapters.trust import trusting
-from searchaccess.core.clusters.cluster import ClusterFacts, License
+from searchaccess.core.clusters.cluster import ClusterFacts, License, facts_of
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
 from searchaccess.core.credentials.credential import DESCRIPTOR
@@ -111,18 +111,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
             info = (await api.info()).body
         held = await self.read_license()
         version, uuid = identity_of(info)
-        found = await self._realm(realm)
-        if found is None:
-            return ClusterFacts(version, uuid, held.kind, None, license_ends=held.ends)
-        return ClusterFacts(
-            version,
-            uuid,
-            held.kind,
-            found.mismatches,
-            found.doubts,
-            found.limits,
-            license_ends=held.ends,
-        )
+        return facts_of(version, uuid, held, await self._realm(realm))
 
     async def read_license(self) -> License:
         """Read the license."""

@@ -12,7 +12,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.googlecloud import LOCATION_PATTERN
 from searchaccess.api.searchcluster import SearchClusterSpec
-from searchaccess.core.clusters.realm import Mismatch, WantedRealm, explain, place_of
+from searchaccess.core.clusters.realm import Mismatch, RealmFindings, WantedRealm, explain, place_of
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
@@ -173,6 +173,28 @@ class ClusterFacts:
     """What lets some of the realm's callers in and no others."""
     license_ends: float | None = None
     """When the license expires, in seconds since the epoch; None: never, or it did."""
+
+
+def facts_of(version: str, uuid: str, held: License, found: RealmFindings | None) -> ClusterFacts:
+    """Return what a check found.
+
+    Args:
+        version: of Elasticsearch.
+        uuid: of the cluster.
+        held: its license.
+        found: what its realm's settings say; None: they could not be read.
+    """
+    if found is None:
+        return ClusterFacts(version, uuid, held.kind, None, license_ends=held.ends)
+    return ClusterFacts(
+        version,
+        uuid,
+        held.kind,
+        found.mismatches,
+        found.doubts,
+        found.limits,
+        license_ends=held.ends,
+    )
 
 
 @dataclass(frozen=True, slots=True)

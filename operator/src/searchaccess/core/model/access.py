@@ -70,7 +70,7 @@ class Share:
     @property
     def local(self) -> tuple[Entry, ...]:
         """The entries for the cluster's own indices."""
-        return tuple(entry for entry in self.on_indices if not entry.clusters)
+        return tuple([entry for entry in self.entries if not (entry.application or entry.clusters)])
 
     @property
     def local_indices(self) -> list[str]:

@@ -130,9 +130,14 @@ def _changing(entry: Entry, writer: Entry) -> Bypass:
 
 
 def _allows(entry: Entry, privileges: frozenset[str]) -> bool:
+    return _is_one_of(entry.privileges, privileges)
+
+
+@lru_cache(1 << 10)
+def _is_one_of(names: tuple[str, ...], privileges: frozenset[str]) -> bool:
+    """Return whether an entry's privileges have one of some: every SearchAccess of a principal asks it of all."""
     return any(
-        name in privileges or (name.startswith(_ACTION) and _names_one(name, _ACTIONS[privileges]))
-        for name in entry.privileges
+        name in privileges or (name.startswith(_ACTION) and _names_one(name, _ACTIONS[privileges])) for name in names
     )
 
 

@@ -20,13 +20,14 @@ def granted_elsewhere(access: Access, members: Sequence[Member], owners: Collect
         members: all of its principal's on this cluster, itself too.
         owners: the uids of those that have rights in Elasticsearch, whatever is declared now.
     """
-    return tuple(
-        f"{member.access.ref} ({member.access.summary or 'as before'})"
-        for member in in_order(members)
+    others = [
+        member
+        for member in members
         if member.access.namespace != access.namespace
         and not member.access.deleted_at
         and (member.decision.do is Do.ENFORCE or member.access.uid in owners)
-    )
+    ]
+    return tuple(f"{other.access.ref} ({other.access.summary or 'as before'})" for other in in_order(others))
 
 
 def describe_elsewhere(principal: str, others: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Builds facts about each SearchAccess from a reconcile."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from searchaccess.api.conditions.reasons import Reason
@@ -68,8 +68,8 @@ class FactsBuilder:
             and is_reported(member.access, work.principal)
         ]
         try:
-            given = self._given(work.principal)
-            return [self._facts(work, member, given) for member in reported]
+            given, enforced = self._given(work.principal), _enforced(work)
+            return [self._facts(work, member, given, enforced) for member in reported]
         except Exception as error:  # noqa: BLE001 - the barrier: no other principal's facts are affected
             work.failure = caught(self.meter, self.cluster, "build facts", error)
             return [AccessFacts(member.access, HELD, failure=work.failure) for member in reported]
@@ -79,7 +79,7 @@ class FactsBuilder:
             return ()
         return given_by_others(self.others, user_of(principal, self.realm.name, self.realm.principal))
 
-    def _facts(self, work: Work, member: Member, given: tuple[str, ...]) -> AccessFacts:
+    def _facts(self, work: Work, member: Member, given: tuple[str, ...], together: Sequence[Member]) -> AccessFacts:
         finding, first = finding_of(work, member.access.uid), member.access.principal
         role = self.operator.role_name(first) if first else ""
         written = work.applied or (work.mapping is not None and work.mapping.write is not None)
@@ -98,7 +98,7 @@ class FactsBuilder:
             role=role,
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
-            beside=_beside(work, member),
+            beside=_beside(member, together),
             elsewhere=(*granted_elsewhere(member.access, work.members, _owners(work)), *given),
         )
 
@@ -107,11 +107,13 @@ def _owners(work: Work) -> set[str]:
     return {uid for uid, finding in work.plan.findings.items() if finding.owned}
 
 
-def _beside(work: Work, member: Member) -> tuple[Share, ...]:
-    """Return what other SearchAccesses grant the same caller, if that matters."""
+def _enforced(work: Work) -> list[Member]:
+    """Return a principal's SearchAccesses that have their rights now, in order."""
+    return [item for item in in_order(work.members) if item.decision.do in {Do.ENFORCE, Do.HOLD}]
+
+
+def _beside(member: Member, enforced: Sequence[Member]) -> tuple[Share, ...]:
+    """Return what other SearchAccesses grant the same caller, where that matters."""
     if not depends_on_others(member.access.share):
         return ()
-    others = (
-        item for item in in_order(work.members) if item is not member and item.decision.do in {Do.ENFORCE, Do.HOLD}
-    )
-    return tuple(item.access.share for item in others)
+    return tuple([item.access.share for item in enforced if item is not member])
