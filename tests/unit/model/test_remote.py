@@ -63,10 +63,10 @@ def test_an_entry_for_a_remote_cluster_is_none_for_another_or_for_this_one() -> 
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "writing": (a_grant(can=["write"], **EU), "one can only read"),
-    "reading and more": (a_grant(can=["read", "monitor"], **EU), "one can only read"),
-    "raw privileges": (a_grant(privileges=["read"], **EU), "one can only read"),
-    "raw privileges alone": (a_grant(can=[], privileges=["read"], **EU), "one can only read"),
+    "writing": (a_grant(can=["write"], **EU), "can only be read"),
+    "reading and more": (a_grant(can=["read", "monitor"], **EU), "can only be read"),
+    "raw privileges": (a_grant(privileges=["read"], **EU), "can only be read"),
+    "raw privileges alone": (a_grant(can=[], privileges=["read"], **EU), "can only be read"),
     "no cluster": (a_grant(remoteClusters=[]), "at least 1 item"),
     "a name that is none": (a_grant(remoteClusters=["eu:logs"]), "neither the name of a remote cluster nor"),
     "an exclusion": (a_grant(remoteClusters=["-eu"]), "neither the name of a remote cluster nor"),

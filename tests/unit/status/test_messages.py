@@ -126,7 +126,7 @@ def test_what_is_too_long_is_cut_after_something_whole(text: str, shown: str) ->
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown field": ({"grants": [a_grant(foo=1)]}, "spec.grants[0].foo: there is no such field"),
     "a rule of ours": ({"auth": "ApiKey"}, "spec: auth: ApiKey or Password and credential belong together"),
-    "a place in a list": ({"clusterCan": ["monitor", "superpower"]}, "spec.clusterCan[1]: no cluster privilege"),
+    "a place in a list": ({"clusterCan": ["monitor", "superpower"]}, "spec.clusterCan[1]: not a cluster privilege"),
 }
 
 
