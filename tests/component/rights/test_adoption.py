@@ -61,7 +61,7 @@ async def test_a_role_that_changed_since_is_not_adopted_and_its_new_hash_is_said
     agree(stage, ROLE, seen)
     await stage.quiet()
     assert stage.ready("orders") == ("False", "OwnershipConflict")
-    assert f"It changed since its hash was {seen}" in message(stage)
+    assert f"It has changed since its hash was {seen}" in message(stage)
     now = hash_in(message(stage))
     assert now != seen
     assert adopted(stage) == []

@@ -27,7 +27,7 @@ CLUSTERS = ["prod", "prod-eu", "staging", "tests", "zoo"]
 class TestASearchClusterThatDoesNotExist:
     def test_has_a_name_close_to_it(self) -> None:
         assert (
-            not_found("prd", "shop", CLUSTERS) == "there is no SearchCluster named 'prd'; close to it is prod, prod-eu"
+            not_found("prd", "shop", CLUSTERS) == "there is no SearchCluster named 'prd'; did you mean prod, prod-eu?"
         )
 
     def test_or_some_that_the_namespace_may_use(self) -> None:
@@ -35,7 +35,7 @@ class TestASearchClusterThatDoesNotExist:
         assert not_found("main", "shop", CLUSTERS) == said
 
     def test_or_none(self) -> None:
-        said = "there is no SearchCluster named 'main', and none that the namespace shop may use"
+        said = "there is no SearchCluster named 'main', and the namespace shop may use no other"
         assert not_found("main", "shop", []) == said
 
 
