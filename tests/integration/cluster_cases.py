@@ -133,7 +133,7 @@ def _reject_ownership(cases: Cases) -> None:
         cases.cluster(f"the controller {text!r}", {"takeOver": [{"controller": text}]}, "copy the id of the controller")
     for text in ("", "Blue", "a.b"):
         instance = {"takeOver": [former | {"instance": text}]}
-        cases.cluster(f"the instance {text!r}", instance, "write the name of the instance")
+        cases.cluster(f"the instance {text!r}", instance, "copy the name of the instance")
     for wish in ("revoke", "Delete", ""):
         cases.cluster(f"credentials {wish!r}", {"takeOver": [former | {"credentials": wish}]}, "supported values")
     long = {"takeOver": [former | {"controller": "a" * 129}]}

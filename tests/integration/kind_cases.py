@@ -112,7 +112,7 @@ def _reject_grants(cases: Cases) -> None:
     for privilege in ("Read", "read write", "cluster:monitor/main", "indices:data/Read", "*", "read1"):
         cases.grant(f"the privilege {privilege}", {"privileges": [privilege]}, _BAD_PRIVILEGE)
     for privilege in REFUSED_ON_INDICES:
-        cases.grant(f"the privilege {privilege}", {"privileges": ["read", privilege]}, "to API keys of other clusters")
+        cases.grant(f"the privilege {privilege}", {"privileges": ["read", privilege]}, "for API keys of other clusters")
     cases.grant("an empty privilege", {"privileges": [""]}, "should be at least 1 chars long")
     cases.grant("a privilege of 101 characters", {"privileges": ["a" * 101]}, "may not be more than 100")
     cases.grant("a privilege twice", {"privileges": ["read", "read"]}, 'Duplicate value: "read"')
