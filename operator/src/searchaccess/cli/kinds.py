@@ -12,8 +12,8 @@ from searchaccess.adapters.kubernetes.kinds import KubernetesKinds
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.cli.common import Kubeconfig, configure_logging
 from searchaccess.core.answers.kinds import newer_fields
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.ports.errors import ExternalError
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from searchaccess.api.conditions.docs import REASON_DOCS, Who
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 
 _WIDEST: Final = 100_000
 _GAP: Final = 2

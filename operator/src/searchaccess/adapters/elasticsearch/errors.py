@@ -9,9 +9,9 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.core.patterns.marks import without_marks
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 
 NAMED: Final = 3
 """SearchClusters that the message names."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 
 PRIVILEGE_LETTER: Final = "*"
 """Shown in the ACCESS column for raw ``privileges``."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from searchaccess.core.messages import some_of
 from searchaccess.core.patterns.automata import (
     Automaton,
     Codes,
@@ -27,7 +28,6 @@ from searchaccess.core.patterns.automata import (
     united,
 )
 from searchaccess.core.patterns.marks import is_mark
-from searchaccess.core.patterns.namesets import some_of
 
 MAX_STATES: Final = 150_000
 """Of an automaton for a whole role. To unite it with an entry's takes Elasticsearch a few times that effort."""

@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.meeting import meet
-from searchaccess.core.patterns.namesets import has_all_of, some_of
+from searchaccess.core.patterns.namesets import has_all_of
 from searchaccess.core.patterns.parsed import PatternError, matches, parse_index_pattern
 
 _ACTION: Final = "indices:"

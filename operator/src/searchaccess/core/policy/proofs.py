@@ -12,9 +12,9 @@ from typing import Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import Truth
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.restrictions.queries import TEMPLATE
-from searchaccess.core.patterns.namesets import some_of
 
 CAUSE_LIMIT: Final = 200
 """Characters that are shown of a cause: it may quote values."""

@@ -21,10 +21,10 @@ from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, license_pr
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.messages import some_of
 from searchaccess.core.ownership.lives import Life
 from searchaccess.core.ownership.others import described, shown
 from searchaccess.core.ownership.takeover import lives_in
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions

@@ -6,8 +6,8 @@ from typing import Final
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Condition
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.patterns.restricted import restricted_among
 from searchaccess.core.status.conditions import TRUE, Conditions
 
