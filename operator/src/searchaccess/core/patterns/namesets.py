@@ -16,7 +16,7 @@ from searchaccess.core.patterns.parsed import PatternError, TooComplicatedError,
 STEPS_FOR_ALL: Final = 2_000
 """How many expressions are examined to find a name that one lacks: some milliseconds."""
 MOST_PATTERNS: Final = 40
-"""Longest list about whose language questions are asked."""
+"""Longest list whose language is compared."""
 _KEPT: Final = 1 << 12
 _SPECIAL: Final = frozenset("*?\\")
 
