@@ -42,7 +42,7 @@ class KubernetesLeases:
         if "items" not in answer:
             raise Unexpected("the API server's response is not a list of Leases")
         found = (lease_of(raw, self._prefix) for raw in objects(answer["items"]))
-        # One that cannot be read cannot be renewed: creating it is refused, as it exists.
+        # An unreadable Lease cannot be renewed: it exists, so creating it is refused.
         return [lease for lease in found if lease is not None]
 
     def _read(self, raw: Any) -> Lease:

@@ -83,7 +83,7 @@ def indices_to_read(shares: Iterable[Share]) -> frozenset[str]:
 
 
 def reaching(share: Share, copied: Iterable[Copied]) -> tuple[str, ...]:
-    """Return, for people, which hidden fields can be read where a mapping copies them to.
+    """Return, for messages, which hidden fields can be read in the fields that a mapping copies them to.
 
     Args:
         share: what a SearchAccess grants.
