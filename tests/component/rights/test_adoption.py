@@ -152,7 +152,7 @@ async def test_a_tenants_own_annotation_does_nothing(stage: Stage) -> None:
     stage.annotate(access_key("orders"), ANNOTATION_ADOPT, f"{ROLE}@{seen}")
     await stage.quiet()
     assert stage.ready("orders") == ("False", "OwnershipConflict")
-    assert "does not count in namespace shop: the platform decides" in message(stage)
+    assert "does not count in namespace shop: the platform team decides" in message(stage)
     assert hash_in(message(stage)) == seen
     assert stage.role(ORDERS)["metadata"] == FOREIGN["metadata"]
     assert adopted(stage) == []
