@@ -178,7 +178,7 @@ def test_while_it_is_away_a_token_is_used_as_long_as_it_is_good(
         return ""
 
     message = eventually(ended)
-    assert "the metadata server gives none" in message
+    assert "the metadata server returns none" in message
     metadata.away = False
     assert found(client.search(index="orders-eu")) >= 1
 

@@ -294,13 +294,13 @@ def lax() -> ssl.SSLContext:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hosts": "http://es.example.com:9200"}, "es.example.com:9200 must be reached by https"),
-        ({"hosts": ["https://a:9200", "http://b:9200"]}, "b:9200 must be reached by https"),
+        ({"hosts": "http://es.example.com:9200"}, "es.example.com:9200 must use https"),
+        ({"hosts": ["https://a:9200", "http://b:9200"]}, "b:9200 must use https"),
         ({"verify_certs": False, "ssl_show_warn": False}, "must be verified"),
         ({"ssl_assert_hostname": False}, "must be verified"),
         ({"ssl_context": lax()}, "must be verified"),
         ({"audience": ""}, "audience is needed"),
-        ({"api_key": "a2V5"}, "api_key: this client logs in with the workload's identity token alone"),
+        ({"api_key": "a2V5"}, "api_key: this client logs in only with the workload's identity token"),
         ({"basic_auth": ("elastic", "changeme")}, "basic_auth: this client"),
     ],
     ids=lambda value: None if isinstance(value, str) else next(iter(value)),

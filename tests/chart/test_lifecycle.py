@@ -42,7 +42,7 @@ def test_install_upgrade_rollback_and_uninstall(each: Helm, installed: Kubernete
 
     values = {"clusters": [{"name": "chart-prod", "spec": SPEC}]}
     notes = each.run("install", RELEASE, str(CHART), "-n", NAMESPACE, values=values)
-    assert "Uninstalling takes no access away" in notes
+    assert "Uninstalling revokes no access" in notes
     assert replicas() == "2"
     # Policies take effect a moment after they were made.
     eventually(

@@ -147,11 +147,11 @@ async def test_an_answer_that_is_too_deep_to_be_an_object_is_unexpected(tmp_path
 @pytest.mark.parametrize("name", ["..", "../secrets/x", "a/b", "a?watch=true", "a%2fb", "", "a\n", "a" * 300])
 async def test_a_name_that_would_lead_elsewhere_is_refused_before_a_request(tmp_path: Path, name: str) -> None:
     async with odd_server(tmp_path / "pki", answer("200 OK")) as (url, ca), _objects(tmp_path, url, ca) as port:
-        with pytest.raises(Rejected, match="not a name"):
+        with pytest.raises(Rejected, match="not the name"):
             await port.read_source(Source("Secret", "shop", name))
-        with pytest.raises(Rejected, match="not a name"):
+        with pytest.raises(Rejected, match="not the name"):
             await port.read_source(Source("Secret", name, "orders"))
-        with pytest.raises(Rejected, match="not a name"):
+        with pytest.raises(Rejected, match="not the name"):
             await port.replace_status(ObjectRef(Plural.ACCESSES, "shop", name, "uid"), {})
 
 

@@ -135,7 +135,7 @@ async def test_the_official_client_and_kopf_get_a_token_that_is_good(
 @pytest.mark.parametrize(
     ("status", "error", "says"),
     [
-        (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied, "may not do it"),
+        (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied, "lacks permission"),
         (grpc.StatusCode.UNAVAILABLE, Unreachable, "does not answer"),
     ],
 )
@@ -152,10 +152,10 @@ async def test_google_does_not_say(
 
 
 async def test_no_such_cluster_and_no_account(server: GoogleServer, metadata: MetadataServer) -> None:
-    with pytest.raises(NotFound, match="there is no such thing"):
+    with pytest.raises(NotFound, match="not found"):
         await GkeCluster(f"{NAME}-2", api=server.address).control_plane()
     metadata.without_account = True
-    with pytest.raises(LoginMissing, match="no account of its own"):
+    with pytest.raises(LoginMissing, match="no Google service account"):
         await GkeCluster(NAME, api=server.address).control_plane()
 
 

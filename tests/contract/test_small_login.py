@@ -171,7 +171,7 @@ TRIES: Final[dict[str, Try]] = {
     "a document written": Try("PUT", "/orders-contract/_doc/2", {"region": "eu"}),
     "the security index written": Try("PUT", "/.security-7/_doc/role-superuser", {}),
     "a document deleted": Try("DELETE", "/orders-contract/_doc/1"),
-    "an index made": Try("PUT", "/orders-contract-2"),
+    "an index created": Try("PUT", "/orders-contract-2"),
     "an index deleted": Try("DELETE", "/orders-contract"),
     "the security index deleted": Try("DELETE", "/.security-7"),
     "a mapping changed": Try("PUT", "/orders-contract/_mapping", {"properties": {"b": {"type": "keyword"}}}),

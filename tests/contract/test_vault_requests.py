@@ -305,7 +305,7 @@ async def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(
     made = answer({"auth": {"client_token": token, "lease_duration": 60}})
     auth = {"kubernetes": {"role": "operator"}}
     async with vault_that(certificate, always(made), auth=auth) as (store, vault):
-        with pytest.raises(LoginRefused, match="no token, or it has characters") as refused:
+        with pytest.raises(LoginRefused, match="missing, or has characters") as refused:
             await store.find(PLACE)
         assert "hunter2" not in refused.value.message
         assert vault.paths == ["POST /v1/auth/kubernetes/login"]
@@ -317,7 +317,7 @@ async def test_a_login_without_an_answer_is_not_understood(
 ) -> None:
     auth = {"kubernetes": {"role": "operator"}}
     async with vault_that(certificate, always(answer(login)), auth=auth) as (store, _):
-        with pytest.raises(Unexpected, match="Vault, login: its answer is not understood"):
+        with pytest.raises(Unexpected, match="Vault, login: its response is not understood"):
             await store.find(PLACE)
 
 
@@ -337,7 +337,7 @@ async def test_each_request_says_that_it_is_one_and_no_cookie_is_sent_back(certi
 @pytest.mark.parametrize("path", ["..", ".", "a/../b", "a//b", "/a"])
 async def test_a_path_leads_nowhere_else(certificate: ServerCertificate, path: str) -> None:
     async with vault_that(certificate, always(answer(GOOD)), path=path) as (store, vault):
-        with pytest.raises(Rejected, match="not a path in Vault"):
+        with pytest.raises(Rejected, match="not a valid path in Vault"):
             await store.find(PLACE)
         assert [seen for seen in vault.paths if not seen.endswith("lookup-self")] == []
 

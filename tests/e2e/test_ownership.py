@@ -64,7 +64,7 @@ def test_a_foreign_role_is_adopted_once_when_the_platform_agrees(world: World) -
     foreign, name = put_role(world, "adopted", FOREIGN), world.role_name("adopted")
     world.apply(access("adopted", grant("orders-*"), annotations={"searchaccess.dev/adopt": name}))
     found = world.until_reason("adopted", "OwnershipConflict", within=WITHIN)
-    assert "does not count in namespace shop: the platform decides" in ready_message(found)
+    assert "does not count in namespace shop: the platform team decides" in ready_message(found)
     assert world.role("adopted") == foreign, "the team itself adopts nothing"
 
     world.agree(name, ready_message(found))

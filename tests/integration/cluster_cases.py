@@ -10,7 +10,7 @@ CLOUD_ID = "prod:ZXVyb3BlLXdlc3QxLmdjcC5jbG91ZC5lcy5pbyRhYmMkZGVm"
 ECK = {"namespace": "logging", "name": "quickstart"}
 REALM_SECRET = {"namespace": "searchaccess-system", "name": "realm"}
 
-_PLAIN_URL = "use https://: over plain http everybody on the way can read the token"
+_PLAIN_URL = "use https://: over plain http, everybody on the network path can read the token"
 _BAD_URL = "write https://host:port, without user, password or query"
 _PROBE = "write a duration between 500ms and 1h, such as 2s"
 _SWEEP = "write a duration between 5s and 24h, such as 5m"
@@ -26,13 +26,15 @@ def _login(namespace: str, name: str) -> dict[str, Any]:
 
 
 def _reject_connections(cases: Cases) -> None:
-    cases.cluster("no address at all", {"urls": None}, "say where the cluster is: urls, cloudId or eck")
-    cases.cluster("no login", {"login": None}, "say how the operator logs in: login.secretRef or login.googleIdentity")
-    two = "cloudId is the address already: remove urls and eck, or cloudId"
+    cases.cluster("no address at all", {"urls": None}, "set the address of the cluster: urls, cloudId or eck")
+    cases.cluster("no login", {"login": None}, "set login.secretRef or login.googleIdentity")
+    two = "cloudId already sets the address: remove urls and eck, or cloudId"
     cases.cluster("an address and a Cloud ID", {"cloudId": CLOUD_ID}, two)
     cases.cluster("a Cloud ID and ECK", {"urls": None, "cloudId": CLOUD_ID, "eck": ECK}, two)
     for bad in ("", "prod", "prod:", "prod:a b", "a:b:Yw=="):
-        cases.cluster(f"the Cloud ID {bad!r}", {"urls": None, "cloudId": bad}, "write the Cloud ID as the deployment's")
+        cases.cluster(
+            f"the Cloud ID {bad!r}", {"urls": None, "cloudId": bad}, "copy the Cloud ID from the deployment's"
+        )
     long = {"urls": None, "cloudId": "prod:".ljust(1001, "a")}
     cases.cluster("a Cloud ID of 1001 characters", long, "may not be more than 1000")
     for field, most in (("namespace", 63), ("name", 36)):
@@ -70,9 +72,7 @@ def _labels(**changes: Any) -> dict[str, Any]:
 
 
 def _reject_namespaces(cases: Cases, what: str, namespaces: Callable[..., dict[str, Any]]) -> None:
-    cases.cluster(
-        f"{what}: allowed namespaces that name none", namespaces(), "say which namespaces: names, selector or both"
-    )
+    cases.cluster(f"{what}: allowed namespaces that name none", namespaces(), "set names, selector or both")
     cases.cluster(f"{what}: no namespace", namespaces(names=[]), "should have at least 1 items")
     cases.cluster(f"{what}: 201 namespaces", namespaces(names=numbered(201)), "must have at most 200 items")
     cases.cluster(f"{what}: a namespace twice", namespaces(names=["shop", "shop"]), "Duplicate value")
@@ -98,7 +98,7 @@ def _reject_namespaces(cases: Cases, what: str, namespaces: Callable[..., dict[s
     for text, says in (("", "should be at least 1 chars long"), ("a" * 318, "may not be more than 317")):
         cases.cluster(f"{what}: a label's key of {len(text)} characters", namespaces(selector=_labels(key=text)), says)
     cases.cluster(f"{what}: an unknown operator", namespaces(selector=_labels(operator="Equals")), "Unsupported value")
-    needs = "In and NotIn need values; Exists and DoesNotExist have none"
+    needs = "In and NotIn need values; Exists and DoesNotExist take none"
     for changes in ({"values": None}, {"operator": "NotIn", "values": []}, {"operator": "Exists"},
                     {"operator": "DoesNotExist"}):  # fmt: skip
         cases.cluster(f"{what}: the requirement {changes}", namespaces(selector=_labels(**changes)), needs)
@@ -116,7 +116,7 @@ def _reject_ownership(cases: Cases) -> None:
     hash_, one = "0123456789abcdef", {"name": "searchaccess.default.a@b", "hash": "0123456789abcdef"}
     for text in ("", hash_[1:], hash_.upper(), "x" * 16):
         cases.cluster(
-            f"the hash {text!r}", _adopt(one | {"hash": text}), "write the hash as the message of the conflict"
+            f"the hash {text!r}", _adopt(one | {"hash": text}), "copy the hash from the message of the conflict"
         )
     cases.cluster("a hash of 17 characters", _adopt(one | {"hash": hash_ + "0"}), "may not be more than 16")
     for field in ("name", "hash"):
@@ -130,12 +130,10 @@ def _reject_ownership(cases: Cases) -> None:
     former = {"controller": "5a0c3b1e-7d0f-4a52-9f0e-0a4f6d1f8c11"}
     cases.cluster("a takeover of nobody", {"takeOver": [{"instance": "blue"}]}, "controller: Required value")
     for text in ("", "-a", "a b", "a/b"):
-        cases.cluster(
-            f"the controller {text!r}", {"takeOver": [{"controller": text}]}, "write the id of the controller"
-        )
+        cases.cluster(f"the controller {text!r}", {"takeOver": [{"controller": text}]}, "copy the id of the controller")
     for text in ("", "Blue", "a.b"):
         instance = {"takeOver": [former | {"instance": text}]}
-        cases.cluster(f"the instance {text!r}", instance, "write the name of the instance")
+        cases.cluster(f"the instance {text!r}", instance, "copy the name of the instance")
     for wish in ("revoke", "Delete", ""):
         cases.cluster(f"credentials {wish!r}", {"takeOver": [former | {"credentials": wish}]}, "supported values")
     long = {"takeOver": [former | {"controller": "a" * 129}]}
@@ -166,7 +164,7 @@ def _revoke(*selectors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reject_orphans(cases: Cases) -> None:
-    one = "say which released rights: exactly one of namespace (with or without name) and role"
+    one = "set exactly one of namespace (with or without name) and role"
     for selector in ({}, {"name": "a"}, {"namespace": "shop", "role": "r"}, {"name": "a", "role": "r"}):
         cases.cluster(f"the released rights {selector}", _revoke(selector), one)
     cases.cluster("101 released rights", _revoke(*({"namespace": name} for name in numbered(101))), "at most 100 items")
@@ -180,7 +178,7 @@ def _reject_orphans(cases: Cases) -> None:
 def reject_clusters(cases: Cases) -> None:
     """Add every CEL rule and every limit of the schema, broken."""
     _reject_connections(cases)
-    cases.cluster("a name of 64 characters", {}, "give it a name of at most 63 characters", name="a" * 64)
+    cases.cluster("a name of 64 characters", {}, "use at most 63 characters", name="a" * 64)
     cases.cluster("identity must be there", {"identity": None}, "spec.identity: Required value")
     cases.cluster("no address", {"urls": []}, "should have at least 1 items")
     cases.cluster("eleven addresses", {"urls": [f"https://es{n}:9200" for n in range(11)]}, "at most 10 items")
@@ -189,7 +187,7 @@ def reject_clusters(cases: Cases) -> None:
     other = {"urls": ["http://es:9200"], "allowExposure": ["PublicAddress", "InsecureSkipVerify"]}
     cases.cluster("plain http where something else is allowed", other, _PLAIN_URL)
     both = {"ca": {"inline": CERTIFICATE}, "allowExposure": ["InsecureSkipVerify"]}
-    cases.cluster("certificates that are not looked at", both, "InsecureSkipVerify] nothing is verified: remove ca")
+    cases.cluster("certificates that are not looked at", both, "no certificate is verified: remove ca")
     cases.cluster("an unknown exposure", {"allowExposure": ["Everything"]}, "Unsupported value")
     cases.cluster("an exposure twice", {"allowExposure": ["PlainHttp"] * 2}, "Duplicate value")
     cases.cluster("four exposures", {"allowExposure": ["PlainHttp"] * 4}, "at most 3 items")

@@ -7,11 +7,11 @@ from tests.integration.vault_cases import accept_vault, reject_vault, vault
 
 CREDENTIAL = {"store": "main", "name": "orders-elasticsearch"}
 
-_TOGETHER = "auth: ApiKey or Password and credential belong together: write both, or neither"
+_TOGETHER = "auth: ApiKey or Password and credential belong together: set both, or neither"
 _STORE = "write the name of one of the SearchCluster's secretStores, such as main"
 _SECRET = "write a name of lower-case letters, digits, - and ., such as orders-elasticsearch; each part"
-_OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
-_ORPHAN = "nobody would rotate or revoke what stays"
+_OVERLAP = "overlap must be shorter than rotateEvery: otherwise two keys would always be valid"
+_ORPHAN = "nobody would rotate or revoke an orphaned credential"
 
 
 def _with(**changes: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _reject_stores(cases: Cases) -> None:
     form = store | {"kubernetes": {"format": "Env"}}
     cases.cluster("a Secret of an unknown format", {"secretStores": [form]}, 'supported values: "Json", "Keys"')
     cases.cluster("a store without a name", {"secretStores": [{"kubernetes": {}}]}, "Required value")
-    one = "say what the store is: exactly one of kubernetes, googleSecretManager and vault"
+    one = "set exactly one of kubernetes, googleSecretManager and vault"
     cases.cluster("a store of no kind", {"secretStores": [{"name": "main"}]}, one)
     cases.cluster("a store of two kinds", {"secretStores": [store | _google()["secretStores"][0]]}, one)
     cases.cluster("a store of two other kinds", {"secretStores": [store | vault()["secretStores"][0]]}, one)
@@ -93,7 +93,7 @@ def _reject_google(cases: Cases) -> None:
     many = [f"us-east{number}" for number in range(11)]
     cases.cluster("eleven replicas", _google(replicaLocations=many), "at most 10 items")
     both = _google(location="us-east1", replicaLocations=["us-east1"])
-    cases.cluster("a region and replicas", both, "a secret of one location has no replicas")
+    cases.cluster("a region and replicas", both, "a regional secret has no replicas")
     for text in ("", "key", "projects/p/locations/l/keyRings/r/cryptoKeys/"):
         cases.cluster(f"the KMS key {text!r}", _google(kmsKey=text), "write the key's resource name")
     long = f"projects/p/locations/l/keyRings/r/cryptoKeys/{'k' * 460}"

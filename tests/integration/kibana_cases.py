@@ -4,8 +4,8 @@ from typing import Any
 
 from tests.integration.cases import Cases, numbered
 
-_EITHER = "say what may be used: either base, for every feature, or features"
-_FEATURE = "write the ID of a feature as GET /api/features of Kibana has it"
+_EITHER = "set either base, for every feature, or features"
+_FEATURE = "write a feature's ID as GET /api/features of Kibana shows it"
 
 
 def _kibana(**changes: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def reject_kibana(cases: Cases) -> None:
     cases.access("a space of 101 characters", _kibana(spaces=["a" * 101]), "may not be more than 100")
     for space in ("Sales", "sales-*", "space:sales", "a b", "**"):
         cases.access(f"the space {space}", _kibana(spaces=[space]), "write the space's ID as in Kibana's address")
-    cases.access("every space and one", _kibana(spaces=["*", "sales"]), "* is every space: write it alone")
+    cases.access("every space and one", _kibana(spaces=["*", "sales"]), "* matches every space: write it alone")
     cases.access("neither base nor features", _kibana(features=None), _EITHER)
     cases.access("empty features", _kibana(features={}), _EITHER)
     cases.access("base and features", _kibana(base="read"), _EITHER)

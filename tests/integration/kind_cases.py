@@ -104,7 +104,7 @@ def _reject_grants(cases: Cases) -> None:
         cases.grant(f"an index named {name}", {"indices": [name]}, _DOTS)
     for regex in ("/", "//", "/orders-[0-9]+"):
         cases.grant(f"{regex} as a regular expression", {"indices": [regex]}, _BAD_REGEX)
-    cases.grant("a grant that does not say what may be done", {"can": []}, "say what may be done: add can: [read]")
+    cases.grant("a grant that does not say what may be done", {"can": []}, "add can: [read]")
     cases.grant("an unknown action", {"can": ["search"]}, 'supported values: "read", "append", "write"')
     cases.grant("an action twice", {"can": ["read", "read"]}, 'Duplicate value: "read"')
     too_many = ["read"] * (len(Action) + 1)
@@ -112,7 +112,7 @@ def _reject_grants(cases: Cases) -> None:
     for privilege in ("Read", "read write", "cluster:monitor/main", "indices:data/Read", "*", "read1"):
         cases.grant(f"the privilege {privilege}", {"privileges": [privilege]}, _BAD_PRIVILEGE)
     for privilege in REFUSED_ON_INDICES:
-        cases.grant(f"the privilege {privilege}", {"privileges": ["read", privilege]}, "to API keys of other clusters")
+        cases.grant(f"the privilege {privilege}", {"privileges": ["read", privilege]}, "for API keys of other clusters")
     cases.grant("an empty privilege", {"privileges": [""]}, "should be at least 1 chars long")
     cases.grant("a privilege of 101 characters", {"privileges": ["a" * 101]}, "may not be more than 100")
     cases.grant("a privilege twice", {"privileges": ["read", "read"]}, 'Duplicate value: "read"')
@@ -126,7 +126,7 @@ def _reject_grants(cases: Cases) -> None:
         cases.grant(f"an empty field to {side}", {"fields": {side: [""]}}, "should be at least 1 chars long")
         cases.grant(f"a field of 256 characters to {side}", {"fields": {side: ["a" * 256]}}, "not be more than 255")
     cases.grant("fields that exclude nothing", {"fields": {"exclude": []}}, "should have at least 1 items")
-    cases.grant("fields without a field", {"fields": {}}, "say which fields can be read: include, exclude or both")
+    cases.grant("fields without a field", {"fields": {}}, "set include, exclude or both")
     cases.grant("where without a query", {"where": {}}, "should have at least 1 properties")
     cases.grant("where with two queries", {"where": {"term": {"a": 1}, "match_all": {}}}, "must have at most 1 item")
     cases.grant("where as a text", {"where": '{"term": {}}'}, "must be of type object")

@@ -20,7 +20,7 @@ def reject_remote(cases: Cases) -> None:
     ]  # fmt: skip
     for more in wrong:
         name = f"a remote cluster with {next(iter(more.items()))}"
-        cases.grant(name, {"remoteClusters": ["eu"]} | more, "on remote clusters one can only read")
+        cases.grant(name, {"remoteClusters": ["eu"]} | more, "remote clusters can only be read")
 
 
 def accept_remote(cases: Cases) -> None:

@@ -148,14 +148,14 @@ def test_a_null_without_which_more_is_granted_is_kept_so_that_the_operator_refus
     for field, given in NULLS[kind].items():
         kept = json.dumps(stored["spec"][field]).count("null")
         assert kept == json.dumps(given).count("null")
-    assert "null is no value" in invalid(kind, stored)
+    assert "null is not a value" in invalid(kind, stored)
 
 
 @pytest.mark.parametrize("kind", NULLS)
 def test_a_null_that_kubectl_apply_drops_is_refused_by_the_operator_too(kind: str, server: Server) -> None:
     stored = server.dry_run(with_nulls(kind))
     assert "null" not in json.dumps(stored["spec"])
-    assert "null is no value" in invalid(kind, stored)
+    assert "null is not a value" in invalid(kind, stored)
 
 
 def test_a_null_in_place_of_a_word_is_refused_by_the_api_server(server: Server) -> None:

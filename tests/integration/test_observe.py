@@ -99,7 +99,7 @@ def test_what_is_in_order_drifted_left_behind_or_about_to_go(field: Arena, kubec
         field.until_in_sync(4)
     code, text = observe(field, kubeconfig)
     assert code == 0
-    assert "Nothing would be changed." in text
+    assert "Nothing would change." in text
     assert "4 of 4 SearchAccesses as declared; 0 would change" in text
 
     role = world.role("drifted")

@@ -28,7 +28,7 @@ def _until_told(field: Arena, name: str) -> None:
         kubectl = field.world.kubernetes.run_kubectl
         path = "jsonpath={.status.conditions[?(@.type=='Ready')]['reason','message']}"
         found = kubectl("get", "searchaccess", name, "-n", "shop", "-o", path).stdout
-        return "InvalidSpec" in found and "Elasticsearch takes 30 queries within each other" in found
+        return "InvalidSpec" in found and "Elasticsearch accepts at most 30 nested queries" in found
 
     eventually(look, within=60, every=0.2, what=f"{name} reports it")
 

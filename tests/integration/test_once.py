@@ -214,6 +214,6 @@ def test_two_at_a_time_share_the_work_and_one_that_goes_on_for_a_while_sees_news
         long.kill()
         long.wait()
     found = json.loads(output)
-    assert (found["unfinished"], found["elsewhere"]) == ("it was told to stop", 0)
+    assert (found["unfinished"], found["elsewhere"]) == ("it was stopped", 0)
     assert reasons(found) == {CLUSTER: "InSync", "shop/orders": "InSync", "shop/later": "InSync"}
     assert set(field.roles()) == {"orders", "later"}

@@ -1,12 +1,12 @@
 {{- define "searchaccess.name" -}}
 {{- if not (hasKey .Values "commonLabels") }}
-{{- fail "these are the values of an earlier version, without the defaults of this one: upgrade with --reset-then-reuse-values in place of --reuse-values" }}
+{{- fail "the values are from an earlier version and lack defaults of this one: upgrade with --reset-then-reuse-values instead of --reuse-values" }}
 {{- end }}
 {{- .Values.nameOverride | default .Chart.Name | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* The name of all objects and of the ServiceAccount. A release called "searchaccess" gets the name that deploy/ and the
-docs use: searchaccess-operator. */ -}}
+{{- /* Name of all objects and of the ServiceAccount. A release named "searchaccess" gets the name that deploy/ and the docs
+use: searchaccess-operator. */ -}}
 {{- define "searchaccess.fullname" -}}
 {{- $name := include "searchaccess.name" . }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
@@ -28,8 +28,8 @@ app.kubernetes.io/name: {{ include "searchaccess.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* Labels of an object. Takes root, labels (its own), and name: another app.kubernetes.io/name, for what the selector
-must not find. The standard ones take precedence. */ -}}
+{{- /* Labels of an object. Takes root, labels (its own), and app: another app.kubernetes.io/name, for objects that the
+selector must not match. The standard labels take precedence. */ -}}
 {{- define "searchaccess.labels" -}}
 {{- $root := .root }}
 {{- $labels := include "searchaccess.selector" $root | fromYaml }}
@@ -74,7 +74,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* What all pods have in common. */ -}}
+{{- /* Common parts of all pods. */ -}}
 {{- define "searchaccess.pod" -}}
 securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- with include "searchaccess.pullSecrets" . }}
@@ -126,7 +126,7 @@ subjects:
     namespace: {{ include "searchaccess.namespace" .root | quote }}
 {{- end }}
 
-{{- /* Pods of `helm test` are not the operator's: no Service, PodDisruptionBudget or NetworkPolicy may find them. */ -}}
+{{- /* No Service, PodDisruptionBudget or NetworkPolicy of the operator may match the pods of `helm test`. */ -}}
 {{- define "searchaccess.testName" -}}
 {{ include "searchaccess.name" . }}-test
 {{- end }}
@@ -136,14 +136,14 @@ app.kubernetes.io/name: {{ include "searchaccess.testName" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* The affinity of the pods: what the values have, and apart over nodes and zones unless they say otherwise. */ -}}
+{{- /* Affinity of the pods: that of the values, and by default anti-affinity over nodes and zones. */ -}}
 {{- define "searchaccess.affinity" -}}
 {{- $affinity := deepCopy (.Values.affinity | default dict) }}
 {{- if not (hasKey $affinity "podAntiAffinity") }}
 {{- $terms := list }}
 {{- range $key, $weight := dict "kubernetes.io/hostname" 100 "topology.kubernetes.io/zone" 50 }}
 {{- $term := dict "topologyKey" $key "labelSelector" (dict "matchLabels" (include "searchaccess.selector" $ | fromYaml)) }}
-{{- /* Earlier API servers drop the field, and GitOps tools would see a difference for ever. */ -}}
+{{- /* Older API servers drop the field, and GitOps tools would report a permanent difference. */ -}}
 {{- if semverCompare ">=1.31-0" $.Capabilities.KubeVersion.Version }}
 {{- $_ := set $term "matchLabelKeys" (list "pod-template-hash") }}
 {{- end }}

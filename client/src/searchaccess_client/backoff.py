@@ -1,4 +1,4 @@
-"""How long to wait before a request is sent again that Elasticsearch was too busy for."""
+"""How long to wait before a retry when Elasticsearch is too busy for a request."""
 
 import asyncio
 import random
@@ -10,27 +10,27 @@ _LONGEST: Final = 8.0
 
 
 def pause(retries: int) -> float:
-    """Return the seconds to wait before one more retry; random, so that callers do not return all at once.
+    """Return the seconds to wait before the next retry; random, so that callers do not retry at the same time.
 
     Args:
-        retries: how many there were before.
+        retries: number of earlier retries.
     """
     return min(_FIRST * 2.0 ** min(retries, 10), _LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret.
 
 
 def wait(retries: int) -> None:
-    """Wait before one more retry.
+    """Wait before the next retry.
 
     Args:
-        retries: how many there were before.
+        retries: number of earlier retries.
     """
     time.sleep(pause(retries))
 
 
 async def wait_async(retries: int) -> None:
-    """Wait before one more retry, with asyncio.
+    """Wait before the next retry, with asyncio.
 
     Args:
-        retries: how many there were before.
+        retries: number of earlier retries.
     """
     await asyncio.sleep(pause(retries))

@@ -15,18 +15,18 @@ _OTHER_LOGINS = ("api_key", "basic_auth", "bearer_auth", "http_auth")
 
 
 class Elasticsearch(elasticsearch.Elasticsearch):
-    """``elasticsearch.Elasticsearch``, every request of which carries the workload's Google identity token.
+    """``elasticsearch.Elasticsearch`` that sends the workload's Google identity token with every request.
 
-    Each request also has ``X-Opaque-Id: service/revision`` (of a job ``job/execution``, of a worker pool
-    ``pool/revision``), unless the caller gives an ``opaque_id``. Tokens are renewed minutes before they end. A request
-    that is answered with 401 is sent once more with another token. Calls raise ``IdentityTokenMissing``, a
-    ``TransportError``, when Google gives no token.
+    Each request also has ``X-Opaque-Id: service/revision`` (for a job ``job/execution``, for a worker pool
+    ``pool/revision``), unless the caller gives an ``opaque_id``. Tokens are renewed minutes before they expire. After a
+    401, a request is sent once more with another token. Calls raise ``IdentityTokenMissing``, a ``TransportError``, if
+    Google provides no token.
 
     Args:
         hosts: addresses of Elasticsearch; https only, and certificates are always verified.
         audience: one of the JWT realm's ``allowed_audiences``.
         client_secret: for a realm with ``client_authentication.type: shared_secret``.
-        _transport: how ``options()`` of the base class makes another client on the same connections.
+        _transport: used by ``options()`` of the base class to create another client with the same connections.
         options: all others of the base class, such as ``ca_certs`` or ``cloud_id``.
 
     Raises:
@@ -77,7 +77,7 @@ class AsyncElasticsearch(elasticsearch.AsyncElasticsearch):
 
 def _caller(audience: str, client_secret: str | None, options: Mapping[str, Any]) -> Caller:
     if not audience:
-        raise ValueError("audience is needed: one of the JWT realm's allowed_audiences")
+        raise ValueError("audience is required: one of the JWT realm's allowed_audiences")
     if others := [name for name in _OTHER_LOGINS if options.get(name)]:
-        raise ValueError(f"{', '.join(others)}: this client logs in with the workload's identity token alone")
+        raise ValueError(f"{', '.join(others)}: this client logs in only with the workload's identity token")
     return Caller(audience, client_secret)

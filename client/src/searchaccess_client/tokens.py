@@ -24,7 +24,7 @@ _NO_TOKEN: Final = (ValueError, TypeError, LookupError, ArithmeticError)
 
 
 class IdentityTokenMissing(TransportError):
-    """Google gives no identity token, so nothing was sent to Elasticsearch."""
+    """Google provides no identity token, so nothing was sent to Elasticsearch."""
 
 
 class _TooSlow(GoogleAuthError):
@@ -62,13 +62,12 @@ def _require_token(credentials: Credentials) -> None:
 
 
 class IdentityTokens:
-    """Identity tokens for one audience: from the metadata server, or by ``GOOGLE_APPLICATION_CREDENTIALS``.
+    """Identity tokens for one audience: from the metadata server, or through ``GOOGLE_APPLICATION_CREDENTIALS``.
 
-    A token lives for an hour at most, and the metadata server hands it out again until about four minutes before its
-    end. So Google's library calls it stale 3 min 45 s before the end, and then it is renewed in the background: nobody
-    waits, and while that fails the old one is used. Any number of threads may share this; one fetches at a time, and
-    those who wait for it share what comes out.
-    https://cloud.google.com/docs/authentication/get-id-token
+    A token is valid for at most an hour, and the metadata server returns the same one until about four minutes before
+    it expires. Google's library calls it stale 3 min 45 s before it expires. Then it is renewed in the background:
+    nobody waits, and the old one is used until that succeeds. Any number of threads may share this object. One thread
+    fetches at a time, and waiting threads share the result. https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
         audience: of the tokens: one of the ``allowed_audiences`` of Elasticsearch's JWT realm.
@@ -84,7 +83,7 @@ class IdentityTokens:
         self._refused_rest = 0.0
 
     def at_hand(self) -> str | None:
-        """Return the token if it is still good, without waiting for anything."""
+        """Return the token if it is still valid, without waiting."""
         credentials = self._credentials
         if credentials is None or credentials.token_state is TokenState.INVALID:
             return None
@@ -94,7 +93,7 @@ class IdentityTokens:
         return str(credentials.token)
 
     def get(self) -> str:
-        """Return a token that is good; blocks while one is fetched.
+        """Return a valid token; blocks while one is fetched.
 
         Raises:
             IdentityTokenMissing: there is none.
@@ -109,7 +108,7 @@ class IdentityTokens:
             refused: the token that was answered with 401.
 
         Returns:
-            None when there is none, or when this was attempted a moment ago: then the refusal is final.
+            None if there is none, or if this was attempted a moment ago: then the refusal is final.
         """
         with self._fetching:
             if self._credentials is None:
@@ -122,11 +121,11 @@ class IdentityTokens:
             return None if self._failure else str(self._credentials.token)
 
     def _renew_in_background(self, tries: int) -> None:
-        with contextlib.suppress(IdentityTokenMissing):  # The old one is still good.
+        with contextlib.suppress(IdentityTokenMissing):  # The old one is still valid.
             self._renew(tries)
 
     def _renew(self, tries: int) -> str:
-        """Fetch a token, unless another thread has tried since `tries`: then its outcome is ours."""
+        """Fetch a token, unless another thread has tried since `tries`: then use its result."""
         with self._fetching:
             if self._tries == tries:
                 self._fetch()
@@ -147,7 +146,7 @@ class IdentityTokens:
             )
         except DefaultCredentialsError:
             self._failure = (
-                "no metadata server answers, and GOOGLE_APPLICATION_CREDENTIALS names no key of a service account; "
+                "no metadata server answers, and GOOGLE_APPLICATION_CREDENTIALS names no service account key; "
                 "run this on Cloud Run, GCE or GKE with Workload Identity"
             )
         except _TooSlow:

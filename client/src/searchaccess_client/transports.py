@@ -1,6 +1,6 @@
-"""Puts the workload's identity on every request, below all API methods of the Elasticsearch clients.
+"""Adds the workload's identity to every request, below all API methods of the Elasticsearch clients.
 
-A transport is shared by a client, by what its ``options()`` gives, and by its namespaces (``client.indices``).
+A client, the results of its ``options()``, and its namespaces (``client.indices``) share one transport.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ def opaque_id(environment: Mapping[str, str]) -> str:
 
 
 class Caller:
-    """Who calls: what of its requests' headers stays the same, and its tokens.
+    """The caller: its tokens, and the constant headers of its requests.
 
     Args:
         audience: of the tokens.
@@ -73,7 +73,7 @@ class Caller:
             logging.getLogger("elastic_transport.node").addFilter(_HIDDEN_SECRET)
 
     def headers(self, given: Headers) -> HttpHeaders:
-        """Complete a request's headers, apart from the token."""
+        """Complete a request's headers, except for the token."""
         headers = HttpHeaders() if isinstance(given, DefaultType) else HttpHeaders(given)
         if self._opaque_id:
             headers.setdefault("x-opaque-id", self._opaque_id)
@@ -103,7 +103,7 @@ def require_verified_tls(nodes: Sequence[NodeConfig]) -> None:
     """
     for node in nodes:
         if node.scheme != "https":
-            raise ValueError(f"{node.host}:{node.port} must be reached by https: identity tokens are bearer tokens")
+            raise ValueError(f"{node.host}:{node.port} must use https: identity tokens are bearer tokens")
         context: ssl.SSLContext | None = node.ssl_context
         hostname: object = node.ssl_assert_hostname  # False skips it.
         lax = context and not (context.check_hostname and context.verify_mode is ssl.CERT_REQUIRED)

@@ -118,7 +118,7 @@ async def test_what_cannot_be_found_out_keeps_it(stage: Stage) -> None:
     await overlap_passes(stage)
     assert {key["id"] for key in live(stage)} == {first, second}
     message = condition_in(stage.get("orders"), "CredentialReady")["message"]
-    assert "version 1: not known who uses it (Cloud Run: may not)" in message
+    assert "version 1: it is not known who uses it (Cloud Run: may not)" in message
     stage.faults.heal(SIDE)
     await stage.sleep(700)
     assert [key["id"] for key in live(stage)] == [second]
@@ -140,7 +140,7 @@ async def test_a_pinned_key_and_the_newest_one_live_on_and_then_the_rotation_tha
     assert {key["id"] for key in live(stage)} == {first, second}
     assert said(stage) == ("True", "RevokeDeferred")
     message = condition_in(stage.get("orders"), "CredentialReady")["message"]
-    assert "the next is made when the old one is revoked" in message
+    assert "the next is created when the old one is revoked" in message
     written = [call for call in stage.faults.writes if call.method == "prolong_keys"]
     assert 3 <= len(written) <= 10, "once a day"
     stage.google.state.deploy(SERVICE, uses=pinned(2))

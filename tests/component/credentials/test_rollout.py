@@ -66,7 +66,7 @@ def test_a_revision_that_cannot_serve_leaves_the_old_key(first: int | str) -> No
         old, new = await two_keys(stage, declared(credential=ROLL))
         await stage.sleep(60)
         assert said(stage) == ("True", "RolloutFailed")
-        assert "services/orders does not have it: the container did not start" in message(stage)
+        assert "services/orders does not use it: the container did not start" in message(stage)
         await overlap_passes(stage, 3)
         assert {key["id"] for key in live(stage)} == {old, new}
         assert "the previous one stays (version 1: revision" in message(stage)
@@ -165,5 +165,5 @@ async def test_another_store_than_secret_manager_is_told(stage: Stage) -> None:
     raw: dict[str, Any] = declared(credential=ROLL)
     await begin(stage, raw, with_key("other"))
     assert said(stage) == ("True", "RolloutFailed")
-    assert "Secret Manager alone" in message(stage)
+    assert "only to secrets of Secret Manager" in message(stage)
     assert read(stage)

@@ -112,7 +112,7 @@ def test_the_message_has_the_limit() -> None:
         await begin(stage, _odd(queries(170)))
         message = condition_in(stage.get("odd"), "Ready")["message"]
         assert "spec.grants[0].where: nested more than 61 levels" in message
-        assert "Elasticsearch takes 30 queries within each other" in message
+        assert "Elasticsearch accepts at most 30 nested queries" in message
 
     play(story)
 
@@ -182,7 +182,7 @@ async def _cluster_says(stage: Stage, reason: str, says: str) -> None:
 async def test_a_placeholder_in_place_of_a_certificate_is_told(stage: Stage) -> None:
     stage.apply(search_cluster(ca={"inline": PLACEHOLDER}), access("orders", grant("orders-*")))
     await stage.quiet()
-    await _cluster_says(stage, "InvalidSpec", "spec.ca.inline holds no certificate that can be read")
+    await _cluster_says(stage, "InvalidSpec", "spec.ca.inline contains no readable certificate")
     stage.apply(search_cluster(ca={"inline": CERTIFICATE}))
     await stage.quiet()
     assert stage.ready("orders") == IN_SYNC
@@ -196,7 +196,7 @@ def test_a_placeholder_in_an_object_is_told_with_object_and_key(kind: Any, field
         ca = {field: {"namespace": SYSTEM, "name": "authority"}}
         stage.apply(search_cluster(ca=ca), access("orders", grant("orders-*")))
         await asyncio.sleep(20)
-        await _cluster_says(stage, "LoginMissing", f"{source}: ca.crt holds no certificate that can be read")
+        await _cluster_says(stage, "LoginMissing", f"{source}: ca.crt contains no readable certificate")
         stage.kubernetes.sources[source] = {"ca.crt": CERTIFICATE.encode()}
         await asyncio.sleep(60)
         assert stage.ready("orders") == IN_SYNC

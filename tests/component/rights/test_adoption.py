@@ -61,7 +61,7 @@ async def test_a_role_that_changed_since_is_not_adopted_and_its_new_hash_is_said
     agree(stage, ROLE, seen)
     await stage.quiet()
     assert stage.ready("orders") == ("False", "OwnershipConflict")
-    assert f"It changed since its hash was {seen}" in message(stage)
+    assert f"It has changed since its hash was {seen}" in message(stage)
     now = hash_in(message(stage))
     assert now != seen
     assert adopted(stage) == []
@@ -152,7 +152,7 @@ async def test_a_tenants_own_annotation_does_nothing(stage: Stage) -> None:
     stage.annotate(access_key("orders"), ANNOTATION_ADOPT, f"{ROLE}@{seen}")
     await stage.quiet()
     assert stage.ready("orders") == ("False", "OwnershipConflict")
-    assert "does not count in namespace shop: the platform decides" in message(stage)
+    assert "does not count in namespace shop: the platform team decides" in message(stage)
     assert hash_in(message(stage)) == seen
     assert stage.role(ORDERS)["metadata"] == FOREIGN["metadata"]
     assert adopted(stage) == []

@@ -135,7 +135,7 @@ async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     assert [(name, action) for name, action, _ in words(first)] == [
         ("credential/shop/more", Action.CREATE), ("credential/shop/orders", Action.CREATE)
     ]  # fmt: skip
-    assert "make and store a new one" in words(first)[0][2][0]
+    assert "create and store a new one" in words(first)[0][2][0]
     stage.start()
     await begin(stage)
     await stage.stop()

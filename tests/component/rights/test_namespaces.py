@@ -102,7 +102,7 @@ async def test_a_revocation_that_does_not_arrive_is_not_told_as_done(stage: Stag
     await stage.sleep(30)
     ready = condition_in(stage.get("orders"), "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "PermissionDenied")
-    assert "its rights are not confirmed gone" in ready["message"]
+    assert "the revocation of its rights is not confirmed" in ready["message"]
     assert stage.get("orders")["status"]["elasticsearch"]
     stage.faults.heal("elasticsearch")
     await stage.quiet()

@@ -296,7 +296,7 @@ async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_w
     for name in ("orders", "billing"):
         assert stage.ready(name) == ("False", "ControllersFight")
     assert (
-        f"controller {FORMER.controller} has written it again since: it is alive"
+        f"controller {FORMER.controller} has written it again since: it still runs"
         in (condition_in(stage.get("orders"), "Ready")["message"])
     )
     assert [other["roles"] for other in others(stage)] == [3]

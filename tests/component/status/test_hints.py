@@ -17,7 +17,7 @@ async def test_a_grant_on_restricted_indices_says_that_it_gives_nothing_until_it
     assert stage.ready("orders") == ("True", "InSync")
     hint = condition_in(stage.get("orders"), HINT)
     assert (hint["status"], hint["reason"]) == ("True", "RestrictedIndices")
-    assert ".security* gives nothing on .security" in hint["message"]
+    assert ".security* grants nothing on .security" in hint["message"]
     assert not condition_in(stage.get("others"), HINT)
 
     written = len(stage.faults.writes)

@@ -36,7 +36,7 @@ async def test_a_cluster_that_does_not_exist_shows_which_do_and_none_that_is_not
     )
     stage.server("https://two:9200").wipe("uuid-of-two")
     await stage.quiet()
-    assert message(stage, "near") == "there is no SearchCluster named 'prd'; close to it is prod"
+    assert message(stage, "near") == "there is no SearchCluster named 'prd'; did you mean prod?"
     assert message(stage, "far") == "there is no SearchCluster named 'main'; the namespace shop may use prod"
 
 

@@ -85,7 +85,7 @@ def test_a_finalizer_that_may_not_be_removed_is_told_and_tried_until_it_may(erro
         ready = condition_in(stage.kubernetes.objects[key], "Ready")
         assert (ready["status"], ready["reason"]) == ("False", error.reason)
         assert ready["message"] == (
-            f"nothing is left of it in Elasticsearch; its finalizer cannot be written: {error.message}"
+            f"it has no rights left in Elasticsearch; its finalizer cannot be written: {error.message}"
         )
         await stage.sleep(900)
         before = len(webhook.hits)

@@ -64,7 +64,7 @@ def test_an_odd_object_means_the_same_in_pieces(body: bytes) -> None:
 )
 def test_what_is_no_object_is_unexpected(body: bytes) -> None:
     for read in (whole, lambda some: len(LongAnswer(some))):
-        with pytest.raises(Unexpected, match="no JSON object"):
+        with pytest.raises(Unexpected, match="not a JSON object"):
             read(body)
 
 

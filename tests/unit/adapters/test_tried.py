@@ -26,7 +26,7 @@ def test_a_failure_is_told_without_names_of_classes() -> None:
     assert tried_of(FAILED) == Tried(2, (("orders-1", 'For input string: "abc"'),))
     assert cause_in("org.elasticsearch.common.ParsingException: unknown query [a]; org.x.Y: z") == "unknown query [a]"
     assert len(cause_in("org.a.B: " + "x" * 5_000)) == CAUSE_LIMIT
-    assert cause_in(None) == "it gives no reason"
+    assert cause_in(None) == "no reason given"
 
 
 def test_a_query_that_cannot_be_read_fails_on_no_index_in_particular() -> None:

@@ -58,7 +58,7 @@ def test_what_cannot_be_delegated_is_left_out_and_said() -> None:
     assert role == role_for(DECLARED, OPERATOR)[0]
     names = ["all", "cluster", "remote", "kibana", "key", "broken"]
     assert [line.partition(":")[0] for line in left] == [f"shop/{name}" for name in names]
-    assert "* would delegate indices of Elasticsearch itself" in left[0]
+    assert "* would delegate Elasticsearch's own indices" in left[0]
 
 
 @pytest.mark.parametrize(

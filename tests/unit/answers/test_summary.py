@@ -94,7 +94,7 @@ def test_what_went_wrong_comes_last_and_is_counted() -> None:
         "InvalidSpec",
     ]
     assert "1 of 3 SearchAccesses as declared; 1 changed; 1 with changes pending; 1 failed; " in text
-    assert "2 SearchClusters are another replica's." in text
+    assert "2 SearchClusters belong to another replica." in text
     assert text.endswith("NOT FINISHED: it was stopped.\n")
     assert summary.to_json()["exitCode"] == 1
     assert [item["changed"] for item in summary.to_json()["items"]] == [True, False, False]
@@ -122,7 +122,7 @@ def test_of_many_troubles_some_are_told_and_the_others_counted() -> None:
     text = table_of(Summary((*lines, a_line("Unknown", ""))))
     assert "InvalidSpec (shop/9): number 9!" in text
     assert "(shop/10)" not in text
-    assert "\n3 more failures: -o json has all of them.\n" in text
+    assert "\n3 more failures: -o json shows all of them.\n" in text
 
 
 def test_what_has_no_status_yet_says_so() -> None:
@@ -164,7 +164,7 @@ def test_what_was_changed_since_its_status_failed(kind: str, reason: str, genera
     status = {"observedGeneration": 3, "conditions": [a_condition("True", reason, generation=generation)]}
     line = line_of(kind, "a", "prod", read(status, kind), BEGAN, generation=3)
     assert (line.ready, line.reason, line.code) == ("Unknown", "Pending", Exit.FAILED)
-    assert line.message == "it was changed and not reconciled since"
+    assert line.message == "it was changed and has not been reconciled since"
 
 
 @pytest.mark.parametrize(("seen", "code"), [(2, Exit.IN_SYNC), (1, Exit.FAILED)])

@@ -136,29 +136,34 @@ INCOMPLETE: list[tuple[str, dict[str, Any], Read, str]] = [
         "two logins",
         {},
         {LOGIN: {**USER, "apiKey": b"geheim"}},
-        "Secret search/operator has apiKey and password and username: keep one login",
+        "Secret search/operator has apiKey and password and username: keep only one login",
     ),
     (
         "a key and a token",
         {},
         {LOGIN: {"token": b"geheim", "apiKey": b"geheim"}},
-        "Secret search/operator has apiKey and token: keep one login",
+        "Secret search/operator has apiKey and token: keep only one login",
     ),
     ("no text", {}, {LOGIN: {"username": b"x", "password": b"\xff\xfegeheim"}}, "password is not text"),
-    ("a line's end inside", {}, {LOGIN: {"apiKey": b"geheim\nX: y"}}, "apiKey has characters that no apiKey has"),
+    (
+        "a line's end inside",
+        {},
+        {LOGIN: {"apiKey": b"geheim\nX: y"}},
+        "apiKey has characters that cannot be sent in a header",
+    ),
     ("no certificates", IN_A_SECRET, {LOGIN: USER, AUTHORITY: None}, "Secret search/authority does not exist"),
     ("no such key", IN_A_SECRET, {LOGIN: USER, AUTHORITY: {"tls.crt": b"x"}}, "Secret search/authority lacks ca.crt"),
     (
         "something else in place of certificates",
         IN_A_SECRET,
         {LOGIN: USER, AUTHORITY: {"ca.crt": b"geheim"}},
-        "Secret search/authority: ca.crt holds no certificate that can be read",
+        "Secret search/authority: ca.crt contains no readable certificate",
     ),
     (
         "a placeholder in place of certificates",
         IN_A_SECRET,
         {LOGIN: USER, AUTHORITY: {"ca.crt": PLACEHOLDER.encode()}},
-        "Secret search/authority: ca.crt holds no certificate that can be read",
+        "Secret search/authority: ca.crt contains no readable certificate",
     ),
     (
         "a realm with a client secret that the operator does not have",
@@ -167,13 +172,13 @@ INCOMPLETE: list[tuple[str, dict[str, Any], Read, str]] = [
             "identity": {"jwtRealm": {"name": "google", "audience": AUDIENCE, "clientAuthentication": "SharedSecret"}},
         },
         {},
-        "spec.login.googleIdentity.clientSecretRef: the realm requires its shared client secret",
+        "spec.login.googleIdentity.clientSecretRef is missing: the realm requires its shared client secret",
     ),
     (
         "a client secret with a line's end inside",
         OWN_SECRET,
         {REALM_SECRET: {"clientSecret": b"geheim\nX: y"}},
-        "clientSecret has characters that no clientSecret has",
+        "clientSecret has characters that cannot be sent in a header",
     ),
     ("no client secret", OWN_SECRET, {REALM_SECRET: {}}, "Secret search/realm lacks clientSecret"),
     (
@@ -229,5 +234,5 @@ def test_a_cloud_id_is_read_as_elastics_own_client_reads_it(text: str, name: str
     ],
 )
 def test_what_is_no_cloud_id_is_refused(bad: str) -> None:
-    with pytest.raises(Incomplete, match=r"spec\.cloudId is no Cloud ID"):
+    with pytest.raises(Incomplete, match=r"spec\.cloudId is not a Cloud ID"):
         cloud_url(bad)

@@ -86,7 +86,10 @@ def test_what_is_not_allowed_by_name_is_refused() -> None:
     assert refusal(EVERYTHING, frozenset(Exposure)) == ""
     for missing in Exposure:
         text = refusal(EVERYTHING, frozenset(Exposure) - {missing})
-        assert text == f"what {missing} is; the login is not sent. If this is intended: spec.allowExposure: [{missing}]"
+        assert (
+            text
+            == f"what {missing} is; the login is not sent. If this is intended, set spec.allowExposure: [{missing}]"
+        )
 
 
 def spec(**changes: Any) -> SearchClusterSpec:

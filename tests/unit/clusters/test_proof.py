@@ -12,7 +12,7 @@ CASES: dict[str, tuple[Proof | None, bool | None, Reason, str]] = {
     "no identity": (None, None, Reason.REALM_NOT_PROVEN, "spec.login.googleIdentity"),
     "no token": (Proof(trouble="no token"), None, Reason.REALM_NOT_PROVEN, "no token"),
     "as declared": (Proof("google"), True, Reason.REALM_PROVEN, WANTED.audience),
-    "refused": (Proof(), False, Reason.REALM_REFUSES, "is refused"),
+    "refused": (Proof(), False, Reason.REALM_REFUSES, "is rejected"),
     "another realm": (Proof("older"), False, Reason.REALM_REFUSES, "realm older accepts"),
     "others accepted": (Proof("google", "older"), False, Reason.REALM_ACCEPTS_OTHERS, undeclared(WANTED.audience)),
 }

@@ -105,13 +105,13 @@ CERTAIN: dict[str, tuple[WantedRealm, dict[str, Any], str, str]] = {
         WANTED,
         {"required_claims.email_verified": "true"},
         "(no required_claims.email_verified)",
-        "true: Elasticsearch compares texts, and this claim is none",
+        "true: Elasticsearch compares only text, and this claim is not text",
     ),
     "others' keys": (
         WANTED,
         {"pkc_jwkset_path": "https://www.googleapis.com/oauth2/v1/certs"},
         f"pkc_jwkset_path: {KEYS}",
-        "https://www.googleapis.com/oauth2/v1/certs, which has others' keys, or none",
+        "https://www.googleapis.com/oauth2/v1/certs, which has other keys, or none",
     ),
     "no keys": (WANTED, {"pkc_jwkset_path": None}, f"pkc_jwkset_path: {KEYS}", "absent"),
     "no keys of another issuer": (
@@ -181,7 +181,8 @@ def test_what_cannot_be_decided_is_said_as_that(wanted: WantedRealm, realm: dict
     assert [doubt.line for doubt in found.doubts] == [PREFIX + line]
     assert not found.doubts[0].certain
     assert explain_doubts(found.doubts).startswith(
-        f"who gets in cannot be decided from here; to leave no doubt, elasticsearch.yml needs {PREFIX}{line} (on node-0"
+        "the settings do not determine who can log in; to make that certain, elasticsearch.yml needs "
+        f"{PREFIX}{line} (on node-0"
     )
 
 

@@ -55,12 +55,12 @@ def test_anything_can_be_asked_about(body: bytes, text: str) -> None:
 def test_a_search_cluster_with_a_placeholder_as_certificate_is_invalid() -> None:
     made = cluster_from_object(a_search_cluster(ca={"inline": PLACEHOLDER}))
     assert made.spec is None
-    assert made.invalid.startswith("spec.ca.inline holds no certificate that can be read")
+    assert made.invalid.startswith("spec.ca.inline contains no readable certificate")
 
 
 def test_a_placeholder_for_vault_is_named() -> None:
     store = VaultStore.model_validate(
         {"address": "https://vault:8200", "ca": {"inline": PLACEHOLDER}, "auth": {"kubernetes": {"role": "operator"}}}
     )
-    with pytest.raises(Incomplete, match=r"ca\.inline holds no certificate that can be read"):
+    with pytest.raises(Incomplete, match=r"ca\.inline contains no readable certificate"):
         build_access(store, {})

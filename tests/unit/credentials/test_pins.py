@@ -52,4 +52,4 @@ def test_the_first_that_has_it_is_named() -> None:
 
 
 def test_what_is_not_known_may_be_in_use() -> None:
-    assert Pins({}, "no answer").holder(3) == "not known who uses it (no answer)"
+    assert Pins({}, "no answer").holder(3) == "it is not known who uses it (no answer)"

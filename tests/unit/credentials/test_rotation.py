@@ -113,7 +113,7 @@ def test_a_user_that_somebody_disabled_goes_whatever_else_is_there() -> None:
 @pytest.mark.parametrize(
     ("wish", "key", "now", "why"),
     [
-        pytest.param({}, {}, NOW + 31 * DAY, "its time is over", id="time"),
+        pytest.param({}, {}, NOW + 31 * DAY, "its rotation is due", id="time"),
         pytest.param({"requested": "now"}, {}, NOW, "requested", id="request"),
         pytest.param({}, {"ours": False}, NOW, "another login", id="login"),
         pytest.param({"auth": Auth.PASSWORD}, {}, NOW, "it is for ApiKey, and Password is declared", id="another kind"),
@@ -279,7 +279,7 @@ class TestAges:
             assert step.why == "it expires"
 
 
-WHY = "another login made it, and it is not in use"
+WHY = "another login created it, and it is not in use"
 
 
 class TestForged:
@@ -385,7 +385,7 @@ def test_a_secret_of_a_former_life_is_a_conflict_unless_a_key_in_it_says_whose_i
     [step] = decision.steps
     assert isinstance(step, Issue)
     assert (step.replaces, decision.current) == (former.id, former)
-    assert "former life" in step.why
+    assert "former installation" in step.why
 
 
 def test_a_former_key_ends_after_the_overlap() -> None:

@@ -139,7 +139,7 @@ def test_a_query_that_is_nested_too_deep_is_an_invalid_spec_with_the_limit(count
     decision = decide(inventory.accesses["uid-orders"].access, OPEN)
     assert (decision.do, decision.reason) == (Do.HOLD, Reason.INVALID_SPEC)
     assert "spec.grants[0].where: nested more than 61 levels" in decision.message
-    assert "Elasticsearch takes 30 queries within each other" in decision.message
+    assert "Elasticsearch accepts at most 30 nested queries" in decision.message
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,9 @@ def test_what_python_cannot_show_is_named() -> None:
 def test_a_secret_under_a_name_that_no_store_takes_is_an_invalid_spec(name: str) -> None:
     inventory = Inventory()
     inventory.see_access(a_search_access(auth="ApiKey", credential={"store": "main", "name": name}))
-    assert inventory.accesses["uid-orders"].access.invalid == f"spec.credential.name: {name!r} is no name of a secret"
+    assert (
+        inventory.accesses["uid-orders"].access.invalid == f"spec.credential.name: {name!r} is not the name of a secret"
+    )
 
 
 STATUSES: list[Any] = [

@@ -37,8 +37,8 @@ def cluster(**given: Any) -> dict[str, Any]:
 
 
 CASES: list[tuple[str, str | bytes | dict[str, Any], tuple[str, ...]]] = [
-    ("empty", "", ("holds no kubeconfig",)),
-    ("a list", "[]", ("holds no kubeconfig",)),
+    ("empty", "", ("is not a kubeconfig",)),
+    ("a list", "[]", ("is not a kubeconfig",)),
     ("another object", "apiVersion: v1\n", ("has no contexts",)),
     ("no YAML", f"{{{{ {SECRET}", ("line 1", "is not YAML")),
     ("binary", bytes(range(128, 256)), ("is not text",)),
@@ -52,7 +52,7 @@ CASES: list[tuple[str, str | bytes | dict[str, Any], tuple[str, ...]]] = [
     ("a certificate that cannot be named", cluster(server="https://x", **{"certificate-authority": "/no\0"}), ("/no",)),
     ("no token file", user(tokenFile="/no-token"), ("/no-token", "does not exist")),
     ("a plugin that is not installed", user(exec={"command": "no-such-plugin", "env": [], "args": [SECRET]}),
-     ("no-such-plugin", "user 'me'", "gave no login")),
+     ("no-such-plugin", "user 'me'", "returned no login")),
     ("certificates that are no text", cluster(server="https://x", **{"certificate-authority-data": 5}),
      ("cannot be used", "kubectl")),
 ]  # fmt: skip

@@ -211,7 +211,7 @@ NEEDED = [place for place in OPTIONAL if place.startswith("SearchAccess") or ".c
 def test_a_null_is_refused_wherever_it_stands(place: str) -> None:
     says = invalid_with(place, None)
     where = place.partition(".")[2].replace("[]", "[0]")
-    assert says.startswith(f"spec.{where}: null is no value: write one, or remove the line")
+    assert says.startswith(f"spec.{where}: null is not a value: write one, or remove the line")
     assert ("(then" in says) == (place in GRANTS_MORE)
 
 
@@ -225,7 +225,7 @@ def test_an_empty_value_is_refused_where_absence_grants_more(place: str, value: 
 def test_fields_that_exclude_nothing_are_refused_beside_included_ones_too() -> None:
     assert "spec.grants[0].fields" in invalid_with("SearchAccess.grants[].fields", {"exclude": []})
     assert "spec.grants[0].fields" in invalid_with("SearchAccess.grants[].fields", {"include": ["a"], "exclude": []})
-    assert "say which fields" in invalid_with("SearchAccess.grants[].fields", {})
+    assert "set include, exclude or both" in invalid_with("SearchAccess.grants[].fields", {})
 
 
 def test_a_null_in_a_file_is_refused_although_no_api_server_sees_it(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def applied(given: Any, live: Any) -> str:
 
 def test_a_null_that_kubectl_dropped_is_refused_from_what_it_was_given() -> None:
     plain = {"indices": ["orders-*"], "can": ["read"]}
-    says = "spec.grants[0].where: null is no value: write one, or remove the line (then every document can be read)"
+    says = "spec.grants[0].where: null is not a value: write one, or remove the line (then every document can be read)"
     assert applied([plain | {"where": None}], [plain]) == says
     assert "fields.exclude: null" in applied(
         [plain | {"fields": {"include": ["a"], "exclude": None}}], [plain | {"fields": {"include": ["a"]}}]
@@ -288,7 +288,7 @@ def test_a_dropped_null_of_a_cluster_is_refused_too() -> None:
     raw = with_spec("SearchCluster", spec)
     assert cluster_from_object(raw).invalid == ""
     raw["metadata"]["annotations"] = {APPLIED: '{"spec":{"allowedNamespaces":null}}'}
-    assert cluster_from_object(raw).invalid.startswith("spec.allowedNamespaces: null is no value")
+    assert cluster_from_object(raw).invalid.startswith("spec.allowedNamespaces: null is not a value")
 
 
 def schemas(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:

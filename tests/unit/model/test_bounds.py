@@ -80,7 +80,7 @@ def test_as_many_queries_within_each_other_as_elasticsearch_takes_are_taken(coun
 def test_more_queries_within_each_other_are_refused_with_the_limit(count: int) -> None:
     says = where_problem(queries(count))
     assert says.startswith("nested more than 61 levels deep (objects; lists do not count)")
-    assert says.endswith("Elasticsearch takes 30 queries within each other")
+    assert says.endswith("Elasticsearch accepts at most 30 nested queries")
 
 
 def test_lists_within_each_other_are_refused_too() -> None:
@@ -92,9 +92,9 @@ def test_a_query_is_at_most_as_long_as_elasticsearch_can_keep() -> None:
     assert len(json.dumps(longest, separators=(",", ":"))) == MOST_BYTES
     assert where_problem(longest) == ""
     assert where_problem({"term": {"a": longest["term"]["a"] + "x"}}) == (
-        "32767 bytes as JSON: Elasticsearch takes at most 32766 bytes as JSON"
+        "32767 bytes as JSON: Elasticsearch accepts at most 32766 bytes as JSON"
     )
-    limit = "Elasticsearch takes at most 32766 bytes as JSON"
+    limit = "Elasticsearch accepts at most 32766 bytes as JSON"
     assert where_problem({"term": {"a": "x" * 1_000_000}}) == f"texts of more than 32766 characters: {limit}"
     assert where_problem({"terms": {"a": [0] * 1_000_000}}) == f"more than 32766 values: {limit}"
 

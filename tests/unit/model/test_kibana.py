@@ -56,7 +56,7 @@ def test_each_grant_is_an_entry() -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no space": ({"features": {"discover": "read"}}, "spaces"),
     "an empty list of spaces": ({"spaces": [], "features": {"discover": "read"}}, "at least 1 item"),
-    "every space and one": ({"spaces": ["*", "sales"], "base": "read"}, "* is every space: write it alone"),
+    "every space and one": ({"spaces": ["*", "sales"], "base": "read"}, "* matches every space: write it alone"),
     "a beginning of spaces": ({"spaces": ["sales-*"], "base": "read"}, "'sales-*' is not the ID of a space"),
     "a resource": ({"spaces": ["space:sales"], "base": "read"}, "is not the ID of a space"),
     "nothing": ({"spaces": ["sales"]}, "either base, for every feature, or features"),

@@ -35,9 +35,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"geo_shape": {"place": {"indexed_shape": {"index": "shapes", "id": "1"}}}}, "write the shape itself",
     ),
     "a flat shape of another index": ({"shape": {"place": {"indexed_shape": {"id": "1"}}}}, "write the shape itself"),
-    "percolate": ({"percolate": {"field": "q", "document": {}}}, "takes no percolate"),
-    "has_child": ({"has_child": {"type": "a", "query": TERM}}, "takes no has_child"),
-    "has_parent": ({"bool": {"filter": {"has_parent": {"parent_type": "a", "query": TERM}}}}, "takes no has_parent"),
+    "percolate": ({"percolate": {"field": "q", "document": {}}}, "does not allow percolate"),
+    "has_child": ({"has_child": {"type": "a", "query": TERM}}, "does not allow has_child"),
+    "has_parent": ({"bool": {"filter": {"has_parent": {"parent_type": "a", "query": TERM}}}}, "not allow has_parent"),
     "a model's vector": (
         {"knn": {"field": "v", "query_vector_builder": {"text_embedding": {}}}}, "another request",
     ),
@@ -65,14 +65,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a range without a bound but a format": ({"range": {"day": {"format": "yyyy"}}}, "without a bound"),
     "the present time": ({"range": {"day": {"gte": "now-1d/d"}}}, "with now"),
     "the present time, plain": ({"range": {"day": {"lt": "now"}}}, "with now"),
-    "a bound that is null": ({"range": {"day": {"gte": None}}}, "a null"),
-    "a null within a list": ({"terms": {"region": ["eu", None]}}, "a null"),
+    "a bound that is null": ({"range": {"day": {"gte": None}}}, "null is not a value"),
+    "a null within a list": ({"terms": {"region": ["eu", None]}}, "null is not a value"),
     "a stored script": ({"script": {"script": {"id": "mine"}}}, "others may change a stored script"),
     "a stored script in terms_set": (
         {"terms_set": {"a": {"terms": ["b"], "minimum_should_match_script": {"id": "c"}}}}, "others may change",
     ),
     "a stored template": ({"template": {"id": "mine"}}, "others may change a stored script"),
-    "a variable outside of a template": ({"term": {"owner": "{{_user.username}}"}}, "within template alone"),
+    "a variable outside of a template": ({"term": {"owner": "{{_user.username}}"}}, "only within template"),
 }  # fmt: skip
 
 TAKEN: dict[str, dict[str, Any]] = {
@@ -115,7 +115,7 @@ def test_taken(where: dict[str, Any]) -> None:
 @pytest.mark.parametrize("auth", [Auth.API_KEY, Auth.PASSWORD])
 def test_a_template_is_refused_where_the_operator_makes_up_the_callers_name(auth: Auth) -> None:
     assert where_problem(TEMPLATE, auth).startswith(
-        f"template sees who makes the request, which with auth: {auth} is a name that the operator made up"
+        f"template gets the name of the caller, which with auth: {auth} is a name that the operator generated"
     )
     assert where_problem(TERM, auth) == ""
 
@@ -123,7 +123,7 @@ def test_a_template_is_refused_where_the_operator_makes_up_the_callers_name(auth
 def test_it_is_said_of_the_grant_and_nothing_is_granted() -> None:
     credential = {"store": "main", "name": "orders"}
     access = an_access(grants=[a_grant(), a_grant(where=TEMPLATE)], auth="ApiKey", credential=credential)
-    assert access.invalid.startswith("spec.grants[1].where: template sees who makes the request")
+    assert access.invalid.startswith("spec.grants[1].where: template gets the name of the caller")
     assert access.share.entries == ()
 
 

@@ -63,33 +63,33 @@ def test_an_entry_for_a_remote_cluster_is_none_for_another_or_for_this_one() -> 
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "writing": (a_grant(can=["write"], **EU), "one can only read"),
-    "reading and more": (a_grant(can=["read", "monitor"], **EU), "one can only read"),
-    "raw privileges": (a_grant(privileges=["read"], **EU), "one can only read"),
-    "raw privileges alone": (a_grant(can=[], privileges=["read"], **EU), "one can only read"),
+    "writing": (a_grant(can=["write"], **EU), "can only be read"),
+    "reading and more": (a_grant(can=["read", "monitor"], **EU), "can only be read"),
+    "raw privileges": (a_grant(privileges=["read"], **EU), "can only be read"),
+    "raw privileges alone": (a_grant(can=[], privileges=["read"], **EU), "can only be read"),
     "no cluster": (a_grant(remoteClusters=[]), "at least 1 item"),
     "a name that is none": (a_grant(remoteClusters=["eu:logs"]), "neither the name of a remote cluster nor"),
     "an exclusion": (a_grant(remoteClusters=["-eu"]), "neither the name of a remote cluster nor"),
     "a wildcard within": (a_grant(remoteClusters=["e*u"]), "neither the name of a remote cluster nor"),
     "a regular expression": (a_grant(remoteClusters=["/[/"]), "neither the name of a remote cluster nor"),
-    "an unknown query": (a_grant(**EU, where={"trem": {"a": 1}}), "trem is not known to be a query"),
+    "an unknown query": (a_grant(**EU, where={"trem": {"a": 1}}), "trem is not a known query"),
     "an unknown query within": (
         a_grant(**EU, where={"bool": {"filter": [{"bool": {"must": {"trem": {"a": 1}}}}]}}),
-        "trem is not known to be a query",
+        "trem is not a known query",
     ),
     "an unknown clause": (
         a_grant(**EU, where={"bool": {"filtr": [], "must": {"term": {"a": 1}}}}),
-        "bool (filtr) has another form",
+        "bool (filtr) is not in its documented form",
     ),
-    "two fields in a term": (a_grant(**EU, where={"term": {"a": 1, "b": 2}}), "term has another form"),
-    "one value as terms": (a_grant(**EU, where={"terms": {"a": 1}}), "terms has another form"),
-    "a range that is none": (a_grant(**EU, where={"range": {"a": 1}}), "range has another form"),
-    "exists of nothing": (a_grant(**EU, where={"exists": {}}), "exists has another form"),
-    "a text as a term": (a_grant(**EU, where={"term": "a"}), "term has another form"),
-    "a text as a query": (a_grant(**EU, where={"bool": {"must": ["a"]}}), "a query has another form"),
+    "two fields in a term": (a_grant(**EU, where={"term": {"a": 1, "b": 2}}), "term is not in its documented form"),
+    "one value as terms": (a_grant(**EU, where={"terms": {"a": 1}}), "terms is not in its documented form"),
+    "a range that is none": (a_grant(**EU, where={"range": {"a": 1}}), "range is not in its documented form"),
+    "exists of nothing": (a_grant(**EU, where={"exists": {}}), "exists is not in its documented form"),
+    "a text as a term": (a_grant(**EU, where={"term": "a"}), "term is not in its documented form"),
+    "a text as a query": (a_grant(**EU, where={"bool": {"must": ["a"]}}), "a query is not in its documented form"),
     "a template": (
         a_grant(**EU, where={"template": {"source": {"term": {"owner": "{{_user.username}}"}}}}),
-        "template is not known to be a query",
+        "template is not a known query",
     ),
 }
 
@@ -190,7 +190,7 @@ def test_the_license_must_have_them(license: str, allowed: bool) -> None:  # noq
     assert (decision.do is Do.ENFORCE) == allowed
     if not allowed:
         assert decision.reason == "LicenseInsufficient"
-        assert decision.message == f"remoteClusters need an Enterprise or trial license; this cluster has {license}"
+        assert decision.message == f"remoteClusters needs an Enterprise or trial license; this cluster has {license}"
     assert (decide(an_access(), gate).do is Do.ENFORCE) == (license != "basic")
 
 

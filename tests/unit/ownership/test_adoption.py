@@ -81,7 +81,7 @@ def test_an_annotation_counts_only_where_the_platform_takes_it() -> None:
     refused = judge(SEEN, Agreed("prod"), [Request(text, "shop", counts=False)])
     assert not refused.asks
     assert refused.refusal
-    assert "does not count in namespace shop: the platform decides" in refused.refusal.message
+    assert "does not count in namespace shop: the platform team decides" in refused.refusal.message
 
 
 def test_the_message_names_the_life_that_wrote_it_and_the_decision_about_that() -> None:

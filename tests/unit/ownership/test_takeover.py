@@ -166,7 +166,7 @@ def test_the_message_has_the_line_to_write_and_when_not_to() -> None:
     text = described((other(FORMER, undeclared=1),), OWN, ())
     assert "instance default of controller gone has 1 role here" in text
     assert "spec.takeOver: [{controller: gone}]" in text
-    assert "Not if it is alive" in text
+    assert "Do not do this if it still runs" in text
     assert "1 of the roles for principals that no SearchAccess here names" in text
     assert "spec.takeOver: [{controller: here, instance: blue}]" in described((other(BLUE),), OWN, ())
     assert "spec.takeOver lists it" in described((other(FORMER),), OWN, {FORMER})

@@ -273,8 +273,8 @@ def test_no_check_is_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_privilege_that_the_release_lacks_is_named() -> None:
     decision = decide(an_access(**FROM_8_19), OLD)
     assert decision.message == (
-        "Elasticsearch 8.18 has no index privilege read_failure_store, which came with 8.19 and 9.1: leave it out, or "
-        "upgrade"
+        "Elasticsearch 8.18 has no index privilege read_failure_store, which came with 8.19 and 9.1: remove it, or "
+        "upgrade Elasticsearch"
     )
 
 

@@ -374,7 +374,7 @@ def test_no_message_about_the_api_server_names_a_class(kind: type[Exception]) ->
     [
         (aiohttp.ClientConnectorError(_key(), ConnectionRefusedError(111, SECRET)), "host:9200: connection refused"),
         (aiohttp.ClientConnectorDNSError(_key(), OSError(-2, SECRET)), "the name host cannot be resolved"),
-        (TimeoutError(), "no answer in time"),
+        (TimeoutError(), "no response in time"),
         (ConnectionResetError(104, SECRET), "connection reset by peer"),
     ],
     ids=["refused", "no such name", "late", "reset"],

@@ -101,7 +101,7 @@ def test_a_query_in_a_file_that_is_nested_too_deep_costs_its_object_alone(tmp_pa
         inventory = _listed(there, read_manifests([tmp_path]))
         found = {record.access.name: record.access.invalid for record in inventory.accesses.values()}
         assert found["orders"] == ""
-        assert "Elasticsearch takes 30 queries within each other" in found["odd"]
+        assert "Elasticsearch accepts at most 30 nested queries" in found["odd"]
 
 
 def test_a_time_in_a_file_is_a_text_as_kubectl_reads_it(tmp_path: Path) -> None:

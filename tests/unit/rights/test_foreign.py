@@ -100,4 +100,4 @@ def test_it_is_named_with_what_it_gives() -> None:
     template = {"template": {"source": "{{username}}"}}
     found = _mapping(NAME, roles=[], role_templates=[template])
     assert found is not None
-    assert found.text == "role mapping ops (roles by templates)"
+    assert found.text == "role mapping ops (roles from templates)"

@@ -27,7 +27,7 @@ CLUSTERS = ["prod", "prod-eu", "staging", "tests", "zoo"]
 class TestASearchClusterThatDoesNotExist:
     def test_has_a_name_close_to_it(self) -> None:
         assert (
-            not_found("prd", "shop", CLUSTERS) == "there is no SearchCluster named 'prd'; close to it is prod, prod-eu"
+            not_found("prd", "shop", CLUSTERS) == "there is no SearchCluster named 'prd'; did you mean prod, prod-eu?"
         )
 
     def test_or_some_that_the_namespace_may_use(self) -> None:
@@ -35,7 +35,7 @@ class TestASearchClusterThatDoesNotExist:
         assert not_found("main", "shop", CLUSTERS) == said
 
     def test_or_none(self) -> None:
-        said = "there is no SearchCluster named 'main', and none that the namespace shop may use"
+        said = "there is no SearchCluster named 'main', and the namespace shop may use no other"
         assert not_found("main", "shop", []) == said
 
 
@@ -126,7 +126,7 @@ def test_what_is_too_long_is_cut_after_something_whole(text: str, shown: str) ->
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown field": ({"grants": [a_grant(foo=1)]}, "spec.grants[0].foo: there is no such field"),
     "a rule of ours": ({"auth": "ApiKey"}, "spec: auth: ApiKey or Password and credential belong together"),
-    "a place in a list": ({"clusterCan": ["monitor", "superpower"]}, "spec.clusterCan[1]: no cluster privilege"),
+    "a place in a list": ({"clusterCan": ["monitor", "superpower"]}, "spec.clusterCan[1]: not a cluster privilege"),
 }
 
 

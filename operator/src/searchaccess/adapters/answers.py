@@ -95,6 +95,6 @@ async def body_of(response: aiohttp.ClientResponse, whose: str, longest: int = L
         size += len(part)
         if size > longest:
             response.close()
-            raise Unexpected(f"{whose}: its answer has more than {longest} bytes")
+            raise Unexpected(f"{whose}: its response has more than {longest} bytes")
         parts.append(part)
     return b"".join(parts)

@@ -11,10 +11,10 @@ from searchaccess.ports.errors import LoginMissing
 
 
 class IdentityTokens:
-    """Identity tokens of the workload that the operator runs as, renewed minutes before they end.
+    """Identity tokens of the account that the operator runs as, renewed minutes before they expire.
 
-    From the metadata server (Workload Identity on GKE, Cloud Run), or from what ``GOOGLE_APPLICATION_CREDENTIALS``
-    names.
+    They come from the metadata server (Workload Identity on GKE, Cloud Run), or from the credentials in
+    ``GOOGLE_APPLICATION_CREDENTIALS``.
     https://cloud.google.com/docs/authentication/get-id-token
 
     Args:
@@ -27,10 +27,10 @@ class IdentityTokens:
         self._renewing = asyncio.Lock()
 
     async def get(self) -> str:
-        """Return a token that is good for some minutes at least.
+        """Return a token that is valid for at least some minutes.
 
         Raises:
-            LoginMissing: Google gives none.
+            LoginMissing: Google provides none.
         """
         async with self._renewing:
             if self._credentials is None or not self._credentials.valid:
@@ -43,9 +43,9 @@ class IdentityTokens:
             credentials: Credentials = known or fetch_id_token_credentials(self._audience, request=request)
             credentials.refresh(request)
         except (GoogleAuthError, OSError, ValueError) as error:
-            # Its message may have the answer of whatever replaces the metadata server.
+            # Its message may contain the response of whatever replaces the metadata server.
             raise LoginMissing(
-                f"there is no identity token of the operator's own: {type(error).__name__}; it must run with Workload "
-                "Identity on GKE, on Cloud Run, or with GOOGLE_APPLICATION_CREDENTIALS"
+                f"the operator gets no identity token: {type(error).__name__}; run it with Workload Identity on GKE, "
+                "on Cloud Run, or with GOOGLE_APPLICATION_CREDENTIALS"
             ) from None
         return credentials

@@ -1,4 +1,4 @@
-"""Decodes long answers in pieces. A thread would not help: Python's JSON reader keeps the interpreter to itself."""
+"""Decodes long responses in pieces. A thread would not help: Python's JSON reader holds the interpreter lock."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ def _at_once(body: bytes) -> dict[str, Any]:
     except ValueError:
         whole = None
     if not isinstance(whole, dict):
-        raise Unexpected("its answer is no JSON object")
+        raise Unexpected("its response is not a JSON object")
     return whole
 
 

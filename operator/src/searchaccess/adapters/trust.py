@@ -19,6 +19,6 @@ def trusting(ca: str, whose: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cadata=ca or None)
     except (ssl.SSLError, TypeError, ValueError) as error:
-        # OpenSSL says what is wrong and shows no content; a TypeError: there are characters that PEM does not have.
-        said = re.sub(r" ?\(_ssl\.c:\d+\)", "", str(error.args[-1] if error.args else "")).replace("cadata", "it")
-        raise LoginMissing(f"{whose}: the certificates to trust cannot be read: {said}") from None
+        # OpenSSL names the problem without the content. A TypeError means characters that PEM does not allow.
+        cause = re.sub(r" ?\(_ssl\.c:\d+\)", "", str(error.args[-1] if error.args else "")).replace("cadata", "it")
+        raise LoginMissing(f"{whose}: the certificates to trust cannot be read: {cause}") from None

@@ -35,9 +35,8 @@ Model = TypeVar("Model", bound=ApiModel)
 class Narrows:
     """Marks an optional field without which more is granted, or for longer.
 
-    A null would count as its absence, so it is refused. The API server drops nulls before it validates an object, and
-    takes them for absent in CEL; where the schema says ``nullable`` it keeps them, so that the operator sees them, and
-    refuses them in place of a word.
+    A null would count as absent, so it is refused. The API server drops nulls before it validates an object, and treats
+    them as absent in CEL. Where the schema says ``nullable``, it keeps them, so that the operator can refuse them.
 
     Args:
         without: what holds without the field.
@@ -56,28 +55,28 @@ def null_message(without: str = "") -> str:
     Args:
         without: what holds without the field; empty: nothing that matters.
     """
-    return "null is no value: write one, or remove the line" + (f" ({without})" if without else "")
+    return "null is not a value: write one, or remove the line" + (f" ({without})" if without else "")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadsAs:
-    """The value of a required field where the written one cannot be understood."""
+    """The value of a required field whose written value cannot be read."""
 
     value: Any
 
 
 def understood(model: type[Model], raw: object) -> Model | None:
-    """Read what another version, or anybody else, may have written: what can be understood of it is kept.
+    """Read a value that another version, or anybody else, may have written; keep what can be read.
 
-    Fields that the model does not have are ignored. What is not as a field wants it reads as absent: an item of a list,
-    a part, or the field; a field that the model requires costs the part that it is in, unless it has a ``ReadsAs``.
+    Unknown fields are ignored. A value that a field does not accept counts as absent: a list item, a part, or the
+    field. If a required field cannot be read, its whole part is absent, unless the field has a ``ReadsAs``.
 
     Args:
-        model: what it is read as.
+        model: the model to read it as.
         raw: a JSON value of any shape.
 
     Returns:
-        A valid model, so that what is kept of it can be written; None: it is none at all.
+        A valid model, which can be written again; None: nothing could be read.
     """
     if not isinstance(raw, Mapping):
         return None
@@ -100,7 +99,7 @@ def understood(model: type[Model], raw: object) -> Model | None:
 
 
 def _understood_as(annotation: Any, metadata: Iterable[Any], value: object) -> Any:
-    """Return what can be understood of a value that is not as a field wants it; None: nothing."""
+    """Return what can be read of a value that its field does not accept; None: nothing."""
     arguments = get_args(annotation)
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -147,7 +146,7 @@ def cel(rule: str, message: str) -> dict[str, Any]:
 
 
 def matches(pattern: str) -> str:
-    """Return the CEL expression that holds a regular expression (RE2) against ``self``."""
+    """Return the CEL expression that matches ``self`` against a regular expression (RE2)."""
     escaped = pattern.replace("\\", "\\\\").replace("'", "\\'")
     return f"self.matches('{escaped}')"
 

@@ -16,13 +16,13 @@ ANNOTATION_ROTATE: Final = f"{GROUP}/rotate-requested-at"
 """Any new value requests a rotation now; echoed in ``status.credential.rotationRequest``, cut in the same way."""
 
 ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
-"""``name@hash`` of the foreign Elasticsearch object (role or role mapping) that may be adopted as it was seen."""
+"""``name@hash`` of the foreign role or role mapping that may be adopted if its content still has this hash."""
 
 ANNOTATION_ACCEPT_UUID: Final = f"{GROUP}/accept-uuid"
 """On a SearchCluster: the uuid of the Elasticsearch cluster that a person agrees to use from now on."""
 
 MANAGED_BY: Final = GROUP
-"""Value of ``metadata.managed_by`` in every Elasticsearch object of ours."""
+"""Value of ``metadata.managed_by`` in every Elasticsearch object of the operator."""
 
 ROLE_PREFIX: Final = "searchaccess"
 """Roles and role mappings are named ``searchaccess.<instance>[.<principal>]``."""

@@ -15,11 +15,11 @@ _KEYWORDS = (
     "description", "type", "format", "nullable", "enum", "default", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "required",
 )  # fmt: skip
-"""What is kept of a schema, in the order in which it is written."""
+"""The keywords of a schema that are kept, in the order in which they are written."""
 
 
 def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Resolve referred and optional schemas; keywords at the place of use win."""
+    """Resolve referenced and optional schemas; keywords at the place of use take precedence."""
     if "$ref" in schema:
         referred = definitions[schema["$ref"].rsplit("/", 1)[1]]
         return _merged(referred | {key: value for key, value in schema.items() if key != "$ref"}, definitions)
@@ -35,9 +35,9 @@ def _merged(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list: bool = False) -> dict[str, Any]:
     """Turn a pydantic JSON schema into a structural one.
 
-    A ``pattern`` is not kept, as its message would show the expression: each has a CEL rule that says what to write.
-    Within lists no defaults are kept: ``kubectl apply`` and GitOps tools compare lists as a whole, and would see a
-    difference in every object at every comparison.
+    A ``pattern`` is dropped, because its error message would show the expression. Each has a CEL rule that says what to
+    write. Defaults within lists are dropped too: ``kubectl apply`` and GitOps tools compare lists as a whole, and would
+    report a difference for every object at every comparison.
 
     https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
     """
@@ -52,7 +52,7 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any], *, in_list:
         raise ValueError(f"a pattern without a CEL rule: {schema}")
     if "description" in result:
         result["description"] = " ".join(result["description"].split())
-    # The API server drops an empty one, and everybody who applies the file would see a difference.
+    # The API server drops empty properties, so whoever applies the file would see a difference.
     if schema.get("properties"):
         result["properties"] = {
             name: _structural(part, definitions, in_list=in_list) for name, part in schema["properties"].items()
@@ -82,10 +82,10 @@ def _column(name: str, path: str, *, kind: str = "string", wide: bool = False, d
 
 _READY = '.status.conditions[?(@.type=="Ready")]'
 _ACCESS = (
-    f"{LETTERS}; {RESTRICTED} only some documents or fields. +1: one more index or pattern; +remote, +cluster and "
+    f"{LETTERS}; {RESTRICTED} only some documents or fields. +1: one more index or pattern. +remote, +cluster and "
     "+kibana: also rights on remote clusters, cluster privileges, rights in Kibana."
 )
-_DRIFT = "Open differences that somebody made."
+_DRIFT = "Open differences that somebody made in Elasticsearch."
 _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
 
 
@@ -112,7 +112,7 @@ def _crd(
                 "plural": plural,
                 "singular": kind.lower(),
                 "shortNames": [short],
-                # Not "searchaccess": kubectl would take it for both kinds, also in "delete searchaccess --all".
+                # Not "searchaccess": kubectl would resolve it to both kinds, also in "delete searchaccess --all".
                 "categories": [CATEGORY],
             },
             "conversion": {"strategy": "None"},

@@ -1,4 +1,4 @@
-"""The parts of both kinds that are about stored credentials."""
+"""The parts of both kinds that declare stored credentials."""
 
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
@@ -12,7 +12,8 @@ from searchaccess.api.vault import VaultStore
 
 STORE_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SECRET_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # noqa: S105 - of a name
-"""A name that Kubernetes takes: a DNS subdomain. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+"""A name that Kubernetes accepts: a DNS subdomain.
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 
 
 class Auth(StrEnum):
@@ -24,13 +25,13 @@ class Auth(StrEnum):
 
 
 class PayloadFormat(StrEnum):
-    """The form of what a secret holds."""
+    """The format of a secret's content."""
 
     JSON = "Json"
     ENCODED = "Encoded"
 
 
-_SHORT_OVERLAP = "overlap must be shorter than rotateEvery: else two keys would always be live"
+_SHORT_OVERLAP = "overlap must be shorter than rotateEvery: otherwise two keys would always be valid"
 
 
 class Rollout(StrEnum):
@@ -80,38 +81,42 @@ class CredentialSpec(ApiModel):
             ),
         ),
     ]
-    """Name of the secret. One that is there already and is not this object's is never touched. Secret Manager takes no
-    dots in it."""
+    """Name of the secret. The operator never changes an existing secret that does not belong to this object. Secret
+    Manager does not allow dots."""
 
     format: PayloadFormat = PayloadFormat.JSON
-    """What the secret holds. `Json`: an object with `id`, `api_key`, `encoded`, `url` and `expires`, or with
-    `username`, `password`, `encoded` and `url`. `Encoded`: the value of `encoded` alone, as the header
-    `Authorization: ApiKey …` or `Authorization: Basic …` takes it."""
+    """Content of the secret. `Json`: an object with `id`, `api_key`, `encoded`, `url` and `expires`, or with
+    `username`, `password`, `encoded` and `url`. `Encoded`: only the value of `encoded`, for the header
+    `Authorization: ApiKey …` or `Authorization: Basic …`."""
 
     rotate_every: Annotated[
         Duration, Field(json_schema_extra=between("10m", "8760h", "720h")), Narrows("then it is 720h")
     ] = "720h"
-    """How often the key, or the user with its password, is replaced: up to a tenth earlier, so that not all are
-    replaced at once. The annotation `searchaccess.dev/rotate-requested-at` requests it at once."""
+    """How often the key, or the user with its password, is replaced. Rotation happens up to a tenth earlier, so that
+    not all credentials are replaced at the same time. The annotation `searchaccess.dev/rotate-requested-at` triggers it
+    immediately."""
 
     overlap: Annotated[Duration, Field(json_schema_extra=between("10s", "720h", "24h")), Narrows("then it is 24h")] = (
         "24h"
     )
-    """How long the old key works beside the new one. Within this time every consumer must read the secret again."""
+    """How long the old key stays valid after it is replaced. Within this time, every consumer must read the secret
+    again."""
 
     rollout: Rollout = Rollout.NONE
-    """How the workload gets a new key. `None`: it reads the secret again. `NewRevision`: the operator writes the
-    number of the newest version into the template of the Cloud Run workload in `subject`, wherever that names the
-    secret, so that there is a new revision (of a job: so that the next execution has it). For Secret Manager alone, and
-    not for workloads that Terraform or the like deploys."""
+    """How the workload gets a new key. `None`: it reads the secret again. `NewRevision`: the operator writes the number
+    of the newest version into the template of the Cloud Run workload in `subject`, wherever the template names the
+    secret. That creates a new revision; for a job, the next execution uses the version. Only for Secret Manager, and
+    not for workloads that Terraform or a similar tool deploys."""
 
     revoke: Annotated[RevokeWhen, Narrows("then an old key that is still used is not revoked")] = RevokeWhen.WHEN_UNUSED
-    """When the old key is revoked. `WhenUnused`: when the overlap is over and the Cloud Run workload in `subject` has
-    its version no more, by number or alias, in a revision that serves, an execution that runs or its template; else the
-    condition says RevokeDeferred. `AfterOverlap`: when the overlap is over. They differ for Secret Manager alone."""
+    """When the old key is revoked. `WhenUnused`: when the overlap is over and the Cloud Run workload in `subject` no
+    longer uses its version, by number or alias, in a serving revision, a running execution or its template; until then,
+    the condition's reason is `RevokeDeferred`. `AfterOverlap`: when the overlap is over. They differ only for Secret
+    Manager."""
 
     grace_period: Annotated[Duration, Field(json_schema_extra=between("0s", "8760h", "168h"))] = "168h"
-    """How long versions of the secret that hold no working key are kept, disabled, in stores that have versions."""
+    """How long secret versions without a valid key are kept, disabled, before they are destroyed. Only in stores that
+    have versions."""
 
     @model_validator(mode="after")
     def _overlaps_for_a_while(self) -> "CredentialSpec":
@@ -121,26 +126,26 @@ class CredentialSpec(ApiModel):
 
 
 class SecretForm(StrEnum):
-    """Which keys a Secret of Kubernetes has."""
+    """Which keys a Kubernetes Secret has."""
 
     JSON = "Json"
     KEYS = "Keys"
 
 
 class KubernetesStore(ApiModel):
-    """Secrets of Kubernetes, each in the namespace of its SearchAccess."""
+    """Kubernetes Secrets, each in the namespace of its SearchAccess."""
 
     format: SecretForm | None = None
-    """Which keys a Secret has. `Json`, and when absent: `credential` alone, which holds what `credential.format` of the
-    SearchAccess says. `Keys`: besides, where that is `Json`, one for each part, named so that `envFrom` takes them:
-    `ELASTICSEARCH_URL` with `ELASTICSEARCH_API_KEY` (encoded, as clients take it), `ELASTICSEARCH_API_KEY_ID` and
+    """Which keys a Secret has. `Json` (the default): only `credential`, in the format that `credential.format` of the
+    SearchAccess declares. `Keys`: if that format is `Json`, also one key for each part, named for `envFrom`:
+    `ELASTICSEARCH_URL` with `ELASTICSEARCH_API_KEY` (encoded, as clients expect it), `ELASTICSEARCH_API_KEY_ID` and
     `ELASTICSEARCH_API_KEY_EXPIRES`, or with `ELASTICSEARCH_USERNAME` and `ELASTICSEARCH_PASSWORD`. A change rewrites
-    the Secrets that are there; their keys and passwords stay."""
+    existing Secrets; their API keys and passwords stay."""
 
 
 KMS_PATTERN: Final = "^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
 
-_ONE_REPLICATION = "a secret of one location has no replicas: write location or replicaLocations, not both"
+_ONE_REPLICATION = "a regional secret has no replicas: set location or replicaLocations, not both"
 
 
 class GoogleSecretManagerStore(ApiModel):
@@ -159,13 +164,12 @@ class GoogleSecretManagerStore(ApiModel):
     """ID of the Google Cloud project that has the secrets."""
 
     location: Location | None = None
-    """Region of regional secrets; secrets are global when it is absent."""
+    """Region of regional secrets; secrets are global when absent."""
 
     replica_locations: Annotated[
         list[Location], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """Regions in which global secrets are kept; Google chooses when there are none. Of secrets that are there already,
-    it cannot be changed."""
+    """Regions that store global secrets; Google chooses when empty. It cannot be changed for existing secrets."""
 
     kms_key: Annotated[
         str | None,
@@ -179,7 +183,7 @@ class GoogleSecretManagerStore(ApiModel):
             ),
         ),
     ] = None
-    """Key of Cloud KMS that encrypts new secrets; Google's own key when absent."""
+    """Cloud KMS key that encrypts new secrets. Defaults to Google's own key."""
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> "GoogleSecretManagerStore":
@@ -189,10 +193,10 @@ class GoogleSecretManagerStore(ApiModel):
 
 
 Store: TypeAlias = KubernetesStore | GoogleSecretManagerStore | VaultStore
-"""What a store may be: each is a field of ``SecretStoreSpec``, and mypy names the places that do not know a new one."""
+"""Kinds of stores. Each is a field of ``SecretStoreSpec``; mypy reports the places that do not handle a new one."""
 
 _KINDS = ("kubernetes", "googleSecretManager", "vault")
-_ONE_STORE = f"say what the store is: exactly one of {', '.join(_KINDS[:-1])} and {_KINDS[-1]}"
+_ONE_STORE = f"set exactly one of {', '.join(_KINDS[:-1])} and {_KINDS[-1]}"
 
 
 class SecretStoreSpec(ApiModel):
@@ -219,18 +223,18 @@ class SecretStoreSpec(ApiModel):
     """Name, as SearchAccesses refer to it in `credential.store`."""
 
     kubernetes: KubernetesStore | None = None
-    """Secrets of Kubernetes, each in the namespace of its SearchAccess; written as `kubernetes: {}`, or
+    """Kubernetes Secrets, each in the namespace of its SearchAccess: `kubernetes: {}`, or
     `kubernetes: {format: Keys}`. The operator needs rights on Secrets there: see docs/credentials.md."""
 
     google_secret_manager: GoogleSecretManagerStore | None = None
-    """Secrets of Google Secret Manager, as the account that the operator runs as."""
+    """Secrets of Google Secret Manager. The operator uses the service account that it runs as."""
 
     vault: VaultStore | None = None
     """Secrets of HashiCorp Vault, in a KV engine of version 2."""
 
     @property
     def declared(self) -> Store:
-        """What the store is."""
+        """The one kind of store that is declared."""
         (one,) = self._declared()
         return one
 

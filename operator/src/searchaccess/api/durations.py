@@ -8,7 +8,7 @@ from pydantic import Field
 from searchaccess.api.base import cel, matches, rules
 
 DURATION_PATTERN: Final = r"^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m|h))+$"
-"""A duration as Go and CEL read it, and so short that neither overflows."""
+"""A duration as Go and CEL read it, limited in length so that neither overflows."""
 
 Duration = Annotated[str, Field(max_length=20, pattern=DURATION_PATTERN)]
 

@@ -1,4 +1,4 @@
-"""Names of Google Cloud."""
+"""Google Cloud project IDs and locations."""
 
 from typing import Annotated, Final
 
@@ -25,7 +25,7 @@ Location = Annotated[
     Field(
         max_length=63,
         json_schema_extra=rules(
-            cel(matches(LOCATION_PATTERN), "write the region's name, such as europe-west1 (no zone)")
+            cel(matches(LOCATION_PATTERN), "write the region's name, such as europe-west1 (not a zone)")
         ),
     ),
 ]

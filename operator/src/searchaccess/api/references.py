@@ -1,4 +1,4 @@
-"""What specs refer to: addresses, Secrets, ConfigMaps, certificates."""
+"""Addresses in specs, and references to Secrets, ConfigMaps and certificates."""
 
 from typing import Annotated
 
@@ -48,9 +48,9 @@ class ConfigMapKey(ApiModel):
 
 
 CERTIFICATE_PATTERN = r"-----BEGIN CERTIFICATE-----\s+MI[E-L]"
-"""The mark, and the first bytes of every certificate: a DER sequence of 128 to 65,535 bytes."""
+"""The PEM header, and the first bytes of every certificate: a DER sequence of 128 to 65,535 bytes."""
 
-_ONE_CA = "say where the certificates are: exactly one of inline, secretRef and configMapRef"
+_ONE_CA = "set exactly one of inline, secretRef and configMapRef"
 
 
 class Certificates(ApiModel):
@@ -70,18 +70,18 @@ class Certificates(ApiModel):
                 cel(matches(CERTIFICATE_PATTERN), "write certificates in PEM form, as in a .crt file"),
                 cel(
                     "!self.contains('PRIVATE KEY-----')",
-                    "a private key does not belong here: write the certificates alone, and replace this key",
+                    "a private key does not belong here: write only the certificates, and replace this private key",
                 ),
             ),
         ),
     ] = None
-    """Certificates in PEM form, one after the other. They are public; no private key."""
+    """Certificates in PEM form, one after the other, without a private key."""
 
     secret_ref: SecretKey | None = None
-    """A key of a Secret that has them."""
+    """The key of a Secret that contains them."""
 
     config_map_ref: ConfigMapKey | None = None
-    """A key of a ConfigMap that has them."""
+    """The key of a ConfigMap that contains them."""
 
     @model_validator(mode="after")
     def _in_one_place(self) -> "Certificates":

@@ -86,7 +86,7 @@ PrivilegeName = Annotated[
             ),
             cel(
                 f"!(self in {list(REFUSED_ON_INDICES)})",
-                "Elasticsearch gives this privilege to API keys of other clusters: leave it out",
+                "Elasticsearch reserves this privilege for API keys of other clusters: remove it",
             ),
         ),
     ),
@@ -122,9 +122,7 @@ class WorkloadReference(ApiModel):
     """Name of the workload."""
 
 
-_ONE_SUBJECT = (
-    "say who gets the access: exactly one of cloudRunService, cloudRunJob, cloudRunWorkerPool and serviceAccount"
-)
+_ONE_SUBJECT = "set exactly one of cloudRunService, cloudRunJob, cloudRunWorkerPool and serviceAccount"
 _SUBJECTS = ("cloudRunService", "cloudRunJob", "cloudRunWorkerPool", "serviceAccount")
 
 
@@ -138,7 +136,7 @@ class Subject(ApiModel):
     }
 
     cloud_run_service: WorkloadReference | None = None
-    """A Cloud Run service. The operator finds the service account that it runs as, and follows its changes."""
+    """A Cloud Run service. The operator resolves the service account that it runs as, and tracks changes."""
 
     cloud_run_job: WorkloadReference | None = None
     """A Cloud Run job."""
@@ -160,7 +158,7 @@ class Subject(ApiModel):
         ),
     ] = None
     """E-mail address of the Google service account that the workload runs as, such as
-    orders@acme-shop.iam.gserviceaccount.com. Every workload that runs as it gets the access."""
+    orders@acme-shop.iam.gserviceaccount.com. Every workload that runs as this account gets the access."""
 
     @model_validator(mode="after")
     def _is_one(self) -> "Subject":
@@ -170,7 +168,7 @@ class Subject(ApiModel):
         return self
 
 
-_NO_FIELDS = "say which fields can be read: include, exclude or both; or remove fields, and then all can be read"
+_NO_FIELDS = "set include, exclude or both; or remove fields to let all fields be read"
 
 
 class FieldRules(ApiModel):
@@ -187,7 +185,7 @@ class FieldRules(ApiModel):
     `customer.*`. All fields when absent."""
 
     exclude: Annotated[list[FieldName], Field(min_length=1, max_length=200), Narrows("then no field is excluded")] = []
-    """Fields that may not be read, although `include` has them, each with its multi-fields and everything below it;
+    """Fields that may not be read even if `include` matches them, each with its multi-fields and everything below it;
     wildcards allowed."""
 
     @model_validator(mode="after")
@@ -204,18 +202,17 @@ _ONLY_READS = f"({_READS} && size(self.can) == 1 && !{_HAS_PRIVILEGES})"
 
 
 class Grant(ApiModel):
-    """Some actions on some indices. Grants add up.
+    """Allows actions on indices. Grants are additive.
 
-    Two that read the same indices with different `where` and different `fields` are refused, unless one of them allows
-    all that the other does.
+    Two grants that read the same indices with different `where` and different `fields` are refused, unless one of them
+    allows everything that the other allows.
     """
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             cel(
                 f"{_HAS_CAN} || {_HAS_PRIVILEGES}",
-                f"say what may be done: add can: [read] ({ACTION_NAMES}), "
-                "or privileges: [...] with Elasticsearch's own names",
+                f"add can: [read] ({ACTION_NAMES}), or privileges: [...] with Elasticsearch's own names",
             ),
             cel(
                 f"!has(self.fields) || {_READS} || {_HAS_PRIVILEGES}",
@@ -232,7 +229,7 @@ class Grant(ApiModel):
     indices: Annotated[
         list[IndexPattern], Field(min_length=1, max_length=50, json_schema_extra={"x-kubernetes-list-type": "set"})
     ]
-    """Which indices: names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
+    """Index names, wildcards such as `orders-*`, or Lucene regular expressions between slashes such as
     `/orders-[0-9]+/`. Indices that are created later are included."""
 
     remote_clusters: Annotated[
@@ -240,15 +237,15 @@ class Grant(ApiModel):
         Field(min_length=1, max_length=20, json_schema_extra={"x-kubernetes-list-type": "set"}),
         Narrows("then the indices are the cluster's own"),
     ] = None
-    """Whose indices: remote clusters that the SearchCluster is connected to, for cross-cluster search; names, or
-    beginnings such as `eu-*`. Takes `can: [read]` alone, and remote clusters with an API key. When absent, the indices
-    are the SearchCluster's own. Needs an Enterprise or trial license."""
+    """Remote clusters that have the indices, for cross-cluster search: names, or prefixes such as `eu-*`. The
+    SearchCluster must be connected to them with an API key. Allows only `can: [read]`. When absent, the indices are the
+    SearchCluster's own. Needs an Enterprise or trial license."""
 
     can: Annotated[
         list[Action],
         Field(
             max_length=len(Action),
-            description=f"What may be done. {WHAT_EACH_ALLOWS}",
+            description=f"Allowed actions. {WHAT_EACH_ALLOWS}",
             json_schema_extra={"x-kubernetes-list-type": "set"},
         ),
     ] = []
@@ -256,11 +253,11 @@ class Grant(ApiModel):
     privileges: Annotated[
         list[PrivilegeName], Field(max_length=30, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """Elasticsearch's own names of index privileges, where the actions do not fit. They come on top of `can`."""
+    """Index privileges by Elasticsearch's own names, where the actions do not fit. They are added to `can`."""
 
     fields: Annotated[FieldRules | None, Narrows("then every field can be read")] = None
-    """Limits which fields can be read (field-level security), not what can be written. Elasticsearch refuses partial
-    updates by such a reader. Needs a Platinum, Enterprise or trial license."""
+    """Limits which fields can be read (field-level security), not what can be written. Elasticsearch then refuses
+    partial updates by the caller. Needs a Platinum, Enterprise or trial license."""
 
     where: Annotated[
         dict[str, Any] | None,
@@ -271,20 +268,22 @@ class Grant(ApiModel):
         ),
         Narrows("then every document can be read"),
     ] = None
-    """Limits which documents can be read (document-level security), not what can be written: one Elasticsearch query,
-    such as `{term: {region: eu}}`; only documents that it matches are seen. Queries nest at most 30 deep, and
-    32,766 bytes as JSON. Elasticsearch refuses partial updates by such a reader. Needs a Platinum, Enterprise or trial
+    """Limits which documents can be read (document-level security), not what can be written. One Elasticsearch query,
+    such as `{term: {region: eu}}`; only matching documents are visible. Limits: queries nested 30 deep, and 32,766
+    bytes as JSON. Elasticsearch then refuses partial updates by the caller. Needs a Platinum, Enterprise or trial
     license."""
 
 
-_CREDENTIAL = "auth: ApiKey or Password and credential belong together: write both, or neither"
-_NO_ORPHANS = "nobody would rotate or revoke what stays: with auth: ApiKey or Password use deletionPolicy: Delete"
+_CREDENTIAL = "auth: ApiKey or Password and credential belong together: set both, or neither"
+_NO_ORPHANS = (
+    "nobody would rotate or revoke an orphaned credential: with auth: ApiKey or Password use deletionPolicy: Delete"
+)
 
-_NO_REVISION = "a service account has no revisions: with rollout: NewRevision write the Cloud Run workload as subject"
+_NO_REVISION = "a service account has no revisions: with rollout: NewRevision set a Cloud Run workload as the subject"
 
 
 class SearchAccessSpec(ApiModel):
-    """Which rights are granted, and how they are kept."""
+    """The rights to grant, and how the operator manages them."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
@@ -305,27 +304,27 @@ class SearchAccessSpec(ApiModel):
     """Name of the SearchCluster, as in `kubectl get searchclusters`."""
 
     subject: Subject
-    """Who gets the access."""
+    """The workload or service account that gets the access."""
 
     grants: Annotated[list[Grant], Field(max_length=50)] = []
-    """What may be done on which indices. What is not granted is refused."""
+    """Allowed actions on indices. What is not granted is denied."""
 
     cluster_can: Annotated[
         list[ClusterPrivilegeName],
         Field(max_length=len(DECLARABLE_ON_CLUSTER), json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = []
-    """Cluster privileges. None changes security; those that manage something do so for the whole cluster. By
-    `manage_index_templates` and `manage_ingest_pipelines` whoever has `read` on some index can come to read others'
-    documents: the condition `Bypassable` says so."""
+    """Cluster privileges. None of them can change security. A privilege to manage something applies to the whole
+    cluster. With `manage_index_templates` or `manage_ingest_pipelines`, a caller that has `read` on any index can gain
+    read access to others' documents; the condition `Bypassable` reports that."""
 
     kibana: Annotated[list[KibanaGrant], Field(max_length=20)] | None = None
-    """What may be used in Kibana, by those who call it with the same token, key or password. Documents are shown there
-    as far as `grants` allow reading them."""
+    """Kibana features that the caller may use with the same token, key or password. Kibana shows only documents that
+    `grants` allow reading."""
 
     auth: Auth = Auth.IDENTITY_TOKEN
-    """How the workload logs in. `IdentityToken`: with the token that Google gives it; nothing is stored. `ApiKey`: with
-    an API key that the operator creates, stores and rotates, where a token cannot be used. `Password`: with a user of
-    its own and a password in the same way, where an API key cannot be used either. Whoever can read the secret has the
+    """How the workload logs in. `IdentityToken`: with its Google identity token; nothing is stored. `ApiKey`: with an
+    API key that the operator creates, stores and rotates, where a token cannot be used. `Password`: with its own user
+    and a password, managed in the same way, where an API key cannot be used either. Whoever can read the secret has the
     access."""
 
     credential: CredentialSpec | None = None
@@ -335,14 +334,15 @@ class SearchAccessSpec(ApiModel):
     """`Enforce`: differences are corrected. `Observe`: they are reported in the status, and nothing is changed."""
 
     suspend: Annotated[bool, Narrows("then nothing is suspended")] = False
-    """True: this object's rights in Elasticsearch stay as they are and are not observed. Deleting the object still
-    applies `deletionPolicy`."""
+    """If true, the rights of this object in Elasticsearch stay as they are and are not observed. Deleting the object
+    still applies `deletionPolicy`."""
 
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """What happens to the rights when this object is deleted. `Delete`: they are revoked. `Orphan`: they stay, without
-    an owner, listed in `status.released` of the SearchCluster; it must allow that (`spec.orphans.allowed`). `Disable`:
-    they are revoked, and the role stays, empty, with a note. With `mode: Observe` it is as with `Orphan` where that is
-    allowed, else as with `Delete`. API keys and users are always deleted, and the secret with them."""
+    """What happens to the rights when this object is deleted. `Delete`: they are revoked. `Orphan`: they stay without
+    an owner and are listed in `status.released` of the SearchCluster, which must allow that (`spec.orphans.allowed`).
+    `Disable`: they are revoked, and the role stays, empty, with a note. With `mode: Observe`, deletion acts as with
+    `Orphan` where that is allowed, and as with `Delete` otherwise. API keys, users and their secrets are always
+    deleted."""
 
     @model_validator(mode="after")
     def _declares_something(self) -> "SearchAccessSpec":
@@ -356,7 +356,7 @@ class SearchAccessSpec(ApiModel):
             raise ValueError(_NO_REVISION)
         for position, grant in enumerate(self.grants):
             if not grant.can and not grant.privileges:
-                raise ValueError(f"grants[{position}] does not say what may be done: add can or privileges")
+                raise ValueError(f"grants[{position}] allows nothing: add can or privileges")
             if (
                 (grant.where is not None or grant.fields is not None)
                 and Action.READ not in grant.can
@@ -372,6 +372,6 @@ class SearchAccess(ApiModel):
     """Declares what a Cloud Run workload may do on which Elasticsearch indices."""
 
     spec: SearchAccessSpec
-    """Which rights are granted, and how they are kept."""
+    """The rights to grant, and how the operator manages them."""
     status: SearchAccessStatus | None = None
-    """What is true right now. Written by the operator."""
+    """The observed state. Written by the operator."""

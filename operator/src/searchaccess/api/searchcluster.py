@@ -1,4 +1,4 @@
-"""The kind SearchCluster: an Elasticsearch cluster, how to reach it, and how it checks callers' identity."""
+"""The kind SearchCluster: an Elasticsearch cluster, how to reach it, and how it verifies callers' identity."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -34,14 +34,14 @@ class MappingKind(StrEnum):
 
 
 class PrincipalClaim(StrEnum):
-    """The claim by which callers are known."""
+    """The token claim that identifies callers."""
 
     EMAIL = "email"
     SUB = "sub"
 
 
 class ClientAuthentication(StrEnum):
-    """What the realm requires of clients besides a token."""
+    """What the realm requires of clients in addition to a token."""
 
     NONE = "None"
     SHARED_SECRET = "SharedSecret"  # noqa: S105 - the name of a way, no secret.
@@ -51,14 +51,14 @@ class GoogleIdentity(ApiModel):
     """The operator's own Google service account."""
 
     audience: Annotated[str | None, Field(min_length=1, max_length=500)] = None
-    """Audience of the operator's token; that of `identity.jwtRealm` when absent."""
+    """Audience of the operator's token. Defaults to that of `identity.jwtRealm`."""
 
     client_secret_ref: SecretReference | None = None
     """A Secret with the key `clientSecret`: the realm's shared client secret. Required with
     `identity.jwtRealm.clientAuthentication: SharedSecret`."""
 
 
-_ONE_LOGIN = "say how the operator logs in: exactly one of secretRef and googleIdentity"
+_ONE_LOGIN = "set exactly one of secretRef and googleIdentity"
 
 
 class Login(ApiModel):
@@ -70,12 +70,12 @@ class Login(ApiModel):
 
     secret_ref: SecretReference | None = None
     """A Secret with the keys `username` and `password`, or `apiKey` (encoded, as Elasticsearch gives it), or `token`
-    (sent as a bearer token). Which role it needs is in docs/clusters.md. A changed Secret is picked up without a
-    restart."""
+    (sent as a bearer token). docs/clusters.md has the role that the login needs. A changed Secret is picked up without
+    a restart."""
 
     google_identity: GoogleIdentity | None = None
-    """By identity tokens of the service account that the operator runs as, through the same JWT realm as everybody's:
-    nothing is stored. A role mapping of yours gives it the role; docs/clusters.md has it."""
+    """Logs in with identity tokens of the service account that the operator runs as, through the same JWT realm as
+    callers. Nothing is stored. You write a role mapping that gives the account its role: see docs/clusters.md."""
 
     @model_validator(mode="after")
     def _by_one_way(self) -> "Login":
@@ -94,7 +94,7 @@ class EckReference(ApiModel):
 
 
 class JwtRealm(ApiModel):
-    """A JWT realm of Elasticsearch, as elasticsearch.yml has it."""
+    """A JWT realm of Elasticsearch, as configured in elasticsearch.yml."""
 
     name: Annotated[
         str,
@@ -111,7 +111,7 @@ class JwtRealm(ApiModel):
     """Name of the realm: `google` for xpack.security.authc.realms.jwt.google."""
 
     audience: Annotated[str, Field(min_length=1, max_length=500)]
-    """Audience that callers put into their tokens; one of the realm's `allowed_audiences`."""
+    """Audience of callers' tokens; one of the realm's `allowed_audiences`."""
 
     issuer: Annotated[str, Field(min_length=1, max_length=500)] = GOOGLE_ISSUER
     """Issuer of the tokens; the realm's `allowed_issuer`."""
@@ -119,23 +119,22 @@ class JwtRealm(ApiModel):
     principal: Annotated[
         PrincipalClaim, Narrows("then an account that is recreated under the same name keeps its rights")
     ] = PrincipalClaim.EMAIL
-    """The claim of their tokens by which callers are known. `email`: the service account's e-mail address. `sub`: its
-    unique id, which an account that is recreated under the same name does not keep; the operator reads it from Google's
-    IAM."""
+    """The token claim that identifies callers. `email`: the service account's e-mail address. `sub`: its unique id,
+    which changes when the account is recreated under the same name; the operator reads it from Google's IAM."""
 
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
-    """What the realm requires of callers besides a token; its `client_authentication.type`. `SharedSecret`: every
-    request needs the header `ES-Client-Authentication`, see docs/callers.md."""
+    """What the realm requires of callers in addition to a token; its `client_authentication.type`. `SharedSecret`:
+    every request needs the header `ES-Client-Authentication`, see docs/callers.md."""
 
 
 class CloudRunSettings(ApiModel):
-    """How Cloud Run workloads are followed."""
+    """How the operator tracks Cloud Run workloads."""
 
     refresh_every: Annotated[
         Duration, Field(json_schema_extra=between("30s", "24h", "5m")), Narrows("then it is 5m")
     ] = "5m"
-    """How often to read from Google which service account is behind each subject. The annotation
-    `searchaccess.dev/reconcile-requested-at` on a SearchAccess requests it at once."""
+    """How often to resolve the service account of each subject through Google's API. The annotation
+    `searchaccess.dev/reconcile-requested-at` on a SearchAccess triggers it immediately."""
 
     grace_period: Annotated[
         Duration, Field(json_schema_extra=between("0s", "720h", "15m")), Narrows("then it is 15m")
@@ -144,35 +143,38 @@ class CloudRunSettings(ApiModel):
 
 
 class ClusterIdentity(ApiModel):
-    """A way to check callers' identity."""
+    """How callers' identity is verified."""
 
     jwt_realm: JwtRealm
-    """The JWT realm that checks callers' identity tokens. The operator compares it with the settings of every node."""
+    """The JWT realm that verifies callers' identity tokens. The operator compares it with the settings of every
+    node."""
 
     cloud_run: CloudRunSettings = CloudRunSettings()
-    """How Cloud Run workloads are followed."""
+    """How the operator tracks Cloud Run workloads."""
 
 
 class DriftSettings(ApiModel):
     """How often to check for changes that somebody else made."""
 
     probe_every: Annotated[Duration, Field(json_schema_extra=between("500ms", "1h", "2s"))] = "2s"
-    """How often to read the sequence number of the index `.security`, which shows in one small request that something
-    changed. The pause in between is an eighth longer, which makes room for looking at the license and the nodes after
-    every sixth."""
+    """How often to read the sequence number of the index `.security`: one small request that shows whether something
+    changed. The actual interval is an eighth longer, to leave time for checking the license and the nodes after every
+    sixth probe."""
 
     sweep_every: Annotated[Duration, Field(json_schema_extra=between("5s", "24h", "5m"))] = "5m"
-    """How often to read everything, changed or not."""
+    """How often to read all objects in full, changed or not."""
 
 
-_NO_ADDRESS = "say where the cluster is: urls, cloudId or eck"
-_TWO_ADDRESSES = "cloudId is the address already: remove urls and eck, or cloudId"
+_NO_ADDRESS = "set the address of the cluster: urls, cloudId or eck"
+_TWO_ADDRESSES = "cloudId already sets the address: remove urls and eck, or cloudId"
 _PLAIN_HTTP = (
-    "use https://: over plain http everybody on the way can read the token "
-    "(where nobody can: allowExposure: [PlainHttp])"
+    "use https://: over plain http, everybody on the network path can read the token "
+    "(if nobody else is on it: allowExposure: [PlainHttp])"
 )
-_NOTHING_TO_VERIFY = "with allowExposure: [InsecureSkipVerify] nothing is verified: remove ca, or better that"
-_NO_LOGIN = "say how the operator logs in: login.secretRef or login.googleIdentity (only eck brings a user of its own)"
+_NOTHING_TO_VERIFY = (
+    "with allowExposure: [InsecureSkipVerify] no certificate is verified: remove ca or, better, InsecureSkipVerify"
+)
+_NO_LOGIN = "set login.secretRef or login.googleIdentity (only eck provides its own user)"
 
 
 def _allows(exposure: Exposure) -> str:
@@ -196,8 +198,9 @@ class SearchClusterSpec(ApiModel):
     }
 
     urls: Annotated[list[Url], Field(min_length=1, max_length=10)] | None = None
-    """Addresses of the cluster's nodes or of a load balancer, such as `https://elasticsearch.example.com:9200`.
-    https, and not public, unless `allowExposure` says otherwise. When one does not answer, the next is tried."""
+    """Addresses of the cluster's nodes or of a load balancer, such as `https://elasticsearch.example.com:9200`. They
+    must use https and must not be public, unless `allowExposure` allows it. If one does not answer, the next is
+    tried."""
 
     cloud_id: Annotated[
         str | None,
@@ -206,41 +209,41 @@ class SearchClusterSpec(ApiModel):
             json_schema_extra=rules(
                 cel(
                     matches("^[^:]*:[A-Za-z0-9+/_-]+=*$"),
-                    "write the Cloud ID as the deployment's page has it: a name, a colon and a long word",
+                    "copy the Cloud ID from the deployment's page: a name, a colon and a Base64 text",
                 )
             ),
         ),
     ] = None
-    """Cloud ID of a deployment of Elastic Cloud, in place of `urls`."""
+    """Cloud ID of an Elastic Cloud deployment, instead of `urls`."""
 
     eck: EckReference | None = None
-    """An Elasticsearch of ECK in the same Kubernetes cluster. Address, certificate authority and login are those that
-    ECK keeps in its own objects; `urls`, `ca` and `login` override them."""
+    """An Elasticsearch resource of ECK in the same Kubernetes cluster. Address, certificate authority and login come
+    from ECK's own objects; `urls`, `ca` and `login` override them."""
 
     ca: Annotated[Certificates | None, Narrows("then the system's authorities are trusted, with eck those of ECK")] = (
         None
     )
-    """Certificate authorities to trust; the system's when absent."""
+    """Certificate authorities to trust. Defaults to the system's."""
 
     allow_exposure: Annotated[
         list[Exposure], Field(max_length=3, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = []
-    """Exposure that is allowed; any other is refused before the login is sent. `PublicAddress`:
-    addresses that the whole internet can reach (`cloudId` implies it). `PlainHttp`: `http://`, so that everybody on the
-    way can read the login. `InsecureSkipVerify`: any certificate, so that whoever answers gets the login."""
+    """Allowed exposure. The operator refuses any other exposure before it sends the login. `PublicAddress`: addresses
+    that the internet can reach (implied by `cloudId`). `PlainHttp`: `http://`, so everybody on the network path can
+    read the login. `InsecureSkipVerify`: any certificate is accepted, so whoever answers gets the login."""
 
     login: Annotated[Login | None, Narrows("then, with eck, the superuser of ECK is used")] = None
     """The operator's own login. Required except with `eck`."""
 
     identity: ClusterIdentity
-    """How callers' identity is checked."""
+    """How callers' identity is verified."""
 
     allowed_namespaces: Annotated[AllowedNamespaces | None, Narrows("then every namespace is allowed")] = None
-    """Namespaces whose SearchAccesses may refer to this cluster; all when absent. One in another namespace gets no
-    rights, and loses those it had."""
+    """Namespaces whose SearchAccesses may refer to this cluster; all when absent. A SearchAccess in another namespace
+    gets no rights and loses existing ones."""
 
     orphans: Orphans | None = None
-    """Whether rights may stay when their SearchAccess is deleted, and which of those that did are to go."""
+    """Whether rights may stay when their SearchAccess is deleted, and which of these released rights to revoke."""
 
     secret_stores: Annotated[
         list[SecretStoreSpec],
@@ -248,21 +251,22 @@ class SearchClusterSpec(ApiModel):
             max_length=10, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
         ),
     ] = []
-    """Where credentials may be kept, for SearchAccesses with `auth: ApiKey` or `Password`."""
+    """Where credentials may be stored, for SearchAccesses with `auth: ApiKey` or `Password`."""
 
     mapping: MappingKind = MappingKind.ROLE_TEMPLATE
-    """`RoleTemplate`: one role mapping, written once, makes each caller's role name from its principal.
-    `PerPrincipal`: one role mapping each, for clusters where templates are not allowed (up to a few hundred)."""
+    """How callers get their role. `RoleTemplate`: one role mapping, written once, derives each caller's role name from
+    its principal. `PerPrincipal`: one role mapping for each principal, for clusters that do not allow templates (up to
+    a few hundred)."""
 
     drift: DriftSettings = DriftSettings()
     """How often to check for changes that somebody else made."""
 
     adoption: Adoption | None = None
-    """Which roles and role mappings of others, under the operator's names, it may take over."""
+    """Foreign roles and role mappings under the operator's names that it may adopt."""
 
     take_over: Annotated[list[TakeOver], Field(max_length=10)] | None = None
-    """Former lives of the operator: what they left in Elasticsearch counts as its own from now on. Only for a
-    Kubernetes cluster that is gone, or an installation that does not run any more; see docs/clusters.md."""
+    """Former installations of the operator. What they left in Elasticsearch counts as this operator's own from now on.
+    Only for a Kubernetes cluster that is gone, or an installation that no longer runs: see docs/clusters.md."""
 
     @model_validator(mode="after")
     def _has_address_and_login(self) -> "SearchClusterSpec":
@@ -288,12 +292,12 @@ class SearchCluster(ApiModel):
         "json_schema_extra": rules(
             cel(
                 f"size(self.metadata.name) <= {CLUSTER_NAME_LIMIT}",
-                f"SearchAccesses could not refer to it: give it a name of at most {CLUSTER_NAME_LIMIT} characters",
+                f"SearchAccesses cannot refer to a longer name: use at most {CLUSTER_NAME_LIMIT} characters",
             )
         )
     }
 
     spec: SearchClusterSpec
-    """How to reach the cluster, and how it checks callers' identity."""
+    """How to reach the cluster, and how it verifies callers' identity."""
     status: SearchClusterStatus | None = None
-    """What is true right now. Written by the operator."""
+    """The observed state. Written by the operator."""

@@ -1,7 +1,7 @@
-"""Status of both kinds: what is true, what is different, and who must act. Never a secret value.
+"""Status of both kinds: the observed state, its differences, and who must act. Never a secret value.
 
-Writing is strict; what was written earlier is read by ``read``, which never fails: a newer or older operator beside
-this one, a rollback, or a person may have written it.
+Writing is strict. ``read`` reads an existing status and never fails: a newer or older operator, a rollback, or a person
+may have written it.
 """
 
 import json
@@ -20,7 +20,7 @@ _LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
 
 
 def _moment(text: str) -> str:
-    # As we write them, at once: thousands of them are read in every reconcile.
+    # A fast path for our own format: every reconcile reads thousands of times.
     ours = len(text) == _LENGTH and text[4::3] == _MARKS
     if not ours and not _RFC3339.fullmatch(text):
         raise ValueError("not a time in RFC 3339")
@@ -32,7 +32,7 @@ DateTime = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"for
 """RFC 3339; written in UTC, whole seconds."""
 
 NEVER = "1970-01-01T00:00:00Z"
-"""Stands for an unknown time."""
+"""Represents an unknown time."""
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -58,7 +58,7 @@ def _countable(number: int) -> int:
 
 
 Count: TypeAlias = Annotated[int, AfterValidator(_countable)]
-"""How often something happened, or how much there is; small enough to be counted on."""
+"""A counter or a number of objects; small enough to add to without overflow."""
 
 
 # https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
@@ -66,17 +66,17 @@ class Condition(ApiModel):
     """One aspect of the state (a metav1.Condition)."""
 
     type: Annotated[ConditionType, Field(json_schema_extra=_NAME)]
-    """Aspect that the condition is about, such as `Ready`."""
+    """Aspect that the condition describes, such as `Ready`."""
     status: Truth
     """Whether it holds: `True`, `False` or `Unknown`."""
     reason: Annotated[str, Field(min_length=1, max_length=316)]
-    """Why, in one word; docs/reasons.md has the meaning and the next step of each."""
+    """Reason in one word; docs/reasons.md has the meaning and the next step of each."""
     message: Annotated[str, Field(max_length=32768)] = ""
-    """Why, in a sentence for people."""
+    """Reason in a sentence for people."""
     last_transition_time: Annotated[DateTime, ReadsAs(NEVER)]
     """When the status last changed."""
     observed_generation: Annotated[int, ReadsAs(0)]
-    """Generation of this object that the condition is about."""
+    """Generation of this object that the condition was computed from."""
 
 
 def _conditions(kind: str) -> Any:
@@ -85,16 +85,16 @@ def _conditions(kind: str) -> Any:
 
 
 class _Status(ApiModel):
-    """What both statuses share."""
+    """Common parts of both statuses."""
 
     @classmethod
     def read(cls, raw: object) -> Self:
-        """Read a status that anybody may have written: what can be understood of it; nothing: an empty one."""
+        """Read as much as possible of a status that anybody may have written; an empty one if nothing can be read."""
         return understood(cls, raw) or cls()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a status from JSON, see ``read``; empty text: there is none."""
+        """Read a status from JSON, see ``read``; an empty text gives an empty status."""
         if not text:
             return cls()
         try:
@@ -113,14 +113,14 @@ class AccountStatus(ApiModel):
 
 
 class RevisionStatus(ApiModel):
-    """A revision that serves."""
+    """A serving revision."""
 
     name: str
     """Name of the revision."""
     percent: int
     """Share of the traffic, or of the instances of a worker pool."""
     tag: str | None = None
-    """Tag by which it is reached directly."""
+    """Tag for direct access."""
 
 
 class AccountChange(ApiModel):
@@ -131,14 +131,14 @@ class AccountChange(ApiModel):
     unique_id: str | None = None
     """The `sub` of its tokens."""
     at: DateTime
-    """When the change was seen."""
+    """When the change was detected."""
 
 
 class Identity(ApiModel):
     """The subject, as Google and Elasticsearch know it."""
 
     principal: str | None = None
-    """Name under which Elasticsearch knows the subject: the token's e-mail address, or its `sub`."""
+    """Name of the subject in Elasticsearch: the token's e-mail address, or its `sub`."""
     workload: str | None = None
     """Resource name of the Cloud Run workload."""
     service_account: str | None = None
@@ -146,35 +146,35 @@ class Identity(ApiModel):
     unique_id: str | None = None
     """The `sub` of that account's tokens; it changes when the account is recreated."""
     latest_ready_revision: str | None = None
-    """Newest revision that is ready."""
+    """Latest ready revision."""
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS_LIMIT)] | None = None
-    """Revisions that serve, the busiest first, at most 10."""
+    """Serving revisions, by traffic in descending order, at most 10."""
     outgoing: Annotated[list[AccountStatus], Field(max_length=REVISIONS_LIMIT)] | None = None
-    """Other accounts that still have the access: those of revisions that serve, or of executions that run, from before
-    the account changed."""
+    """Other accounts that still have the access: those of serving revisions or running executions from before the
+    account changed."""
     shared_with: Annotated[list[str], Field(max_length=SHARED_LIMIT)] | None = None
-    """Other workloads that run as the same account, so have this access too; at most 10 of those that are known."""
+    """Other known workloads that run as the same account and have this access too; at most 10."""
     changed: AccountChange | None = None
-    """The account before the last change, and when that was seen."""
+    """The account before the last change, and when the change was detected."""
     missing_since: DateTime | None = None
-    """The workload does not exist; when that was first seen."""
+    """When the operator first found that the workload does not exist."""
 
 
 class ElasticsearchObjects(ApiModel):
-    """Names of what this object has in Elasticsearch."""
+    """Objects in Elasticsearch that belong to this object."""
 
     role: str | None = None
     """Name of the principal's role."""
     mapping: str | None = None
-    """Name of the role mapping that gives the role to the principal."""
+    """Name of the role mapping that assigns the role to the principal."""
     spec_hash: Annotated[str, ReadsAs("")]
     """Hash of this object's rights, as recorded in the role's metadata."""
     cluster_uuid: str
-    """Uuid of the Elasticsearch cluster that has them."""
+    """UUID of the Elasticsearch cluster that has them."""
 
 
 class CredentialStatus(ApiModel):
-    """The API key or the password that consumers read, and where it is. Never its value."""
+    """The API key or password that consumers read, and where it is stored. Never its value."""
 
     store: str
     """Name of the store."""
@@ -183,113 +183,113 @@ class CredentialStatus(ApiModel):
     version: int
     """Number of the secret's version."""
     key_id: str | None = None
-    """Id of the API key, as Elasticsearch's audit log has it."""
+    """Id of the API key, as in Elasticsearch's audit log."""
     username: str | None = None
-    """Name of the user, as Elasticsearch's audit log has it."""
+    """Name of the user, as in Elasticsearch's audit log."""
     phase: str
-    """`Active`; `Overlap`: the previous one works too."""
+    """`Active`, or `Overlap`: the previous one is valid too."""
     issued: DateTime
-    """When it was made."""
+    """When it was created."""
     expires: DateTime | None = None
-    """When the key ends by itself, if nobody replaces it. Users do not."""
+    """When the API key expires unless it is replaced before. Users do not expire."""
     next_rotation: DateTime | None = None
     """When it is replaced."""
     rotation_request: str | None = None
-    """Value of the annotation `searchaccess.dev/rotate-requested-at` that it answers."""
+    """Value of the annotation `searchaccess.dev/rotate-requested-at` that triggered its rotation."""
 
 
 DriftAction: TypeAlias = Literal["Reported", "Corrected", "Pending"]
 
 
 class DriftItem(ApiModel):
-    """One difference that somebody made; or, with `action: Pending`, one that is declared and not applied."""
+    """One difference that somebody made; or, with `action: Pending`, a declared change that is not applied."""
 
     object: str
     """Kind and name of the Elasticsearch object, such as `role/searchaccess.default.orders@…`."""
     path: str
-    """Where in the object, such as `indices[0].privileges`."""
+    """Path within the object, such as `indices[0].privileges`."""
     want: Annotated[str, ReadsAs("")]
-    """What is declared, as JSON; empty: nothing."""
+    """The declared value, as JSON; empty if there is none."""
     have: Annotated[str, ReadsAs("")]
-    """What was found, as JSON; empty: nothing."""
+    """The observed value, as JSON; empty if there is none."""
     first_seen: DateTime
-    """When it was first seen."""
+    """When it was first detected."""
     action: Annotated[DriftAction, ReadsAs("Reported")]
-    """What was done about it. `Pending`: nobody made it, it is declared and not applied (`mode: Observe`)."""
+    """What the operator did about it. `Pending`: a declared change that is not applied (`mode: Observe`), not drift."""
 
 
 class Drift(ApiModel):
     """Differences that somebody made in Elasticsearch."""
 
     open: Annotated[Count, ReadsAs(0)]
-    """Open differences that somebody made. What is declared and was never applied is none."""
+    """Open differences that somebody made. Declared rights that were never applied do not count."""
     items: Annotated[list[DriftItem], Field(max_length=DRIFT_ITEMS_LIMIT)] = []
-    """The newest differences, at most 10; kept after they were corrected, with `action: Corrected`. Under
-    `mode: Observe` also what would be applied, with `action: Pending`."""
+    """The newest differences, at most 10. Corrected ones stay listed with `action: Corrected`. With `mode: Observe`, it
+    also lists what would be applied, with `action: Pending`."""
     detected: Count = 0
-    """Differences ever found."""
+    """Number of differences ever detected."""
     corrected: Count = 0
-    """Differences ever corrected."""
+    """Number of differences ever corrected."""
     last_detected: DateTime | None = None
-    """When a difference was last found."""
+    """When a difference was last detected."""
     last_corrected: DateTime | None = None
     """When a difference was last corrected."""
 
 
 class SearchAccessStatus(_Status):
-    """What is true of a SearchAccess."""
+    """The observed state of a SearchAccess."""
 
     observed_generation: int | None = None
-    """Generation of this object that this status is about."""
+    """Generation of this object that this status was computed from."""
     conditions: Annotated[list[Condition], _conditions("SearchAccess")]
     reason: str | None = None
     """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
     subject: str | None = None
-    """Who has the access, in short: `NAME.REGION.PROJECT` of the workload, with `job/` or `workerpool/` before it where
-    it is one, or the service account without `.iam.gserviceaccount.com`."""
+    """The subject in short form: `NAME.REGION.PROJECT` of the workload, with the prefix `job/` or `workerpool/` for
+    these, or the service account without `.iam.gserviceaccount.com`."""
     access: str | None = None
-    """The rights in short, such as `rw orders-* +1`; `~` marks what is limited to some documents or fields."""
+    """The rights in short form, such as `rw orders-* +1`; `~` marks a limit to some documents or fields."""
     mode: str | None = None
-    """How the rights are kept: `Enforce`, `Observe` or `Suspended`."""
+    """How the operator manages the rights: `Enforce`, `Observe` or `Suspended`."""
     identity: Identity | None = None
     """The subject, as Google and Elasticsearch know it."""
     elasticsearch: ElasticsearchObjects | None = None
-    """Names of what this object has in Elasticsearch."""
+    """Objects in Elasticsearch that belong to this object."""
     credential: CredentialStatus | None = None
-    """The API key or password, and where it is stored (`auth: ApiKey`, `Password`)."""
+    """The API key or password, and where it is stored (`auth: ApiKey` or `Password`)."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None
-    """When something was last changed in Elasticsearch for this object, or first found as declared."""
+    """When the operator last changed something in Elasticsearch for this object, or first found it as declared."""
     last_handled_reconcile_at: str | None = None
-    """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
+    """Last handled value of the annotation `searchaccess.dev/reconcile-requested-at`."""
 
 
 class ReleasedRights(ApiModel):
     """Rights that stayed in Elasticsearch when their SearchAccess was deleted."""
 
     namespace: Annotated[str, ReadsAs("")]
-    """Namespace of the SearchAccess; empty: it is not known, as they were released by an earlier version."""
+    """Namespace of the SearchAccess; empty if not known, because an earlier version released them."""
     name: Annotated[str, ReadsAs("")]
-    """Its name."""
+    """Name of the SearchAccess."""
     uid: Annotated[str, ReadsAs("")]
-    """Its uid."""
+    """Uid of the SearchAccess."""
     role: str
     """Name of the role that has them."""
     principal: Annotated[str, ReadsAs("")]
-    """Who has them."""
+    """Principal that has them."""
     since: Annotated[DateTime, ReadsAs(NEVER)]
     """When they were released."""
     rights: Annotated[str, ReadsAs("")]
-    """The rights in short, as the column ACCESS has them."""
+    """The rights in short form, as in the column ACCESS."""
     entries: Annotated[list[str], Field(max_length=RELEASED_ENTRIES_LIMIT)] = []
-    """What identifies each of their entries in the role."""
+    """Identifiers of their entries in the role."""
     cluster: list[str] = []
     """Cluster privileges."""
 
 
 class ClusterCounts(ApiModel):
-    """How many objects there are."""
+    """Numbers of objects."""
 
     accesses: int
     """SearchAccesses that refer to the cluster."""
@@ -300,58 +300,58 @@ class ClusterCounts(ApiModel):
     roles: int
     """Roles that belong to this operator."""
     foreign_roles: int
-    """Roles under our names that do not belong to this operator."""
+    """Roles under the operator's names that do not belong to this operator."""
     released_rights: Count | None = None
-    """Released rights that are in force: the length of `status.released`."""
+    """Released rights in force: the length of `status.released`."""
 
 
 class LoginStatus(ApiModel):
     """The operator's login."""
 
     tier: Tier
-    """How much it may do: it reads only (`Observe`), writes delegated roles (`Roles`), also issues API keys
-    (`RolesAndKeys`), or writes everything (`Full`)."""
+    """What it may do: only read (`Observe`), write delegated roles (`Roles`), also issue API keys (`RolesAndKeys`), or
+    write everything (`Full`)."""
     user: str | None = None
-    """Name of the user, as Elasticsearch knows it."""
+    """Name of the user in Elasticsearch."""
 
 
 class AdoptedStatus(ApiModel):
-    """A foreign role or role mapping that was adopted: the same content is not adopted once more."""
+    """A foreign role or role mapping that was adopted. The same content is not adopted again."""
 
     name: str
     """Name of the role or role mapping."""
     kind: str | None = None
-    """Which of both: `role` or `role mapping`. A principal's role mapping has the name of its role."""
+    """`role` or `role mapping`. A principal's role mapping has the same name as its role."""
     hash: str
-    """Digest of its content before."""
+    """Digest of its content before the adoption."""
     at: DateTime | None = None
-    """When it was adopted; absent: it is about to be."""
+    """When it was adopted; absent while the adoption is in progress."""
 
 
 class OtherStatus(ApiModel):
-    """What another controller, or another instance, has in Elasticsearch."""
+    """Objects of another controller, or of another instance, in Elasticsearch."""
 
     instance: str
-    """Name of the installation."""
+    """Name of the instance."""
     controller: str
     """Uid of the namespace kube-system of its Kubernetes cluster."""
     roles: Annotated[Count, ReadsAs(0)]
-    """How many roles it has."""
+    """Number of its roles."""
     undeclared: Annotated[Count, ReadsAs(0)]
-    """How many of these are of principals to whom no SearchAccess here gives rights."""
+    """Number of its roles for principals to which no SearchAccess here grants rights."""
     mappings: Annotated[Count, ReadsAs(0)]
-    """How many role mappings it has."""
+    """Number of its role mappings."""
     keys: Count = 0
-    """How many API keys it has that work, under the names of this operator."""
+    """Number of its valid API keys under the names of this operator."""
     users: Count = 0
-    """How many users it has, under the names of this operator."""
+    """Number of its users under the names of this operator."""
 
 
 class SearchClusterStatus(_Status):
-    """What is true of a SearchCluster."""
+    """The observed state of a SearchCluster."""
 
     observed_generation: int | None = None
-    """Generation of this object that this status is about."""
+    """Generation of this object that this status was computed from."""
     conditions: Annotated[list[Condition], _conditions("SearchCluster")]
     reason: str | None = None
     """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
@@ -360,28 +360,28 @@ class SearchClusterStatus(_Status):
     version: str | None = None
     """Version of Elasticsearch."""
     uuid: str | None = None
-    """Uuid of the Elasticsearch cluster, pinned at first contact."""
+    """UUID of the Elasticsearch cluster, pinned at the first connection."""
     license: str | None = None
     """Type of the license, such as `platinum`."""
     login: LoginStatus | None = None
-    """Who the operator is in Elasticsearch."""
+    """The operator's login in Elasticsearch."""
     mapping: str | None = None
     """Name of the role mapping (`mapping: RoleTemplate`)."""
     probe: Literal["Active", "Unavailable"] | None = None
-    """Whether changes are noticed by the sequence number of `.security` (seconds) or only by the sweep."""
+    """`Active`: the probe of `.security` detects changes within seconds. `Unavailable`: only the sweep detects them."""
     counts: ClusterCounts | None = None
-    """How many objects there are."""
+    """Numbers of objects."""
     drift: Drift | None = None
     """Differences that somebody made in the role mapping."""
     released: Annotated[list[ReleasedRights] | None, Field(max_length=RELEASED_LIMIT)] = None
-    """Rights that stayed when their SearchAccess was deleted (`deletionPolicy: Orphan`), and are in force: at most 100.
-    Only what is listed here counts as released; `spec.orphans.revoke` takes it away."""
+    """Rights that stayed when their SearchAccess was deleted (`deletionPolicy: Orphan`) and are in force; at most 100.
+    Only rights that are listed here count as released. `spec.orphans.revoke` revokes them."""
     adopted: Annotated[list[AdoptedStatus], Field(max_length=ADOPTED_LIMIT)] | None = None
-    """What was adopted, the newest last, at most 100."""
+    """Adopted roles and role mappings, the newest last, at most 100."""
     others: Annotated[list[OtherStatus], Field(max_length=OTHERS_LIMIT)] | None = None
     """Other controllers and instances of this operator that have objects in the same Elasticsearch, at most 10."""
     last_handled_reconcile_at: str | None = None
-    """Value of the annotation `searchaccess.dev/reconcile-requested-at` that was handled last."""
+    """Last handled value of the annotation `searchaccess.dev/reconcile-requested-at`."""
 
 
 Status: TypeAlias = SearchAccessStatus | SearchClusterStatus

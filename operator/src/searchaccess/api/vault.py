@@ -1,4 +1,4 @@
-"""HashiCorp Vault as a store of secrets."""
+"""HashiCorp Vault as a secret store."""
 
 from typing import Annotated, Final
 
@@ -49,7 +49,7 @@ VaultRole = Annotated[
 
 
 class VaultJwt(ApiModel):
-    """Login by an identity token of the Google service account that the operator runs as."""
+    """Login with an identity token of the Google service account that the operator runs as."""
 
     mount: VaultPath = "jwt"
     """Where the JWT auth method is mounted."""
@@ -62,7 +62,7 @@ class VaultJwt(ApiModel):
 
 
 class VaultKubernetes(ApiModel):
-    """Login by the token of the ServiceAccount that the operator runs as."""
+    """Login with the token of the ServiceAccount that the operator runs as."""
 
     mount: VaultPath = "kubernetes"
     """Where the Kubernetes auth method is mounted."""
@@ -71,7 +71,7 @@ class VaultKubernetes(ApiModel):
     """Role to log in with."""
 
 
-_ONE_AUTH = "say how the operator logs in to Vault: exactly one of jwt, kubernetes and tokenSecretRef"
+_ONE_AUTH = "set exactly one of jwt, kubernetes and tokenSecretRef"
 
 
 class VaultAuth(ApiModel):
@@ -87,10 +87,10 @@ class VaultAuth(ApiModel):
     }
 
     jwt: VaultJwt | None = None
-    """By an identity token of the Google service account that the operator runs as: nothing is stored."""
+    """With an identity token of the Google service account that the operator runs as; nothing is stored."""
 
     kubernetes: VaultKubernetes | None = None
-    """By the token of the ServiceAccount that the operator runs as: nothing is stored."""
+    """With the token of the ServiceAccount that the operator runs as; nothing is stored."""
 
     token_secret_ref: SecretReference | None = None
     """A Secret with the key `token`. The operator renews the token; a changed Secret is picked up without a restart."""
@@ -116,10 +116,10 @@ class VaultStore(ApiModel):
 
     path: VaultPath = "searchaccess"
     """Folder of all secrets. A secret is at PATH/NAMESPACE/NAME, with the SearchAccess's namespace and
-    `credential.name`: policies of consumers can be for one namespace."""
+    `credential.name`, so that a consumer's policy can be limited to one namespace."""
 
     ca: Annotated[Certificates | None, Narrows("then the system's authorities are trusted")] = None
-    """Certificate authorities to trust; the system's when absent."""
+    """Certificate authorities to trust. Defaults to the system's."""
 
     auth: VaultAuth
     """How the operator logs in."""

@@ -74,7 +74,7 @@ LeaseNamespace = Annotated[
     typer.Option(
         envvar="SEARCHACCESS_LEASE_NAMESPACE",
         metavar="NAME",
-        help="Namespace of the Leases by which replicas divide the SearchClusters; without it, run one replica.",
+        help="Namespace of the Leases that assign SearchClusters to replicas; without it, run one replica.",
     ),
 ]
 WatchNamespace = Annotated[
@@ -167,7 +167,7 @@ class Common:
         if self.gke and not _GKE_NAME.fullmatch(self.gke):
             raise typer.BadParameter("write projects/P/locations/L/clusters/C", param_hint="--gke")
         if self.gke and (self.kubeconfig or self.context):
-            text = "excludes --kubeconfig and --context: both say where the API server is"
+            text = "excludes --kubeconfig and --context, which also select the API server"
             raise typer.BadParameter(text, param_hint="--gke")
         watched, home = tuple(sorted(set(self.watch_namespace or ()))), self.home_namespace or self.lease_namespace
         if not all(map(is_label, watched)):
@@ -216,14 +216,14 @@ def takes_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def configure_logging(*, as_json: bool, verbose: bool) -> None:
-    """Send our own log and those of kopf and the clients through one formatter."""
+    """Send our own log, and those of kopf and the clients, through one formatter."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Without local variables, which may hold what must not be in a log.
+    # Without local variables, which may contain secrets.
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     # https://no-color.org
     in_colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
@@ -240,7 +240,7 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # It repeats at every attempt what we log once.
+    # It repeats with every attempt what we log once.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("searchaccess").setLevel(logging.DEBUG if verbose else logging.INFO)
     structlog.configure(
@@ -252,7 +252,7 @@ def configure_logging(*, as_json: bool, verbose: bool) -> None:
 
 
 def run_to_end(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Run until it ends, or until a signal (SIGTERM, Ctrl-C) has stopped it."""
+    """Run until the work ends, or until a signal (SIGTERM, Ctrl-C) stops it."""
 
     async def run_it() -> T:
         stop = asyncio.Event()

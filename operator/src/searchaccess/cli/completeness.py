@@ -1,4 +1,4 @@
-"""Names what was forgotten beside a new reason, condition type or event, so that ``make generate`` can say it."""
+"""Finds reasons, condition types and events without documentation, for ``make generate`` to report."""
 
 from collections.abc import Container, Iterable
 from typing import Final
@@ -15,14 +15,14 @@ PARTS: Final[tuple[Part, ...]] = (
     ("condition type", ConditionType, CONDITION_DOCS, "CONDITION_DOCS in api/conditions/types.py"),
     ("event", EventReason, EVENT_DOCS, "EVENT_DOCS in api/conditions/events.py"),
 )
-"""What there is, all of it, what is said of each, and where that is."""
+"""Name of each kind, its members, their documentation, and where that is."""
 
 
 def missing_parts(parts: Iterable[Part] = PARTS) -> list[str]:
-    """Return what is missing, one line for each, for a person; empty: nothing is."""
+    """Return one line for each missing entry; empty: nothing is missing."""
     return [
-        f"the {kind} {name} has no entry in {where}: say what it means, and what to do"
-        for kind, names, said, where in parts
+        f"the {kind} {name} has no entry in {where}: add its meaning and the next step"
+        for kind, names, documented, where in parts
         for name in names
-        if name not in said
+        if name not in documented
     ]

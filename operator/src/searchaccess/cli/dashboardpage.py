@@ -31,12 +31,12 @@ def _rate(metric: str, by: str) -> str:
 
 _PANELS: Final = (
     _Panel(
-        "SearchAccesses not ready", "By reason: docs/reasons.md says what each means, and the next step.",
+        "SearchAccesses not ready", "By reason: docs/reasons.md has the meaning and next step of each.",
         (f'sum by (cluster, reason) (max by (cluster, ready, reason) (searchaccess_accesses{{ready!="True",{_OF}}}))',
           "{{cluster}} {{reason}}"),
     ),
     _Panel(
-        "SearchAccesses ready", "As declared, and confirmed by Elasticsearch.",
+        "SearchAccesses ready", "In force as declared, and confirmed by Elasticsearch.",
         (f'sum by (cluster) (max by (cluster, reason) (searchaccess_accesses{{ready="True",{_OF}}}))',
           "{{cluster}}"),
         kind="stat", width=6,
@@ -47,7 +47,7 @@ _PANELS: Final = (
         kind="stat", width=6,
     ),
     _Panel(
-        "Open differences", "Made by somebody else in Elasticsearch, and not corrected, or only observed.",
+        "Open differences", "Somebody else made them in Elasticsearch. They are not corrected, or only observed.",
         (f"max by (cluster) (searchaccess_drift_open{{{_OF}}})", "{{cluster}}"),
     ),
     _Panel(
@@ -55,7 +55,7 @@ _PANELS: Final = (
         (_rate("searchaccess_events_total", "cluster, reason"), "{{cluster}} {{reason}}"), unit="cps",
     ),
     _Panel(
-        "Until the next rotation", "Below zero: it is late.",
+        "Until the next rotation", "Below zero: it is overdue.",
         (f"min by (cluster) (searchaccess_credential_next_rotation_timestamp_seconds{{{_OF}}}) - time()",
           "{{cluster}}"), unit="s",
     ),
@@ -65,7 +65,7 @@ _PANELS: Final = (
         unit="s",
     ),
     _Panel(
-        "Duration of reconciles", "The 95th percentile: of all (full), or of what changed (incremental).",
+        "Duration of reconciles", "The 95th percentile, by scope: full, or incremental.",
         (f"histogram_quantile(0.95, {_rate('searchaccess_reconcile_duration_seconds_bucket', 'cluster, scope, le')})",
           "{{cluster}} {{scope}}"), unit="s",
     ),
@@ -79,11 +79,11 @@ _PANELS: Final = (
         ("sum by (target) (rate(searchaccess_requests_total[$__rate_interval]))", "{{target}}"), unit="reqps",
     ),
     _Panel(
-        "Changes that wait", "Seconds since the last reconcile began, if something changed since then.",
+        "Waiting changes", "Seconds since the last reconcile began, if something has changed since then.",
         (f"max by (cluster) (searchaccess_queue_age_seconds{{{_OF}}})", "{{cluster}}"), unit="s",
     ),
     _Panel(
-        "Queued writes to Kubernetes", "Objects whose status or finalizer waits, by replica.",
+        "Queued writes to Kubernetes", "Objects whose status or finalizer waits to be written, by replica.",
         ("searchaccess_outbox_length", "{{pod}}"),
     ),
     _Panel(
@@ -132,7 +132,7 @@ def dashboard() -> str:
     body = {
         "uid": "searchaccess",
         "title": "SearchAccess",
-        "description": "Which Cloud Run service may do what on which Elasticsearch indices, and is that still true?",
+        "description": "Which Cloud Run service may do what on which Elasticsearch indices, and is that in force?",
         "tags": ["searchaccess"],
         "schemaVersion": 39,
         "editable": True,

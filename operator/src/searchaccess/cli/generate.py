@@ -80,8 +80,8 @@ def reasons_page() -> str:
     ]
     return _page(
         "Conditions and reasons",
-        "What a status says, what to do next, and who does it. Every condition carries the `observedGeneration` that "
-        "it is about; compare it with `metadata.generation` before you rely on it.",
+        "What each condition means, what to do next, and who acts. Every condition has the `observedGeneration` that "
+        "it was computed from; compare it with `metadata.generation` before you rely on it.",
         "## Condition types",
         *_table(["Type", "Kinds", "True", "False", "Unknown"], types),
         "## Reasons",
@@ -89,10 +89,10 @@ def reasons_page() -> str:
         "retries by itself.",
         *_table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
-        "Events are few: they say what changed, and what changes all the time is in the status. About one object there "
-        "are 25 at once, then one in five minutes; at most 200 wait to be written at a time. After a mass change the "
-        "statuses still have all of it. Each warning is in the operator's log too, drift with what is declared "
-        "(`want`) and what was found (`have`).",
+        "Events report changes; what changes continuously is in the status. Each object has a budget of 25 events, "
+        "which refills with one every five minutes, and at most 200 events wait to be written. After a mass change, "
+        "the statuses are still complete. Each warning is also in the operator's log, drift with the declared (`want`) "
+        "and observed (`have`) value.",
         *_table(["Reason", "Type", "When"], events),
     )
 
@@ -141,7 +141,7 @@ def actions_page() -> str:
         "- With `create` beside `append` or `write`, the first write to a name that the grant covers creates it: a "
         "data stream where a template with `data_stream` matches, else an index. Settings, mappings and aliases are "
         "those of the template ([why it is an action of its own](adr/0033-vocabulary.md)).",
-        "- Elasticsearch creates the index before it looks at each document: one that is then refused, such as an "
+        "- Elasticsearch creates the index before it checks each document: a document that is then refused, such as an "
         "overwrite with `append`, leaves an empty index behind.",
         "- New fields: in an index, `append` and `write` bring them; in a data stream, only with `create`.",
         "- `?refresh=true` and `?refresh=wait_for` on a write need nothing more. The refresh API needs `privileges: "
@@ -177,7 +177,7 @@ def actions_page() -> str:
         "`x` is therefore `x` and `x.*`. Everything in `exclude` must be among the fields of `include`: Elasticsearch "
         "refuses anything else. Metadata such as `_id` can be read unless `exclude` names it, and Elasticsearch 8.19.0 "
         "and 9.1.0 take a field of your own whose name begins with `_` for metadata: exclude it by name.",
-        "- Hidden fields are closed to every kind of search, aggregation and look-up that our tests know of. Two "
+        "- Hidden fields are closed to every kind of search, aggregation and lookup that our tests know of. Two "
         "things stay open in Elasticsearch itself: a value that the mapping copies to another field (`copy_to`) can be "
         "read there, and a key inside of a `flattened` field cannot be hidden apart from the whole field. Exclude the "
         "target of the copy, or the whole field. Where the operator's login has `view_index_metadata` on the indices, "
@@ -191,7 +191,7 @@ def actions_page() -> str:
         "`fields: {}` and empty lists in it are refused by the API server, and `where` or `fields` with nothing after "
         "it (null) is an `InvalidSpec`; all of it in files (`-f`) too. `kubectl apply` without `--server-side` drops "
         "nulls before it sends them: there the operator reads them from the annotation in which it keeps what it was "
-        "given. Another tool that drops nulls cannot be told apart from somebody who leaves the line out.",
+        "given. Another tool that drops nulls cannot be distinguished from somebody who removes the line.",
         f"- A `where` has at most {QUERY_DEPTH} nested queries and {MOST_BYTES:,} bytes as JSON: "
         "Elasticsearch accepts no more. A larger one is an `InvalidSpec`.",
         "- Two grants that read the same indices show exactly what each of them shows, also when they are in two "

@@ -1,4 +1,4 @@
-"""What ``--help`` shows below the options, and where options had other names."""
+"""Texts that ``--help`` shows below the options, and former names of options."""
 
 from typing import Final
 
@@ -7,15 +7,15 @@ import typer
 from searchaccess.core.answers.summary import Exit
 
 EXITS: Final = {
-    Exit.IN_SYNC: "all is as declared, or was brought there",
+    Exit.IN_SYNC: "everything is as declared, or was corrected",
     Exit.FAILED: "something is not as declared, or the run could not start",
     Exit.PENDING: "something differs and is only observed, or would change",
-    Exit.USAGE: "the command line is wrong; nothing was done",
+    Exit.USAGE: "usage error; nothing was done",
 }
 
 
 def block(title: str, *lines: str) -> str:
-    """Return lines that are shown as they are, below a title."""
+    """Return lines that are shown verbatim, below a title."""
     return "\n".join(("\b", f"{title}:", *(f"  {line}" for line in lines)))
 
 
@@ -57,14 +57,14 @@ LOGIN: Final = block(
 
 
 def renamed(old: str, given: str, new: str, value: str, default: str) -> str:
-    """Return the value of an option, which may have been given by its former name; say that this one will end.
+    """Return the value of an option that may be given by its former name, and warn that this name is deprecated.
 
     Args:
         old: the former name.
         given: its value; empty: it was not given.
         new: the name.
         value: its value.
-        default: what it is where nothing was given.
+        default: its default.
 
     Raises:
         typer.BadParameter: both were given.

@@ -12,25 +12,25 @@ from searchaccess.adapters.kubernetes.kinds import KubernetesKinds
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.cli.common import Kubeconfig, configure_logging
 from searchaccess.core.answers.kinds import newer_fields
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.ports.errors import ExternalError
 
 _SHOWN = 5
-"""How many fields a message names."""
+"""Number of fields that a message names."""
 
 
 def crds(
     *,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Apply them; those of a newer version are kept as they are.")
+        bool, typer.Option("--apply", help="Apply them; definitions of a newer version stay unchanged.")
     ] = False,
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Print the CustomResourceDefinitions of this version as YAML, or apply them.
 
-    What is installed never loses a field: where it has one that this version does not know, it is kept.
+    An installed definition never loses a field: if it has one that this version does not know, it stays unchanged.
     """
     ours = custom_resource_definitions().values()
     if not apply:
@@ -59,7 +59,7 @@ async def _bring_up_to_date(kinds: KubernetesKinds, crd: Mapping[str, Any]) -> s
     name = str(crd["metadata"]["name"])
     installed = await kinds.find(name)
     if installed is not None and (newer := newer_fields(installed, crd)):
-        return f"{name}: kept, as it is of a newer version: this one does not know {some_of(newer, _SHOWN)}"
+        return f"{name}: kept, because it is of a newer version: this one does not know {some_of(newer, _SHOWN)}"
     after = await kinds.apply(crd)
     return f"{name}: {'unchanged' if _generation(after) == _generation(installed) else 'applied'}"
 

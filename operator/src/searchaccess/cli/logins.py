@@ -1,4 +1,4 @@
-"""Commands that print what the platform team writes into Elasticsearch, where the operator's login may not."""
+"""Commands that print what the platform team writes into Elasticsearch if the operator's login may not."""
 
 import json
 from enum import StrEnum
@@ -19,14 +19,14 @@ _OnlyCluster = Annotated[str, typer.Option("--cluster", metavar="NAME", help="On
 
 
 def mapping(*, filename: Files, cluster: _OnlyCluster = "", instance: Instance = "default") -> None:
-    """Print the one role mapping of each SearchCluster in manifests, as the request that writes it.
+    """Print the role mapping of each SearchCluster in manifests, as the request that writes it.
 
-    A person writes it where the operator's login may not (tiers Roles and RolesAndKeys).
+    Send the request yourself if the operator's login may not write role mappings (tiers Roles and RolesAndKeys).
     """
     clusters = [cluster_from_object(raw) for raw in _read(filename, "SearchCluster")]
     found = [mapping_for(one, Operator(instance, "")) for one in clusters if cluster in {"", one.name}]
     if not found or None in found:
-        raise failure("no SearchCluster that can be read is in these files" + (f": {cluster}" if cluster else ""))
+        raise failure("these files have no valid SearchCluster" + (f" named {cluster}" if cluster else ""))
     for name, body in dict(filter(None, found)).items():
         typer.echo(f"PUT _security/role_mapping/{name}\n{json.dumps(body, indent=2)}")
 
@@ -41,7 +41,7 @@ class PrintedTier(StrEnum):
 def login(
     *,
     tier: Annotated[
-        PrintedTier, typer.Option(case_sensitive=False, help="Observe: of a login that only reads, for dry runs.")
+        PrintedTier, typer.Option(case_sensitive=False, help="Observe: for a login that only reads, for dry runs.")
     ] = PrintedTier.ROLES,
     filename: Annotated[list[Path] | None, Filenames] = None,
     namespace: Namespace = "",
@@ -50,16 +50,16 @@ def login(
 ) -> None:
     """Print the role for a login to Elasticsearch, as JSON.
 
-    For the tier Roles, it is the smallest with which the operator can grant what manifests (-f) declare. What cannot be
-    delegated is left out and reported on standard error, and the exit code is 1.
+    For the tier Roles, it is the smallest role with which the operator can grant what manifests (-f) declare. Rights
+    that cannot be delegated are left out and reported on standard error, and the exit code is 1.
     """
     if tier is PrintedTier.OBSERVE:
         if filename:
-            raise typer.BadParameter("takes no files: this role is always the same", param_hint="--tier Observe")
+            raise typer.BadParameter("excludes -f: this role is always the same", param_hint="--tier Observe")
         typer.echo(json.dumps(observer_role(), indent=2))
         return
     if not filename:
-        raise typer.BadParameter("requires manifests, by -f", param_hint="--tier Roles")
+        raise typer.BadParameter("requires manifests with -f", param_hint="--tier Roles")
     accesses = [access_from_object(raw) for raw in _read(filename, "SearchAccess", namespace)]
     role, left = role_for((one for one in accesses if cluster in {"", one.cluster}), Operator(instance, ""))
     typer.echo(json.dumps(role, indent=2))

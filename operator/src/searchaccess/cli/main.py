@@ -30,7 +30,7 @@ _TIMEOUT: Final = "10m"
 app = typer.Typer(
     name="searchaccess",
     cls=Program,
-    help="Keeps declared access of Cloud Run workloads to Elasticsearch indices in force.",
+    help="Grants Cloud Run workloads the declared access to Elasticsearch indices, and keeps it in force.",
     no_args_is_help=True,
     # Plain text: lines of examples stay as they are, and logs of pipelines have no frames.
     rich_markup_mode=None,
@@ -63,13 +63,13 @@ def run(
         typer.Option(
             envvar="SEARCHACCESS_LISTEN",
             metavar="ADDRESS:PORT",
-            help="Where /livez, /readyz and /metrics are served, such as 0.0.0.0:8080; by default nowhere.",
+            help="Address that serves /livez, /readyz and /metrics, such as 0.0.0.0:8080; not served by default.",
         ),
     ] = "",
     resync_period: Annotated[
         str,
         typer.Option(
-            metavar="DURATION", help="Time between full lists, such as 5m, which notice deletions that left no event."
+            metavar="DURATION", help="Interval of full lists, such as 5m, which detect deletions without an event."
         ),
     ] = _RESYNC_PERIOD,
     list_every: Annotated[float | None, typer.Option(hidden=True, min=1.0)] = None,
@@ -93,11 +93,11 @@ def reconcile(
     duration: Annotated[
         str,
         typer.Option(
-            "--for", metavar="DURATION", help="Reconcile continuously for this long instead, such as 50m, and exit."
+            "--for", metavar="DURATION", help="Instead, reconcile continuously for this long, such as 50m, and exit."
         ),
     ] = "",
     cluster: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Reconcile this SearchCluster alone. May be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help="Reconcile only this SearchCluster. May be repeated.")
     ] = None,
     timeout: Annotated[
         str,
@@ -116,8 +116,8 @@ def reconcile(
             "--namespace",
             "-n",
             metavar="NAME",
-            help="Report this namespace alone; SearchAccesses in the files that name none are put into it. Requires"
-            " --observe.",
+            help="Report only this namespace; also the namespace of SearchAccesses in the files that name none."
+            " Requires --observe.",
         ),
     ] = "",
     elasticsearch_login: Annotated[
@@ -125,7 +125,7 @@ def reconcile(
         typer.Option(
             envvar="SEARCHACCESS_ELASTICSEARCH_LOGIN",
             metavar="[CLUSTER=]WHERE",
-            help="Login to Elasticsearch in place of the operator's, for all SearchClusters or for one. WHERE is"
+            help="Login to Elasticsearch instead of the operator's, for all SearchClusters or for one. WHERE is"
             " env:PREFIX (variables PREFIX_USERNAME and PREFIX_PASSWORD, PREFIX_API_KEY, or PREFIX_TOKEN), file:FOLDER"
             " (files username and password, apiKey, or token), or secret:NAMESPACE/NAME. May be repeated. Requires"
             " --observe.",
@@ -135,8 +135,8 @@ def reconcile(
         bool,
         typer.Option(
             "--trust-files",
-            help="Send logins also to the addresses that the files declare: for files that were reviewed. Without it"
-            " they are sent only to those that the API server has. Requires -f.",
+            help="Send logins also to addresses that only the files declare: use it for reviewed files. Without it,"
+            " logins are sent only to addresses that the API server has. Requires -f.",
         ),
     ] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format of the summary.")] = Output.TABLE,
@@ -144,13 +144,13 @@ def reconcile(
 ) -> None:
     """Reconcile once, or continuously for a while, and print a summary.
 
-    With --observe nothing is written, not even a status. With -f it is evaluated as if the files were applied, and with
-    -n the summary and the exit code are about one namespace: that of a pull request. Both require --observe.
+    With --observe nothing is written, not even a status. With -f it is evaluated as if the files were applied. With -n
+    the summary and the exit code cover one namespace, such as that of a pull request. Both require --observe.
     """
     if once is bool(duration):
         raise typer.BadParameter("use --once, or --for with a duration", param_hint="--once")
     if cluster and (common.lease_namespace or duration):
-        text = "requires --once and excludes --lease-namespace: other replicas would not know what is theirs"
+        text = "requires --once and excludes --lease-namespace: other replicas would not know which clusters are theirs"
         raise typer.BadParameter(text, param_hint="--cluster")
     if observe and not once:
         raise typer.BadParameter("requires --once", param_hint="--observe")

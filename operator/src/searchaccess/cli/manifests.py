@@ -12,7 +12,7 @@ from searchaccess.ports.errors import BadManifest
 
 def _there(paths: list[Path] | None) -> list[Path] | None:
     for path in paths or ():
-        # typer's own check takes no "-" for a Path (0.29).
+        # typer's own check does not accept "-" for a Path (0.29).
         if path != STANDARD_INPUT and not os.access(path, os.R_OK):
             raise typer.BadParameter(f"{path} does not exist or cannot be read")
     return paths
@@ -33,7 +33,7 @@ Namespace = Annotated[
         "--namespace",
         "-n",
         metavar="NAME",
-        help="Namespace of SearchAccesses in the files that name none; one that names another is an error.",
+        help="Namespace of SearchAccesses in the files that name none; a different one in the files is an error.",
     ),
 ]
 
@@ -42,7 +42,7 @@ def read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
     """Read the SearchAccesses and SearchClusters in files; see ``read_manifests``.
 
     Raises:
-        typer.Exit: a file is not what it should be; that was said.
+        typer.Exit: a file is invalid; the error was printed.
     """
     try:
         return read_manifests(files, namespace)
@@ -51,6 +51,6 @@ def read(files: list[Path], namespace: str) -> list[dict[str, Any]]:
 
 
 def failure(text: str) -> typer.Exit:
-    """Say why a command failed, and return what ends it."""
+    """Print why a command failed, and return the exception that ends it."""
     typer.echo(f"searchaccess: {text}", err=True)
     return typer.Exit(1)

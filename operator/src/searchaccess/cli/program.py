@@ -1,4 +1,4 @@
-"""The program around the commands: how usage errors end it."""
+"""The program around the commands: its exit code for usage errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from searchaccess.core.answers.summary import Exit
 
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
-"""Base of all errors of the command line, of which typer exports this one alone."""
+"""Base class of all usage errors, which typer does not export itself."""
 
 
 @contextmanager

@@ -14,18 +14,18 @@ from rich.table import Table
 from searchaccess.api.conditions.docs import REASON_DOCS, Who
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 
 _WIDEST: Final = 100_000
 _GAP: Final = 2
 """Characters between two columns."""
 _NARROWEST: Final = 20
-"""Characters of a message below which it says too little."""
+"""Shortest useful message, in characters."""
 _CLUSTER: Final = "CLUSTER"
 _NARROW: Final = 60
-"""Characters of a message in a table; all of it is in the status, in ``-o json``, and of what failed below it."""
+"""Characters of a message in a table. The full message is in the status, in ``-o json``, and for failures below it."""
 _TROUBLES: Final = 10
-"""Different failures that are shown in full."""
+"""Number of different failures that are shown in full."""
 _NEXT_STEPS: Final = {str(reason): doc.next_step for reason, doc in REASON_DOCS.items() if doc.who is not Who.NOBODY}
 _MARKS: Final = {Exit.IN_SYNC: "ok", Exit.PENDING: "pending", Exit.FAILED: "FAILED"}
 
@@ -40,7 +40,7 @@ class Output(StrEnum):
 
 def _plan(changes: Sequence[Change]) -> Iterator[str]:
     if not changes:
-        yield "Nothing would be changed."
+        yield "Nothing would change."
     for change in changes:
         owners = f" for {', '.join(change.owners)}" if change.owners else ""
         yield f"would {change.action} {change.object}{owners} (cluster {change.cluster})"
@@ -51,7 +51,7 @@ def _plan(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _troubles(lines: Sequence[Line]) -> Iterator[str]:
-    """Show what failed in full, the same failure of many objects once, and what to do next."""
+    """Show failures in full, the same failure of many objects once, and the next step."""
     troubles: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         if line.code is Exit.FAILED:
@@ -62,18 +62,18 @@ def _troubles(lines: Sequence[Line]) -> Iterator[str]:
         if next_step := _NEXT_STEPS.get(reason):
             yield f"  next: {next_step}"
     if len(troubles) > _TROUBLES:
-        yield f"{len(troubles) - _TROUBLES} more failures: -o json has all of them."
+        yield f"{len(troubles) - _TROUBLES} more failures: -o json shows all of them."
 
 
 def table_of(summary: Summary, width: int | None = None) -> str:
-    """Return a table with what failed last, the failures in full, what would change, and a sentence.
+    """Return a table with failures last, the failures in full, what would change, and a sentence.
 
     Args:
         summary: of a run.
-        width: of the terminal, in characters; None: it is none, and nothing has to fit.
+        width: of the terminal, in characters; None: the output is not a terminal, so nothing has to fit.
     """
     text = io.StringIO()
-    # Names and texts below the table are not wrapped: lines of elasticsearch.yml, JSON and the like are to be copied.
+    # Texts below the table are not wrapped, so that lines of elasticsearch.yml, JSON and so on can be copied.
     console = Console(file=text, width=_WIDEST, color_system=None, markup=False, highlight=False)
     if summary.lines:
         table = Table(box=None, pad_edge=False)
@@ -92,7 +92,7 @@ def table_of(summary: Summary, width: int | None = None) -> str:
         console.print()
     console.print(summary.count() + ".", soft_wrap=True)
     if summary.faults:
-        console.print(f"INTERNAL ERRORS: {summary.faults}. The log has where they happened; please report them.")
+        console.print(f"INTERNAL ERRORS: {summary.faults}. See the log for their location, and please report them.")
     if summary.unfinished:
         console.print(f"NOT FINISHED: {summary.unfinished}.", soft_wrap=True)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
@@ -122,7 +122,7 @@ def _would(summary: Summary, line: Line) -> bool:
 
 
 def _fitting(columns: list[Column], width: int | None) -> list[Column]:
-    """Return what fits: messages are cut, then left out, and then SearchClusters; names and reasons stay whole."""
+    """Return what fits: messages are cut, then dropped, and then SearchClusters; names and reasons stay whole."""
     if width is None:
         return columns
     *others, (head, messages) = columns
@@ -141,7 +141,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def show(summary: Summary, output: Output, width: int | None = None) -> str:
-    """Return a summary in a format, with a line end; of a table, one that fits a terminal of some characters."""
+    """Return a summary in a format, with a newline at the end; a table fits the width of the terminal."""
     match output:
         case Output.TABLE:
             return table_of(summary, width)

@@ -1,4 +1,4 @@
-"""Divides clusters among replicas: every replica computes the same result by itself."""
+"""Assigns clusters to replicas: every replica computes the same result independently."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Final
 MEMBER: Final = "member-"
 CLUSTER: Final = "cluster-"
 COMMON: Final = "common"
-"""Represents what does not belong to one cluster. No SearchCluster's key is like it, as theirs begin with
+"""Represents work that does not belong to one cluster. It differs from SearchClusters' keys, which begin with
 ``cluster-``."""
 
 
@@ -17,13 +17,13 @@ def _score(cluster: str, member: str) -> bytes:
 
 
 def assign(clusters: Iterable[str], members: Collection[str]) -> dict[str, str]:
-    """Assign clusters to members: evenly, with few changes of owner when a member comes or goes.
+    """Assign clusters to members: evenly, with few changes of owner when a member joins or leaves.
 
     Rendezvous hashing with a limit for each member.
 
     Args:
-        clusters: what is to be divided.
-        members: who is there.
+        clusters: the clusters to assign.
+        members: the present members.
     """
     names = set(clusters)
     if not members:
@@ -44,7 +44,7 @@ def assign(clusters: Iterable[str], members: Collection[str]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Sightings:
-    """Who is alive, as one replica observes it, by its own clock alone: clocks of others do not matter.
+    """The live members, as one replica observes them, only by its own clock: clocks of others do not matter.
 
     Args:
         duration: seconds without a heartbeat after which a member is dead.
@@ -66,7 +66,7 @@ class Sightings:
             requested: when the request was sent, by the monotonic clock. Later writes may not be seen.
             answered: when the answer came.
         """
-        # We, or the API server, were away: members may have been alive meanwhile.
+        # We, or the API server, were unavailable: members may have been alive meanwhile.
         away = requested - self._observed > self.gap
         self._observed = answered
         seen: dict[str, tuple[str, float]] = {}

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 from searchaccess.core.rights.ownership import Record
 
 NAMED: Final = 3

@@ -101,7 +101,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         )
 
     async def _api(self) -> AsyncElasticsearch:
-        """Return the client with a login that is good now."""
+        """Return the client with a valid login."""
         return self._client if self._token is None else self._client.options(bearer_auth=await self._token())
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
@@ -121,7 +121,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         return license_of(answer.body)
 
     async def fingerprint(self) -> ClusterFingerprint | None:
-        """Read the id of the cluster's state and those of its nodes' lives."""
+        """Read the ids of the cluster's state and of its running nodes."""
         try:
             with mapped():
                 api = await self._api()
@@ -140,7 +140,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
         return check_realm(mapping(answer.body).get("nodes"), realm)
 
     async def realm_of_own(self, audience: str) -> str | None:
-        """Ask who a token of the operator's own is."""
+        """Find out which realm accepts the operator's own token."""
         if self._own_tokens is None:
             return None
         token = await self._own_tokens(audience)
@@ -387,7 +387,7 @@ async def _readable(answer: Any) -> dict[str, dict[str, Any]]:
 
 
 def _nodes(connection: Connection) -> list[NodeConfig]:
-    """Return the addresses, each with its way of TLS: it cannot be said for all if one of them is plain http."""
+    """Return the addresses, each with its TLS settings: they cannot be set for all if one address uses plain http."""
     context = trusting(connection.ca, "spec.ca")
     if not connection.verify:
         context.check_hostname = False

@@ -9,9 +9,9 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.core.patterns.marks import without_marks
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
@@ -45,7 +45,7 @@ _PART: Final = 400
 """Characters that are shown of a reason: it may have the whole request in it, and its cause comes after that."""
 _CAUSES: Final = 8
 _ALL_PRIVILEGES: Final = re.compile(r"[.,]? a privilege must be either one of the predefined .*", re.DOTALL)
-"""What Elasticsearch adds about a privilege that it does not know: all that it does know."""
+"""Elasticsearch's list of all known privileges in its message about an unknown one."""
 _LISTS: Final = re.compile(r"\[((?:[\w:*/.-]+,\s?){5,}[\w:*/.-]+)\]")
 """Lists of names that are too long to be read."""
 
@@ -83,8 +83,8 @@ def _reason(body: Any) -> str:
     if isinstance(error, str):
         return shortened(error)
     causes = [*objects(mapping(error).get("root_cause")), mapping(error)]
-    said = (causes[0].get("reason"), mapping(error).get("reason"), mapping(error).get("type"))
-    parts = [_part(next((reason for reason in said if isinstance(reason, str) and reason), _NO_REASON))]
+    given = (causes[0].get("reason"), mapping(error).get("reason"), mapping(error).get("type"))
+    parts = [_part(next((reason for reason in given if isinstance(reason, str) and reason), _NO_REASON))]
     cause = mapping(error).get("caused_by")
     for _ in range(_CAUSES):
         reason = mapping(cause).get("reason")
@@ -105,7 +105,7 @@ def _first_of(found: re.Match[str]) -> str:
 def map_error(error: BaseException) -> ExternalError:
     """Return our error for one that the Elasticsearch client raised."""
     if isinstance(error, elasticsearch.UnsupportedProductError):
-        return NotSupported("what answers is not Elasticsearch")
+        return NotSupported("the server is not Elasticsearch")
     if isinstance(error, elastic_transport.ApiError):
         return by_status(error.meta.status, f"Elasticsearch answered {error.meta.status}: {_reason(error.body)}")
     for kind, ours in _BY_TYPE.items():
@@ -116,8 +116,8 @@ def map_error(error: BaseException) -> ExternalError:
 
 def _describe(error: BaseException) -> str:
     if isinstance(error, elastic_transport.SerializationError):
-        # Its message has the whole answer.
-        return "Elasticsearch: the answer cannot be read"
+        # Its message has the whole response.
+        return "Elasticsearch: its response cannot be read"
     message = str(getattr(error, "message", "") or type(error).__name__)
     return f"Elasticsearch: {message}"
 

@@ -1,4 +1,4 @@
-"""Which indices there are, and whether a query can be run on them, by the official asynchronous client."""
+"""Lists indices and tests queries on them, with the official asynchronous client."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from searchaccess.core.policy.proofs import CAUSE_LIMIT, Tried
 from searchaccess.ports.errors import PermissionDenied, Unexpected, Unreachable
 
 PRIVILEGE: Final = "view_index_metadata"
-"""Of Elasticsearch's own privileges the least that allows all of this."""
+"""The smallest of Elasticsearch's privileges that allows all of this."""
 _NAME: Final = 256
 _MOST_FAILURES: Final = 1_000
 _NAMES: Final = "indices.name,aliases.name,data_streams.name"
@@ -75,7 +75,7 @@ def hidden_in(answer: Any, patterns: Iterable[str]) -> frozenset[str]:
     found = mapping(mapping(answer).get("index"))
     has = {pattern: mapping(found.get(pattern)).get(PRIVILEGE) for pattern in patterns}
     if not all(isinstance(value, bool) for value in has.values()):
-        raise Unexpected("Elasticsearch: its answer does not say which privileges are missing")
+        raise Unexpected("Elasticsearch: its response does not say which privileges are missing")
     return frozenset(pattern for pattern, value in has.items() if value is not True)
 
 
@@ -86,11 +86,11 @@ def names_of(answer: Any) -> tuple[str, ...]:
 
 
 def tried_of(answer: Any) -> Tried:
-    """Return what became of a query that was tried.
+    """Return the result of trying a query.
 
     Raises:
         Unreachable: some indices did not answer.
-        Unexpected: the answer does not say it.
+        Unexpected: the response lacks the result.
     """
     body = mapping(answer)
     shards = mapping(body.get("_shards"))
@@ -104,12 +104,12 @@ def tried_of(answer: Any) -> Tried:
     if failed:
         raise Unreachable(f"Elasticsearch: {failed} of the indices did not answer")
     if body.get("valid") is not True or total is None:
-        raise Unexpected("Elasticsearch: its answer does not say whether the query can be run")
+        raise Unexpected("Elasticsearch: its response does not say whether the query can be run")
     return Tried(total)
 
 
 def cause_in(error: Any) -> str:
-    """Return the first cause in an error for people: no names of classes, and little of the values that it quotes."""
-    said = _INDEX.sub("", error) if isinstance(error, str) else ""
-    first = _CLASS.sub("", _NEXT_CAUSE.split(said, maxsplit=1)[0]).removeprefix("failed to create query: ")
-    return shortened(first or "it gives no reason", CAUSE_LIMIT)
+    """Return the first cause in an error for messages: without class names, and with few of the quoted values."""
+    text_of_error = _INDEX.sub("", error) if isinstance(error, str) else ""
+    first = _CLASS.sub("", _NEXT_CAUSE.split(text_of_error, maxsplit=1)[0]).removeprefix("failed to create query: ")
+    return shortened(first or "no reason given", CAUSE_LIMIT)

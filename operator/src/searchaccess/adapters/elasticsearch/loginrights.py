@@ -1,4 +1,4 @@
-"""What the operator's login may do, by the official asynchronous client."""
+"""Reads what the operator's login may do, with the official asynchronous client."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class LoginClient(ABC):
         """Return the client with a login that is good now."""
 
     async def login_rights(self) -> LoginRights | None:
-        """Read what the operator's login may do; None: it is not said."""
+        """Read what the operator's login may do; None: Elasticsearch does not report it."""
         try:
             with mapped():
                 api = await self._api()
@@ -39,13 +39,13 @@ class LoginClient(ABC):
             return None
 
     async def _globals(self) -> list[Any] | None:
-        """Return what the login's roles have under ``global``; None: it is not said."""
+        """Return what the login's roles have under ``global``; None: Elasticsearch does not report it."""
         try:
             with mapped():
                 api = await self._api()
                 answer = await api.security.get_user_privileges()
         except Rejected:
-            # Of an API key with rights of its own, Elasticsearch does not say it there.
+            # Elasticsearch does not report it there for an API key with its own rights.
             return await self._globals_of_key()
         given = mapping(answer.body).get("global")
         return None if given is None else objects(given)
@@ -59,7 +59,7 @@ class LoginClient(ABC):
                 return None
             found = await api.security.get_api_key(id=key_id)
         descriptors = [mapping(key.get("role_descriptors")) for key in objects(mapping(found.body).get("api_keys"))]
-        # Without any, it has all that its owner has.
+        # Without any, the key has all rights of its owner.
         return [mapping(role).get("global") for roles in descriptors for role in roles.values()] or None
 
 

@@ -1,4 +1,4 @@
-"""Requests that are made only while allowed, only to allowed addresses, with answers of limited size."""
+"""Makes requests only while allowed, only to allowed addresses, with responses of limited size."""
 
 import asyncio
 import socket
@@ -18,8 +18,8 @@ from searchaccess.ports.errors import ExternalError, NotPrivate
 class PrivateResolver(AbstractResolver):
     """Resolves names to addresses that may be connected to, and no others.
 
-    That a SearchCluster's hosts are private is checked before a client is opened, but their names are resolved again
-    for each connection, and may resolve to something else by then. What is resolved here is what is connected to.
+    A SearchCluster's hosts are checked before a client is opened, but their names are resolved again for each
+    connection, and may resolve to other addresses by then. Connections go to the addresses that are resolved here.
 
     Args:
         found_by: resolves names.
@@ -57,14 +57,14 @@ class _Bounded(aiohttp.ClientResponse):
 
 async def _refuse_redirect(*_: object) -> NoReturn:
     # The target would be unchecked, and the realm's client secret would go there as well.
-    raise aiohttp.ClientConnectionError("it answers with a redirect")
+    raise aiohttp.ClientConnectionError("it responds with a redirect")
 
 
 def node_class(guard: Callable[[], None] | None, *, public: bool) -> type[AiohttpHttpNode]:
     """Return a class of nodes that check before each request, and again when its bytes are about to leave.
 
-    A connection may have to be made first, another address may be tried when one does not answer, and the process may
-    be frozen meanwhile: what was true when the request was made need not be true when it is sent.
+    A connection may have to be opened first, another address may be tried if one does not answer, and the process may
+    be frozen meanwhile. So a condition that held when the request was made may no longer hold when it is sent.
 
     Args:
         guard: whatever it raises keeps the request from being made; None: each may be made.

@@ -33,7 +33,7 @@ def identity_of(info: Any) -> tuple[str, str]:
     version = text(mapping(body.get("version")).get("number"), _SHORT)
     uuid = text(body.get("cluster_uuid"), _SHORT)
     if not version or not uuid:
-        raise Unexpected("Elasticsearch: its answer lacks the version or the uuid")
+        raise Unexpected("Elasticsearch: its response lacks the version or the UUID")
     return version, uuid
 
 
@@ -46,7 +46,7 @@ def license_of(answer: Any) -> License:
     described = mapping(mapping(answer).get("license"))
     kind, status = text(described.get("type"), _SHORT), described.get("status")
     if not kind or not isinstance(status, str):
-        raise Unexpected("Elasticsearch: its answer lacks the license")
+        raise Unexpected("Elasticsearch: its response lacks the license")
     if status != "active":
         return License("expired")
     ends = whole_number(described.get("expiry_date_in_millis"), _LATEST)
@@ -64,7 +64,7 @@ def fingerprint_of(answer: Any) -> ClusterFingerprint:
     nodes = (text(mapping(node).get("ephemeral_id"), _SHORT) for node in mapping(body.get("nodes")).values())
     starts = frozenset(node for node in nodes if node)
     if not state or not starts:
-        raise Unexpected("Elasticsearch: its answer lacks the cluster's state")
+        raise Unexpected("Elasticsearch: its response lacks the cluster's state")
     return ClusterFingerprint(state, starts)
 
 
@@ -89,15 +89,15 @@ def login_of(answer: Any) -> Login:
     body = mapping(answer)
     username, realm = text(body.get("username")), text(mapping(body.get("authentication_realm")).get("name"))
     if username is None or realm is None:
-        raise Unexpected("Elasticsearch: its answer lacks the user's name and realm")
+        raise Unexpected("Elasticsearch: its response lacks the user's name and realm")
     return Login(username, realm, body.get("authentication_type") == "api_key")
 
 
 def missing_in(answer: Any) -> tuple[str, ...]:
-    """Return what an answer about privileges says that is missing.
+    """Return the missing privileges from a response about privileges.
 
     Raises:
-        Unexpected: it does not say that all is there, nor what is not.
+        Unexpected: it neither confirms all privileges nor names the missing ones.
     """
     body = mapping(answer)
     if body.get("has_all_requested") is True:
@@ -108,7 +108,7 @@ def missing_in(answer: Any) -> tuple[str, ...]:
             if lacking := _lacking(privileges):
                 found.append(f"{in_short(lacking)} on {name}")
     if not found:
-        raise Unexpected("Elasticsearch: its answer does not say which privileges are missing")
+        raise Unexpected("Elasticsearch: its response does not say which privileges are missing")
     return tuple(found)
 
 
@@ -149,7 +149,7 @@ def made_key_of(answer: Any, lifetime: float) -> MadeKey:
     body = mapping(answer)
     key_id, secret = text(body.get("id"), _SHORT), text(body.get("api_key"), _SHORT)
     if not key_id or not secret:
-        raise Unexpected("Elasticsearch: its answer lacks the key that it made")
+        raise Unexpected("Elasticsearch: its response lacks the key that it created")
     ends = whole_number(body.get("expiration"), _LATEST)
     return MadeKey(key_id, Sealed(secret), ends / 1000 - math.ceil(lifetime) if ends else None)
 
@@ -163,7 +163,7 @@ def time_of(answer: Any) -> float:
     first = mapping(answer[0]) if isinstance(answer, list) and answer else {}
     epoch = digits(first.get("epoch"))
     if epoch is None:
-        raise Unexpected("Elasticsearch: its answer lacks its time")
+        raise Unexpected("Elasticsearch: its response lacks the time")
     return float(epoch)
 
 

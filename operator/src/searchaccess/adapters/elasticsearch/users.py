@@ -16,7 +16,7 @@ from searchaccess.ports.errors import NotFound, Unexpected
 
 PAGE: Final = 1000
 _RANDOM: Final = 4
-"""Bytes after a user's name. A request that arrives late can so never change the password of a user made after it."""
+"""Random bytes after a user's name, so that a delayed request never changes the password of a user created later."""
 _PASSWORD: Final = 32
 """Bytes; bcrypt, which Elasticsearch uses by default, takes 72 characters into account."""
 
@@ -53,7 +53,7 @@ class UsersClient(ABC):
                 username=whole, password=password, roles=[whole], metadata=dict(metadata), enabled=True
             )
         if mapping(answer.body).get("created") is not True:
-            raise Unexpected("Elasticsearch: a user of this random name was there already")
+            raise Unexpected("Elasticsearch: a user of this random name already exists")
         return MadeKey(whole, Sealed(password))
 
     async def note_user(self, name: str, metadata: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ class OperatorAccount:
         self._asking = asyncio.Lock()
 
     async def credentials(self) -> Any:
-        """Return credentials with a token that is good now.
+        """Return credentials with a valid token.
 
         Raises:
             GoogleAuthError: there is no account, or it gets no token.
@@ -34,12 +34,12 @@ class OperatorAccount:
             if self._credentials is None:
                 self._credentials, _ = await asyncio.to_thread(google.auth.default, scopes=self._scopes)
             state = self._credentials.token_state
-            # gRPC would do it too, but what fails in its plugin appears as if Google did not answer.
+            # gRPC would do it too, but an error in its plugin looks as if Google did not answer.
             if state is not TokenState.FRESH:
                 try:
                     await asyncio.to_thread(self._credentials.refresh, Request())
                 except GoogleAuthError:
-                    # One that is about to end still does.
+                    # A token that is about to expire is still usable.
                     if state is TokenState.INVALID:
                         raise
             return self._credentials

@@ -23,24 +23,24 @@ from searchaccess.ports.errors import (
     Unreachable,
 )
 
-_TEMPORARY: Final = (Unreachable, "no token of the operator's own account")
+_TEMPORARY: Final = (Unreachable, "no token for the operator's own account")
 # https://cloud.google.com/apis/design/errors
 _BY_KIND: Final[tuple[tuple[type[Exception], type[ExternalError], str], ...]] = (
-    (exceptions.NotFound, NotFound, "there is no such thing"),
-    (exceptions.Unauthenticated, LoginRefused, "the operator's own account is refused"),
-    (exceptions.Forbidden, PermissionDenied, "the operator's own account may not do it, or the API is not enabled"),
-    (exceptions.TooManyRequests, Throttled, "a quota is used up"),
-    (exceptions.AlreadyExists, Conflict, "it is there already"),
+    (exceptions.NotFound, NotFound, "not found"),
+    (exceptions.Unauthenticated, LoginRefused, "the operator's own account is rejected"),
+    (exceptions.Forbidden, PermissionDenied, "the operator's own account lacks permission, or the API is not enabled"),
+    (exceptions.TooManyRequests, Throttled, "a quota is exhausted"),
+    (exceptions.AlreadyExists, Conflict, "it already exists"),
     (exceptions.FailedPrecondition, Conflict, "it has changed since it was read"),
-    (exceptions.MethodNotImplemented, Unexpected, "it does not know the request"),
-    (exceptions.DataLoss, Unexpected, "its answer is not complete"),
+    (exceptions.MethodNotImplemented, Unexpected, "it does not support the request"),
+    (exceptions.DataLoss, Unexpected, "its response is incomplete"),
     (exceptions.ServerError, Unreachable, "it does not answer"),
     (exceptions.RetryError, Unreachable, "it does not answer"),
-    (exceptions.Aborted, Unreachable, "it broke off"),
-    (exceptions.Cancelled, Unreachable, "it broke off"),
-    (exceptions.GoogleAPIError, Unexpected, "its answer is not understood"),
+    (exceptions.Aborted, Unreachable, "it aborted the request"),
+    (exceptions.Cancelled, Unreachable, "it aborted the request"),
+    (exceptions.GoogleAPIError, Unexpected, "its response is not understood"),
     (TransportError, *_TEMPORARY),
-    (GoogleAuthError, LoginMissing, "the operator has no account of its own: run it with Workload Identity"),
+    (GoogleAuthError, LoginMissing, "the operator has no Google service account: run it with Workload Identity"),
     (RpcError, Unreachable, "it does not answer"),
     (BaseError, Unreachable, "the connection is closed"),
 )
@@ -66,20 +66,20 @@ def _classify(error: Exception) -> tuple[type[ExternalError], str]:
 
 
 def _may_pass(error: RefreshError) -> bool:
-    """Distinguish a failure on the way to a token from a refusal: the library keeps the answer, if there was one."""
+    """Distinguish a failed token request from a refusal: the library keeps the response, if there was one."""
     cause = error.__cause__
     return error.retryable or (isinstance(cause, TransportError) and len(cause.args) == 1)
 
 
 @contextmanager
 def mapped_writing(what: str) -> Iterator[None]:
-    """Do the same for writes of ours: what Google rejects is rejected again."""
+    """Do the same for our own writes: a request that Google rejects will be rejected again."""
     try:
         with mapped(what):
             yield
     except Unexpected as error:
         if isinstance(error.__context__, exceptions.InvalidArgument):
-            raise Rejected(f"{what}: it refuses the request") from None
+            raise Rejected(f"{what}: it rejects the request") from None
         raise
     except Unreachable as error:
         if isinstance(error.__context__, exceptions.Aborted):
@@ -89,7 +89,7 @@ def mapped_writing(what: str) -> Iterator[None]:
 
 @contextmanager
 def mapped(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of the library's.
+    """Raise the port's errors instead of the library's.
 
     Args:
         what: the target of the request, such as ``Cloud Run, projects/p/locations/l``.
@@ -99,5 +99,5 @@ def mapped(what: str) -> Iterator[None]:
     except (exceptions.GoogleAPIError, GoogleAuthError, RpcError, BaseError) as error:
         raise map_error(what, error) from None
     except (OSError, ValueError, OverflowError) as error:
-        # A file of credentials that is no such file; a moment or a text that the library cannot make of an answer.
-        raise Unexpected(f"{what}: its answer is not understood ({type(error).__name__})") from None
+        # An invalid credentials file, or a time or text in a response that the library cannot convert.
+        raise Unexpected(f"{what}: its response is not understood ({type(error).__name__})") from None

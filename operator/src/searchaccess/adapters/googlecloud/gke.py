@@ -1,4 +1,4 @@
-"""Where a GKE cluster's API server is, by the official asynchronous client, and a token for it.
+"""Finds a GKE cluster's API server with the official asynchronous client, and gets a token for it.
 
 https://cloud.google.com/kubernetes-engine/docs/concepts/network-isolation#access_to_the_control_plane
 """
@@ -122,7 +122,7 @@ class GkeCluster:
                 await client.transport.close()
 
     async def token(self) -> str:
-        """Return a token that is good now.
+        """Return a valid token.
 
         Raises:
             ExternalError: there is none.

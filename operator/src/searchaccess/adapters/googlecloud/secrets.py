@@ -25,7 +25,8 @@ TIMEOUT: Final = 10.0
 """Seconds."""
 PAGE: Final = 100
 
-# Labels hold lower-case letters, digits, - and _. https://cloud.google.com/secret-manager/docs/creating-and-accessing-labels
+# Labels hold lower-case letters, digits, - and _.
+# https://cloud.google.com/secret-manager/docs/creating-and-accessing-labels
 _MANAGED_BY: Final = "managed-by"
 _OURS: Final = "searchaccess"
 _INSTANCE: Final = "searchaccess-instance"
@@ -79,9 +80,9 @@ class GoogleSecrets:
 
     def _path(self, place: Place) -> str:
         if "." in place.name:
-            raise Rejected(f"Secret Manager takes no dots in the name of a secret: {place.name}")
+            raise Rejected(f"Secret Manager does not allow dots in the name of a secret: {place.name}")
         if not is_name(place.name):
-            raise Rejected(f"not a name of a secret: {place.name[:253]!r}")
+            raise Rejected(f"not the name of a secret: {place.name[:253]!r}")
         return f"{self._parent}/secrets/{place.name}"
 
     async def find(self, place: Place) -> Found | None:
@@ -122,7 +123,7 @@ class GoogleSecrets:
             return ""
         payload = answer.payload
         if payload.data_crc32c != google_crc32c.value(payload.data):
-            raise Unexpected(f"Secret Manager, {path}: what came is not what was sent (CRC32C)")
+            raise Unexpected(f"Secret Manager, {path}: the received value is corrupt (CRC32C)")
         return held_key(payload.data)
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:  # noqa: ARG002 - it counts itself
@@ -140,11 +141,11 @@ class GoogleSecrets:
             payload = {"data": data, "data_crc32c": google_crc32c.value(data)}
             version = await client.add_secret_version(parent=path, payload=payload, **_ONCE)
         if not version.client_specified_payload_checksum:
-            raise Unexpected(f"Secret Manager, {path}: it did not check what was sent (CRC32C)")
+            raise Unexpected(f"Secret Manager, {path}: it did not verify the sent value (CRC32C)")
         return known.slot(version_of(version).number)
 
     async def _mark(self, client: Any, path: str, owner: Owner, known: Secret) -> None:
-        """Mark a secret of a former life as its heir's, if nobody changed it meanwhile; other labels stay."""
+        """Mark a secret of a former installation as ours, if nobody changed it meanwhile; other labels stay."""
         raw, marks = await client.get_secret(name=path, **_ONCE), self._marks(owner)
         found = self._secret_of(raw, ())
         if (found.identity, found.owner) != (known.identity, known.owner):
@@ -182,7 +183,7 @@ class GoogleSecrets:
         await self._each("disable_secret_version", place, known, numbers)
 
     async def destroy(self, place: Place, known: Secret, numbers: Sequence[int]) -> None:
-        """Destroy what versions hold; with a ``version_destroy_ttl`` of the secret that happens after it."""
+        """Destroy versions; if the secret has a ``version_destroy_ttl``, that happens after it."""
         await self._each("destroy_secret_version", place, known, numbers)
 
     async def _each(self, method: str, place: Place, known: Secret, numbers: Sequence[int]) -> None:
@@ -218,7 +219,7 @@ def secret_of(raw: Any, versions: Sequence[Version], parent: str, operator: Oper
     """
     labels, owner = raw.labels, raw.labels.get(_OWNER)
     ours = labels.get(_MANAGED_BY) == _OURS and labels.get(_INSTANCE) == operator.instance
-    # A secret that is recreated under its name counts from 1 again, so its name is not enough.
+    # Versions of a recreated secret start at 1 again, so its name is not enough.
     identity = f"{raw.name}@{raw.create_time.timestamp() if raw.create_time else 0}"
     known = f"{parent}/secrets/{raw.name.rpartition('/')[2]}"
     return Secret(
@@ -240,7 +241,7 @@ def version_of(raw: Any) -> Version:
     """
     number = digits(raw.name.rpartition("/")[2])
     if number is None or raw.state not in _STATES:
-        raise Unexpected("Secret Manager: its answer has a version without a number or state")
-    # A version that waits for its destruction cannot be used, and is not destroyed again.
+        raise Unexpected("Secret Manager: its response has a version without a number or state")
+    # A version with a scheduled destruction cannot be used, and is not destroyed again.
     state = State.DESTROYED if raw.scheduled_destroy_time else _STATES[raw.state]
     return Version(number, state, str(raw.etag))

@@ -1,4 +1,4 @@
-"""What a failed connection to the API server means, for people: no class names, and no text that others wrote."""
+"""Describes failed connections to the API server: without class names, and without text that others wrote."""
 
 import os
 import ssl
@@ -8,22 +8,22 @@ import aiohttp
 from kubernetes.aio.client import exceptions as client_exceptions
 
 _BY_TYPE: Final[dict[type[BaseException], str]] = {
-    aiohttp.ServerFingerprintMismatch: "its certificate is not the one that is expected",
-    aiohttp.InvalidURL: "its address is no URL",
-    aiohttp.ServerDisconnectedError: "it closed the connection without an answer",
-    aiohttp.ClientPayloadError: "its answer was cut off",
+    aiohttp.ServerFingerprintMismatch: "its certificate is not the expected one",
+    aiohttp.InvalidURL: "its address is not a URL",
+    aiohttp.ServerDisconnectedError: "it closed the connection without a response",
+    aiohttp.ClientPayloadError: "its response was cut off",
     client_exceptions.OpenApiException: "the request could not be made",
-    TimeoutError: "no answer in time",
-    aiohttp.ClientError: "it does not answer as an API server does",
+    TimeoutError: "no response in time",
+    aiohttp.ClientError: "it does not respond like an API server",
     OSError: "the connection failed",
-    ValueError: "its answer is not understood",
+    ValueError: "its response is not understood",
 }
 """In the order in which they are tried: special ones first."""
 _UNKNOWN: Final = "an unexpected error of the client"
 
 
 def cause_of(error: BaseException) -> str:
-    """Return why a request had no answer, with the address if it is known.
+    """Return why a request had no response, with the address if it is known.
 
     Args:
         error: what the client, or aiohttp under it, raised.

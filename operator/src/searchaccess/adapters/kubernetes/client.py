@@ -38,7 +38,7 @@ REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 CONNECTIONS: Final = 48
 FIELD_MANAGER: Final = "searchaccess"
-"""As whom ``metadata.managedFields`` shows what we write."""
+"""Name of our writes in ``metadata.managedFields``."""
 APPLY: Final = "application/apply-patch+yaml"
 """https://kubernetes.io/docs/reference/using-api/server-side-apply/"""
 
@@ -57,10 +57,10 @@ _CLUSTER_EVENTS: Final = "default"
 
 
 def new_configuration() -> Configuration:
-    """Return the settings that are the same for every API server."""
+    """Return the common settings for all API servers."""
     configuration = Configuration()
     configuration.connection_pool_maxsize = CONNECTIONS
-    # Else aiohttp reads proxy settings and a .netrc at every request, in a thread.
+    # Otherwise aiohttp reads proxy settings and a .netrc at every request, in a thread.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     return configuration
 
@@ -69,8 +69,8 @@ async def load_configuration(kubeconfig: Path | None = None, context: str = "") 
     """Find how to connect: a given kubeconfig, the pod's service account, or the usual kubeconfig.
 
     Args:
-        kubeconfig: file to use; None: the pod's service account if this is a pod, else the usual kubeconfig.
-        context: of the kubeconfig, which is used in a pod too then; empty: its current one.
+        kubeconfig: file to use; None: the pod's service account in a pod, otherwise the usual kubeconfig.
+        context: of the kubeconfig, which is then also used in a pod; empty: its current one.
 
     Raises:
         LoginMissing: none of them is usable; the message has the cause and the next step.
@@ -93,8 +93,8 @@ async def load_configuration(kubeconfig: Path | None = None, context: str = "") 
         # The file may have any content, and the client does not check it.
         raise LoginMissing(f"{_UNUSABLE}: {unusable(files)}") from None
     if not configuration.api_key and not configuration.cert_file and (plugin := login_plugin(files, context)):
-        # The client only logs it, and goes on without a login.
-        raise LoginMissing(f"{_UNUSABLE}: {plugin} gave no login; install it, or run it by hand to see why")
+        # The client only logs it, and continues without a login.
+        raise LoginMissing(f"{_UNUSABLE}: {plugin} returned no login; install it, or run it manually to see why")
     return configuration
 
 
@@ -140,7 +140,7 @@ class KubernetesClient:
                 raise ApiException(status=response.status, reason=response.reason, body=text)
             answer = decode(data)
         if not isinstance(answer, dict):
-            raise Unexpected("the API server's answer is no object")
+            raise Unexpected("the API server's response is not an object")
         return answer
 
     async def controller_id(self) -> str:
@@ -152,7 +152,7 @@ class KubernetesClient:
         answer = await self.call("GET", path_of("/api/v1/namespaces", namespace))
         uid = mapping(answer.get("metadata")).get("uid")
         if not is_uid(uid):
-            raise Unexpected("the API server's answer lacks metadata.uid")
+            raise Unexpected("the API server's response lacks metadata.uid")
         return str(uid)
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
@@ -221,7 +221,7 @@ class KubernetesClient:
         await self.call("POST", path_of("/api/v1/namespaces", namespace, "events"), body)
 
     async def expect_namespace(self, namespace: str) -> None:
-        """Find out whether a namespace stays, with no right but that to create events: one is created as a dry run.
+        """Find out whether a namespace is being deleted, by creating an event as a dry run, which needs no other right.
 
         Raises:
             NamespaceEnds: it is being deleted, or is gone.
@@ -257,17 +257,17 @@ def decoded_base64(value: Any) -> bytes | None:
 
 
 def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """Return the objects of a page, and where the next one begins.
+    """Return the objects of a page, and the token of the next one.
 
     Raises:
-        Unexpected: it is no page. An empty one would say that all objects are gone.
+        Unexpected: it is not a page. An empty one would mean that all objects are gone.
     """
     items, metadata = answer.get("items", _MISSING), answer.get("metadata")
     if not isinstance(items, list | None) or not isinstance(metadata, dict):
-        raise Unexpected("the API server's answer is no list of objects")
+        raise Unexpected("the API server's response is not a list of objects")
     following = text(metadata.get("continue") or "", _LONGEST_TOKEN)
     if following is None:
-        raise Unexpected("the API server does not say where its list continues")
+        raise Unexpected("the API server's response lacks a valid continue token")
     return objects(items), following
 
 

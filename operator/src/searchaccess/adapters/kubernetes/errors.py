@@ -46,7 +46,8 @@ _UNPROCESSABLE: Final = 422
 _TERMINATING: Final = "NamespaceTerminating"
 _NO_REASON: Final = "no reason given"
 _PATCH_FAILED: Final = "the server rejected our request due to an error in our request"
-"""All that the API server says (measured) when a "test" of a JSON patch fails; of bad content it says what is bad."""
+"""The API server's whole message (measured) when a "test" of a JSON patch fails. For bad content, it names the
+error."""
 
 _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
     aiohttp.ClientSSLError: TlsNotVerified,
@@ -91,9 +92,9 @@ def _namespace_ends(status: Mapping[str, Any]) -> bool:
 def map_error(error: BaseException) -> ExternalError:
     """Return our error for one that the Kubernetes client raised."""
     if isinstance(error, client_exceptions.ApiException):
-        said = _status(error.body)
-        status, message = int(error.status or 0), _message(said)
-        if status == _FORBIDDEN and _namespace_ends(said):
+        body = _status(error.body)
+        status, message = int(error.status or 0), _message(body)
+        if status == _FORBIDDEN and _namespace_ends(body):
             return NamespaceEnds(f"the API server answered {status}: {message}")
         if status == _UNPROCESSABLE and message == _PATCH_FAILED:
             return Conflict("the object changed meanwhile")

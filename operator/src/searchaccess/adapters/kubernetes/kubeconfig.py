@@ -1,7 +1,7 @@
-"""Which kubeconfig is used, and why it cannot be.
+"""Selects the kubeconfig, and finds out why one is unusable.
 
-The client's own errors name its classes, and some quote what is in the file, tokens included: none of their text is
-used. What it would take without a word, such as a cluster without a server, is found too.
+The client's own errors name its classes, and some quote the content of the file, including tokens, so their text is not
+used. Problems that the client silently accepts, such as a cluster without a server, are found too.
 """
 
 import os
@@ -47,7 +47,7 @@ def uses_account(kubeconfig: Path | None, context: str = "") -> bool:
 
 
 class _Unusable(Exception):
-    """Its text is for people, and quotes no value that may be a secret."""
+    """Its text is for messages, and quotes no value that may be a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class _Chosen:
 
 
 def problem_of(files: Sequence[Path], context: str = "") -> str:
-    """Return what is wrong with a kubeconfig and the next step, in one line; empty: nothing that shows in it.
+    """Return what is wrong with a kubeconfig and the next step, in one line; empty: no problem was found.
 
     Args:
         files: those that make it up.
@@ -82,7 +82,7 @@ def unusable(files: Sequence[Path]) -> str:
 
 
 def why_no_account() -> str:
-    """Return the cause why a pod's service account cannot be used, and the next step, in one line."""
+    """Return why a pod's service account cannot be used, and the next step, in one line."""
     missing = next((path for path in _ACCOUNT if not os.access(path, os.R_OK)), "")
     cause = (
         f"{missing} does not exist or cannot be read"
@@ -93,7 +93,7 @@ def why_no_account() -> str:
 
 
 def login_plugin(files: Sequence[Path], context: str = "") -> str:
-    """Return which program gives the login, and for which user, for people; empty: none does."""
+    """Return which program provides the login, and for which user, for messages; empty: none."""
     if _can_be_read_once(files):
         return ""
     try:
@@ -146,7 +146,7 @@ def _choose(files: Sequence[Path], context: str) -> _Chosen:
     by_name, current = _merged(there)
     contexts = by_name["context"]
     if not contexts:
-        raise _Unusable(f"{names} has no contexts; write it anew, as with gcloud container clusters get-credentials")
+        raise _Unusable(f"{names} has no contexts; recreate it, as with gcloud container clusters get-credentials")
     known = ", ".join(map(_quoted, list(contexts)[:_MOST])) + (", …" if len(contexts) > _MOST else "")
     name = context or current
     if not name:
@@ -169,7 +169,7 @@ def _choose(files: Sequence[Path], context: str) -> _Chosen:
 
 
 def _is_missing(file: Path) -> bool:
-    """Return whether there is no such file. Of one that cannot be looked at, reading it says why."""
+    """Return whether there is no such file. If it cannot be checked, reading it shows why."""
     try:
         file.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -223,7 +223,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     except UNREADABLE as error:
         raise _Unusable(f"{file}{line_of(error)}: it is not YAML; correct it, or {another}") from None
     if not isinstance(content, dict):
-        raise _Unusable(f"{file} holds no kubeconfig; {another}")
+        raise _Unusable(f"{file} is not a kubeconfig; {another}")
     return content
 
 

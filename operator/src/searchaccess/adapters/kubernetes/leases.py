@@ -40,15 +40,15 @@ class KubernetesLeases:
         selector = parameter(f"{_INSTANCE}={self._instance}")
         answer = await self._client.call("GET", f"{self._path}?labelSelector={selector}")
         if "items" not in answer:
-            raise Unexpected("the API server's answer is no list of Leases")
+            raise Unexpected("the API server's response is not a list of Leases")
         found = (lease_of(raw, self._prefix) for raw in objects(answer["items"]))
-        # One that cannot be read cannot be renewed: creating it is refused, as it exists.
+        # An unreadable Lease cannot be renewed: it exists, so creating it is refused.
         return [lease for lease in found if lease is not None]
 
     def _read(self, raw: Any) -> Lease:
         found = lease_of(raw, self._prefix)
         if found is None:
-            raise Unexpected("the API server's answer is no Lease")
+            raise Unexpected("the API server's response is not a Lease")
         return found
 
     def _body(self, name: str, holder: str, duration: float, transitions: int) -> dict[str, Any]:

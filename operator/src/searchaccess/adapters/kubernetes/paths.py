@@ -25,7 +25,7 @@ def path_of(root: str, *segments: str) -> str:
     """
     for segment in segments:
         if not _SEGMENT.fullmatch(segment):
-            raise Rejected(f"not a name of an object of Kubernetes: {segment[:253]!r}")
+            raise Rejected(f"not the name of a Kubernetes object: {segment[:253]!r}")
     return "/".join((root, *segments))
 
 

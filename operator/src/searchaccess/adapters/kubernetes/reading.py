@@ -1,8 +1,8 @@
 """Reads what the API server sends, also objects that are nested deeper than Python's JSON reader goes.
 
-Whoever may write a SearchAccess may nest its ``where`` 10,000 deep. Python's reader takes a bit less than 1,000 levels:
-one such object would keep a whole list from being read, and end a watch. What is nested deeper than any reader of ours
-takes is left out here, so that the object can be named and refused like any other.
+Whoever may write a SearchAccess may nest its ``where`` 10,000 deep. Python's reader accepts a bit less than 1,000
+levels: one such object would make a whole list unreadable, and end a watch. So levels below what our readers accept are
+dropped here, and the object can be named and refused like any other.
 """
 
 import json

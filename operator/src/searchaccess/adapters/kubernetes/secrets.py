@@ -1,8 +1,8 @@
-"""Secrets of Kubernetes as a store: each has the newest value alone, under the number that annotations say.
+"""Kubernetes Secrets as a store: each has only the newest value, with its number in an annotation.
 
-Where that is declared, the parts of the value are beside it, under names that ``envFrom`` takes.
+If declared, a Secret also has the parts of the value, under names for ``envFrom``.
 
-It is written only if it has not changed since it was read.
+A Secret is written only if it has not changed since it was read.
 """
 
 import base64
@@ -34,7 +34,7 @@ _NUMBER: Final = f"{GROUP}/version"
 _SUM: Final = f"{GROUP}/sha256"
 """Hash of the value: shows whether it is still the one that was written. A random value cannot be derived from it."""
 _FORM: Final = f"{GROUP}/format"
-"""In which form it was written; absent: as the value alone."""
+"""The form in which it was written; absent: only the value."""
 _MERGE: Final = "application/merge-patch+json"
 
 
@@ -55,7 +55,7 @@ class KubernetesSecrets:
     async def find(self, place: Place) -> Found | None:
         """Return a Secret without its value; None: there is none."""
         try:
-            async with self._telling_the_end(place):
+            async with self._detecting_deletion(place):
                 raw = await self._client.call("GET", _path(place))
         except NotFound:
             return None
@@ -71,14 +71,14 @@ class KubernetesSecrets:
         return found.holds.get(number, "") if found else ""
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:
-        """Write a value in place of the previous one."""
+        """Replace the previous value."""
         body = self._body(place, owner, number, value)
         if known is None:
             raw = await self._client.call("POST", _folder(place), body)
         else:
             body["metadata"] |= {"uid": known.identity, "resourceVersion": known.stamp}
-            # No apply: it would keep the parts that the Secret was created with, as they are another operation's, and
-            # the owner of a former life beside its heir. A merge keeps what it does not name.
+            # Not an apply: it would keep the initial parts of the Secret, which belong to another operation, and the
+            # owner reference of a former installation. A merge keeps what it does not name.
             if self._form is SecretForm.KEYS or known.form_differs:
                 body["data"] = {**dict.fromkeys(PART_NAMES), **body["data"]}
                 body["metadata"]["annotations"].setdefault(_FORM, None)
@@ -133,7 +133,7 @@ class KubernetesSecrets:
     async def remove(self, place: Place, known: Secret) -> None:
         """Delete a Secret, if it is the one that was read."""
         try:
-            async with self._telling_the_end(place):
+            async with self._detecting_deletion(place):
                 await self._client.call("DELETE", _path(place), {"preconditions": {"uid": known.identity}})
         except NotFound:
             return
@@ -141,10 +141,10 @@ class KubernetesSecrets:
             raise Conflict("another Secret has this name now") from None
 
     @asynccontextmanager
-    async def _telling_the_end(self, place: Place) -> AsyncIterator[None]:
-        """Tell a namespace that is being deleted from one that the operator may not touch.
+    async def _detecting_deletion(self, place: Place) -> AsyncIterator[None]:
+        """Distinguish a namespace that is being deleted from one that the operator may not access.
 
-        With a namespace its RoleBindings go, in any order: often before its Secrets.
+        A namespace's RoleBindings are deleted with it, in any order: often before its Secrets.
 
         Raises:
             NamespaceEnds: the former.
@@ -164,22 +164,22 @@ class KubernetesSecrets:
 def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:
     """Read a Secret as the API server gives it, without its value.
 
-    Whoever may write Secrets in its namespace can write its annotations too. A number that is none, or that is larger
-    than any that we would write, reads as absent: then no version is known, and the next one takes its place.
+    Whoever may write Secrets in its namespace can also write its annotations. An invalid number, or one that is larger
+    than any of ours, counts as absent: then no version is known, and the next one replaces it.
 
     Args:
         raw: what the API server gives.
         operator: this operator; what another one made is foreign.
 
     Raises:
-        Unexpected: it has no uid, so it is no Secret.
+        Unexpected: it has no uid, so it is not a Secret.
     """
     metadata = mapping(raw.get("metadata"))
     notes, labels = mapping(metadata.get("annotations")), mapping(metadata.get("labels"))
     ours = labels.get(_LABEL) == MANAGED_BY and notes.get(_INSTANCE) == operator.instance
     identity, owner, number = metadata.get("uid"), notes.get(_OWNER), digits(notes.get(_NUMBER))
     if not is_uid(identity):
-        raise Unexpected("the API server's answer lacks the Secret's uid")
+        raise Unexpected("the API server's response lacks the Secret's uid")
     return Secret(
         identity=str(identity),
         owner=str(owner) if ours and is_uid(owner) else "",
@@ -189,7 +189,7 @@ def secret_of(raw: Mapping[str, Any], operator: Operator) -> Secret:
 
 
 def held_in(raw: Mapping[str, Any]) -> str:
-    """Return the id of the key in a Secret; empty: it is not the value that was written, or its parts are not."""
+    """Return the id of the key in a Secret; empty: its value or its parts are not what was written."""
     value = _value_in(raw)
     if value is None or hashlib.sha256(value).hexdigest() != _notes_in(raw).get(_SUM):
         return ""

@@ -1,4 +1,4 @@
-"""What Vault refuses, and what aiohttp raises, as errors of the port. Vault's own words appear in no message."""
+"""Maps errors of Vault and aiohttp to errors of the port. No message contains Vault's own text."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ from searchaccess.ports.errors import (
 _CHANGED: Final = "check-and-set parameter did not match"
 _BAD_REQUEST: Final = 400
 _BY_STATUS: Final[dict[int, tuple[type[ExternalError], str]]] = {
-    _BAD_REQUEST: (Rejected, "it refuses the request: is it a KV engine of version 2?"),
+    _BAD_REQUEST: (Rejected, "it rejects the request: is it a KV engine of version 2?"),
     401: (LoginRefused, "the operator's login is refused"),
-    403: (PermissionDenied, "the operator's policies do not allow it, or its token is not good"),
-    404: (NotFound, "there is no such thing, or no engine is mounted there"),
-    429: (Throttled, "a quota is used up"),
-    500: (Unreachable, "it is in trouble"),
+    403: (PermissionDenied, "the operator's policies do not allow it, or its token is invalid"),
+    404: (NotFound, "not found, or no engine is mounted there"),
+    429: (Throttled, "a quota is exhausted"),
+    500: (Unreachable, "it has an internal error"),
     501: (Unreachable, "it is not initialized"),
-    502: (Unreachable, "it is in trouble"),
+    502: (Unreachable, "it has an internal error"),
     503: (Unreachable, "it is sealed or under maintenance"),
 }
 """https://developer.hashicorp.com/vault/api-docs#http-status-codes"""
@@ -40,22 +40,22 @@ _BY_TYPE: Final[dict[type[Exception], tuple[type[ExternalError], str]]] = {
     aiohttp.ServerFingerprintMismatch: (TlsNotVerified, "its certificate is not trusted"),
     aiohttp.ClientError: (Unreachable, "it does not answer"),
     OSError: (Unreachable, "it does not answer"),  # A TimeoutError is one.
-    ValueError: (Unexpected, "its answer is not understood"),
+    ValueError: (Unexpected, "its response is not understood"),
 }
 """In the order in which they are tried: special ones first."""
 
 
 def by_status(what: str, status: int, body: bytes) -> ExternalError:
-    """Give our error for an answer that is no success.
+    """Return our error for an unsuccessful response.
 
     Args:
-        what: whom was asked for what, such as ``Vault, secret/team/orders``.
-        status: of the answer.
-        body: of the answer; it tells a failed check-and-set from other bad requests.
+        what: the target of the request, such as ``Vault, secret/team/orders``.
+        status: of the response.
+        body: of the response; it distinguishes a failed check-and-set from other bad requests.
     """
     if status == _BAD_REQUEST and _says_that_it_changed(body):
         return Conflict(f"{what}: it changed meanwhile")
-    kind, text = _BY_STATUS.get(status, (Unexpected, f"its answer is not understood (status {status})"))
+    kind, text = _BY_STATUS.get(status, (Unexpected, f"its response is not understood (status {status})"))
     return kind(f"{what}: {text}")
 
 
@@ -68,7 +68,7 @@ def _says_that_it_changed(body: bytes) -> bool:
 
 
 def map_error(what: str, error: Exception) -> ExternalError:
-    """Give our error for one that aiohttp or the reader of JSON raised; the address may be in its text, so none is."""
+    """Return our error for one of aiohttp or the JSON reader, without its text, which may contain the address."""
     for kind, (ours, text) in _BY_TYPE.items():
         if isinstance(error, kind):
             return ours(f"{what}: {text}")
@@ -77,10 +77,10 @@ def map_error(what: str, error: Exception) -> ExternalError:
 
 @contextmanager
 def mapped(what: str) -> Iterator[None]:
-    """Raise the port's errors in place of those of aiohttp and of the reader of JSON.
+    """Raise the port's errors instead of those of aiohttp and of the JSON reader.
 
     Args:
-        what: whom was asked for what, such as ``Vault, secret/team/orders``.
+        what: the target of the request, such as ``Vault, secret/team/orders``.
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """HashiCorp Vault's KV engine, version 2, as a store.
 
-A version that is disabled is a deleted one in Vault's words: it can be undeleted until it is destroyed.
+Vault calls a disabled version deleted: it can be undeleted until it is destroyed.
 https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2
 """
 
@@ -33,7 +33,7 @@ from searchaccess.ports.stores import Found, Owner, Place
 _MOMENT: Final = 64
 """Characters of a moment."""
 KEY: Final = "credential"
-"""Key under which consumers find a value that is no object."""
+"""Key under which consumers find a value that is not an object."""
 
 _MANAGED_BY: Final = "managed-by"
 _INSTANCE: Final = "searchaccess-instance"
@@ -60,7 +60,7 @@ class VaultSecrets:
 
     def _path(self, place: Place) -> str:
         if not is_label(place.namespace) or not is_name(place.name):
-            raise Rejected(f"not a name of a secret in a namespace: {place.namespace[:63]!r}, {place.name[:253]!r}")
+            raise Rejected(f"not the name of a secret in a namespace: {place.namespace[:63]!r}, {place.name[:253]!r}")
         return f"{self._store.path}/{place.namespace}/{place.name}"
 
     async def _ask(
@@ -87,14 +87,14 @@ class VaultSecrets:
         """Give the id of the key that a version holds."""
         try:
             answer = await self._ask("GET", "data", place, query={"version": str(number)})
-        except NotFound:  # Vault says so of a version that is deleted too, and adds its metadata.
+        except NotFound:  # Vault also answers so for a deleted version, and adds its metadata.
             return ""
         return held_in(answer)
 
     async def add(self, place: Place, owner: Owner, known: Secret | None, number: int, value: Sealed) -> Slot:  # noqa: ARG002 - it counts itself
         """Store a value as the newest version, if all others were seen; mark the secret first, if it is new."""
         if known is None:
-            # First: what is stored but not marked would be a stranger's.
+            # Mark it first: a value without marks would count as foreign.
             await self._ask("POST", "metadata", place, {"custom_metadata": self._marks(owner)})
         elif known.owner not in {"", owner.uid}:
             await self._mark(place, owner, known)
@@ -103,21 +103,21 @@ class VaultSecrets:
             answer = await self._ask("POST", "data", place, written)
         except Conflict:
             if known is None:
-                # Somebody made one meanwhile: it is theirs.
+                # Somebody else created one meanwhile, so it belongs to them.
                 with suppress(ExternalError):
                     await self._ask("POST", "metadata", place, {"custom_metadata": {}})
             raise
         added = whole_number(mapping(answer.get("data")).get("version"))
         if added is None:
-            raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: it does not say which version it stored")
+            raise Unexpected(f"Vault, {self._store.mount}/{self._path(place)}: its response lacks the stored version")
         found = await self.find(place) if known is None else None
         known = found.secret if found else known
         if known is None:
-            raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted at once")
+            raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted right after it was written")
         return known.slot(added)
 
     async def _mark(self, place: Place, owner: Owner, known: Secret) -> None:
-        """Mark a secret of a former life as its heir's, if it is still the same one; other notes stay."""
+        """Mark a secret of a former installation as ours, if it is still the same one; other metadata stays."""
         answer = await self._ask("GET", "metadata", place)
         path = f"{self._store.mount}/{self._path(place)}"
         found = secret_of(answer, path, self._operator, datetime.now(UTC))
@@ -172,19 +172,19 @@ def secret_of(answer: Any, path: str, operator: Operator, now: datetime) -> Secr
         answer: what Vault says.
         path: where the secret is, with its mount.
         operator: this operator; what another one made is foreign.
-        now: the time: it is known beforehand when a version will be deleted.
+        now: the time, because a version may have a deletion time in the future.
 
     Raises:
-        Unexpected: it is no metadata of a secret.
+        Unexpected: it is not the metadata of a secret.
     """
     data = mapping(mapping(answer).get("data"))
     versions, created, current = data.get("versions"), text(data.get("created_time")), data.get("current_version")
     stamp = whole_number(current)
     if not isinstance(versions, Mapping) or not created or stamp is None:
-        raise Unexpected(f"Vault, {path}: its answer is not understood")
+        raise Unexpected(f"Vault, {path}: its response is not understood")
     notes = mapping(data.get("custom_metadata"))
     ours, owner = notes.get(_MANAGED_BY) == MANAGED_BY and notes.get(_INSTANCE) == operator.instance, notes.get(_OWNER)
-    # A secret that is recreated under its name counts from 1 again, so its name is not enough.
+    # Versions of a recreated secret start at 1 again, so its name is not enough.
     return Secret(
         f"{path}@{created}",
         str(owner) if ours and is_uid(owner) else "",
@@ -206,15 +206,15 @@ def _version_of(path: str, number: Any, raw: Any, now: datetime) -> Version:
     known, version = mapping(raw), digits(number)
     ends = _moment(known.get("deletion_time"))
     if version is None or not isinstance(known.get("destroyed"), bool) or ends is None:
-        raise Unexpected(f"Vault, {path}: its answer has a version that is not understood")
+        raise Unexpected(f"Vault, {path}: its response has a version that is not understood")
     if known["destroyed"]:
         return Version(version, State.DESTROYED)
-    # With delete_version_after it is known beforehand when a version will be deleted.
+    # With delete_version_after, the deletion time is in the future.
     return Version(version, State.DISABLED if ends <= now else State.ENABLED)
 
 
 def _moment(value: Any) -> datetime | None:
-    """Read a moment; the end of time: there is none."""
+    """Read a time; none: the end of time."""
     if value == "":
         return datetime.max.replace(tzinfo=UTC)
     try:

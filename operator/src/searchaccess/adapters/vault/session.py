@@ -1,4 +1,4 @@
-"""Requests to Vault with a token that is good now.
+"""Requests to Vault with a valid token.
 
 https://developer.hashicorp.com/vault/api-docs
 """
@@ -29,9 +29,9 @@ TIMEOUT: Final = 10.0
 LONGEST: Final = 1024 * 1024
 """Bytes of an answer: by default, Vault itself stores no entry that is longer."""
 RENEW_AFTER: Final = 2 / 3
-"""Part of a token's lifetime after which there must be another, or a longer one."""
+"""Part of a token's lifetime after which it is replaced or renewed."""
 _FOREVER: Final = 3600.0
-"""Seconds after which a token without an end is read again: another may be in its Secret."""
+"""Seconds after which a token without expiry is read again, because its Secret may have another."""
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 """What can be sent as a header."""
 _SUCCESS: Final = frozenset({200, 204})
@@ -45,7 +45,7 @@ class _Login:
     until: float = 0.0
     """When it is to be renewed, on the monotonic clock."""
     users: int = 0
-    """Requests that are under way: the last of a login that is replaced closes its connections."""
+    """Requests in flight. The last one of a replaced login closes its connections."""
 
 
 class VaultSession:
@@ -101,7 +101,7 @@ class VaultSession:
             except PermissionDenied:
                 if fresh:
                     raise
-            # Vault says the same of a token that is not good any more and of what a policy forbids.
+            # Vault answers the same to an expired token and to a forbidden request.
             if self._login is login:
                 self._login = None
         async with self._logged_in() as (login, _):
@@ -125,7 +125,7 @@ class VaultSession:
                 await login.http.close()
 
     async def _retire(self) -> None:
-        """Use a login no more; requests that are under way go on."""
+        """Retire a login; requests in flight continue."""
         login, self._login = self._login, None
         if login is not None and not login.users:
             await login.http.close()
@@ -145,7 +145,7 @@ class VaultSession:
             try:
                 lifetime = await (self._authenticate(login, role, given) if role else self._renew(login, given))
             except Rejected:
-                raise LoginRefused(f"Vault, login: it refuses the login with this {_way(role)}") from None
+                raise LoginRefused(f"Vault, login: it rejects the login with the {_way(role)}") from None
             except PermissionDenied:
                 raise LoginRefused(f"Vault, login: the {_way(role)} is refused") from None
             closing.pop_all()
@@ -153,14 +153,14 @@ class VaultSession:
         return login
 
     async def _authenticate(self, login: _Login, role: VaultJwt | VaultKubernetes, jwt: str) -> float:
-        """Get a token; give the seconds for which it is good, 0: for ever."""
+        """Get a token; return the seconds for which it is valid, 0: forever."""
         body = {"role": role.role, "jwt": jwt}
         auth = _object(await self._request(login, _LOGIN, "POST", f"auth/{role.mount}/login", body), "auth")
         login.token = _sendable(auth.get("client_token"))
         return _lifetime(auth.get("lease_duration"))
 
     async def _renew(self, login: _Login, token: str) -> float:
-        """Make a token that somebody made last longer; give the seconds that it does."""
+        """Renew a given token; return the seconds for which it is valid, 0: forever."""
         login.token = _sendable(token)
         known = _object(await self._request(login, _LOGIN, "GET", "auth/token/lookup-self"), "data")
         if not known.get("renewable"):
@@ -185,7 +185,7 @@ class VaultSession:
         if self._store.namespace:
             headers["X-Vault-Namespace"] = self._store.namespace
         with mapped(whose):
-            # A redirect is an answer like any other: the token goes nowhere else.
+            # A redirect is not followed, so that the token is sent nowhere else.
             asked = login.http.request(method, url, json=body, headers=headers, allow_redirects=False)
             async with asked as response:
                 return answer_of(whose, response.status, await body_of(response, whose, LONGEST))
@@ -209,12 +209,12 @@ def answer_of(whose: str, status: int, body: bytes) -> Mapping[str, Any]:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise Unexpected(f"{whose}: its answer is not understood")
+        raise Unexpected(f"{whose}: its response is not understood")
     return answer
 
 
 def _connections(context: ssl.SSLContext) -> aiohttp.ClientSession:
-    """Give connections that use nothing of the environment."""
+    """Return connections that ignore the environment."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -224,14 +224,14 @@ def _connections(context: ssl.SSLContext) -> aiohttp.ClientSession:
 
 
 def _url(whose: str, address: str, path: str) -> URL:
-    """Give the address of a path, whose segments cannot lead anywhere else.
+    """Return the address of a path, whose segments cannot lead anywhere else.
 
     Raises:
         Rejected: one of them could.
         Unreachable: there is no such address.
     """
     if {"", ".", ".."} & set(path.split("/")):
-        raise Rejected(f"{whose}: this is not a path in Vault")
+        raise Rejected(f"{whose}: not a valid path in Vault")
     try:
         return URL(address).with_path("/v1/" + quote(path, safe="/"), encoded=True)
     except ValueError:
@@ -250,7 +250,7 @@ def _object(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """
     found = answer.get(key)
     if not isinstance(found, Mapping):
-        raise Unexpected("Vault, login: its answer is not understood")
+        raise Unexpected("Vault, login: its response is not understood")
     return found
 
 
@@ -261,10 +261,10 @@ def _sendable(token: Any) -> str:
         LoginRefused: it cannot.
     """
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise LoginRefused("Vault, login: there is no token, or it has characters that no token has")
+        raise LoginRefused("Vault, login: the token is missing, or has characters that cannot be sent in a header")
     return token
 
 
 def _lifetime(value: Any) -> float:
-    """Read seconds of a token; 0: for ever, or not known."""
+    """Read the lifetime of a token in seconds; 0: forever, or not known."""
     return float(whole_number(value) or 0)

@@ -1,4 +1,4 @@
-"""Which namespaces: by name, or by labels as every selector of Kubernetes."""
+"""Selects namespaces by name, or by labels as Kubernetes selectors do."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -19,11 +19,11 @@ class SelectorOperator(StrEnum):
 
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 LabelValue = Annotated[str, Field(max_length=63)]
-_VALUES = "In and NotIn need values; Exists and DoesNotExist have none"
+_VALUES = "In and NotIn need values; Exists and DoesNotExist take none"
 
 
 class LabelRequirement(ApiModel):
-    """What a label must be like, as in every selector of Kubernetes."""
+    """A requirement on a label, as in every selector of Kubernetes."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
@@ -36,7 +36,7 @@ class LabelRequirement(ApiModel):
     operator: SelectorOperator
     """How it is compared."""
     values: Annotated[list[LabelValue], Field(max_length=50)] | None = None
-    """With what."""
+    """Values to compare it with."""
 
     @model_validator(mode="after")
     def _has_values_where_needed(self) -> "LabelRequirement":
@@ -45,7 +45,9 @@ class LabelRequirement(ApiModel):
         return self
 
 
-_EMPTY_SELECTOR = "an empty selector would allow every namespace: say which, or leave allowedNamespaces out"
+_EMPTY_SELECTOR = (
+    "an empty selector would allow every namespace: add matchLabels or matchExpressions, or remove allowedNamespaces"
+)
 
 
 class LabelSelector(ApiModel):
@@ -70,7 +72,7 @@ class LabelSelector(ApiModel):
         Annotated[list[LabelRequirement], Field(min_length=1, max_length=20)] | None,
         Narrows("then only matchLabels must hold"),
     ] = None
-    """What else must hold of its labels."""
+    """Further requirements on its labels."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "LabelSelector":
@@ -79,7 +81,7 @@ class LabelSelector(ApiModel):
         return self
 
 
-_NO_NAMESPACES = "say which namespaces: names, selector or both"
+_NO_NAMESPACES = "set names, selector or both"
 
 
 class AllowedNamespaces(ApiModel):

@@ -1,4 +1,4 @@
-"""Rights that stay when their SearchAccess is deleted: whether they may, and which of them are to go."""
+"""Rights that stay when their SearchAccess is deleted: whether that is allowed, and which of them to revoke."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ from searchaccess.api.base import ApiModel, Narrows, cel, rules
 
 REVOKE_LIMIT = 100
 
-_ONE_WAY = "say which released rights: exactly one of namespace (with or without name) and role"
+_ONE_WAY = "set exactly one of namespace (with or without name) and role"
 
 
 class ReleasedSelector(ApiModel):
-    """Names released rights: by the SearchAccess that they were of, or by the role that has them."""
+    """Selects released rights by their former SearchAccess, or by the role that has them."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
@@ -21,16 +21,16 @@ class ReleasedSelector(ApiModel):
     }
 
     namespace: Annotated[str, Field(min_length=1, max_length=63)] | None = None
-    """Namespace of the SearchAccess that they were of."""
+    """Namespace of the former SearchAccess."""
 
     name: Annotated[
         Annotated[str, Field(min_length=1, max_length=253)] | None,
         Narrows("then those of every SearchAccess of the namespace are revoked"),
     ] = None
-    """Its name; all of the namespace when absent."""
+    """Name of the former SearchAccess; all of the namespace when absent."""
 
     role: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """Name of the role, as `status.released` has it: for rights of which it is not known whose they were."""
+    """Name of the role, as in `status.released`: for rights whose former SearchAccess is not known."""
 
     @model_validator(mode="after")
     def _says_which(self) -> "ReleasedSelector":
@@ -40,13 +40,13 @@ class ReleasedSelector(ApiModel):
 
 
 class Orphans(ApiModel):
-    """What becomes of rights that stay when their SearchAccess is deleted."""
+    """What happens to rights that stay when their SearchAccess is deleted."""
 
     allowed: bool = False
     """Whether SearchAccesses may have `deletionPolicy: Orphan`, and whether rights stay when one is deleted in
-    `mode: Observe`. Where it is false, such rights are revoked at deletion. What was released before stays, and stays
+    `mode: Observe`. If false, such rights are revoked at deletion. Rights that were released before stay, and stay
     listed in `status.released`."""
 
     revoke: Annotated[list[ReleasedSelector], Field(max_length=REVOKE_LIMIT)] = []
-    """Released rights to take away: they are removed from Elasticsearch, and from `status.released`. It applies as long
-    as it is written here, to what is released later too."""
+    """Released rights to revoke: they are removed from Elasticsearch and from `status.released`. An entry applies as
+    long as it is listed here, also to rights that are released later."""

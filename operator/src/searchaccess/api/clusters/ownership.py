@@ -1,4 +1,4 @@
-"""What a SearchCluster says of objects in Elasticsearch that are not its operator's: adoption and takeover."""
+"""What a SearchCluster declares about foreign objects in Elasticsearch: adoption and takeover."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -12,13 +12,13 @@ HASH_PATTERN = "[0-9a-f]{16}"
 INSTANCE_PATTERN = "[-a-z0-9]{1,100}"
 CONTROLLER_PATTERN = "[A-Za-z0-9]([-A-Za-z0-9]{0,126}[A-Za-z0-9])?"
 
-_HASH = "write the hash as the message of the conflict has it: 16 hexadecimal digits"
-_CONTROLLER = "write the id of the controller as status.others has it: the uid of the namespace kube-system"
-_INSTANCE = "write the name of the instance as status.others has it, such as default"
+_HASH = "copy the hash from the message of the conflict: 16 hexadecimal digits"
+_CONTROLLER = "copy the id of the controller from status.others: the uid of the namespace kube-system"
+_INSTANCE = "copy the name of the instance from status.others, such as default"
 
 
 class AdoptedObject(ApiModel):
-    """A role or role mapping of somebody else, as it was seen."""
+    """A foreign role or role mapping, identified by its name and content."""
 
     name: Annotated[str, Field(min_length=1, max_length=507)]
     """Name of the role or role mapping."""
@@ -30,12 +30,12 @@ class AdoptedObject(ApiModel):
             json_schema_extra=rules(cel(matches(f"^{HASH_PATTERN}$"), _HASH)),
         ),
     ]
-    """Digest of its whole content, as the message of the conflict has it. When it changes before it is adopted, it is
-    not adopted."""
+    """Digest of its whole content, from the message of the conflict. If the content changes before the object is
+    adopted, it is not adopted."""
 
 
 class Adoption(ApiModel):
-    """What the operator may take over of objects of others under its names."""
+    """Which foreign objects under its names the operator may adopt."""
 
     objects: Annotated[
         list[AdoptedObject],
@@ -43,22 +43,22 @@ class Adoption(ApiModel):
             max_length=100, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
         ),
     ] = []
-    """Roles and role mappings that the operator takes over, once, if they are still as they were seen."""
+    """Roles and role mappings that the operator adopts, once, if their content is unchanged."""
 
     namespaces: AllowedNamespaces | None = None
-    """Namespaces whose SearchAccesses may have the role of their own principal taken over, by the annotation
+    """Namespaces whose SearchAccesses may have the role of their own principal adopted, by the annotation
     `searchaccess.dev/adopt: <name>@<hash>`; none when absent."""
 
 
 class FormerCredentials(StrEnum):
-    """What becomes of API keys and users of a former life that no SearchAccess here declares."""
+    """What happens to API keys and users of a former installation that no SearchAccess here declares."""
 
     KEEP = "Keep"
     REVOKE = "Revoke"
 
 
 class TakeOver(ApiModel):
-    """A former life of the operator: another Kubernetes cluster, or another installation."""
+    """A former installation of the operator: in another Kubernetes cluster, or under another instance name."""
 
     controller: Annotated[
         str,
@@ -68,7 +68,7 @@ class TakeOver(ApiModel):
             json_schema_extra=rules(cel(matches(f"^{CONTROLLER_PATTERN}$"), _CONTROLLER)),
         ),
     ]
-    """Uid of the namespace kube-system of that Kubernetes cluster, as `status.others` has it."""
+    """Uid of the namespace kube-system of that Kubernetes cluster, as in `status.others`."""
     instance: (
         Annotated[
             str,
@@ -80,11 +80,12 @@ class TakeOver(ApiModel):
         ]
         | None
     ) = None
-    """Name of the installation; the operator's own when absent."""
+    """Name of the instance; the operator's own when absent."""
 
     credentials: Annotated[
-        FormerCredentials, Narrows("then those of whom no SearchAccess declares a credential stay in force")
+        FormerCredentials, Narrows("then those for which no SearchAccess declares a credential stay in force")
     ] = FormerCredentials.KEEP
-    """What becomes of its API keys and users, under this operator's names, for which no SearchAccess of the same
-    namespace and name declares a credential here. `Keep`: they are reported and stay. `Revoke`: they end, and their
-    secrets are removed. A key cannot be made again, so write it when everything is applied."""
+    """What happens to its API keys and users under this operator's names for which no SearchAccess of the same
+    namespace and name declares a credential here. `Keep`: they are reported and stay. `Revoke`: they are revoked, and
+    their secrets are deleted. A revoked key cannot be restored, so set this only after all SearchAccesses are
+    applied."""

@@ -7,7 +7,7 @@ from searchaccess.api.conditions.reasons import Reason
 
 
 class EventReason(StrEnum):
-    """Why an event is emitted: one of a closed, documented set. Each terminal reason of a condition is one, too."""
+    """Why an event is emitted: one of a closed, documented set. Each terminal reason of a condition is one too."""
 
     DRIFT_DETECTED = Reason.DRIFT_DETECTED.value
     DRIFT_CORRECTED = Reason.DRIFT_CORRECTED.value
@@ -30,7 +30,7 @@ class EventReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventDoc:
-    """What an event says."""
+    """When an event is emitted, and what its message says."""
 
     warning: bool
     """True: its type is ``Warning``; else ``Normal``."""
@@ -40,52 +40,59 @@ class EventDoc:
 EVENT_DOCS: dict[EventReason, EventDoc] = {
     EventReason.DRIFT_DETECTED: EventDoc(
         warning=True,
-        when="Somebody changed a role, role mapping, API key, user or secret: what is declared, and what was found.",
+        when="Somebody changed a role, role mapping, API key, user or secret. The message says what is declared and "
+        "what was found.",
     ),
-    EventReason.DRIFT_CORRECTED: EventDoc(warning=False, when="It was corrected."),
+    EventReason.DRIFT_CORRECTED: EventDoc(warning=False, when="The operator corrected drift."),
     EventReason.SERVICE_ACCOUNT_CHANGED: EventDoc(
-        warning=False, when="A workload runs as another service account: before and after."
+        warning=False, when="A workload runs as another service account. The message names the old and the new one."
     ),
     EventReason.SERVICE_ACCOUNT_RECREATED: EventDoc(
         warning=True, when="A service account was recreated under the same name."
     ),
     EventReason.SERVICE_NOT_FOUND: EventDoc(
-        warning=True, when="Cloud Run has no such workload, or there is no such service account: since when."
+        warning=True,
+        when="Cloud Run has no such workload, or there is no such service account. The message says since when.",
     ),
     EventReason.CLUSTER_NOT_FOUND: EventDoc(
-        warning=True, when="There is no SearchCluster of the name in `spec.cluster`: which there are."
+        warning=True,
+        when="No SearchCluster has the name in `spec.cluster`. The message names the existing ones that may be meant.",
     ),
     EventReason.CLUSTER_UNREACHABLE: EventDoc(
-        warning=True, when="Elasticsearch stopped answering: the cause. On the SearchCluster."
+        warning=True, when="Elasticsearch stopped answering. The message names the cause. On the SearchCluster."
     ),
     EventReason.TLS_NOT_VERIFIED: EventDoc(
-        warning=True, when="The server's certificate cannot be verified any more: the cause. On the SearchCluster."
+        warning=True,
+        when="The server's certificate can no longer be verified. The message names the cause. On the SearchCluster.",
     ),
     EventReason.LOGIN_MISSING: EventDoc(
-        warning=True, when="The operator's login is missing or incomplete: which Secret. On the SearchCluster."
+        warning=True,
+        when="The operator's login is missing or incomplete. The message names the Secret. On the SearchCluster.",
     ),
     EventReason.LOGIN_REFUSED: EventDoc(
         warning=True, when="Elasticsearch refuses the operator's login. On the SearchCluster."
     ),
     EventReason.PERMISSION_DENIED: EventDoc(
-        warning=True, when="The operator's login lacks a right: which. On the SearchCluster."
+        warning=True, when="The operator's login lacks a right, which the message names. On the SearchCluster."
     ),
     EventReason.ROLE_MAPPING_NOT_WRITTEN: EventDoc(
         warning=True,
-        when="The login may not write the role mapping: which a person has to write. On the SearchCluster.",
+        when="The login may not write the role mapping. The message contains the mapping that a person must write. On "
+        "the SearchCluster.",
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
-        warning=False, when="An API key or a user was made and stored: its id, and the version of the secret."
+        warning=False,
+        when="An API key or a user was created and stored. The message has its id and the version of the secret.",
     ),
     EventReason.LEFT_BEHIND: EventDoc(
         warning=True,
-        when="Keys or users were revoked, and their secret stays: its store is not in `spec.secretStores` any more. "
-        "On the SearchCluster too.",
+        when="Keys or users were revoked, but their secret stays, because its store is no longer in "
+        "`spec.secretStores`. Also on the SearchCluster.",
     ),
     EventReason.RELEASED: EventDoc(
         warning=True,
-        when="Rights stay in Elasticsearch although their SearchAccess is deleted: whose, which, and in which role. On "
-        "the SearchCluster.",
+        when="Rights stay in Elasticsearch although their SearchAccess is deleted. The message names the SearchAccess, "
+        "the rights and the role. On the SearchCluster.",
     ),
     EventReason.RELEASED_ENDED: EventDoc(
         warning=False,
@@ -93,12 +100,13 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.ADOPTED: EventDoc(
         warning=False,
-        when="A foreign role or role mapping was adopted, once, as the platform agreed: what it was before.",
+        when="The operator adopted a foreign role or role mapping, as the SearchCluster allows. The message has its "
+        "previous content.",
     ),
 }
 STALLED_EVENT = EventDoc(
     warning=True,
-    when="The object became `Stalled`: a person must act. What is wrong with a SearchCluster is on the SearchCluster "
-    "alone, not on each of its SearchAccesses.",
+    when="The object became `Stalled`: a person must act. A problem of a SearchCluster is reported only on the "
+    "SearchCluster, not on each of its SearchAccesses.",
 )
 """Of the event with a terminal reason."""

@@ -1,4 +1,4 @@
-"""The closed set of condition types, each with what it says.
+"""The closed set of condition types, each with its meaning.
 
 The reference page ``docs/reasons.md`` is generated from this module too.
 """
@@ -52,121 +52,125 @@ _CLUSTER = "SearchCluster"
 
 @dataclass(frozen=True, slots=True)
 class ConditionDoc:
-    """What a condition says, by its status."""
+    """What a condition means, by its status."""
 
     kinds: str
     true: str
-    false: str = "Never: the condition is absent then."
+    false: str = "Never: the condition is absent instead."
     unknown: str = "Never."
 
 
 CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ConditionType.READY: ConditionDoc(
         _BOTH,
-        "All is as declared. For a SearchAccess: Elasticsearch has exactly these rights. For a SearchCluster: it is "
-        "reachable, licensed, and its realm is not known to differ.",
-        "Something is missing; the reason says what, and the table below who acts.",
-        "Elasticsearch does not answer, so it is not known. Also if it was suspended before its first reconcile.",
+        "SearchAccess: Elasticsearch has exactly the declared rights. SearchCluster: the cluster is reachable and "
+        "licensed, and no difference of its realm is known.",
+        "Something is missing. The reason says what, and the table below says who acts.",
+        "The state is not known, because Elasticsearch does not answer, or because the object was suspended before its "
+        "first reconcile.",
     ),
-    ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator retries by itself."),
+    ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator retries automatically."),
     ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and retrying does not help: a person must act."),
     ConditionType.IDENTITY_RESOLVED: ConditionDoc(
         _ACCESS,
-        "The service account behind the subject is known; the reason says what is noteworthy about it. Absent where "
-        "the subject is a service account and Elasticsearch knows it by its e-mail address.",
+        "The service account behind the subject is known. The reason gives details. The condition is absent if the "
+        "subject is a service account and Elasticsearch identifies it by its e-mail address.",
         "Cloud Run has no such workload.",
-        "Google does not answer, or does not let the operator read it. What was last known stays in force.",
+        "Google does not answer, or denies the operator access. The rights of the last known account stay in force.",
     ),
     ConditionType.CREDENTIAL_READY: ConditionDoc(
         _ACCESS,
-        "Who reads the secret gets an API key or a password that works. Absent with `auth: IdentityToken`.",
-        "Nobody can read a key that works, or it cannot be rotated; the reason says why.",
-        "It could not be observed. Keys that work keep working.",
+        "The secret contains a valid API key or password. Absent with `auth: IdentityToken`.",
+        "The secret contains no valid key, or the key cannot be rotated. The reason says why.",
+        "The operator could not observe the credential. Valid keys stay valid.",
     ),
     ConditionType.HELD: ConditionDoc(
         _ACCESS,
-        "The cluster, subject or kind of login was changed, and what is declared now is not in place. What was granted "
-        "before stays: the message says to whom and where, the reason why, and `lastTransitionTime` since when.",
+        "`cluster`, `subject` or `auth` was changed, and the new rights are not in force yet. The previous rights "
+        "stay: the message says for whom and where, the reason says why, and `lastTransitionTime` says since when.",
     ),
     ConditionType.SYNCED: ConditionDoc(
         _ACCESS,
-        "Elasticsearch has exactly what is declared.",
+        "Elasticsearch has exactly the declared rights.",
         "It does not, or not yet.",
-        "The access is suspended, or Elasticsearch does not answer.",
+        "The SearchAccess is suspended, or Elasticsearch does not answer.",
     ),
     ConditionType.QUERIES_PROVEN: ConditionDoc(
         _ACCESS,
         "Elasticsearch can run each `where` on the indices that exist now. Absent without `where`.",
-        "It cannot, so that the caller's searches fail; the message names an index and the cause. The role is written "
-        "all the same, as it shows nothing then.",
-        "It is not known; the reason says why. `Ready` depends on it only while Elasticsearch is being asked about a "
-        "new `where`.",
+        "It cannot, so the caller's searches fail. The message names an index and the cause. The role is written "
+        "regardless, because such a role shows nothing.",
+        "The result is not known; the reason says why. `Ready` depends on it only while a new `where` is being tested.",
     ),
     ConditionType.DRIFTED: ConditionDoc(
         _BOTH,
-        "Somebody changed in Elasticsearch what this object declares, and the drift is still open: see "
+        "Somebody changed the rights of this object in Elasticsearch, and the drift is still open: see "
         "`status.drift.items`.",
-        "Nobody did, or it was corrected.",
+        "There was no drift, or it was corrected.",
     ),
     ConditionType.INEFFECTIVE: ConditionDoc(
         _ACCESS,
-        "A hint: some of what is declared gives nothing in Elasticsearch, and the message says what. The rest holds; "
-        "`Ready` does not depend on it.",
+        "A hint: a part of the declaration has no effect in Elasticsearch. The message says which. The rest is in "
+        "force; `Ready` does not depend on this condition.",
     ),
     ConditionType.BYPASSABLE: ConditionDoc(
         _ACCESS,
-        "A warning: the caller can read more than is declared, in a way that Elasticsearch leaves open. The reason and "
-        "the message say how; Ready does not depend on it.",
+        "A warning: the caller can read more than is declared, in a way that Elasticsearch does not prevent. The "
+        "reason and the message say how. `Ready` does not depend on this condition.",
     ),
     ConditionType.GRANTED_ELSEWHERE: ConditionDoc(
         _ACCESS,
-        "SearchAccesses of other namespaces, or role mappings of others, give the same principal rights on this "
-        "cluster, so its caller may do more than this object says. A warning: nothing else depends on it.",
-        "Never: the condition is absent then. That does not mean that nobody else gives the caller rights: file roles, "
-        "mappings in files, and rules about groups or other claims cannot be seen or decided.",
+        "A warning: SearchAccesses in other namespaces, or foreign role mappings, grant rights to the same principal "
+        "on this cluster. The caller may do more than this object declares. Nothing else depends on this condition.",
+        "Never: the condition is absent instead. Its absence does not prove that nothing else grants the caller "
+        "rights: the operator cannot see file roles and role mappings in files, and cannot evaluate rules about groups "
+        "or other claims.",
     ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
-        "Every address is https, is verified, and is one that the internet cannot reach.",
-        "It is not. Either `spec.allowExposure` allows it, or the operator refuses to connect; the reason says which.",
+        "Every address uses https, is verified, and cannot be reached from the internet.",
+        "It is not. Either `spec.allowExposure` allows that, or the operator refuses to connect. The reason says "
+        "which.",
     ),
     ConditionType.REACHABLE: ConditionDoc(
         _CLUSTER,
         "Elasticsearch answers and accepts the operator's login.",
-        "It does not; the reason says why.",
+        "It does not. The reason says why.",
     ),
     ConditionType.LICENSED: ConditionDoc(
         _CLUSTER,
-        "The license has the JWT realm, `where` and `fields`.",
-        "It lacks them. No rights are granted; deletions still take effect.",
+        "The license includes the JWT realm, `where` and `fields`.",
+        "It does not include them. No rights are granted; deletions still take effect.",
     ),
     ConditionType.REALM_VERIFIED: ConditionDoc(
         _CLUSTER,
-        "The JWT realm is configured on every node as the SearchCluster says.",
-        "It is not; the message has the lines for elasticsearch.yml. No new rights are granted; deletions still take "
-        "effect.",
-        "The login may not read the nodes' settings, or these do not decide who gets in; the reason says which.",
+        "The JWT realm is configured on every node as the SearchCluster declares it.",
+        "It is not. The message contains the lines for elasticsearch.yml. No new rights are granted; deletions still "
+        "take effect.",
+        "The login may not read the settings of the nodes, or the settings alone do not determine who can log in. The "
+        "reason says which.",
     ),
     ConditionType.REALM_PROVEN: ConditionDoc(
         _CLUSTER,
-        "The realm accepts a token of the operator's own for the declared audience, and refuses one for another.",
-        "It does not; the reason says what happened instead. Rights are granted all the same.",
+        "The realm accepts the operator's own token for the declared audience and rejects one for another audience.",
+        "It does not. The reason says what happened instead. Rights are granted regardless.",
         "The operator has no Google identity (`spec.login.googleIdentity`), or got no token.",
     ),
     ConditionType.STORE_MISSING: ConditionDoc(
         _CLUSTER,
-        "SearchAccesses use stores that `spec.secretStores` does not have, or not any more: the message names both. "
-        "What they keep there stays behind when they are deleted.",
+        "SearchAccesses use stores that are not, or no longer, in `spec.secretStores`. The message names both. The "
+        "secrets in these stores stay behind when the SearchAccesses are deleted.",
     ),
     ConditionType.DELEGATION_OPEN: ConditionDoc(
         _CLUSTER,
-        "What Elasticsearch delegates to the operator's login includes its own indices, such as `.security`: the "
-        "message names the patterns. The operator does not use that; whoever else has the login could.",
+        "The rights that are delegated to the operator's login include Elasticsearch's own indices, such as "
+        "`.security`. The message names the patterns. The operator does not use these rights, but anybody else with "
+        "the login could.",
     ),
     ConditionType.OTHERS_PRESENT: ConditionDoc(
         _CLUSTER,
         "Another Kubernetes cluster, or another installation of the operator, has roles, role mappings, keys or users "
-        "in this Elasticsearch: see `status.others`. They stay in force. Ready does not depend on it.",
+        "in this Elasticsearch: see `status.others`. They stay in force. `Ready` does not depend on this condition.",
     ),
 }
 
@@ -178,6 +182,6 @@ def types_of(kind: str) -> tuple[ConditionType, ...]:
 
 def described(kind: str) -> str:
     """Return the description of a kind's conditions."""
-    lasting = [f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE]
-    passing = " or ".join(f"`{name}`" for name in types_of(kind) if name in WHILE_TRUE)
-    return f"What holds and what does not: {', '.join(lasting)}, and {passing} while true."
+    always = ", ".join(f"`{name}`" for name in types_of(kind) if name not in WHILE_TRUE)
+    while_true = ", ".join(f"`{name}`" for name in types_of(kind) if name in WHILE_TRUE)
+    return f"Conditions: {always}. Present only while true: {while_true}."

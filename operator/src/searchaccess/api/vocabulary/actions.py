@@ -1,7 +1,7 @@
 """The actions that people declare on indices, each with the Elasticsearch privileges that it stands for.
 
-An action is one member here. The CRD, its messages, the ACCESS column, ``docs/actions.md`` and the README follow from
-it.
+Each action is one enum member. The CRD, its messages, the ACCESS column, ``docs/actions.md`` and the README are derived
+from it.
 """
 
 from enum import StrEnum
@@ -9,18 +9,18 @@ from typing import Self
 
 
 class Action(StrEnum):
-    """Something that a workload may do on indices."""
+    """An action that a workload may perform on indices."""
 
     privileges: tuple[str, ...]
     """The index privileges that it stands for."""
     letter: str
     """What the ACCESS column shows."""
     allows: str
-    """What one may do."""
+    """What it allows."""
     refuses: str
-    """What one may not do, although it may seem so."""
+    """What it does not allow, although one might expect so."""
 
-    def __new__(  # noqa: D102 - what a member says about itself
+    def __new__(  # noqa: D102 - the attributes above document a member
         cls, name: str, privileges: tuple[str, ...], letter: str, allows: str, refuses: str
     ) -> Self:
         action = str.__new__(cls, name)
@@ -48,7 +48,7 @@ class Action(StrEnum):
         "create",
         ("auto_configure",),
         "c",
-        "let append or write create an index or data stream at the first write, by its template, and add new fields",
+        "let append or write create an index or data stream from its template at the first write, and add new fields",
         "create or configure indices in any other way; write",
     )
     DELETE = "delete", ("delete",), "d", "delete documents", "delete indices"
@@ -64,12 +64,12 @@ class Action(StrEnum):
         ("manage",),
         "M",
         "create, configure and delete indices, with all documents in them; give them aliases",
-        "read documents, except in an index that it made, by an alias that another grant lets it read",
+        "read documents, except in an index that the caller created, through an alias that another grant lets it read",
     )
 
 
 ACTION_NAMES = ", ".join(Action)
-"""All of them, for a person."""
+"""All action names, for messages."""
 
 RESTRICTED = "~"
 """Marks in the ACCESS column what is limited to some documents or fields."""

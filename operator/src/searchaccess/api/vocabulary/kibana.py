@@ -1,4 +1,4 @@
-"""What a SearchAccess may say about Kibana: features in spaces."""
+"""What a SearchAccess may grant in Kibana: features in spaces."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,24 +8,24 @@ from pydantic import Field, model_validator
 from searchaccess.api.base import ApiModel, cel, matches, rules
 
 SPACE_PATTERN = r"^([a-z0-9_-]+|[*])$"
-"""An ID of a space, as Kibana takes it, or all of them."""
+"""The ID of a Kibana space, or ``*`` for all spaces."""
 FEATURE_PATTERN = r"^[a-zA-Z0-9_-]+$"
-"""An ID of a feature, as Kibana takes it."""
+"""The ID of a Kibana feature."""
 MOST_FEATURES = 100
 FEATURE_LENGTH = 100
 
 
 class Level(StrEnum):
-    """What may be done with something in Kibana."""
+    """The level of access to Kibana features."""
 
     READ = "read"
     ALL = "all"
 
 
-_BASE_OR_FEATURES = "say what may be used: either base, for every feature, or features, such as {discover: read}"
+_BASE_OR_FEATURES = "set either base, for every feature, or features, such as {discover: read}"
 _SPACES = "write the space's ID as in Kibana's address, such as default, or * alone for every space"
-_EVERY_SPACE = "* is every space: write it alone"
-_FEATURES = "write the ID of a feature as GET /api/features of Kibana has it, such as discover or dashboard_v2"
+_EVERY_SPACE = "* matches every space: write it alone"
+_FEATURES = "write a feature's ID as GET /api/features of Kibana shows it, such as discover or dashboard_v2"
 
 Space = Annotated[
     str, Field(min_length=1, max_length=100, json_schema_extra=rules(cel(matches(SPACE_PATTERN), _SPACES)))
@@ -33,7 +33,7 @@ Space = Annotated[
 
 
 class KibanaGrant(ApiModel):
-    """Some features of Kibana in some of its spaces. Grants add up."""
+    """Allows Kibana features in spaces. Grants are additive."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
@@ -51,10 +51,10 @@ class KibanaGrant(ApiModel):
             ),
         ),
     ]
-    """In which spaces, by their IDs; `*` alone: in every space."""
+    """IDs of the spaces; `*` alone for every space."""
 
     base: Level | None = None
-    """What may be done with every feature, also with those that a later Kibana has: `read` or `all`."""
+    """Access to every feature, including those of later Kibana releases: `read` or `all`."""
 
     features: Annotated[
         dict[str, Level],
@@ -65,7 +65,7 @@ class KibanaGrant(ApiModel):
             ),
         ),
     ] = {}
-    """What may be done with single features, by their IDs: `read` or `all`."""
+    """Access to single features, by their IDs: `read` or `all`."""
 
     @model_validator(mode="after")
     def _says_what(self) -> "KibanaGrant":

@@ -1,7 +1,8 @@
 """Every built-in privilege of Elasticsearch: part of an action, declared by its name, or refused.
 
-A test holds both tables to ``GET _security/privilege/_builtin`` of each release, so that none of a new release is
-overlooked. What each allows: https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-privileges.html
+A test compares both tables with ``GET _security/privilege/_builtin`` of each release, so that no privilege of a new
+release is missed. What each allows:
+https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-privileges.html
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ class Privilege:
     """What is known about a privilege.
 
     Attributes:
-        says: what it allows; of one that is refused, why it is.
+        says: what it allows; for a refused one, why it is refused.
         refused: whether nobody may declare it.
         since: by major version, the first minor release that has it; none: every release that is supported.
     """
@@ -34,7 +35,7 @@ class Privilege:
 
     @property
     def releases(self) -> str:
-        """Which releases have it, for a person; empty: every one that is supported."""
+        """The first releases that have it, for messages; empty: every supported release has it."""
         return " and ".join(f"{major}.{minor}" for major, minor in sorted(self.since.items()))
 
 
@@ -45,13 +46,13 @@ def _refused(why: str) -> Privilege:
 _OF_KEYS_FOR_CLUSTERS: Final = _refused("Elasticsearch gives it to API keys of other clusters: not meant to be granted")
 
 INDEX_PRIVILEGES: Final[dict[str, Privilege]] = {
-    "all": Privilege("everything on these indices, with all documents in them; it reads and deletes both"),
+    "all": Privilege("everything on these indices, including reading and deleting them and their documents"),
     "auto_configure": Privilege(
-        "let a write create its index or data stream, by its template; add fields to a mapping"
+        "let a write create its index or data stream from its template; add fields to a mapping"
     ),
     "create": Privilege("add documents, and replace them as a whole"),
-    "create_doc": Privilege("add documents, and replace none"),
-    "create_index": Privilege("create indices and data streams, with settings and mappings of one's own"),
+    "create_doc": Privilege("add documents, without replacing any"),
+    "create_index": Privilege("create indices and data streams with custom settings and mappings"),
     "cross_cluster_replication": _OF_KEYS_FOR_CLUSTERS,
     "cross_cluster_replication_internal": _OF_KEYS_FOR_CLUSTERS,
     "delete": Privilege("delete documents"),
@@ -59,15 +60,17 @@ INDEX_PRIVILEGES: Final[dict[str, Privilege]] = {
     "index": Privilege("add, replace and update documents"),
     "maintenance": Privilege("refresh, flush and force-merge"),
     "manage": Privilege(
-        "everything on these indices but read and write documents; it deletes indices, and gives aliases"
+        "everything on these indices except reading and writing documents; includes deleting indices and adding aliases"
     ),
-    "manage_data_stream_lifecycle": Privilege("change how long a data stream keeps documents: it can end their life"),
+    "manage_data_stream_lifecycle": Privilege(
+        "change how long a data stream keeps documents, which can delete documents"
+    ),
     "manage_failure_store": Privilege("`manage` for the failure store of data streams", since={8: 19, 9: 1}),
     "manage_follow_index": Privilege(
-        "make and end followers of other clusters' indices; close indices, roll them over"
+        "create and stop followers of other clusters' indices; close indices, roll them over"
     ),
-    "manage_ilm": Privilege("take indices off their lifecycle policies, retry and move their steps"),
-    "manage_leader_index": Privilege("forget followers of an index"),
+    "manage_ilm": Privilege("remove lifecycle policies from indices, retry and move their steps"),
+    "manage_leader_index": Privilege("remove followers of an index"),
     "monitor": Privilege("read statistics, segments and recoveries"),
     "none": Privilege("nothing"),
     "read": Privilege("search, get and count documents"),
@@ -75,48 +78,48 @@ INDEX_PRIVILEGES: Final[dict[str, Privilege]] = {
         "let another cluster's users search here, in the older model of remote clusters; part of `read` with "
         "`remoteClusters`"
     ),
-    "read_failure_store": Privilege("read documents that data streams could not take", since={8: 19, 9: 1}),
+    "read_failure_store": Privilege("read documents that data streams could not ingest", since={8: 19, 9: 1}),
     "view_index_metadata": Privilege("read mappings, settings and aliases"),
     "write": Privilege("add, replace, update and delete documents; add fields to a mapping"),
 }
-"""Privileges on indices. What no action has and is not refused can be declared in ``privileges``."""
+"""Privileges on indices. One that no action has and that is not refused can be declared in ``privileges``."""
 
-_KEYS: Final = _refused("makes API keys that outlive the access")
+_KEYS: Final = _refused("creates API keys that outlive the access")
 _LOGINS: Final = _refused("logs in as somebody else, or lets others do so")
-_SECURITY: Final = _refused("changes who may do what, so it gives everything")
-_SECRETS: Final = _refused("secrets of others")
+_SECURITY: Final = _refused("changes who may do what, which amounts to all rights")
+_SECRETS: Final = _refused("accesses secrets of others")
 _OTHER_CLUSTERS: Final = _refused("for other clusters, not for workloads")
-_BEYOND_GRANTS: Final = _refused("acts for the whole cluster on data and jobs of others, beyond every grant")
+_BEYOND_GRANTS: Final = _refused("acts on data and jobs of others in the whole cluster, beyond every grant")
 _OLD_NAME: Final = "an old name: write "
 
 CLUSTER_PRIVILEGES: Final[dict[str, Privilege]] = {
     "monitor": Privilege(
-        "read the cluster's health, statistics and state, also of ML, transforms, watches, ES|QL, inference"
+        "read the cluster's health, statistics and state, including ML, transforms, watches, ES|QL and inference"
     ),
     "read_ilm": Privilege("read index lifecycle policies"),
     "read_pipeline": Privilege("read ingest pipelines"),
     "manage_ilm": Privilege("change index lifecycle policies (of every index)"),
     "manage_index_templates": Privilege(
-        "change index templates (of every index): with `read` on any index also read documents of indices that are "
-        "created later, by an alias that their template gives them"
+        "change index templates (of every index); with `read` on any index, also read documents of indices that are "
+        "created later, through an alias from their template"
     ),
     "manage_ingest_pipelines": Privilege(
-        "change ingest pipelines (of every index): with `read` on any index also read documents that others write "
+        "change ingest pipelines (of every index); with `read` on any index, also read documents that others write "
         "through a pipeline, by copying or redirecting them"
     ),
     "monitor_enrich": Privilege("read enrich policies and their statistics"),
-    "monitor_esql": Privilege("see ES|QL queries that run, with their text", since={9: 1}),
+    "monitor_esql": Privilege("see running ES|QL queries with their text", since={9: 1}),
     "monitor_inference": Privilege("read inference endpoints, and use them, which may cost money"),
     "monitor_ml": Privilege("read machine learning jobs and their results, which quote values"),
     "monitor_rollup": Privilege("read rollup jobs"),
-    "monitor_snapshot": Privilege("read which snapshots and repositories there are"),
+    "monitor_snapshot": Privilege("list snapshots and repositories"),
     "monitor_stats": Privilege("read the cluster's statistics", since={8: 17, 9: 0}),
-    "monitor_text_structure": Privilege("find the structure of a text that one sends"),
+    "monitor_text_structure": Privilege("find the structure of a text in the request"),
     "monitor_transform": Privilege("read transforms and their statistics"),
     "monitor_watcher": Privilege("read watches and their state"),
     "read_slm": Privilege("read snapshot lifecycle policies"),
     "all": _SECURITY,
-    "cancel_task": _refused("ends requests of everybody"),
+    "cancel_task": _refused("cancels requests of everybody"),
     "create_snapshot": _refused("copies every index into a repository"),
     "cross_cluster_replication": _OTHER_CLUSTERS,
     "cross_cluster_search": _OTHER_CLUSTERS,
@@ -129,7 +132,7 @@ CLUSTER_PRIVILEGES: Final[dict[str, Privilege]] = {
     "manage_ccr": _OTHER_CLUSTERS,
     "manage_connector": _BEYOND_GRANTS,
     "manage_data_frame_transforms": _BEYOND_GRANTS,
-    "manage_data_stream_global_retention": _refused("gives nothing: Elasticsearch keeps the name alone"),
+    "manage_data_stream_global_retention": _refused("grants nothing: Elasticsearch keeps only the name"),
     "manage_enrich": _BEYOND_GRANTS,
     "manage_inference": _BEYOND_GRANTS,
     "manage_logstash_pipelines": _BEYOND_GRANTS,
@@ -151,14 +154,14 @@ CLUSTER_PRIVILEGES: Final[dict[str, Privilege]] = {
     "manage_watcher": _BEYOND_GRANTS,
     "monitor_connector": _refused("shows connectors with their configuration, which may hold passwords"),
     "monitor_data_frame_transforms": _refused(_OLD_NAME + "monitor_transform"),
-    "monitor_data_stream_global_retention": _refused("gives nothing: Elasticsearch keeps the name alone"),
-    "none": _refused("gives nothing: leave it out"),
+    "monitor_data_stream_global_retention": _refused("grants nothing: Elasticsearch keeps only the name"),
+    "none": _refused("grants nothing: remove it"),
     "post_behavioral_analytics_event": _refused("writes into every analytics collection, whatever is granted"),
     "read_ccr": _OTHER_CLUSTERS,
     "read_connector_secrets": _SECRETS,
     "read_fleet_secrets": _SECRETS,
     "read_security": _refused("shows who may do what"),
-    "transport_client": _refused("of a client that Elasticsearch has no more"),
+    "transport_client": _refused("for a client that Elasticsearch no longer has"),
     "write_connector_secrets": _SECRETS,
     "write_fleet_secrets": _SECRETS,
 }
@@ -178,11 +181,13 @@ def cluster_privilege(name: str) -> str:
     """Return a cluster privilege that may be declared.
 
     Raises:
-        ValueError: it may not, or there is none of this name; the message says why.
+        ValueError: it may not be declared, or does not exist; the message says why.
     """
     known = CLUSTER_PRIVILEGES.get(name)
     if known is None:
-        raise ValueError(f"no cluster privilege that can be declared: write one of {', '.join(DECLARABLE_ON_CLUSTER)}")
+        raise ValueError(
+            f"not a cluster privilege that can be declared: write one of {', '.join(DECLARABLE_ON_CLUSTER)}"
+        )
     if known.refused:
         raise ValueError(f"{name} cannot be declared: {known.says}")
     return name

@@ -7,9 +7,9 @@ from pydantic import Field
 from searchaccess.api.base import cel, matches, rules
 
 CLUSTER_PATTERN = r"^([A-Za-z0-9_][A-Za-z0-9_-]*[*]?|[*])$"
-"""A name of a remote cluster, as the settings ``cluster.remote.<name>`` take it, the beginning of one, or all of them.
+"""The name of a remote cluster, as in the settings ``cluster.remote.<name>``, a prefix with ``*``, or ``*`` alone.
 
-More of a pattern than that would say nothing more, and could make a role that Elasticsearch cannot evaluate.
+Other patterns would not be more useful, and could make a role that Elasticsearch cannot evaluate.
 """
 
 RemoteCluster = Annotated[
@@ -20,15 +20,15 @@ RemoteCluster = Annotated[
         json_schema_extra=rules(
             cel(
                 matches(CLUSTER_PATTERN),
-                "write the name of a remote cluster as GET _remote/info has it, such as eu, the beginning of one such "
-                "as eu-*, or * for each",
+                "write the name of a remote cluster as GET _remote/info shows it, such as eu, a prefix such as eu-*, "
+                "or * for every remote cluster",
             )
         ),
     ),
 ]
-"""A name of a remote cluster, or the beginning of one."""
+"""The name of a remote cluster, or a prefix."""
 
 ONLY_READING = (
-    "on remote clusters one can only read: with remoteClusters write can: [read], without privileges; who writes there "
-    "needs an access to that cluster"
+    "remote clusters can only be read: with remoteClusters use can: [read], without privileges; to write there, "
+    "declare access to that cluster"
 )

@@ -1,4 +1,4 @@
-"""What a dry run would change, as objects and fields."""
+"""The changes that a dry run would make, as objects and fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from searchaccess.core.rights.ownership import Role, metadata_from_json
 
 
 class Action(StrEnum):
-    """What would be done with an object."""
+    """The action on an object."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -45,7 +45,7 @@ class Change:
     action: Action
     differences: tuple[Difference, ...] = ()
     owners: tuple[str, ...] = ()
-    """SearchAccesses that have a part in it then, or had one: ``namespace/name``."""
+    """SearchAccesses that have, or had, a part in it: ``namespace/name``."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it for scripts."""
@@ -113,7 +113,7 @@ def change_of_mapping(cluster: str, name: str, before: RoleMapping | None, after
 def _words(step: Step) -> str:  # noqa: PLR0911 - reads as a table
     match step:
         case Issue(why=why):
-            return f"make and store a new one ({why})"
+            return f"create and store a new one ({why})"
         case Revoke(keys=keys, why=why):
             return f"revoke {', '.join(key.id for key in keys)} ({why})"
         case Update(keys=keys):
@@ -121,11 +121,11 @@ def _words(step: Step) -> str:  # noqa: PLR0911 - reads as a table
         case Prolong(keys=keys):
             return f"prolong {', '.join(key.id for key in keys)}"
         case Roll(number=number):
-            return f"give the workload version {number}"
+            return f"roll out version {number} to the workload"
         case Disable(numbers=numbers) | Destroy(numbers=numbers):
             return f"{type(step).__name__.lower()} versions {', '.join(map(str, numbers))}"
         case Rewrite():
-            return "write the secret in another form"
+            return "rewrite the secret in the declared format"
         case RemoveSecret():
             return "delete the secret"
         case Note() | Read() | AskUsers():

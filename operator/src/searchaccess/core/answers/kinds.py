@@ -7,7 +7,7 @@ from searchaccess.core.model.intake.reading import mapping, objects
 
 
 def _parts(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield a schema and all that it consists of, each with its path."""
+    """Yield a schema and all of its parts, each with its path."""
     yield path, schema
     for name, part in mapping(schema.get("properties")).items():
         yield from _parts(mapping(part), f"{path}.{name}")
@@ -22,7 +22,7 @@ def _fields(schema: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _values(schema: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Yield what may be written where a schema lists it."""
+    """Yield the allowed values of enumerations."""
     for where, part in _parts(schema, path):
         listed = part.get("enum")
         yield from (f"{where}={value}" for value in (listed if isinstance(listed, list) else ()))
@@ -31,8 +31,8 @@ def _values(schema: Mapping[str, Any], path: str) -> Iterator[str]:
 def fields_of(crd: Mapping[str, Any]) -> frozenset[str]:
     """Return the fields of all versions of a kind, each as its version and path, such as ``v1alpha1.spec.cluster``.
 
-    With them what else objects may depend on: the values that fields of specs are limited to, such as
-    ``v1alpha1.spec.mode=Observe``, and the fields that can be selected by.
+    It also returns what else objects may depend on: the allowed values of spec fields, such as
+    ``v1alpha1.spec.mode=Observe``, and the selectable fields.
     """
     found: set[str] = set()
     for version in objects(mapping(crd.get("spec")).get("versions")):

@@ -1,4 +1,4 @@
-"""What the platform team gives the operator where it may write some roles only: its role, and the one role mapping."""
+"""Builds what the platform team writes for a limited login: the operator's role, and the one role mapping."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -70,4 +70,4 @@ def _beyond_delegation(access: Access) -> str:
     if access.share.on_indices != access.share.entries:
         return "kibana cannot be delegated"
     too_open = sorted({name for entry in access.share.entries for name in entry.indices if is_open(name)})
-    return f"{', '.join(too_open)} would delegate indices of Elasticsearch itself" if too_open else ""
+    return f"{', '.join(too_open)} would delegate Elasticsearch's own indices" if too_open else ""

@@ -1,4 +1,4 @@
-"""Which right the API server says is missing, and which commands grant it."""
+"""Builds the commands that grant a right which the API server reports as missing."""
 
 import re
 import shlex
@@ -9,15 +9,15 @@ _FORBIDDEN: Final = re.compile(
     r' resource "(?P<resource>[a-z0-9/]{1,100})" in API group "(?P<group>[a-z0-9.-]{0,253})"'
     r'(?: in the namespace "(?P<namespace>[a-z0-9-]{1,63})")?'
 )
-"""How the API server says it: https://kubernetes.io/docs/reference/access-authn-authz/authorization/."""
+"""The API server's message: https://kubernetes.io/docs/reference/access-authn-authz/authorization/."""
 _ACCOUNT: Final = "system:serviceaccount:"
 
 
 def grant_commands(message: str) -> str:
-    """Return the commands by which an administrator grants the right that is missing; empty: that is not clear.
+    """Return the commands with which an administrator grants a missing right; empty: the right is not clear.
 
     Args:
-        message: what the API server says about a request that it forbids.
+        message: the API server's message about a forbidden request.
     """
     found = _FORBIDDEN.search(message)
     if found is None:

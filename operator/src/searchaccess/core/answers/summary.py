@@ -19,11 +19,11 @@ class Exit(IntEnum):
     """All exit codes of ``searchaccess`` (docs/adr/0042); docs/jobs.md has the table."""
 
     IN_SYNC = 0
-    """All is as declared, or was brought there."""
+    """Everything is as declared, or was corrected."""
     FAILED = 1
-    """Something is not as declared, and should be; the rest was done. Or the run could not start."""
+    """Something is not as declared although it should be, and the rest was done. Or the run could not start."""
     PENDING = 2
-    """Something differs and is only observed, or would be changed by a run that is no dry run."""
+    """Something differs and is only observed, or would be changed by a run that is not a dry run."""
     USAGE = 64
     """The command line is wrong (EX_USAGE of BSD's sysexits): nothing was done."""
 
@@ -44,7 +44,7 @@ class Line:
 
     @property
     def code(self) -> Exit:
-        """What it alone is worth."""
+        """The exit code for this object alone."""
         if self.ready == "True" or self.reason in _WANTED:
             return Exit.IN_SYNC
         return Exit.PENDING if self.reason in _PENDING else Exit.FAILED
@@ -60,7 +60,7 @@ def line_of(
     generation: int,
     unwritten: Failure | None = None,
 ) -> Line:
-    """Give the line of an object.
+    """Return the line of an object.
 
     Args:
         kind: of the object.
@@ -68,15 +68,15 @@ def line_of(
         cluster: name of the SearchCluster.
         status: its status.
         began: when the run began (RFC 3339, UTC).
-        generation: what of it is declared now: a status of an earlier one says nothing about that.
-        unwritten: why its status or finalizer could not be written; None: nothing waits to be.
+        generation: its present generation; a status of an earlier one is outdated.
+        unwritten: why its status or finalizer could not be written; None: no write is waiting.
     """
     ready = condition_of(status, ConditionType.READY)
     verdict = (ready.status, ready.reason, ready.message) if ready else ("Unknown", "", "")
     if unwritten is not None:
         verdict = ("Unknown", unwritten.reason, unwritten.message)
     elif ready and _is_outdated(status, ready, generation):
-        verdict = ("Unknown", Reason.PENDING, "it was changed and not reconciled since")
+        verdict = ("Unknown", Reason.PENDING, "it was changed and has not been reconciled since")
     synced = status.last_sync_time if isinstance(status, SearchAccessStatus) else None
     return Line(kind, name, cluster, *verdict, (synced or "") >= began)
 
@@ -95,13 +95,13 @@ class Summary:
 
     lines: tuple[Line, ...]
     elsewhere: int = 0
-    """SearchClusters that are another replica's."""
+    """SearchClusters that belong to another replica."""
     unfinished: str = ""
-    """Why it ended before all was looked at; empty: it did not."""
+    """Why it ended before everything was reconciled; empty: it did not."""
     changes: tuple[Change, ...] | None = None
-    """What would be changed, by a run that changes nothing; None: it did what is to be done."""
+    """What a dry run would change; None: it was not a dry run."""
     faults: int = 0
-    """Unexpected errors of the operator's own: what it says of the objects may not be all that there is to say."""
+    """Unexpected internal errors: the summary may be incomplete."""
 
     @property
     def code(self) -> Exit:
@@ -112,11 +112,11 @@ class Summary:
         return Exit.PENDING if Exit.PENDING in codes or self.changes else Exit.IN_SYNC
 
     def of_namespace(self, namespace: str, proposed: Collection[str] = ()) -> "Summary":
-        """Return what of it is about a namespace: its SearchAccesses, and the SearchClusters and changes of these.
+        """Return the summary of one namespace: its SearchAccesses, and their SearchClusters and changes.
 
         Args:
             namespace: its name.
-            proposed: SearchClusters that are proposed with it: what they change concerns everybody, so all is shown.
+            proposed: SearchClusters in the files: their changes affect everybody, so all of them are shown.
         """
         own = f"{namespace}/"
         clusters = {line.cluster for line in self.lines if line.kind == "SearchAccess" and line.name.startswith(own)}
@@ -128,7 +128,7 @@ class Summary:
         changes = self.changes and tuple(
             change
             for change in self.changes
-            # What is nobody's, such as the role mapping, is for all of its SearchCluster.
+            # A change without an owner, such as of the role mapping, affects its whole SearchCluster.
             if change.cluster in proposed
             or any(owner.startswith(own) for owner in change.owners)
             or (not change.owners and change.cluster in clusters)
@@ -136,11 +136,11 @@ class Summary:
         return replace(self, lines=tuple(lines), changes=changes)
 
     def would_change(self, line: Line) -> bool:
-        """Say whether an object is not as declared now, and would be if this run had changed anything."""
+        """Return whether an object differs from its declaration, and a run that is not a dry run would correct it."""
         return self.changes is not None and line.changed
 
     def count(self) -> str:
-        """Give it in a sentence."""
+        """Return it as a sentence."""
         accesses = [line for line in self.lines if line.kind == "SearchAccess"]
         by_code = {code: sum(line.code is code for line in accesses) for code in Exit}
         changed = sum(line.changed for line in accesses)
@@ -154,11 +154,11 @@ class Summary:
         if clusters := sum(line.kind == "SearchCluster" and line.code is Exit.FAILED for line in self.lines):
             parts.append(f"{clusters} {'SearchCluster' if clusters == 1 else 'SearchClusters'} failed")
         if self.elsewhere:
-            parts.append(f"{self.elsewhere} SearchClusters are another replica's")
+            parts.append(f"{self.elsewhere} SearchClusters belong to another replica")
         return "; ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it for scripts."""
+        """Return it as JSON, for scripts."""
         items = [
             {
                 "kind": line.kind, "name": line.name, "cluster": line.cluster, "ready": line.ready,
@@ -174,6 +174,6 @@ class Summary:
 
 
 def sorted_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """Give lines with what went wrong last, where people see it."""
+    """Return lines with failures last, where people see them."""
     order = {Exit.IN_SYNC: 0, Exit.PENDING: 1, Exit.FAILED: 2}
     return tuple(sorted(lines, key=lambda line: (order[line.code], line.kind, line.cluster, line.name)))

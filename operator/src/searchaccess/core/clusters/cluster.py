@@ -1,4 +1,4 @@
-"""What the operator learned about an Elasticsearch cluster, and what that allows."""
+"""What the operator found out about an Elasticsearch cluster, and what that allows."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class Cluster:
     accept_uuid: str
     reconcile_requested: str
     fault: str = ""
-    """The unexpected error of the operator when it read this version; empty: none."""
+    """The unexpected internal error when this version was read; empty: none."""
 
     @property
     def has_finalizer(self) -> bool:
@@ -60,7 +60,7 @@ class Cluster:
 
     @property
     def wanted_realm(self) -> WantedRealm | None:
-        """What it says about the realm."""
+        """The declared realm."""
         if self.spec is None:
             return None
         realm = self.spec.identity.jwt_realm
@@ -73,12 +73,12 @@ class Cluster:
 
     @property
     def orphans(self) -> Orphans:
-        """What it says about rights that stay when their SearchAccess is deleted."""
+        """What it declares about rights that stay when their SearchAccess is deleted."""
         return (self.spec.orphans if self.spec else None) or Orphans()
 
     @property
     def taken_over(self) -> Sequence[TakeOver]:
-        """What it says of former lives of the operator."""
+        """The former installations of the operator that it declares."""
         return (self.spec.take_over if self.spec else None) or ()
 
     @property
@@ -88,13 +88,13 @@ class Cluster:
 
     @property
     def eck(self) -> str:
-        """``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK."""
+        """``namespace/name`` of ECK's Elasticsearch resource; empty: ECK does not manage it."""
         eck = self.spec.eck if self.spec else None
         return f"{eck.namespace}/{eck.name}" if eck else ""
 
 
 def _problems(spec: SearchClusterSpec) -> str:
-    """Return what is wrong although the model accepts it: the CRD's CEL rules again, where they are about safety."""
+    """Return what is wrong although the model accepts it: repeats those CEL rules of the CRD that matter for safety."""
     for url in spec.urls or ():
         if not _HOST.fullmatch(url):
             return "spec.urls: write https://host:port, without user, password or query; a login belongs in a Secret"
@@ -108,7 +108,7 @@ def _problems(spec: SearchClusterSpec) -> str:
         location = store.google_secret_manager.location if store.google_secret_manager else None
         if location is not None and not re.fullmatch(LOCATION_PATTERN, location):
             where = f"spec.secretStores[{position}].googleSecretManager.location"
-            return f"{where}: write the region's name, such as europe-west1 (no zone)"
+            return f"{where}: write the region's name, such as europe-west1 (not a zone)"
     return ""
 
 
@@ -123,11 +123,11 @@ def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
 
 
 def cluster_outline(raw: Any, fault: str = "") -> Cluster:
-    """Read of a SearchCluster what can be read whatever its spec is. Never raises.
+    """Read the parts of a SearchCluster that do not depend on its spec. Never raises.
 
     Args:
         raw: the object, as Kubernetes gives it.
-        fault: which unexpected error was met when it was read.
+        fault: the unexpected error when it was read.
     """
     meta = metadata_of(raw)
     return Cluster(
@@ -168,9 +168,9 @@ class ClusterFacts:
     mismatches: tuple[Mismatch, ...] | None
     """What is wrong with the realm; None: the settings could not be read."""
     doubts: tuple[Mismatch, ...] = ()
-    """What may be wrong with the realm, and cannot be decided from its settings."""
+    """What may be wrong with the realm, but its settings do not determine."""
     limits: tuple[Limit, ...] = ()
-    """What lets some of the realm's callers in and no others."""
+    """Settings of the realm that accept some callers and reject all others."""
     license_ends: float | None = None
     """When the license expires, in seconds since the epoch; None: never, or it did."""
 
@@ -215,7 +215,7 @@ def version_of(text: str) -> tuple[int, int]:
 
 
 def license_problem(kind: str) -> str:
-    """Return what is said of a license that lacks what every SearchAccess needs."""
+    """Return the message about a license that lacks what every SearchAccess needs."""
     return f"the JWT realm needs a Platinum, Enterprise or trial license; this cluster has {kind}"
 
 
@@ -226,15 +226,15 @@ def judge(facts: ClusterFacts, pinned_uuid: str, accepted_uuid: str, eck: str = 
         facts: what the check found.
         pinned_uuid: the uuid of the cluster at first contact; empty: none yet.
         accepted_uuid: the uuid to which a person agreed; empty: none.
-        eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: it is not by ECK.
+        eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: ECK does not manage it.
     """
     if facts.uuid in _NO_UUID:
-        message = "the cluster has no uuid yet: it has not formed, or has no master"
+        message = "the cluster has no UUID yet: it has not formed, or has no master"
         return Verdict((Reason.CLUSTER_UNREACHABLE, message), Gate(grants=False))
     if pinned_uuid and facts.uuid not in {pinned_uuid, accepted_uuid}:
         message = (
-            f"another cluster answers: uuid {facts.uuid}, not {pinned_uuid}; nothing is written. If this is intended: "
-            f"annotate with {ANNOTATION_ACCEPT_UUID}: {facts.uuid}"
+            f"another cluster answers: UUID {facts.uuid}, not {pinned_uuid}; nothing is written. If this is intended, "
+            f"annotate the SearchCluster with {ANNOTATION_ACCEPT_UUID}: {facts.uuid}"
         )
         return Verdict((Reason.CLUSTER_REPLACED, message), Gate(grants=False))
     version = version_of(facts.version)

@@ -1,4 +1,4 @@
-"""How the operator reaches a cluster and logs in: from what a SearchCluster says and what its Secrets have."""
+"""How the operator reaches a cluster and logs in, from a SearchCluster and its Secrets."""
 
 import base64
 import binascii
@@ -36,7 +36,7 @@ class Connection:
     token: str = field(default="", repr=False)
     """A bearer token."""
     google_audience: str = ""
-    """Audience of the operator's own identity tokens, which are renewed all the time."""
+    """Audience of the operator's own identity tokens, which are renewed continuously."""
     client_secret: str = field(default="", repr=False)
     """The realm's shared client secret, which goes with a token."""
     verify: bool = True
@@ -111,7 +111,7 @@ def _login(spec: SearchClusterSpec, read: Contents) -> dict[str, Any]:
         return _google_login(spec, read)
     source = _login_source(spec)
     if source is None:
-        raise Incomplete("spec.login: say how the operator logs in")
+        raise Incomplete("spec.login: set secretRef or googleIdentity")
     if spec.login is None:
         return {"username": _ECK_USER, "password": text_of(source, _ECK_USER, read)}
     content = read.get(source)
@@ -133,13 +133,15 @@ def _google_login(spec: SearchClusterSpec, read: Contents) -> dict[str, str]:
     if source:
         login["client_secret"] = header_text_of(source, "clientSecret", read)
     elif realm.client_authentication is ClientAuthentication.SHARED_SECRET:
-        raise Incomplete("spec.login.googleIdentity.clientSecretRef: the realm requires its shared client secret")
+        raise Incomplete(
+            "spec.login.googleIdentity.clientSecretRef is missing: the realm requires its shared client secret"
+        )
     return login
 
 
 def _only(source: Source, key: str, given: set[str], read: Contents) -> str:
     if len(given) > 1:
-        raise Incomplete(f"{source} has {' and '.join(sorted(given))}: keep one login")
+        raise Incomplete(f"{source} has {' and '.join(sorted(given))}: keep only one login")
     return header_text_of(source, key, read)
 
 
@@ -155,9 +157,9 @@ def cloud_url(cloud_id: str) -> str:
     try:
         host, name, *_ = base64.b64decode(word, validate=True).decode("ascii").split("$")
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise Incomplete("spec.cloudId is no Cloud ID: copy it from the deployment's page") from None
+        raise Incomplete("spec.cloudId is not a Cloud ID: copy it from the deployment's page") from None
     domain, _, port = host.partition(":")
     address = f"{name}.{domain}:{port or _CLOUD_PORT}"
     if not name or not domain or not _HOST.fullmatch(address):
-        raise Incomplete("spec.cloudId is no Cloud ID: copy it from the deployment's page")
+        raise Incomplete("spec.cloudId is not a Cloud ID: copy it from the deployment's page")
     return f"https://{address}"

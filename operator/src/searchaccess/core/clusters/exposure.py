@@ -10,7 +10,7 @@ from searchaccess.api.searchcluster import Exposure, SearchClusterSpec
 from searchaccess.core.clusters.connection import Connection
 
 _INSIDE: Final = (IPv4Network("199.36.153.4/30"), IPv4Network("199.36.153.8/30"))
-"""Public by number, but routed inside Google's network only.
+"""Public addresses that are routed only inside Google's network.
 https://cloud.google.com/vpc/docs/configure-private-google-access#ip-addr-defaults"""
 
 
@@ -46,7 +46,7 @@ def find_exposures(connection: Connection, addresses: Mapping[str, Sequence[str]
     """Return all ways in which a connection is not private.
 
     Args:
-        connection: whereto.
+        connection: the connection to check.
         addresses: by host, what it resolves to; empty: it does not resolve, so it cannot be connected to.
     """
     found = [Exposed(Exposure.PLAIN_HTTP, url) for url in connection.urls if not url.startswith("https://")]
@@ -77,4 +77,5 @@ def refusal(exposed: Iterable[Exposed], allowed: frozenset[Exposure]) -> str:
     if not refused:
         return ""
     names = ", ".join(dict.fromkeys(item.how for item in refused))
-    return f"{describe_exposures(refused)}; the login is not sent. If this is intended: spec.allowExposure: [{names}]"
+    text = f"{describe_exposures(refused)}; the login is not sent"
+    return f"{text}. If this is intended, set spec.allowExposure: [{names}]"

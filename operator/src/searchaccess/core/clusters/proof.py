@@ -1,4 +1,4 @@
-"""What tokens of the operator's own prove about a JWT realm: settings say what should happen, these what does."""
+"""Tests a JWT realm with the operator's own tokens: settings say what should happen, tokens show what happens."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,14 +11,14 @@ _SUFFIX: Final = ".not-declared.invalid"
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What became of two tokens of the operator's own."""
+    """Result of trying two of the operator's own tokens."""
 
     accepted_by: str = ""
     """Name of the realm that accepted one for the declared audience; empty: it was refused."""
     wrongly_by: str = ""
-    """Name of the realm that accepted one for another audience; empty: it was refused, as it should be."""
+    """Name of the realm that accepted one for another audience; empty: it was rejected, as expected."""
     trouble: str = ""
-    """Why none could be tried."""
+    """Why no token could be tried."""
 
 
 def undeclared(audience: str) -> str:
@@ -34,16 +34,18 @@ def judge_proof(proof: Proof | None, wanted: WantedRealm | None) -> tuple[bool |
         wanted: the realm that should accept the one and refuse the other.
     """
     if proof is None or wanted is None:
-        return None, Reason.REALM_NOT_PROVEN, "the operator has no Google identity to try: spec.login.googleIdentity"
+        text = "the operator has no Google identity to test the realm with: set spec.login.googleIdentity"
+        return None, Reason.REALM_NOT_PROVEN, text
     if proof.trouble:
         return None, Reason.REALM_NOT_PROVEN, proof.trouble
     if proof.wrongly_by:
-        message = f"realm {proof.wrongly_by} accepts a token for {undeclared(wanted.audience)}, which nobody declares"
+        message = f"realm {proof.wrongly_by} accepts a token for {undeclared(wanted.audience)}, which is not declared"
         return False, Reason.REALM_ACCEPTS_OTHERS, message
     if not proof.accepted_by:
-        message = f"a token of the operator's own for {wanted.audience} is refused"
+        message = f"the operator's own token for {wanted.audience} is rejected"
         return False, Reason.REALM_REFUSES, message
     if proof.accepted_by != wanted.name:
         message = f"realm {proof.accepted_by} accepts a token for {wanted.audience}, not {wanted.name}"
         return False, Reason.REALM_REFUSES, message
-    return True, Reason.REALM_PROVEN, f"a token for {wanted.audience} is accepted, one for another audience refused"
+    text = f"a token for {wanted.audience} is accepted, and one for another audience is rejected"
+    return True, Reason.REALM_PROVEN, text

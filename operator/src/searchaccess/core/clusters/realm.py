@@ -1,6 +1,6 @@
-"""Checks that the JWT realm is configured on every node as the SearchCluster says.
+"""Checks that the JWT realm is configured on every node as the SearchCluster declares it.
 
-Realm settings are static node settings: the operator cannot set them. What it can do is name each line that is wrong.
+Realm settings are static node settings, which the operator cannot change. It names each line that is wrong.
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-settings.html#ref-jwt-settings
 """
 
@@ -26,7 +26,7 @@ _NO_REALM: Final = "no such realm"
 
 @dataclass(frozen=True, slots=True)
 class WantedRealm:
-    """What the SearchCluster says about the realm."""
+    """The realm that the SearchCluster declares."""
 
     name: str
     audience: str
@@ -43,7 +43,7 @@ class Mismatch:
     line: str
     have: str
     certain: bool = True
-    """False: whether it keeps callers out, or lets others in, cannot be decided from here."""
+    """False: the settings do not determine whether it rejects callers, or accepts others."""
 
 
 def _dig(settings: Any, path: str) -> Any:
@@ -117,14 +117,14 @@ def _checks(realm: Mapping[str, Any], wanted: WantedRealm) -> list[tuple[bool, s
             f"allowed_signature_algorithms: [{ALGORITHM}]",
             realm.get("allowed_signature_algorithms"),
         ),
-        # By sub, the role template reads the metadata, so the name may as well be the address that people can read.
+        # With sub, the role template reads the metadata, so the name may also be the address, which people can read.
         (
             claim == wanted.principal or (by_sub and claim == PrincipalClaim.EMAIL),
             f"claims.principal: {wanted.principal}",
             claim,
         ),
         (not by_sub or metadata == "true", "populate_user_metadata: true", metadata),
-        # A pattern takes a part of the claim, so two callers could get one principal.
+        # A pattern extracts a part of the claim, so two callers could get the same principal.
         (_dig(realm, "claim_patterns.principal") is None, "(no claim_patterns.principal)", "a pattern"),
     ]
 
@@ -138,7 +138,7 @@ class RealmFindings:
     doubts: tuple[Mismatch, ...] = ()
     """What may be wrong: it depends on callers' tokens, or on what the operator cannot see."""
     limits: tuple[Limit, ...] = ()
-    """What lets some callers in and no others."""
+    """Settings that accept some callers and reject all others."""
 
 
 def check_realm(nodes: Any, wanted: WantedRealm) -> RealmFindings:
@@ -172,13 +172,13 @@ def place_of(eck: str = "") -> str:
 
 
 def explain_doubts(doubts: Sequence[Mismatch], eck: str = "") -> str:
-    """Return one message about what cannot be decided, with the lines that would leave no doubt.
+    """Return one message about uncertain settings, with the lines that would make them certain.
 
     Args:
-        doubts: what is in doubt; at least one.
+        doubts: the uncertain settings; at least one.
         eck: ``namespace/name`` of ECK's Elasticsearch resource; empty: not by ECK.
     """
-    return f"who gets in cannot be decided from here; to leave no doubt, {explain(doubts, eck)}"
+    return f"the settings do not determine who can log in; to make that certain, {explain(doubts, eck)}"
 
 
 def explain(mismatches: Sequence[Mismatch], eck: str = "") -> str:
@@ -191,7 +191,7 @@ def explain(mismatches: Sequence[Mismatch], eck: str = "") -> str:
     nodes_of: dict[tuple[str, str], list[str]] = {}
     for mismatch in mismatches:
         nodes_of.setdefault((mismatch.line, mismatch.have), []).append(mismatch.node)
-    # Lines that the same nodes lack altogether are one block to paste.
+    # Lines that are missing on the same nodes become one block to paste.
     lines_of_block: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for (line, have), nodes in nodes_of.items():
         lines_of_block.setdefault((tuple(sorted(nodes)), have), []).append(line)

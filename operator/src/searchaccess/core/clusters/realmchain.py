@@ -1,4 +1,4 @@
-"""The order of realms: a JWT realm that comes first and takes the same tokens takes the callers."""
+"""The order of realms: a JWT realm that comes first and accepts the same tokens authenticates the callers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,17 +7,17 @@ from searchaccess.core.clusters.realmsettings import REQUIRED, Objection, flat, 
 from searchaccess.core.model.intake.reading import mapping
 
 _LAST: Final = 2**31 - 1
-"""What counts where a realm has no order."""
+"""Order of a realm without an order."""
 _REFUSING: Final = ("allowed_subjects", "allowed_subject_patterns")
-"""Settings by which a realm may refuse some callers: then the next realm is asked."""
+"""Settings by which a realm may reject some callers, so that the next realm is tried."""
 
 
 def outrun(realms: Any, name: str, issuer: str, audience: str) -> Objection | None:
-    """Return that another realm takes the callers of a JWT realm: to role mappings, they are that realm's users.
+    """Return an objection if another realm authenticates the callers of a JWT realm: role mappings see that realm.
 
     Args:
         realms: all of a node, by type and name.
-        name: of the JWT realm that should take them.
+        name: of the JWT realm that should authenticate them.
         issuer: of its tokens.
         audience: of its tokens.
     """
@@ -34,7 +34,7 @@ def outrun(realms: Any, name: str, issuer: str, audience: str) -> Objection | No
     first = _order(before[rival])
     taken = {_order(mapping(realm)) for kind in mapping(realms).values() for realm in mapping(kind).values()}
     free = next(number for number in range(first - 1, first - len(taken) - 2, -1) if number not in taken)
-    have = f"{ours}; the jwt realm {rival}, of the same issuer and audience, comes first with {first}"
+    have = f"{ours}; the jwt realm {rival} with the same issuer and audience comes first with order {first}"
     return Objection(f"order: {free}", have, certain=not all(map(_may_refuse, before.values())))
 
 

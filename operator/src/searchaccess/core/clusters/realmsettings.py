@@ -1,4 +1,4 @@
-"""Every documented setting of a JWT realm: what it can do to callers, or why it is not judged.
+"""Every documented setting of a JWT realm: its effect on callers, or why it is not judged.
 
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-settings.html#ref-jwt-settings
 """
@@ -16,9 +16,9 @@ _GOOGLES: Final = "https://www.googleapis.com/"
 GOOGLE: Final = "https://accounts.google.com"
 """The issuer of Google's identity tokens."""
 
-_IN_THE_KEYSTORE: Final = "kept in the node's keystore, where nobody can read it; calls prove it"
-_OF_KEYS: Final = "how keys are fetched: where it fails, nobody gets in, and calls show it"
-_OF_USERS: Final = "describes users, whose roles do not depend on it"
+_IN_THE_KEYSTORE: Final = "stored in the node's keystore, which cannot be read; calls prove it"
+_OF_KEYS: Final = "how keys are fetched: if that fails, nobody can log in, which calls show"
+_OF_USERS: Final = "describes users; their roles do not depend on it"
 
 JUDGED_BY_DECLARATION: Final = frozenset({
     "enabled", "token_type", "client_authentication.type", "allowed_issuer", "allowed_audiences",
@@ -37,11 +37,11 @@ IGNORED: Final[Mapping[str, str]] = {
     "fallback_claims.sub": "is for access tokens, and token_type says identity tokens",
     "fallback_claims.aud": "is for access tokens, and token_type says identity tokens",
     "client_authentication.shared_secret": _IN_THE_KEYSTORE,
-    "client_authentication.rotation_grace_period": "for how long the former client secret works too",
+    "client_authentication.rotation_grace_period": "how long the previous client secret is valid too",
     "hmac_jwkset": _IN_THE_KEYSTORE,
     "hmac_key": _IN_THE_KEYSTORE,
-    "jwt.cache.ttl": "a token that expired is refused from the cache too",
-    "jwt.cache.size": "costs time alone",
+    "jwt.cache.ttl": "an expired token is rejected from the cache too",
+    "jwt.cache.size": "affects only performance",
     "claim_patterns.groups": _OF_USERS,
     "claim_patterns.dn": _OF_USERS,
     "claim_patterns.mail": _OF_USERS,
@@ -79,9 +79,9 @@ REQUIRED: Final = "required_claims."
 EMAIL: Final = f"{REQUIRED}email"
 """Compared with callers one by one."""
 _NOT_TEXT: Final = frozenset({"email_verified", "iat", "exp", "nbf"})
-"""Claims of Google's tokens that are no text. Elasticsearch compares texts alone and refuses the others."""
+"""Claims of Google's tokens that are not text. Elasticsearch compares only text and rejects the others."""
 _ABSENT: Final = frozenset({"hd", "name", "given_name", "family_name", "picture", "locale", "profile"})
-"""Claims that Google's tokens have for people alone, not for service accounts."""
+"""Claims that only Google's tokens for people have, not those for service accounts."""
 
 _DEFAULT_SKEW: Final = 60.0
 _LEAST_SKEW: Final = 5.0
@@ -92,7 +92,7 @@ _UNITS: Final = {"nanos": 1e-9, "micros": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0,
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """What a setting is that should not be so."""
+    """A setting that should be different."""
 
     line: str
     """The line that elasticsearch.yml needs, below the realm's prefix."""
@@ -122,7 +122,7 @@ def listed(value: Any) -> list[str]:
 
 
 def objections(settings: Mapping[str, Any], issuer: str) -> Iterator[Objection]:
-    """Give what is wrong, or in doubt, whatever the SearchCluster declares.
+    """Yield the settings that are wrong or uncertain, whatever the SearchCluster declares.
 
     Args:
         settings: of the realm, by their whole names.
@@ -130,12 +130,12 @@ def objections(settings: Mapping[str, Any], issuer: str) -> Iterator[Objection]:
     """
     google = issuer == GOOGLE
     if any(listed(settings.get("authorization_realms"))):
-        # Its users get the roles that another realm finds for them, and no role mapping of this one.
+        # Its users get their roles from another realm, not from role mappings of this one.
         yield Objection("(no authorization_realms)", str(settings["authorization_realms"]))
     yield from _keys(settings, google=google)
     skew = _seconds(settings.get("allowed_clock_skew"))
     if skew is None or not _LEAST_SKEW <= skew <= _MOST_SKEW:
-        # Less refuses fresh tokens where clocks differ a little, more takes tokens that expired long ago.
+        # A smaller skew rejects fresh tokens where clocks differ a little; a larger one accepts long expired tokens.
         yield Objection("allowed_clock_skew: 60s", str(settings["allowed_clock_skew"]), certain=False)
     weak = [name for name in listed(settings.get("allowed_signature_algorithms")) if name.startswith("HS")]
     if weak:
@@ -146,7 +146,7 @@ def objections(settings: Mapping[str, Any], issuer: str) -> Iterator[Objection]:
     for name in ("groups", "dn", "mail", "name"):
         claim = str(settings.get(f"claims.{name}", ""))
         if claim in _NOT_TEXT:
-            yield Objection(f"(no claims.{name})", f"{claim}, which is no text", certain=False)
+            yield Objection(f"(no claims.{name})", f"{claim}, which is not text", certain=False)
     yield from _required(settings, google=google)
     for name, value in settings.items():
         if not is_known(name):
@@ -165,12 +165,12 @@ def _keys(settings: Mapping[str, Any], *, google: bool) -> Iterator[Objection]:
         yield Objection(f"pkc_jwkset_path: {KEYS}" if google else "pkc_jwkset_path: the issuer's keys", "absent")
         return
     if not str(path).lower().startswith("https://"):
-        # A file is as good as who keeps it up to date: calls prove it.
+        # A file is as good as its maintenance; calls prove it.
         return
     if google and path != KEYS:
         # Others than Google may hand out a copy.
         certain = str(path).lower().startswith(_GOOGLES)
-        what = "which has others' keys, or none" if certain else "whose keys are not known to be Google's"
+        what = "which has other keys, or none" if certain else "whose keys are not known to be Google's"
         yield Objection(f"pkc_jwkset_path: {KEYS}", f"{path}, {what}", certain)
     if (proxy := settings.get("http.proxy.host")) is not None:
         yield Objection("(no http.proxy.host)", f"{proxy}: whether it leads to the keys is not known", certain=False)
@@ -189,11 +189,11 @@ def _required(settings: Mapping[str, Any], *, google: bool) -> Iterator[Objectio
             continue
         claim = name.removeprefix(REQUIRED)
         if google and claim in _NOT_TEXT:
-            yield Objection(f"(no {name})", f"{value}: Elasticsearch compares texts, and this claim is none")
+            yield Objection(f"(no {name})", f"{value}: Elasticsearch compares only text, and this claim is not text")
         elif google and claim in _ABSENT:
             yield Objection(f"(no {name})", f"{value}: tokens of service accounts lack it")
         else:
-            yield Objection(f"(no {name})", f"{value}: it is not known which tokens have that", certain=False)
+            yield Objection(f"(no {name})", f"{value}: it is not known which tokens have this claim", certain=False)
 
 
 def _seconds(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""What is kept in Secrets and ConfigMaps, and how it is read: shared by all that the operator connects to."""
+"""Reads Secrets and ConfigMaps, for everything that the operator connects to."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from searchaccess.api.references import Certificates, SecretReference
 
-NO_CERTIFICATE: Final = "holds no certificate that can be read: write it in PEM form, as in a .crt file"
+NO_CERTIFICATE: Final = "contains no readable certificate: write it in PEM form, as in a .crt file"
 _CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 _MARK: Final = "-----BEGIN CERTIFICATE-----"
 _SEQUENCE: Final = 0x30
@@ -17,12 +17,12 @@ _LONG: Final = 0x80
 
 
 class Incomplete(ValueError):
-    """What is needed to connect is missing or cannot be used; the message says what, and has no secret."""
+    """Something that is needed to connect is missing or unusable; the message says what, without a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An object of Kubernetes that has a part of what is needed."""
+    """A Kubernetes object with a part of the connection parameters."""
 
     kind: Literal["Secret", "ConfigMap"]
     namespace: str
@@ -75,7 +75,7 @@ def header_text_of(source: Source, key: str, read: Contents) -> str:
     """
     text = text_of(source, key, read)
     if not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise Incomplete(f"{source}: {key} has characters that no {key} has")
+        raise Incomplete(f"{source}: {key} has characters that cannot be sent in a header")
     return text
 
 
@@ -94,8 +94,8 @@ def certificates_of(place: tuple[Source, str], read: Contents) -> str:
 def holds_certificates(text: str) -> bool:
     """Return whether a text has certificates in PEM form, each of them well-formed.
 
-    That is a DER sequence of the length that it says, which begins with another one (RFC 5280, section 4.1). What else
-    can be wrong shows when it is used.
+    A certificate is a DER sequence of the declared length that begins with another one (RFC 5280, section 4.1). Other
+    errors show when it is used.
     """
     bodies = _CERTIFICATE.findall(text)
     return bool(bodies) and len(bodies) == text.count(_MARK) and all(map(_is_certificate, bodies))
@@ -111,7 +111,7 @@ def _is_certificate(body: str) -> bool:
 
 
 def _sequence(der: bytes, *, whole: bool = True) -> bytes | None:
-    """Return what is in a DER sequence; None: it is none, or has another length than it says."""
+    """Return the content of a DER sequence; None: it is not one, or its length is not the declared one."""
     if len(der) < 2 or der[0] != _SEQUENCE:  # noqa: PLR2004 - tag and length
         return None
     size, start = der[1], 2

@@ -1,4 +1,4 @@
-"""Settings of a JWT realm that let some callers in and no others."""
+"""Settings of a JWT realm that accept some callers and reject all others."""
 
 from collections.abc import Mapping
 from typing import Any, Final

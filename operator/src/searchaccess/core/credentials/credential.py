@@ -10,7 +10,7 @@ from searchaccess.core.credentials.pins import Pins
 from searchaccess.core.model.canonical import RoleBody
 
 DESCRIPTOR: Final = "searchaccess"
-"""Name of the one role descriptor of a key. A key without any would have all rights of its maker."""
+"""Name of the one role descriptor of a key. A key without any would have all rights of its creator."""
 
 
 class State(StrEnum):
@@ -58,7 +58,7 @@ class Key:
     namespace: str = ""
     """Of the SearchAccess."""
     name: str = ""
-    """Of the SearchAccess, in what was issued by a former life."""
+    """Name of the SearchAccess, in keys of a former installation."""
     place: tuple[str, str] = ("", "")
     """Store and name of the secret in which its value is, or was to be."""
     ours: bool = True
@@ -70,7 +70,7 @@ class Key:
     replaces: str = ""
     """Id of the key that worked when this one was issued, as its metadata says; empty: there was none."""
     former: str = ""
-    """Controller that issued it in a former life that was taken over; empty: we did."""
+    """Controller of the former installation that issued it and was taken over; empty: we issued it."""
 
     @property
     def shown(self) -> str:
@@ -134,12 +134,12 @@ class Wish:
     rolls: bool = False
     """Whether the workload's template is given the newest version."""
     predecessors: frozenset[str] = frozenset()
-    """Uids that the SearchAccess had in a former life, as keys of ours say that are in this very secret."""
+    """Uids of the SearchAccess in former installations, from our keys in this secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that there is of a SearchAccess's credential."""
+    """The observed state of a SearchAccess's credential."""
 
     keys: tuple[Key, ...] = ()
     secret: Secret | None = None
@@ -161,9 +161,9 @@ class Seen:
     def genuine(self) -> tuple[Key, ...]:
         """Return the keys that count.
 
-        Whoever may make API keys may write our metadata into them; Elasticsearch vouches for the login alone that made
-        a key. So a key of another login counts only if a version of our secret holds it, or if a key that counts says
-        that it replaced it: then an earlier login of the operator made it.
+        Whoever may create API keys may write our metadata into them; Elasticsearch confirms only the login that created
+        a key. So a key of another login counts only if a version of our secret contains it, or if a key that counts
+        names it as its predecessor: then an earlier login of the operator created it.
         """
         held = {*self.holds.values()} - {""}
         genuine = {key.id: key for key in self.keys if key.ours or key.id in held}
@@ -179,7 +179,7 @@ class Seen:
     def live(self) -> list[Key]:
         """Return the keys that count and work, oldest first; those of other logins come before all of ours.
 
-        Elasticsearch lists no key that has expired: no clock of ours has a say in that.
+        Elasticsearch does not list expired keys, so our own clock does not matter.
         """
         live = (key for key in self.genuine() if not key.disabled)
         return sorted(live, key=lambda key: (key.ours, key.sequence, key.created))

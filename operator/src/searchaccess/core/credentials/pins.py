@@ -1,7 +1,7 @@
-"""Which versions of a secret Cloud Run still hands out by their number.
+"""Which versions of a secret Cloud Run still uses by their number.
 
-A version under the name ``latest`` is no pin: a file is read again at each access, a variable has what was newest when
-its instance started, which is not reported anywhere. For those there is the overlap.
+A version under the name ``latest`` is not pinned: a file is read again at each access, and a variable has the version
+that was newest when its instance started, which is not reported anywhere. The overlap covers these.
 https://cloud.google.com/run/docs/configuring/services/secrets
 """
 
@@ -14,14 +14,14 @@ from searchaccess.core.model.workload import SecretUse
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What was made from a template: a revision, an execution, or the template itself."""
+    """A user of a secret: a revision, an execution, or the template itself."""
 
     name: str
     """Name for people, such as ``revision orders-00007``."""
     project: str
     uses: tuple[SecretUse, ...]
     is_template: bool = False
-    """It is the template from which the next one is made."""
+    """It is the template of the next revision or execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,21 @@ class Pins:
     """What is known about the versions in use."""
 
     by_number: Mapping[int, str]
-    """By version: who has it."""
+    """By version, who uses it."""
     unknown: str = ""
-    """Why it is not known; empty: it is."""
+    """Why it is not known; empty: it is known."""
     template: frozenset[int] = frozenset()
-    """Versions in the template; 0: the one that is newest at the time."""
+    """Versions in the template; 0: the newest one."""
     floating: str = ""
-    """Who has the version that was newest when it started; empty: nobody."""
+    """Who uses the version that was newest when it started; empty: nobody."""
     failed: str = ""
     """Why the newest revision of the template cannot serve."""
     rolled: bool = False
     """The template was written just now: the result is not known yet."""
 
     def holder(self, number: int) -> str:
-        """Return who still has a version, or may; empty: nobody."""
-        return self.by_number.get(number, self.unknown and f"not known who uses it ({self.unknown})")
+        """Return who still uses a version, or may use it; empty: nobody."""
+        return self.by_number.get(number, self.unknown and f"it is not known who uses it ({self.unknown})")
 
 
 def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str, int], failed: str = "") -> Pins:
@@ -53,7 +53,7 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
         users: who may use it.
         names: resource names of the secret (with the project's id, and with its number).
         aliases: of the secret's versions.
-        failed: why what was made last cannot serve.
+        failed: why the newest revision cannot serve.
     """
     found: dict[int, str] = {}
     template: set[int] = set()
@@ -74,5 +74,5 @@ def pins_of(users: Iterable[User], names: Collection[str], aliases: Mapping[str,
 
 
 def full_name(secret: str, project: str) -> str:
-    """Return the resource name of a secret in a template: a name alone is of the workload's own project."""
+    """Return the resource name of a secret in a template: a plain name is in the workload's own project."""
     return secret if "/" in secret else f"projects/{project}/secrets/{secret}"

@@ -1,11 +1,11 @@
-"""Decides what to do next about a credential, from what is observed and nothing else.
+"""Decides the next step for a credential, only from what is observed.
 
     issue key n+1 → store it as a version → note where → overlap → invalidate key n → disable its version → destroy it
 
-Any step may be interrupted anywhere, its reply may be lost, and people may change anything meanwhile: the next decision
-starts from what is observed then. At most two keys of a SearchAccess are live. A key whose value was stored nowhere is
-of no use to anybody, and goes before another is made; so does one that another login made and none of ours vouches for,
-but nothing waits for that.
+A step may be interrupted at any point, its response may be lost, and people may change anything meanwhile. So the next
+decision starts from what is observed then. At most two keys of a SearchAccess are valid. A key whose value was not
+stored is useless, and is revoked before another is created. A key that another login created, and that none of our keys
+confirms, is revoked too, but nothing waits for that.
 """
 
 import hashlib
@@ -20,39 +20,39 @@ from searchaccess.core.credentials.pins import Pins
 
 MOST_LIVE: Final = 2
 LEAST_MARGIN: Final = 86400.0
-"""Seconds that a key works at least beyond its rotation and overlap: the operator or a store may be unavailable so
-long."""
+"""Seconds that a key stays valid at least beyond its rotation and overlap: the operator or a store may be unavailable
+for so long."""
 ASK_AGAIN: Final = 300.0
-"""Seconds between two reads of who still has an old key."""
+"""Seconds between two reads of who still uses an old key."""
 LOOK_AFTER_ROLL: Final = 20.0
 """Seconds after which the result of a rollout is read."""
 MOST_READ: Final = 10
-"""Newest versions that are searched for a key."""
+"""Number of newest versions that are searched for a key."""
 JITTER: Final = 0.1
-"""Part of the rotation period by which rotations are spread, ahead of time."""
+"""Part of the rotation period by which rotations happen early, to spread them."""
 
 
 class Phase(StrEnum):
-    """Where a credential is."""
+    """Phase of a credential."""
 
     MISSING = "Missing"
-    """Nobody can read a key that works."""
+    """Nobody can read a valid key."""
     ACTIVE = "Active"
     OVERLAP = "Overlap"
-    """Two keys work: the one in the newest version, and the previous one."""
+    """Two keys are valid: the one in the newest version, and the previous one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Make a key, and store it as the newest version."""
+    """Create a key, and store it as the newest version."""
 
     sequence: int
     lifetime: float
     why: str
     replaces: str = ""
-    """Id of the key that works besides it; empty: none does."""
+    """Id of the other valid key; empty: there is none."""
     lost: bool = False
-    """Nobody can read the previous key: somebody or something removed it."""
+    """Nobody can read the previous key, because somebody or something removed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class AskUsers:
-    """Find out which versions Cloud Run still hands out."""
+    """Find out which versions Cloud Run still uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Prolong:
-    """Let keys work for longer."""
+    """Extend the validity of keys."""
 
     keys: tuple[Key, ...]
     lifetime: float
@@ -124,7 +124,7 @@ class Disable:
 
 @dataclass(frozen=True, slots=True)
 class Destroy:
-    """Destroy what versions hold."""
+    """Destroy the content of versions."""
 
     numbers: tuple[int, ...]
 
@@ -148,26 +148,26 @@ class Decision:
     current: Key | None = None
     """The key that consumers read."""
     after: float | None = None
-    """Seconds after which there is something to do next, if nothing else happens; None: never."""
+    """Seconds until the next step is due, if nothing else happens; None: never."""
     next_rotation: float | None = None
     overlap_until: float | None = None
     conflict: bool = False
-    """Another has a secret of this name: nothing is touched."""
+    """A foreign secret has this name, so nothing is changed."""
     waits: str = ""
-    """Why a rotation that is due does not happen yet."""
+    """Why a due rotation does not happen yet."""
     deferred: str = ""
-    """Who still has the old key although its overlap is over."""
+    """Who still uses the old key although its overlap is over."""
     not_rolled: str = ""
-    """Why the workload does not have the newest version although it should get it."""
+    """Why the workload does not use the newest version although it should."""
 
 
 def lifetime(wish: Wish) -> float:
-    """Return how long an API key works: it ends by itself when nobody is left to invalidate it. Users do not end."""
+    """Return how long an API key is valid: it expires even if nobody is left to invalidate it. Users do not expire."""
     return wish.rotate_every + wish.overlap + max(LEAST_MARGIN, wish.rotate_every / 2)
 
 
 def rotation_age(wish: Wish, key: Key) -> float:
-    """Return how old a key is when it is to be replaced: spread, and the same at each decision."""
+    """Return the age at which a key is replaced: different for each key, and the same at each decision."""
     digest = hashlib.sha256(f"{wish.owner}/{key.sequence}".encode()).digest()
     part = int.from_bytes(digest[:4], "big") / 2**32
     return wish.rotate_every * (1 - JITTER * part)
@@ -179,11 +179,11 @@ def rotate_at(wish: Wish, key: Key) -> float:
 
 
 def decide(wish: Wish, seen: Seen, now: float) -> Decision:
-    """Decide what to do about a desired credential.
+    """Decide what to do about a declared credential.
 
     Args:
         wish: what is declared.
-        seen: what there is.
+        seen: what was observed.
         now: seconds since the epoch, by Elasticsearch's clock.
     """
     if seen.secret is not None and seen.secret.owner not in {wish.owner, *wish.predecessors}:
@@ -191,8 +191,8 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
     decision = _decide(wish, seen, now)
     strangers = seen.strangers()
     if strangers and (not decision.steps or any(isinstance(step, Issue) for step in decision.steps)):
-        # Before another is made: an earlier login may have made them, and two are enough.
-        dismissal = Revoke(strangers, "another login made it, and it is not in use", may_fail=True)
+        # Before another key is created: an earlier login may have created these, and two are enough.
+        dismissal = Revoke(strangers, "another login created it, and it is not in use", may_fail=True)
         return replace(decision, steps=(dismissal, *decision.steps))
     return decision
 
@@ -209,7 +209,7 @@ def _decide(wish: Wish, seen: Seen, now: float) -> Decision:
 
 
 def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
-    """Correct what exists, before anything is made."""
+    """Correct what exists, before anything is created."""
     if disabled := seen.disabled():
         return (Revoke(disabled, "somebody disabled it"),)
     if steps := _place(live, seen):
@@ -221,7 +221,7 @@ def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
 def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
     """Find where keys are stored whose storing was interrupted, or whose metadata others may have written.
 
-    The metadata of ours is trusted. Ours that are stored nowhere are revoked; those of others that are stored nowhere
+    The metadata of our keys is trusted. Our keys that are not stored are revoked. Keys of others that are not stored
     are strangers.
     """
     secret = seen.secret
@@ -233,7 +233,7 @@ def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
     free = sorted((number for number in numbers if secret and secret.slot(number) not in claimed), reverse=True)
     free = free[:MOST_READ]
     if unread := [number for number in free if number not in seen.holds]:
-        # The newest first: it is most likely there.
+        # The newest first, because it is the most likely one.
         return (Read(unread[0]),)
     found = {seen.holds[number]: secret.slot(number) for number in reversed(free) if secret}
     steps: list[Step] = [Note(key, found[key.id]) for key in live if found.get(key.id, key.slot) != key.slot]
@@ -247,7 +247,7 @@ def _current(live: Sequence[Key], seen: Seen, newest: Version | None) -> Key | N
     if seen.secret is None or newest is None or newest.state is not State.ENABLED:
         return None
     holders = [key for key in live if key.slot == seen.secret.slot(newest.number)]
-    # Where it was read, its content decides: somebody may have replaced that.
+    # If the version was read, its content decides: somebody may have replaced it.
     return holders[-1] if holders and seen.holds.get(newest.number, holders[-1].id) == holders[-1].id else None
 
 
@@ -261,10 +261,10 @@ def _issue(wish: Wish, seen: Seen, live: Sequence[Key], why: str, *, lost: bool 
 
 
 def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
-    """Make a key for consumers that cannot read one now; those that still hold an older one keep it for the overlap."""
+    """Create a key for consumers that cannot read one now. Consumers with an older one keep it for the overlap."""
     if len(live) >= MOST_LIVE:
-        return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "a newer one is to be made"),))
-    why = "what consumers read is no key that works" if seen.secret and seen.secret.versions else "there is none"
+        return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "it makes room for a new one"),))
+    why = "consumers cannot read a valid key" if seen.secret and seen.secret.versions else "there is none"
     return Decision((_issue(wish, seen, live, why, lost=True),))
 
 
@@ -272,11 +272,11 @@ def _reason_to_rotate(wish: Wish, seen: Seen, current: Key, now: float) -> str:
     if wish.requested and wish.requested != current.requested:
         return "requested"
     if not current.ours:
-        return "another login of the operator made it"
+        return "another login of the operator created it"
     if current.former:
-        return "a former life of the operator made it"
+        return "a former installation of the operator created it"
     if seen.age(current, now) >= rotation_age(wish, current):
-        return "its time is over"
+        return "its rotation is due"
     if current.auth is not wish.auth:
         return f"it is for {current.auth}, and {wish.auth} is declared"
     return _reason_by_expiry(wish, seen, current, now)
@@ -291,12 +291,12 @@ def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
 
 
 def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
-    """Return the seconds for which a key works, at least."""
+    """Return the seconds for which a key stays valid, at least."""
     return min(expires - now, expires - key.created - seen.age(key, now))
 
 
 def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float) -> Decision:
-    """Roll the newest version out, rotate in time, end the overlap, and clean up."""
+    """Roll out the newest version, rotate in time, end the overlap, and clean up."""
     phase = Phase.OVERLAP if len(live) > 1 else Phase.ACTIVE
     if seen.secret and seen.secret.form_differs and seen.secret.owner == wish.owner:
         return Decision((Rewrite(current.slot.number),), phase, current)
@@ -315,10 +315,10 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
         ending, deferred = _end_overlap(wish, seen, others)
         steps += ending
         after = ASK_AGAIN
-        waits = "two keys are live: the next is made when the old one is revoked" if reason and deferred else ""
+        waits = "two keys are valid: the next is created when the old one is revoked" if reason and deferred else ""
     elif others:
         after = min(after, overlap) if after > 0 else overlap
-        waits = "two keys are live: the next is made when the overlap is over" if reason else ""
+        waits = "two keys are valid: the next is created when the overlap is over" if reason else ""
     elif reason:
         steps.append(_issue(wish, seen, live, reason))
     else:
@@ -342,11 +342,11 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
 
 
 def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
-    """Write the newest version into the template, once: the number in it says whether that was done."""
+    """Write the newest version into the template, once: the number in the template shows whether that was done."""
     if not wish.rolls or seen.secret is None:
         return None, ""
     if not seen.secret.names:
-        return None, "templates of Cloud Run can name secrets of Secret Manager alone"
+        return None, "Cloud Run templates can refer only to secrets of Secret Manager"
     if seen.pins is None:
         return AskUsers(), ""
     if seen.pins.unknown:
@@ -357,10 +357,10 @@ def _roll_out(wish: Wish, seen: Seen, current: Key) -> tuple[Step | None, str]:
 
 
 def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
-    """Return who has a key; empty: nobody.
+    """Return who uses a key; empty: nobody.
 
-    What has the version that was newest at its start has no number; where versions are rolled out, it is an older
-    revision. Numbers are this secret's: a key in an earlier secret of the name does not count.
+    A user of the version that was newest at its start has no number; where versions are rolled out, it is an older
+    revision. Numbers belong to this secret: a key in an earlier secret of the same name does not count.
     """
     if key.slot.secret != secret.identity:
         return ""
@@ -368,7 +368,7 @@ def _holder(wish: Wish, secret: Secret, pins: Pins, key: Key) -> str:
 
 
 def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[Step], str]:
-    """Revoke old keys, except those that Cloud Run still hands out; report who has those."""
+    """Revoke old keys, except those that Cloud Run still uses; report who uses those."""
     if not (wish.waits_for_users and seen.secret and seen.secret.names):
         return [Revoke(others, "the overlap is over")], ""
     if seen.pins is None:
@@ -381,7 +381,7 @@ def _end_overlap(wish: Wish, seen: Seen, others: tuple[Key, ...]) -> tuple[list[
 
 
 def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], now: float) -> list[Step]:
-    """Prolong keys that cannot be replaced yet: for a day, and for the overlap after that."""
+    """Prolong keys that cannot be replaced yet, by a day and the overlap."""
     least = wish.overlap + LEAST_MARGIN
     ending = tuple(
         key for key in wanted if key.ours and key.expires is not None and _left(seen, key, key.expires, now) < least
@@ -406,11 +406,11 @@ def _clear_up(seen: Seen, live: Sequence[Key], destroy_in: float) -> tuple[list[
 
 
 def withdraw(owner: str, seen: Seen) -> Decision:
-    """Decide what to do about a credential that is withdrawn: the rights first, then what holds them.
+    """Decide what to do about a withdrawn credential: first the keys, then the secret.
 
     Args:
         owner: uid of the SearchAccess.
-        seen: what there is.
+        seen: what was observed.
     """
     if seen.keys:
         return Decision((Revoke(seen.keys, "its SearchAccess is gone"),))

@@ -1,4 +1,4 @@
-"""A SearchAccess as the core sees it: small, immutable, already checked."""
+"""A SearchAccess in the core: small, immutable, already validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ LAYOUT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The part of a role that is due to one SearchAccess."""
+    """The part of a role that belongs to one SearchAccess."""
 
     entries: tuple[Entry, ...] = ()
     cluster: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Share:
 
     @property
     def body(self) -> RoleBody:
-        """Return what a role, or a key, is that has these rights and no others."""
+        """The body of a role, or of a key, with exactly these rights."""
         return RoleBody(cluster=self.cluster, entries=self.entries)
 
     def same_as(self, another: "Share") -> bool:
@@ -125,9 +125,9 @@ class Access:
     resource_version: str
     cluster: str
     subject: Subject | None
-    """Who gets the rights; None: the spec does not say it readably."""
+    """Who gets the rights; None: the spec has no readable subject."""
     principals: tuple[str, ...]
-    """The names under which Elasticsearch knows the subject, that which it has from now on first; empty: not known."""
+    """The names of the subject in Elasticsearch, the current one first; empty: not known."""
     share: Share
     summary: str
     mode: Mode
@@ -141,7 +141,7 @@ class Access:
     invalid: str
     """Why the spec cannot be applied; empty: it can."""
     identity: Identity | None = None
-    """What is known about the subject; None: nothing needs to be."""
+    """What is known about the subject; None: nothing has to be known."""
     auth: Auth = Auth.IDENTITY_TOKEN
     credential: CredentialSpec | None = None
     """Where its API key or password is; None: it has none."""
@@ -149,7 +149,7 @@ class Access:
     admission: Admission = Admission.ALLOWED
     """Whether its SearchCluster admits SearchAccesses of its namespace."""
     fault: str = ""
-    """The unexpected error of the operator when it read this version: it holds what it has; empty: none."""
+    """The unexpected internal error when this version was read: its rights stay as they are; empty: none."""
     widens: str = ""
     """Which two of its own grants would together show what neither of them allows; empty: no two."""
     created_at: str = ""
@@ -157,7 +157,7 @@ class Access:
 
     @property
     def seniority(self) -> tuple[str, str, str, str]:
-        """Compare SearchAccesses by age: the older is the less. One whose age is not known is new."""
+        """Sort key by age, the oldest first. A SearchAccess of unknown age counts as new."""
         return self.created_at or "~", self.namespace, self.name, self.uid
 
     @property
@@ -167,7 +167,7 @@ class Access:
 
     @property
     def has_credential(self) -> bool:
-        """Whether its rights are those of an API key or a user of its own, not of a principal's role."""
+        """Whether its rights belong to its own API key or user, not to a principal's role."""
         return self.auth is not Auth.IDENTITY_TOKEN
 
     @property
@@ -202,11 +202,11 @@ class Access:
 
 
 def subject_to_resolve(access: Access, claim: PrincipalClaim) -> Subject | None:
-    """Return the subject that must be read from Google; None: what is declared is enough.
+    """Return the subject that must be resolved at Google; None: the declaration is enough.
 
     Args:
         access: the SearchAccess.
-        claim: claim of their tokens by which its cluster identifies callers.
+        claim: the token claim by which its cluster identifies callers.
     """
     if access.has_credential:
         return None
@@ -246,10 +246,10 @@ def build_share(spec: SearchAccessSpec) -> Share:
 
 
 def kept_apart(entry: Entry) -> Entry:
-    """Add a name to a restricted entry that no other entry has, so that its restriction cannot get lost.
+    """Add a unique name to a restricted entry, so that its restriction cannot get lost.
 
-    Elasticsearch merges all entries of a caller's roles that have the same set of names, and drops a restriction that
-    only one of them has: a reader of some documents who may also delete would see every document (docs/adr/0011).
+    Elasticsearch merges all entries of a caller's roles with the same set of names, and drops a restriction that only
+    one of them has: a caller that may read some documents and delete would see every document (docs/adr/0011).
     """
     if not restricts(entry):
         return entry
@@ -260,7 +260,7 @@ def kept_apart(entry: Entry) -> Entry:
 def access_from_object(raw: Mapping[str, Any]) -> Access:
     """Read a SearchAccess as Kubernetes gives it.
 
-    Never raises for a bad spec: the result says in ``invalid`` what is wrong, so that it spoils nobody else.
+    Never raises for an invalid spec: ``invalid`` of the result names the problem, so that no other object is affected.
     """
     outline = access_outline(raw)
     spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
@@ -287,13 +287,13 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
 
 
 def access_outline(raw: Any, fault: str = "") -> Access:
-    """Read of a SearchAccess what can be read whatever its spec is: who has rights by it, and how they are kept.
+    """Read the parts of a SearchAccess that need no valid spec: who has its rights, and how they are managed.
 
-    Never raises: nothing of it is walked, and what has another form than it should counts as absent.
+    Never raises: nothing is traversed, and a value of the wrong form counts as absent.
 
     Args:
         raw: the object, as Kubernetes gives it.
-        fault: which unexpected error was met when it was read.
+        fault: the unexpected error when it was read.
     """
     meta, given = metadata_of(raw), part(raw, "spec")
     subject, auth = _subject(given), _choice(Auth, given, "auth", Auth.IDENTITY_TOKEN)
@@ -329,7 +329,7 @@ def _choice(kind: type[Choice], given: Mapping[str, Any], key: str, default: Cho
 
 
 def _subject(given: Mapping[str, Any]) -> Subject | None:
-    """Read who gets the rights, also from a spec that is wrong elsewhere: it keeps what it has."""
+    """Read who gets the rights, even from a spec that is invalid elsewhere, so that it keeps its rights."""
     subject = given.get("subject")
     if not isinstance(subject, Mapping):
         return None

@@ -1,11 +1,11 @@
-"""What declared actions and privileges come to."""
+"""Translates declared actions and privileges into Elasticsearch privileges."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 
 PRIVILEGE_LETTER: Final = "*"
 """Shown in the ACCESS column for raw ``privileges``."""
@@ -28,20 +28,20 @@ CONFINED_WRITE: Final = (
     "indices:data/write/index*",
     "indices:data/write/simulate/bulk*",
 )
-"""What `write` stands for beside `where` or `fields`: actions of its privileges, without these privileges' names.
+"""What `write` stands for together with `where` or `fields`: the actions of its privileges, not their names.
 
-By their names Elasticsearch also accepts explicit changes of the mapping, with which a hidden field can be copied to a
-visible one, or a document be made to match. An update (`_update`) returns the document that it found.
+With the names, Elasticsearch would also accept explicit changes of the mapping, which can copy a hidden field to a
+visible one, or make a document match. An update (`_update`) returns the existing document.
 """
 
 FORMER_WRITE: Final = (*CONFINED_WRITE, "indices:data/write/update*")
-"""The same as earlier versions wrote it."""
+"""The form that earlier versions wrote."""
 
 
 def confined_privileges(actions: tuple[Action, ...], raw: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the privileges for actions and raw names as ``privileges_of``, but none by which `write` reads more.
+    """Return the privileges for actions and raw names as ``privileges_of``, without those by which `write` reads more.
 
-    What is declared by `append` alone or as a raw name stays as it is: it has no such form.
+    `append` alone and raw names stay as they are: they have no such form.
     """
     if Action.WRITE not in actions:
         return privileges_of(actions, raw)
@@ -57,13 +57,13 @@ def letters_of(actions: tuple[Action, ...], *, raw: bool) -> str:
 
 
 def in_short(privileges: Iterable[str]) -> str:
-    """Return index privileges for people: actions where all of one are there, then the others, of which some are named.
+    """Return index privileges for messages: whole actions first, then some of the remaining privileges.
 
     Args:
         privileges: names, as an entry of a role has them.
     """
     rest, words = set(privileges), list[str]()
-    # The widest first: what an action includes is not said twice.
+    # The widest first: what an action includes is not repeated.
     for action in sorted(Action, key=lambda one: len(one.privileges), reverse=True):
         if rest.issuperset(action.privileges):
             words.append(str(action))
@@ -78,9 +78,9 @@ def refusal_of(name: str) -> str:
 
 
 def missing_in(version: tuple[int, int], on_indices: Iterable[str], on_cluster: Iterable[str]) -> str:
-    """Return which of some privileges a release of Elasticsearch does not have, for a person; empty: it has all.
+    """Return the message about a privilege that an Elasticsearch release lacks; empty: it has all of them.
 
-    One that is not in our tables is left to Elasticsearch.
+    A privilege that is not in our tables is left to Elasticsearch.
     """
     for kind, table, names in (("index", INDEX_PRIVILEGES, on_indices), ("cluster", CLUSTER_PRIVILEGES, on_cluster)):
         for name in sorted(names):
@@ -89,6 +89,6 @@ def missing_in(version: tuple[int, int], on_indices: Iterable[str], on_cluster: 
                 major, minor = version
                 return (
                     f"Elasticsearch {major}.{minor} has no {kind} privilege {name}, which came with {known.releases}: "
-                    "leave it out, or upgrade"
+                    "remove it, or upgrade Elasticsearch"
                 )
     return ""

@@ -1,7 +1,7 @@
 """The canonical form of roles and role mappings: one shape for the desired state and for what Elasticsearch returns.
 
 What the server adds, drops or reorders was measured; the contract tests write generated roles to a real server and
-read them back. Without one form, every sweep would see differences that are none.
+read them back. Without a canonical form, every sweep would report false differences.
 """
 
 import hashlib
@@ -166,7 +166,7 @@ class RoleBody:
     other: str = ""
     """Canonical JSON of what we never write: other applications, run_as, remote_cluster, global, …"""
     former: bool = field(default=False, compare=False)
-    """It was read with marks as earlier versions wrote them, so that it is written anew although it means the same."""
+    """It has marks of earlier versions, so it is rewritten although its meaning is the same."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the role as the role API takes it, without metadata."""
@@ -214,7 +214,7 @@ def canonical_query(query: Any) -> str:
 
 
 def _names(values: Any) -> tuple[str, ...]:
-    """Read a list of names; what is not one stays visible as JSON, so that it differs from all that is declared."""
+    """Read a list of names. An item that is not a name becomes JSON, so that it differs from every declared name."""
     if values is None:
         return ()
     items = values if isinstance(values, list | tuple) else [values]
@@ -255,13 +255,13 @@ def entry_from_json(raw: Any, clusters: tuple[str, ...] = ()) -> Entry:
 
 
 def _remote_from_json(raw: Any) -> Entry | None:
-    """Read one entry of ``remote_indices``; None: it names no cluster, and so is none."""
+    """Read one entry of ``remote_indices``; None: it names no cluster, so it is invalid."""
     clusters = _names(mapping(raw).get(_CLUSTERS))
     return entry_from_json(raw, clusters) if clusters else None
 
 
 def _application_from_json(raw: Any) -> Entry | None:
-    """Read one entry of ``applications``; None: it is not one that we would write."""
+    """Read one entry of ``applications``; None: it is not in the form that we write."""
     given = mapping(raw)
     names, privileges = (given.get(key) for key in ("resources", "privileges"))
     ours = given.keys() == _APPLICATION_KEYS and given["application"] == KIBANA and names and privileges
@@ -269,7 +269,7 @@ def _application_from_json(raw: Any) -> Entry | None:
 
 
 def _read_list(given: Any, read: Callable[[Any], Entry | None]) -> tuple[list[Entry], list[Any]]:
-    """Read entries of one of a role's lists, and what of it is none."""
+    """Read the entries of one of a role's lists, and the items that are not entries."""
     entries, strange = list[Entry](), list[Any]()
     for raw in _list(given):
         entry = read(raw)

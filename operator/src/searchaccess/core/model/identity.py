@@ -1,7 +1,7 @@
-"""Which service accounts are behind a subject: what was last read from Google, and what follows from it.
+"""The service accounts behind a subject: what was last read from Google, and what follows from it.
 
-A workload's rights follow its service account. They are granted to the account of its template first; the accounts of
-revisions that still serve, or of executions that still run, keep them until those are gone (docs/adr/0015).
+A workload's rights follow its service account. They are granted to the account of its template. Accounts of revisions
+that still serve, or of executions that still run, keep them until these are gone (docs/adr/0015).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,14 +105,14 @@ def missing(known: Identity, now: str, *, over: bool) -> Identity:
 
 
 def missing_message(subject: Workload | str, known: Identity) -> str:
-    """Return what is said of a subject that does not exist: since when, and whether somebody still has its rights."""
+    """Return the message about a missing subject: since when, and whether somebody still has its rights."""
     what = f"Cloud Run has no {subject.path}" if isinstance(subject, Workload) else f"there is no account {subject}"
-    rest = "its rights go when the grace period is over" if known.accounts else "nobody has its rights"
-    return f"{what} since {known.missing_since}; {rest}"
+    rest = "its rights are revoked when the grace period is over" if known.accounts else "nobody has its rights"
+    return f"{what} (since {known.missing_since}); {rest}"
 
 
 def unknown_message(subject: Workload | str, known: Identity) -> str:
-    """Return why it is not known which account is behind a subject, and which subject that is."""
+    """Return the message that the account behind a subject is not known, with the subject and the cause."""
     name = subject.path if isinstance(subject, Workload) else subject
     return known.message if name in known.message else f"{name}: {known.message}"
 
@@ -127,9 +127,8 @@ def missing_for(known: Identity, now: str) -> float:
 def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
     """Return the seconds for which the rights of something that is missing stay.
 
-    Only what this process has seen itself takes rights away; its time is the monotonic clock's. What the status of an
-    earlier run says shortens the wait, down to ``least``: it is the wall clock's word, and that may have jumped
-    (docs/adr/0015).
+    Rights are revoked only on what this process has observed itself, by the monotonic clock. The status of an earlier
+    run shortens the wait, down to ``least``: it is based on the wall clock, which may have jumped (docs/adr/0015).
 
     Args:
         seen: seconds for which this process has seen it missing.
@@ -142,7 +141,7 @@ def grace_left(seen: float, credit: float, grace: float, least: float) -> float:
 
 
 def unknown(known: Identity, message: str) -> Identity:
-    """Return an identity after Google was queried without a result: nothing is revoked on a guess."""
+    """Return an identity after a query to Google without a result: nothing is revoked without proof."""
     return replace(known, state=State.UNKNOWN, message=message)
 
 
@@ -159,7 +158,7 @@ def with_known_ids(accounts: Iterable[Account], known: Mapping[str, Account]) ->
 
 
 def recall(status: SearchAccessStatus, subject: Workload | str) -> Identity:
-    """Return what a status says of a subject: the last that was known, not confirmed.
+    """Return the last known identity of a subject from a status, not confirmed.
 
     Args:
         status: of a SearchAccess; anybody may have written it.

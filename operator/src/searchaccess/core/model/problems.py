@@ -1,4 +1,4 @@
-"""What is wrong with a spec although its model takes it."""
+"""Finds problems of a spec that its model accepts."""
 
 import re
 
@@ -21,7 +21,7 @@ from searchaccess.core.patterns.parsed import PatternError, check_index_pattern
 
 
 def problem_of(spec: SearchAccessSpec) -> str:
-    """Return what is wrong although the model takes it: the CRD's CEL rules once more, and what CEL cannot express."""
+    """Return what is wrong although the model accepts it: repeats the CRD's CEL rules, and checks what CEL cannot."""
     if problem := _subject_problem(spec) or _credential_problem(spec):
         return problem
     for position, grant in enumerate(spec.grants):
@@ -58,7 +58,7 @@ def _credential_problem(spec: SearchAccessSpec) -> str:
         return ""
     for field, text, pattern in (("store", credential.store, STORE_PATTERN), ("name", credential.name, SECRET_PATTERN)):
         if not re.fullmatch(pattern, text):
-            return f"spec.credential.{field}: {text!r} is no name of a {'store' if field == 'store' else 'secret'}"
+            return f"spec.credential.{field}: {text!r} is not the name of a {'store' if field == 'store' else 'secret'}"
     return ""
 
 

@@ -1,7 +1,7 @@
-"""What a grant on remote clusters takes: less than one on the cluster's own indices.
+"""Checks grants on remote clusters, which allow less than grants on the cluster's own indices.
 
-Elasticsearch stores a role's entry for remote clusters without a look at its query, which the remote cluster parses at
-each search. So only such queries are taken here whose form is known. See docs/adr/0037.
+Elasticsearch stores a role's entry for remote clusters without parsing its query: the remote cluster parses it at each
+search. So only queries of a known form are accepted here. See docs/adr/0037.
 """
 
 import re
@@ -12,25 +12,25 @@ from searchaccess.api.searchaccess import Grant
 from searchaccess.api.vocabulary.remoteclusters import CLUSTER_PATTERN
 
 REMOTELY: Final = ("read_cross_cluster",)
-"""What reading on a remote cluster takes besides what `read` stands for: with it a search reaches nodes of the remote
+"""Privileges for reading on a remote cluster, in addition to those of `read`: a search can reach nodes of the remote
 cluster through others, and ES|QL works."""
 
 _ON_A_FIELD: Final = frozenset(
     {"term", "terms", "match", "match_phrase", "range", "prefix", "wildcard", "regexp", "fuzzy"}
 )
 _WITHOUT_FIELD: Final = {"exists": "field", "ids": "values"}
-"""By query, the one thing that it says."""
+"""By query, its only key."""
 _CLAUSES: Final = frozenset({"must", "filter", "should", "must_not"})
 _ALL: Final = ", ".join(sorted({"bool", "match_all", *_ON_A_FIELD, *_WITHOUT_FIELD}))
-_MISTAKEN: Final = "{} is not known to be a query: no cluster checks it before a search; with remoteClusters write {}"
-_MISSHAPEN: Final = "{} has another form: no cluster checks it before a search; write it as in its documentation"
+_MISTAKEN: Final = "{} is not a known query, and no cluster checks it before a search: with remoteClusters write {}"
+_MISSHAPEN: Final = "{} is not in its documented form, and no cluster checks it before a search: write it as documented"
 
 
 def remote_clusters_problem(grant: Grant) -> str:
     """Return which of the names cannot be remote clusters; empty: all can."""
     for name in grant.remote_clusters or ():
         if not re.fullmatch(CLUSTER_PATTERN, name):
-            return f"remoteClusters: {name!r} is neither the name of a remote cluster nor the beginning of one"
+            return f"remoteClusters: {name!r} is neither the name of a remote cluster nor a prefix such as eu-*"
     return ""
 
 

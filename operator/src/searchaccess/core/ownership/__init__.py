@@ -1,1 +1,1 @@
-"""Whose objects and rights in Elasticsearch are that nobody declares: released, adopted, taken over, or of others."""
+"""Ownership of undeclared objects and rights in Elasticsearch: released, adopted, taken over, or foreign."""

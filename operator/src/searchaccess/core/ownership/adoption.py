@@ -1,4 +1,4 @@
-"""Adoption of a foreign role or role mapping: by the platform's decision, as it was seen, once (docs/adr/0035)."""
+"""Adoption of a foreign role or role mapping: once, with known content, if the platform team agrees (docs/adr/0035)."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,18 +40,18 @@ def seen_as(kind: str, name: str, body: Mapping[str, Any], metadata: Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An annotation that asks for an adoption."""
+    """An annotation that requests an adoption."""
 
     text: str
     namespace: str = ""
-    """Of the SearchAccess; empty: the SearchCluster has it."""
+    """Namespace of the SearchAccess; empty: the SearchCluster has the annotation."""
     counts: bool = True
-    """Whether the SearchCluster takes it from there."""
+    """Whether the SearchCluster accepts it from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What the platform agreed to, and what became of it."""
+    """The adoptions that the platform team agreed to, and their state."""
 
     cluster: str = ""
     """Name of the SearchCluster."""
@@ -60,11 +60,11 @@ class Agreed:
     namespaces: frozenset[str] = frozenset()
     """Namespaces whose annotations count."""
     adopted: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """By name and hash, when it was adopted; empty: it is recorded that it is about to be."""
+    """By name and hash, when it was adopted; empty: the adoption is recorded but not done yet."""
     kinds: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """By name and hash, what was adopted, as far as that is known."""
+    """By name and hash, the kind of the adopted object, if known."""
     at_once: bool = False
-    """Nothing is recorded before, as nothing is written: a dry run."""
+    """A dry run: nothing is written, so nothing has to be recorded before."""
 
     def last(self, seen: Seen) -> str:
         """Return when an object of a name and kind was adopted last; empty: never."""
@@ -77,7 +77,7 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a foreign object is not touched, for people."""
+    """Why a foreign object is not changed, for messages."""
 
     reason: Reason
     message: str
@@ -90,17 +90,17 @@ class Judgment:
     adopts: bool = False
     """It is replaced now."""
     asks: bool = False
-    """It is to be replaced once that is recorded."""
+    """It is replaced as soon as the adoption is recorded."""
     refusal: Refusal | None = None
 
 
 def agreed_by(adoption: Adoption | None, cluster: str, adopted: Iterable[AdoptedStatus]) -> Agreed:
-    """Return what a SearchCluster agrees to.
+    """Return the adoptions that a SearchCluster agrees to.
 
     Args:
-        adoption: what its spec says; None: nothing.
+        adoption: from its spec; None: it has none.
         cluster: its name.
-        adopted: what its status remembers.
+        adopted: the recorded adoptions in its status.
     """
     known = list(adopted)
     return Agreed(
@@ -112,7 +112,7 @@ def agreed_by(adoption: Adoption | None, cluster: str, adopted: Iterable[Adopted
 
 
 def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judgment:
-    """Decide what is done about a foreign object that is in the way.
+    """Decide what is done about a foreign object with a name of ours.
 
     Args:
         seen: the object.
@@ -134,18 +134,18 @@ def judge(seen: Seen, agreed: Agreed, requests: Sequence[Request] = ()) -> Judgm
 
 
 def _hash_for(name: str, text: str) -> str:
-    """Return the hash in an annotation that names this very object; empty: it does not."""
+    """Return the hash in an annotation for this object; empty: the annotation is for another one."""
     head, _, tail = text.rpartition("@")
     return tail if head == name and _HASH.fullmatch(tail) else ""
 
 
 def written_again(seen: Seen) -> Refusal:
-    """Return why a role of a former life is not taken over once more: it was, and that life has written it since."""
+    """Return why a role of a former installation is not taken over again: that installation has written it since."""
     life = life_of(seen.metadata)
     text = (
         f"{seen.kind} {seen.name} was taken over (spec.takeOver), and controller {life.controller if life else ''} has "
-        "written it again since: it is alive. It is not touched any more. Stop that one, then delete it, or agree to "
-        f"replace it as it is now: {_line(seen)}"
+        f"written it again since: it still runs. The {seen.kind} is not touched any more. Stop that controller, then "
+        f"delete the {seen.kind}, or agree to replace its present content: {_line(seen)}"
     )
     return Refusal(Reason.CONTROLLERS_FIGHT, text)
 
@@ -167,8 +167,8 @@ def _is_released(seen: Seen) -> bool:
 def _again(seen: Seen, at: str) -> Refusal:
     if _is_released(seen):
         text = (
-            f"{seen.kind} {seen.name} was adopted in this very state at {at}, and released since; each state is "
-            "adopted once. Delete it, or change its description and agree to the hash that it has then"
+            f"{seen.kind} {seen.name} was adopted with this very content at {at}, and released since; the same content "
+            "is adopted only once. Delete it, or change its description and agree to its new hash"
         )
         return Refusal(Reason.OWNERSHIP_CONFLICT, text)
     text = (
@@ -186,27 +186,27 @@ def _message(seen: Seen, agreed: Agreed, requests: Sequence[Request], wanted: Se
     if life is not None:
         text += (
             f"It belongs to instance {life.instance} of controller {life.controller}; if that Kubernetes cluster is "
-            f"gone, all that it left is taken over by {where}, spec.takeOver. "
+            f"gone, use spec.takeOver of {where} to take over everything that it left. "
         )
     if wanted:
-        return text + f"It changed since its hash was {', '.join(wanted)}; as it is now: {where}, {line}"
+        return text + f"It has changed since its hash was {', '.join(wanted)}; its present content: {where}, {line}"
     for request in requests:
         if request.text and not request.counts:
             return text + (
-                f"The annotation {ANNOTATION_ADOPT} does not count in namespace {request.namespace}: the platform "
-                f"decides. It can write {line} into {where}, or take the namespace in spec.adoption.namespaces"
+                f"The annotation {ANNOTATION_ADOPT} does not count in namespace {request.namespace}: the platform team "
+                f"decides. It can add {line} to {where}, or add the namespace to spec.adoption.namespaces"
             )
         if request.text == name:
-            return text + f"A name alone adopts nothing any more; write {ANNOTATION_ADOPT}: {name}@{seen.hash}"
-    return text + f"Delete it, or agree to replace it as it is now: {where}, {line}"
+            return text + f"A name alone is no longer enough; write {ANNOTATION_ADOPT}: {name}@{seen.hash}"
+    return text + f"Delete it, or agree to replace its present content: {where}, {line}"
 
 
 def recorded(adopted: Iterable[AdoptedStatus], one: AdoptedStatus) -> list[AdoptedStatus]:
-    """Return what is remembered of adoptions, with one more.
+    """Return the recorded adoptions, with one more.
 
     Args:
-        adopted: what was remembered.
-        one: what was adopted, or is about to be.
+        adopted: those recorded so far.
+        one: the new one, done or in progress.
     """
     others = [item for item in adopted if (item.name, item.hash) != (one.name, one.hash)]
     return [*others, one][-ADOPTED_LIMIT:]

@@ -1,4 +1,4 @@
-"""Which installation of the operator wrote an object in Elasticsearch, as its metadata says."""
+"""Which installation of the operator wrote an object in Elasticsearch, by its metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Life:
 
     @property
     def prefix(self) -> str:
-        """What the names of its roles begin with, and the name of its one role mapping."""
+        """Prefix of the names of its roles, and name of its one role mapping."""
         return f"{ROLE_PREFIX}.{self.instance}"
 
     def names(self, name: str) -> bool:
@@ -30,7 +30,7 @@ class Life:
 
 
 def life_of(metadata: Any) -> Life | None:
-    """Return whose an object is, as its metadata says; None: no operator's."""
+    """Return the installation that an object belongs to, by its metadata; None: it belongs to no operator."""
     if not isinstance(metadata, Mapping) or metadata.get("managed_by") != MANAGED_BY:
         return None
     instance, controller = (shortened(text(metadata.get(key)) or "", LONGEST) for key in ("instance", "controller"))

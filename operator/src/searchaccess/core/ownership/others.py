@@ -1,4 +1,4 @@
-"""What other controllers and other instances of this operator have in the same Elasticsearch."""
+"""Objects of other controllers and other instances of this operator in the same Elasticsearch."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.core.ownership.lives import Life, life_of
 
 Summary: TypeAlias = tuple[OtherStatus, ...]
-"""What a status says of others, in a fixed order."""
+"""The others in a status, in a fixed order."""
 
 NAMED: Final = 3
 """Others that a message names."""
@@ -17,7 +17,7 @@ NAMED: Final = 3
 
 @dataclass(slots=True)
 class Belongings:
-    """What one of them has."""
+    """The objects of one of them."""
 
     roles: set[str] = field(default_factory=set)
     mappings: set[str] = field(default_factory=set)
@@ -25,7 +25,7 @@ class Belongings:
     """Of the roles, those with an owner that cannot be seen: these stay."""
 
     def without(self, roles: Iterable[str], mappings: Iterable[str]) -> None:
-        """Take in what was rewritten or deleted since it was read."""
+        """Remove what was rewritten or deleted since it was read."""
         self.roles.difference_update(roles)
         self.mappings.difference_update(mappings)
 
@@ -33,28 +33,28 @@ class Belongings:
 def note_belonging(
     found: dict[Life, Belongings], own: Life, kind: Literal["roles", "mappings"], name: str, raw: Mapping[str, Any]
 ) -> None:
-    """Take in a role or role mapping that others have, as its metadata says.
+    """Record a role or role mapping of others, by its metadata.
 
     Args:
-        found: what others have.
+        found: the objects of others so far.
         own: this operator.
         kind: what it is.
         name: its name.
         raw: as the API gives it.
     """
     life = life_of(raw.get("metadata"))
-    # Roles of users go with these, and users are counted apart.
+    # Users are counted separately, so their roles are not counted.
     of_user = kind == "roles" and life is not None and life.names(name) and "/" in name
     if life is not None and life != own and not of_user:
         getattr(found.setdefault(life, Belongings()), kind).add(name)
 
 
 def summarized(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:
-    """Return what a status says of others.
+    """Return the others for a status.
 
     Args:
-        found: what they have.
-        declared: principals to whom SearchAccesses here give rights.
+        found: their objects.
+        declared: principals to which SearchAccesses here grant rights.
     """
     principals = set(declared)
     return tuple(
@@ -71,7 +71,7 @@ def summarized(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Sum
 
 
 def with_issued(others: Summary, issued: Mapping[tuple[Life, Auth], int]) -> Summary:
-    """Add keys and users to what a status says of others.
+    """Add keys and users to the others for a status.
 
     Args:
         others: see ``summarized``.
@@ -92,12 +92,12 @@ def _principal(life: Life, role: str) -> str:
 
 
 def described(others: Iterable[OtherStatus], own: Life, taken: Iterable[Life]) -> str:
-    """Return what a condition says of others; empty: there are none.
+    """Return the message of the condition about others; empty: there are none.
 
     Args:
         others: see ``summarized``.
         own: this operator.
-        taken: former lives that a person decided to take over.
+        taken: former installations that a person decided to take over.
     """
     taken = set(taken)
     parts: list[str] = []
@@ -128,23 +128,24 @@ def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> 
         text += f" ({other.undeclared} of the roles for principals that no SearchAccess here names)"
     if is_taken:
         return text + (
-            "; spec.takeOver lists it: they wait until SearchAccesses here are enforced in their place, or it is alive "
-            "and has written them again"
+            "; spec.takeOver lists it: they stay until SearchAccesses here are enforced in their place, or it still "
+            "runs and has written them again"
         )
     line = f"{{controller: {life.controller}}}"
     if life.instance != own.instance:
         line = f"{{controller: {life.controller}, instance: {life.instance}}}"
     return text + (
-        f". If it is gone for good: spec.takeOver: [{line}], after all SearchAccesses are applied here; what no "
-        "SearchAccess names is removed then. Not if it is alive and uses this Elasticsearch on purpose"
+        f". If it is gone for good, set spec.takeOver: [{line}] after all SearchAccesses are applied here; objects "
+        "that no SearchAccess names are removed then. Do not do this if it still runs and shares this Elasticsearch "
+        "on purpose"
     )
 
 
 def counted(others: Iterable[OtherStatus]) -> int:
-    """Return how many objects others have, all together."""
+    """Return the total number of objects of others."""
     return sum(other.roles + other.mappings + other.keys + other.users for other in others)
 
 
 def shown(others: Summary) -> list[OtherStatus] | None:
-    """Return what a status has room for; None: there are none."""
+    """Return as many others as fit into a status; None: there are none."""
     return list(others[:OTHERS_LIMIT]) or None

@@ -1,8 +1,8 @@
 """Released rights: those that stayed in Elasticsearch when their SearchAccess was deleted (docs/adr/0034).
 
-The SearchCluster's status remembers them, where nobody can write who may only write in Elasticsearch. What the metadata
-of a role says about them proves nothing. Each of them goes through these steps, and may be cut off after any:
-remembered, then released in the role, then the SearchAccess's finalizer goes.
+The SearchCluster's status records them, because a writer in Elasticsearch cannot change it. The metadata of a role
+proves nothing about them. Each release has these steps, and may be interrupted after any of them: it is recorded, then
+the rights are released in the role, then the SearchAccess's finalizer is removed.
 """
 
 from collections import Counter
@@ -37,58 +37,59 @@ _NOTED: Final = AccessDecision(
 _FULL: Final = AccessDecision(
     Do.HOLD,
     Reason.RELEASED_LIST_FULL,
-    f"its rights have no room in status.released of the SearchCluster, which lists {RELEASED_LIMIT} at most, each with "
-    f"{RELEASED_ENTRIES_LIMIT} entries: spec.orphans.revoke of the SearchCluster makes room, or deletionPolicy: Delete "
-    "revokes these",
+    f"its rights do not fit into status.released of the SearchCluster, which lists at most {RELEASED_LIMIT}, each with "
+    f"{RELEASED_ENTRIES_LIMIT} entries: make room with spec.orphans.revoke of the SearchCluster, or revoke these "
+    "rights with deletionPolicy: Delete",
 )
 
 
 INHERITED: Final = AccessDecision(
     Do.HOLD,
     Reason.PENDING,
-    "what was released in the role is being listed in status.released of the SearchCluster, before it is taken over",
+    "rights that were released in the role are being listed in status.released of the SearchCluster, before the role "
+    "is taken over",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is remembered about one role."""
+    """The recorded released rights of one role."""
 
     kept: tuple[ReleasedRights, ...] = ()
-    """What stays."""
+    """Rights that stay."""
     revoked: tuple[ReleasedRights, ...] = ()
-    """What is to go."""
+    """Rights to revoke."""
     confirmed: tuple[ReleasedRights, ...] = ()
-    """Of both, what Kubernetes surely has."""
+    """Those of both that are certainly recorded in Kubernetes."""
     full: bool = False
     """There is no room for more."""
     rehearsed: bool = False
-    """Nothing is written, so nothing waits for being written first."""
+    """A dry run: nothing is written, so nothing has to be recorded first."""
 
     def unrecorded(self, uids: Collection[str]) -> "Remembered":
-        """Return what is left without those of whom the role has a record: their entries are still their own."""
+        """Return the same without those that still have a record in the role: their entries are not released yet."""
         kept = tuple(item for item in self.kept if item.uid not in uids)
         return replace(self, kept=kept, revoked=tuple(item for item in self.revoked if item.uid not in uids))
 
     @property
     def is_recorded(self) -> bool:
-        """Whether Kubernetes surely has all of it, or need not."""
+        """Whether all of it is certainly recorded in Kubernetes, or need not be."""
         return self.rehearsed or len(self.confirmed) == len(self.all)
 
     @property
     def all(self) -> tuple[ReleasedRights, ...]:
-        """Both what stays and what is to go."""
+        """Rights that stay, and rights to revoke."""
         return (*self.kept, *self.revoked)
 
 
 @dataclass(frozen=True, slots=True)
 class Releasing:
-    """What a plan for a role says about released rights."""
+    """The part of a role's plan about released rights."""
 
     remember: tuple[ReleasedRights, ...] = ()
-    """What is to be remembered before it can be released; since when is not said yet."""
+    """Rights to record before they can be released; their time is not set yet."""
     revoked: tuple[ReleasedRights, ...] = ()
-    """What is gone when the plan is applied."""
+    """Rights that are revoked when the plan is applied."""
 
 
 def hashes_of(items: Iterable[ReleasedRights]) -> tuple[str, ...]:
@@ -104,13 +105,13 @@ def cluster_of(items: Iterable[ReleasedRights]) -> tuple[str, ...]:
 def release(
     role: str, principal: str, leaving: Iterable[tuple[Access, Share]], remembered: Remembered
 ) -> tuple[tuple[ReleasedRights, ...], dict[str, AccessDecision]]:
-    """Return what must be remembered before rights can be released, and who waits for that, by uid.
+    """Return the rights to record before they can be released, and who waits for that, by uid.
 
     Args:
         role: name of the role.
         principal: whose role it is.
-        leaving: who is to release its rights, each with what it has.
-        remembered: what is remembered about the role.
+        leaving: the SearchAccesses that release their rights, each with its rights.
+        remembered: the recorded rights of the role.
     """
     remember, held = list[ReleasedRights](), dict[str, AccessDecision]()
     for access, has in leaving:
@@ -131,7 +132,7 @@ def release(
 
 
 def _releasable(access: Access, has: Share) -> Share:
-    """Return what of the rights of a SearchAccess can be released: what nobody can declare was never its own."""
+    """Return the rights of a SearchAccess that can be released: rights that cannot be declared were never its own."""
     entries = tuple(entry for entry in has.entries if entry in access.share.entries or is_declarable(entry))
     return Share(entries, tuple(name for name in has.cluster if name in DECLARABLE_ON_CLUSTER))
 
@@ -168,26 +169,26 @@ def _letters(entry: Entry) -> str:
     if privileges.issuperset(CONFINED_WRITE):
         privileges = privileges.difference(FORMER_WRITE) | set(Action.WRITE.privileges)
     whole = [action for action in Action if privileges.issuperset(action.privileges)]
-    # What another action includes is not said twice.
+    # An action that another one includes is not repeated.
     actions = tuple(
         action for action in whole if not any(set(action.privileges) < set(other.privileges) for other in whole)
     )
-    said = {name for action in actions for name in action.privileges}
-    return letters_of(actions, raw=bool(privileges - said))
+    covered = {name for action in actions for name in action.privileges}
+    return letters_of(actions, raw=bool(privileges - covered))
 
 
-# What goes
+# Rights to revoke
 
 
 def to_revoke(
     item: ReleasedRights, selectors: Sequence[ReleasedSelector], admission: Admission = Admission.ALLOWED
 ) -> bool:
-    """Return whether released rights are to go.
+    """Return whether released rights are to be revoked.
 
     Args:
         item: the rights.
-        selectors: what ``spec.orphans.revoke`` of the SearchCluster names.
-        admission: whether the SearchCluster admits the namespace that they are of.
+        selectors: ``spec.orphans.revoke`` of the SearchCluster.
+        admission: whether the SearchCluster admits the namespace of their former SearchAccess.
     """
     if item.namespace and admission is Admission.REFUSED:
         return True
@@ -201,13 +202,13 @@ def _names(selector: ReleasedSelector, item: ReleasedRights) -> bool:
 
 
 def kept_of(share: Share, kept: Sequence[ReleasedRights]) -> Share:
-    """Return of released rights, as a role has them, those that stay."""
+    """Return those released rights of a role that stay."""
     wanted = Counter(hashes_of(kept))
     return Share(tuple(_taken(share.entries, wanted)), tuple(sorted({*share.cluster} & {*cluster_of(kept)})))
 
 
 def _taken(entries: Iterable[Entry], wanted: Counter[str]) -> Iterator[Entry]:
-    """Yield those entries whose hashes are wanted, each as often as it is; they are wanted no more."""
+    """Yield the entries whose hashes are wanted, and take each from the wanted ones."""
     for entry in entries:
         if wanted[entry.hash] > 0:
             wanted[entry.hash] -= 1
@@ -215,13 +216,13 @@ def _taken(entries: Iterable[Entry], wanted: Counter[str]) -> Iterator[Entry]:
 
 
 def without_revoked(body: RoleBody, remembered: Remembered) -> RoleBody | None:
-    """Return what is left of a role that is nobody's any more, without what is to go; None: nothing.
+    """Return the rest of a role without owners after revoking released rights; None: nothing is left.
 
-    Only what is remembered goes: what others added to the role stays.
+    Only recorded rights are revoked: rights that others added to the role stay.
 
     Args:
         body: the role.
-        remembered: what is remembered about it.
+        remembered: its recorded rights.
     """
     staying = list(_taken(body.entries, Counter(hashes_of(remembered.kept))))
     rest, going = list(body.entries), Counter(hashes_of(remembered.revoked))
@@ -237,12 +238,12 @@ def without_revoked(body: RoleBody, remembered: Remembered) -> RoleBody | None:
     return replace(body, cluster=tuple(sorted(cluster)), entries=(*staying, *rest))
 
 
-# What is there
+# Rights in force
 
 
 @dataclass(frozen=True, slots=True)
 class RoleInForce:
-    """A role as far as released rights may be in it."""
+    """A role that may contain released rights."""
 
     name: str
     principal: str
@@ -254,11 +255,11 @@ class RoleInForce:
 
 
 def still_there(items: Sequence[ReleasedRights], role: RoleInForce | None) -> list[ReleasedRights | None]:
-    """Return of each of the released rights in one role what is in force; None: nothing of them.
+    """Return for each of the released rights in one role what is still in force; None: nothing.
 
     Args:
-        items: those that are remembered about it.
-        role: the role; None: there is none of this name that is ours or was released by us.
+        items: its recorded rights.
+        role: the role; None: no role of this name is ours or was released by us.
     """
     if role is None:
         return [None] * len(items)
@@ -287,9 +288,9 @@ def _free(role: RoleInForce) -> list[Entry]:
 
 
 def believed(role: RoleInForce, entries: Iterable[str], cluster: Iterable[str]) -> list[ReleasedRights]:
-    """Return what counts as released where nothing was ever remembered, as the metadata of a role says.
+    """Return the rights that count as released by an earlier version, by the metadata of a role without records.
 
-    It was released by an earlier version. What nobody can declare was never released, whoever says so.
+    Rights that cannot be declared were never released, whatever the metadata says.
 
     Args:
         role: the role.
@@ -317,6 +318,6 @@ def is_declarable(entry: Entry) -> bool:
 
 
 def shown(item: ReleasedRights) -> str:
-    """Return released rights for people: whose, which, and where."""
-    whose = f"SearchAccess {item.namespace}/{item.name}" if item.name else "a SearchAccess that is not known"
+    """Return released rights for messages: the rights, the former SearchAccess, and the role."""
+    whose = f"SearchAccess {item.namespace}/{item.name}" if item.name else "an unknown SearchAccess"
     return f"{item.rights} of {whose}, in role {item.role}"

@@ -1,4 +1,4 @@
-"""Takeover of what a former life of the operator left in Elasticsearch: one decision of a person (docs/adr/0035)."""
+"""Takeover of what a former installation of the operator left behind, by a decision of a person (docs/adr/0035)."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -7,7 +7,7 @@ from searchaccess.core.ownership.lives import Life
 
 
 def lives_in(own: Life, listed: Iterable[TakeOver]) -> frozenset[Life]:
-    """Return the former lives that a SearchCluster lists."""
+    """Return the former installations that a SearchCluster lists."""
     return frozenset(Life(item.instance or own.instance, item.controller) for item in listed) - {own}
 
 
@@ -22,27 +22,27 @@ def problem_of(own: Life, listed: Iterable[TakeOver]) -> str:
 
 
 def predecessors(own: Life, lives: Iterable[Life]) -> frozenset[str]:
-    """Return the controllers whose objects have the names of our own, so that they are ours as they are."""
+    """Return the controllers whose objects have our own names, so that they become ours unchanged."""
     return frozenset(life.controller for life in lives if life.instance == own.instance)
 
 
 def revoking(own: Life, listed: Iterable[TakeOver]) -> frozenset[str]:
-    """Return the controllers among the predecessors whose undeclared keys and users are to end."""
+    """Return the predecessors whose undeclared keys and users are to be revoked."""
     ending = (item for item in listed if item.credentials is FormerCredentials.REVOKE)
     return predecessors(own, lives_in(own, ending))
 
 
 def abandoned(own: Life, lives: Iterable[Life]) -> list[Life]:
-    """Return the lives whose objects have other names, so that they are removed once ours are in place."""
+    """Return the installations whose objects have other names, so that they are removed once ours are in place."""
     return sorted(life for life in lives if life.instance != own.instance)
 
 
 def removable(
     life: Life, roles: Collection[str], *, declared: Collection[str], placed: Collection[str], all_known: bool
 ) -> Sequence[str]:
-    """Return which roles of another instance can go, as no caller needs them any more.
+    """Return the roles of another instance that can be removed, because no caller needs them any more.
 
-    A caller of whom nothing is declared loses what it had there, as it would with an orphan of ours.
+    A caller without a declaration loses its rights there, as it would with an orphan of ours.
 
     Args:
         life: the other instance.
@@ -58,7 +58,7 @@ def removable(
 
 
 def removable_mappings(life: Life, roles: Collection[str], mappings: Collection[str]) -> Sequence[str]:
-    """Return which role mappings of another instance can go: all of its own, once nobody gets a role by them.
+    """Return the role mappings of another instance that can be removed: all, once nobody gets a role by them.
 
     Args:
         life: the other instance.

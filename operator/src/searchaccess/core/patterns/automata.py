@@ -1,4 +1,4 @@
-"""Makes one automaton of several index patterns, as Elasticsearch does, within a limited effort.
+"""Builds one automaton of several index patterns, as Elasticsearch does, within a limited effort.
 
 The construction is that of ``Automatons.patterns`` of Elasticsearch and ``Operations.determinize`` of Lucene.
 """
@@ -19,13 +19,13 @@ near that takes it seconds, and its releases differ a little."""
 _MAX_STEPS: Final = 20_000
 """How many expressions may be examined for one regular expression's automaton."""
 _MINIMIZED: Final = 300
-"""Larger automata are left as they are, which only makes the effort look greater."""
+"""Larger automata are not minimized, which only overestimates the effort."""
 _WORK: Final = 8
 """Look-ups for each unit of effort: more of them would hold up everybody else for more than tens of milliseconds."""
 _SPECIAL: Final = frozenset("*?\\")
 
 Codes = tuple[int, ...]
-"""The characters at which something changes: each stands for all up to the next."""
+"""The characters at which a transition changes: each represents all characters up to the next one."""
 
 
 class TooMuchEffortError(Exception):
@@ -59,7 +59,7 @@ def is_wildcard(text: str) -> bool:
 
 
 def is_prefix(text: str) -> bool:
-    """Return whether a pattern is a name's beginning and no more: any number of these make no more than a tree."""
+    """Return whether a pattern is only a prefix: any number of prefixes make only a tree."""
     return not text.startswith("/") and text.endswith("*") and _SPECIAL.isdisjoint(text[:-1])
 
 

@@ -1,4 +1,4 @@
-"""Bounds what index patterns ask of Elasticsearch together, each of them fine by itself.
+"""Limits the combined cost of index patterns for Elasticsearch, each of which is fine by itself.
 
 Which of ``*a*0``, ``*b*1``, ``*c*2``, … a name can still match depends on which of the letters it had, so each more
 doubles the states of an automaton for all. Elasticsearch makes one for each entry when it needs the role, and one for
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from searchaccess.core.messages import some_of
 from searchaccess.core.patterns.automata import (
     Automaton,
     Codes,
@@ -27,7 +28,6 @@ from searchaccess.core.patterns.automata import (
     united,
 )
 from searchaccess.core.patterns.marks import is_mark
-from searchaccess.core.patterns.namesets import some_of
 
 MAX_STATES: Final = 150_000
 """Of an automaton for a whole role. To unite it with an entry's takes Elasticsearch a few times that effort."""
@@ -84,13 +84,13 @@ def is_too_much(patterns: Iterable[str]) -> bool:
 
 
 def what_is_complicated(patterns: Iterable[str]) -> str:
-    """Name the patterns that make a role complicated, the first of many."""
+    """Return some of the patterns that make a role complicated, for messages."""
     found = sorted({text for text in patterns if is_wildcard(text) and not is_prefix(text) and not is_mark(text)})
     return some_of(found, _SHOWN)
 
 
 def _beginning(text: str) -> str:
-    """Return what all names begin with that a pattern matches."""
+    """Return the common prefix of all names that a pattern matches."""
     if not text.startswith("/"):
         return text[: min(at for special in "*?\\" if (at := text.find(special)) >= 0)]
     if not _ALTERNATIVES.isdisjoint(text):

@@ -1,4 +1,4 @@
-"""Finds the patterns that Elasticsearch gives up on: their automata have too many states.
+"""Finds patterns that are too complicated for Elasticsearch, because their automata have too many states.
 
 Elasticsearch makes a deterministic automaton of each pattern of a role, and answers every request of the role's users
 with an error when that takes too long: a pattern such as ``*a????????????????`` has to remember of each of the last
@@ -50,8 +50,8 @@ class _TooMuchError(Exception):
 def is_too_complicated(written: Written) -> bool:
     """Return whether an automaton of an expression takes more than the limits, in one of the ways to make it.
 
-    What Lucene does for ``~`` and ``&`` is foreseen less exactly, so less is allowed with them. With ``~`` within
-    ``~``, and any of the two within a repetition, it cannot be foreseen.
+    Lucene's effort for ``~`` and ``&`` is predicted less exactly, so the limit is lower with them. With ``~`` within
+    ``~``, or any of the two within a repetition, it cannot be predicted.
     """
     limit = MAX_EFFORT // 10 if _has_operators(written) else MAX_EFFORT
     return _is_nested(written) or any(_exceeds(written, _Way(skips, limit)) for skips in (False, True))
@@ -299,7 +299,7 @@ def _complemented(inner: Written, way: _Way) -> tuple[_Deterministic, int]:
 
 
 def _intersected(members: Sequence[Written], way: _Way) -> tuple[_Deterministic, int]:
-    """Return an automaton of pairs of states, and how many pairs of transitions Lucene looks at for it."""
+    """Return an automaton of pairs of states, and how many pairs of transitions Lucene examines for it."""
     determinized = [_determinized(member, way) for member in members]
     automata = [automaton for automaton, _ in determinized]
     codes = tuple(sorted({code for automaton in automata for code in automaton.codes}))

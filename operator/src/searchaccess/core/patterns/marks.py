@@ -10,7 +10,7 @@ from typing import Final
 
 HASH_LENGTH: Final = 16
 DELEGATED: Final = "/NO-INDEX .*/"
-"""What a login that may write only some roles must be allowed to name besides."""
+"""The pattern that must be delegated to a login that may write only some roles, in addition to its indices."""
 _MARK: Final = re.compile(rf"/NO-INDEX ([0-9a-f]{{{HASH_LENGTH}}})/")
 _FORMER: Final = re.compile(rf"NO-INDEX#([0-9a-f]{{{HASH_LENGTH}}})")
 _QUOTED: Final = rf'"?(?:{_MARK.pattern}|{_FORMER.pattern})"?'
@@ -37,16 +37,16 @@ def is_former(name: str) -> bool:
 
 
 def renewed(name: str) -> str:
-    """Return a name, or the mark in its place if it is one of earlier versions."""
+    """Return a name; a mark of earlier versions is replaced by the present one."""
     return mark_for(name.removeprefix("NO-INDEX#")) if is_former(name) else name
 
 
 def as_recorded(name: str) -> str:
-    """Return a name as it is hashed: marks as earlier versions wrote them, so that what was recorded stays known."""
+    """Return a name as it is hashed: marks in the form of earlier versions, so that recorded hashes stay valid."""
     found = _MARK.fullmatch(name) if name.startswith("/NO-INDEX ") else None
     return f"NO-INDEX#{found[1]}" if found else name
 
 
 def without_marks(text: str) -> str:
-    """Return a text that may quote a role without the names that keep entries apart, which mean nothing to people."""
+    """Return a text that may quote a role, without its marks, which mean nothing to people."""
     return _IN_TEXT.sub("", text)

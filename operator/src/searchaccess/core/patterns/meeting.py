@@ -31,22 +31,22 @@ PAIRS_KEPT: Final = 1 << 15
 PATTERNS_KEPT: Final = 1 << 12
 LISTS_KEPT: Final = 1 << 8
 STEPS: Final = 2_000
-"""Of one search: a few milliseconds. More are not worth the wait. Each counts as so many, however long it took: how
-much can be compared may not depend on what is remembered."""
+"""Steps of one search: a few milliseconds. Each search counts as so many, however long it took, so that the number of
+possible comparisons does not depend on caches."""
 STEPS_OF_LISTS: Final = 20_000
-"""Of the comparison of two lists: some 30 ms, the first time."""
+"""Steps of the comparison of two lists: some 30 ms, the first time."""
 COST_OF_A_PAIR: Final = 10
-"""Of the simplest comparison, counted in steps of a microsecond or two."""
+"""Steps of the simplest comparison; a step takes a microsecond or two."""
 BACKING: Final = (".ds-", ".fs-")
-"""What the names of a data stream's backing indices begin with: those of its documents, and of its failures."""
+"""Prefixes of a data stream's backing indices: those of its documents, and of its failures."""
 _BEGIN: Final = concat((char("."), chars([(ord("d"), ord("d")), (ord("f"), ord("f"))]), literal("s-")))
 _DIGIT: Final = Chars(((ord("0"), ord("9")),))
 _SUFFIX: Final = concat(_DIGIT if one == "0" else char(one) for one in "-0000.00.00-000000")
-"""What they end with: the day, and a number."""
+"""Suffix of backing indices: the day, and a number."""
 
 
 class Answer(NamedTuple):
-    """The answer to a question about patterns, and what it cost, which is the same whenever it is asked."""
+    """The answer to a question about patterns, and its constant cost."""
 
     yes: bool
     steps: int
@@ -55,7 +55,7 @@ class Answer(NamedTuple):
 def can_meet(one: str, another: str) -> Answer:
     """Return whether two index patterns can match names of one index.
 
-    Yes also when it takes too long to find out, or when one of them cannot be read.
+    Also yes if it takes too long to find out, or if one of them cannot be read.
     """
     return _can_meet(*sorted((one, another)))
 
@@ -76,7 +76,7 @@ def _can_meet(one: str, another: str) -> Answer:
 
 @lru_cache(PATTERNS_KEPT)
 def meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Return whether an index can be named by both of two lists; True as well where it takes too long to find out.
+    """Return whether two lists can name the same index; also True if it takes too long to find out.
 
     Args:
         one: index names and patterns, as an entry has them.
@@ -112,7 +112,7 @@ def expression_of(pattern: str) -> Expression | None:
 
 @lru_cache(PATTERNS_KEPT)
 def prefix_of(pattern: str) -> str:
-    """Return what all names begin with that a pattern matches."""
+    """Return the common prefix of all names that a pattern matches."""
     expression = expression_of(pattern)
     return "" if expression is None else _prefix(expression)
 
@@ -154,14 +154,14 @@ def _overlap(one: Expression, another: Expression) -> Answer:
 
 
 def after(expression: Expression, text: str) -> Expression:
-    """Return how names go on that begin with this text and that an expression matches."""
+    """Return the rests of the names that begin with this text and match an expression."""
     for one in text:
         expression = derivative(expression, ord(one))
     return expression
 
 
 def has_names(expression: Expression) -> bool:
-    """Return whether an expression matches any name; yes also when it takes too long to find out."""
+    """Return whether an expression matches any name; also True if it takes too long to find out."""
     try:
         return find_name(expression, STEPS) is not None
     except TooComplicatedError:
@@ -232,14 +232,14 @@ def _share_a_character(one: Chars, another: Chars) -> bool:
 
 
 class Prefixes:
-    """Patterns by what their names begin with: whatever can meet one is near it."""
+    """Patterns by the prefix of their names: patterns that can meet have related prefixes."""
 
     def __init__(self) -> None:
         self._patterns: dict[str, list[str]] = {}
         self._sorted: list[str] = []
 
     def add(self, pattern: str) -> None:
-        """Take in a pattern that is not there yet."""
+        """Add a pattern that is not contained yet."""
         prefix = prefix_of(pattern)
         if prefix not in self._patterns:
             self._patterns[prefix] = []
@@ -247,7 +247,7 @@ class Prefixes:
         self._patterns[prefix].append(pattern)
 
     def near(self, pattern: str) -> Iterable[str]:
-        """Return all patterns that can meet this one, each once, in an order that does not change; and some others."""
+        """Return all patterns that can meet this one, and some others, each once, in a stable order."""
         prefix = prefix_of(pattern)
         wanted = [prefix]
         for begin in BACKING:

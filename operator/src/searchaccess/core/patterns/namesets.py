@@ -1,10 +1,10 @@
-"""Compares the indices of two entries: whether one has all of the other. Whether they can meet is said by ``meeting``.
+"""Compares the indices of two entries: whether one has all of the other. ``meeting`` decides whether they can meet.
 
 Names and prefixes such as ``orders-*`` are compared as texts, so that long lists of them cost little; only what is more
 than that is a question about languages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -16,9 +16,8 @@ from searchaccess.core.patterns.parsed import PatternError, TooComplicatedError,
 STEPS_FOR_ALL: Final = 2_000
 """How many expressions are examined to find a name that one lacks: some milliseconds."""
 MOST_PATTERNS: Final = 40
-"""Longest list about whose language questions are asked."""
+"""Longest list whose language is compared."""
 _KEPT: Final = 1 << 12
-_SHOWN: Final = 3
 _SPECIAL: Final = frozenset("*?\\")
 
 Names = tuple[str, ...]
@@ -73,17 +72,6 @@ def outside(wide: Names, narrow: Names, steps: int = STEPS_FOR_ALL) -> bool:
     if len(rest) + len(left.all) > MOST_PATTERNS:
         raise TooComplicatedError("there are too many patterns to compare")
     return find_name(intersection((_language(rest), complement(_language(left.all)))), steps) is not None
-
-
-def some_of(names: Sequence[str], most: int = _SHOWN) -> str:
-    """Return a list of names for people, of which there may be thousands.
-
-    Args:
-        names: all of them.
-        most: how many are named; of the others the number is said.
-    """
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 @lru_cache(_KEPT)

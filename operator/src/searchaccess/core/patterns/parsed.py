@@ -2,8 +2,8 @@
 
 `parse_index_pattern` reads a pattern as ``Automatons.pattern`` of Elasticsearch does, into the one form from which each
 question about it is answered. `check_index_pattern` also says whether a SearchAccess may declare it: Elasticsearch
-stores a role with a broken pattern without complaint, and then answers each of its user's requests with an error; other
-patterns it reads in another way than they were meant.
+accepts a role with a broken pattern, and then answers each request of its user with an error. It also reads some
+patterns differently from what they seem to mean.
 """
 
 from collections import deque
@@ -60,7 +60,7 @@ class Pattern:
     Args:
         text: as it was written.
         expression: the names that it matches.
-        caveat: in which way it differs from what it may seem to mean; empty: in none.
+        caveat: how it differs from what it may seem to mean; empty: it does not.
         written: the expression as it is written; None: it is that of a name or wildcard.
     """
 
@@ -126,7 +126,7 @@ def check_index_pattern(text: str) -> None:
 
 
 def _is_empty(expression: Expression) -> bool:
-    """Return whether it is easily seen that no index has a name that it matches."""
+    """Return whether a short search shows that it matches no index name."""
     with suppress(TooComplicatedError):
         return find_name(intersection((expression, _ANY_NAME)), _STEPS_OF_A_CHECK) is None
     return False
@@ -172,8 +172,8 @@ def matches(pattern: Pattern, name: str, steps: int = MAX_STEPS) -> bool:
 def find_name(expression: Expression, steps: int = MAX_STEPS) -> str | None:
     """Return one of the shortest names that an expression matches; None: there are none.
 
-    Whether all names of one expression are also names of another is this question too: it has none of the intersection
-    of the one with the complement of the other.
+    It also answers whether all names of one expression are names of another: the intersection of the one with the
+    complement of the other then has no name.
 
     Args:
         expression: what is to match.

@@ -1,7 +1,7 @@
 """Index patterns that name Elasticsearch's own indices, which no role reaches.
 
-Elasticsearch keeps restricted indices, such as ``.security``, from every entry of a role that does not have
-``allow_restricted_indices``, and ours never do. It stores a role with ``.security*`` all the same.
+Elasticsearch denies access to restricted indices, such as ``.security``, for every role entry without
+``allow_restricted_indices``, and ours never have it. It still accepts a role with ``.security*``.
 """
 
 from collections.abc import Iterable
@@ -31,8 +31,8 @@ RESTRICTED: Final = (
     ".geoip_databases*", ".snapshot-blob-cache*", ".inference*", ".secrets-inference*", ".connector-secrets*",
     ".search-app*", ".query-rules*",
 )  # fmt: skip
-"""Names of restricted indices of Elasticsearch's modules. Test servers show those of the security and core modules; the
-others are listed as they are known, for a hint and no decision. A module that is not installed restricts nothing."""
+"""Names of restricted indices of Elasticsearch's modules. Test servers confirm those of the security and core modules.
+The others are listed as far as known, for hints only. A module that is not installed restricts nothing."""
 
 _STEPS: Final = 2_000
 _KNOWN: Final = 4_096
@@ -41,10 +41,10 @@ _HIDDEN: Final = concat((char("."), ANY_STRING))
 
 @lru_cache(_KNOWN)
 def restricted_name(pattern: str) -> str:
-    """Return a restricted index that a pattern names; empty: none, or hard to say.
+    """Return a restricted index that a pattern names; empty: none, or not known.
 
-    Of a pattern that other indices match too, such as ``*``, nobody expects that; so it counts only where every name
-    begins with a dot.
+    Nobody expects a general pattern, such as ``*``, to include restricted indices. So a pattern counts only if all of
+    its names begin with a dot.
     """
     if not pattern.startswith((".", "/")) or is_mark(pattern):
         return ""

@@ -1,8 +1,8 @@
-"""Finds what lets a caller read more than is declared, by rights that are declared too.
+"""Finds declared rights that let a caller read more than is declared.
 
-Elasticsearch grants what somebody may do to indices without regard to what he may read in them: whoever may change a
-mapping can have a hidden field copied into a visible one, and whoever may name indices anew can give a name that he may
-read to documents that he may not. What cannot be prevented is reported. See docs/adr/0028.
+Elasticsearch grants actions on indices without regard to what the caller may read in them. A caller that may change a
+mapping can have a hidden field copied into a visible one. A caller that may add aliases can give a readable name to
+documents that it may not read. What cannot be prevented is reported. See docs/adr/0028.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,21 @@ from functools import lru_cache
 from typing import Final
 
 from searchaccess.api.conditions.reasons import Reason
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.restrictions.union import restricts
 from searchaccess.core.patterns.meeting import meet
-from searchaccess.core.patterns.namesets import has_all_of, some_of
+from searchaccess.core.patterns.namesets import has_all_of
 from searchaccess.core.patterns.parsed import PatternError, matches, parse_index_pattern
 
 _ACTION: Final = "indices:"
 _READING: Final = frozenset({"all", "read"})
 _MAPPING: Final = frozenset({"all", "manage", "write", "index", "create", "create_doc", "create_index"})
-"""Privileges with which a mapping can be changed: those to write too, by their names, until Elasticsearch ends that."""
+"""Privileges with which a mapping can be changed. They include those to write, until Elasticsearch changes that."""
 _NAMING: Final = frozenset({"all", "manage"})
 _UPDATING: Final = frozenset({"all", "write", "index"})
-"""Privileges with which a document can be updated, which shows it."""
+"""Privileges with which a document can be updated, which also shows the document."""
 _ACTIONS: Final = {
     _UPDATING: ("indices:data/write/update",),
     _READING: ("indices:data/read/search",),
@@ -80,7 +81,7 @@ def bypasses(own: Share, beside: Sequence[Share], copies: Sequence[str] = ()) ->
 
 
 def _limited(own: Share, readers: Sequence[Entry]) -> list[Entry]:
-    """Return the entries by which the caller reads only in part what it cannot read as a whole by another."""
+    """Return the entries that restrict what the caller reads, where no other entry lets it read everything."""
     return [
         entry
         for entry in own.local
@@ -97,15 +98,15 @@ def _meeting(limited: Iterable[Entry], writers: Sequence[Entry]) -> Iterable[tup
 
 
 def _renaming(entry: Entry) -> Bypass:
-    text = f"manage on {some_of(entry.indices)}: an index made in advance can have an alias that the caller may read"
+    text = f"manage on {some_of(entry.indices)}: an index created in advance can have an alias that the caller may read"
     return Bypass(Reason.DOCUMENTS_REACHABLE, text)
 
 
 def _is_renamable(manager: Entry, readers: Iterable[Entry]) -> bool:
-    """Return whether one who may create indices can give one a name by which it may read what others write to it.
+    """Return whether a caller that may create indices can give one an alias by which it reads what others write to it.
 
-    An alias needs the privilege on its own name too, so that only names count which are in both. To an index that
-    exists Elasticsearch adds no alias by which one could do more.
+    An alias also needs the privilege on its own name, so only names in both entries count. Elasticsearch adds no alias
+    to an existing index that would allow more.
     """
     return any(
         meet(manager.names, reader.names) and not has_all_of(reader.names, manager.names)

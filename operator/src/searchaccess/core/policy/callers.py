@@ -1,4 +1,4 @@
-"""Which callers a realm lets in: compared with those that are known, one by one."""
+"""Compares the settings of a realm that limit callers with the known callers, one by one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A setting on one node that lets some callers in, and no others."""
+    """A setting on one node that accepts some callers and rejects all others."""
 
     node: str
     setting: str
-    """Its whole name."""
+    """Its full name."""
     claim: str
     """The claim of the caller's token that is compared: ``sub`` or ``email``."""
     values: frozenset[str]
@@ -25,19 +25,19 @@ class Limit:
     """Wildcards; one of them is enough."""
 
     def admits(self, value: str) -> bool:
-        """Return whether a caller with this claim gets in."""
+        """Return whether a caller with this claim is accepted."""
         return value in self.values or any(matches(pattern, value) for pattern in self.patterns)
 
     @property
     def shown(self) -> str:
-        """What it has, in short."""
+        """Its values, in short."""
         found = [*sorted(self.values), *self.patterns]
         more = len(found) - _SHOWN
         return f"{', '.join(found[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
 
 
 def shut_out(access: Access, limits: Sequence[Limit]) -> str:
-    """Return which setting keeps a SearchAccess's caller out; empty: none, as far as the caller is known.
+    """Return which setting rejects a SearchAccess's caller; empty: none, as far as the caller is known.
 
     Args:
         access: the SearchAccess. The account of its template counts, where it has several.

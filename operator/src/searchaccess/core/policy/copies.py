@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.intake.reading import mapping, text, texts
 from searchaccess.core.patterns.meeting import meet
-from searchaccess.core.patterns.namesets import Names, has_all_of, some_of
+from searchaccess.core.patterns.namesets import Names, has_all_of
 
 MOST_INDICES: Final = 5_000
 MOST_ALIASES: Final = 50
@@ -82,7 +83,7 @@ def indices_to_read(shares: Iterable[Share]) -> frozenset[str]:
 
 
 def reaching(share: Share, copied: Iterable[Copied]) -> tuple[str, ...]:
-    """Return, for people, which hidden fields can be read where a mapping copies them to.
+    """Return, for messages, which hidden fields can be read in the fields that a mapping copies them to.
 
     Args:
         share: what a SearchAccess grants.

@@ -4,9 +4,9 @@ The decision is a chain of small checks. Each is a pure function of `Inputs` tha
 decision when its case applies, and None when the next one decides. `CHECKS` has them in their order, and the first
 decision wins; when there is none, the rights are enforced.
 
-To add one: write it as a function here (or in a module of its own in this package), with a docstring that says what it
-decides; put what it needs to know into `Inputs`, with a default; put it into `CHECKS` where it belongs, and say there
-what it must not come before; add its rows to the table in ``tests/unit/policy/test_decision.py``.
+To add a check: write a function here (or in its own module in this package) with a docstring that says what it decides.
+Add what it needs to know to `Inputs`, with a default. Add it to `CHECKS` where it belongs, and note there what it must
+not precede. Add its rows to the table in ``tests/unit/policy/test_decision.py``.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,13 @@ class Do(Enum):
     """What is done about one SearchAccess in a reconcile."""
 
     ENFORCE = auto()
-    """Make its rights as declared."""
+    """Apply its rights as declared."""
     HOLD = auto()
     """Leave its rights in Elasticsearch as they are."""
     REMOVE = auto()
     """Revoke its rights."""
     RELEASE = auto()
-    """Leave its rights and give up owning them."""
+    """Leave its rights in force and give up their ownership."""
     DISABLE = auto()
     """Revoke its rights, and keep the role with a note if it is then empty."""
 
@@ -53,13 +53,13 @@ class AccessDecision:
     """Why it is held; None when nothing is wrong (enforced, observed, being deleted)."""
     message: str = ""
     of_cluster: bool = False
-    """It is the SearchCluster's state, not this SearchAccess, that allows no more."""
+    """The state of the SearchCluster is the cause, not this SearchAccess."""
     unseen: bool = False
     """The SearchAccess cannot be seen: what it declares is not known, only what it has."""
 
     @property
     def reports(self) -> bool:
-        """Whether differences are reported: not when suspended or when what is declared cannot be applied, or read."""
+        """Whether differences are reported: not if suspended, or if the declaration cannot be applied or read."""
         return not self.unseen and self.reason not in _SAYS_NOTHING_OF_RIGHTS
 
 
@@ -79,9 +79,9 @@ class Gate:
     version: tuple[int, int] | None = None
     """Major and minor version of Elasticsearch; None: not known."""
     limits: tuple[Limit, ...] = ()
-    """What lets some callers in and no others."""
+    """Settings that accept some callers and reject all others."""
     place: str = ""
-    """Where those settings are."""
+    """Where these settings are."""
     login: LoginRights | None = None
     """What the operator's login may do; None: not known."""
     per_principal: bool = False
@@ -101,7 +101,7 @@ _AT_DELETION = {
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a decision depends on.
+    """Everything that a decision depends on.
 
     Args:
         access: the SearchAccess.
@@ -118,7 +118,7 @@ Check: TypeAlias = Callable[[Inputs], AccessDecision | None]
 
 
 def namespace_refused(inputs: Inputs) -> AccessDecision | None:
-    """Remove the rights when the SearchCluster does not admit the namespace, whatever the SearchAccess says itself."""
+    """Remove the rights if the SearchCluster does not admit the namespace, whatever the SearchAccess declares."""
     access = inputs.access
     if access.admission is not Admission.REFUSED:
         return None
@@ -129,16 +129,16 @@ def namespace_refused(inputs: Inputs) -> AccessDecision | None:
 
 
 def deletion(inputs: Inputs) -> AccessDecision | None:
-    """End the rights of what is being deleted as its deletionPolicy says."""
+    """End the rights of a SearchAccess that is being deleted, as its deletionPolicy says."""
     access = inputs.access
     if not access.deleted_at:
         return None
     if access.has_credential:
-        # A key that nobody rotates or revokes must not stay, whatever it says itself.
+        # A key that nobody rotates or revokes must not stay, whatever is declared.
         return AccessDecision(Do.REMOVE)
-    # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
+    # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
-    # What was never written is not there to be removed (docs/adr/0034).
+    # Removing rights that were never written has no effect (docs/adr/0034).
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not inputs.gate.orphans else do)
 
 
@@ -151,7 +151,7 @@ def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def unread(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of a SearchAccess that the operator could not read because of a fault of its own."""
+    """Hold the rights of a SearchAccess that the operator could not read because of an internal error."""
     fault = inputs.access.fault
     return AccessDecision(Do.HOLD, Reason.INTERNAL_ERROR, fault) if fault else None
 
@@ -165,7 +165,8 @@ def invalid_spec(inputs: Inputs) -> AccessDecision | None:
 def own_restrictions(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights while two grants of the SearchAccess would together show what neither of them allows.
 
-    What those of several would is decided where their rights are composed: `searchaccess.core.rights.refused.widening`.
+    Grants of several SearchAccesses are compared where their rights are composed:
+    `searchaccess.core.rights.refused.widening`.
     """
     widens = inputs.access.widens
     return AccessDecision(Do.HOLD, Reason.RESTRICTIONS_WOULD_WIDEN, widens) if widens else None
@@ -178,13 +179,14 @@ def suspension(inputs: Inputs) -> AccessDecision | None:
 
 
 def orphan_not_allowed(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of what would leave them behind where that is not allowed; what it has locks nobody out."""
+    """Hold the rights of a SearchAccess that would leave them behind where that is not allowed; existing ones stay."""
     access = inputs.access
     if inputs.gate.orphans or access.has_credential or access.deletion_policy is not DeletionPolicy.ORPHAN:
         return None
     message = (
         f"SearchCluster {access.cluster} does not allow deletionPolicy: Orphan: remove deletionPolicy, or set "
-        "spec.orphans.allowed: true in the SearchCluster. Nothing new is granted; what it has is revoked at deletion"
+        "spec.orphans.allowed: true in the SearchCluster. Nothing new is granted; existing rights are revoked at "
+        "deletion"
     )
     return AccessDecision(Do.HOLD, Reason.ORPHAN_NOT_ALLOWED, message)
 
@@ -198,26 +200,26 @@ def subject_unknown(inputs: Inputs) -> AccessDecision | None:
     if access.subject and access.identity and state is State.MISSING:
         return AccessDecision(Do.HOLD, Reason.SERVICE_NOT_FOUND, missing_message(access.subject, access.identity))
     if state is State.RECALLED:
-        message = "the service account behind the subject was not read from Google yet"
+        message = "the service account behind the subject has not been read from Google yet"
         return AccessDecision(Do.HOLD, Reason.PENDING, message)
     message = unknown_message(access.subject, access.identity) if access.subject and access.identity else ""
     return AccessDecision(Do.HOLD, Reason.IDENTITY_UNKNOWN, message)
 
 
 def license_held(inputs: Inputs) -> AccessDecision | None:
-    """Hold rights that are restricted to documents or fields, or on remote clusters, when the license has no such."""
+    """Hold rights that are restricted to documents or fields, or on remote clusters, if the license lacks these."""
     access, gate = inputs.access, inputs.gate
     if access.restricts_documents and not gate.field_security:
         needs = "where and fields need a Platinum, Enterprise or trial license"
     elif access.reads_remotely and not gate.remote_clusters:
-        needs = "remoteClusters need an Enterprise or trial license"
+        needs = "remoteClusters needs an Enterprise or trial license"
     else:
         return None
     return AccessDecision(Do.HOLD, Reason.LICENSE_INSUFFICIENT, f"{needs}; this cluster has {gate.license}")
 
 
 def privileges_unknown(inputs: Inputs) -> AccessDecision | None:
-    """Hold rights of which this release of Elasticsearch has not all privileges: it would refuse the whole role."""
+    """Hold rights with a privilege that this Elasticsearch release lacks: it would refuse the whole role."""
     share, version = inputs.access.share, inputs.gate.version
     if version is None:
         return None
@@ -227,7 +229,7 @@ def privileges_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def cluster_closed(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights while the cluster's state allows no new ones; API keys and users do not depend on its realm."""
+    """Hold the rights while the state of the cluster allows no new ones; API keys and users need no realm."""
     gate = inputs.gate
     if gate.grants or inputs.access.has_credential:
         return None
@@ -235,14 +237,14 @@ def cluster_closed(inputs: Inputs) -> AccessDecision | None:
 
 
 def caller_shut_out(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of a caller whom the realm does not let in; of a caller who is not known, nothing is said."""
+    """Hold the rights of a caller that the realm rejects; an unknown caller is not checked."""
     if inputs.access.has_credential or not (missing := shut_out(inputs.access, inputs.gate.limits)):
         return None
     return AccessDecision(Do.HOLD, Reason.REALM_MISMATCH, f"{inputs.gate.place} {missing}")
 
 
 def beyond_login(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights that the operator's login may not grant; of what only observes, nothing is to be granted."""
+    """Hold the rights that the operator's login may not grant; with Observe, nothing is to be granted."""
     login = inputs.gate.login
     if login is None or inputs.access.mode is Mode.OBSERVE:
         return None
@@ -251,28 +253,28 @@ def beyond_login(inputs: Inputs) -> AccessDecision | None:
 
 
 def rejected(inputs: Inputs) -> AccessDecision | None:
-    """Hold what Elasticsearch refused, until somebody changes it."""
+    """Hold the rights that Elasticsearch refused, until the spec changes."""
     return AccessDecision(Do.HOLD, Reason.REJECTED, inputs.rejection) if inputs.rejection else None
 
 
 def observation(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of what only observes; nothing is wrong with it."""
+    """Hold the rights under Observe; this is not a problem."""
     return AccessDecision(Do.HOLD) if inputs.access.mode is Mode.OBSERVE else None
 
 
 CHECKS: Final[tuple[Check, ...]] = (
-    # What ends rights: no fault of the SearchAccess itself keeps them.
+    # These end rights. Nothing in the SearchAccess itself keeps them.
     namespace_refused,
     deletion,
-    # What the SearchAccess says cannot be relied on before these.
+    # Nothing in the SearchAccess can be relied on before these.
     namespace_unknown,
     unread,
     invalid_spec,
     own_restrictions,
     suspension,
-    # What the platform does not allow.
+    # These are not allowed by the platform.
     orphan_not_allowed,
-    # What keeps declared rights from being granted. A policy belongs here, before what depends on the cluster.
+    # These keep declared rights from being granted. A policy belongs here, before checks that depend on the cluster.
     subject_unknown,
     license_held,
     privileges_unknown,
@@ -280,7 +282,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     caller_shut_out,
     beyond_login,
     rejected,
-    # What would be granted, were it enforced.
+    # Everything below would be granted with Enforce.
     observation,
 )
 """In the order in which they apply."""

@@ -1,8 +1,8 @@
-"""Which rights a login may put into roles to which Elasticsearch delegates only some (``global.role.manage``).
+"""Which rights a login with delegated rights (``global.role.manage``) may put into roles.
 
-Elasticsearch decides by the languages of index patterns and by the actions of privileges. What each built-in privilege
-has of the others was asked of it, privilege by privilege; a contract test asks again. What is not known here is left to
-Elasticsearch.
+Elasticsearch decides by the languages of index patterns and by the actions of privileges. The table of implied
+privileges was read from Elasticsearch, privilege by privilege; a contract test verifies it. What is not known here is
+left to Elasticsearch.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ IMPLIED: Final[dict[str, frozenset[str]]] = {
     }),
     AUTO_PUT: frozenset({"indices:admin/mapping/auto_put"}),
 }  # fmt: skip
-"""By privilege, the others of which a login that was delegated it may give as well."""
+"""By privilege, the other privileges that a login may also grant if this one is delegated to it."""
 KNOWN: Final = frozenset({*INDEX_PRIVILEGES, *CONFINED_WRITE, AUTO_PUT})
 STEPS: Final = 20_000
 """How many expressions are examined to find a name that was not delegated: some ten milliseconds, once."""
@@ -51,14 +51,14 @@ _KEPT: Final = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """One entry of what was delegated: these privileges on these indices."""
+    """One delegated entry: these privileges on these indices."""
 
     names: Names
     privileges: tuple[str, ...]
 
 
 def implies(delegated: str, wanted: str) -> bool | None:
-    """Return whether who was delegated one privilege may give another; None: only Elasticsearch knows."""
+    """Return whether the delegation of one privilege allows granting another; None: only Elasticsearch knows."""
     if delegated in {wanted, "all"} or wanted == "none" or wanted in IMPLIED.get(delegated, ()):
         return True
     return False if {delegated, wanted} <= KNOWN else None
@@ -68,13 +68,13 @@ def implies(delegated: str, wanted: str) -> bool | None:
 def is_open(pattern: str) -> bool:
     """Return whether delegating an index pattern delegates one of Elasticsearch's own indices as well.
 
-    What keeps roles from these is part of the role that is written, so whoever writes it can leave it out.
+    Access to these depends on a flag of the written role (``allow_restricted_indices``), which its writer can set.
     """
     return any(can_meet(pattern, each).yes for each in RESTRICTED)
 
 
 def lacking(delegated: tuple[Delegation, ...], entries: Iterable[Entry]) -> str:
-    """Return which rights cannot be given, such as ``write on orders-*``; empty: none, as far as is known.
+    """Return which rights cannot be granted, such as ``write on orders-*``; empty: none, as far as is known.
 
     Args:
         delegated: what was delegated to the login.
@@ -95,7 +95,7 @@ def _lacking(delegated: tuple[Delegation, ...], entry: Entry) -> str:
 
 @lru_cache(_KEPT)
 def _is_outside(delegated: tuple[Delegation, ...], privilege: str, name: str) -> bool:
-    """Return whether a privilege on a name can surely not be given."""
+    """Return whether a privilege on a name certainly cannot be granted."""
     # To Elasticsearch a mark is a pattern like others.
     wanted = name[1:-1] if is_mark(name) else name
     names = tuple(

@@ -1,8 +1,8 @@
-"""Decides what is done about rights in a place where their SearchAccess does not declare them any more.
+"""Decides about rights in a place where their SearchAccess no longer declares them.
 
-A place is a role, or the keys and users, of one Elasticsearch cluster. A SearchAccess leaves one when its cluster, its
-subject or its kind of login is changed. What it has there stays until it has what it declares in the new place: a
-mistake in a name, or a place that is not ready, costs nobody anything (docs/adr/0031).
+A place is a role, or the keys and users, of one Elasticsearch cluster. A SearchAccess leaves a place when its cluster,
+subject or auth changes. Its rights there stay until its declared rights are in force in the new place, so that a typing
+error, or a place that is not ready, revokes nothing (docs/adr/0031).
 """
 
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class Former:
     Args:
         access: the SearchAccess, as it is declared now.
         here: where the rights are.
-        confirmed: where it was last known to have all that it declared then; None: that is not known.
+        confirmed: where it was last known to have all rights that it declared then; None: not known.
         admission: whether the SearchCluster of that place admits its namespace.
-        ended: the account behind the rights is that of its present subject, which is known to be gone.
+        ended: the account behind the rights belongs to its present subject, which is known to be gone.
         gate: what the SearchCluster of that place allows.
     """
 

@@ -1,4 +1,4 @@
-"""What the operator's login may do, and which SearchAccesses are beyond it: these are refused before it is tried."""
+"""What the operator's login may do. SearchAccesses that exceed it are refused before anything is tried."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from searchaccess.core.policy.delegation import Delegation, is_open, lacking
 
 @dataclass(frozen=True, slots=True)
 class LoginRights:
-    """What the operator's login may do, as Elasticsearch says."""
+    """What the operator's login may do, according to Elasticsearch."""
 
     user: str = ""
     manages: bool = False
@@ -20,11 +20,11 @@ class LoginRights:
     keys: bool = False
     """It has ``manage_api_key``: it may issue API keys, and revoke them."""
     delegated: tuple[Delegation, ...] = ()
-    """What it may put into roles, if it may write some only."""
+    """Rights that it may put into roles, if it may write only some roles."""
 
     @property
     def tier(self) -> Tier:
-        """How much that is."""
+        """The tier of these rights."""
         if self.manages:
             return Tier.FULL
         if not self.delegated:
@@ -38,7 +38,7 @@ class LoginRights:
 
     @property
     def verifies_mapping(self) -> bool:
-        """Whether it is a person who writes the one role mapping."""
+        """Whether a person writes the one role mapping."""
         return self.tier in {Tier.ROLES, Tier.ROLES_AND_KEYS}
 
 
@@ -52,7 +52,7 @@ def beyond(access: Access, login: LoginRights, *, per_principal: bool) -> tuple[
     """
     if login.manages or (access.auth is Auth.API_KEY and login.keys):
         return None
-    tier = f"the operator's login is of the tier {login.tier}"
+    tier = f"the operator's login has the tier {login.tier}"
     if login.tier is Tier.OBSERVE:
         text = f"{tier}: it only reads, and needs manage_security or delegated roles to grant anything"
         return Reason.PERMISSION_DENIED, text
@@ -63,11 +63,11 @@ def beyond(access: Access, login: LoginRights, *, per_principal: bool) -> tuple[
 def _limits(access: Access, login: LoginRights, *, per_principal: bool) -> Iterator[str]:
     """Yield what a login that writes delegated roles cannot do of what is declared."""
     if access.auth is Auth.API_KEY:
-        yield "which issues no API keys (auth: ApiKey): that needs manage_api_key"
+        yield "which cannot issue API keys (auth: ApiKey): that needs manage_api_key"
     if access.auth is Auth.PASSWORD:
-        yield "which makes no users (auth: Password): that needs manage_security"
+        yield "which cannot create users (auth: Password): that needs manage_security"
     if per_principal:
-        yield "which writes no role mappings (mapping: PerPrincipal): that needs manage_security"
+        yield "which cannot write role mappings (mapping: PerPrincipal): that needs manage_security"
     if granted := ", ".join(access.share.cluster):
         yield f"to which no cluster privileges can be delegated (clusterCan: {granted}): that needs manage_security"
     if access.reads_remotely:
@@ -75,4 +75,4 @@ def _limits(access: Access, login: LoginRights, *, per_principal: bool) -> Itera
     if access.share.on_indices != access.share.entries:
         yield "to which no rights in Kibana can be delegated (kibana): that needs manage_security"
     if missing := lacking(login.delegated, access.share.local):
-        yield f"to which was not delegated: {missing}"
+        yield f"to which these rights are not delegated: {missing}"

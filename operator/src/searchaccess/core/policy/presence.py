@@ -1,4 +1,4 @@
-"""Which patterns match an index, alias or data stream that there is."""
+"""Finds which existing indices, aliases and data streams a pattern matches."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Judges whether Elasticsearch can run each ``where`` on the indices that there are now (docs/adr/0038).
+"""Judges whether Elasticsearch can run each ``where`` on the existing indices (docs/adr/0038).
 
 Elasticsearch parses a role's query when the role is written, without regard to any index. What fails on an index, such
 as text where its mapping has a number, fails at each search of the caller.
@@ -12,9 +12,9 @@ from typing import Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.status import Truth
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.restrictions.queries import TEMPLATE
-from searchaccess.core.patterns.namesets import some_of
 
 CAUSE_LIMIT: Final = 200
 """Characters that are shown of a cause: it may quote values."""
@@ -35,21 +35,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of a query that was tried on indices."""
+    """Result of trying a query on indices."""
 
     shards: int
-    """Of how many indices it was tried, one shard of each."""
+    """On how many indices it was tried, on one shard of each."""
     failures: tuple[tuple[str, str], ...] = ()
-    """Index and cause, where it cannot be run; an empty index: on none."""
+    """Index and cause, where it cannot be run; an empty index: it cannot be run on any."""
 
     def and_also(self, other: "Tried") -> "Tried":
-        """Return what became of it on the indices of both."""
+        """Return the combined result for the indices of both."""
         return Tried(self.shards + other.shards, self.failures + other.failures)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of one query, or of all of a SearchAccess: status, reason and message of ``QueriesProven``."""
+    """Result for one query, or for all of a SearchAccess: status, reason and message of ``QueriesProven``."""
 
     status: Truth
     reason: Reason
@@ -63,13 +63,13 @@ _TEMPLATE: Final = Verdict(
 )
 
 _REMOTE: Final = Verdict(
-    "Unknown", Reason.CANNOT_BE_TRIED, "a query for remote clusters is run there, so this cluster cannot try it"
+    "Unknown", Reason.CANNOT_BE_TRIED, "a query for remote clusters runs there, so this cluster cannot try it"
 )
 
 
 @lru_cache(_KEPT)
 def questions_of(share: Share) -> tuple[Question, ...]:
-    """Return what is to be proven of what a SearchAccess grants; none: nothing is restricted by a query."""
+    """Return the queries to test for a SearchAccess; none: no query restricts its grants."""
     restricted = (entry for entry in share.on_indices if entry.query)
     return tuple(dict.fromkeys(Question(entry.indices, entry.query, bool(entry.clusters)) for entry in restricted))
 
@@ -96,7 +96,7 @@ def not_seen(hidden: Collection[str]) -> Verdict:
 
 
 def not_tried(reason: Reason, message: str) -> Verdict:
-    """Return the verdict on a query that could not be tried, because of some trouble."""
+    """Return the verdict on a query that could not be tried because of a failure."""
     return Verdict("Unknown", reason, f"it could not be tried: {message}")
 
 

@@ -1,1 +1,1 @@
-"""Roles and role mappings: whose they are, what differs, what to change."""
+"""Roles and role mappings: ownership, differences and changes."""

@@ -1,9 +1,9 @@
 """Which parts of a shared role belong to which SearchAccess.
 
-A role's metadata holds, for each owner, the hashes of its entries. Unchanged entries are found by
-hash. An entry that somebody changed has another hash; it is given back to the owner that misses one, by its index
-names, or by its place when these were changed too. What remains was added by somebody. Released entries are those that
-are remembered, as they are remembered: a changed one was added by somebody too.
+A role's metadata has, for each owner, the hashes of its entries. Unchanged entries are found by hash. An entry that
+somebody changed has another hash; it is assigned to the owner that misses one, by its index names, or by its position
+if these changed too. Somebody added the remaining entries. Released entries count only as recorded: a changed one
+counts as added by somebody.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ class Shares:
     by_uid: dict[str, Share] = field(default_factory=dict)
     released: Share = Share()
     extra: Share = Share()
-    """What no record accounts for: somebody added it."""
+    """Rights without a record: somebody added them."""
 
 
 def _slots(metadata: RoleMetadata) -> Iterable[tuple[str, str]]:

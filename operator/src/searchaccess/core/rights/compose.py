@@ -72,8 +72,7 @@ def _collect(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) 
                 parts.shares.append(access.share)
             case Do.HOLD if recorded:
                 share = shares.by_uid[access.uid]
-                # What it has now is what is its own from now on: its entries can still be distinguished from added
-                # ones.
+                # Its present rights are recorded as its own, so that they can still be distinguished from added ones.
                 parts.records.append(
                     replace(recorded, entries=tuple(entry.hash for entry in share.entries), cluster=share.cluster)
                 )
@@ -98,7 +97,7 @@ def compose(
     *,
     revoking: bool = False,
 ) -> Role | None:
-    """Return the role as it should be after this reconcile, or None when there should be none.
+    """Return the desired role after this reconcile, or None if there should be none.
 
     Args:
         operator: this operator.
@@ -115,12 +114,12 @@ def compose(
         return None
     held = {member.access.uid for member in members if member.decision.do is Do.HOLD}
     if not revoking and not enforced and held and all(record.uid in held for record in metadata.records):
-        # Nobody enforces and nobody leaves: the role is not touched, whatever it is like.
+        # No member enforces and none leaves: the role is not changed, whatever its content.
         return observed
     parts = _collect(members, metadata, shares)
     if observed is not None and not parts.records:
         return _without_owners(operator, principal, observed, metadata, parts, shares.extra)
-    # What somebody added goes when somebody enforces; while all are held, it stays.
+    # Added rights are removed if a member enforces; while all members are held, they stay.
     extra = Share() if enforced or observed is None else shares.extra
     kept = [*parts.shares, *parts.released, extra]
     released = Released(
@@ -141,7 +140,7 @@ def _without_owners(
     operator: Operator, principal: str, observed: Role, metadata: RoleMetadata, parts: _Parts, extra: Share
 ) -> Role | None:
     """Return what remains of a role in which no SearchAccess has a part any more."""
-    # Releasing changes nothing, so what somebody added stays with the rights; else it is removed with the rest.
+    # Releasing changes nothing, so added rights stay too. Otherwise they are removed with the rest.
     left = [*parts.released, extra] if parts.releasing else parts.released
     other = observed.body.other if parts.releasing else ""
     if other or any(share.entries or share.cluster for share in left):

@@ -9,7 +9,7 @@ from searchaccess.core.model.canonical import Entry, MappingBody, canonical_json
 from searchaccess.core.patterns.marks import is_mark
 
 _APART: Final = "(kept apart)"
-"""Represents the name that keeps an entry apart, where its loss would open what is restricted."""
+"""Represents the mark that keeps an entry apart, whose loss would drop its restriction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def diff_entry(target: str, want: Entry, have: Entry) -> list[Difference]:
     ]
     names, called = (_shown_names(want.names), _shown_names(have.names)), "resources" if want.application else "names"
     if names[0] != names[1] or (want.names != have.names and not any(one != other for _, one, other in pairs)):
-        # With another restriction the name that keeps it apart is another too: that says nothing new.
+        # With another restriction, the mark differs too, which is not reported separately.
         pairs.insert(0, (called, *names))
     label = _label(want)
     return [

@@ -1,4 +1,4 @@
-"""Who else gives a SearchAccess's principal rights: its caller may do more than this one object says."""
+"""Finds who else grants rights to a SearchAccess's principal: its caller may do more than the object declares."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -11,9 +11,9 @@ _NAMED: Final = 3
 
 
 def granted_elsewhere(access: Access, members: Sequence[Member], owners: Collection[str]) -> tuple[str, ...]:
-    """Return which SearchAccesses of other namespaces give the same principal rights, and which.
+    """Return the SearchAccesses in other namespaces that grant rights to the same principal, with these rights.
 
-    Those of its own namespace are its team's to see.
+    Those in its own namespace are visible to its team anyway.
 
     Args:
         access: the SearchAccess.
@@ -27,7 +27,7 @@ def granted_elsewhere(access: Access, members: Sequence[Member], owners: Collect
         and not member.access.deleted_at
         and (member.decision.do is Do.ENFORCE or member.access.uid in owners)
     ]
-    return tuple(f"{other.access.ref} ({other.access.summary or 'as before'})" for other in in_order(others))
+    return tuple(f"{other.access.ref} ({other.access.summary or 'previous rights'})" for other in in_order(others))
 
 
 def describe_elsewhere(principal: str, others: Sequence[str]) -> str:
@@ -38,4 +38,4 @@ def describe_elsewhere(principal: str, others: Sequence[str]) -> str:
         others: see ``granted_elsewhere``; at least one.
     """
     more = len(others) - _NAMED
-    return f"{principal} also has rights by {', '.join(others[:_NAMED])}{f' and {more} more' if more > 0 else ''}"
+    return f"{principal} also has rights from {', '.join(others[:_NAMED])}{f' and {more} more' if more > 0 else ''}"

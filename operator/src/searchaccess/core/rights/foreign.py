@@ -1,4 +1,4 @@
-"""Role mappings of others: whether one gives a caller more rights than are declared.
+"""Foreign role mappings: whether one grants a caller more rights than are declared.
 
 https://www.elastic.co/guide/en/elasticsearch/reference/8.19/role-mapping-resources.html
 """
@@ -15,38 +15,38 @@ from searchaccess.core.patterns.wildcards import matches
 from searchaccess.core.rights.mapping import SUB, RoleMapping
 
 MOST: Final = 200
-"""Role mappings of others that are looked at, the first by name."""
+"""Number of foreign role mappings that are evaluated, the first by name."""
 _PARTS: Final = 2000
-"""Parts of the rules of one; of one that has more, nothing is said."""
+"""Parts of the rules of one; one with more is not evaluated."""
 _ROLES_NAMED: Final = 3
 _REALM: Final = "realm.name"
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignMapping:
-    """A role mapping of somebody else that may apply to callers of the realm."""
+    """A foreign role mapping that may apply to callers of the realm."""
 
     name: str
     text: str
-    """What it is and gives, in short."""
+    """The mapping and its roles, in short."""
     rules: str
     """Canonical JSON."""
     parsed: Mapping[str, Any] = field(compare=False, repr=False)
 
     def applies(self, known: Mapping[str, str]) -> bool:
-        """Return whether it surely applies to a user of whom some fields are known."""
+        """Return whether it certainly applies to a user with these known fields."""
         return _applies(self.parsed, known) is True
 
 
 def foreign_mapping(found: RoleMapping, realm: str) -> ForeignMapping | None:
-    """Return a role mapping as far as it matters here; None: it gives nothing, or nothing to users of the realm.
+    """Return a role mapping as far as it matters here; None: it grants nothing to users of the realm.
 
     Args:
         found: the role mapping, which is not ours.
         realm: name of the realm.
     """
     body = found.body
-    roles = [*body.roles, *(["roles by templates"] if body.templates != "[]" else [])]
+    roles = [*body.roles, *(["roles from templates"] if body.templates != "[]" else [])]
     rules = json.loads(body.rules)
     if not body.enabled or not roles or excess(rules, depth=DEPTH, nodes=_PARTS):
         return None
@@ -58,12 +58,12 @@ def foreign_mapping(found: RoleMapping, realm: str) -> ForeignMapping | None:
 
 
 def user_of(principal: str, realm: str, claim: PrincipalClaim) -> dict[str, str]:
-    """Return what is known of a caller in the terms of a role mapping.
+    """Return the known fields of a caller, by their names in role mappings.
 
     Args:
         principal: whose role it is.
         realm: name of the realm.
-        claim: of which claim the principal is the value.
+        claim: the claim whose value is the principal.
     """
     if claim is PrincipalClaim.SUB:
         return {_REALM: realm, SUB: principal}
@@ -71,10 +71,10 @@ def user_of(principal: str, realm: str, claim: PrincipalClaim) -> dict[str, str]
 
 
 def given_by_others(mappings: Sequence[ForeignMapping], known: Mapping[str, str]) -> tuple[str, ...]:
-    """Return which role mappings of others surely apply to a caller, and what they give.
+    """Return the foreign role mappings that certainly apply to a caller, with their roles.
 
     Args:
-        mappings: those of others.
+        mappings: the foreign role mappings.
         known: see ``user_of``.
     """
     return tuple(one.text for one in mappings if one.applies(known))
@@ -92,7 +92,7 @@ def _applies(rule: Any, known: Mapping[str, str]) -> bool | None:
             found = _applies(inner, known)
             return None if found is None else not found
         case "any" | "all" if isinstance(inner, list):
-            # One such part decides; if there is none, what is not known leaves it open.
+            # One decisive part decides; without one, an unknown part leaves the result open.
             decisive: bool = kind == "any"
             parts = [_applies(part, known) for part in inner]
             if decisive in parts:
@@ -116,5 +116,5 @@ def _equals(wanted: Any, value: str) -> bool | None:
         return False
     if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
         return None
-    # Without a star, all else stands for itself.
+    # Without a star, every character is literal.
     return matches(wanted, value) if "*" in wanted else wanted == value

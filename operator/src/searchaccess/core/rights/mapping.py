@@ -17,7 +17,7 @@ SERVICE_ACCOUNTS: Final = "*@*.gserviceaccount.com"
 
 @dataclass(frozen=True, slots=True)
 class RoleMapping:
-    """A role mapping: what it does, and whose it is."""
+    """A role mapping, with its owner in the metadata."""
 
     name: str
     body: MappingBody
@@ -95,7 +95,7 @@ class MappingPlan:
     pending: bool = False
     """The declaration is not applied yet (new, or changed)."""
     conflict: str = ""
-    """Name of a foreign mapping that is in the way."""
+    """Name of a foreign mapping with a name of ours."""
     refusal: Refusal | None = None
     """Why that is not adopted."""
     foreign: Seen | None = None
@@ -147,10 +147,11 @@ def plan_mapping(  # noqa: PLR0911 - reads as a table
         drift = (Difference(target, ".", whole, ""),) if seen else ()
         return MappingPlan(name, write=desired if enforce else None, pending=not seen, drift=drift)
     differences = diff_mapping(target, desired.body, observed.body)
-    # What a predecessor wrote gets our stamp, so that it does not look like a former life's for ever.
+    # A predecessor's mapping gets our stamp, so that it does not belong to a former installation forever.
     stale = restamp and not operator.wrote(observed.metadata)
     write = desired if enforce and (differences or stale) else None
     if observed.metadata.get("spec_hash") != desired.metadata.get("spec_hash"):
-        # Another declaration made it. Its hash alone does not justify a write: each one clears everybody's realm cache.
+        # It was written for another declaration. A different hash alone does not justify a write: each write clears the
+        # realm cache of all users.
         return MappingPlan(name, write=write, pending=bool(differences))
     return MappingPlan(name, write=write, drift=tuple(differences))

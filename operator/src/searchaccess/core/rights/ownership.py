@@ -1,4 +1,4 @@
-"""Whose an Elasticsearch object is: the metadata that we write, and how we read it back."""
+"""Ownership of Elasticsearch objects: the metadata that we write, and how we read it back."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -40,14 +40,14 @@ class Operator:
 
     @property
     def life(self) -> Life:
-        """Who we are, as metadata says it."""
+        """This installation, as in metadata."""
         return Life(self.instance, self.controller)
 
     def heir_of(self, listed: Iterable[TakeOver]) -> "Operator":
         """Return this operator as the owner of what its predecessors have under its names.
 
         Args:
-            listed: what a SearchCluster says of former lives.
+            listed: the former installations that a SearchCluster declares.
         """
         return replace(self, predecessors=predecessors(self.life, lives_in(self.life, listed)))
 
@@ -240,7 +240,7 @@ def _lacks_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role: what it grants, and whose it is."""
+    """A role, with its owners in the metadata."""
 
     name: str
     body: RoleBody

@@ -46,9 +46,9 @@ class Finding:
     drift: tuple[Difference, ...] = ()
     """What somebody changed."""
     differences: tuple[Difference, ...] = ()
-    """All that differs from the declaration, whoever is the cause."""
+    """Everything that differs from the declaration, whatever the cause."""
     conflict: str = ""
-    """Name of a foreign object that is in the way."""
+    """Name of a foreign object with a name of ours."""
     refusal: Refusal | None = None
     """Why that is not adopted."""
     adopted: str = ""
@@ -76,7 +76,7 @@ class RolePlan:
     foreign: Foreign | None = None
     """The foreign role that is replaced; without ``write``: that is to be recorded before."""
     waits: bool = False
-    """It is taken over once it is recorded what was released in it."""
+    """It is taken over as soon as the rights that were released in it are recorded."""
 
     @property
     def changes(self) -> bool:
@@ -119,7 +119,7 @@ def plan_role(
             again = operator.owns(observed.metadata) and not judged.asks
             refusal = written_again(foreign) if again else judged.refusal
             plan = _nobodys(observed, members, seen, remembered, refusal)
-            # What is revoked in it makes it another one than it was agreed to adopt.
+            # Revoking rights changes its content, to which nobody has agreed.
             return plan if plan.changes else replace(plan, foreign=asked)
         adopted = without_marks(canonical_json(observed.body.to_json()))
     known = recollect(name, recorded, members, seen)
@@ -173,7 +173,7 @@ def _to_remember(
 
 
 def _waits(operator: Operator, observed: Role | None, remembered: Remembered) -> bool:
-    """Return whether a predecessor's role is not written yet, as what was released in it could be forgotten."""
+    """Return whether a predecessor's role must not be written yet, because released rights could be forgotten."""
     return observed is not None and not operator.wrote(observed.metadata) and not remembered.is_recorded
 
 
@@ -186,7 +186,7 @@ def _released(remembered: Remembered) -> Released:
 
 
 def _is_ours(operator: Operator, observed: Role, members: Sequence[Member], seen: Mapping[str, Seen]) -> bool:
-    """Return whether a role is ours, or a predecessor's that was not ours since: then that one is alive."""
+    """Return whether a role is ours. A predecessor's role that was ours before is not: the predecessor still runs."""
     if not operator.owns(observed.metadata) or operator.wrote(observed.metadata):
         return operator.owns(observed.metadata)
     had = (seen.get(member.access.uid) for member in members)
@@ -237,7 +237,7 @@ def _conflicts(
     refusal: Refusal | None,
 ) -> dict[str, Finding]:
     found = {}
-    # That its metadata says so alone is no proof.
+    # The metadata alone is no proof.
     released = released_by_us(observed.metadata) and bool(remembered.all)
     for member in members:
         access = member.access
@@ -312,7 +312,7 @@ def _stays(member: Member) -> bool:
 
 
 def _settled(members: Sequence[Member], metadata: RoleMetadata, pending: Mapping[str, bool]) -> bool:
-    """Return whether nobody comes, goes or changes, so that it is known how the metadata should be."""
+    """Return whether no member comes, goes or changes, so that the correct metadata is known."""
     staying = all((member.decision.reports or member.decision.unseen) and _stays(member) for member in members)
     return staying and not any(pending.values()) and all(record.uid in pending for record in metadata.records)
 
@@ -332,7 +332,7 @@ def _metadata_drift(
     )
     ideal = RoleMetadata(principal, spec_hash_of(records), records, _rightly(observed, metadata)).to_json(operator)
     target = f"role/{observed.name}"
-    # A predecessor's stamp gives way to ours, and is nobody's change.
+    # A predecessor's stamp is replaced by ours. That is not drift.
     found = diff_metadata(target, ideal, observed.metadata | {"controller": operator.controller})
     description = describe(records, "", "")
     if description != observed.body.description:
@@ -342,9 +342,9 @@ def _metadata_drift(
 
 
 def _rightly(observed: Role, metadata: RoleMetadata) -> Released:
-    """Return what the metadata says about released rights and is right in it: what is gone is nobody's business."""
-    said, true = metadata_from_json(observed.metadata).released, metadata.released
+    """Return the correct part of the metadata about released rights; rights that are gone do not matter."""
+    noted, true = metadata_from_json(observed.metadata).released, metadata.released
     return Released(
-        tuple(item for item in said.entries if item in true.entries),
-        tuple(item for item in said.cluster if item in true.cluster),
+        tuple(item for item in noted.entries if item in true.entries),
+        tuple(item for item in noted.cluster if item in true.cluster),
     )

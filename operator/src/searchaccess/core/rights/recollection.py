@@ -1,7 +1,7 @@
-"""Who has rights in a role: what its metadata says, corrected by what statuses know.
+"""Determines who has rights in a role, from its metadata, corrected by statuses.
 
-Metadata in Elasticsearch can be changed by others, and a SearchAccess can be recreated under its old name. Neither may
-cost a held access its rights, nor leave rights of a deleted one behind.
+Others can change metadata in Elasticsearch, and a SearchAccess can be recreated under its old name. Neither may revoke
+the rights of a held SearchAccess, nor leave rights of a deleted one behind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Seen:
 
 
 _CLAIM: Final = {Do.REMOVE: 0, Do.DISABLE: 0, Do.HOLD: 1, Do.RELEASE: 1, Do.ENFORCE: 2}
-"""Who comes first where several may have had rights: what may belong to one that is revoked is revoked; it matters
+"""Priority where several may have had rights: rights that may belong to a revoked SearchAccess are revoked. It matters
 least to those whose rights are enforced again."""
 
 
@@ -34,14 +34,14 @@ class Known:
 
     metadata: RoleMetadata
     claimant: str = ""
-    """The uid of an owner of whose rights no more is known than that there were some."""
+    """The uid of an owner that had some rights, but it is not known which."""
     recreated: frozenset[str] = frozenset()
     """The uids of those that inherit the record of an earlier SearchAccess of their name."""
     complete: bool = True
-    """Whether the metadata had all records, so that the places of entries say whose they are."""
+    """Whether the metadata had all records, so that the positions of entries identify their owners."""
 
     def attribute(self, shares: Shares, members: Sequence[Member]) -> Shares:
-        """Assign what nobody accounts for, or declares, to the owner of whose rights nothing is known."""
+        """Assign rights without a record or declaration to the owner with unknown rights."""
         if not self.claimant:
             return shares
         others = [member.access.share for member in members if member.access.uid != self.claimant]

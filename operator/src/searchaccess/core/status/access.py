@@ -44,12 +44,13 @@ from searchaccess.core.status.identity import build_identity, identity_notes, ma
 from searchaccess.core.status.proofs import mark_proof, ready_with
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
-"""Observe: not Ready, but the operator has nothing to do, and neither has anybody else."""
+"""Observe: not Ready, but neither the operator nor anybody else has to act."""
 
 
 _NO_DRIFT: Final = Drift(open=0)
 _TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND})
-"""Of which there is an event although they do not make a SearchAccess Stalled. ServiceNotFound has its own."""
+"""Reasons that are emitted as events although they do not make a SearchAccess Stalled. ServiceNotFound is emitted
+elsewhere."""
 _NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
 
 
@@ -60,12 +61,12 @@ class Failure:
     reason: Reason
     message: str
     of_cluster: bool = False
-    """It is the SearchCluster's trouble: the event about it is there."""
+    """The cause is the SearchCluster, which has the event about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessFacts:
-    """All that a reconcile learned about one SearchAccess."""
+    """Everything that a reconcile found out about one SearchAccess."""
 
     access: Access
     decision: AccessDecision
@@ -77,22 +78,21 @@ class AccessFacts:
     mapping: str = ""
     cluster_uuid: str = ""
     credential: CredentialFacts | None = None
-    """What was found of its API key; None: it was not observed, or has none."""
+    """State of its API key; None: it was not observed, or has none."""
     beside: tuple[Share, ...] = ()
     """What other SearchAccesses grant the same caller, where that matters."""
     copies: tuple[str, ...] | None = None
-    """Which hidden fields mappings copy to readable ones, for people; None: not known yet."""
+    """Which hidden fields mappings copy to readable ones, for messages; None: not known yet."""
     proof: Verdict | None = None
-    """What is known of its queries; None: it has none, or they were not looked at."""
+    """Result of testing its queries; None: it has none, or they were not examined."""
     absent: tuple[str, ...] | None = None
     """Which of its patterns match no index, alias or data stream; None: not known yet."""
     elsewhere: tuple[str, ...] = ()
-    """Which SearchAccesses of other namespaces give its principal rights too."""
+    """Which SearchAccesses in other namespaces also grant rights to its principal."""
     released: bool = False
-    """It was deleted and no rights of its own are left in Elasticsearch; the failure is what keeps it from being
-    gone."""
+    """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
     stays: str = ""
-    """Which rights of before stay where they are not declared any more, in words; empty: none do."""
+    """Which previous rights stay although they are no longer declared, in words; empty: none."""
 
 
 def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
@@ -134,10 +134,10 @@ def _conflict(facts: AccessFacts) -> Failure | None:
 
 
 def _cause(facts: AccessFacts) -> Failure | None:
-    """Return why an access is not as declared: the most important cause.
+    """Return the most important cause why an access is not as declared.
 
-    A decision that somebody must act on comes first. One that only waits gives way to a conflict or a failure, which
-    may last, and which somebody can do something about.
+    A decision that somebody must act on takes precedence. A decision that only waits yields to a conflict or a failure,
+    which may last and which somebody can fix.
     """
     decision, trouble = facts.decision, _conflict(facts) or facts.failure
     if decision.reason is None or (trouble and doc_of(decision.reason).who is Who.NOBODY):
@@ -150,7 +150,7 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
     access, decision, finding = facts.access, facts.decision, facts.finding
     failure = _cause(facts)
     if decision.do is Do.REMOVE and facts.failure and not access.deleted_at:
-        text = f"{decision.message}; its rights are not confirmed gone: {facts.failure.message}"
+        text = f"{decision.message}; the revocation of its rights is not confirmed: {facts.failure.message}"
         failure = replace(facts.failure, message=text)
     if access.deleted_at:
         return _deleted_verdict(facts, failure)
@@ -167,11 +167,11 @@ def _verdict(facts: AccessFacts) -> tuple[Truth, Reason, str]:
 
 def _deleted_verdict(facts: AccessFacts, failure: Failure | None) -> tuple[Truth, Reason, str]:
     if failure is None:
-        return FALSE, Reason.REVOKING, "rights are not confirmed gone yet"
-    state = "rights are not confirmed gone:"
+        return FALSE, Reason.REVOKING, "the revocation of its rights is not confirmed yet"
+    state = "the revocation of its rights is not confirmed:"
     if facts.released:
         stays = facts.decision.do is Do.RELEASE
-        state = "its rights stay, as it declares;" if stays else "nothing is left of it in Elasticsearch;"
+        state = "its rights stay, as declared;" if stays else "it has no rights left in Elasticsearch;"
     return FALSE, failure.reason, f"{state} {failure.message}"
 
 
@@ -186,13 +186,13 @@ def _items(
 ) -> list[DriftItem]:
     before = {(item.object, item.path): item for item in previous.items}
     if not (differences or pending):
-        # What was corrected stays listed; what was only reported and is gone is dropped.
+        # Corrected differences stay listed. Differences that were only reported and are gone are dropped.
         return [item for item in previous.items if item.action == "Corrected"]
     items: list[DriftItem] = []
     action: DriftAction = "Corrected" if corrected else "Reported"
-    told: list[tuple[Difference, DriftAction]] = [(difference, action) for difference in differences]
-    told += [(difference, "Pending") for difference in pending]
-    for difference, action in told[:DRIFT_ITEMS_LIMIT]:
+    reported: list[tuple[Difference, DriftAction]] = [(difference, action) for difference in differences]
+    reported += [(difference, "Pending") for difference in pending]
+    for difference, action in reported[:DRIFT_ITEMS_LIMIT]:
         path = shorten(difference.path, VALUE_LIMIT)
         old = before.get((difference.object, path))
         items.append(
@@ -209,7 +209,7 @@ def _items(
 
 
 def _stands(before: DriftAction, action: DriftAction) -> bool:
-    """Return whether a difference is the one that was there before: what was corrected and is back is another."""
+    """Return whether a difference is the same as before; one that was corrected and recurs is a new one."""
     return before == "Reported" or before == action == "Pending"
 
 
@@ -221,7 +221,7 @@ def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Differenc
         for item in drift
         if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
     ]
-    # Only so many are listed: as many as were open beyond them are not new either.
+    # The list is limited. Open differences beyond the limit are not new either.
     known = max(0, previous.open - len(reported))
     return unlisted[: max(0, len(unlisted) - known)]
 
@@ -238,7 +238,7 @@ def advance_drift(
 
     Args:
         drift: what somebody changed; counted.
-        pending: what is declared and not applied, and listed; nobody made it, so it is not counted.
+        pending: declared changes that are not applied; listed, but not counted as drift.
         previous: the drift part as it was.
         now: RFC 3339, UTC, whole seconds.
         corrected: whether the differences were corrected in this reconcile.
@@ -258,7 +258,7 @@ def advance_drift(
 def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
     """Return the drift part of a SearchAccess's status."""
     enforced = facts.decision.do is Do.ENFORCE
-    # What is declared and not applied is listed where that is the answer: under Observe. Elsewhere Ready says why.
+    # Pending changes are listed under Observe only. Otherwise Ready says why they are not applied.
     observes = not enforced and facts.decision.reason is None
     drift = facts.finding.drift
     pending = [item for item in facts.finding.differences if item not in drift] if observes else []
@@ -269,16 +269,17 @@ def _mark_drifted(conditions: Conditions, drift: Drift, facts: AccessFacts) -> N
     if facts.finding.drift and drift.open:
         conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, describe_differences(facts.finding.drift))
     elif drift.corrected:
-        conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
+        text = f"last corrected at {drift.last_corrected}"
+        conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, text)
     else:
         conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
 
 
 def _mark_held(conditions: Conditions, facts: AccessFacts) -> None:
-    """Say which rights of before stay, while those that are declared are not in place."""
+    """Set the condition that names previous rights which stay while the declared ones are not in force."""
     ready, reason, message = _verdict(facts)
     if facts.stays and ready != TRUE:
-        text = f"{facts.stays} until what is declared is in place; that is not so: {message}"
+        text = f"{facts.stays} until the declared rights are in force, which they are not: {message}"
         conditions.mark(ConditionType.HELD, TRUE, reason, text)
 
 
@@ -303,7 +304,7 @@ def _elasticsearch(facts: AccessFacts, previous: ElasticsearchObjects | None) ->
         )
     removed = facts.decision.do is Do.REMOVE and facts.failure is None
     if facts.released or removed or (facts.access.has_nobody and not facts.stays):
-        # Its rights were revoked: to restore them is no drift.
+        # Its rights were revoked, so granting them again is not drift.
         return None
     return previous
 
@@ -318,14 +319,14 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     """Return the status of a SearchAccess.
 
     Args:
-        facts: what the reconcile learned.
+        facts: what the reconcile found out.
         previous: the status as it is in Kubernetes.
         now: RFC 3339, UTC, whole seconds.
     """
     access = facts.access
     conditions = Conditions(previous, access.generation, now)
     if facts.decision.reason is Reason.SUSPENDED:
-        # Suspending says nothing new about the access: Ready stays what it was.
+        # Suspending changes nothing about the access: Ready stays as it was.
         if not conditions.keep(ConditionType.READY):
             conditions.mark(ConditionType.READY, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         conditions.keep(ConditionType.DRIFTED)
@@ -333,7 +334,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.SYNCED, UNKNOWN, Reason.SUSPENDED, facts.decision.message)
         drift = previous.drift
     elif not _was_compared(facts):
-        # Nothing was observed: what was known about drift stays known.
+        # Nothing was observed, so the known drift stays.
         ready, reason, message = _verdict(facts)
         conditions.progress(ready=ready, reason=reason, message=message)
         conditions.mark(ConditionType.SYNCED, ready, reason, message)
@@ -341,14 +342,14 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.keep(ConditionType.BYPASSABLE)
         drift = previous.drift
     else:
-        said = _verdict(facts)
+        verdict = _verdict(facts)
         was_ready = is_ready(previous) and previous.observed_generation == access.generation
-        ready, reason, message = ready_with(said, facts.proof, was_ready=was_ready)
+        ready, reason, message = ready_with(verdict, facts.proof, was_ready=was_ready)
         if reason in _NOT_OURS_TO_CHANGE:
             conditions.mark(ConditionType.READY, ready, reason, message)
         else:
             conditions.progress(ready=ready, reason=reason, message=message)
-        conditions.mark(ConditionType.SYNCED, *said)
+        conditions.mark(ConditionType.SYNCED, *verdict)
         drift = build_drift(facts, previous.drift, now)
         _mark_drifted(conditions, drift, facts)
         _mark_bypassable(conditions, facts, condition_of(previous, ConditionType.BYPASSABLE))
@@ -400,7 +401,7 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
             where = f"role {facts.role}" if facts.role else "the API key"
             notes.append(note(EventReason.DRIFT_CORRECTED, f"{_count(len(new))} in {where} corrected"))
     if facts.finding.adopted and facts.applied:
-        text = f"role {facts.role} was adopted; it was {facts.finding.adopted}"
+        text = f"role {facts.role} was adopted; its previous content was {facts.finding.adopted}"
         notes.append(note(EventReason.ADOPTED, text))
     notes += identity_notes(previous, status)
     notes += credential_notes(previous, status)

@@ -21,10 +21,10 @@ from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, license_pr
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
+from searchaccess.core.messages import some_of
 from searchaccess.core.ownership.lives import Life
 from searchaccess.core.ownership.others import described, shown
 from searchaccess.core.ownership.takeover import lives_in
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
@@ -59,7 +59,7 @@ _TROUBLE: Final = frozenset({
     EventReason.PERMISSION_DENIED,
     EventReason.ROLE_MAPPING_NOT_WRITTEN,
 })  # fmt: skip
-"""Of which there is an event although they do not make a SearchCluster Stalled."""
+"""Reasons that are emitted as events although they do not make a SearchCluster Stalled."""
 
 NAMED: Final = 5
 """SearchAccesses that a message names."""
@@ -67,7 +67,7 @@ NAMED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """All that is known about a SearchCluster after a reconcile."""
+    """Everything that is known about a SearchCluster after a reconcile."""
 
     cluster: Cluster
     facts: ClusterFacts | None = None
@@ -91,15 +91,15 @@ class ClusterReport:
     login: LoginRights | None = None
     """What the operator's login may do; None: not known."""
     proof: Proof | None = None
-    """What tokens of the operator's own proved about the realm; None: it has none."""
+    """What the operator's own tokens proved about the realm; None: it has none."""
     released: Sequence[ReleasedRights] | None = None
-    """Released rights that are to be remembered; None: not known yet."""
+    """Released rights to record; None: not known yet."""
     adopted: Sequence[AdoptedStatus] | None = None
-    """What is remembered of adoptions; None: what the status says."""
+    """Recorded adoptions; None: those of the previous status."""
     others: tuple[OtherStatus, ...] | None = None
-    """What other controllers and instances have in Elasticsearch; None: it was not read yet."""
+    """Objects of other controllers and instances in Elasticsearch; None: not read yet."""
     life: Life = Life("", "")
-    """Who we are."""
+    """This installation of the operator."""
 
 
 def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, now: str) -> SearchClusterStatus:
@@ -116,7 +116,7 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
     if failure and failure.reason not in _NOT_ABOUT_REACHING:
         conditions.mark(ConditionType.REACHABLE, FALSE, failure.reason, failure.message)
     elif facts:
-        conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "answers")
+        conditions.mark(ConditionType.REACHABLE, TRUE, Reason.REACHABLE, "Elasticsearch answers")
     if facts:
         _mark_license(conditions, facts, licensed=report.licensed)
         _mark_realm(conditions, facts, cluster.eck)
@@ -141,7 +141,8 @@ def build_cluster_status(report: ClusterReport, previous: SearchClusterStatus, n
         if drift.open and drift.items:
             conditions.mark(ConditionType.DRIFTED, TRUE, Reason.DRIFT_DETECTED, describe_differences(drift.items))
         elif drift.corrected:
-            conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, f"last at {drift.last_corrected}")
+            text = f"last corrected at {drift.last_corrected}"
+            conditions.mark(ConditionType.DRIFTED, FALSE, Reason.DRIFT_CORRECTED, text)
         else:
             conditions.mark(ConditionType.DRIFTED, FALSE, Reason.NO_DRIFT)
     else:
@@ -183,7 +184,7 @@ def _mark_stores(conditions: Conditions, missing: Mapping[str, tuple[str, ...]])
     parts = []
     for store, users in sorted(missing.items()):
         parts.append(f"{store} (used by {some_of(sorted(users), NAMED)})")
-    text = f"spec.secretStores does not have {', '.join(parts)}; what is kept there is not rotated, and stays behind"
+    text = f"spec.secretStores does not contain {', '.join(parts)}; secrets there are not rotated, and stay behind"
     conditions.mark(ConditionType.STORE_MISSING, TRUE, Reason.STORE_NOT_FOUND, text)
 
 
@@ -205,7 +206,7 @@ def _mark_others(conditions: Conditions, report: ClusterReport) -> None:
 def _checked(facts: ClusterFacts | None) -> str:
     if facts is None or facts.mismatches is None:
         return "realm not checked"
-    return "realm in doubt (RealmVerified)" if facts.doubts else "realm verified"
+    return "realm uncertain (see RealmVerified)" if facts.doubts else "realm verified"
 
 
 def _mark_private(conditions: Conditions, report: ClusterReport) -> None:
@@ -230,7 +231,7 @@ def _mark_license(conditions: Conditions, facts: ClusterFacts, *, licensed: bool
 
 def _mark_realm(conditions: Conditions, facts: ClusterFacts, eck: str) -> None:
     if facts.mismatches is None:
-        message = "the login may not read the nodes' settings (cluster privilege monitor)"
+        message = "the login may not read the settings of the nodes, which needs the cluster privilege monitor"
         conditions.mark(ConditionType.REALM_VERIFIED, UNKNOWN, Reason.REALM_UNKNOWN, message)
     elif facts.mismatches:
         message = explain(facts.mismatches, eck)
@@ -248,11 +249,12 @@ def build_cluster_notes(previous: SearchClusterStatus, status: SearchClusterStat
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
-        adopted: what the role mapping was before it was adopted, as JSON.
+        adopted: content of the role mapping before it was adopted, as JSON.
     """
     notes = []
     if adopted:
-        notes.append(note(EventReason.ADOPTED, f"role mapping {status.mapping} was adopted; it was {adopted}"))
+        text = f"role mapping {status.mapping} was adopted; its previous content was {adopted}"
+        notes.append(note(EventReason.ADOPTED, text))
     drift, old = status.drift or _NO_DRIFT, previous.drift or _NO_DRIFT
     if drift.detected > old.detected:
         notes.append(note(EventReason.DRIFT_DETECTED, describe_differences(drift.items)))

@@ -1,4 +1,4 @@
-"""Makes conditions, carrying transition times over from the previous status."""
+"""Builds conditions, and carries transition times over from the previous status."""
 
 from typing import Final
 
@@ -16,12 +16,12 @@ _CUT: Final = " …"
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut a text to a limit, visibly."""
+    """Cut a text to a limit, and mark the cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def shorten_message(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """Cut a message to a limit, visibly, after something whole where that is possible."""
+    """Cut a message to a limit, after a whole clause where possible, and mark the cut."""
     if len(text) <= limit:
         return text
     room = limit - len(_CUT)
@@ -58,7 +58,7 @@ class Conditions:
         )
 
     def keep(self, kind: ConditionType) -> bool:
-        """Carry a condition over as it was, with a reason that we may not know; False when there was none."""
+        """Keep a condition as it was, even if this version does not know its reason; False if there was none."""
         before = condition_of(self._previous, kind)
         if before is None:
             return False
@@ -69,7 +69,7 @@ class Conditions:
         return self._now if before.last_transition_time == NEVER else before.last_transition_time
 
     def progress(self, *, ready: Truth, reason: Reason, message: str) -> None:
-        """Set Ready, and Stalled or Reconciling as kstatus wants them: present only while true.
+        """Set Ready, and Stalled or Reconciling as kstatus defines them: present only while true.
 
         https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
         """
@@ -81,7 +81,7 @@ class Conditions:
 
     @property
     def ready_reason(self) -> str | None:
-        """Why it is ready or not; None: that is not said."""
+        """Reason of Ready; None: there is no such condition."""
         ready = self._made.get(ConditionType.READY)
         return ready.reason if ready else None
 

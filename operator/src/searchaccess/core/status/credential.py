@@ -1,4 +1,4 @@
-"""Computes the parts of a SearchAccess's status that are about its API key or password."""
+"""Computes the parts of a SearchAccess's status that describe its API key or password."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ class CredentialFacts:
     """What a reconcile of a credential found."""
 
     decision: Decision
-    """What is to be done next, after all that was done."""
+    """What is to be done next, after the steps that were done."""
     seen: Seen
     done: tuple[Step, ...] = ()
 
@@ -73,7 +73,7 @@ def build_credential(
 def mark_credential(
     conditions: Conditions, access: Access, facts: CredentialFacts | None, failure: tuple[Reason, str] | None
 ) -> None:
-    """Set the condition that says whether consumers can read a key that works.
+    """Set the condition that says whether consumers can read a valid key.
 
     Args:
         conditions: of the status under construction.
@@ -92,10 +92,10 @@ def mark_credential(
     elif facts.decision.conflict:
         conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif facts.decision.current is None:
-        conditions.mark(kind, FALSE, Reason.PENDING, "none was issued yet")
+        conditions.mark(kind, FALSE, Reason.PENDING, "no credential was issued yet")
     elif facts.decision.not_rolled:
         workload = access.subject.path if isinstance(access.subject, Workload) else "the workload"
-        text = f"{_where(access, facts.decision.current)}; {workload} does not have it: {facts.decision.not_rolled}"
+        text = f"{_where(access, facts.decision.current)}; {workload} does not use it: {facts.decision.not_rolled}"
         old = f"; the previous one stays ({facts.decision.deferred})" if facts.decision.deferred else ""
         conditions.mark(kind, TRUE, Reason.ROLLOUT_FAILED, text + old)
     elif facts.decision.deferred:
@@ -106,7 +106,7 @@ def mark_credential(
         waits = f"; {facts.decision.waits}" if facts.decision.waits else ""
         end = facts.decision.overlap_until
         until = f" until {rfc3339(end)}" if end else ""
-        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the previous one works too{until}{waits}")
+        conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the previous one is valid too{until}{waits}")
     else:
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))
 
@@ -120,8 +120,8 @@ def conflict_message(access: Access) -> str:
     """Return the message that somebody else has a secret of this name."""
     name, store = (access.credential.name, access.credential.store) if access.credential else ("", "")
     return (
-        f"the secret {name} in the store {store} exists and is not this SearchAccess's; it is not touched. Delete it, "
-        "or choose another name"
+        f"the secret {name} in the store {store} exists and does not belong to this SearchAccess; it is not touched. "
+        "Delete it, or choose another name"
     )
 
 
@@ -134,7 +134,7 @@ def finding_of(
         access: the SearchAccess.
         facts: what was found.
         before: the credential part of the status as it was.
-        same_rights: whether an earlier reconcile had put the declared rights in place.
+        same_rights: whether an earlier reconcile had applied the declared rights.
     """
     drift: list[Difference] = []
     pending: list[Difference] = []
@@ -142,7 +142,7 @@ def finding_of(
         match step:
             case Update(keys):
                 where = drift if same_rights else pending
-                # One whose marks are only renewed has the declared rights.
+                # A key whose marks are only renewed has the declared rights.
                 where += [_changed_rights(access, key) for key in keys if not key.rights.same_as(access.share.body)]
             case Issue(why=why) if before and step.lost:
                 name = access.credential.name if access.credential else ""
@@ -182,5 +182,5 @@ def credential_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -
         return []
     text = f"{_shown_in(after)} is version {after.version} of {after.name}"
     if before:
-        text += f"; {_shown_in(before)} works until the overlap is over"
+        text += f"; {_shown_in(before)} is valid until the overlap is over"
     return [note(EventReason.CREDENTIAL_ISSUED, text)]

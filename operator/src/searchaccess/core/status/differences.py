@@ -1,4 +1,4 @@
-"""Differences in a sentence."""
+"""Describes differences in a sentence."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,11 +10,11 @@ from searchaccess.core.status.conditions import shorten
 VALUE_LIMIT: Final = 256
 """Characters that are shown of a value."""
 TEXT_LIMIT: Final = 900
-"""Characters of a sentence, so that an event has all of it."""
+"""Characters of a sentence, so that it fits into an event."""
 
 
 def describe_differences(differences: Sequence[Difference | DriftItem]) -> str:
-    """Return what is declared and what was found, of as many whole differences as there is room for."""
+    """Return the declared and observed values of as many whole differences as fit."""
     parts = [_described(item) for item in differences]
     shown = parts[:1]
     while len(shown) < len(parts) and len("; ".join([*shown, parts[len(shown)]])) <= TEXT_LIMIT:

@@ -1,4 +1,4 @@
-"""Events to write: made here alone, so that each has its entry in ``EVENT_DOCS``."""
+"""Builds all events, so that each has its entry in ``EVENT_DOCS``."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ def note(reason: EventReason, message: str) -> Note:
 
 
 def trouble_notes(previous: Status, status: Status, kinds: Collection[EventReason]) -> list[Note]:
-    """Return the event that something is wrong with an object now, or something else than before.
+    """Return the event about a new problem of an object.
 
     Args:
         previous: the status as it is in Kubernetes.
         status: the new one.
-        kinds: reasons of Ready that are emitted although the object is not Stalled. Of these the message does not
-            count as another: it may change from one try to the next.
+        kinds: reasons of Ready that are emitted although the object is not Stalled. A new message alone makes no new
+            event: it may change with each attempt.
     """
     stalled = stalled_of(status)
     if stalled is not None:
@@ -48,6 +48,6 @@ def trouble_notes(previous: Status, status: Status, kinds: Collection[EventReaso
 
 
 def stalled_of(status: Status) -> tuple[str, str] | None:
-    """Return reason and message where a person must act on a status; None: nobody must."""
+    """Return the reason and message of Stalled; None: no person must act."""
     condition = condition_of(status, ConditionType.STALLED)
     return (condition.reason, condition.message) if condition else None

@@ -1,4 +1,4 @@
-"""Marks in a SearchAccess's status what is declared and gives nothing: hints, not errors."""
+"""Reports declared rights that have no effect in a SearchAccess's status: hints, not errors."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,23 +6,22 @@ from typing import Final
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import Condition
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.patterns.restricted import restricted_among
 from searchaccess.core.status.conditions import TRUE, Conditions
 
 _CREATES: Final = frozenset({"all", "auto_configure", "create_index", "manage"})
-"""Privileges with which a first write creates what it writes to."""
+"""Privileges with which a first write creates its target."""
 
 
 def mark_hints(conditions: Conditions, access: Access, absent: Sequence[str] | None, known: Condition | None) -> None:
-    """Set the condition that says what of an access gives nothing; absent where nothing is known to.
+    """Set the condition that names the parts of an access without effect; absent if none is known.
 
     Args:
         conditions: of the new status.
         access: the SearchAccess.
-        absent: which of its patterns match no index, alias or data stream; None: not known yet, then what the status
-            says stays.
+        absent: which of its patterns match no index, alias or data stream; None: not known yet, so the condition stays.
         known: the condition as it is in the status.
     """
     if access.deleted_at:
@@ -31,15 +30,15 @@ def mark_hints(conditions: Conditions, access: Access, absent: Sequence[str] | N
         conditions.keep(ConditionType.INEFFECTIVE)
         return
     found = restricted_among(name for entry in access.share.on_indices for name in entry.names)
-    said = []
+    messages = []
     if found:
-        shown = "; ".join(f"{pattern} gives nothing on {name}" for pattern, name in found)
-        said.append(f"Elasticsearch keeps its own indices from every access: {shown}")
+        shown = "; ".join(f"{pattern} grants nothing on {name}" for pattern, name in found)
+        messages.append(f"Elasticsearch denies every access to its own indices: {shown}")
     if absent:
-        said += _about_absent(access, absent)
-    if said:
+        messages += _about_absent(access, absent)
+    if messages:
         reason = Reason.RESTRICTED_INDICES if found else Reason.NO_INDEX_YET
-        conditions.mark(ConditionType.INEFFECTIVE, TRUE, reason, "; ".join(said))
+        conditions.mark(ConditionType.INEFFECTIVE, TRUE, reason, "; ".join(messages))
 
 
 def _about_absent(access: Access, absent: Sequence[str]) -> list[str]:

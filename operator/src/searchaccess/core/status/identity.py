@@ -1,4 +1,4 @@
-"""Computes the identity part of a SearchAccess's status: which service account is behind the subject."""
+"""Computes the identity part of a SearchAccess's status: the service account behind the subject."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +24,7 @@ from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.events import Note, note
 
 NEWS_FOR: Final = timedelta(hours=1)
-"""How long a change of account is the condition's reason."""
+"""How long the condition's reason reports a change of account."""
 _NOTHING: Final = Identity()
 
 
@@ -42,7 +42,7 @@ def build_identity(access: Access, previous: Identity | None, now: str) -> Ident
     path = access.subject.path if isinstance(access.subject, Workload) else None
     before = previous if previous and previous.workload == path else _NOTHING
     if not known.confirmed and before != _NOTHING:
-        # Only the accounts were recalled from it.
+        # Only the accounts were restored from the status.
         return before.model_copy(update={"principal": principal})
     first = known.accounts[0] if known.accounts else Account("")
     serving = sorted(known.serving, key=lambda item: (-item.percent, item.revision))
@@ -69,7 +69,7 @@ def build_identity(access: Access, previous: Identity | None, now: str) -> Ident
 
 
 def is_own_account(status: SearchAccessStatus, subject: Subject | None, principal: str) -> bool:
-    """Return whether a status says that a principal is, or was, the account behind a subject itself."""
+    """Return whether, by its status, a principal is or was the account behind a subject itself."""
     known = status.identity or _NOTHING
     same = known.workload == subject.path if isinstance(subject, Workload) else known.service_account == subject
     accounts = (known, *(known.outgoing or ()))
@@ -112,24 +112,25 @@ def mark_identity(conditions: Conditions, access: Access, identity: Identity | N
 
 
 def _noteworthy(known: Known, identity: Identity, now: str) -> tuple[Reason, str]:
-    """Return the most important reason, and all that is noteworthy as one message."""
+    """Return the most important reason, and one message with everything noteworthy."""
     email = identity.service_account or ""
     found: list[tuple[Reason, str]] = []
     changed = identity.changed
     if identity.outgoing:
         others = ", ".join(account.service_account for account in identity.outgoing)
-        text = f"{email} has the rights now; {others} until what runs as it has ended"
+        text = f"{email} has the rights now; accounts that are still in use keep them: {others}"
         found.append((Reason.SERVICE_ACCOUNT_CHANGED, text))
     elif changed and datetime.fromisoformat(now) - datetime.fromisoformat(changed.at) < NEWS_FOR:
         recreated = _is_recreated(changed, email)
         kind = Reason.SERVICE_ACCOUNT_RECREATED if recreated else Reason.SERVICE_ACCOUNT_CHANGED
         found.append((kind, _described(changed, email)))
     if known.accounts and known.accounts[0].is_default_compute:
-        found.append((Reason.DEFAULT_SERVICE_ACCOUNT, f"{email} is the project's default: give it one of its own"))
+        text = f"{email} is the default service account of its project: give the workload its own"
+        found.append((Reason.DEFAULT_SERVICE_ACCOUNT, text))
     if known.shared_with:
         named = identity.shared_with or []
         more = len(known.shared_with) - len(named)
-        text = f"{', '.join(named)}{f' and {more} more' if more else ''} run as {email} too"
+        text = f"{', '.join(named)}{f' and {more} more' if more else ''} also run as {email}"
         found.append((Reason.SHARED_IDENTITY, text))
     if not found:
         found.append((Reason.IDENTITY_RESOLVED, email))
@@ -142,8 +143,8 @@ def _is_recreated(changed: AccountChange, email: str) -> bool:
 
 def _described(changed: AccountChange, email: str) -> str:
     if _is_recreated(changed, email):
-        return f"{email} was recreated at {changed.at} or before: its unique id was {changed.unique_id}"
-    return f"runs as {email}; before {changed.at} as {changed.service_account}"
+        return f"{email} was recreated at or before {changed.at}; its previous unique id was {changed.unique_id}"
+    return f"runs as {email}; before {changed.at}, it ran as {changed.service_account}"
 
 
 def identity_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
@@ -167,6 +168,6 @@ def identity_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> 
 
 
 def _missing(status: SearchAccessStatus) -> str:
-    """Return what a status says of a subject that does not exist; empty: it exists, or it is not known."""
+    """Return a status's message about a missing subject; empty: it exists, or its state is not known."""
     condition = condition_of(status, ConditionType.IDENTITY_RESOLVED)
     return condition.message if condition and condition.reason == Reason.SERVICE_NOT_FOUND else ""

@@ -1,4 +1,4 @@
-"""Lines for the log about what became of an object: what is wrong with it, and what drifted. Never a secret value."""
+"""Log lines about an object: its problems, and drift. Never a secret value."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

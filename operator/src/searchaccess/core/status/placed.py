@@ -1,4 +1,4 @@
-"""Where a SearchAccess has its rights, as its status says."""
+"""Where a SearchAccess has its rights, according to its status."""
 
 from sys import intern
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from searchaccess.core.rights.recollection import Seen
 
 
 class Placed(NamedTuple):
-    """What a status says that there is in Elasticsearch: less memory than the status itself, as thousands are kept."""
+    """The objects in Elasticsearch according to a status. It takes less memory than the status: thousands are kept."""
 
     role: str
     mapping: str
@@ -18,7 +18,7 @@ class Placed(NamedTuple):
 
 
 def placed_by(status: SearchAccessStatus) -> Placed | None:
-    """Return what a status says that there is in Elasticsearch; None: nothing."""
+    """Return the objects in Elasticsearch according to a status; None: there are none."""
     known = status.elasticsearch
     if known is None:
         return None
@@ -28,12 +28,12 @@ def placed_by(status: SearchAccessStatus) -> Placed | None:
 
 
 def place_of(known: Placed | None) -> RightsPlace | None:
-    """Give where a SearchAccess was last known to have all that it declared then; None: nowhere."""
+    """Return where a SearchAccess was last known to have all rights that it declared then; None: nowhere."""
     return RightsPlace(known.cluster_uuid, known.role) if known and known.cluster_uuid else None
 
 
 def seen_of(known: Placed | None, cluster_uuid: str) -> Seen | None:
-    """Give what the Elasticsearch part of a status says of an earlier reconcile on this cluster; None: nothing."""
+    """Return the result of an earlier reconcile on this cluster, from the status; None: there was none."""
     if known is None or known.cluster_uuid != cluster_uuid:
         return None
     return Seen(known.role, known.spec_hash)

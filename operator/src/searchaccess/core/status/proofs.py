@@ -1,4 +1,4 @@
-"""What a SearchAccess's status says of the proof of its queries, and what Ready makes of it (docs/adr/0038)."""
+"""Reports tested queries in a SearchAccess's status, and in Ready (docs/adr/0038)."""
 
 from typing import Final, TypeAlias
 
@@ -9,7 +9,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.policy.proofs import Verdict, questions_of
 from searchaccess.core.status.conditions import FALSE, TRUE, Conditions
 
-Said: TypeAlias = tuple[Truth, Reason, str]
+ReadyParts: TypeAlias = tuple[Truth, Reason, str]
 """Status, reason and message of a condition."""
 
 _LASTING: Final = {
@@ -22,16 +22,16 @@ _LASTING: Final = {
         Reason.NO_INDEX_YET,
     )
 }
-"""What is worth remembering. That it could not be tried is not."""
+"""Results that are worth keeping. That a query could not be tested is not."""
 
 
 def recalled_proof(status: SearchAccessStatus, access: Access, uuid: str) -> Verdict | None:
-    """Return what a status says of the queries that a SearchAccess declares now; None: nothing.
+    """Return the status's result for the queries that a SearchAccess declares now; None: there is none.
 
-    So nothing is asked again when the operator starts.
+    With it, nothing is tested again when the operator starts.
 
     Args:
-        status: as an earlier life of the operator wrote it.
+        status: as an earlier run of the operator wrote it.
         access: the SearchAccess.
         uuid: of the Elasticsearch cluster.
     """
@@ -44,28 +44,28 @@ def recalled_proof(status: SearchAccessStatus, access: Access, uuid: str) -> Ver
     return Verdict(condition.status, reason, condition.message)
 
 
-def ready_with(said: Said, proof: Verdict | None, *, was_ready: bool) -> Said:
-    """Return what Ready says.
+def ready_with(ready: ReadyParts, proof: Verdict | None, *, was_ready: bool) -> ReadyParts:
+    """Return status, reason and message of Ready.
 
     Args:
-        said: what it says without regard to queries.
+        ready: the same, without regard to queries.
         proof: what is known of the queries; None: there are none.
-        was_ready: whether it was Ready, with the same spec. It stays so while it is being asked.
+        was_ready: whether it was Ready, with the same spec. It stays Ready while queries are being tested.
     """
-    if proof is None or said[0] != TRUE:
-        return said
+    if proof is None or ready[0] != TRUE:
+        return ready
     if proof.status == FALSE or (proof.reason is Reason.PENDING and not was_ready):
         return FALSE, proof.reason, proof.message
-    return said
+    return ready
 
 
 def mark_proof(conditions: Conditions, access: Access, proof: Verdict | None) -> None:
-    """Set the condition on what was proven of queries; absent where there are none.
+    """Set the condition about tested queries; absent where there are none.
 
     Args:
         conditions: of the new status.
         access: the SearchAccess.
-        proof: what is known; None: nothing was looked at, and what was known stays known.
+        proof: what is known; None: nothing was examined, so the condition stays.
     """
     if not questions_of(access.share):
         return

@@ -5,7 +5,7 @@ from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights
 from searchaccess.core.ownership.released import shown
 from searchaccess.core.status.events import Note, note
 
-_REVOCABLE = "spec.orphans.revoke takes them away"
+_REVOCABLE = "spec.orphans.revoke revokes them"
 
 
 def released(item: ReleasedRights) -> Note:
@@ -19,8 +19,8 @@ def taken_over(item: ReleasedRights) -> Note:
 
 
 def left_out(number: int) -> Note:
-    """Return the event that so many more parts of roles that say they were released do not count as that."""
-    text = f"{number} more in the metadata of roles do not count as released: {RELEASED_LIMIT} are listed at most"
+    """Return the event that more rights are marked as released in roles than count as released."""
+    text = f"{number} more in the metadata of roles do not count as released: at most {RELEASED_LIMIT} are listed"
     return note(EventReason.RELEASED_ENDED, text)
 
 
@@ -30,6 +30,6 @@ def revoked(item: ReleasedRights) -> Note:
 
 
 def gone(item: ReleasedRights, *, some: bool) -> Note:
-    """Return the event that somebody else took released rights, or some of them, out of Elasticsearch."""
-    text = f"{shown(item)}, are not in Elasticsearch any more: somebody else changed or removed them"
+    """Return the event that somebody else removed released rights, or some of them, from Elasticsearch."""
+    text = f"{shown(item)}, are no longer in Elasticsearch: somebody else changed or removed them"
     return note(EventReason.RELEASED_ENDED, f"some of {text}" if some else text)

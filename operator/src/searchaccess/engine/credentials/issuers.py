@@ -9,9 +9,9 @@ from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import key_metadata, key_name
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.credentials.users import user_metadata, user_name, user_role
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.ports.elasticsearch import ElasticsearchPort, Written

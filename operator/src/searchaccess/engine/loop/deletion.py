@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
 from searchaccess.core.clusters.cluster import Cluster
-from searchaccess.core.patterns.namesets import some_of
+from searchaccess.core.messages import some_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.cluster import NAMED
 from searchaccess.engine.concurrency.chunks import in_chunks

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from searchaccess.api.constants import MANAGED_BY
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import Drift, SearchClusterStatus
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.adoption import Agreed, Refusal, Seen
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.policy.decision import Do, decide
 from searchaccess.core.rights.mapping import (
     MappingPlan,

@@ -1,7 +1,7 @@
-"""Bounds of what others wrote: how deep, how much, how long. Measured without recursion, before anything walks it.
+"""Checks the depth, size and length of values that others wrote, without recursion, before anything else reads them.
 
 Python's JSON, hashing and comparing recurse, and raise ``RecursionError`` at a depth that depends on who calls; numbers
-of more than 4,300 digits raise ``ValueError`` when they become text. Whatever passes here does neither.
+of more than 4,300 digits raise ``ValueError`` when they become text. A value that passes here does neither.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ NESTED: Final = "nested more than"
 def excess(
     value: Any, *, depth: int, nodes: int, digits: int = DIGITS, text: int = MOST_TEXT, lists: bool = True
 ) -> str:
-    """Return in which way a JSON value is too large; empty: it is not.
+    """Return how a JSON value exceeds the bounds; empty: it does not.
 
     Args:
         value: what ``json.loads`` or a YAML reader gives.

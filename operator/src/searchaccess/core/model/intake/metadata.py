@@ -1,4 +1,4 @@
-"""What the loop reads of an object's metadata, whatever form it has."""
+"""Reads an object's metadata, whatever form it has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from searchaccess.core.model.intake.bounds import DIGITS
 NAME_LIMIT: Final = 512
 """Characters of an annotation that names an object; names in Elasticsearch have at most 507."""
 KEPT: Final = 256
-"""Lists of texts that are kept once."""
+"""Number of distinct lists of texts that are shared."""
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 REQUEST_LIMIT: Final = 128
 """Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
@@ -59,7 +59,7 @@ def metadata_of(raw: Any) -> Metadata:
 
 
 def shared(text: str) -> str:
-    """Return one text for all equal ones: what thousands of objects have in common is kept once."""
+    """Return one text for all equal ones, so that texts of thousands of objects are stored once."""
     return intern(text) if type(text) is str else text
 
 
@@ -70,7 +70,7 @@ def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def last_applied(raw: Any) -> str:
-    """Return an object as ``kubectl apply`` was given it, as JSON; empty: it is not known."""
+    """Return an object as given to ``kubectl apply``, as JSON; empty: not known."""
     found = metadata_of(raw).annotations.get(LAST_APPLIED)
     return found if isinstance(found, str) else ""
 
@@ -87,7 +87,7 @@ def part(raw: Any, key: str) -> Mapping[str, Any]:
 
 
 def text_in(raw: Mapping[str, Any], key: str, limit: int = NAME_LIMIT) -> str:
-    """Return a text in an object; empty when there is none that is so short."""
+    """Return a text in an object; empty if there is none, or it is too long."""
     found = raw.get(key)
     return found if isinstance(found, str) and len(found) <= limit else ""
 

@@ -1,7 +1,7 @@
 """Reads values from outside, whatever they are.
 
-Elasticsearch, Secrets, Leases, Google and Vault hold what others wrote too. No function here raises or recurses: what
-is not as it should be reads as absent, so that one odd object costs itself alone.
+Elasticsearch, Secrets, Leases, Google and Vault also contain what others wrote. No function here raises or recurses. An
+invalid value counts as absent, so that one odd object affects only itself.
 """
 
 import re
@@ -14,14 +14,14 @@ which Python's own json, ``==`` and ``repr`` raise RecursionError; ours have fiv
 LONGEST: Final = 4096
 """Characters that a text in metadata may have."""
 ANNOTATIONS: Final = 262_144
-"""Characters that all annotations of an object of Kubernetes may have together, so any one of them."""
+"""Characters that all annotations of a Kubernetes object may have together, and so the limit of each."""
 SHOWN: Final = 1000
 """Characters of another's text that a message shows."""
 LARGEST: Final = 10**12
 """Largest number of a generation, a key or a version. One more still fits everywhere (63 bits, and what JavaScript
 keeps), so that the next number after any that was read can be written."""
 LATEST: Final = 253_402_300_800_000
-"""The end of the year 9999 in milliseconds: no later moment can be shown."""
+"""The end of the year 9999 in milliseconds, the latest time that can be shown."""
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

@@ -1,4 +1,4 @@
-"""Validates a spec against its model, and reports in a bounded message what is wrong."""
+"""Validates a spec against its model, and reports the first problem in a bounded message."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ SPEC_VALUES: Final = 2_000_000
 
 _NOT_THERE: Final = object()
 _WORDS: Final = {"extra_forbidden": "there is no such field"}
-"""What is said in place of pydantic's own words, by the type of its error."""
+"""Messages that replace pydantic's, by the type of its error."""
 
 Spec = TypeVar("Spec", bound=ApiModel)
 
@@ -33,10 +33,11 @@ def validated(model: type[Spec], given: Any, applied: str = "") -> tuple[Spec | 
     Args:
         model: the model of the spec.
         given: the spec, as Kubernetes gives it; an absent one is as an empty one.
-        applied: the object as ``kubectl apply`` was given it, from its annotation: nulls are only there, it sends none.
+        applied: the object as given to ``kubectl apply``, from its annotation. It keeps nulls, which kubectl does not
+            send.
 
     Returns:
-        The spec, or None and what is wrong first of all.
+        The spec, or None and the first problem.
     """
     if found := _null_in(model, given) or _dropped_null(model, given, applied):
         return None, bounded_text(found, MESSAGE_LIMIT)
@@ -56,7 +57,8 @@ def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: st
     Args:
         model: the model of the part.
         given: the part, as somebody wrote it.
-        live: what became of it: only a null counts without which more is granted, and which is gone. Else all count.
+        live: the same part as stored. If given, only a dropped null counts whose absence grants more. Otherwise every
+            null counts.
         path: to the part.
     """
     if not isinstance(given, Mapping):
@@ -77,7 +79,7 @@ def _null_in(model: type[ApiModel], given: Any, live: Any = _NOT_THERE, path: st
 
 
 def _items(value: Any, live: Any) -> Iterator[tuple[Any, Any, str]]:
-    """Give the items of a list with what became of each and its place, or the value itself."""
+    """Yield the items of a list, each with its stored counterpart and its place, or the value itself."""
     if not isinstance(value, list):
         yield value, live, ""
         return

@@ -1,4 +1,4 @@
-r"""The fields that a restriction names, as Elasticsearch needs them: with their multi-fields and all below them.
+r"""Expands the fields of a restriction as Elasticsearch needs them: with their multi-fields and everything below them.
 
 Elasticsearch takes a name in a role's ``field_security`` literally: ``customer.ssn`` is neither its multi-field
 ``customer.ssn.keyword`` nor anything in an object of that name. A pattern is a name with ``*`` and ``?``, with ``\``

@@ -1,7 +1,7 @@
-"""Finds the queries that cannot be a ``where``, although Elasticsearch may take them in a role.
+"""Finds queries that cannot be a ``where``, although Elasticsearch may accept them in a role.
 
-Elasticsearch parses a role's query when it is written, and no more. What is refused here would show no document,
-would show all of them, would fail every search of the caller, or cannot be reviewed.
+Elasticsearch only parses a role's query when the role is written. A query that is refused here would match no document
+or all of them, would fail every search of the caller, or cannot be reviewed.
 """
 
 import re
@@ -19,9 +19,9 @@ _FIELDS_WITHIN: Final = frozenset({
     # Decay functions, what a script is given, and a sparse vector.
     "gauss", "linear", "exp", "params", "query_vector",
 })  # fmt: skip
-"""In what is below these, keys are names of fields, or of anything, but not of queries."""
+"""Below these, keys are names of fields or other things, but not of queries."""
 
-_REFUSED: Final = "Elasticsearch takes no {name} in a role's query"
+_REFUSED: Final = "Elasticsearch does not allow {name} in a role's query"
 _REQUESTS: Final = (
     "{name}: Elasticsearch would have to make another request for it, which it refuses in a role's query, so every "
     "search would fail: {instead}"
@@ -34,20 +34,20 @@ _BY_NAME: Final[Mapping[str, str]] = {
         for name in ("semantic", "text_expansion", "query_vector_builder", "rule", "rule_query")
     },
 }
-_OUTSIDE: Final = "{{{{_user.…}}}} is filled in within template alone: write {{template: {{source: {{…}}}}}}"
+_OUTSIDE: Final = "{{{{_user.…}}}} is filled in only within template: write {{template: {{source: {{…}}}}}}"
 _STORED: Final = "others may change a stored script, and with it who can read what: write it here, as source"
 _NO_FIELDS: Final = (
-    "{name} without fields, or with a wildcard in them, matches nothing in a role's query where its text names no "
-    "field, as Elasticsearch does not know there which fields an index has; under must_not it would hide nothing: name "
-    "the fields one by one"
+    "{name} without fields, or with a wildcard in them, matches nothing in a role's query if its text names no field, "
+    "because Elasticsearch does not know the fields of an index there. Under must_not it would hide nothing: name the "
+    "fields one by one"
 )
 _OTHERS_LOGIN: Final = (
-    "template sees who makes the request, which with auth: {auth} is a name that the operator made up: write the value "
-    "itself, or use auth: IdentityToken"
+    "template gets the name of the caller, which with auth: {auth} is a name that the operator generated: write the "
+    "value itself, or use auth: IdentityToken"
 )
 _BOUNDS: Final = frozenset({"gt", "gte", "lt", "lte", "from", "to"})
 _NOW: Final = re.compile(r"now(?:$|[-+/]|\|\|)")
-"""The present time, as a bound of dates has it."""
+"""The present time as a bound of a date range."""
 _CLAUSES: Final = frozenset({"must", "filter", "should", "must_not"})
 _ANY_EXISTS: Final = re.compile(r"_exists_\s*:\s*\S*\*")
 """In the text of a query_string: a wildcard that matches nothing, unlike that of the query ``exists``."""
@@ -76,12 +76,12 @@ def query_problem(where: Mapping[str, Any], auth: Auth = Auth.IDENTITY_TOKEN) ->
 
 def _problem_within(query: Mapping[str, Any]) -> str:
     if _has_null(query):
-        return "a null stands for no value, and may widen what it is in: write a value, or leave it out"
+        return "null is not a value, and may widen the query: write a value, or remove it"
     return next((problem for name, body in _queries(query) if (problem := _problem_of(name, body))), "")
 
 
 def _queries(query: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give everything in a query that may be a query, by its name."""
+    """Yield everything in a query that may be a query, with its name."""
     todo: list[Any] = [query]
     while todo:
         here = todo.pop()
@@ -130,7 +130,7 @@ _Body: TypeAlias = Mapping[str, Any]
 def _terms(name: str, body: _Body) -> str:
     looks_up = any(isinstance(value, Mapping) for value in body.values())
     instead = "write the values themselves"
-    return _REQUESTS.format(name=f"{name} that are looked up", instead=instead) if looks_up else ""
+    return _REQUESTS.format(name=f"{name} with a lookup", instead=instead) if looks_up else ""
 
 
 def _shape(name: str, body: _Body) -> str:
@@ -160,21 +160,22 @@ def _like(name: str, body: _Body) -> str:
 
 def _bool(_: str, body: _Body) -> str:
     says_something = any(body.get(clause) not in ([], {}, None) for clause in _CLAUSES)
-    return "" if says_something else "bool without a query in it matches every document: write one"
+    return "" if says_something else "bool without a query in it matches every document: add a query"
 
 
 def _range(name: str, body: _Body) -> str:
     open_ended = any(isinstance(value, Mapping) and not _BOUNDS & value.keys() for value in body.values())
     if open_ended:
-        return f"{name} without a bound matches every document that has the field: write one"
+        return f"{name} without a bound matches every document that has the field: add a bound"
     bounds = (bound for value in body.values() if isinstance(value, Mapping) for bound in value.values())
     dated = any(isinstance(bound, str) and _NOW.match(bound) for bound in bounds)
-    return f"{name} with now: Elasticsearch tells a role's query no time, so every search would fail" if dated else ""
+    text = f"{name} with now: Elasticsearch gives a role's query no current time, so every search would fail"
+    return text if dated else ""
 
 
 def _terms_set(_: str, body: _Body) -> str:
     scripts = (value.get("minimum_should_match_script") for value in body.values() if isinstance(value, Mapping))
-    return next((said for one in scripts if isinstance(one, Mapping) and (said := _script("", one))), "")
+    return next((problem for one in scripts if isinstance(one, Mapping) and (problem := _script("", one))), "")
 
 
 def _script(_: str, body: _Body) -> str:

@@ -177,10 +177,10 @@ class Conflict:
     """The other's label."""
     other_pattern: str
     endless: bool = False
-    """It is not known: there was more to compare than is worth the wait."""
+    """Whether they conflict is not known: the comparison would take too long."""
 
     def message(self, separate: str) -> str:
-        """Say which two it is, and what to write instead.
+        """Return the message that names both entries, and what to write instead.
 
         Args:
             separate: how one of them can be kept apart.
@@ -192,15 +192,15 @@ class Conflict:
                 f"use the same where or the same fields in more of them, or {separate}"
             )
         return (
-            f"{mine} and {self.other} ({bounded_text(self.other_pattern, NAMED)}) can read the same index, where "
+            f"{mine} and {self.other} ({bounded_text(self.other_pattern, NAMED)}) can read the same index. There, "
             "Elasticsearch would show the documents of both with the fields of both, which neither allows: give both "
-            "the same where or the same fields, let one of them allow all that the other does, use indices that cannot "
-            f"be the same, or {separate}"
+            "the same where or the same fields, let one of them allow everything that the other allows, use indices "
+            f"that cannot be the same, or {separate}"
         )
 
 
 def widening_grants(found: Conflict) -> str:
-    """Say which two grants of one SearchAccess cannot be together, and what to write instead."""
+    """Return the message about two grants of one SearchAccess that conflict, and what to write instead."""
     return found.message("move one into a SearchAccess with auth: ApiKey")
 
 
@@ -225,7 +225,7 @@ class Together:
                 self._places.setdefault(entry.clusters, _Place()).add(entry, label)
 
     def conflict(self, entries: Iterable[Entry], label: str) -> Conflict | None:
-        """Return which of some entries cannot be added, and why; None: all of them can.
+        """Return the first entry that cannot be added, and why; None: all can be added.
 
         They are not compared with each other: `conflict_within` does that.
         """
@@ -325,7 +325,7 @@ def _patterns(entry: Entry) -> Iterator[str]:
 
 
 def conflict_within(entries: Sequence[Entry], labels: Iterable[str]) -> Conflict | None:
-    """Return which of some entries cannot be added to those before it, and why; None: all of them can.
+    """Return the first entry that conflicts with those before it, and why; None: there is none.
 
     Args:
         entries: those of one SearchAccess.

@@ -1,4 +1,4 @@
-"""Checks of a ``where`` that need no Elasticsearch: what would be too large for it, or for readers here."""
+"""Checks of a ``where`` that need no Elasticsearch: whether it is too large for it, or for our own readers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,10 +15,10 @@ OBJECT_DEPTH: Final = 2 * QUERY_DEPTH + 1
 ALL_DEPTH: Final = 2 * OBJECT_DEPTH
 """Nested objects and lists."""
 MOST_BYTES: Final = 32_766
-"""Of a query as compact JSON: Elasticsearch keeps a role's query as one term, and Lucene accepts no longer ones."""
-_SIZE_HINT: Final = f": Elasticsearch takes at most {MOST_BYTES} bytes as JSON"
+"""Bytes of a query as compact JSON: Elasticsearch stores a role's query as one term, which Lucene limits."""
+_SIZE_HINT: Final = f": Elasticsearch accepts at most {MOST_BYTES} bytes as JSON"
 _LARGE: Final = ("more than", "texts of")
-_DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch takes {QUERY_DEPTH} queries within each other"
+_DEPTH_HINT: Final = f" (objects; lists do not count): Elasticsearch accepts at most {QUERY_DEPTH} nested queries"
 
 
 def where_problem(where: Mapping[str, Any] | None, auth: Auth = Auth.IDENTITY_TOKEN) -> str:
@@ -30,7 +30,7 @@ def where_problem(where: Mapping[str, Any] | None, auth: Auth = Auth.IDENTITY_TO
     """
     if where is None:
         return ""
-    # Every value takes a byte at least. Both walks end at what is too much.
+    # Every value takes at least one byte. Both walks stop at the limit.
     if found := excess(where, depth=OBJECT_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES, lists=False):
         return found + (_DEPTH_HINT if found.startswith(NESTED) else _SIZE_HINT if found.startswith(_LARGE) else "")
     if found := excess(where, depth=ALL_DEPTH, nodes=MOST_BYTES, text=MOST_BYTES):

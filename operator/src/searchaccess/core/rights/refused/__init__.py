@@ -1,1 +1,1 @@
-"""Whose rights are refused for what the others of the principal have."""
+"""Refuses rights of a SearchAccess because of other SearchAccesses of the same principal."""

@@ -1,4 +1,4 @@
-"""Decides whose index patterns would make a shared role too complicated for Elasticsearch."""
+"""Finds the SearchAccesses whose index patterns would make a shared role too complicated for Elasticsearch."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -14,14 +14,14 @@ from searchaccess.core.rights.ownership import RoleMetadata
 
 _STAYS: Final = frozenset({Do.HOLD, Do.RELEASE})
 TRIES: Final = 12
-"""How often the patterns of a role are added up to find out who goes too far."""
+"""How often the patterns of a role are evaluated to find the SearchAccesses that exceed the limit."""
 
 
 def over_budget(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> Mapping[str, AccessDecision]:
-    """Return who is held because the role would be too complicated with its index patterns, by uid.
+    """Return who is held because its index patterns would make the role too complicated, by uid.
 
-    What is in force comes first, then the others in the one order in which a role names them: whose patterns are too
-    much on top of those before keeps what it has.
+    Rights in force count first, then the others in the fixed order of a role. A SearchAccess whose patterns exceed the
+    limit together with those before it keeps its present rights.
 
     Args:
         members: the principal's SearchAccesses and what is done about each.
@@ -29,7 +29,7 @@ def over_budget(members: Sequence[Member], metadata: RoleMetadata, shares: Share
         shares: the observed role, split by owner.
     """
     recorded = {record.uid: record.spec_hash for record in metadata.records}
-    # What somebody added goes with the first of these that is written.
+    # Rights that somebody added are removed with the first write.
     there = [shares.released]
     coming = list[Member]()
     for member in in_order(members):

@@ -1,4 +1,4 @@
-"""Isolates whose rights Elasticsearch refuses in a role, by bisection: 2·k·log2(n) attempts for k refused of n."""
+"""Isolates the SearchAccesses whose rights Elasticsearch refuses, by bisection: 2·k·log2(n) attempts for k of n."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ class Isolation:
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
-        """All that still wait for an attempt, in order."""
+        """All groups that still wait for an attempt, in order."""
         return tuple(group.uids for group in reversed(self._todo))
 
     @property
     def undecided(self) -> frozenset[str]:
-        """The uids of which nothing is known yet."""
+        """The uids whose result is not known yet."""
         return frozenset(uid for group in self._todo for uid in group.uids)
 
     def accept(self) -> None:
@@ -71,5 +71,6 @@ class Isolation:
 
 
 def undecided_message(isolation: Isolation) -> str:
-    """Return why a SearchAccess waits of which nothing is known yet."""
-    return f"others of the same principal are refused; which ones is not known yet: {isolation.message}"
+    """Return why a SearchAccess waits whose result is not known yet."""
+    text = "Elasticsearch refused SearchAccesses of the same principal; which ones is not known yet"
+    return f"{text}: {isolation.message}"

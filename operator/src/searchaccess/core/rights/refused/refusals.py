@@ -1,4 +1,4 @@
-"""Decides which SearchAccesses of one principal are refused for what the others have."""
+"""Decides which SearchAccesses of one principal are refused because of the others."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +14,8 @@ from searchaccess.core.rights.refused.widening import refusals
 def refused_among(members: Sequence[Member], metadata: RoleMetadata, shares: Shares) -> dict[str, AccessDecision]:
     """Return the decisions about those SearchAccesses of a principal that are refused, by uid.
 
-    One with too complicated patterns keeps what it has, which may widen what others declare; and one that widens keeps
-    what it has, or loses it, which changes the patterns. So these are added up until nobody else is held.
+    A SearchAccess with too complicated patterns keeps its rights, which may widen others. One that widens keeps or
+    loses its rights, which changes the patterns. So both checks repeat until nobody else is held.
 
     Args:
         members: its SearchAccesses, and what would be done about each.
@@ -27,7 +27,7 @@ def refused_among(members: Sequence[Member], metadata: RoleMetadata, shares: Sha
         widening = refusals(with_refusals(members, complicated), shares)
         refused = complicated | widening
         if not refused:
-            # As almost always: the patterns are those that were added up already.
+            # The usual case: nothing is refused, so the patterns did not change.
             return refused
         others = over_budget(with_refusals(members, refused), metadata, shares)
         if others.keys() <= refused.keys():

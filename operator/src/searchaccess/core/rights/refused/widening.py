@@ -1,9 +1,9 @@
-"""Which SearchAccesses of one principal would widen others, and what is done about them (docs/adr/0029).
+"""Finds the SearchAccesses of one principal that would widen others, and decides about them (docs/adr/0029).
 
-A role is one list of entries, and Elasticsearch joins their restrictions. So the SearchAccesses of a principal are
-taken in by age, each with what the role will have of it: what it declares, or what is in force while it is held. One
-with which the union would not be exact is refused. It keeps what it has in force, if that is exact with what the older
-ones have; if not, that is revoked, whatever it says itself: nobody declared what it shows.
+A role is one list of entries, and Elasticsearch combines their restrictions. So the SearchAccesses of a principal are
+added by age, each with its future rights in the role: the declared ones, or those in force while it is held. One that
+would make the union inexact is refused. It keeps its rights in force if these are exact together with those of older
+ones. Otherwise they are revoked, whatever it declares, because they show what nobody declared.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,10 +20,10 @@ from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.rights.attribution import Shares
 from searchaccess.core.rights.compose import Member
 
-RELEASED: Final = "what was released by deletionPolicy: Orphan"
+RELEASED: Final = "rights released by deletionPolicy: Orphan"
 _SEPARATE: Final = "declare one of them with auth: ApiKey"
 _STAYS: Final = frozenset({Do.ENFORCE, Do.HOLD, Do.RELEASE})
-"""What leaves entries of a SearchAccess in the role."""
+"""Decisions that leave entries of a SearchAccess in the role."""
 
 
 def refusals(members: Sequence[Member], shares: Shares) -> dict[str, AccessDecision]:
@@ -53,7 +53,7 @@ def refusals(members: Sequence[Member], shares: Shares) -> dict[str, AccessDecis
 
 
 def remains_exact(decision: AccessDecision, access: Access, in_force: Iterable[Sequence[Entry]]) -> AccessDecision:
-    """Return the decision about a SearchAccess with rights of its own: what it has is revoked if it is not exact.
+    """Return the decision about a SearchAccess with its own keys: its rights are revoked if they are not exact.
 
     Args:
         decision: what would be done about it.
@@ -67,19 +67,19 @@ def remains_exact(decision: AccessDecision, access: Access, in_force: Iterable[S
 
 
 def _may_widen(members: Sequence[Member], shares: Shares) -> bool:
-    """Return whether there are entries with different queries and different fields: without, all are exact."""
+    """Return whether there are entries with different queries and different fields: otherwise all are exact."""
     owned = [shares.released, *shares.by_uid.values(), *(member.access.share for member in members)]
     entries = [entry for entry in chain.from_iterable(share.entries for share in owned) if matters(entry)]
     return len({entry.query for entry in entries}) > 1 and len({fields_of(entry) for entry in entries}) > 1
 
 
 def _take_in(member: Member, had: Share, together: Together, *, observed: bool) -> AccessDecision | None:
-    """Take in what the role will have of a SearchAccess; return the decision about it if it is refused.
+    """Add the future rights of a SearchAccess in the role; return the decision about it if it is refused.
 
     Args:
         member: the SearchAccess.
-        had: what the role has of it.
-        together: what the role will have of older ones.
+        had: its present rights in the role.
+        together: the future rights of older ones.
         observed: all SearchAccesses of the principal only observe.
     """
     access, decision = member.access, member.decision
@@ -93,12 +93,12 @@ def _take_in(member: Member, had: Share, together: Together, *, observed: bool) 
     if exposed is not None:
         if observed and access.deleted_at:
             return None
-        # What is declared is what somebody can correct.
+        # The message is about the declared rights, which somebody can correct.
         message = access.widens or (wanted or exposed).message(_SEPARATE)
         return _refused(Do.HOLD if observed else Do.REMOVE, access, message)
     together.add(had.entries, RELEASED if decision.do is Do.RELEASE else label)
     if decision.reason is Reason.PENDING and wanted is None:
-        # It gets its rights in a moment: nobody who is newer gets in between.
+        # It gets its rights in a moment, so that no newer SearchAccess takes precedence.
         together.add(access.share.entries, label)
     if decision.reason is Reason.RESTRICTIONS_WOULD_WIDEN:
         return None if had.entries or had.cluster else replace(decision, do=Do.REMOVE)
