@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from searchaccess.adapters.kubernetes.client import new_configuration
 from searchaccess.adapters.kubernetes.namespaced import NamespacedClient
+from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.watched import Watched
 from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
@@ -123,6 +124,14 @@ async def test_an_event_about_a_searchcluster_is_in_the_log() -> None:
             await client.create_event(ref, Note(warning=True, reason="RightsReleased", message="some"))
     assert asked == []
     assert [(line["log_level"], line["object"], line["message"]) for line in logs] == [("warning", "prod", "some")]
+
+
+async def test_a_login_in_a_namespace_that_may_not_be_read_is_named_with_those_that_may() -> None:
+    async with served({}) as (client, _):
+        with pytest.raises(PermissionDenied) as refused:
+            await client.read_source(Source("Secret", "elsewhere", "login"))
+    assert refused.value.message.startswith("Secret elsewhere/login: ")
+    assert refused.value.message.endswith("are read from home and from rbac.loginNamespaces of the chart")
 
 
 def test_what_was_listed_before_is_what_is_watched() -> None:

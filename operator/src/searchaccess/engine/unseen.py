@@ -36,9 +36,9 @@ class Unseen:
         self._tell(before)
 
     def _tell(self, before: list[str]) -> None:
-        if (names := self.names) != before:
-            log.warning(
-                "rights of namespaces that are not watched stay as they are",
-                count=len(names),
-                held=some_of(names, NAMED) if names else "",
-            )
+        names = self.names
+        if not names and before:
+            log.info("no rights of namespaces that are not watched are left")
+        elif names != before:
+            text = "rights of namespaces that are not watched stay as they are"
+            log.warning(text, count=len(names), held=some_of(names, NAMED))

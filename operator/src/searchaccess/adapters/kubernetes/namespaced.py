@@ -6,6 +6,7 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from searchaccess.adapters.kubernetes.client import PAGE, KubernetesClient
+from searchaccess.core.clusters.sources import Source
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
@@ -65,6 +66,20 @@ class NamespacedClient(KubernetesClient):
         if refused is not None and not labels:
             raise refused
         return NamespacePage(labels)
+
+    async def read_source(self, source: Source) -> dict[str, bytes]:
+        """Return the data of a Secret or ConfigMap, decoded.
+
+        Raises:
+            PermissionDenied: Secrets and ConfigMaps of its namespace may not be read; the message says of which they may.
+        """
+        try:
+            return await super().read_source(source)
+        except PermissionDenied as error:
+            where = f"logins and certificates are read from {self._home} and from rbac.loginNamespaces of the chart"
+            raise PermissionDenied(
+                f"{source.kind} {source.namespace}/{source.name}: {error.message}; {where}"
+            ) from None
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about a SearchAccess; one about a SearchCluster would be in the namespace default."""
