@@ -46,11 +46,11 @@ def subject_matches(pattern: SubjectPattern, access: Access, *, unknown: bool) -
         return False
     accounts = accounts_of(access)
     if pattern.projects is not None:
-        projects = [workload.place.project] if workload else []
-        named = [project_of(account) for account in accounts or ()]
-        # The default accounts of a workload are of its own project; an account alone must name one.
-        projects += filter(None, named) if workload else named
-        if not projects or not all(_any(pattern.projects, namespace, project) for project in projects):
+        projects = [project_of(account) for account in accounts or ()]
+        if workload:
+            # Its default account names none, and is of its own project.
+            projects = [workload.place.project, *filter(None, projects)]
+        if not all(project and _any(pattern.projects, namespace, project) for project in projects):
             return False
     if pattern.service_accounts is None:
         return True
