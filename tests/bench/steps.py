@@ -20,22 +20,22 @@ from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.policy.decision import OPEN, AccessDecision, Do, decide
 from searchaccess.core.replicas import assign
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.host import Host
 from searchaccess.engine.identities.follow import Identities
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.loop.farewell import Farewell
+from searchaccess.engine.loop.deletion import Deletion
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.rights.members import Members
-from searchaccess.engine.rights.observe import Observed, inhabitants, observe
+from searchaccess.engine.rights.observe import Observed, observe, roles_by_owner
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.operator.garbage import keep_what_lives
+from searchaccess.operator.garbage import freeze_live_objects
 from searchaccess.operator.telemetry.metrics import Declared, Metrics
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import SettableClock
@@ -78,7 +78,7 @@ def _inventory(count: int, each: int = 1, cluster: dict[str, Any] | None = None)
         status = build_access_status(facts, SearchAccessStatus.read({}), "2026-01-01T10:00:00Z")
         record.status_json = stable_json(status.to_json())
     # As the operator does it once it has listed all.
-    keep_what_lives()
+    freeze_live_objects()
     return inventory
 
 
@@ -133,7 +133,7 @@ def _publishing(inventory: Inventory) -> Held:
     for record in inventory.accesses.values():
         record.access = replace(record.access, deleted_at="2026-01-02T10:00:00Z")
     session.state.facts = SimpleNamespace(uuid="u")
-    yield "leaving all to an older cluster", _held(lambda: Farewell(context).leave_to_older(session, "older"))
+    yield "leaving all to an older cluster", _held(lambda: Deletion(context).release_to_older(session, "older"))
     inventory.forget_cluster(NAME, "uid-prod")
     yield "publishing without a cluster", _longest_step(Host(context, OUTSIDE)._publish_without_cluster)
 
@@ -172,7 +172,7 @@ def _refusing() -> dict[str, Any]:
 def _planner(inventory: Inventory, roles: dict[str, Any]) -> Planner:
     context = _context(inventory)
     members = Members(context, NAME, OPEN, Rejections())
-    observed = Observed(everything=True, roles=roles, mappings={}, all_mappings=True)
+    observed = Observed(full=True, roles=roles, mappings={}, all_mappings=True)
     return Planner(context, NAME, "u", members, observed, {}, ReleasedLedger(context, NAME))
 
 
@@ -184,7 +184,7 @@ def _rights(inventory: Inventory, what: str) -> Held:
     planner = _planner(inventory, roles)
     yield f"ordering roles, {what}", _longest_step(lambda: planner.in_order(principals))
     yield f"planning roles, {what}, all there", _longest_step(lambda: planner.plan(principals))
-    yield f"who lives in roles, {what}", _held(lambda: inhabitants(OPERATOR, roles))
+    yield f"who lives in roles, {what}", _held(lambda: roles_by_owner(OPERATOR, roles))
     body = json.dumps(roles).encode()
     size = len(body) // 1_000_000
     yield f"decoding roles, {what}, {size} MB, at once", _held(lambda: decode(body))
@@ -206,7 +206,7 @@ def _mappings(inventory: Inventory) -> Held:
 
     port = SimpleNamespace(roles=roles, mappings=mappings)
     session: Any = SimpleNamespace(cluster=inventory.clusters[NAME].cluster, port=port)
-    reading = lambda: observe(_context(inventory), session, [], everything=True, mapping_settled=False)  # noqa: E731
+    reading = lambda: observe(_context(inventory), session, [], full=True, mapping_settled=False)  # noqa: E731
     yield "reading a role mapping of each", _longest_step(reading)
 
 
@@ -236,7 +236,7 @@ def _keys(count: int) -> Held:
     session: Any = SimpleNamespace(port=port, state=ClusterState(), cluster=cluster)
     yield (
         "reading API keys",
-        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], everything=True, heir=OPERATOR)),
+        _longest_step(lambda: Issued(OPERATOR).read(session, [Auth.API_KEY], full=True, successor=OPERATOR)),
     )
 
 

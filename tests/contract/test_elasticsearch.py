@@ -62,11 +62,11 @@ async def test_the_license_is_that_of_the_facts(search: ElasticsearchSide) -> No
 async def test_a_glance_stays_the_same_where_nothing_changes(search: ElasticsearchSide) -> None:
     # A server that was just started still makes indices of its own.
     for _ in range(100):
-        before = await search.port.glance()
+        before = await search.port.fingerprint()
         await search.port.roles(None)
         await search.port.mappings(None)
         await search.port.facts(search.realm)
-        if before == await search.port.glance():
+        if before == await search.port.fingerprint():
             break
     else:
         pytest.fail("it never stood still")
@@ -75,9 +75,9 @@ async def test_a_glance_stays_the_same_where_nothing_changes(search: Elasticsear
 
 
 async def test_a_glance_shows_a_change_of_the_state_and_that_no_node_was_started(search: ElasticsearchSide) -> None:
-    before = await search.port.glance()
+    before = await search.port.fingerprint()
     search.make_index("a")
-    after = await search.port.glance()
+    after = await search.port.fingerprint()
     assert before is not None
     assert after is not None
     assert before.state != after.state

@@ -97,7 +97,7 @@ async def test_a_login_without_rights_is_denied(login: ElasticsearchServer, meth
         async with _search(login.url, _text(login.ca_file), name) as port:
             assert type(await _error_of(METHODS[method](port))) is PermissionDenied
             assert await port.probe() is None
-            assert await port.glance() is None
+            assert await port.fingerprint() is None
         admin.delete(f"/_security/user/{name}").raise_for_status()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from searchaccess.engine.loop.schedule import GLANCE_EVERY, LONGEST_BURST
+from searchaccess.engine.loop.schedule import FINGERPRINT_EVERY, LONGEST_BURST
 from tests.support.arena import (
     PATIENCE,
     Arena,
@@ -171,7 +171,7 @@ def test_at_rest_there_is_a_probe_now_and_then_and_nothing_else(field: Arena, re
     assert sum(map(is_sight, rest)) == len(rest) <= 1, summary(requests)
     # A glance may fall into so short a time once or twice, so their part is computed. On top: a sweep every 5 minutes
     # (probe and two reads), and a check every 10 (four reads) with the question which indices may be seen.
-    per_minute = sum(map(is_probe, requests)) * 60 / seconds + 60 / GLANCE_EVERY + 3 / 5 + 5 / 10
+    per_minute = sum(map(is_probe, requests)) * 60 / seconds + 60 / FINGERPRINT_EVERY + 3 / 5 + 5 / 10
     record_property("requests a minute", per_minute)
     assert 6 < per_minute <= 33
 

@@ -15,7 +15,7 @@ from searchaccess.core.model.intake.reading import readable
 from searchaccess.core.policy.delegation import lacking
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Glance, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, Probe, Written
 from searchaccess.ports.errors import PermissionDenied, Rejected
 from tests.support.copies import copied
 from tests.support.faults import Call, Faults
@@ -194,7 +194,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
         """JWT realms, by name."""
         self.starts = 1
         self.indices_made: set[str] = set()
-        self.glance_works = True
+        self.fingerprint_works = True
         self.probe_works = True
         self.indices_now: dict[str, dict[str, Any]] | None = {}
         """By name, as far as the mappings copy fields; None: the login may not read them."""
@@ -268,12 +268,16 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
             return License("expired")
         return License(self.license, self.license_ends)
 
-    async def glance(self) -> Glance | None:
-        def read() -> Glance | None:
+    async def fingerprint(self) -> ClusterFingerprint | None:
+        def read() -> ClusterFingerprint | None:
             seen = repr((self.license, self.license_ends, self.indices_made, self.indices, self.closed))
-            return Glance(seen, frozenset({f"{self.starts}th life of node-0"})) if self.glance_works else None
+            return (
+                ClusterFingerprint(seen, frozenset({f"{self.starts}th life of node-0"}))
+                if self.fingerprint_works
+                else None
+            )
 
-        return await self._faults.perform(Call(SIDE, "glance"), read)
+        return await self._faults.perform(Call(SIDE, "fingerprint"), read)
 
     async def realm_of_own(self, audience: str) -> str | None:
         def read() -> str | None:

@@ -242,7 +242,7 @@ class Watch:
         if plural is Plural.ACCESSES:
             if kind == "DELETED":
                 self.inventory.forget_access(meta["uid"])
-            elif self.inventory.is_news(raw):
+            elif self.inventory.may_have_changed(raw):
                 self.inventory.see_access(raw)
         elif kind == "DELETED":
             self.inventory.forget_cluster(meta["name"], meta["uid"])

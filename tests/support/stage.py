@@ -97,7 +97,7 @@ class Stage:
     logs: list[list[Any]] = field(default_factory=list)
     """What each life of the operator logged."""
     restarts: int = 0
-    brief: bool = False
+    short_lived: bool = False
     """Whether the operator knows that its process ends by itself soon."""
     connections: list[Connection] = field(default_factory=list)
     """All that were opened."""
@@ -137,7 +137,7 @@ class Stage:
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
         context = Context(self.operator, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
-        host = Host(context, self, brief=self.brief)
+        host = Host(context, self, short_lived=self.short_lived)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process
 
@@ -234,7 +234,7 @@ class Stage:
         assert self.process is not None
         before = len(self.faults.writes)
         for name in self.process.inventory.clusters:
-            self.process.inventory.marks.mark_cluster(name, everything=True)
+            self.process.inventory.marks.mark_cluster(name, full=True)
         await self.quiet()
         return self.faults.writes[before:]
 
@@ -393,14 +393,14 @@ class Stage:
 def few_probes(host: Host) -> Iterator[None]:
     """Let an operator's probes and glances be far apart for a while."""
     schedules = [running.reconciler._schedule for running in host._running.values()]
-    declared = [(one, one._probe_every, one._glance_every) for one in schedules if one._probe_every < FAR_APART]
+    declared = [(one, one._probe_every, one._fingerprint_every) for one in schedules if one._probe_every < FAR_APART]
     for one, _, _ in declared:
-        one._probe_every = one._glance_every = FAR_APART
+        one._probe_every = one._fingerprint_every = FAR_APART
     try:
         yield
     finally:
-        for one, probe, glance in declared:
-            one._probe_every, one._glance_every = probe, glance
+        for one, probe, fingerprint in declared:
+            one._probe_every, one._fingerprint_every = probe, fingerprint
 
 
 def access_key(name: str) -> Key:

@@ -123,7 +123,7 @@ class Histories(RuleBasedStateMachine):
         credentials = Credentials(OPERATOR, self.elasticsearch, self.google, self.shared)
         self.session.state.user_roles = user_roles(OPERATOR, self.elasticsearch.roles_now)
         everything = Issued(OPERATOR)  # another one each time, as after a start
-        keys = (await everything.read(self.session, (), everything=True, heir=OPERATOR)).keys.get(UID, ())
+        keys = (await everything.read(self.session, (), full=True, successor=OPERATOR)).keys.get(UID, ())
         await self.shared.observe(self.elasticsearch, keys)
         if withdraw:
             await credentials.withdraw(self.job, keys)

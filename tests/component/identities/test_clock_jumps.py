@@ -80,7 +80,7 @@ async def test_a_run_that_ends_soon_takes_the_time_in_the_status_for_good(stage:
     await _missing(stage)
     await stage.stop()
     await stage.sleep(GRACE)
-    stage.brief = True
+    stage.short_lived = True
     stage.start()
     await stage.sleep(SOON)
     assert have_roles(stage) == set()
@@ -90,7 +90,7 @@ async def test_a_run_that_ends_soon_takes_the_time_in_the_status_for_good(stage:
 async def test_a_run_that_ends_soon_takes_no_rights_within_the_grace_period(stage: Stage) -> None:
     await _missing(stage)
     await stage.stop()
-    stage.brief = True
+    stage.short_lived = True
     stage.start()
     await stage.sleep(SOON)
     assert have_roles(stage) == {OLD}

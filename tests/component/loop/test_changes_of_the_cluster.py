@@ -122,7 +122,7 @@ async def test_at_rest_it_costs_less_than_two_requests_a_minute_more_than_probes
     asked = await _in_ten_minutes(stage)
     # Without an identity of its own, the operator asks nobody about it.
     del asked["realm_of_own"]
-    assert set(asked) <= {"probe", "glance", "facts", "roles", "mappings", "login_rights", "hidden"}, asked
+    assert set(asked) <= {"probe", "fingerprint", "facts", "roles", "mappings", "login_rights", "hidden"}, asked
     # What a login may do that may do everything is asked with a check alone.
     assert asked["login_rights"] <= asked["facts"]
     assert asked["hidden"] <= 1, "what the login may see is asked every ten minutes"
@@ -140,7 +140,7 @@ async def test_where_indices_come_and_go_the_license_alone_is_read_again(stage: 
         await stage.sleep(10)
     asked = _asked(stage) - before
     assert asked["facts"] <= 1
-    assert asked["license"] == asked["glance"] - asked["facts"]
+    assert asked["license"] == asked["fingerprint"] - asked["facts"]
 
 
 @on_stage
@@ -149,12 +149,12 @@ async def test_who_wants_few_probes_gets_few_glances(stage: Stage) -> None:
     await stage.quiet()
     before = _asked(stage)
     await stage.sleep(CHECK_EVERY)
-    assert (_asked(stage) - before)["glance"] <= 3
+    assert (_asked(stage) - before)["fingerprint"] <= 3
 
 
 @on_stage
 async def test_a_login_that_may_not_look_is_checked_now_and_then(stage: Stage) -> None:
-    stage.elasticsearch.glance_works = False
+    stage.elasticsearch.fingerprint_works = False
     asked = await _in_ten_minutes(stage)
     assert asked["facts"] <= 1
     stage.elasticsearch.license = "basic"

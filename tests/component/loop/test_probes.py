@@ -20,7 +20,7 @@ async def test_ready_when_what_is_declared_is_listed_and_watched(stage: Stage) -
     stage.faults.heal(SIDE)
     await stage.sleep(60)
     assert host.unready() == "the API server is not watched yet"
-    host.watch_began()
+    host.watch_started()
     await stage.quiet()
     assert host.unready() == ""
     stage.faults.fail(SIDE, Unreachable("away"), "list_page")

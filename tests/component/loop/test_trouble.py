@@ -261,7 +261,7 @@ async def test_a_deletion_before_the_watch_began_is_found_when_it_has_begun(stag
     await stage.sleep(20)
     assert stage.elasticsearch.roles_now
     process.watch.down = False
-    process.host.watch_began()
+    process.host.watch_started()
     await stage.sleep(RELIST_AFTER)
     await stage.quiet()
     assert not stage.elasticsearch.roles_now

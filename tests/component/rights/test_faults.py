@@ -293,7 +293,7 @@ def test_news_is_not_forgotten_when_the_cluster_cannot_be_read() -> None:
         session = Session(known, stage.connections[0], stage.elasticsearch, cluster_state)
         rights = RightsReconciler(context, CLUSTER)
         for _ in range(2):
-            await rights.reconcile(session, Scope(everything=True))
+            await rights.reconcile(session, Scope(full=True))
         stage.process.task.cancel()
         stage.delete("orders")
         inventory.see_access(stage.get("orders"))
@@ -305,10 +305,10 @@ def test_news_is_not_forgotten_when_the_cluster_cannot_be_read() -> None:
 
             stage.elasticsearch.mappings = broken  # type: ignore[method-assign, assignment]
             with pytest.raises(type(error)):
-                await rights.reconcile(session, Scope(everything=True, principals=frozenset({ORDERS})))
+                await rights.reconcile(session, Scope(full=True, principals=frozenset({ORDERS})))
             stage.elasticsearch.mappings = real  # type: ignore[method-assign]
         assert stage.role(ORDERS)
-        await rights.reconcile(session, Scope(everything=True))
+        await rights.reconcile(session, Scope(full=True))
         assert not stage.role(ORDERS)
         await stage.stop()
 

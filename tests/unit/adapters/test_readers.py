@@ -28,7 +28,7 @@ from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.intake.reading import LARGEST, is_label, is_uid, mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping, build_template_mapping, mapping_of
 from searchaccess.core.rights.ownership import RoleMetadata, metadata_from_json
-from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.leases import Lease
 from tests.unit.adapters.anything import VALUES, damaged
@@ -153,7 +153,12 @@ AUTHENTICATED = {"username": "x", "authentication_realm": {"name": "native"}, "a
 SEARCH: list[tuple[str, Any, Callable[[Any], Any], type | tuple[type, ...]]] = [
     ("identity", INFO, readers.identity_of, tuple),
     ("license", {"license": TRIAL}, readers.license_of, License),
-    ("glance", {"state_uuid": "s", "nodes": {"a": {"ephemeral_id": "x"}}}, readers.glance_of, Glance),
+    (
+        "fingerprint",
+        {"state_uuid": "s", "nodes": {"a": {"ephemeral_id": "x"}}},
+        readers.fingerprint_of,
+        ClusterFingerprint,
+    ),
     ("probe", STATS, readers.probe_of, (Probe, type(None))),
     ("login", AUTHENTICATED, readers.login_of, Login),
     ("privileges", PRIVILEGES, readers.missing_in, tuple),

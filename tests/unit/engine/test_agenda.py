@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchaccess.engine.agenda import Agenda
+from searchaccess.engine.pacing.agenda import Agenda
 from tests.support.clocks import SettableClock
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchaccess.engine.backoff import CAP, FIRST, Backoff
+from searchaccess.engine.pacing.backoff import CAP, FIRST, Backoff
 
 
 def test_delays_double_up_to_the_cap_and_lie_in_the_upper_half_of_their_range() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from searchaccess.engine.chunks import CHUNK, in_chunks
+from searchaccess.engine.concurrency.chunks import CHUNK, in_chunks
 
 
 async def test_others_run_now_and_then_while_many_items_are_gone_through() -> None:

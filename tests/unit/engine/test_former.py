@@ -31,28 +31,28 @@ def test_whoever_changes_is_reconciled_wherever_it_has_something() -> None:
     former, marks, _ = made()
     former.add("a", "old", "one")
     former.add("a", "new", KEYS)
-    former.wake("a")
-    former.wake("nobody")
+    former.requeue("a")
+    former.requeue("nobody")
     assert marks.dirty("old").principals == {"one"}
     assert marks.dirty("new").credentials == {"a"}
 
 
 def test_a_place_that_was_not_read_yet_is_waited_for_where_it_is_reconciled() -> None:
     former, _, changed = made()
-    assert not former.awaits_survey("elsewhere", "a"), "another replica has it, or nobody"
+    assert not former.awaits_full_read("elsewhere", "a"), "another replica has it, or nobody"
     former.begin("old")
-    assert former.awaits_survey("old", "a")
+    assert former.awaits_full_read("old", "a")
     assert changed == []
-    former.surveyed("old")
+    former.read_completely("old")
     assert changed == ["a"]
-    assert not former.awaits_survey("old", "a")
+    assert not former.awaits_full_read("old", "a")
 
 
 def test_a_cluster_that_goes_holds_nobody() -> None:
     former, _, changed = made()
     former.begin("old")
     former.add("a", "old", "one")
-    former.awaits_survey("old", "b")
+    former.awaits_full_read("old", "b")
     former.end("old")
     assert former.places("a") == ()
     assert sorted(changed) == ["a", "a", "b"]
@@ -70,8 +70,8 @@ def test_a_name_that_is_free_wakes_all_that_wait_for_it_once() -> None:
     contested.wait("name", "old", "a")
     contested.wait("name", "new", "b")
     contested.wait("other", "new", "c")
-    contested.wake("name")
+    contested.requeue("name")
     assert marks.take_dirty("old").credentials == {"a"}
     assert marks.take_dirty("new").credentials == {"b"}
-    contested.wake("name")
+    contested.requeue("name")
     assert not marks.dirty("new").credentials

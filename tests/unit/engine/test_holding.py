@@ -10,7 +10,7 @@ import pytest
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.policy.decision import OPEN, Do, decide
-from searchaccess.engine.chunks import CHUNK, Pace
+from searchaccess.engine.concurrency.chunks import CHUNK, Pace
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory import records
 from searchaccess.engine.inventory.inventory import Inventory
@@ -118,7 +118,7 @@ async def begun(inventory: Inventory) -> None:
 def test_another_claim_is_worked_out_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     inventory = Field(MANY).inventory
     change_cluster(inventory, 2, identity=BY_SUBJECT)
-    seen = counting(monkeypatch, inventory.subjects, "see")
+    seen = counting(monkeypatch, inventory.subjects, "register")
     assert 0 < asyncio.run(most_at_once(lambda: inventory.settle("prod"), seen)) <= CHUNK
     assert waiting(inventory) == seen() == MANY
     asyncio.run(inventory.settle("prod"))
@@ -227,7 +227,7 @@ def test_principals_with_many_accesses_each_are_planned_in_small_parts(monkeypat
         raw["metadata"] |= {"uid": f"uid-{number}", "generation": 1, "resourceVersion": "1"}
         field.inventory.see_access(raw)
     members = Members(field.context, "prod", OPEN, Rejections())
-    observed = Observed(everything=True, roles={}, mappings={}, all_mappings=True)
+    observed = Observed(full=True, roles={}, mappings={}, all_mappings=True)
     planner = Planner(field.context, "prod", "u", members, observed, {}, ReleasedLedger(field.context, "prod"))
     principals = field.inventory.principals("prod")
     decided = counting(monkeypatch, Members, "decision")
@@ -240,7 +240,7 @@ def test_principals_with_many_accesses_each_are_planned_in_small_parts(monkeypat
         assert 0 < await held(lambda: planner.plan(principals)) <= 2 * CHUNK
         assert decided() == MANY
         assert 0 < await held(lambda: planner.in_order(principals)) <= 2 * CHUNK
-        assert 0 < await held(lambda: members.bare(principals)) <= 2 * CHUNK
+        assert 0 < await held(lambda: members.without_finalizer(principals)) <= 2 * CHUNK
 
     asyncio.run(play())
 

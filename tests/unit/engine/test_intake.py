@@ -76,7 +76,7 @@ def _survives(inventory: Inventory, raw: Any, plural: str) -> None:
     """See an object as a watch and a list do, then a healthy one, and check that this is served."""
     raw = real(raw)
     if plural == "accesses":
-        if inventory.is_news(raw):
+        if inventory.may_have_changed(raw):
             inventory.see_access(raw)
         inventory.see_access(raw)
     else:
@@ -233,9 +233,9 @@ async def test_a_long_annotation_is_no_news_each_time_it_is_seen() -> None:
         raw = a_search_access(annotations={name: "x" * 250_000})
         inventory.see_access(raw)
         inventory.wrote("uid-orders", "101")
-        assert not inventory.is_news(_versioned(raw, 101))
+        assert not inventory.may_have_changed(_versioned(raw, 101))
         other = a_search_access(annotations={name: "x" * 250_001})
-        assert inventory.is_news(_versioned(other, 101))
+        assert inventory.may_have_changed(_versioned(other, 101))
         inventory.forget_access("uid-orders")
         await inventory.keep_accesses(set(), frozenset())
 
@@ -310,21 +310,21 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
     inventory.see_cluster(a_search_cluster())
     inventory.see_access(a_search_access())
     assert inventory.clusters["prod"].cluster.spec
-    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").full
     assert decide(inventory.accesses["uid-orders"].access, OPEN).do is Do.ENFORCE
 
 
 async def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Counting()
     inventory = Inventory(meter)
-    actual = inventory.subjects.see
+    actual = inventory.subjects.register
 
     def see(access: Any, *rest: Any) -> Any:
         if access.name == "orders":
             raise ValueError("odd")
         return actual(access, *rest)
 
-    monkeypatch.setattr(inventory.subjects, "see", see)
+    monkeypatch.setattr(inventory.subjects, "register", see)
     inventory.see_access(a_search_access())
     inventory.see_access(a_search_access("other", service_account=OTHER))
     assert decide(inventory.accesses["uid-orders"].access, OPEN).reason is Reason.INTERNAL_ERROR

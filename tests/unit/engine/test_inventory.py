@@ -43,7 +43,7 @@ def test_a_new_access_is_to_be_looked_at(inventory: Inventory) -> None:
     inventory.see_access(_access(name="new", service_account=OTHER))
     assert inventory.marks.dirty("prod").principals == {OTHER}
     assert inventory.marks.dirty("prod").event.is_set()
-    assert not inventory.marks.dirty("prod").everything
+    assert not inventory.marks.dirty("prod").full
     assert inventory.count("prod") == 2
     assert set(inventory.principals("prod")) == {PRINCIPAL, OTHER}
 
@@ -95,7 +95,7 @@ def test_the_arrival_of_our_own_finalizer_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "written", "writing", "news"),
+    ("version", "written", "writing", "changed"),
     [
         pytest.param(101, 0, False, True, id="somebody's change"),
         pytest.param(101, 101, False, False, id="our own last write"),
@@ -107,22 +107,22 @@ def test_the_arrival_of_our_own_finalizer_is_no_news() -> None:
     ],
 )
 def test_events_of_our_own_writes_can_be_left_out(
-    inventory: Inventory, version: int, written: int, *, writing: bool, news: bool
+    inventory: Inventory, version: int, written: int, *, writing: bool, changed: bool
 ) -> None:
     inventory.wrote("uid-orders", str(written))
     if writing:
         inventory.writing.add("uid-orders")
     event = _access(version, status={"access": "r"})
-    assert inventory.is_news(event) is news
+    assert inventory.may_have_changed(event) is changed
     # What else may have changed before is no less news for that.
     if version > 100:
         for change in ({"generation": 2}, {"annotations": {ANNOTATION_ADOPT: "x"}}, {"finalizers": ()}):
-            assert inventory.is_news(_access(version, **change))
-        assert inventory.is_news(_access(version, deleted_at="2026-01-01T00:00:00Z"))
+            assert inventory.may_have_changed(_access(version, **change))
+        assert inventory.may_have_changed(_access(version, deleted_at="2026-01-01T00:00:00Z"))
 
 
 def test_an_unknown_access_is_news(inventory: Inventory) -> None:
-    assert inventory.is_news(_access(name="new"))
+    assert inventory.may_have_changed(_access(name="new"))
 
 
 def test_our_own_status_is_no_news(inventory: Inventory) -> None:
@@ -230,20 +230,20 @@ def test_a_cluster_that_a_list_lacks_is_gone(inventory: Inventory) -> None:
 
 def test_a_new_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(uid="uid-else", name="else"))
-    assert inventory.marks.dirty("else").everything
+    assert inventory.marks.dirty("else").full
     assert inventory.changed.is_set()
 
 
 def test_a_changed_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101, generation=2))
-    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").full
     assert inventory.marks.dirty("prod").cluster
 
 
 def test_another_status_of_a_cluster_is_worth_a_look_at_it_alone(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101) | {"status": {"conditions": []}})
     assert inventory.marks.dirty("prod").cluster
-    assert not inventory.marks.dirty("prod").everything
+    assert not inventory.marks.dirty("prod").full
 
 
 def test_our_finalizer_on_a_cluster_is_no_news(inventory: Inventory) -> None:
@@ -254,7 +254,7 @@ def test_our_finalizer_on_a_cluster_is_no_news(inventory: Inventory) -> None:
 def test_a_cluster_made_anew_under_its_name_is_another_one(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(200, uid="uid-new"))
     assert inventory.clusters["prod"].cluster.uid == "uid-new"
-    assert inventory.marks.dirty("prod").everything
+    assert inventory.marks.dirty("prod").full
     inventory.forget_cluster("prod", "uid-prod")
     assert "prod" in inventory.clusters
     inventory.forget_cluster("prod", "uid-new")
@@ -319,11 +319,11 @@ def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(invent
 
 def test_how_an_access_stands_follows_its_status(inventory: Inventory) -> None:
     record = inventory.accesses["uid-orders"]
-    assert (record.standing.generation, record.standing.ready) == (None, False)
+    assert (record.status_summary.generation, record.status_summary.ready) == (None, False)
     ready = '{"type":"Ready","status":"True","reason":"InSync"}'
     record.status_json = f'{{"observedGeneration":3,"conditions":[{ready}]}}'
-    assert (record.standing.generation, record.standing.ready) == (3, True)
-    assert record.standing is record.standing, "it is read once"
+    assert (record.status_summary.generation, record.status_summary.ready) == (3, True)
+    assert record.status_summary is record.status_summary, "it is read once"
 
 
 def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:
@@ -345,7 +345,7 @@ def test_how_many_were_recalled_from_their_status_only_is_counted() -> None:
     assert (inventory.recalled("prod"), inventory.recalled("other")) == (2, 1)
     inventory.forget_access("uid-1")
     assert inventory.recalled("prod") == 1
-    inventory.identify(workload, resolved(None, [Account(OTHER)], [], ""), look=False)
+    inventory.identify(workload, resolved(None, [Account(OTHER)], [], ""), force=False)
     assert (inventory.recalled("prod"), inventory.recalled("other")) == (0, 0)
 
 

@@ -12,7 +12,7 @@ from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status
 from searchaccess.core.status.cluster import build_cluster_status
-from searchaccess.engine.chunks import CHUNK
+from searchaccess.engine.concurrency.chunks import CHUNK
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context

@@ -9,8 +9,8 @@ from searchaccess.engine.loop.schedule import (
     CHECK_AGAIN,
     CHECK_EVERY,
     DUTY,
-    GLANCE_EVERY,
-    GLANCE_PROBES,
+    FINGERPRINT_EVERY,
+    FINGERPRINT_PROBES,
     IN_VAIN,
     LONGEST_BURST,
     LONGEST_REST,
@@ -45,7 +45,7 @@ def settled(fresh: Schedule, clock: SettableClock) -> Schedule:
     """Everything was checked, probed and read just now."""
     fresh.checked(well=True)
     fresh.probed(_at(10), 0)
-    fresh.passed(everything=True, started=clock.monotonic(), changed=False)
+    fresh.reconciled(full=True, started=clock.monotonic(), changed=False)
     return fresh
 
 
@@ -87,7 +87,7 @@ def test_the_sweep_is_due_at_its_interval_after_a_full_pass(settled: Schedule, c
 
 def test_a_partial_pass_does_not_put_the_sweep_off(settled: Schedule, clock: SettableClock) -> None:
     clock.advance(SWEEP - 1)
-    settled.passed(everything=False, started=clock.monotonic(), changed=True)
+    settled.reconciled(full=False, started=clock.monotonic(), changed=True)
     clock.advance(1)
     assert settled.sweep_due()
 
@@ -128,23 +128,23 @@ def test_a_check_is_due_when_the_license_expires(settled: Schedule, clock: Setta
 
 
 def test_a_glance_is_due_at_its_interval_while_all_is_well(settled: Schedule, clock: SettableClock) -> None:
-    clock.advance(GLANCE_EVERY)
-    assert settled.glance_due()
-    settled.glanced()
-    assert not settled.glance_due()
+    clock.advance(FINGERPRINT_EVERY)
+    assert settled.fingerprint_due()
+    settled.fingerprint_read()
+    assert not settled.fingerprint_due()
     settled.checked(well=False)
-    clock.advance(10 * GLANCE_EVERY)
-    assert not settled.glance_due()
+    clock.advance(10 * FINGERPRINT_EVERY)
+    assert not settled.fingerprint_due()
 
 
 def test_it_is_waited_for_where_probes_are_rare(settled: Schedule, clock: SettableClock) -> None:
     settled.configure(3600, 86400)
     settled.probed(_at(10), 0)
-    assert settled.delay() == GLANCE_EVERY
-    settled.glanced()
+    assert settled.delay() == FINGERPRINT_EVERY
+    settled.fingerprint_read()
     assert settled.delay() == SWEEP
-    clock.advance(3600 * GLANCE_PROBES)
-    assert settled.glance_due()
+    clock.advance(3600 * FINGERPRINT_PROBES)
+    assert settled.fingerprint_due()
 
 
 # The probe
@@ -166,13 +166,13 @@ def test_a_number_that_moved_otherwise_is_news(settled: Schedule, number: int, o
 
 
 def test_after_a_doubt_the_probe_is_news_until_all_was_read(settled: Schedule, clock: SettableClock) -> None:
-    with suppress(KeyError), settled.doubting():
+    with suppress(KeyError), settled.reread_on_error():
         raise KeyError
     assert settled.probed(_at(10), 0)
     assert settled.probed(_at(10), 0)
-    settled.passed(everything=False, started=clock.monotonic(), changed=False)
+    settled.reconciled(full=False, started=clock.monotonic(), changed=False)
     assert settled.probed(_at(10), 0)
-    settled.passed(everything=True, started=clock.monotonic(), changed=False)
+    settled.reconciled(full=True, started=clock.monotonic(), changed=False)
     assert not settled.probed(_at(10), 0)
 
 
@@ -202,11 +202,11 @@ def test_a_probe_that_comes_back_is_news_once(settled: Schedule) -> None:
 def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule, clock: SettableClock) -> None:
     delays = []
     for number in range(IN_VAIN + 3):
-        settled.glanced()
+        settled.fingerprint_read()
         began = clock.monotonic()
         assert settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
-        settled.passed(everything=True, started=began, changed=False)
+        settled.reconciled(full=True, started=began, changed=False)
         delays.append(settled.delay())
         clock.advance(delays[-1])
     usual = PROBE - 1.0
@@ -219,11 +219,11 @@ def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClo
     for number in range(4 * IN_VAIN):
         if number % IN_VAIN == 0 and not changed:
             clock.advance(2 * LONGEST_REST + 1)
-        settled.glanced()
+        settled.fingerprint_read()
         began = clock.monotonic()
         settled.probed(_at(11 + number), 0)
         clock.advance(1.0)
-        settled.passed(everything=True, started=began, changed=changed and number % IN_VAIN == 0)
+        settled.reconciled(full=True, started=began, changed=changed and number % IN_VAIN == 0)
         assert settled.delay() == PROBE - 1.0
 
 
@@ -233,7 +233,7 @@ def test_a_full_pass_that_corrected_something_is_followed_by_the_usual_probe(
     began = clock.monotonic()
     settled.probed(_at(11), 0)
     clock.advance(1.0)
-    settled.passed(everything=True, started=began, changed=True)
+    settled.reconciled(full=True, started=began, changed=True)
     assert settled.delay() == PROBE - 1.0
 
 
@@ -253,7 +253,7 @@ def test_after_trouble_nothing_is_due_before_the_retry(settled: Schedule, clock:
 
 def test_at_rest_the_next_probe_is_due_at_its_interval(settled: Schedule, clock: SettableClock) -> None:
     clock.advance(SWEEP * 2)
-    settled.rest()
+    settled.wait_for_probe()
     assert settled.delay() == PROBE
 
 
@@ -275,7 +275,7 @@ def test_where_passes_are_slow_a_burst_may_have_longer_gaps(
 ) -> None:
     started = clock.monotonic()
     clock.advance(took)
-    settled.passed(everything=False, started=started, changed=True)
+    settled.reconciled(full=False, started=started, changed=True)
     assert settled.settling()[0] == pytest.approx(quiet)
 
 
@@ -288,14 +288,14 @@ def test_a_change_of_somebody_else_is_read_at_once_and_again_when_it_is_searchab
         clock.advance(SEARCHABLE / 4)
         if settled.probed(_at(11), 0):
             read.append(number)
-            settled.passed(everything=True, started=clock.monotonic(), changed=False)
+            settled.reconciled(full=True, started=clock.monotonic(), changed=False)
     assert read == [0, 4]
 
 
 def test_a_rare_probe_does_not_delay_the_second_read(settled: Schedule, clock: SettableClock) -> None:
     settled.configure(3600, 86400)
     clock.advance(3600)
-    settled.glanced()
+    settled.fingerprint_read()
     assert settled.probed(_at(11), 0)
-    settled.passed(everything=True, started=clock.monotonic(), changed=False)
+    settled.reconciled(full=True, started=clock.monotonic(), changed=False)
     assert settled.delay() == SEARCHABLE

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from searchaccess.engine.tasks import beside, both
+from searchaccess.engine.concurrency.tasks import both, with_background
 from searchaccess.ports.errors import Unreachable
 from tests.support.clocks import run_virtually
 from tests.support.faults import Crash
@@ -59,7 +59,7 @@ def test_what_runs_beside_ends_with_the_other() -> None:
             ended.append("ended")
 
     async def play() -> None:
-        assert await beside(give("one"), for_ever()) == "one"
+        assert await with_background(give("one"), for_ever()) == "one"
         assert ended == ["ended"]
 
     run_virtually(play())
@@ -76,7 +76,7 @@ def test_an_error_of_either_ends_both_and_is_as_it_was(error: BaseException) -> 
     async def play() -> None:
         for one, other in ((fail(), asyncio.sleep(60)), (asyncio.sleep(60), fail())):
             with pytest.raises(type(error)) as caught:
-                await beside(one, other)
+                await with_background(one, other)
             assert caught.value is error
 
     run_virtually(play())

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.engine.turns import Turns
+from searchaccess.engine.pacing.turns import Turns
 
 WORKERS = 36
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from searchaccess.operator.events import ONE_LIST, Beginnings
+from searchaccess.operator.events import ONE_LIST, WatchStarts
 from tests.support.clocks import run_virtually
 from tests.unit.builders import a_search_access
 
@@ -14,18 +14,18 @@ LISTED = {"type": None, "object": a_search_access()}
 CHANGED = {"type": "MODIFIED", "object": a_search_access()}
 
 
-def counted() -> tuple[Beginnings, list[str]]:
+def counted() -> tuple[WatchStarts, list[str]]:
     calls: list[str] = []
-    return Beginnings(lambda: calls.append("began")), calls
+    return WatchStarts(lambda: calls.append("began")), calls
 
 
 def test_all_that_one_list_has_is_one_beginning() -> None:
     async def play() -> None:
-        beginnings, calls = counted()
+        watch_starts, calls = counted()
         for _ in range(5):
-            beginnings.see(LISTED)
+            watch_starts.inspect(LISTED)
             await asyncio.sleep(ONE_LIST)
-        beginnings.presume()
+        watch_starts.assume_started()
         assert calls == ["began"]
 
     run_virtually(play())
@@ -33,12 +33,12 @@ def test_all_that_one_list_has_is_one_beginning() -> None:
 
 def test_a_list_after_trouble_is_another_beginning() -> None:
     async def play() -> None:
-        beginnings, calls = counted()
-        beginnings.see(LISTED)
+        watch_starts, calls = counted()
+        watch_starts.inspect(LISTED)
         await asyncio.sleep(ONE_LIST + 1)
-        beginnings.see(CHANGED)
+        watch_starts.inspect(CHANGED)
         assert calls == ["began"]
-        beginnings.see(LISTED)
+        watch_starts.inspect(LISTED)
         assert calls == ["began"] * 2
 
     run_virtually(play())
@@ -47,11 +47,11 @@ def test_a_list_after_trouble_is_another_beginning() -> None:
 @pytest.mark.parametrize("changes", [0, 3])
 def test_a_list_of_nothing_is_presumed(changes: int) -> None:
     async def play() -> None:
-        beginnings, calls = counted()
+        watch_starts, calls = counted()
         for _ in range(changes):
-            beginnings.see(CHANGED)
+            watch_starts.inspect(CHANGED)
         assert not calls
-        beginnings.presume()
+        watch_starts.assume_started()
         assert calls == ["began"]
 
     run_virtually(play())

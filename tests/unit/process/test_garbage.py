@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from searchaccess.operator import garbage
-from searchaccess.operator.garbage import TRIES, collect_when_quiet, keep_what_lives
+from searchaccess.operator.garbage import TRIES, collect_when_quiet, freeze_live_objects
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def thresholds() -> Iterator[None]:
 def test_what_lives_is_left_out_of_collections_and_none_is_full_by_itself() -> None:
     gc.unfreeze()
     young, middle, _ = gc.get_threshold()
-    keep_what_lives()
+    freeze_live_objects()
     assert gc.get_freeze_count() > 0
     assert gc.get_threshold()[:2] == (young, middle)
     assert gc.get_threshold()[2] >= 100_000

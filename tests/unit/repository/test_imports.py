@@ -66,7 +66,11 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "searchaccess.adapters.kubernetes.secrets",
         ["Adapters do not know each other"],
     ),
-    "a decorator imports the engine": ("decorators/paced.py", "searchaccess.engine.backoff", ["Imports point inward"]),
+    "a decorator imports the engine": (
+        "decorators/paced.py",
+        "searchaccess.engine.pacing.backoff",
+        ["Imports point inward"],
+    ),
     "a decorator imports a client": ("decorators/paced.py", "aiohttp", [CLIENTS]),
     "the operator imports the package for workloads": (
         "adapters/clock.py",

@@ -171,7 +171,7 @@ def reconcile(
     options = replace(options, manifests=manifests, logins=logins, trusts_files=trust_files)
     if once:
         only = cluster or ()
-        summary = run_to_end(lambda stop: reconcile_once(options, stop, only=only, patience=limit))
+        summary = run_to_end(lambda stop: reconcile_once(options, stop, only=only, within=limit))
     else:
         length = _seconds(duration, "--for")
         summary = run_to_end(lambda stop: reconcile_for(options, stop, length))

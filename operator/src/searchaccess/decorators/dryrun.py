@@ -14,7 +14,7 @@ from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Connector, ElasticsearchPort, Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, Connector, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import NothingIsWritten
 
 
@@ -39,12 +39,12 @@ class DryRun:
         return tuple(self._changes[key] for key in sorted(self._changes))
 
     def note(self, cluster: str, target: str, change: Change | None) -> None:
-        """Record what would happen to an object, in place of what was recorded of it before.
+        """Record what would happen to an object, instead of what was recorded before.
 
         Args:
             cluster: the SearchCluster's name.
             target: the object, as changes name it.
-            change: None: it stays as it is.
+            change: the change; None: the object stays as it is.
         """
         if change is None:
             self._changes.pop((cluster, target), None)
@@ -67,7 +67,7 @@ class DryRunElasticsearch:
         self._dry_run = dry_run
         self._roles: dict[str, Role | None] = {}
         self._mappings: dict[str, RoleMapping | None] = {}
-        """By name, as they would be by now; None: gone."""
+        """By name, as they would be now; None: deleted."""
         self._real_roles: dict[str, Role] = {}
         self._real_mappings: dict[str, RoleMapping] = {}
 
@@ -116,15 +116,15 @@ class DryRunElasticsearch:
         change = change_of_mapping(self._cluster, name, self._real_mappings.get(name), after)
         self._dry_run.note(self._cluster, f"role_mapping/{name}", change)
 
-    # Read as it is
+    # Reads
 
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._real.facts(realm)
 
-    async def glance(self) -> Glance | None:
-        """Read what shows that license or nodes may have changed (one request); None: not permitted."""
-        return await self._real.glance()
+    async def fingerprint(self) -> ClusterFingerprint | None:
+        """Read what shows whether license or nodes may have changed (one request); None: not permitted."""
+        return await self._real.fingerprint()
 
     async def read_license(self) -> License:
         """Read the license (one request)."""
@@ -163,7 +163,7 @@ class DryRunElasticsearch:
         return await self._real.login()
 
     async def login_rights(self) -> LoginRights | None:
-        """Say nothing: what the operator may do with its own login is not limited by one that only reads."""
+        """Return None: a read-only login does not show what the operator may do with its own."""
         return None
 
     async def lacks(self, rights: RoleBody) -> Sequence[str]:
@@ -182,7 +182,7 @@ class DryRunElasticsearch:
         """Close connections."""
         await self._real.close()
 
-    # Never written
+    # Writes that are refused
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:  # noqa: ARG002 - of the port
         """Refuse: credentials are only observed."""

@@ -1,4 +1,4 @@
-"""Counts requests to the outside, and their answers; guards writes."""
+"""Counts requests to external systems and their results; guards writes."""
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.events import Note
 from searchaccess.ports import stores
-from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.google import Accounts, Executions, GooglePort, Workloads
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
@@ -49,7 +49,7 @@ class _Measured:
         except ExternalError as error:
             result = str(error.reason)
             raise
-        except BaseException as error:  # raised again: what was cancelled, or is a fault of ours, counts too
+        except BaseException as error:  # raised again: cancellations and internal errors count too
             result = type(error).__name__
             raise
         finally:
@@ -60,9 +60,9 @@ class MeasuredElasticsearch(_Measured):
     """Counts the operations on an Elasticsearch cluster. Its client guards each request itself.
 
     Args:
-        real: does it.
+        real: performs them.
         count: counts operations.
-        guard: called before each write; what it raises keeps it from being done.
+        guard: called before each write; an error that it raises prevents the write.
     """
 
     def __init__(self, real: ElasticsearchPort, count: Count, guard: Guard | None = None) -> None:
@@ -73,9 +73,9 @@ class MeasuredElasticsearch(_Measured):
         """Read version, uuid, license and the realm's settings (three requests)."""
         return await self._do("facts", self._real.facts, realm)
 
-    async def glance(self) -> Glance | None:
-        """Read what shows that license or nodes may have changed (one request); None: not permitted."""
-        return await self._do("glance", self._real.glance)
+    async def fingerprint(self) -> ClusterFingerprint | None:
+        """Read what shows whether license or nodes may have changed (one request); None: not permitted."""
+        return await self._do("glance", self._real.fingerprint)
 
     async def read_license(self) -> License:
         """Read the license (one request)."""
@@ -190,7 +190,7 @@ class MeasuredElasticsearch(_Measured):
         await self._do("note_user", self._real.note_user, name, metadata)
 
     async def delete_users(self, names: Sequence[str]) -> None:
-        """Delete users of the native realm (a request each). Those that are not there are fine."""
+        """Delete users of the native realm (a request each). Missing ones are fine."""
         await self._do("delete_users", self._real.delete_users, names)
 
     async def close(self) -> None:
@@ -202,9 +202,9 @@ class MeasuredKubernetes(_Measured):
     """Counts the operations on the API server.
 
     Args:
-        real: does it.
+        real: performs them.
         count: counts operations.
-        guard: called before each write; what it raises keeps it from being done.
+        guard: called before each write; an error that it raises prevents the write.
     """
 
     def __init__(self, real: KubernetesPort, count: Count, guard: Guard | None = None) -> None:
@@ -244,9 +244,9 @@ class MeasuredGoogle(_Measured):
     """Counts the operations on Google Cloud.
 
     Args:
-        real: does it.
+        real: performs them.
         count: counts operations.
-        guard: called before each write; what it raises keeps it from being done.
+        guard: called before each write; an error that it raises prevents the write.
     """
 
     def __init__(self, real: GooglePort, count: Count, guard: Guard | None = None) -> None:
@@ -286,9 +286,9 @@ class MeasuredStore(_Measured):
     """Counts the operations on a secret store.
 
     Args:
-        real: does it.
+        real: performs them.
         count: counts operations.
-        guard: called before each write; what it raises keeps it from being done.
+        guard: called before each write; an error that it raises prevents the write.
     """
 
     def __init__(self, real: stores.SecretStore, count: Count, guard: Guard | None = None) -> None:

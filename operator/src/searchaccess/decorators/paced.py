@@ -12,12 +12,12 @@ from searchaccess.ports.stores import Found, Owner, Place, SecretStore
 
 
 class TokenBucket:
-    """Lets so many requests through at once, and then so many a second.
+    """Limits the rate of requests, with a burst.
 
     Args:
         clock: the time.
         rate: requests a second in the long run.
-        burst: requests that may be made at once after a rest.
+        burst: requests that may be made at once after a pause.
     """
 
     def __init__(self, clock: Clock, rate: float, burst: int) -> None:
@@ -45,7 +45,7 @@ class TokenBucket:
 
 
 class FairGate:
-    """Lets so many through at a time. Whoever waits has a lane, and lanes take turns: a long one delays no other.
+    """Limits what runs at a time. Waiters queue by lane, and lanes take turns, so that a long one delays no other.
 
     Args:
         slots: how many at a time.
@@ -57,7 +57,7 @@ class FairGate:
         self._in_lane = in_lane
         self._inside: Counter[Hashable] = Counter()
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
-        """By lane, whoever waits; the lane whose turn is next comes first."""
+        """Waiters by lane; the lane whose turn is next comes first."""
 
     @asynccontextmanager
     async def slot(self, lane: Hashable) -> AsyncIterator[None]:
@@ -70,7 +70,7 @@ class FairGate:
 
     async def _enter(self, lane: Hashable) -> None:
         if self._free and self._inside[lane] < self._in_lane:
-            # Whoever waits now is of a lane that has all its slots.
+            # Whoever waits now is in a lane that uses all its slots.
             self._admit(lane)
             return
         turn = asyncio.get_running_loop().create_future()
@@ -110,7 +110,7 @@ class FairGate:
         line = self._waiting.pop(lane)
         turn = line.popleft()
         if line:
-            # At the end: every other lane comes first.
+            # The lane goes to the end of the queue.
             self._waiting[lane] = line
         if not turn.done():
             self._admit(lane)

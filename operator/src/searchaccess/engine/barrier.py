@@ -1,6 +1,6 @@
-"""The barrier for faults of our own: what it catches costs the item alone that it happened to (docs/adr/0025).
+"""The barrier for internal errors: one that it catches affects only the item in which it occurred (docs/adr/0025).
 
-Whoever catches puts the item back, backs off, and publishes what ``caught`` returns as a status.
+The caller requeues the item, backs off, and publishes what ``caught`` returns as a status.
 """
 
 import traceback
@@ -14,7 +14,7 @@ from searchaccess.core.status.access import Failure
 from searchaccess.ports.meter import Meter
 
 FRAMES: Final = 12
-"""Innermost frames that the log shows."""
+"""How many of the innermost frames the log shows."""
 
 Place = Literal[
     "apply", "build facts", "credential", "finalizer", "grant mapping", "hold back", "identities", "intake", "isolate",
@@ -22,7 +22,7 @@ Place = Literal[
     "read mapping", "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping",
     "supervise", "write roles", "write statuses",
 ]  # fmt: skip
-"""What was being done where something was caught."""
+"""What the operator was doing when an error was caught."""
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
 
 log = structlog.get_logger(__name__)
@@ -31,16 +31,16 @@ log = structlog.get_logger(__name__)
 def caught(meter: Meter, cluster: str, place: Place, error: Exception) -> Failure:
     """Log and count an unexpected error.
 
-    The error's own text is not shown anywhere: it may quote what was being read, also a secret.
+    The error's own text is never shown: it may quote what was being read, such as a secret.
 
     Args:
         meter: counts it.
         cluster: name of the SearchCluster concerned; empty: none in particular.
-        place: what was being done, one of ``PLACES``.
-        error: what came out of our code.
+        place: what the operator was doing, one of ``PLACES``.
+        error: the error.
 
     Returns:
-        What to publish of whatever is concerned: ``InternalError``.
+        The failure to publish for the items concerned: ``InternalError``.
     """
     frames = [
         f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}"

@@ -17,10 +17,10 @@ import structlog
 
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
-from searchaccess.engine.backoff import CAP, FIRST, Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.turns import Turns
+from searchaccess.engine.pacing.backoff import CAP, FIRST, Backoff
+from searchaccess.engine.pacing.turns import Turns
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort, ObjectRef
 from searchaccess.ports.meter import Meter
@@ -78,7 +78,7 @@ class Outbox:
     Args:
         kubernetes: the API server.
         inventory: receives what was written.
-        meter: counts faults of ours, and events that were dropped.
+        meter: counts internal errors, and events that were dropped.
     """
 
     def __init__(self, kubernetes: KubernetesPort, inventory: Inventory, meter: Meter | None = None) -> None:
@@ -343,7 +343,7 @@ class Outbox:
                 # A status may be refused by a webhook, or by a CRD that is older than the operator: the finalizers
                 # matter more.
                 failed = failed or (what, error)
-            except Exception as error:  # noqa: BLE001 - a fault of ours costs this object alone, and is retried
+            except Exception as error:  # noqa: BLE001 - an internal error costs this object alone, and is retried
                 failed = failed or (what, caught(self._meter, "", "outbox", error))
         return failed
 

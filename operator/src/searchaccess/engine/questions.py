@@ -1,4 +1,4 @@
-"""What is known of the queries of one cluster's SearchAccesses, and which are to be tried."""
+"""The queries of one cluster's SearchAccesses: what is known about them, and which to try."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,38 +9,38 @@ from searchaccess.core.policy.proofs import Question, Verdict, combined, known_a
 
 @dataclass(slots=True)
 class Known:
-    """What is known of one query on some indices."""
+    """What is known about one query on some indices."""
 
     verdict: Verdict | None = None
-    """None: nothing yet."""
+    """None: not tried yet."""
     at: float = float("-inf")
     """When it was tried, by the monotonic clock."""
     state: str = ""
-    """The cluster's state then."""
+    """The cluster's state at that time."""
     users: set[str] = field(default_factory=set)
-    """The uids of SearchAccesses that have it, and of some that had it."""
+    """The uids of SearchAccesses that use it, and of some that used it."""
 
 
 class Questions:
-    """All queries, each once. Whoever publishes a status asks here; whoever tries them answers here."""
+    """All queries, each once. Publishers of statuses request verdicts here; the prover records them here."""
 
     def __init__(self) -> None:
         self.all: dict[Question, Known] = {}
         self.waiting: dict[Question, None] = {}
-        """Those that are to be tried as soon as possible, in order."""
+        """Those to try as soon as possible, in order."""
         self.published: dict[str, Verdict] = {}
-        """By uid of a SearchAccess, what its status says."""
+        """By uid of a SearchAccess, the verdict in its status."""
         self.asked = asyncio.Event()
-        """Set when something is to be tried."""
+        """Set when there is a query to try."""
 
     def known(self, access: Access) -> Verdict | None:
-        """Return the verdict on all queries of a SearchAccess, of which there are some; None: not all are known."""
+        """Return the verdict on all queries of a SearchAccess that has some; None: not all are known."""
         found = [known.verdict if (known := self.all.get(one)) else None for one in questions_of(access.share)]
         verdicts = [verdict for verdict in found if verdict is not None]
         return combined(verdicts) if len(verdicts) == len(found) else None
 
     def note(self, access: Access) -> None:
-        """Take in the queries of a SearchAccess, of which its status has the verdict."""
+        """Record the queries of a SearchAccess whose status has the verdict."""
         for question in questions_of(access.share):
             known = self.all.get(question)
             if known is None:
@@ -48,7 +48,7 @@ class Questions:
             known.users.add(access.uid)
 
     def ask(self, access: Access) -> None:
-        """Have the queries of a SearchAccess tried, as far as they are not known."""
+        """Request that the unknown queries of a SearchAccess are tried."""
         self.note(access)
         for question in questions_of(access.share):
             if self.all[question].verdict is None:
@@ -56,7 +56,7 @@ class Questions:
                 self.asked.set()
 
     def ask_all_again(self) -> None:
-        """Forget all verdicts: it is another cluster."""
+        """Forget all verdicts: this is another cluster."""
         for question, known in self.all.items():
             known.verdict = known_at_once(question)
             if known.verdict is None:

@@ -1,6 +1,6 @@
-"""What a reconciler knows about its SearchCluster. All of it can be lost: the next reconcile finds it again.
+"""What a reconciler knows about its SearchCluster. It may be lost: the next reconcile reads it again.
 
-It belongs to one SearchCluster object, by uid: one that is recreated under the same name starts with nothing.
+It belongs to one SearchCluster object, by uid: a recreated one starts with nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
+from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.objectrate import ObjectRate
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.pacing.objectrate import ObjectRate
 from searchaccess.engine.questions import Questions
 from searchaccess.engine.replicas.ownership import Ownership
-from searchaccess.engine.steps import Steps
 from searchaccess.ports.clock import Clock
-from searchaccess.ports.elasticsearch import ElasticsearchPort, Glance
+from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort
 from searchaccess.ports.google import GooglePort
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter
@@ -43,18 +43,18 @@ CHUNK: Final = 1000
 """Roles in one bulk write."""
 
 NAMES_LIMIT: Final = 3000
-"""Characters of names in one URL; Elasticsearch takes 4,096 in a request line by default. More: read everything."""
+"""Characters of names in one URL; Elasticsearch takes 4,096 in a request line by default. With more, all are read."""
 
 
 EVENTS: Final = 25
 """Events about one object that may be written at once: client-go's limit of events about one object."""
 EVENTS_REFILL: Final = 300.0
-"""Seconds after which one more may."""
+"""Seconds after which one more may be written."""
 RESTORED: Final = 10
-"""How often the status of one object that somebody else changed is written again at once: another installation with the
-same SearchClusters does the same."""
+"""How often a status that somebody else changed is rewritten at once: another installation with the same
+SearchClusters does the same."""
 RESTORED_REFILL: Final = 30.0
-"""Seconds after which it is written once more."""
+"""Seconds after which it may be rewritten once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Context:
     steps: Steps = field(default_factory=Steps)
     events: ObjectRate = field(default_factory=lambda: ObjectRate(EVENTS, EVENTS_REFILL))
     restored: ObjectRate = field(default_factory=lambda: ObjectRate(RESTORED, RESTORED_REFILL))
-    """Statuses that somebody else changed, and that are written again."""
+    """Rewrites of statuses that somebody else changed."""
     dry_run: DryRun | None = None
     """Records what would change, in a dry run; None: changes are made."""
 
@@ -84,14 +84,14 @@ class Context:
         return self.ownership.holds_common()
 
     def open_gate(self, cluster: str) -> Gate:
-        """Return what may be done on a SearchCluster as far as nothing but its spec restricts it."""
+        """Return what may be done on a SearchCluster if only its spec restricts it."""
         record = self.inventory.clusters.get(cluster)
         return replace(OPEN, orphans=record.cluster.orphans.allowed) if record and record.cluster.spec else OPEN
 
 
 @dataclass(frozen=True, slots=True)
-class Fine:
-    """The last reconcile completed, or none began yet."""
+class Healthy:
+    """The last reconcile completed, or none has begun yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +102,35 @@ class Failing:
     since: float
     """When the first of them in a row failed, by the monotonic clock."""
     times: int = 1
-    """How many failed in a row."""
+    """How many have failed in a row."""
     fault: bool = False
-    """The last of them failed because of a fault of ours, not of trouble outside."""
-    doubted: bool = False
+    """The last one failed because of an internal error, not an external one."""
+    reported_unknown: bool = False
     """Every SearchAccess of the cluster reports that its state is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing may be read or written there, as the last check found."""
+    """The last check found that nothing may be read or written there."""
 
     failure: Failure
 
 
-Health: TypeAlias = Fine | Failing | Closed
+Health: TypeAlias = Healthy | Failing | Closed
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one reconcile is about."""
+    """What one reconcile covers."""
 
-    everything: bool = False
-    """All that is declared and all that exists, also what nobody declares any more."""
+    full: bool = False
+    """All that is declared and all that exists, including what is no longer declared."""
     principals: frozenset[str] = frozenset()
     """Those that changed."""
     credentials: frozenset[str] = frozenset()
     """The uids of SearchAccesses whose credentials changed."""
-    afresh: bool = False
-    """Settled items are reconciled again: something changed that all depends on, or statuses differ."""
+    include_settled: bool = False
+    """Settled items are reconciled too: something changed on which all depend, or statuses differ."""
 
 
 @dataclass(slots=True)
@@ -138,8 +138,8 @@ class ClusterState:
     """What a reconciler learned about its cluster."""
 
     facts: ClusterFacts | None = None
-    glance: Glance | None = None
-    """What showed right before the facts were read that the cluster is as it is; None: not permitted."""
+    fingerprint: ClusterFingerprint | None = None
+    """The cluster's fingerprint right before the facts were read; None: not permitted."""
     uuid: str = ""
     url: str = ""
     """First of the addresses."""
@@ -148,14 +148,14 @@ class ClusterState:
     login: LoginRights | None = None
     """What the operator's login may do; None: not known."""
     proof: Proof | None = None
-    """What tokens of the operator's own proved about the realm; None: it has none."""
+    """What the operator's own tokens proved about the realm; None: it has none."""
     verdict: Gate = OPEN
     """What the state of the cluster allows."""
-    health: Health = Fine()
+    health: Health = Healthy()
     waiting: Failure | None = None
-    """What the SearchCluster itself waits for, while everything else continues."""
+    """What the SearchCluster itself waits for, while all else continues."""
     trouble: Failure | None = None
-    """What keeps some SearchAccesses from being finished; the others are fine."""
+    """Why some SearchAccesses cannot be completed; the others are fine."""
     mapping_conflict: str = ""
     mapping_refusal: Refusal | None = None
     """Why that foreign mapping is not adopted."""
@@ -165,7 +165,7 @@ class ClusterState:
     mapping_unwritten: str = ""
     """The role mapping that a person has to write, as a request; empty: none."""
     mapping_late: str = ""
-    """Why the role mapping does not give callers their roles' new names yet; empty: it gives the right ones."""
+    """Why the role mapping does not use the roles' new names yet; empty: it uses the right ones."""
     rejections: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     """By uid of a SearchAccess with a credential: generation and request that Elasticsearch refused, and its
     message."""
@@ -178,21 +178,21 @@ class ClusterState:
     foreign: int = 0
     """How many roles under our names are not ours, as the last full reconcile counted."""
     adopted: Sequence[AdoptedStatus] | None = None
-    """What is remembered of adoptions; None: what the status says."""
+    """Recorded adoptions; None: see the status."""
     others: tuple[OtherStatus, ...] | None = None
     """What other controllers and instances have, as the last full reconcile found it; None: it was not read yet."""
     issued_by_others: Mapping[tuple[Life, Auth], int] = field(default_factory=dict)
-    """How many keys and users they have, as they were read last."""
+    """How many keys and users they had at the last read."""
     copied: tuple[Copied, ...] | None = None
-    """What mappings copied, as the last sweep read it; None: it could not yet."""
+    """What mappings copy, as the last sweep read it; None: not read yet."""
     absent: frozenset[str] | None = None
     """Patterns that matched no index, alias or data stream when names were read last; None: not read yet."""
     questions: Questions = field(default_factory=Questions)
-    """What is known of queries."""
+    """What is known about queries."""
     operations: int = 0
-    """Writes to the security index by us since the last probe."""
+    """Our writes to the security index since the last probe."""
     released: tuple[ReleasedRights, ...] | None = None
-    """Released rights, as they are to be remembered; None: not known before everything was read."""
+    """Released rights, as they are to be recorded; None: not known before a full read."""
     released_notes: list[Note] = field(default_factory=list)
     """Events about them."""
 
@@ -202,19 +202,19 @@ class ClusterState:
         return self.health.failure if isinstance(self.health, Closed) else None
 
     @property
-    def may_grow(self) -> bool:
-        """Whether the login may be given more than it has. One that has all shows by a refusal that it has less."""
+    def login_may_gain_rights(self) -> bool:
+        """Whether the login may gain rights. For a login that has all, a refusal shows that it has lost some."""
         return self.login is not None and not self.login.manages
 
     @property
     def is_denied(self) -> bool:
-        """Whether somebody is to get rights and the login may grant none: it may be given more, or replaced, soon."""
+        """Whether the login may not grant declared rights: somebody may soon extend or replace it."""
         return self.trouble is not None and self.trouble.reason is Reason.PERMISSION_DENIED
 
     @property
     def problem(self) -> Failure | None:
-        """What is wrong with the SearchCluster: what keeps all from being reconciled comes first; None: nothing."""
-        if isinstance(self.health, Fine):
+        """What is wrong with the SearchCluster, most severe first; None: nothing."""
+        if isinstance(self.health, Healthy):
             return self.waiting or self.trouble
         return self.health.failure
 
@@ -237,9 +237,9 @@ def gate_of(verdict: Gate, mapping_conflict: str, refusal: Refusal | None = None
 
     Args:
         verdict: what the state of the cluster allows.
-        mapping_conflict: name of the role mapping that is in the way; empty: none is.
-        refusal: why that is not adopted.
-        mapping_unwritten: the one that a person has to write, as a request; empty: none.
+        mapping_conflict: name of a conflicting role mapping; empty: none.
+        refusal: why it is not adopted.
+        mapping_unwritten: the role mapping that a person must write, as a request; empty: none.
     """
     if mapping_unwritten:
         message = f"the role mapping is missing or differs, and the login may not write it: {mapping_unwritten}"
@@ -268,5 +268,5 @@ class Session:
 
     @property
     def taken_over(self) -> Sequence[TakeOver]:
-        """What the SearchCluster says of former lives."""
+        """What the SearchCluster declares about predecessors."""
         return self.cluster.taken_over

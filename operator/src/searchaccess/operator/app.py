@@ -27,7 +27,7 @@ from searchaccess.operator.connections.connecting import Connections
 from searchaccess.operator.connections.google import GoogleWhenNeeded
 from searchaccess.operator.connections.login import KubernetesLogin, KubernetesOptions
 from searchaccess.operator.connections.stores import OpenStores, StoreOptions
-from searchaccess.operator.garbage import collect_when_quiet, keep_what_lives
+from searchaccess.operator.garbage import collect_when_quiet, freeze_live_objects
 from searchaccess.operator.observer_login import ObserverLogin, ObserverLogins
 from searchaccess.operator.observing import observed, placed
 from searchaccess.operator.starting import Start
@@ -38,9 +38,9 @@ from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotStarted, TransientError
 from searchaccess.ports.kubernetes import KubernetesPort
 
-LONGEST_DEAF: Final = 5.0
+WATCH_WITHIN: Final = 5.0
 """Seconds after the first list within which we listen to events in any case."""
-LEAVE_WITHIN: Final = 3.0
+LEAVE_TIMEOUT: Final = 3.0
 """Seconds, of the ten that Cloud Run gives, and the thirty of Kubernetes."""
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ class Wired:
 
 async def _leave(leases: Leases) -> None:
     try:
-        async with asyncio.timeout(LEAVE_WITHIN):
+        async with asyncio.timeout(LEAVE_TIMEOUT):
             await leases.leave()
     except (ExternalError, TimeoutError) as error:
         log.warning("cannot release the leases: other replicas take over when they expire", error=str(error))
@@ -147,7 +147,7 @@ async def wired(
     dry_run = DryRun() if options.observe else None
     login = KubernetesLogin(options.kubernetes)
     start = Start(stop, within)
-    configuration = await start.have(login.configuration, "the address of the API server", TransientError)
+    configuration = await start.wait_for(login.configuration, "the address of the API server", TransientError)
     client, tracing = KubernetesClient(configuration), start_tracing()
     metrics = Metrics(tracing)
     inventory, clock = Inventory(metrics), SystemClock()
@@ -168,7 +168,7 @@ async def wired(
             stack.callback(tracing.close)
         stack.push_async_callback(client.close)
         stack.push_async_callback(google.close)
-        controller_id = await start.have(kubernetes.controller_id, "the namespace kube-system")
+        controller_id = await start.wait_for(kubernetes.controller_id, "the namespace kube-system")
         operator = Operator(options.instance, controller_id)
         outbox = Outbox(kubernetes, inventory, metrics)
         stores = OpenStores(client, operator, clock, options.stores, metrics, alive)
@@ -178,8 +178,8 @@ async def wired(
         context = Context(
             operator, inventory, kubernetes, outbox, clock, counted, stores, metrics, ownership, dry_run=dry_run
         )
-        take_part = leases.run if leases else None
-        host = Host(context, connections, options.resync_period, take_part, only, brief=within is not None)
+        run_leases = leases.run if leases else None
+        host = Host(context, connections, options.resync_period, run_leases, only, short_lived=within is not None)
         if leases:
             leases.stop_working = host.stop_working
         metrics.register(Declared(inventory, outbox, host, ownership))
@@ -194,14 +194,14 @@ async def _watch_events(one: Wired, stop: asyncio.Event) -> None:
     # nothing is missed; what was declared long ago is served before kopf takes its share of the time.
     await _first_of(one.host.listed.wait(), stop.wait())
     # What was listed stays: garbage collections that go through all of it would hold the loop.
-    keep_what_lives()
+    freeze_live_objects()
     with suppress(TimeoutError):
-        async with asyncio.timeout(LONGEST_DEAF):
-            await _first_of(one.host.first_looks(), stop.wait())
+        async with asyncio.timeout(WATCH_WITHIN):
+            await _first_of(one.host.first_reconciles(), stop.wait())
     if not stop.is_set():
         from searchaccess.operator.events import watch  # noqa: PLC0415 - kopf takes a while to import
 
-        await watch(one.context.inventory, one.host.watch_began, one.login, stop)
+        await watch(one.context.inventory, one.host.watch_started, one.login, stop)
 
 
 async def watch_and_run(one: Wired, stop: asyncio.Event) -> None:

@@ -87,48 +87,50 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
 
 
-class Beginnings:
+class WatchStarts:
     """Notices when kopf has listed a kind and begins to watch it: at its start, and again after trouble.
 
     kopf gives what it listed as events without a type. Of an empty list there are none: its watch shows that it listed.
 
     Args:
-        began: called each time.
+        started: called each time.
     """
 
-    def __init__(self, began: Callable[[], None]) -> None:
-        self._began = began
+    def __init__(self, started: Callable[[], None]) -> None:
+        self._started = started
         self._last = float("-inf")
 
-    def see(self, event: Mapping[str, Any]) -> None:
+    def inspect(self, event: Mapping[str, Any]) -> None:
         """Inspect an event."""
         if event["type"] is None:
             now = asyncio.get_running_loop().time()
             if now - self._last > ONE_LIST:
-                self._began()
+                self._started()
             self._last = now
 
     def watched(self) -> None:
-        """Take in that kopf watches."""
+        """Record that kopf watches."""
         if self._last == float("-inf"):
             self._last = asyncio.get_running_loop().time()
-            self._began()
+            self._started()
 
-    def presume(self) -> None:
+    def assume_started(self) -> None:
         """Assume that kopf has listed by now, if nothing shows it."""
         if self._last == float("-inf"):
-            self._began()
+            self._started()
 
 
-def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Beginnings, clusters: Beginnings) -> None:
+def register(
+    registry: kopf.OperatorRegistry, inventory: Inventory, accesses: WatchStarts, clusters: WatchStarts
+) -> None:
     """Put every event of our kinds into the inventory."""
 
-    def is_news(event: Mapping[str, Any], **_: Any) -> bool:
-        accesses.see(event)
+    def may_have_changed(event: Mapping[str, Any], **_: Any) -> bool:
+        accesses.inspect(event)
         # Most events are of our own writes: to leave them out here saves most of kopf's work for them.
-        return event["type"] == "DELETED" or inventory.is_news(event["object"])
+        return event["type"] == "DELETED" or inventory.may_have_changed(event["object"])
 
-    @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=is_news)
+    @kopf.on.event(GROUP, VERSION, Plural.ACCESSES, registry=registry, when=may_have_changed)
     async def _access(event: Mapping[str, Any], **_: Any) -> None:
         raw = event["object"]
         if event["type"] != "DELETED":
@@ -137,11 +139,11 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
         try:
             inventory.forget_access(metadata_of(raw).uid)
         except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
-            inventory.unread(error)
+            inventory.report_unreadable(error)
 
     @kopf.on.event(GROUP, VERSION, Plural.CLUSTERS, registry=registry)
     async def _cluster(event: Mapping[str, Any], **_: Any) -> None:
-        clusters.see(event)
+        clusters.inspect(event)
         raw = event["object"]
         if event["type"] != "DELETED":
             inventory.see_cluster(raw)
@@ -150,12 +152,12 @@ def register(registry: kopf.OperatorRegistry, inventory: Inventory, accesses: Be
             meta = metadata_of(raw)
             inventory.forget_cluster(meta.name, meta.uid)
         except Exception as error:  # noqa: BLE001 - the full list finds out what is gone
-            inventory.unread(error)
+            inventory.report_unreadable(error)
 
 
 async def watch(
     inventory: Inventory,
-    began: Callable[[], None],
+    started: Callable[[], None],
     login: KubernetesLogin,
     stop: asyncio.Event,
 ) -> None:
@@ -163,18 +165,18 @@ async def watch(
 
     Args:
         inventory: what is declared.
-        began: called when watching begins, and when it begins again.
+        started: called when watching begins, and when it begins again.
         login: to Kubernetes.
         stop: set to end it.
     """
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(settings)
-    accesses, clusters = Beginnings(began), Beginnings(began)
+    accesses, clusters = WatchStarts(started), WatchStarts(started)
     register(registry, inventory, accesses, clusters)
-    kinds: dict[str, Beginnings] = {Plural.ACCESSES: accesses, Plural.CLUSTERS: clusters}
+    kinds: dict[str, WatchStarts] = {Plural.ACCESSES: accesses, Plural.CLUSTERS: clusters}
     trace = report_watches(lambda plural: kinds[plural].watched() if plural in kinds else None)
-    for beginnings in (accesses, clusters):
-        asyncio.get_running_loop().call_later(LISTS_WITHIN, beginnings.presume)
+    for watch_starts in (accesses, clusters):
+        asyncio.get_running_loop().call_later(LISTS_WITHIN, watch_starts.assume_started)
 
     sessions: list[aiohttp.ClientSession] = []
 

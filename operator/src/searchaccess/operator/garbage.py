@@ -20,7 +20,7 @@ NEVER: Final = 1_000_000
 """Collections of the middle generation before Python begins a full one by itself."""
 
 
-def keep_what_lives() -> None:
+def freeze_live_objects() -> None:
     """Leave what lives now out of all collections: it was listed, and stays. From now on none is full by itself."""
     gc.collect()
     gc.freeze()

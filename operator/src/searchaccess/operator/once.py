@@ -11,11 +11,11 @@ from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
 
 QUIET: Final = 0.5
 """Seconds without anything to do after which a run has come to its end."""
-_LOOK: Final = 0.05
+POLL_EVERY: Final = 0.05
 
 
 async def reconcile_once(
-    options: Options, stop: asyncio.Event, *, only: Collection[str] = (), patience: float
+    options: Options, stop: asyncio.Event, *, only: Collection[str] = (), within: float
 ) -> Summary:
     """Look at everything once, put it right, and say how it is.
 
@@ -23,15 +23,15 @@ async def reconcile_once(
         options: how to run.
         stop: set to end it before that.
         only: the SearchClusters to look after; none: all.
-        patience: seconds after which it ends, whether all was looked at or not.
+        within: seconds after which it ends, whether all was looked at or not.
 
     Raises:
         NoSuchCluster: one of them does not exist.
         ExternalError: it cannot run.
     """
-    end = asyncio.get_running_loop().time() + patience
-    async with wired(options, stop, only, patience) as one:
-        summary = await _reconcile(one, one.run(stop), _settled(one, only, patience, end), stop, only)
+    end = asyncio.get_running_loop().time() + within
+    async with wired(options, stop, only, within) as one:
+        summary = await _reconcile(one, one.run(stop), _settled(one, only, within, end), stop, only)
     proposed = {raw["metadata"]["name"] for raw in options.manifests if raw["kind"] == "SearchCluster"}
     return summary.of_namespace(options.namespace, proposed) if options.namespace else summary
 
@@ -60,7 +60,11 @@ async def _reconcile(
     only: Collection[str] = (),
 ) -> Summary:
     began = one.context.clock.now()
-    working, ending, stopped = asyncio.create_task(work), asyncio.create_task(end), asyncio.create_task(_told(stop))
+    working, ending, stopped = (
+        asyncio.create_task(work),
+        asyncio.create_task(end),
+        asyncio.create_task(_until_stopped(stop)),
+    )
     refused = asyncio.create_task(_refused(one))
     try:
         await asyncio.wait({working, ending, stopped, refused}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,10 +98,10 @@ async def _refused(one: Wired) -> None:
     while True:
         if one.leases and one.leases.refused:
             raise NotStarted(in_full(one.leases.refused))
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(POLL_EVERY)
 
 
-async def _told(stop: asyncio.Event) -> str:
+async def _until_stopped(stop: asyncio.Event) -> str:
     await stop.wait()
     return "it was told to stop"
 
@@ -107,8 +111,8 @@ async def _at(one: Wired, end: float) -> str:
     return "" if one.host.listed.is_set() else "the API server could not be listed"
 
 
-async def _settled(one: Wired, only: Collection[str], patience: float, end: float) -> str:
-    """Wait until there is nothing more to do; say why that did not come."""
+async def _settled(one: Wired, only: Collection[str], within: float, end: float) -> str:
+    """Wait until there is nothing more to do; return why that did not come."""
     loop = asyncio.get_running_loop()
     quiet_since = end
     while loop.time() < end:
@@ -118,8 +122,8 @@ async def _settled(one: Wired, only: Collection[str], patience: float, end: floa
             return ""
         elif unknown := sorted(set(only) - one.context.inventory.clusters.keys()):
             raise NoSuchCluster(f"there is no SearchCluster named {unknown[0]!r}")
-        await asyncio.sleep(_LOOK)
-    return f"not all was looked at within {patience:.0f} s"
+        await asyncio.sleep(POLL_EVERY)
+    return f"not all was looked at within {within:.0f} s"
 
 
 def _is_shared_out(one: Wired) -> bool:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import structlog
 
 from searchaccess.core.answers.missing_right import grant_commands
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.errors import (
     ExternalError,
     LoginRefused,
@@ -56,22 +56,22 @@ class Start:
         self._end = None if within is None else asyncio.get_running_loop().time() + within
         self._last: ExternalError | None = None
 
-    async def have(
-        self, work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError] = ExternalError
+    async def wait_for(
+        self, work: Callable[[], Awaitable[T]], what: str, retryable: type[ExternalError] = ExternalError
     ) -> T:
         """Try something until it succeeds; return what it gives.
 
         Args:
             work: what is tried.
             what: for the log.
-            passing: failures that may pass without a new start; of a run that ends by itself those alone that need no
+            retryable: failures that may pass without a new start; of a run that ends by itself those alone that need no
                 person.
 
         Raises:
             NotStarted: it was stopped, it took too long, or a person must act first.
             ExternalError: a failure that does not pass.
         """
-        working = asyncio.create_task(self._insist(work, what, passing))
+        working = asyncio.create_task(self._retry(work, what, retryable))
         stopping = asyncio.create_task(self._stop.wait())
         left = None if self._end is None else self._end - asyncio.get_running_loop().time()
         try:
@@ -86,12 +86,12 @@ class Start:
         cause = f": {in_full(self._last)}" if self._last else ""
         raise NotStarted(f"it could not connect to Kubernetes within {self._within:.0f} s{cause}")
 
-    async def _insist(self, work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError]) -> T:
+    async def _retry(self, work: Callable[[], Awaitable[T]], what: str, retryable: type[ExternalError]) -> T:
         backoff = Backoff()
         while True:
             try:
                 return await work()
-            except passing as error:
+            except retryable as error:
                 if self._within is not None and not isinstance(error, TransientError):
                     raise NotStarted(in_full(error)) from None
                 if self._within is None or self._last is None or self._last.message != error.message:

@@ -13,18 +13,18 @@ import aiohttp
 _OK: Final = 200
 
 
-def report_watches(began: Callable[[str], None]) -> aiohttp.TraceConfig:
+def report_watches(started: Callable[[str], None]) -> aiohttp.TraceConfig:
     """Return what to give to a session so that it reports watches.
 
     Args:
-        began: called with the plural of the kind whenever the API server has accepted a watch.
+        started: called with the plural of the kind whenever the API server has accepted a watch.
     """
 
     async def inspect(
         _session: aiohttp.ClientSession, _context: SimpleNamespace, answered: aiohttp.TraceRequestEndParams
     ) -> None:
         if answered.url.query.get("watch") == "true" and answered.response.status == _OK:
-            began(answered.url.name)
+            started(answered.url.name)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(inspect)

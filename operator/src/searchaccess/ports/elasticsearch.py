@@ -28,7 +28,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class ClusterFingerprint:
     """What shows in one small request that a cluster is not as it was."""
 
     state: str
@@ -69,7 +69,7 @@ class ElasticsearchPort(Protocol):
     async def facts(self, realm: WantedRealm) -> ClusterFacts:
         """Read version, uuid, license and the realm's settings (three requests)."""
 
-    async def glance(self) -> Glance | None:
+    async def fingerprint(self) -> ClusterFingerprint | None:
         """Read what shows that license or nodes may have changed (one request); None: not permitted."""
 
     async def read_license(self) -> License:

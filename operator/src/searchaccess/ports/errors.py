@@ -19,7 +19,7 @@ ExternalError
  ├── NotPrivate                others could listen, and nobody allowed that
  ├── StoreNotFound             a SearchAccess names a store that its SearchCluster does not have
  ├── LoginCannotIssue          the operator's login can make no keys
- ├── NothingIsWritten          a dry run was about to write: a fault of ours
+ ├── NothingIsWritten          a dry run was about to write: an internal error
  ├── BadManifest               a file has no manifests that can be read
  ├── NoSuchCluster             a run is for a SearchCluster that does not exist
  ├── NotStarted                it was stopped, refused, or out of time, before it could begin
@@ -144,7 +144,7 @@ class LoginCannotIssue(ExternalError):
 
 
 class NothingIsWritten(ExternalError):
-    """A dry run was about to change something: a fault of ours."""
+    """A dry run was about to change something: an internal error."""
 
 
 class BadManifest(ExternalError):

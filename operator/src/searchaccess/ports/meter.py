@@ -7,7 +7,7 @@ class Meter:
     """Counts faults alone. What counts more overrides it (``operator/telemetry/metrics.py``)."""
 
     internal_errors: int = 0
-    """Unexpected errors of our own, so far."""
+    """Internal errors, so far."""
 
     def reconciling(self, cluster: str) -> AbstractContextManager[None]:  # noqa: ARG002 - of whoever traces
         """Hold together all that a reconcile of a SearchCluster does."""
@@ -34,7 +34,7 @@ class Meter:
         """
 
     def faulted(self, cluster: str, place: str) -> None:  # noqa: ARG002 - of whoever counts by them
-        """Take in an unexpected error of our own.
+        """Take in an internal error.
 
         Args:
             cluster: name of the SearchCluster concerned; empty: none in particular.

@@ -50,7 +50,7 @@ class SecretStore(Protocol):
 
         Args:
             place: the secret.
-            owner: the SearchAccess that it is for. One that was marked as another's (of a former life) is marked first.
+            owner: the SearchAccess that it is for. One that was marked as another's (of a predecessor) is marked first.
             known: the secret as it was read; None: there was none.
             number: a number that is higher than all before, for stores that do not count versions themselves.
             value: what to store.

@@ -18,7 +18,7 @@ from searchaccess.adapters.elasticsearch.loginrights import LoginClient
 from searchaccess.adapters.elasticsearch.node import node_class
 from searchaccess.adapters.elasticsearch.reach import lacking
 from searchaccess.adapters.elasticsearch.readers import (
-    glance_of,
+    fingerprint_of,
     identity_of,
     keys_of,
     license_of,
@@ -40,7 +40,7 @@ from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.intake.reading import mapping, readable, readable_list
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, MadeKey, Probe, Written
 from searchaccess.ports.errors import LoginMissing, LoginRefused, NotFound, PermissionDenied, Rejected, Unexpected
 
 REQUEST_TIMEOUT: Final = 30.0
@@ -131,7 +131,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
             answer = await api.license.get()
         return license_of(answer.body)
 
-    async def glance(self) -> Glance | None:
+    async def fingerprint(self) -> ClusterFingerprint | None:
         """Read the id of the cluster's state and those of its nodes' lives."""
         try:
             with mapped():
@@ -139,7 +139,7 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
                 answer = await api.cluster.state(metric="version,nodes", filter_path=_GLANCE)
         except PermissionDenied:
             return None
-        return glance_of(answer.body)
+        return fingerprint_of(answer.body)
 
     async def _realm(self, realm: WantedRealm) -> RealmFindings | None:
         try:

@@ -13,7 +13,7 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.actions import in_short
 from searchaccess.core.model.intake.reading import digits, mapping, objects, readable_list, text, texts, whole_number
-from searchaccess.ports.elasticsearch import Glance, MadeKey, Probe, Written
+from searchaccess.ports.elasticsearch import ClusterFingerprint, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError, Unexpected
 
 _SHORT: Final = 256
@@ -53,7 +53,7 @@ def license_of(answer: Any) -> License:
     return License(kind, ends / 1000 if ends else None)
 
 
-def glance_of(answer: Any) -> Glance:
+def fingerprint_of(answer: Any) -> ClusterFingerprint:
     """Return the ids of the cluster's state and of its nodes' lives.
 
     Raises:
@@ -62,10 +62,10 @@ def glance_of(answer: Any) -> Glance:
     body = mapping(answer)
     state = text(body.get("state_uuid"), _SHORT)
     nodes = (text(mapping(node).get("ephemeral_id"), _SHORT) for node in mapping(body.get("nodes")).values())
-    lives = frozenset(node for node in nodes if node)
-    if not state or not lives:
+    starts = frozenset(node for node in nodes if node)
+    if not state or not starts:
         raise Unexpected("Elasticsearch: its answer lacks the cluster's state")
-    return Glance(state, lives)
+    return ClusterFingerprint(state, starts)
 
 
 def probe_of(answer: Any) -> Probe | None:

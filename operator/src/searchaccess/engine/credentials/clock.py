@@ -54,17 +54,17 @@ class SharedClock:
         """
         new = [key for key in keys if key.id not in self._births]
         if (new or (dates and not self._is_shared)) and self._clock.monotonic() - self._read_at >= READ_EVERY:
-            said = await port.time()
+            reported = await port.time()
             self._read_at = self._clock.monotonic()
-            if said is not None:
-                self.learn(said)
+            if reported is not None:
+                self.set_time(reported)
                 new = [key for key in keys if key.id not in self._births]
         now = self._clock.monotonic()
         for key in new:
             age = max(0.0, self.now() - key.created) if self._is_shared else 0.0
             self._births[key.id] = now - age
 
-    def learn(self, now: float) -> None:
+    def set_time(self, now: float) -> None:
         """Record Elasticsearch's time, in seconds since the epoch."""
         self._offset = now - self._clock.monotonic()
         if not self._is_shared:

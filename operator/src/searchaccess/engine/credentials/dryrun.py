@@ -37,9 +37,9 @@ class DryRunCredentials(Credentials):
 
     async def withdraw(self, job: Job, keys: Sequence[Key]) -> None:
         """Record that keys would be revoked."""
-        await self.take_away(job.owner, keys, ())
+        await self.revoke_with_secrets(job.owner, keys, ())
 
-    async def take_away(
+    async def revoke_with_secrets(
         self,
         owner: Owner,
         keys: Sequence[Key],

@@ -79,7 +79,7 @@ class _InCluster:
         self.operations = 0
 
     def _owner(self, access: Access, key: Key) -> tuple[Operator, Access]:
-        """Return who issued a key, and to whom: it stays that of its former life until it ends, as its secret may."""
+        """Return who issued a key, and to whom: it stays that of its predecessor until it ends, as its secret may."""
         if not key.former:
             return self._operator, access
         return replace(self._operator, controller=key.former), replace(access, uid=key.owner)
@@ -96,7 +96,7 @@ class ApiKeys(_InCluster):
         made = await self._port.create_key(name, lifetime, new.rights, metadata)
         self.operations += 1
         if made.created is not None:
-            self._clock.learn(made.created)
+            self._clock.set_time(made.created)
         created = new.created if made.created is None else made.created
         return replace(new, id=made.id, created=created, expires=created + lifetime), made.secret
 

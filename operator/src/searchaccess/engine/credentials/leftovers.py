@@ -12,11 +12,11 @@ from searchaccess.core.policy.decision import Do
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.status.credential import epoch
 from searchaccess.core.status.placed import place_of
-from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.steps import Credentials
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.pacing.agenda import Agenda
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.stores import Owner
@@ -50,7 +50,7 @@ class Leftovers:
         return self._inventory.former.uids(self._name, KEYS)
 
     def declared(self, uid: str) -> None:
-        """Take in that a SearchAccess declares its keys here again."""
+        """Record that a SearchAccess declares its keys here again."""
         self._inventory.former.drop(uid, self._name, KEYS)
 
     async def reconcile(self, credentials: Credentials, uid: str, keys: Sequence[Key]) -> None:
@@ -76,7 +76,7 @@ class Leftovers:
             for namespace in sorted({key.namespace for key in keys}):
                 some = [key for key in keys if key.namespace == namespace]
                 places = {key.place for key in some if known is None or not self._is_in_use(known.access, key)}
-                await credentials.take_away(Owner(uid, namespace, ""), some, places)
+                await credentials.revoke_with_secrets(Owner(uid, namespace, ""), some, places)
         except ExternalError as error:
             log.warning("cannot revoke", keys=[key.id for key in keys], error=error.message)
             self._agenda.fail(uid)
@@ -86,7 +86,7 @@ class Leftovers:
 
     def _held_for(self, record: AccessRecord, keys: Sequence[Key]) -> float | None:
         """Return the seconds for which keys stay; None: until something changes."""
-        access, confirmed = record.access, place_of(record.standing.placed)
+        access, confirmed = record.access, place_of(record.status_summary.placed)
         here = RightsPlace(self._state.uuid, "")
         admission = self._inventory.admission(self._name, access.namespace)
         if decide_former(Former(access, here, confirmed, admission)).do is Do.HOLD:

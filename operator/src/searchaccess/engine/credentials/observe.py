@@ -16,7 +16,7 @@ from searchaccess.core.ownership.lives import Life, life_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import CHUNK, NAMES_LIMIT, Session
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import ExternalError, WaitingError
@@ -38,7 +38,7 @@ class Observed:
     operations: int = 0
     """Writes to the security index."""
     former: tuple[Key, ...] = ()
-    """Keys and users of former lives that were taken over, made by our login."""
+    """Keys and users of predecessors that were taken over, made by our login."""
     others: Counter[tuple[Life, Auth]] = field(default_factory=Counter)
     """How many keys and users under our names other controllers have."""
 
@@ -54,7 +54,7 @@ class Issued:
 
     Args:
         operator: this operator.
-        meter: counts faults of our own.
+        meter: counts internal errors.
     """
 
     def __init__(self, operator: Operator, meter: Meter | None = None) -> None:
@@ -66,20 +66,20 @@ class Issued:
         self.swept = False
         """Whether all was read once."""
 
-    async def read(self, session: Session, declared: Collection[Auth], *, everything: bool, heir: Operator) -> Observed:
+    async def read(self, session: Session, declared: Collection[Auth], *, full: bool, successor: Operator) -> Observed:
         """Read keys and users. What is neither declared nor was seen is not read.
 
         Args:
             session: the connected cluster.
             declared: what SearchAccesses declare now.
-            everything: also delete roles whose user is gone.
-            heir: this operator with its predecessors.
+            full: also delete roles whose user is gone.
+            successor: this operator with its predecessors.
 
         Raises:
             ExternalError: the cluster could not be read.
         """
         observed = Observed()
-        roles = session.state.user_roles if everything else set()
+        roles = session.state.user_roles if full else set()
         kinds = self._present | set(declared) if self.swept else {Auth.API_KEY, Auth.PASSWORD}
         found: list[Key] = []
         if Auth.API_KEY in kinds:
@@ -87,7 +87,7 @@ class Issued:
             async for raw in in_chunks(await session.port.keys(names_of_keys(self._operator))):
                 is_ours = (raw.get("username"), raw.get("realm")) == (login.username, login.realm)
                 whose = _owner_of(raw) if is_ours else ""
-                found += self._guarded(session, observed, whose, partial(self._key, raw, heir, login, observed))
+                found += self._guarded(session, observed, whose, partial(self._key, raw, successor, login, observed))
         if Auth.PASSWORD in kinds or roles:
             counted: set[str] = set()
 
@@ -101,22 +101,22 @@ class Issued:
 
                 return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
 
-            users, names = await read_users(session.port, heir, read_user)
+            users, names = await read_users(session.port, successor, read_user)
             found += users
             observed.operations += await self._sweep(session, roles - names)
         # What is declared may be made before it is read again.
         others = {auth for _, auth in observed.others}
         self._present = {key.auth for key in found} | set(declared) | others
-        self.swept = self.swept or everything
+        self.swept = self.swept or full
         observed.keys = _by_owner(key for key in found if not key.former)
         # One of another login may be anybody's: metadata is no proof.
         observed.former = tuple(key for key in found if key.former and key.ours)
         return observed
 
-    def _key(self, raw: Mapping[str, Any], heir: Operator, login: Login, observed: Observed) -> Key | None:
+    def _key(self, raw: Mapping[str, Any], successor: Operator, login: Login, observed: Observed) -> Key | None:
         if not raw.get("invalidated"):
             observed.count(self._operator.life, raw, Auth.API_KEY)
-        return key_from_json(raw, heir, login)
+        return key_from_json(raw, successor, login)
 
     def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:
         """Read one key; one that cannot be read costs the SearchAccess alone whose it is."""

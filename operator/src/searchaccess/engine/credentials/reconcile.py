@@ -20,21 +20,21 @@ from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.rights.refused.widening import remains_exact
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.core.status.credential import CredentialFacts, finding_of
-from searchaccess.engine.agenda import Agenda
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.dryrun import DryRunCredentials
-from searchaccess.engine.credentials.heirs import as_heir, inherited
 from searchaccess.engine.credentials.jobs import Jobs
 from searchaccess.engine.credentials.leftovers import Leftovers
 from searchaccess.engine.credentials.observe import Issued, Observed
+from searchaccess.engine.credentials.predecessors import as_successor, with_inherited
 from searchaccess.engine.credentials.steps import Credentials, Outcome, owner_of
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.pacing.agenda import Agenda
 from searchaccess.engine.state import ClusterState, Context, Scope, Session
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.engine.status.stores import tell_left_behind
+from searchaccess.engine.status.stores import report_left_behind
 from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Rejected, StoreNotFound
 from searchaccess.ports.stores import Owner
 
@@ -64,7 +64,7 @@ class CredentialResult:
     failing: frozenset[str] = frozenset()
     """The uids of all that fail, also since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
-    """By uid: the unexpected errors of our own in this reconcile."""
+    """By uid: the internal errors in this reconcile."""
     others: Mapping[tuple[Life, Auth], int] | None = None
     """How many keys and users other controllers have; None: nothing was read."""
 
@@ -117,9 +117,9 @@ class CredentialReconciler:
         self._state = state
         self._agenda = Agenda(context.clock, FIRST, CAP)
         self._settled: dict[str, _Settled] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._reported: set[tuple[str, str, str]] = set()
         """Of which secrets it was told that they are left behind: whose, store and name."""
-        self._heir = context.operator
+        self._successor = context.operator
         self._issued = Issued(context.operator, context.meter)
         self._clock = SharedClock(context.clock)
         self._leftovers = Leftovers(context, name, state, self._agenda, self._clock)
@@ -139,17 +139,17 @@ class CredentialReconciler:
             ExternalError: the cluster could not be read.
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
-        if (heir := self._context.operator.heir_of(session.taken_over)) != self._heir:
+        if (successor := self._context.operator.heir_of(session.taken_over)) != self._successor:
             # What was in the way may not be any more.
-            self._heir = heir
+            self._successor = successor
             for uid in records:
                 self._agenda.forget(uid)
         due = self._agenda.due()
-        if scope.everything and scope.afresh:
+        if scope.full and scope.include_settled:
             # Another SearchCluster may have left keys here since all of them were read.
             self._issued.swept = False
-        wanted = {*records} if scope.everything else {*scope.credentials, *due}
-        if not wanted and not (scope.everything and self._may_have_some()):
+        wanted = {*records} if scope.full else {*scope.credentials, *due}
+        if not wanted and not (scope.full and self._may_have_some()):
             return CredentialResult(failing=self._agenda.failing())
         try:
             one = await self._observe(session, scope, due, records)
@@ -159,14 +159,14 @@ class CredentialReconciler:
             # Nobody declares a credential here, and a login that may not read keys makes none.
             self._issued.swept = True
             return CredentialResult(failing=self._agenda.failing())
-        if scope.everything:
+        if scope.full:
             wanted |= {*one.observed.keys, *self._leftovers.uids()}
             self._forget_all_but(wanted)
         uids = iter(sorted(wanted))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(TOGETHER, len(wanted))):
                 group.create_task(self._work(one, uids))
-        refreshed = await self._refresh(one) if scope.everything else 0
+        refreshed = await self._refresh(one) if scope.full else 0
         return CredentialResult(
             one.observed.operations + one.credentials.operations + refreshed,
             one.rejected,
@@ -178,21 +178,21 @@ class CredentialReconciler:
     # Observe
 
     def _may_have_some(self) -> bool:
-        """Say whether there may be keys, users or roles of users that nobody declares."""
+        """Return whether there may be keys, users or roles of users that nobody declares."""
         return bool(self._state.user_roles) or not self._issued.swept
 
     async def _observe(
         self, session: Session, scope: Scope, due: frozenset[str], records: Mapping[str, AccessRecord]
     ) -> _Pass:
         declared = {record.access.auth for record in records.values()}
-        observed = await self._issued.read(session, declared, everything=scope.everything, heir=self._heir)
+        observed = await self._issued.read(session, declared, full=scope.full, successor=self._successor)
         ending = revoking(self._context.operator.life, session.taken_over)
-        observed.keys = inherited(observed, records.values(), ending, self._context.inventory.accesses)
+        observed.keys = with_inherited(observed, records.values(), ending, self._context.inventory.accesses)
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)
         ours = [key for key in keys if key.owner in records]
         await self._clock.observe(session.port, ours, dates=Auth.PASSWORD in declared)
-        removed, left = self._context.inventory.contested.wake, partial(self._left_behind, session)
+        removed, left = self._context.inventory.contested.requeue, partial(self._left_behind, session)
         jobs = Jobs(self._context.stores, session, removed, left)
         return _Pass(session, scope, due, records, observed, jobs, await self._credentials(session, jobs))
 
@@ -235,7 +235,7 @@ class CredentialReconciler:
             await self._guarded(one, uid)
 
     async def _guarded(self, one: _Pass, uid: str) -> None:
-        """Reconcile one credential; a fault of ours costs it alone."""
+        """Reconcile one credential; an internal error affects it alone."""
         record = one.records.get(uid)
         bind_contextvars(access=record.access.ref if record else uid)
         if self._waits(one, uid):
@@ -339,11 +339,11 @@ class CredentialReconciler:
         if decision.do is Do.REMOVE:
             await self._withdraw(one, access)
             if access.credential:
-                self._context.inventory.contested.wake(access.credential.name)
+                self._context.inventory.contested.requeue(access.credential.name)
             return None
         job = await one.jobs.job(access)
         if job is not None:
-            job = as_heir(job, keys, self._context.inventory.accesses)
+            job = as_successor(job, keys, self._context.inventory.accesses)
         if access.credential is None or (decision.reason is not None and decision.do is Do.HOLD):
             return None
         if job is None:
@@ -359,7 +359,7 @@ class CredentialReconciler:
         try:
             job = await one.jobs.job(access)
         except Exception:  # raised again: whatever is wrong with the store, the keys are revoked
-            await credentials.take_away(owner_of(access), keys, ())
+            await credentials.revoke_with_secrets(owner_of(access), keys, ())
             raise
         if job is not None:
             # Keys go first. A secret that ends with its namespace needs no confirmation.
@@ -367,13 +367,13 @@ class CredentialReconciler:
                 await credentials.withdraw(job, keys)
         elif (record := one.records.get(access.uid)) is None or not record.confirmed:
             declared = {(access.credential.store, access.credential.name)} if access.credential else set()
-            await credentials.take_away(owner_of(access), keys, declared | {key.place for key in keys})
+            await credentials.revoke_with_secrets(owner_of(access), keys, declared | {key.place for key in keys})
 
     def _left_behind(self, session: Session, owner: Owner, store: str, name: str) -> None:
-        """Take in that a secret stays because its store is not declared any more; it is reported once."""
-        if (owner.uid, store, name) not in self._told:
-            self._told.add((owner.uid, store, name))
-            tell_left_behind(self._context, session.cluster, owner, store, name)
+        """Record that a secret stays because its store is not declared any more; it is reported once."""
+        if (owner.uid, store, name) not in self._reported:
+            self._reported.add((owner.uid, store, name))
+            report_left_behind(self._context, session.cluster, owner, store, name)
 
     # Facts
 

@@ -34,10 +34,10 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.workload import Workload
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.credential import rfc3339
+from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.consumers import find_pins
 from searchaccess.engine.credentials.issuers import Issuer, discard, issuers
-from searchaccess.engine.steps import Steps
 from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import (
     ExternalError,
@@ -264,7 +264,7 @@ class Credentials:
             raise
         return await self._note(job, Note(key, slot), await self._see(job, seen))
 
-    async def take_away(
+    async def revoke_with_secrets(
         self, owner: Owner, keys: Sequence[Key], places: Iterable[tuple[str, str]], in_use: Collection[str] = ()
     ) -> None:
         """Delete secrets, and then revoke the keys: after an interruption between, the keys show what is left.
@@ -293,7 +293,7 @@ class Credentials:
         if not step.may_fail:
             present = {(job.store_name, job.place.name), *(key.place for key in left.keys)}
             in_use = {key.slot.secret for key in left.keys} | ({seen.secret.identity} if seen.secret else set())
-            await self.take_away(job.owner, keys, {key.place for key in keys} - present, in_use)
+            await self.revoke_with_secrets(job.owner, keys, {key.place for key in keys} - present, in_use)
             return left
         try:
             # What their metadata says about secrets is not trusted.

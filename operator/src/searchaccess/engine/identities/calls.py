@@ -1,4 +1,4 @@
-"""Requests to Google: paced, fairly divided, each with a time limit, and with a barrier for faults of our own."""
+"""Requests to Google: paced, fairly divided, each with a time limit, and with a barrier for internal errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,7 +33,7 @@ class Calls:
 
     Args:
         clock: the time.
-        meter: counts faults of our own.
+        meter: counts internal errors.
     """
 
     def __init__(self, clock: Clock, meter: Meter) -> None:
@@ -61,7 +61,7 @@ class Calls:
             return await work
         except ExternalError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - the barrier: a fault of ours costs this item alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an internal error costs this item alone
             return self.fault(error)
 
     def fault(self, error: Exception) -> ExternalError:

@@ -24,12 +24,12 @@ from searchaccess.core.model.identity import (
     with_known_ids,
 )
 from searchaccess.core.model.workload import Account, Found, Workload
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.identities.batches import Batch, share_out
 from searchaccess.engine.identities.calls import PLACE, Lane
 from searchaccess.engine.identities.lookup import Lookup, Read
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.subjects import Absence, SubjectRecord
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, Unexpected, WaitingError
 from searchaccess.ports.google import GooglePort
@@ -48,8 +48,8 @@ LONGEST_RETRY: Final = 60.0
 IDLE: Final = 3600.0
 LEAST_SEEN: Final = 300.0
 """Seconds for which this process must have seen a workload missing before its rights go, whatever a status says."""
-HURRIED: Final = 0.5
-PATIENT: Final = 60.0
+URGENT_ROUND_WAIT: Final = 0.5
+ROUND_WAIT: Final = 60.0
 """Seconds that every subject, with or without rights, waits for what else is read in the same round: so
 ``sharedWith`` is complete, and does not flap."""
 FIRST_ANSWER: Final = 1.0
@@ -78,7 +78,7 @@ class Identities:
         inventory: whom SearchAccesses are for.
         google: Google Cloud.
         clock: the time.
-        meter: counts faults of our own.
+        meter: counts internal errors.
         least_seen: seconds for which this process must have seen a workload missing before its rights go.
     """
 
@@ -152,16 +152,16 @@ class Identities:
         inventory = self._inventory
         names = {inventory.accesses[uid].access.cluster for uid in record.users if uid in inventory.accesses}
         specs = [inventory.clusters[name].cluster.spec for name in names if name in inventory.clusters]
-        said = [spec.identity.cloud_run for spec in specs if spec] or [CloudRunSettings()]
-        every = min(seconds(item.refresh_every) for item in said)
-        return _Terms(every, max(seconds(item.grace_period) for item in said))
+        settings = [spec.identity.cloud_run for spec in specs if spec] or [CloudRunSettings()]
+        every = min(seconds(item.refresh_every) for item in settings)
+        return _Terms(every, max(seconds(item.grace_period) for item in settings))
 
     # Resolving
 
     async def _guarded(
         self, batch: Batch, records: Sequence[SubjectRecord], work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Resolve some of a batch. A fault of ours is reported on those that were not concluded before it."""
+        """Resolve some of a batch. An internal error is reported on those that were not concluded before it."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the barrier: others are resolved, and these are retried
@@ -187,7 +187,7 @@ class Identities:
         known = record.known
         waits = known.state is State.RECALLED and not known.accounts and not known.message
         if record.reading and waits and self._inventory.subjects.has(record):
-            self._inventory.identify(record.subject, replace(known, message=WAITING), look=False)
+            self._inventory.identify(record.subject, replace(known, message=WAITING), force=False)
 
     async def _resolve(self, batch: Batch) -> None:
         listed: Read = {}
@@ -240,12 +240,12 @@ class Identities:
             for email in some
         }
         failed = await self._lookup.accounts.read_ids(wanted, urgent | batch.ids_again, lane)
-        hurried = [record for record in records if record in batch.requested or not record.known.accounts]
-        ahead = set(hurried)
+        urgent_records = [record for record in records if record in batch.requested or not record.known.accounts]
+        ahead = set(urgent_records)
         rest = [record for record in records if record not in ahead]
-        for patience, some in ((HURRIED, hurried), (PATIENT, rest)):
+        for wait, some in ((URGENT_ROUND_WAIT, urgent_records), (ROUND_WAIT, rest)):
             if some:
-                await batch.round.wait(patience)
+                await batch.round.wait(wait)
             await self._in_turns(
                 some, lambda record: self._conclude(batch, record, emails.get(record, []), read, failed)
             )
@@ -298,13 +298,13 @@ class Identities:
             trouble = self._lookup.calls.fault(error)
             identity = unknown(record.known, trouble.message)
             self._back_off(record, trouble)
-        look, record.owed = record.owed or record in batch.requested, True
+        force, record.reconcile_pending = record.reconcile_pending or record in batch.requested, True
         try:
-            self._inventory.identify(record.subject, identity, look=look)
+            self._inventory.identify(record.subject, identity, force=force)
         except Exception as error:  # noqa: BLE001 - the barrier: whoever names it is reconciled at the next try
             self._back_off(record, self._lookup.calls.fault(error))
         else:
-            record.owed = False
+            record.reconcile_pending = False
         if record.requested or record.due < self._wakes_at:
             self._inventory.subjects.changed.set()
 

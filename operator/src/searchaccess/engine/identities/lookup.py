@@ -7,10 +7,10 @@ from typing import Final
 
 from searchaccess.core.model.identity import is_settled
 from searchaccess.core.model.workload import Account, Found, Place, Workload, WorkloadKind
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.identities.accounts import Accounts
 from searchaccess.engine.identities.calls import Calls, Lane
-from searchaccess.engine.identities.neighbors import Neighbors
+from searchaccess.engine.identities.usage import AccountUsage
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 from searchaccess.ports.google import GooglePort
@@ -48,7 +48,7 @@ class Lookup:
     Args:
         google: Google Cloud.
         clock: the time.
-        meter: counts faults of our own.
+        meter: counts internal errors.
     """
 
     def __init__(self, google: GooglePort, clock: Clock, meter: Meter) -> None:
@@ -56,7 +56,7 @@ class Lookup:
         self._clock = clock
         self.calls = Calls(clock, meter)
         self.accounts = Accounts(google, clock, self.calls)
-        self._neighbors = Neighbors()
+        self._usage = AccountUsage()
         self._listings: dict[Place, _Listing] = {}
         self._revisions: dict[tuple[str, str], str] = {}
         """Accounts of revisions, which never change."""
@@ -67,7 +67,7 @@ class Lookup:
         """Forget places that no subject is in any more, and what was read of workloads too long ago."""
         for place in self._listings.keys() - places:
             del self._listings[place]
-        self._neighbors.keep(places, self._clock.monotonic())
+        self._usage.keep(places, self._clock.monotonic())
 
     async def list_place(self, place: Place, wanted: Collection[Workload], every: float, lane: Lane) -> Read:
         """Read workloads by a list of their place, if that takes no more requests than reading each.
@@ -92,7 +92,7 @@ class Lookup:
         if isinstance(found, ExternalError):
             return dict.fromkeys(wanted, found)
         listing.refusals.reset()
-        await self._neighbors.saw_all(place, found, self._until(every))
+        await self._usage.record_all(place, found, self._until(every))
         return {workload: found.get(workload, NotFound("not listed")) for workload in wanted}
 
     async def _list(self, place: Place, listing: _Listing, lane: Lane) -> dict[Workload, Found]:
@@ -125,16 +125,16 @@ class Lookup:
         request = self.calls.call(lane, lambda: self._google.get_workload(workload))
         answer = read[workload] = await self.calls.attempt(request)
         if isinstance(answer, Found):
-            self._neighbors.saw(answer, self._until(every))
+            self._usage.record(answer, self._until(every))
         elif isinstance(answer, NotFound):
-            self._neighbors.lost(workload)
+            self._usage.remove(workload)
 
     def _until(self, every: float) -> float:
         return self._clock.monotonic() + BELIEVED_FOR * every
 
     def users_of(self, email: str) -> tuple[str, ...]:
         """Return the resource names of the workloads that are known to run as an account."""
-        return self._neighbors.of(email, self.accounts.default_of(email), self._clock.monotonic())
+        return self._usage.of(email, self.accounts.default_of(email), self._clock.monotonic())
 
     # Their accounts
 

@@ -18,10 +18,10 @@ class Contested:
         """By name of the secret: uids, each with its SearchCluster."""
 
     def wait(self, name: str, cluster: str, uid: str) -> None:
-        """Take in that a SearchAccess waits for a name."""
+        """Record that a SearchAccess waits for a name."""
         self._waiting[name][uid] = cluster
 
-    def wake(self, name: str) -> None:
-        """Take in that a secret of this name may be gone, in whatever store: all that wait for it are reconciled."""
+    def requeue(self, name: str) -> None:
+        """Record that a secret of this name may be gone, in whatever store: all that wait for it are reconciled."""
         for uid, cluster in self._waiting.pop(name, {}).items():
             self._marks.mark_credential(cluster, uid)

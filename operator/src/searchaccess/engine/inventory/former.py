@@ -58,25 +58,25 @@ class FormerRights:
         }
 
     def begin(self, cluster: str) -> None:
-        """Take in that a cluster is reconciled by this process from now on, and was not read yet."""
+        """Record that a cluster is reconciled by this process from now on, and was not read yet."""
         self._read.discard(cluster)
         self._unread.setdefault(cluster, set())
 
-    def surveyed(self, cluster: str) -> None:
-        """Take in that a cluster was read as a whole."""
+    def read_completely(self, cluster: str) -> None:
+        """Record that a cluster was read as a whole."""
         self._read.add(cluster)
         for uid in self._unread.pop(cluster, ()):
             self._changed(uid)
 
     def end(self, cluster: str) -> None:
-        """Take in that a cluster is not reconciled by this process any more."""
-        self.surveyed(cluster)
+        """Record that a cluster is not reconciled by this process any more."""
+        self.read_completely(cluster)
         self._read.discard(cluster)
         for principal in self.principals(cluster):
             self.note(cluster, principal, ())
 
-    def awaits_survey(self, cluster: str, uid: str) -> bool:
-        """Say whether it is yet to be read what a SearchAccess has on a cluster; then it is reconciled after that."""
+    def awaits_full_read(self, cluster: str, uid: str) -> bool:
+        """Return whether it is yet to be read what a SearchAccess has on a cluster; then it is reconciled after that."""
         waiting = self._unread.get(cluster)
         if waiting is None:
             return False
@@ -91,7 +91,7 @@ class FormerRights:
             self.add(uid, cluster, principal)
 
     def add(self, uid: str, cluster: str, principal: str) -> None:
-        """Take in that a SearchAccess has such rights in one place."""
+        """Record that a SearchAccess has such rights in one place."""
         place, places = FormerPlace(cluster, principal), self._places[uid]
         first = not places
         places.add(place)
@@ -100,7 +100,7 @@ class FormerRights:
             self._changed(uid)
 
     def leave(self, uid: str, cluster: str, principal: str) -> None:
-        """Take in that a SearchAccess declares something else from now on; what it has is looked at next.
+        """Record that a SearchAccess declares something else from now on; what it has is looked at next.
 
         Of a cluster that was not read yet, or is another replica's, that is not known here.
         """
@@ -108,7 +108,7 @@ class FormerRights:
             self.add(uid, cluster, principal)
 
     def drop(self, uid: str, cluster: str, principal: str) -> None:
-        """Take in that a SearchAccess has no such rights in one place."""
+        """Record that a SearchAccess has no such rights in one place."""
         place, places = FormerPlace(cluster, principal), self._places.get(uid, set())
         if place not in places:
             return
@@ -120,7 +120,7 @@ class FormerRights:
             del self._places[uid]
             self._changed(uid)
 
-    def wake(self, uid: str) -> None:
+    def requeue(self, uid: str) -> None:
         """Request a reconcile of a SearchAccess where it has such rights: it changed, or has them elsewhere now."""
         for place in self.places(uid):
             if place.principal == KEYS:

@@ -16,19 +16,19 @@ class Index:
         self._counts: Counter[str] = Counter()
 
     def principals(self, cluster: str) -> list[str]:
-        """Give all principals of a cluster."""
+        """Return all principals of a cluster."""
         return [principal for principal, uids in self._by_principal[cluster].items() if uids]
 
     def of_principal(self, cluster: str, principal: str) -> Collection[str]:
-        """Give the uids of a principal on a cluster."""
+        """Return the uids of a principal on a cluster."""
         return self._by_principal[cluster].get(principal, ())
 
     def keyed(self, cluster: str) -> Collection[str]:
-        """Give the uids of those whose rights are those of API keys or users of their own."""
+        """Return the uids of those whose rights are those of API keys or users of their own."""
         return self._keyed[cluster]
 
     def count(self, cluster: str) -> int:
-        """Say how many there are for a cluster."""
+        """Return how many there are for a cluster."""
         return self._counts[cluster]
 
     def add(self, access: Access) -> None:

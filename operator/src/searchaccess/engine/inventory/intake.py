@@ -1,4 +1,4 @@
-"""Reads objects for the inventory. One that cannot be read costs itself alone (docs/adr/0025)."""
+"""Reads objects for the inventory. One that cannot be read affects itself alone (docs/adr/0025)."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -21,7 +21,7 @@ STATUS_LENGTH: Final = 1_500_000
 
 
 def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
-    """Read a SearchAccess. Never raises: after an unexpected error of ours it says so in ``fault``.
+    """Read a SearchAccess. Never raises: after an internal error it says so in ``fault``.
 
     Args:
         raw: the object, as Kubernetes gives it.
@@ -35,7 +35,7 @@ def read_access(raw: Any, known: Access | None, meter: Meter) -> Access:
 
 
 def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception) -> Access:
-    """Give a SearchAccess at which an unexpected error was met: who has rights by it, as well as that is known."""
+    """Return a SearchAccess at which an unexpected error was met: who has rights by it, as well as that is known."""
     outline = access_outline(raw)
     fault = caught(meter, outline.cluster, PLACE, error).message
     if known is None:
@@ -56,7 +56,7 @@ def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception
 
 
 def read_cluster(raw: Any, meter: Meter) -> Cluster:
-    """Read a SearchCluster. Never raises: after an unexpected error of ours it says so in ``fault``."""
+    """Read a SearchCluster. Never raises: after an internal error it says so in ``fault``."""
     try:
         return cluster_from_object(raw)
     except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
@@ -64,13 +64,13 @@ def read_cluster(raw: Any, meter: Meter) -> Cluster:
 
 
 def faulty_cluster(raw: Any, meter: Meter, error: Exception) -> Cluster:
-    """Give a SearchCluster at which an unexpected error was met."""
+    """Return a SearchCluster at which an unexpected error was met."""
     outline = cluster_outline(raw)
     return replace(outline, fault=caught(meter, outline.name, PLACE, error).message)
 
 
 def read_status(raw: Any) -> str:
-    """Give an object's status as JSON; one that cannot be kept counts as absent, and is written again."""
+    """Return an object's status as JSON; one that cannot be kept counts as absent, and is written again."""
     status = part(raw, "status")
     if not status:
         return ""

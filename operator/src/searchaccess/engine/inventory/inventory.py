@@ -20,7 +20,8 @@ from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.policy.namespaces import admit, needs_labels
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
 from searchaccess.engine.inventory.contested import Contested
 from searchaccess.engine.inventory.former import KEYS, FormerRights
 from searchaccess.engine.inventory.index import Index
@@ -33,7 +34,6 @@ from searchaccess.engine.inventory.intake import (
     read_status,
 )
 from searchaccess.engine.inventory.marks import Marks
-from searchaccess.engine.inventory.news import is_old, is_recalled, may_differ, news_of
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.meter import Meter
@@ -86,19 +86,19 @@ class Inventory:
     # Reading
 
     def principals(self, cluster: str) -> list[str]:
-        """Give all principals that SearchAccesses of a cluster name."""
+        """Return all principals that SearchAccesses of a cluster name."""
         return self._index.principals(cluster)
 
     def of_principal(self, cluster: str, principal: str) -> list[AccessRecord]:
-        """Give the SearchAccesses of a principal on a cluster."""
+        """Return the SearchAccesses of a principal on a cluster."""
         return [self.accesses[uid] for uid in self._index.of_principal(cluster, principal) if uid in self.accesses]
 
     def count_of(self, cluster: str, principal: str) -> int:
-        """Say how many SearchAccesses a principal has on a cluster."""
+        """Return how many SearchAccesses a principal has on a cluster."""
         return len(self._index.of_principal(cluster, principal))
 
     def of_cluster(self, cluster: str) -> Iterator[AccessRecord]:
-        """Give all SearchAccesses of a cluster."""
+        """Return all SearchAccesses of a cluster."""
         for principal in self._index.principals(cluster):
             for uid in list(self._index.of_principal(cluster, principal)):
                 # One with several principals is given with its first.
@@ -108,19 +108,19 @@ class Inventory:
         yield from self.keyed(cluster)
 
     def keyed(self, cluster: str) -> list[AccessRecord]:
-        """Give the SearchAccesses of a cluster whose rights are those of API keys."""
+        """Return the SearchAccesses of a cluster whose rights are those of API keys."""
         return [self.accesses[uid] for uid in self._index.keyed(cluster) if uid in self.accesses]
 
     def count(self, cluster: str) -> int:
-        """Say how many SearchAccesses a cluster has."""
+        """Return how many SearchAccesses a cluster has."""
         return self._index.count(cluster)
 
     def recalled(self, cluster: str) -> int:
-        """Say how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
+        """Return how many SearchAccesses of a cluster have a subject that was not read from Google yet."""
         return self._recalled[cluster]
 
     def claim(self, cluster: str) -> PrincipalClaim:
-        """Say by which claim of their tokens a cluster identifies callers."""
+        """Return by which claim of their tokens a cluster identifies callers."""
         record = self.clusters.get(cluster)
         wanted = record.cluster.wanted_realm if record else None
         return wanted.principal if wanted else PrincipalClaim.EMAIL
@@ -151,7 +151,7 @@ class Inventory:
         return sorted(found)
 
     def admission(self, cluster: str, namespace: str, *, read: bool = True) -> Admission:
-        """Say whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
+        """Return whether a cluster admits SearchAccesses of a namespace; one that does not exist admits all.
 
         Args:
             cluster: name of the SearchCluster.
@@ -166,7 +166,7 @@ class Inventory:
         return admission
 
     def may_adopt(self, cluster: str, namespace: str) -> bool:
-        """Say whether a cluster takes it from a namespace that the role of a principal of its own is adopted."""
+        """Return whether a cluster takes it from a namespace that the role of a principal of its own is adopted."""
         record = self.clusters.get(cluster)
         allowed = record.cluster.adopting_namespaces if record else None
         return allowed is not None and admit(allowed, namespace, self._labels.get(namespace)) is Admission.ALLOWED
@@ -186,7 +186,7 @@ class Inventory:
                 self.marks.mark_access(record.declared)
 
     def knows(self, uid: str) -> bool:
-        """Say whether a SearchAccess or SearchCluster still exists."""
+        """Return whether a SearchAccess or SearchCluster still exists."""
         return uid in self.accesses or any(record.cluster.uid == uid for record in self.clusters.values())
 
     def pinned_to(self, uuid: str) -> str:
@@ -206,8 +206,8 @@ class Inventory:
 
     # Events and lists
 
-    def is_news(self, raw: Mapping[str, Any]) -> bool:
-        """Say whether a SearchAccess, as an event has it, may be other than it is known here.
+    def may_have_changed(self, raw: Mapping[str, Any]) -> bool:
+        """Return whether a SearchAccess, as an event has it, may be other than it is known here.
 
         It is not if we have seen a later version, or if at most its status is another and we are writing that, or wrote
         it since: what such an event says of it is old, or our own.
@@ -217,7 +217,7 @@ class Inventory:
             known = self.accesses.get(meta.uid)
             return known is None or may_differ(meta, known.access, self.writing, self._written)
         except Exception as error:  # noqa: BLE001 - the barrier between one event and the watch
-            self.unread(error)
+            self.report_unreadable(error)
             return True
 
     def see_access(self, raw: Mapping[str, Any]) -> None:
@@ -228,10 +228,10 @@ class Inventory:
         try:
             self._see_access(raw)
         except Exception as error:  # noqa: BLE001 - not even its name could be read
-            self.unread(error)
+            self.report_unreadable(error)
 
-    def unread(self, error: Exception) -> None:
-        """Note a fault of ours at something of which not even a name is known: only a full list finds it again."""
+    def report_unreadable(self, error: Exception) -> None:
+        """Note an internal error at something of which not even a name is known: only a full list finds it again."""
         caught(self._meter, "", PLACE, error)
         self.relist.set()
 
@@ -240,7 +240,7 @@ class Inventory:
         known = self.accesses.get(meta.uid)
         if not self._has_names(meta, meta.namespace) or meta.uid in self._gone:
             return
-        if known and is_old(meta, known.access):
+        if known and is_stale(meta, known.access):
             return
         access = read_access(raw, known.access if known else None, self._meter)
         try:
@@ -249,7 +249,7 @@ class Inventory:
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
     def _has_names(self, meta: Metadata, *names: str) -> bool:
-        """Say whether an object can be identified, so that it can be kept and reported on at all."""
+        """Return whether an object can be identified, so that it can be kept and reported on at all."""
         if meta.uid and meta.name and all(names):
             return True
         log.warning("an object without uid or name is left out", name=meta.name, namespace=meta.namespace)
@@ -275,7 +275,7 @@ class Inventory:
                 access = replace(access, finalizers=known.access.finalizers)
             if older or uid in self.writing:
                 status_json = known.status_json
-        access = self._admitted(self.subjects.see(access, self.claim(access.cluster), status_json))
+        access = self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json))
         if known is None:
             # In this order: what is known and cannot be found by its principal would never be reconciled.
             self._index.add(access)
@@ -285,16 +285,16 @@ class Inventory:
             return
         before = known.access
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
-        news = news_of(before) != news_of(access) or lost_finalizer or known.status_json != status_json
+        changed = reconcile_key(before) != reconcile_key(access) or lost_finalizer or known.status_json != status_json
         known.status_json = status_json
         self._replace(known, access)
         asked = before.reconcile_requested != access.reconcile_requested
         if asked and self.subjects.ask(access, self.claim(access.cluster)):
             # It is reconciled when Google has answered.
             return
-        if news:
+        if changed:
             self.marks.mark_access(access)
-            self.former.wake(uid)
+            self.former.requeue(uid)
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
@@ -305,16 +305,16 @@ class Inventory:
             self._index.add(access)
             self.marks.mark_access(before)
             self.marks.mark_access(access)
-            self.former.wake(access.uid)
-            self._leave(before, known)
+            self.former.requeue(access.uid)
+            self._note_left(before, known)
             if not before.principals and not before.has_credential and known.status.elasticsearch:
                 # It kept rights wherever it had them: nobody knows where, before all roles are read.
                 for cluster in {before.cluster, access.cluster}:
-                    self.marks.mark_cluster(cluster, everything=True)
+                    self.marks.mark_cluster(cluster, full=True)
 
-    def _leave(self, before: Access, known: AccessRecord) -> None:
+    def _note_left(self, before: Access, known: AccessRecord) -> None:
         """Note what a SearchAccess has where it does not declare it any more: it is not released before that."""
-        placed, cluster = known.standing.placed, self.clusters.get(before.cluster)
+        placed, cluster = known.status_summary.placed, self.clusters.get(before.cluster)
         if placed is None or cluster is None or not placed.cluster_uuid or cluster.pinned != placed.cluster_uuid:
             return
         now = known.access if known.access.cluster == before.cluster else None
@@ -325,21 +325,21 @@ class Inventory:
         for principal in left:
             self.former.leave(before.uid, before.cluster, principal)
 
-    def identify(self, subject: Subject, identity: Identity, *, look: bool) -> None:
+    def identify(self, subject: Subject, identity: Identity, *, force: bool) -> None:
         """Take in what Google says of a subject.
 
         Args:
             subject: the subject.
             identity: what is known of it now.
-            look: reconcile whoever names it in any case, not only if it makes a difference.
+            force: reconcile whoever names it in any case, not only if it makes a difference.
         """
-        for uid in self.subjects.learn(subject, identity):
+        for uid in self.subjects.set_identity(subject, identity):
             known = self.accesses[uid]
             access = identified(known.access, identity, self.claim(known.access.cluster))
-            if look or access != known.access:
+            if force or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
-                self.former.wake(uid)
+                self.former.requeue(uid)
 
     async def settle(self, cluster: str) -> None:
         """Work out everybody's principals anew, if the cluster knows callers by another claim than before.
@@ -357,19 +357,19 @@ class Inventory:
     def _reidentify(self, record: AccessRecord) -> None:
         cluster = record.access.cluster
         try:
-            access = self.subjects.see(record.access, self.claim(cluster), record.status_json)
+            access = self.subjects.register(record.access, self.claim(cluster), record.status_json)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
             self.marks.mark_access(access)
         self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
-        """Take in that we wrote an object's status or finalizers: events of older versions say nothing of these."""
+        """Record that we wrote an object's status or finalizers: events of older versions say nothing of these."""
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
     def stored(self, name: str, uid: str, status_json: str) -> None:
-        """Take in that Kubernetes has the status of a SearchCluster that we wrote."""
+        """Record that Kubernetes has the status of a SearchCluster that we wrote."""
         record = self.clusters.get(name)
         if record and record.cluster.uid == uid:
             record.stored_json = status_json
@@ -378,7 +378,7 @@ class Inventory:
         return version_of(version) < self._written.get(uid, 0)
 
     def forget_access(self, uid: str) -> None:
-        """Take in that a SearchAccess is gone."""
+        """Record that a SearchAccess is gone."""
         self._gone.add(uid)
         self._written.pop(uid, None)
         known = self.accesses.pop(uid, None)
@@ -386,9 +386,9 @@ class Inventory:
             self._index.remove(known.access)
             self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)
-            self.former.wake(uid)
+            self.former.requeue(uid)
             if known.access.credential:
-                self.contested.wake(known.access.credential.name)
+                self.contested.requeue(known.access.credential.name)
             if not known.confirmed:
                 self.marks.mark_access(known.access)
 
@@ -400,7 +400,7 @@ class Inventory:
         try:
             self._see_cluster(raw)
         except Exception as error:  # noqa: BLE001 - not even its name could be read
-            self.unread(error)
+            self.report_unreadable(error)
 
     def _see_cluster(self, raw: Mapping[str, Any]) -> None:
         meta = metadata_of(raw)
@@ -408,14 +408,14 @@ class Inventory:
         if not self._has_names(meta) or meta.uid in self._gone_clusters:
             return
         # Versions of a kind grow over all objects: an earlier one of this name has a lower one too.
-        if known and is_old(meta, known.cluster):
+        if known and is_stale(meta, known.cluster):
             return
         try:
             self._take_cluster(read_cluster(raw, self._meter), read_status(raw))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self.clusters[meta.name] = ClusterRecord(faulty_cluster(raw, self._meter, error), "")
             self.changed.set()
-            self.marks.mark_cluster(meta.name, everything=True)
+            self.marks.mark_cluster(meta.name, full=True)
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
         known, stored_json = self.clusters.get(cluster.name), status_json
@@ -437,16 +437,16 @@ class Inventory:
             self.labels_wanted.set()
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
-            self.marks.mark_cluster(cluster.name, everything=True)
+            self.marks.mark_cluster(cluster.name, full=True)
             return
         blank = {"resource_version": "", "finalizers": ()}
         if replace(known.cluster, **blank) != replace(cluster, **blank):  # type: ignore[arg-type]
-            self.marks.mark_cluster(cluster.name, everything=True)
+            self.marks.mark_cluster(cluster.name, full=True)
         elif known.status_json != status_json:
             self.marks.mark_cluster(cluster.name)
 
     def forget_cluster(self, name: str, uid: str) -> None:
-        """Take in that a SearchCluster is gone."""
+        """Record that a SearchCluster is gone."""
         self._gone_clusters.add(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:

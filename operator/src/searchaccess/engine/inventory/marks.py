@@ -15,13 +15,13 @@ class Dirty:
     principals: set[str] = field(default_factory=set)
     credentials: set[str] = field(default_factory=set)
     """Uids of SearchAccesses whose API keys are to be reconciled."""
-    everything: bool = False
+    full: bool = False
     cluster: bool = False
     """The SearchCluster itself changed."""
     event: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __bool__(self) -> bool:
-        return self.everything or self.cluster or bool(self.principals) or bool(self.credentials)
+        return self.full or self.cluster or bool(self.principals) or bool(self.credentials)
 
 
 class Marks:
@@ -56,7 +56,7 @@ class Marks:
         for uid in taken.credentials:
             self.mark_credential(cluster, uid)
         dirty = self._dirty[cluster]
-        dirty.everything = dirty.everything or taken.everything
+        dirty.full = dirty.full or taken.full
 
     def mark(self, cluster: str, principal: str) -> None:
         """Request a reconcile of a principal."""
@@ -76,17 +76,17 @@ class Marks:
         for principal in access.principals or ("",):
             self.mark(access.cluster, principal)
 
-    def mark_cluster(self, cluster: str, *, everything: bool = False) -> None:
+    def mark_cluster(self, cluster: str, *, full: bool = False) -> None:
         """Request a reconcile of a cluster itself."""
         dirty = self._dirty[cluster]
         dirty.cluster = True
-        dirty.everything = dirty.everything or everything
+        dirty.full = dirty.full or full
         dirty.event.set()
 
-    def mark_everything(self, cluster: str) -> None:
+    def mark_full(self, cluster: str) -> None:
         """Request a reconcile of all that a cluster has."""
         dirty = self._dirty[cluster]
-        dirty.everything = True
+        dirty.full = True
         dirty.event.set()
 
     def _notify(self, cluster: str) -> None:

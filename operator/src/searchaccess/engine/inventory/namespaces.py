@@ -6,9 +6,9 @@ from typing import Final
 
 import structlog
 
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.kubernetes import KubernetesPort
 from searchaccess.ports.meter import Meter
@@ -28,7 +28,7 @@ class NamespaceLabels:
     Args:
         inventory: where they go, and who needs them.
         kubernetes: has them.
-        meter: counts faults of our own.
+        meter: counts internal errors.
     """
 
     def __init__(self, inventory: Inventory, kubernetes: KubernetesPort, meter: Meter) -> None:
@@ -54,7 +54,7 @@ class NamespaceLabels:
                 wanted.set()
 
     async def read(self) -> bool:
-        """List them now, if anybody needs them; say whether that could be done. Never raises."""
+        """List them now, if anybody needs them; return whether that could be done. Never raises."""
         try:
             await self._read()
         except ExternalError as error:

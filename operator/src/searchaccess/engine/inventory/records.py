@@ -12,7 +12,7 @@ from searchaccess.core.status.cluster import ClusterReport
 from searchaccess.core.status.placed import Placed, placed_by
 
 
-class Standing(NamedTuple):
+class StatusSummary(NamedTuple):
     """What every reconcile reads of every status."""
 
     text: str
@@ -37,7 +37,7 @@ class AccessRecord:
     """Hash of the status that we wrote last; 0: none in this run."""
     confirmed: bool = False
     """It was deleted, and Elasticsearch confirmed that nothing is left of it."""
-    _standing: Standing | None = field(default=None, repr=False, compare=False)
+    _status_summary: StatusSummary | None = field(default=None, repr=False, compare=False)
     published: tuple[AccessFacts, str] | None = None
     """A failure, and the status that was made of it: made of the same once more, it would be the same."""
     _admission: Admission | None = field(default=None, repr=False, compare=False)
@@ -55,7 +55,7 @@ class AccessRecord:
         self.declared, self._admission = access, None
 
     def admit(self, admission: Admission) -> bool:
-        """Take in whether its namespace is allowed; say whether that is news.
+        """Take in whether its namespace is allowed; return whether that is news.
 
         It holds at once and costs little, as it may be news of thousands: ``declared`` is copied when it is read next.
         """
@@ -70,18 +70,18 @@ class AccessRecord:
         return SearchAccessStatus.parse(self.status_json)
 
     @property
-    def standing(self) -> Standing:
+    def status_summary(self) -> StatusSummary:
         """How it stands, read once from each status: there are thousands of them, and they seldom change."""
-        if self._standing is None or self._standing.text is not self.status_json:
+        if self._status_summary is None or self._status_summary.text is not self.status_json:
             status = self.status
-            self._standing = Standing(
+            self._status_summary = StatusSummary(
                 self.status_json,
                 status.observed_generation,
                 is_ready(status),
                 is_drifted(status),
                 placed_by(status),
             )
-        return self._standing
+        return self._status_summary
 
 
 @dataclass(slots=True)

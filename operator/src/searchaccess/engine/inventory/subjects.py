@@ -8,7 +8,7 @@ from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.model.access import Access, Subject, identified, subject_to_resolve
 from searchaccess.core.model.identity import UNTRIED, Identity, State, recall
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.pacing.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Absence:
     seen_at: float
     """When it was first found to be missing: the monotonic clock's seconds."""
     credit: float
-    """Seconds for which it was missing before that, as the status of an earlier life of the operator has it."""
+    """Seconds for which it was missing before that, as the status of an earlier run of the operator has it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +34,7 @@ class SubjectRecord:
     known: Identity = UNTRIED
     requested: bool = False
     """Somebody wants it to be resolved now."""
-    owed: bool = False
+    reconcile_pending: bool = False
     """Whoever names it is to be reconciled at the next answer, also if that changes nothing."""
     reading: bool = False
     """It is being resolved."""
@@ -66,25 +66,25 @@ class Subjects:
         return bool(self._records)
 
     def all(self) -> Collection[SubjectRecord]:
-        """Give all subjects. The collection changes with them."""
+        """Return all subjects. The collection changes with them."""
         return self._records.values()
 
     def has(self, record: SubjectRecord) -> bool:
-        """Say whether a SearchAccess still names a subject; one that was recreated has another record."""
+        """Return whether a SearchAccess still names a subject; one that was recreated has another record."""
         return self._records.get(record.subject) is record
 
     def known(self, subject: Subject) -> Identity:
-        """Give what is known of a subject."""
+        """Return what is known of a subject."""
         record = self._records.get(subject)
         return record.known if record else UNTRIED
 
-    def see(self, access: Access, claim: PrincipalClaim, status_json: str) -> Access:
-        """Take in whom a SearchAccess is for; give it with the principals that follow from what is known.
+    def register(self, access: Access, claim: PrincipalClaim, status_json: str) -> Access:
+        """Take in whom a SearchAccess is for; return it with the principals that follow from what is known.
 
         Args:
             access: as it is declared.
             claim: by which claim of their tokens its cluster knows callers.
-            status_json: its status, which may say what was known in an earlier life of the operator.
+            status_json: its status, which may say what was known in an earlier run of the operator.
         """
         subject = subject_to_resolve(access, claim)
         before = self._of.get(access.uid)
@@ -103,8 +103,8 @@ class Subjects:
             record.known = record.known if recalled is UNTRIED else recalled
         return identified(access, record.known, claim)
 
-    def learn(self, subject: Subject, identity: Identity) -> list[str]:
-        """Take in what Google says; give the uids of the SearchAccesses for the subject."""
+    def set_identity(self, subject: Subject, identity: Identity) -> list[str]:
+        """Take in what Google says; return the uids of the SearchAccesses for the subject."""
         record = self._records.get(subject)
         if record is None:
             return []
@@ -122,7 +122,7 @@ class Subjects:
         return True
 
     def forget(self, uid: str) -> None:
-        """Take in that a SearchAccess is gone, or for somebody else."""
+        """Record that a SearchAccess is gone, or for somebody else."""
         record = self._of.pop(uid, None)
         if record is None:
             return

@@ -11,7 +11,7 @@ from searchaccess.api.status import SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import Cluster, License, judge
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.status.access import Failure
-from searchaccess.engine.state import Closed, Fine, Session
+from searchaccess.engine.state import Closed, Healthy, Session
 
 _MANAGES: Final = " already manages the Elasticsearch cluster "
 
@@ -50,7 +50,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     """
     state = session.state
     # Before the facts: what changes after it shows at the next glance.
-    state.glance = await session.port.glance()
+    state.fingerprint = await session.port.fingerprint()
     facts = await session.port.facts(wanted)
     pinned = state.uuid or recalled
     verdict = judge(facts, pinned, session.cluster.accept_uuid, session.cluster.eck)
@@ -59,7 +59,7 @@ async def check(session: Session, wanted: WantedRealm, recalled: str, peers: Pee
     state.verdict = verdict.gate
     await know_login(session)
     if isinstance(state.health, Closed):
-        state.health = Fine()
+        state.health = Healthy()
     if verdict.closed:
         state.health = Closed(Failure(*verdict.closed))
     elif older := peers.older_with_uuid(session.cluster, facts.uuid):
@@ -96,13 +96,13 @@ async def has_changed(session: Session) -> bool:
     Raises:
         ExternalError: it could not be asked.
     """
-    state, before = session.state, session.state.glance
-    now = await session.port.glance()
+    state, before = session.state, session.state.fingerprint
+    now = await session.port.fingerprint()
     if now == before:
         return False
     if now is None or before is None or state.facts is None or now.nodes != before.nodes:
         return True
     if await session.port.read_license() != License(state.facts.license, state.facts.license_ends):
         return True
-    state.glance = now
+    state.fingerprint = now
     return False

@@ -25,13 +25,13 @@ class Link:
         self.current: Session | None = None
         """The session that is open."""
 
-    async def session(self, cluster: Cluster, spec: SearchClusterSpec, *, anew: bool, recheck: bool) -> Session:
-        """Give a session; another one where the SearchCluster, or what its Secrets hold, has changed.
+    async def session(self, cluster: Cluster, spec: SearchClusterSpec, *, reconnect: bool, recheck: bool) -> Session:
+        """Return a session; another one where the SearchCluster, or what its Secrets hold, has changed.
 
         Args:
             cluster: the SearchCluster.
             spec: what it says.
-            anew: open a new one in any case, such as after trouble.
+            reconnect: open a new one in any case, such as after trouble.
             recheck: read its Secrets and resolve its hosts again.
 
         Raises:
@@ -39,7 +39,7 @@ class Link:
             ExternalError: it cannot be connected to.
         """
         known = self.current
-        if known is not None and (anew or _version(known.cluster) != _version(cluster)):
+        if known is not None and (reconnect or _version(known.cluster) != _version(cluster)):
             known = None
         if known is not None and not recheck:
             known.cluster = cluster

@@ -37,7 +37,7 @@ class Prover:
         """
         now = self._clock.monotonic()
         # Settings change when a node is started.
-        nodes = session.state.glance.nodes if session.state.glance else None
+        nodes = session.state.fingerprint.nodes if session.state.fingerprint else None
         settings = (session.connection, wanted, nodes, facts.license)
         if settings == self._of and now < self._next:
             return

@@ -16,21 +16,21 @@ from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.tasks import with_background
 from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
-from searchaccess.engine.loop.farewell import Farewell
+from searchaccess.engine.loop.deletion import Deletion
+from searchaccess.engine.loop.failures import UNKNOWN_AFTER, FailureReporter, failed, should_report_unknown
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
 from searchaccess.engine.loop.schedule import Schedule
-from searchaccess.engine.loop.trouble import DOUBT_AFTER, Trouble, doubts, failed
-from searchaccess.engine.rights.beside.proofs import QueryProver
+from searchaccess.engine.pacing.backoff import Backoff
+from searchaccess.engine.rights.background.proofs import QueryProver
 from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
-from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Fine, Scope, Session
+from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Healthy, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
-from searchaccess.engine.tasks import beside
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import ExternalError, NotHolder, TransientError
 
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 CLOSED_RETRY: Final = 5.0
 """Seconds between checks of a cluster that must not be touched."""
 
-UNSURE_RETRY: Final = 1.0
+OWNERSHIP_RETRY: Final = 1.0
 """Seconds between tries while it is not sure that no other replica has the cluster."""
 
 
@@ -67,10 +67,10 @@ class Reconciler:
         self._rights = RightsReconciler(context, cluster.name)
         self._queries = QueryProver(context, cluster.name, self.state, self._open_session)
         self._credentials = CredentialReconciler(context, cluster.name, self.state)
-        self._trouble = Trouble(context, cluster.name, self.state)
-        self._farewell = Farewell(context)
+        self._failures = FailureReporter(context, cluster.name, self.state)
+        self._deletion = Deletion(context)
         self._number = 0
-        self._unsure = False
+        self._ownership_unknown = False
         """Whether another replica may have the cluster, as the last reconcile found."""
         self.busy_since: float | None = None
         """When the reconcile that goes on began, by the monotonic clock; None: it rests."""
@@ -82,7 +82,7 @@ class Reconciler:
     @property
     def is_failing(self) -> bool:
         """Whether the last reconcile did not come to its end, so that another one follows by itself."""
-        return not isinstance(self.state.health, Fine)
+        return not isinstance(self.state.health, Healthy)
 
     @property
     def is_isolating(self) -> bool:
@@ -95,8 +95,8 @@ class Reconciler:
         return self._queries.is_busy
 
     def _open_session(self) -> Session | None:
-        """Give the session where the cluster may be asked something now; None: it may not."""
-        well = isinstance(self.state.health, Fine) and self.state.uuid and self.reconciled.is_set()
+        """Return the session where the cluster may be asked something now; None: it may not."""
+        well = isinstance(self.state.health, Healthy) and self.state.uuid and self.reconciled.is_set()
         return self._link.current if well and self._context.ownership.held({self._name}) else None
 
     async def run(self) -> None:
@@ -104,14 +104,14 @@ class Reconciler:
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await beside(self._go_on(), self._queries.run())
+            await with_background(self._loop(), self._queries.run())
         finally:
             self.busy_since = None
             self.reconciled.set()
             former.end(self._name)
             await self._link.close()
 
-    async def _go_on(self) -> None:
+    async def _loop(self) -> None:
         while self.is_current() and self._context.ownership.held({self._name}):
             self._number += 1
             # What is logged meanwhile, by whomever, says to what it belongs.
@@ -120,14 +120,14 @@ class Reconciler:
                 await self.step()
             self.reconciled.set()
             self._queries.wake()
-            await self._rest()
+            await self._wait()
 
     def is_current(self) -> bool:
-        """Say whether its SearchCluster still exists."""
+        """Return whether its SearchCluster still exists."""
         return self._cluster() is not None
 
     def _cluster(self) -> Cluster | None:
-        """Give the SearchCluster as it is declared now; None: it is gone, or another one has its name."""
+        """Return the SearchCluster as it is declared now; None: it is gone, or another one has its name."""
         record = self._context.inventory.clusters.get(self._name)
         return record.cluster if record and record.cluster.uid == self.uid else None
 
@@ -136,76 +136,76 @@ class Reconciler:
     async def step(self) -> None:
         """Reconcile what is due now. Whatever goes wrong shows in statuses, and what was news stays news."""
         fault = await self._settle_principals()
-        cluster, news = self._cluster(), self._context.inventory.marks.take_dirty(self._name)
+        cluster, dirty = self._cluster(), self._context.inventory.marks.take_dirty(self._name)
         if cluster is None:
             return
         self._schedule.begin()
-        self._unsure = False
+        self._ownership_unknown = False
         self.began_at = self.busy_since = self._context.clock.monotonic()
-        everything = news.everything
+        full = dirty.full
         try:
-            await self._reconcile_unless(fault, cluster, news)
+            await self._reconcile_unless(fault, cluster, dirty)
             self._recovered()
         except NotHolder:
             # Nothing is wrong with the cluster: we go on when it is ours again, or never.
-            self._context.inventory.marks.put_back(self._name, news)
-            self._schedule.retry_in(UNSURE_RETRY)
-            self._unsure = True
+            self._context.inventory.marks.put_back(self._name, dirty)
+            self._schedule.retry_in(OWNERSHIP_RETRY)
+            self._ownership_unknown = True
         except ExternalError as error:
-            await self._failed(Failure(error.reason, error.message), news)
-        except Exception as error:  # noqa: BLE001 - the barrier between a fault of ours and everybody else
-            await self._failed(caught(self._context.meter, self._name, "reconcile", error), news, fault=True)
+            await self._failed(Failure(error.reason, error.message), dirty)
+        except Exception as error:  # noqa: BLE001 - the barrier between an internal error and everybody else
+            await self._failed(caught(self._context.meter, self._name, "reconcile", error), dirty, fault=True)
         self._publish_cluster()
         problem = self.state.problem if self.is_failing else None
         taken, self.busy_since = self._context.clock.monotonic() - self.began_at, None
         self._context.meter.reconciled(
             self._name,
-            full=everything or news.everything,
+            full=full or dirty.full,
             seconds=taken,
             result=problem.reason if problem else "ok",
         )
 
     async def _settle_principals(self) -> Exception | None:
-        """Compute everybody's principals before the news is taken. Returns the fault of ours that prevented it."""
+        """Compute everybody's principals before the news is taken. Returns the internal error that prevented it."""
         try:
             await self._context.inventory.settle(self._name)
         except Exception as error:  # noqa: BLE001 - caught and published by the caller
             return error
         return None
 
-    async def _reconcile_unless(self, fault: Exception | None, cluster: Cluster, news: Dirty) -> None:
+    async def _reconcile_unless(self, fault: Exception | None, cluster: Cluster, dirty: Dirty) -> None:
         if fault is not None:
             raise fault
-        await self.reconcile(cluster, news)
+        await self.reconcile(cluster, dirty)
 
-    async def reconcile(self, cluster: Cluster, news: Dirty) -> None:
+    async def reconcile(self, cluster: Cluster, dirty: Dirty) -> None:
         """Observe, plan, apply and report, in both wings: roles with their mappings, and credentials.
 
         Args:
             cluster: the SearchCluster.
-            news: what changed since the last time; grows by what is found to be necessary.
+            dirty: what changed since the last time; grows by what is found to be necessary.
 
         Raises:
             ExternalError: the cluster as a whole could not be read or written.
         """
         if cluster.spec is None:
             reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
-            await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=DOUBT_AFTER)
+            await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=UNKNOWN_AFTER)
             return
         if wrong := problem_of(self._context.operator.life, cluster.taken_over):
-            await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=DOUBT_AFTER)
+            await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=UNKNOWN_AFTER)
             return
-        session = await self._connect(cluster, cluster.spec, news)
-        checked = await self._check_if_due(session, news)
-        scope = await self._scope(session, news, checked=checked)
+        session = await self._connect(cluster, cluster.spec, dirty)
+        checked = await self._check_if_due(session, dirty)
+        scope = await self._scope(session, dirty, checked=checked)
         if isinstance(self.state.health, Closed):
-            await self._stay_away(session, self.state.health.failure)
+            await self._publish_closed(session, self.state.health.failure)
             return
         # Only from here on is there anything to clean up: one that never could be connected to can just be deleted.
         await self._ensure_finalizer(cluster)
         await self._reconcile_wings(session, scope)
         if cluster.deleted_at:
-            await self._take_leave(session)
+            await self._finish_deletion(session)
 
     async def _reconcile_wings(self, session: Session, scope: Scope) -> None:
         """Reconcile roles, then credentials: what is wrong with one wing keeps nobody's rights in the other."""
@@ -217,22 +217,24 @@ class Reconciler:
             raise
         except Exception as error:  # noqa: BLE001 - raised below
             trouble = error
-        self._take_credentials(await self._credentials.reconcile(session, scope))
+        self._record_credentials(await self._credentials.reconcile(session, scope))
         if trouble is not None:
             raise trouble
-        if scope.everything:
-            self._context.inventory.former.surveyed(self._name)
+        if scope.full:
+            self._context.inventory.former.read_completely(self._name)
 
     async def _reconcile_rights(self, session: Session, scope: Scope) -> None:
-        if not (scope.everything or scope.principals or self._rights.delay() <= 0 or self._rights.owes(session)):
+        if not (
+            scope.full or scope.principals or self._rights.delay() <= 0 or self._rights.has_pending_revocation(session)
+        ):
             return
         started = self._context.clock.monotonic()
-        with self._schedule.doubting():
+        with self._schedule.reread_on_error():
             result = await self._rights.reconcile(session, scope)
-        self._take_rights(result)
-        self._schedule.passed(everything=scope.everything, started=started, changed=result.changed)
+        self._record_rights(result)
+        self._schedule.reconciled(full=scope.full, started=started, changed=result.changed)
 
-    def _take_rights(self, result: RightsResult) -> None:
+    def _record_rights(self, result: RightsResult) -> None:
         """Take over what is known of roles and role mappings."""
         state, mapping = self.state, result.mapping
         state.operations += result.operations
@@ -245,42 +247,42 @@ class Reconciler:
         state.mapping_adopted = mapping.adopted or state.mapping_adopted
         state.mapping_refusal, state.adopted, state.others = mapping.refusal, result.adopted, result.others
 
-    def _take_credentials(self, result: CredentialResult) -> None:
+    def _record_credentials(self, result: CredentialResult) -> None:
         """Take over what is known of keys and users."""
         self.state.operations += result.operations
         self.state.rejections |= result.rejected
         if result.others is not None:
             self.state.issued_by_others = result.others
 
-    async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, news: Dirty) -> Session:
+    async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         before = self._link.current
-        anew, recheck = isinstance(self.state.health, Failing), self._schedule.check_due()
-        session = await self._link.session(cluster, spec, anew=anew, recheck=recheck)
+        reconnect, recheck = isinstance(self.state.health, Failing), self._schedule.check_due()
+        session = await self._link.session(cluster, spec, reconnect=reconnect, recheck=recheck)
         if session is not before:
             self._schedule.configure(seconds(spec.drift.probe_every), seconds(spec.drift.sweep_every))
-            news.cluster = True
+            dirty.cluster = True
         return session
 
-    async def _check_if_due(self, session: Session, news: Dirty) -> bool:
-        due = self._schedule.check_due() or news.cluster or self.is_failing or await self._has_changed(session)
+    async def _check_if_due(self, session: Session, dirty: Dirty) -> bool:
+        due = self._schedule.check_due() or dirty.cluster or self.is_failing or await self._has_changed(session)
         if due:
-            await self._check(session, news)
+            await self._check(session, dirty)
         return due
 
     async def _has_changed(self, session: Session) -> bool:
-        if not self._schedule.glance_due():
+        if not self._schedule.fingerprint_due():
             return False
         changed = await has_changed(session)
-        self._schedule.glanced()
+        self._schedule.fingerprint_read()
         return changed
 
-    async def _check(self, session: Session, news: Dirty) -> None:
+    async def _check(self, session: Session, dirty: Dirty) -> None:
         if session.cluster.wanted_realm is None:
             return
         record = self._context.inventory.clusters.get(self._name)
         recalled = (record.status.uuid or "") if record and record.cluster.uid == self.uid else ""
         if await check(session, session.cluster.wanted_realm, recalled, self._peers):
-            news.everything = True
+            dirty.full = True
         if self.state.facts and self.state.closed is None:
             await self._prover.prove(session, session.cluster.wanted_realm, self.state.facts)
         well = self.state.closed is None and self.state.verdict.grants and not self.state.is_denied
@@ -288,21 +290,23 @@ class Reconciler:
         lasts = ends - epoch(self._context.clock.now()) if ends else float("inf")
         self._schedule.checked(well=well, lasts=lasts)
 
-    async def _scope(self, session: Session, news: Dirty, *, checked: bool) -> Scope:
-        """Say what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
-        everything = news.everything or self._schedule.sweep_due()
-        if not isinstance(self.state.health, Closed) and (everything or self._schedule.probe_due()):
+    async def _scope(self, session: Session, dirty: Dirty, *, checked: bool) -> Scope:
+        """Return what is to be reconciled: what there is news of, or all, because it is time or somebody changed it."""
+        full = dirty.full or self._schedule.sweep_due()
+        if not isinstance(self.state.health, Closed) and (full or self._schedule.probe_due()):
             probe = await session.port.probe()
             operations, self.state.operations = self.state.operations, 0
-            everything = self._schedule.probed(probe, operations) or everything
+            full = self._schedule.probed(probe, operations) or full
             if self._schedule.check_due():
-                await self._check(session, news)
+                await self._check(session, dirty)
         # What is due stays due until it is done, whatever happens to this reconcile.
-        afresh, news.everything = news.everything, everything or news.everything
-        if everything and not checked and self.state.may_grow and not isinstance(self.state.health, Closed):
+        include_settled, dirty.full = dirty.full, full or dirty.full
+        if full and not checked and self.state.login_may_gain_rights and not isinstance(self.state.health, Closed):
             # What somebody changed may be the login's role.
             await know_login(session)
-        return Scope(news.everything, frozenset(news.principals), frozenset(news.credentials), afresh=afresh)
+        return Scope(
+            dirty.full, frozenset(dirty.principals), frozenset(dirty.credentials), include_settled=include_settled
+        )
 
     async def _ensure_finalizer(self, cluster: Cluster) -> None:
         if cluster.has_finalizer or cluster.deleted_at:
@@ -314,28 +318,28 @@ class Reconciler:
         if record and record.cluster.uid == cluster.uid:
             record.cluster = replace(record.cluster, finalizers=after)
 
-    async def _take_leave(self, session: Session) -> None:
+    async def _finish_deletion(self, session: Session) -> None:
         """Remove what is ours when the SearchCluster is deleted, once nobody uses it any more."""
-        self.state.waiting = self._farewell.users_left(session.cluster)
+        self.state.waiting = self._deletion.remaining_users(session.cluster)
         successor = self._peers.younger_with_uuid(session.cluster, self.state.uuid)
         if self.state.waiting is None and successor:
-            self.state.waiting = self._farewell.hand_over(session.cluster, successor)
-            self._schedule.rest()
+            self.state.waiting = self._deletion.hand_over(session.cluster, successor)
+            self._schedule.wait_for_probe()
             return
         if self.state.waiting is None:
-            self.state.waiting = self._farewell.movers_left(session.cluster)
+            self.state.waiting = self._deletion.remaining_movers(session.cluster)
         if self.state.waiting is None:
             # Roles and keys that nobody declares go too: nobody looks for them later.
-            await self._reconcile_rights(session, Scope(everything=True))
-            left = await self._credentials.reconcile(session, Scope(everything=True, afresh=True))
-            self._take_credentials(left)
+            await self._reconcile_rights(session, Scope(full=True))
+            left = await self._credentials.reconcile(session, Scope(full=True, include_settled=True))
+            self._record_credentials(left)
             if left.failing or self.state.trouble:
                 text = "rights that nobody declares any more could not be taken away yet"
                 self.state.waiting = self.state.trouble or Failure(Reason.IN_USE, text)
                 return
             await self._rights.remove_mappings(session)
-            self._farewell.drop_finalizer(session.cluster)
-            self._schedule.rest()
+            self._deletion.drop_finalizer(session.cluster)
+            self._schedule.wait_for_probe()
 
     # Trouble
 
@@ -343,40 +347,40 @@ class Reconciler:
         """Touch nothing, and say so on every SearchAccess."""
         self.state.health = Closed(failure)
         # When it goes on, reconcile everything: all say that there is trouble, and news was not reconciled.
-        self._context.inventory.marks.dirty(self._name).everything = True
+        self._context.inventory.marks.dirty(self._name).full = True
         self._schedule.retry_in(retry)
-        await self._trouble.publish_to_all(failure)
+        await self._failures.publish_to_all(failure)
 
-    async def _stay_away(self, session: Session, failure: Failure) -> None:
+    async def _publish_closed(self, session: Session, failure: Failure) -> None:
         await self._close(failure, CLOSED_RETRY)
         if failure.reason is Reason.DUPLICATE_CLUSTER:
             uuid = self.state.facts.uuid if self.state.facts else ""
             older = self._peers.older_with_uuid(session.cluster, uuid)
-            if self._farewell.inherits(older):
+            if self._deletion.is_handing_over(older):
                 await self._ensure_finalizer(session.cluster)
-            await self._farewell.leave_to_older(session, older)
+            await self._deletion.release_to_older(session, older)
 
     def _recovered(self) -> None:
         self._backoff.reset()
         if isinstance(self.state.health, Failing):
             log.info("cluster recovered")
-            self.state.health = Fine()
+            self.state.health = Healthy()
 
-    async def _failed(self, failure: Failure, news: Dirty, *, fault: bool = False) -> None:
+    async def _failed(self, failure: Failure, dirty: Dirty, *, fault: bool = False) -> None:
         now = self._context.clock.monotonic()
         health = failed(self.state.health, failure, now, fault=fault)
         if health.times == 1:
             log.warning("cluster failing", reason=failure.reason, error=failure.message)
-        doubt = doubts(health, now)
-        self.state.health = replace(health, doubted=health.doubted or doubt)
-        if doubt:
-            news.everything = True
+        report_unknown = should_report_unknown(health, now)
+        self.state.health = replace(health, reported_unknown=health.reported_unknown or report_unknown)
+        if report_unknown:
+            dirty.full = True
         self._schedule.retry_in(self._backoff.next())
-        self._context.inventory.marks.put_back(self._name, news)
-        if doubt:
-            await self._trouble.publish_to_all(failure)
+        self._context.inventory.marks.put_back(self._name, dirty)
+        if report_unknown:
+            await self._failures.publish_to_all(failure)
         else:
-            await self._trouble.publish_to_waiting(failure, news)
+            await self._failures.publish_to_waiting(failure, dirty)
 
     def _publish_cluster(self) -> None:
         if self._cluster() is None:
@@ -388,10 +392,10 @@ class Reconciler:
 
     # Time
 
-    async def _rest(self) -> None:
+    async def _wait(self) -> None:
         """Wait until something is due, or something was declared."""
         event = self._context.inventory.marks.dirty(self._name).event
-        if self._unsure:
+        if self._ownership_unknown:
             # News does not help: it was put back.
             await asyncio.sleep(self._schedule.delay())
             return
@@ -417,7 +421,7 @@ class Reconciler:
             # First, as more may come while it is published.
             dirty.event.clear()
             if dirty.principals or dirty.credentials:
-                await self._trouble.publish_to_waiting(failure, dirty)
+                await self._failures.publish_to_waiting(failure, dirty)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._schedule.delay()):
                     await dirty.event.wait()
@@ -425,7 +429,7 @@ class Reconciler:
     async def _settle(self) -> None:
         """Let a burst of declarations arrive, so that one reconcile serves them all."""
         dirty = self._context.inventory.marks.dirty(self._name)
-        if dirty.cluster or dirty.everything:
+        if dirty.cluster or dirty.full:
             return
         quiet, longest = self._schedule.settling()
         end = self._context.clock.monotonic() + longest

@@ -12,9 +12,9 @@ CHECK_EVERY: Final = 600.0
 CHECK_AGAIN: Final = 12.0
 """The same while something is wrong with them, or the license should have expired."""
 
-GLANCE_EVERY: Final = 12.0
+FINGERPRINT_EVERY: Final = 12.0
 """Seconds between glances, which show whether license or nodes have changed: noticed, checked and reported in 15."""
-GLANCE_PROBES: Final = 6.0
+FINGERPRINT_PROBES: Final = 6.0
 """They are no more than one for so many probes: who wants few probes wants few requests."""
 SPACING: Final = 1.125
 """Probes are so much further apart than declared: that pays for more than half of the glances."""
@@ -46,32 +46,32 @@ class Schedule:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._probe_every = 2.0
-        self._glance_every = GLANCE_EVERY
+        self._fingerprint_every = FINGERPRINT_EVERY
         self._sweep_every = 300.0
         self._next_probe = 0.0
         self._next_sweep = 0.0
         self._next_check = 0.0
-        self._next_glance = float("inf")
+        self._next_fingerprint = float("inf")
         self._retry_at: float | None = None
         self._last_pass = float("-inf")
         self._last_took = 0.0
         self._last_read = float("-inf")
         self._in_vain = 0
         self._known: Probe | None = None
-        self._doubtful = True
+        self._must_reread = True
         self._read_again_at: float | None = None
         self.probe_state: Literal["Active", "Unavailable"] | None = None
 
     def configure(self, probe_every: float, sweep_every: float) -> None:
         """Set the intervals, in seconds."""
         self._probe_every = probe_every * SPACING
-        self._glance_every = max(GLANCE_EVERY, GLANCE_PROBES * probe_every)
+        self._fingerprint_every = max(FINGERPRINT_EVERY, FINGERPRINT_PROBES * probe_every)
         self._sweep_every = sweep_every
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + sweep_every)
 
     def delay(self) -> float:
-        """Give the seconds until something is due."""
-        usual = min(self._next_probe, self._next_sweep, self._next_glance)
+        """Return the seconds until something is due."""
+        usual = min(self._next_probe, self._next_sweep, self._next_fingerprint)
         due = self._retry_at if self._retry_at is not None else usual
         return max(0.0, due - self._clock.monotonic())
 
@@ -83,14 +83,14 @@ class Schedule:
         """After trouble: nothing else is due before this."""
         self._retry_at = self._clock.monotonic() + delay
 
-    def rest(self) -> None:
+    def wait_for_probe(self) -> None:
         """Nothing to do before the next probe."""
         self._next_probe = self._clock.monotonic() + self._probe_every
         self._next_sweep = max(self._next_sweep, self._next_probe)
-        self._next_glance = max(self._next_glance, self._next_probe)
+        self._next_fingerprint = max(self._next_fingerprint, self._next_probe)
 
     def check_due(self) -> bool:
-        """Say whether the cluster is to be checked."""
+        """Return whether the cluster is to be checked."""
         return self._clock.monotonic() >= self._next_check
 
     def checked(self, *, well: bool, lasts: float = float("inf")) -> None:
@@ -102,30 +102,30 @@ class Schedule:
         """
         now = self._clock.monotonic()
         self._next_check = now + (min(CHECK_EVERY, max(CHECK_AGAIN, lasts)) if well else CHECK_AGAIN)
-        self._next_glance = now + self._glance_every if well else float("inf")
+        self._next_fingerprint = now + self._fingerprint_every if well else float("inf")
 
     def check_again(self) -> None:
         """Let the next check come soon: something is wrong that no probe shows to be over."""
         self._next_check = min(self._next_check, self._clock.monotonic() + CHECK_AGAIN)
 
-    def glance_due(self) -> bool:
-        """Say whether it is time to see whether license or nodes have changed."""
-        return self._clock.monotonic() >= self._next_glance
+    def fingerprint_due(self) -> bool:
+        """Return whether it is time to see whether license or nodes have changed."""
+        return self._clock.monotonic() >= self._next_fingerprint
 
-    def glanced(self) -> None:
+    def fingerprint_read(self) -> None:
         """Note a glance."""
-        self._next_glance = self._clock.monotonic() + self._glance_every
+        self._next_fingerprint = self._clock.monotonic() + self._fingerprint_every
 
     def sweep_due(self) -> bool:
-        """Say whether everything is to be read, changed or not."""
+        """Return whether everything is to be read, changed or not."""
         return self._clock.monotonic() >= self._next_sweep
 
     def probe_due(self) -> bool:
-        """Say whether the security index's position is to be read."""
+        """Return whether the security index's position is to be read."""
         return self._clock.monotonic() >= self._next_probe
 
     def probed(self, probe: Probe | None, own_operations: int) -> bool:
-        """Note a probe and say whether everything is to be read, because somebody else changed something.
+        """Note a probe and return whether everything is to be read, because somebody else changed something.
 
         It is read at once, and again when the change is surely searchable.
 
@@ -150,25 +150,25 @@ class Schedule:
             self._read_again_at = now + SEARCHABLE
             self._next_probe = min(self._next_probe, self._read_again_at)
             return True
-        return self._doubtful or (self._read_again_at is not None and now >= self._read_again_at)
+        return self._must_reread or (self._read_again_at is not None and now >= self._read_again_at)
 
     @contextmanager
-    def doubting(self) -> Iterator[None]:
+    def reread_on_error(self) -> Iterator[None]:
         """Read everything again soon if what is done within breaks off: what was written is not known for sure."""
         try:
             yield
         except BaseException:  # raised again: whatever it was, the writes before it may have arrived
-            self._doubtful = True
+            self._must_reread = True
             raise
 
-    def passed(self, *, everything: bool, started: float, changed: bool) -> None:
+    def reconciled(self, *, full: bool, started: float, changed: bool) -> None:
         """Note a pass that ended well."""
         now = self._clock.monotonic()
         self._last_pass = now
         self._last_took = now - started
-        if not everything:
+        if not full:
             return
-        self._doubtful = False
+        self._must_reread = False
         if self._read_again_at is not None and started >= self._read_again_at:
             self._read_again_at = None
         self._next_sweep = now + self._sweep_every
@@ -180,7 +180,7 @@ class Schedule:
             self._next_probe = max(self._next_probe, now + min(LONGEST_REST, DUTY * (now - started)))
 
     def settling(self) -> tuple[float, float]:
-        """Give how long it must be quiet before a burst counts as over, and how long to wait at most (seconds).
+        """Return how long it must be quiet before a burst counts as over, and how long to wait at most (seconds).
 
         In a burst it is as long as the last pass took, at least: where all is slow, declarations come with longer
         gaps, and each gap would cost a pass.

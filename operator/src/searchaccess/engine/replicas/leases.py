@@ -1,7 +1,7 @@
-"""Divides SearchClusters among replicas, so that never two write to one cluster (docs/adr/0022).
+"""Divides SearchClusters among replicas, so that two never write to one cluster (docs/adr/0022).
 
-A replica's heartbeat is one Lease that it renews; a Lease for each SearchCluster says whose it is. A replica writes
-only as long as its own heartbeat is younger than others wait before they take what it has.
+Each replica renews one Lease as its heartbeat; one Lease for each SearchCluster names the owner. A replica writes only
+while its own heartbeat is younger than the time after which others take over.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from searchaccess.ports.errors import Conflict, ExternalError, LoginRefused, Not
 from searchaccess.ports.leases import Lease, LeasesPort
 
 RENEW_EVERY: Final = 0.8
-"""Seconds."""
+"""Seconds between renewals."""
 VALID: Final = 2.0
-"""Seconds after the start of the last renewal within which a replica may write."""
+"""Seconds after the start of the last renewal during which a replica may write."""
 DURATION: Final = 3.0
-"""Seconds without a heartbeat after which others take what a replica owns: later, for writes on their way."""
+"""Seconds without a heartbeat after which others take over; longer than VALID, for writes in flight."""
 GAP: Final = 1.5
-"""Seconds between two observations above which the duration of others starts again."""
+"""Seconds between two observations above which others' durations start again."""
 FORGET_AFTER: Final = 60.0
 """Seconds after which a dead replica's heartbeat is deleted."""
 
@@ -41,7 +41,7 @@ class Leases(Ownership):
         port: Leases in Kubernetes.
         inventory: which SearchClusters there are.
         clock: the time.
-        identity: of this process: no other one ever has it.
+        identity: of this process, never used by another.
     """
 
     def __init__(self, port: LeasesPort, inventory: Inventory, clock: Clock, identity: str) -> None:
@@ -55,14 +55,14 @@ class Leases(Ownership):
         self._valid_until = float("-inf")
         self._held: set[str] = set()
         self._new: dict[str, float] = {}
-        """Leases that we made, and when they may be ours."""
+        """Leases that we created, and when they may be ours."""
         self._sightings = Sightings(DURATION, GAP)
         self._leaving: set[str] = set()
-        """What is to be released to another replica, once its reconciler has stopped."""
+        """Leases to release to another replica once the reconciler has stopped."""
         self.refused: ExternalError | None = None
-        """Why this replica never had a heartbeat, where a person must grant it; None: it had one, or may have."""
+        """Why this replica never had a heartbeat, if a person must act; None: it had one, or may get one."""
         self.is_shared_out = False
-        """Whether every SearchCluster had an owner at the last turn."""
+        """Whether every SearchCluster had an owner in the last turn."""
         self.stop_working: StopWorking = _nothing
         """Called with a SearchCluster's name before it is released; returns when nothing writes there."""
 
@@ -73,34 +73,34 @@ class Leases(Ownership):
         return self._clock.monotonic() < self._valid_until
 
     def holds(self, cluster: str) -> bool:
-        """Return whether a SearchCluster is ours right now."""
+        """Return whether this replica owns a SearchCluster right now."""
         return self._has(CLUSTER + cluster)
 
     def holds_common(self) -> bool:
-        """Return whether what is not of one cluster is ours right now."""
+        """Return whether this replica owns the common Lease, of what belongs to no cluster, right now."""
         return self._has(COMMON)
 
     def _has(self, key: str) -> bool:
         return key in self._held and key not in self._leaving and self.is_valid()
 
     def held(self, clusters: set[str]) -> set[str]:
-        """Return the SearchClusters that are ours, whether we may write now or not."""
+        """Return the SearchClusters that this replica owns, whether it may write now or not."""
         return {name for name in clusters if CLUSTER + name in self._held - self._leaving}
 
     def expect_holder(self, cluster: str) -> None:
-        """Make sure that a SearchCluster is ours right now.
+        """Check that this replica owns a SearchCluster right now.
 
         Raises:
-            NotHolder: it is not, or it is not sure.
+            NotHolder: it does not, or that is uncertain.
         """
         if not self.holds(cluster):
             raise NotHolder(f"SearchCluster {cluster} belongs to another replica, or its owner is not known")
 
     def expect_valid(self) -> None:
-        """Make sure that others count this replica as alive.
+        """Check that others consider this replica alive.
 
         Raises:
-            NotHolder: perhaps they do not.
+            NotHolder: they may not.
         """
         if not self.is_valid():
             raise NotHolder("the Lease of this replica could not be renewed in time")
@@ -108,7 +108,7 @@ class Leases(Ownership):
     # Turning
 
     async def run(self) -> None:
-        """Take part until cancelled."""
+        """Take turns until cancelled."""
         while True:
             began = self._clock.monotonic()
             try:
@@ -123,7 +123,7 @@ class Leases(Ownership):
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
 
     async def turn(self) -> None:
-        """Renew the heartbeat, observe those of others, and acquire or release what has changed its owner.
+        """Renew the heartbeat, observe those of others, and acquire or release Leases whose owner changed.
 
         Raises:
             ExternalError: something could not be done; the next turn continues.
@@ -133,7 +133,7 @@ class Leases(Ownership):
         leases = {lease.name: lease for lease in await self._port.list()}
         now = self._clock.monotonic()
         members = {key.removeprefix(MEMBER): lease for key, lease in leases.items() if key.startswith(MEMBER)}
-        # A replica whose heartbeat somebody deleted may write until it notices.
+        # A replica whose heartbeat was deleted may write until it notices.
         signs = {lease.holder: "" for lease in leases.values() if lease.holder}
         signs |= {name: lease.version for name, lease in members.items()}
         alive = self._sightings.observe(signs, requested, now) | {self._me}
@@ -162,11 +162,11 @@ class Leases(Ownership):
             else:
                 self._own = await self._port.write(self._own, self._me, DURATION)
         except (Conflict, NotFound):
-            # Somebody counted us as dead and cleaned up, or the answer to our own write was lost.
+            # Another replica considered us dead and cleaned up, or the answer to our own write was lost.
             self._own = next((lease for lease in await self._port.list() if lease.name == self._key), None)
             raise
         if self._clock.monotonic() >= self._valid_until and self._held:
-            # Others may have taken it, or be about to: only a write to each Lease says whose it is.
+            # Others may have taken over, or be about to: only a write to each Lease tells the owner.
             log.warning("this replica renewed its heartbeat too late", lost=sorted(self._held))
             self._lose(set(self._held))
         self._valid_until = requested + VALID
@@ -175,7 +175,7 @@ class Leases(Ownership):
         self._lose({key for key in self._held if key not in leases or leases[key].holder != self._me})
 
     def _keep(self, keys: set[str]) -> None:
-        """Continue with what could not be released and is our share again."""
+        """Keep Leases that could not be released and are our share again."""
         self._leaving -= keys
         if keys:
             self._inventory.changed.set()
@@ -197,7 +197,7 @@ class Leases(Ownership):
         except (Conflict, NotFound):
             return
         if known is None:
-            # Where somebody deleted it, whoever had it must notice first.
+            # If it was deleted, its previous holder must notice first.
             self._new[key] = self._clock.monotonic() + DURATION
         if self.is_valid() and self._clock.monotonic() >= self._new.get(key, 0.0):
             self._new.pop(key, None)
@@ -206,7 +206,7 @@ class Leases(Ownership):
             self._inventory.changed.set()
 
     async def _release_others(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
-        """Release what is another's share, or of no cluster any more; nothing writes there at that time."""
+        """Release Leases of another replica's share, or of clusters that are gone, after work there has stopped."""
         for key in [key for key, lease in leases.items() if lease.holder == self._me and key != self._key]:
             if shares.get(key) != self._me and self._clock.monotonic() <= until:
                 self._leaving.add(key)
@@ -230,10 +230,10 @@ class Leases(Ownership):
                     await self._port.delete(lease)
 
     async def leave(self) -> None:
-        """Release everything: others continue at once.
+        """Release all Leases, so that others continue at once.
 
         Raises:
-            ExternalError: something could not be released; others take it when our last heartbeat is old.
+            ExternalError: one could not be released; others take over when our last heartbeat has expired.
         """
         self._valid_until = float("-inf")
         for lease in await self._port.list():
@@ -245,4 +245,4 @@ class Leases(Ownership):
 
 
 async def _nothing(_cluster: str) -> None:
-    """Stop nothing."""
+    """Do nothing."""

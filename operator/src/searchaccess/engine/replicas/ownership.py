@@ -1,17 +1,17 @@
-"""What one replica may write."""
+"""Which SearchClusters this replica may write."""
 
 
 class Ownership:
-    """Everything: there is one replica. Where there are several, ``Leases`` overrides it."""
+    """All: there is one replica. ``Leases`` overrides it where there are several."""
 
     def holds(self, cluster: str) -> bool:  # noqa: ARG002 - of one of several
-        """Return whether a SearchCluster may be written by this replica right now."""
+        """Return whether this replica may write to a SearchCluster right now."""
         return True
 
     def holds_common(self) -> bool:
-        """Return whether what is not of one SearchCluster may be written by this replica right now."""
+        """Return whether this replica may write what belongs to no SearchCluster right now."""
         return True
 
     def held(self, clusters: set[str]) -> set[str]:
-        """Return which of some SearchClusters this replica owns, whether it may write now or not."""
+        """Return the SearchClusters that this replica owns, whether it may write now or not."""
         return clusters

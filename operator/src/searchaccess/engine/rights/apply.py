@@ -21,7 +21,7 @@ from searchaccess.ports.errors import ExternalError, PermissionDenied, Rejected,
 NAMED: Final = 10
 """Roles that one line of the log names."""
 ATTEMPTS: Final = 128
-"""Requests in one reconcile that isolate the role concerned, after a fault of our own in a bulk write."""
+"""Requests in one reconcile that isolate the role concerned, after an internal error in a bulk write."""
 TRIES_OF_ONE: Final = 32
 """Attempts with one principal's role in one reconcile that isolate whose rights Elasticsearch refuses."""
 TRIES: Final = 128
@@ -56,9 +56,9 @@ class Applier:
     mappings: Mappings
     delegated: bool = False
     operations: int = 0
-    there: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
     """Names of roles of ours that were written."""
-    gone: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     """Names of roles that were deleted or released, so that they are not ours any more."""
     _attempts: int = ATTEMPTS
 
@@ -112,7 +112,7 @@ class Applier:
                 work.observed = work.role_change.after()
 
     def _hold_back(self, work: Work, error: ExternalError) -> bool:
-        """Plan a role without what may be the cause of a refusal; say whether that is possible."""
+        """Plan a role without what may be the cause of a refusal; return whether that is possible."""
         try:
             suspects = work.suspects
             if not isinstance(error, Rejected) or not suspects:
@@ -124,7 +124,7 @@ class Applier:
             held = {*suspects, *work.undecided}
             work.plan = replace(self.planner.without(work, held), findings=work.plan.findings)
             self._conclude(work)
-        except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+        except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
             work.failure = caught(self.context.meter, self.cluster, "hold back", fault)
         return work.failure is None
 
@@ -144,9 +144,9 @@ class Applier:
             answer = await self._perform(put, roles, [role.name for role in roles])
             self._count(answer)
             ours = {role.name for role in roles if self.context.operator.owns(role.metadata)} - set(answer.refused)
-            self.there |= ours
-            self.gone -= ours
-            self.gone |= {role.name for role in roles} - ours - set(answer.refused)
+            self.written |= ours
+            self.removed -= ours
+            self.removed |= {role.name for role in roles} - ours - set(answer.refused)
             written.add(answer)
         return written
 
@@ -180,7 +180,7 @@ class Applier:
         names = list(by_name)
         deleted = await self._perform(self.port.delete_roles, names, names)
         self._count(deleted)
-        self.gone |= deleted.changed | deleted.unchanged
+        self.removed |= deleted.changed | deleted.unchanged
         for work, refusal in self._note(by_name, deleted):
             work.failure = Failure(refusal.reason, refusal.message)
 
@@ -222,7 +222,7 @@ class Applier:
         for work in works:
             try:
                 plans[work.plan.name] = self.planner.trying(work, work.isolation or Isolation(()))
-            except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+            except Exception as fault:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
                 work.failure = caught(self.context.meter, self.cluster, "isolate", fault)
         written = await self._put(list(plans.values()))
         for name, plan in plans.items():

@@ -22,7 +22,7 @@ from searchaccess.core.rights.mapping import (
 from searchaccess.core.rights.ownership import Role, released_by_us
 from searchaccess.core.rights.plan import RolePlan
 from searchaccess.core.status.access import advance_drift
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.observe import Observed, is_per_principal
 from searchaccess.engine.state import Context, Session
@@ -96,7 +96,7 @@ class Mappings:
         self._session = session
         self._per_principal = is_per_principal(session)
         self._observed = observed.mappings
-        self._everything = observed.everything
+        self._full = observed.full
         self._all_read = observed.all_mappings
         self.state = state
         self.operations = 0
@@ -174,11 +174,11 @@ class Mappings:
         late = f"roles get their names by the claim {self._claim}; callers keep those that they had"
         if waiting:
             late += f" until all principals are known: that of {some_of(waiting, 1)} is not"
-        elif self._everything:
+        elif self._full:
             self._switch = plan
         else:
             # Only a reconcile of everything knows that all roles are there.
-            self._context.inventory.marks.mark_everything(cluster)
+            self._context.inventory.marks.mark_full(cluster)
         self.state = replace(self.state, late=late)
 
     async def switch(self) -> bool:

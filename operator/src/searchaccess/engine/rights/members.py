@@ -14,7 +14,7 @@ from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.status.identity import is_own_account
 from searchaccess.core.status.placed import place_of
-from searchaccess.engine.chunks import Pace
+from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.rejections import Rejections
 from searchaccess.engine.rights.work import Work, finding_of, keeps_rights_anywhere, names_only, owners_of
@@ -71,7 +71,7 @@ class Members:
         return self.context.inventory.of_principal(self.cluster, principal)
 
     def count(self, principal: str) -> int:
-        """Say how many SearchAccesses a principal has."""
+        """Return how many SearchAccesses a principal has."""
         return self.context.inventory.count_of(self.cluster, principal)
 
     def decision(self, access: Access) -> AccessDecision:
@@ -132,7 +132,7 @@ class Members:
         if keeps_rights_anywhere(access, self.cluster):
             member = self.member(access)
             return member if member.decision.do is Do.REMOVE else replace(member, decision=NOT_CONFIRMED)
-        here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.standing.placed)
+        here, confirmed = RightsPlace(self.uuid, self.role_name(principal)), place_of(record.status_summary.placed)
         if access.uid in self.placed and access.cluster == self.cluster:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
         admission = self.context.inventory.admission(self.cluster, access.namespace)
@@ -177,7 +177,7 @@ class Members:
             if access.has_finalizer and access.confirmed and decide(access, self.gate).do is Do.ENFORCE
         )
 
-    async def bare(self, principals: Iterable[str]) -> list[AccessRecord]:
+    async def without_finalizer(self, principals: Iterable[str]) -> list[AccessRecord]:
         """Return the SearchAccesses that get rights and lack our finalizer."""
         found: dict[str, AccessRecord] = {}
         pace = Pace()
@@ -188,7 +188,7 @@ class Members:
                     found[record.access.uid] = record
         return list(found.values())
 
-    def together(self, principals: Iterable[str]) -> set[str]:
+    def with_shared_accesses(self, principals: Iterable[str]) -> set[str]:
         """Return principals with the other principals of the same SearchAccesses: these are reported as a whole."""
         found: set[str] = set()
         todo = list(principals)

@@ -13,16 +13,16 @@ from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mappi
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.state import NAMES_LIMIT, Context, Session
-from searchaccess.engine.tasks import both
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What is in Elasticsearch."""
 
-    everything: bool
+    full: bool
     """All roles were read, not only some."""
     roles: dict[str, Mapping[str, Any]]
     """By name, as the role API gives them. Planning takes them out one by one: all of them are a lot of memory."""
@@ -30,14 +30,14 @@ class Observed:
     """By name, those under our names."""
     all_mappings: bool
     """All mappings were read, not only some."""
-    others: tuple[ForeignMapping, ...] = ()
+    foreign_mappings: tuple[ForeignMapping, ...] = ()
     """Mappings of others that may give our callers rights; none where not all mappings were read."""
-    strangers: Mapping[Life, Belongings] = field(default_factory=dict)
+    other_controllers: Mapping[Life, Belongings] = field(default_factory=dict)
     """What other controllers and instances have; nothing where not everything was read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inhabitants:
+class RolesByOwner:
     """Whose the roles under our names are."""
 
     principals: frozenset[str]
@@ -55,7 +55,7 @@ def is_per_principal(session: Session) -> bool:
 
 
 async def observe(
-    context: Context, session: Session, names: list[str], *, everything: bool, mapping_settled: bool
+    context: Context, session: Session, names: list[str], *, full: bool, mapping_settled: bool
 ) -> Observed:
     """Read roles and role mappings.
 
@@ -63,15 +63,15 @@ async def observe(
         context: what all reconcilers share.
         session: the connected cluster.
         names: of the roles that matter, unless everything does.
-        everything: read all that there is.
+        full: read all that there is.
         mapping_settled: whether the one mapping of all principals is known to be right; if not, it is read too.
 
     Raises:
         ExternalError: the cluster could not be read.
     """
-    listed = None if everything or sum(len(name) + 3 for name in names) > NAMES_LIMIT else names
+    listed = None if full or sum(len(name) + 3 for name in names) > NAMES_LIMIT else names
     per_principal = is_per_principal(session)
-    all_mappings = everything or (listed is None if per_principal else not mapping_settled)
+    all_mappings = full or (listed is None if per_principal else not mapping_settled)
     wanted: list[str] | None = None
     if not all_mappings:
         wanted = listed if per_principal else []
@@ -81,12 +81,12 @@ async def observe(
         async for name, item in in_chunks(raw.items())
         if context.operator.owns_name(name)
     }
-    others = await _others(context, session, raw) if wanted is None else ()
-    strangers = await _strangers(context, session, roles, raw) if everything else {}
-    return Observed(everything, dict(roles), mappings, all_mappings, others, strangers)
+    foreign_mappings = await _foreign_mappings(context, session, raw) if wanted is None else ()
+    other_controllers = await _other_controllers(context, session, roles, raw) if full else {}
+    return Observed(full, dict(roles), mappings, all_mappings, foreign_mappings, other_controllers)
 
 
-async def _strangers(
+async def _other_controllers(
     context: Context, session: Session, roles: Mapping[str, Mapping[str, Any]], mappings: Mapping[str, dict[str, Any]]
 ) -> dict[Life, Belongings]:
     found: dict[Life, Belongings] = {}
@@ -94,17 +94,19 @@ async def _strangers(
     async for name, role in in_chunks(roles.items()):
         try:
             note_belonging(found, own, "roles", name, role)
-        except Exception as error:  # noqa: BLE001 - the barrier: an odd role costs itself alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an odd role affects itself alone
             caught(context.meter, cluster, "read role", error)
     async for name, mapping in in_chunks(mappings.items()):
         try:
             note_belonging(found, own, "mappings", name, mapping)
-        except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping costs itself alone
+        except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping affects itself alone
             caught(context.meter, cluster, "read mapping", error)
     return found
 
 
-async def _others(context: Context, session: Session, raw: Mapping[str, dict[str, Any]]) -> tuple[ForeignMapping, ...]:
+async def _foreign_mappings(
+    context: Context, session: Session, raw: Mapping[str, dict[str, Any]]
+) -> tuple[ForeignMapping, ...]:
     realm = session.cluster.wanted_realm
     if realm is None:
         return ()
@@ -126,19 +128,19 @@ def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, An
     """Read a role mapping; one that cannot be read counts as somebody else's, so it is not touched."""
     try:
         return mapping_of(name, raw)
-    except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping costs itself alone
+    except Exception as error:  # noqa: BLE001 - the barrier: an odd mapping affects itself alone
         caught(context.meter, session.cluster.name, "read mapping", error)
         return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
 
 
-def inhabitants(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> Inhabitants:
+def roles_by_owner(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> RolesByOwner:
     """Say whose the roles under our names are. Users' roles are reconciled with their users."""
     prefix = operator.role_name("")
     ours = {name: raw for name, raw in roles.items() if name.startswith(prefix)}
     mine = {name: raw for name, raw in ours.items() if _is_owned(operator, raw)}
     users = user_roles(operator, mine)
     principals = frozenset(name.removeprefix(prefix) for name in mine.keys() - users)
-    return Inhabitants(principals, frozenset(users), len(ours) - len(mine))
+    return RolesByOwner(principals, frozenset(users), len(ours) - len(mine))
 
 
 def _is_owned(operator: Operator, raw: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from searchaccess.core.rights.refused.isolation import Isolation
 from searchaccess.core.rights.refused.refusals import with_refusals
 from searchaccess.core.status.placed import seen_of
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import Pace
+from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.rights.members import HELD, Members, Phase
 from searchaccess.engine.rights.observe import Observed
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
@@ -75,7 +75,7 @@ class Planner:
         for principal in principals:
             try:
                 works.append(await self._plan(principal, pace))
-            except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan spoils no other
+            except Exception as error:  # noqa: BLE001 - the barrier: a principal that we cannot plan affects no other
                 works.append(self._unplanned(principal, error))
         return works
 
@@ -98,7 +98,7 @@ class Planner:
             work.isolation = Isolation((), waiting.message if waiting else "", (*groups, recalled))
         work.fingerprint = fingerprint(raw) if raw else None
         work.mapping_seen = any(
-            (had := record.standing.placed) is not None and had.mapping == name
+            (had := record.status_summary.placed) is not None and had.mapping == name
             for record in self.members.records(principal)
         )
         return work
@@ -117,7 +117,7 @@ class Planner:
             member.access.uid: known
             for member in members
             if (record := self.context.inventory.accesses.get(member.access.uid))
-            and (known := seen_of(record.standing.placed, self.uuid))
+            and (known := seen_of(record.status_summary.placed, self.uuid))
         }
         operator, inventory = self.context.operator, self.context.inventory
         asking = {member.access.namespace for member in members if member.access.adopt}

@@ -10,20 +10,21 @@ from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.engine.agenda import Agenda
-from searchaccess.engine.backoff import CAP, FIRST
-from searchaccess.engine.chunks import Pace
+from searchaccess.engine.concurrency.chunks import Pace
+from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.pacing.agenda import Agenda
+from searchaccess.engine.pacing.backoff import CAP, FIRST
 from searchaccess.engine.rights.apply import Applier
-from searchaccess.engine.rights.beside.copies import CopiesReader
-from searchaccess.engine.rights.beside.proofs import ask_early
+from searchaccess.engine.rights.background.copies import CopiesReader
+from searchaccess.engine.rights.background.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
 from searchaccess.engine.rights.members import LEAVES, Members, Phase
-from searchaccess.engine.rights.observe import Observed, inhabitants, is_per_principal, observe
+from searchaccess.engine.rights.observe import Observed, is_per_principal, observe, roles_by_owner
 from searchaccess.engine.rights.ownership.adoptions import AGAIN, Adoptions
-from searchaccess.engine.rights.ownership.others import Others, in_place
+from searchaccess.engine.rights.ownership.controllers import OtherControllers, in_place
 from searchaccess.engine.rights.ownership.released import ReleasedLedger
 from searchaccess.engine.rights.plan import Planner
 from searchaccess.engine.rights.rejections import Rejections
@@ -31,10 +32,9 @@ from searchaccess.engine.rights.work import Work, owners_of
 from searchaccess.engine.state import CHUNK, Context, Scope, Session, gate_of
 from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
-from searchaccess.engine.tasks import both
 from searchaccess.ports.errors import ExternalError
 
-_NO_OTHERS: Final[tuple[ForeignMapping, ...]] = ()
+_NO_FOREIGN_MAPPINGS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
 """Up to so many finalizers are written, and queries tried, while roles are being read."""
 SLICE_EVERY: Final = 1.0
@@ -71,7 +71,7 @@ class RightsResult:
 class _Pass:
     """One reconcile, as far as it has come."""
 
-    everything: bool
+    full: bool
     """It is about all that is declared and all that exists."""
     members: Members
     principals: set[str]
@@ -123,8 +123,8 @@ class RightsReconciler:
         """Of the reconcile."""
         self._mapping = MappingState()
         self._adoptions = Adoptions(self._context, self._name)
-        self._strangers = Others(self._own.operator, self._context.inventory, self._name)
-        self._others = _NO_OTHERS
+        self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
+        self._foreign_mappings = _NO_FOREIGN_MAPPINGS
         """Mappings of others that may give our callers rights, as they were read last."""
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
@@ -134,10 +134,10 @@ class RightsReconciler:
         """Return the seconds until something is due."""
         return self._agenda.delay()
 
-    def owes(self, session: Session) -> bool:
+    def has_pending_revocation(self, session: Session) -> bool:
         """Return whether there are released rights that are to go, and that was not just attempted."""
         self._released.begin(session)
-        return any(not self._agenda.is_backing_off(principal) for principal in self._released.owed)
+        return any(not self._agenda.is_backing_off(principal) for principal in self._released.pending_revocation)
 
     @property
     def is_isolating(self) -> bool:
@@ -147,7 +147,7 @@ class RightsReconciler:
     async def reconcile(self, session: Session, scope: Scope) -> RightsResult:
         """Make roles and role mappings as declared, and report it.
 
-        What is due by the agenda is added to the scope. A fault in one principal costs that one alone.
+        What is due by the agenda is added to the scope. A fault in one principal affects that one alone.
 
         Args:
             session: the connected cluster.
@@ -157,7 +157,7 @@ class RightsReconciler:
             ExternalError: the cluster as a whole could not be read or written. Statuses of those concerned say so, and
                 the scope has to be reconciled again.
         """
-        await self._released.take_up(session)
+        await self._released.refresh(session)
         one = self._begin(session, scope)
         try:
             observed = await self._observe(session, one)
@@ -178,8 +178,8 @@ class RightsReconciler:
             try:
                 await self._serve(one, planner, applier)
             finally:
-                self._roles = (self._roles | applier.there) - applier.gone
-                self._strangers.changed(applier.there, applier.gone, ())
+                self._roles = (self._roles | applier.written) - applier.removed
+                self._other_controllers.changed(applier.written, applier.removed, ())
                 await self._report(session, one)
         except ExternalError as error:
             await self._publish_failure(session, one, error)
@@ -188,21 +188,21 @@ class RightsReconciler:
             for principal in one.due & self._agenda.due():
                 # It did not complete them.
                 self._agenda.fail(principal)
-        if one.everything:
+        if one.full:
             async with self._context.steps:
                 await mappings.sweep()
                 await self._finish_takeover(session, one, mappings)
-        if one.everything or self._strangers.summary is not None:
+        if one.full or self._other_controllers.summary is not None:
             # Who is declared may have changed.
-            self._strangers.report()
+            self._other_controllers.report()
         if self._adoptions.waits:
             self._agenda.plan("", AGAIN)
-        return self._result(applier.operations, mappings.operations + self._strangers.operations)
+        return self._result(applier.operations, mappings.operations + self._other_controllers.operations)
 
     async def _finish_takeover(self, session: Session, one: _Pass, mappings: Mappings) -> None:
         """Remove what other instances left, as a person decided, and report what is there of others."""
-        self._strangers.changed((), (), mappings.rewritten)
-        trouble = await self._strangers.remove(session, mappings, in_place(one.done, self._settled))
+        self._other_controllers.changed((), (), mappings.rewritten)
+        trouble = await self._other_controllers.remove(session, mappings, in_place(one.done, self._settled))
         if trouble is not None:
             self._trouble[""] = trouble
 
@@ -212,7 +212,7 @@ class RightsReconciler:
         Raises:
             ExternalError: not all of them could be deleted.
         """
-        observed = await observe(self._context, session, [], everything=True, mapping_settled=False)
+        observed = await observe(self._context, session, [], full=True, mapping_settled=False)
         await Mappings(self._context, session, observed, MappingState()).sweep()
 
     # Begin
@@ -225,32 +225,32 @@ class RightsReconciler:
         if session.state.uuid != self._uuid:
             self._forget()
             self._uuid = session.state.uuid
-        if scope.afresh:
+        if scope.include_settled:
             self._settled.clear()
             self._copies.expire()
         self._released.operator = operator
         due = self._agenda.due()
         known = self._released.begin(session)
-        changed = scope.principals | due | self._released.owed
+        changed = scope.principals | due | self._released.pending_revocation
         for principal in changed:
             # It stays so until a reconcile has completed it, whatever happens to this one.
             self._settled.pop(principal, None)
         self._number += 1
         members = Members(self._context, self._name, self._gate(session), self._rejections, self._uuid)
-        principals = members.together(changed)
+        principals = members.with_shared_accesses(changed)
         if len(changed) <= TOGETHER:
             ask_early(session.state, members, changed)
         # Who leaves may have rights under an old name too, and only a read of all roles shows where.
-        everything = (
-            scope.everything
+        full = (
+            scope.full
             or not known
             or (bool(self._mapping.late) and self._anybody_leaves(members, principals))
             or (self._adoptions.waits and self._adoptions.is_recorded)
         )
-        if everything:
+        if full:
             inventory = self._context.inventory
             principals |= {*inventory.principals(self._name), *inventory.former.principals(self._name) - {KEYS}}
-        return _Pass(everything, members, principals, due, self._adoptions.begin(everything=everything))
+        return _Pass(full, members, principals, due, self._adoptions.begin(full=full))
 
     def _anybody_leaves(self, members: Members, principals: Iterable[str]) -> bool:
         records = (record for principal in principals for record in members.records(principal))
@@ -266,13 +266,13 @@ class RightsReconciler:
         return gate_of(session.verdict, self._mapping.conflict, self._mapping.refusal, self._mapping.unwritten)
 
     def _settled_for(self, one: _Pass) -> dict[str, int]:
-        return self._settled if one.everything else {}
+        return self._settled if one.full else {}
 
     # Observe
 
     async def _observe(self, session: Session, one: _Pass) -> Observed:
         """Observe, and add finalizers meanwhile."""
-        missing = await one.members.bare(one.principals)
+        missing = await one.members.without_finalizer(one.principals)
         if len(missing) > TOGETHER:
             # Roles are read after it, so that they are fresh when they are written.
             await self._ensure_finalizers(missing, one)
@@ -282,25 +282,25 @@ class RightsReconciler:
             self._context,
             session,
             names,
-            everything=one.everything,
+            full=one.full,
             mapping_settled=self._mapping.settled,
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, one))
-        if observed.everything and observed.others != self._others:
-            self._others = observed.others
+        if observed.full and observed.foreign_mappings != self._foreign_mappings:
+            self._foreign_mappings = observed.foreign_mappings
             self._settled.clear()
         self._adoptions.settle(self._context.operator, observed)
-        if one.everything:
-            self._strangers.see(observed.strangers)
+        if one.full:
+            self._other_controllers.see(observed.other_controllers)
             if await self._copies.changed(session):
                 self._settled.clear()
-            for principal in self._released.survey(session, observed.roles):
+            for principal in self._released.compare(session, observed.roles):
                 self._settled.pop(principal, None)
-            one.principals |= self._released.owed
-            found = inhabitants(self._context.operator, observed.roles)
+            one.principals |= self._released.pending_revocation
+            found = roles_by_owner(self._context.operator, observed.roles)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
-            one.principals |= found.principals - self._strangers.living(found.principals)
+            one.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)
             self._agenda.keep(one.principals)
             self._trouble = {key: failure for key, failure in self._trouble.items() if key in one.principals}
             self._rejections.keep(self._context.inventory.accesses.keys(), one.principals)
@@ -367,7 +367,7 @@ class RightsReconciler:
             self._adoptions.note_work(work)
             one.members.note_placed(work)
             one.members.note_former(work)
-            work.shed()
+            work.drop_plan()
         one.done += [work for work in works if not work.undecided or work.failure]
         one.isolating += [work for work in works if work.undecided and not work.failure]
 
@@ -382,7 +382,7 @@ class RightsReconciler:
             self._uuid,
             is_per_principal(session),
             session.cluster.wanted_realm,
-            self._others,
+            self._foreign_mappings,
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}
@@ -428,7 +428,7 @@ class RightsReconciler:
             self._agenda.plan(principal, SLICE_EVERY)
         else:
             self._agenda.forget(principal)
-            if settles and work.fingerprint is not None and work.uneventful:
+            if settles and work.fingerprint is not None and work.is_as_declared:
                 self._settled[principal] = work.fingerprint
 
     async def _publish_failure(self, session: Session, one: _Pass, error: ExternalError) -> None:
@@ -452,7 +452,7 @@ class RightsReconciler:
             foreign=self._foreign,
             mapping=mapping,
             adopted=self._adoptions.adopted,
-            others=self._strangers.summary,
+            others=self._other_controllers.summary,
         )
 
 

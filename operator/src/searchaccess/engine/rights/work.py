@@ -70,7 +70,7 @@ class Work:
     fingerprint: int | None = None
     """Of the role as it was read."""
 
-    def shed(self) -> None:
+    def drop_plan(self) -> None:
         """Drop what only planning and applying need, if all of that is done: thousands wait until all are reported."""
         if self.failure is not None or self.undecided:
             return
@@ -94,7 +94,7 @@ class Work:
         return self.isolation.undecided if self.isolation else frozenset()
 
     @property
-    def uneventful(self) -> bool:
+    def is_as_declared(self) -> bool:
         """Whether all is as declared, and nothing was to be done."""
         enforced = all(member.decision.do is Do.ENFORCE for member in self.members)
         differs = any(finding.differences or finding.conflict for finding in self.plan.findings.values())

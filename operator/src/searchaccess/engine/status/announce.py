@@ -1,4 +1,4 @@
-"""Shows that the state of an object changed: in its status, in events, and in the log."""
+"""Reports that an object's state changed: in its status, in events, and in the log."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 def announce(context: Context, cluster: str, ref: ObjectRef, notes: Sequence[Note]) -> list[Note]:
-    """Count events about an object, and leave out those that are too many.
+    """Count events about an object, and drop those above its limit.
 
     Args:
         context: what all reconcilers share.
@@ -24,7 +24,7 @@ def announce(context: Context, cluster: str, ref: ObjectRef, notes: Sequence[Not
         notes: the events.
 
     Returns:
-        Those that are to be written.
+        The events to write.
     """
     allowed = context.events.take(ref.uid, len(notes), context.clock.monotonic())
     if allowed < len(notes):
@@ -37,12 +37,12 @@ def announce(context: Context, cluster: str, ref: ObjectRef, notes: Sequence[Not
 def queue_status(
     context: Context, record: AccessRecord | ClusterRecord, ref: ObjectRef, text: str, notes: list[Note]
 ) -> None:
-    """Have a status written: later, if somebody else has changed it again and again since we wrote it.
+    """Queue a status; with a delay if somebody else keeps changing it after our writes.
 
     Args:
         context: what all reconcilers share.
         record: the object.
-        ref: the same.
+        ref: its reference.
         text: the status, as JSON.
         notes: the events about it.
     """
@@ -51,14 +51,14 @@ def queue_status(
         context.outbox.put_status(ref, text, notes)
     else:
         context.outbox.put_status(ref, text, notes, after=context.restored.refill)
-    # Only what is on its way counts as published.
+    # Only a queued status counts as published.
     record.status_json, record.wrote = text, hash(text)
 
 
 def log_transition(
     context: Context, cluster: str, ref: ObjectRef, previous: Status, status: Status, notes: Sequence[Note]
 ) -> None:
-    """Log what is wrong with an object now, and what drifted. A dry run changes nothing, and reports it elsewhere.
+    """Log what is wrong with an object, and what drifted. A dry run reports it elsewhere.
 
     Args:
         context: what all reconcilers share.

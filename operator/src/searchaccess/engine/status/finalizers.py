@@ -1,4 +1,4 @@
-"""Our finalizer, in place before anything is written elsewhere."""
+"""Adds our finalizer before anything is written elsewhere."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from searchaccess.ports.errors import ExternalError, NotFound
 CONCURRENT: Final = 32
 """Finalizers written at once."""
 WITHIN: Final = 2.0
-"""Seconds that a reconcile waits for one of them, such as where a webhook of its namespace does not answer. The outbox
-continues with it, and with all others of its namespace: they delay nobody else."""
+"""Seconds that a reconcile waits for one of them, for example if a webhook of its namespace does not answer. Then the
+outbox continues with all of that namespace, so that they delay nobody else."""
 
 _PENDING: Final = Failure(Reason.PENDING, "its finalizer is being written")
 
 
 async def ensure_finalizers(context: Context, records: Sequence[AccessRecord]) -> dict[str, AccessDecision]:
-    """Add our finalizer to SearchAccesses; return by uid those that are held, as they lack it still.
+    """Add our finalizer to SearchAccesses; return by uid those that are held because they still lack it.
 
-    The outbox retries what cannot be written, and has the SearchAccess reconciled when it succeeds.
+    The outbox retries failed writes, and requeues the SearchAccess when one succeeds.
     """
     held: dict[str, AccessDecision] = {}
     slow: set[str] = set()
-    """Namespaces."""
+    """Namespaces whose finalizers are left to the outbox."""
     waiting = iter(records)
 
     async def work() -> None:
@@ -47,7 +47,7 @@ async def ensure_finalizers(context: Context, records: Sequence[AccessRecord]) -
 
 
 async def _ensure(context: Context, record: AccessRecord, slow: set[str]) -> Failure | None:
-    """Add our finalizer to one SearchAccess; return why it lacks it still."""
+    """Add our finalizer to one SearchAccess; return why it still lacks it."""
     access, outbox = record.access, context.outbox
     ref, before, after = ref_of(access), access.finalizers, (*access.finalizers, FINALIZER)
     if outbox.sets_finalizers(access.uid):
@@ -66,7 +66,7 @@ async def _ensure(context: Context, record: AccessRecord, slow: set[str]) -> Fai
         failure = Failure(error.reason, f"its finalizer cannot be written: {error.message}")
         if not isinstance(error, NotFound):
             outbox.put_finalizers(ref, before, after, failed=error)
-    except Exception as error:  # noqa: BLE001 - a fault of ours costs this SearchAccess alone
+    except Exception as error:  # noqa: BLE001 - an internal error affects this SearchAccess alone
         failure = caught(context.meter, access.cluster, "finalizer", error)
         outbox.put_finalizers(ref, before, after)
     else:

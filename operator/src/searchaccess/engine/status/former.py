@@ -1,4 +1,4 @@
-"""What a SearchAccess still has where it does not declare it any more, in words (docs/adr/0031)."""
+"""Describes what a SearchAccess still has where it no longer declares it (docs/adr/0031)."""
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
@@ -9,7 +9,7 @@ from searchaccess.engine.state import Context
 
 
 def what_stays(context: Context, record: AccessRecord, access: Access) -> str:
-    """Say which rights of before stay until what is declared is in place; empty: none, or it is being deleted."""
+    """Describe earlier rights that stay until the declared ones are in place; empty: none, or it is being deleted."""
     if access.deleted_at:
         return ""
     places = sorted(context.inventory.former.places(access.uid)) or _recalled(context, record)
@@ -17,22 +17,22 @@ def what_stays(context: Context, record: AccessRecord, access: Access) -> str:
 
 
 def what_is_left(context: Context, record: AccessRecord) -> str:
-    """Say why a deleted SearchAccess may have rights left elsewhere than it declares; empty: it has none."""
+    """Describe rights that a deleted SearchAccess may still have elsewhere; empty: none."""
     inventory, access = context.inventory, record.access
     if places := sorted(inventory.former.places(access.uid)):
         return "; ".join(f"{_shown(context, place)} is not confirmed gone yet" for place in places)
     for place in _recalled(context, record):
-        if inventory.former.awaits_survey(place.cluster, access.uid):
+        if inventory.former.awaits_full_read(place.cluster, access.uid):
             return f"what it had on SearchCluster {place.cluster} is not confirmed gone yet"
     return ""
 
 
 def _recalled(context: Context, record: AccessRecord) -> list[FormerPlace]:
-    """Return where a SearchAccess had its rights, as its status says, if that is not where it declares them.
+    """Return where a SearchAccess had its rights according to its status, if it declares them elsewhere now.
 
-    So it is known before anything was read, and of SearchClusters that another replica has.
+    That is known before anything is read, and also for SearchClusters of other replicas.
     """
-    inventory, access, had = context.inventory, record.access, record.standing.placed
+    inventory, access, had = context.inventory, record.access, record.status_summary.placed
     if had is None or not had.cluster_uuid:
         return []
     principal = had.role.removeprefix(context.operator.role_name("")) or KEYS
@@ -46,7 +46,7 @@ def _recalled(context: Context, record: AccessRecord) -> list[FormerPlace]:
 
 
 def _was_of_another(record: AccessRecord, principal: str) -> bool:
-    """Return whether rights are not those of the present subject, of which it is certain that nobody has any."""
+    """Return whether rights belong to an earlier subject, as the present one certainly has none."""
     access = record.access
     return access.has_nobody and not is_own_account(record.status, access.subject, principal)
 

@@ -21,7 +21,7 @@ from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes,
 from searchaccess.core.status.placed import place_of, placed_by
 from searchaccess.core.status.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import ClusterState, Context, Failing
 from searchaccess.engine.status.announce import announce, log_transition, queue_status
@@ -34,20 +34,24 @@ ProbeState: TypeAlias = Literal["Active", "Unavailable"]
 
 
 def ref_of(access: Access) -> ObjectRef:
-    """Name a SearchAccess."""
+    """Return the reference of a SearchAccess."""
     return ObjectRef(Plural.ACCESSES, access.namespace, access.name, access.uid)
 
 
 def waits(record: AccessRecord) -> bool:
     """Return whether a SearchAccess waits for something: it is new, changed, being deleted or not ready."""
-    standing = record.standing
-    return bool(record.access.deleted_at) or standing.generation != record.access.generation or not standing.ready
+    status_summary = record.status_summary
+    return (
+        bool(record.access.deleted_at)
+        or status_summary.generation != record.access.generation
+        or not status_summary.ready
+    )
 
 
 def _is_lasting(facts: AccessFacts) -> bool:
-    """Return whether a status made of these facts stays the same when it is made of them again, at any time.
+    """Return whether these facts give the same status at any time.
 
-    It does where nothing was read or done, and nothing about the subject's account is published for a while only.
+    They do if nothing was read or done, and nothing temporary about the subject's account is published.
     """
     nothing = facts.finding == _NOTHING_FOUND and facts.credential is None and not facts.applied
     return nothing and facts.failure is not None and facts.access.identity is None
@@ -66,10 +70,10 @@ class StatusPublisher:
         self._state = state
 
     def publish(self, facts: AccessFacts) -> bool:
-        """Compute a SearchAccess's status, and have it written if it is news.
+        """Compute a SearchAccess's status, and queue it if it changed.
 
         Returns:
-            False: a fault of ours kept it from being computed. It says so, and is to be published again.
+            False: an internal error prevented that. The status reports it, and is to be published again.
         """
         record = self._context.inventory.accesses.get(facts.access.uid)
         if record is None or not self._context.may_publish(facts.access.cluster):
@@ -81,9 +85,9 @@ class StatusPublisher:
             self._state.ready.discard(facts.access.uid)
             self._state.drifted.discard(facts.access.uid)
             try:
-                # Whatever was written before the error gives way to it.
+                # The error replaces whatever was queued before it.
                 self._write(record, AccessFacts(facts.access, facts.decision, failure=failure))
-            except Exception as another:  # noqa: BLE001 - the same, at the least that can be said
+            except Exception as another:  # noqa: BLE001 - even the smallest status failed
                 caught(self._context.meter, facts.access.cluster, "publish", another)
             return False
         return True
@@ -93,17 +97,17 @@ class StatusPublisher:
             facts = replace(facts, stays=stays)
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
             self._write(record, self._with_copies(facts))
-        standing = record.standing
-        (self._state.ready.add if standing.ready else self._state.ready.discard)(facts.access.uid)
-        (self._state.drifted.add if standing.drifted else self._state.drifted.discard)(facts.access.uid)
+        status_summary = record.status_summary
+        (self._state.ready.add if status_summary.ready else self._state.ready.discard)(facts.access.uid)
+        (self._state.drifted.add if status_summary.drifted else self._state.drifted.discard)(facts.access.uid)
 
     def _with_copies(self, facts: AccessFacts) -> AccessFacts:
-        """Add what mappings copy of what is hidden, as far as that is known; after a failure it is of no interest."""
+        """Add hidden fields that mappings copy, if known; after a failure they do not matter."""
         copied = self._state.copied
         return facts if copied is None or facts.failure else replace(facts, copies=reaching(facts.access.share, copied))
 
     def _with_proof(self, facts: AccessFacts, previous: SearchAccessStatus) -> AccessFacts:
-        """Add what is known of its queries, and have those tried of which nothing is known, not even by its status."""
+        """Add what is known about its queries; request a try of those that not even its status knows."""
         access, questions = facts.access, self._state.questions
         enforces = facts.decision.do in {Do.ENFORCE, Do.HOLD} and facts.decision.reports and not access.deleted_at
         if facts.failure or not enforces or not questions_of(access.share):
@@ -119,7 +123,7 @@ class StatusPublisher:
         return replace(facts, proof=proof)
 
     def _with_absent(self, facts: AccessFacts) -> AccessFacts:
-        """Add which of its patterns match nothing, as far as that is known."""
+        """Add which of its patterns match nothing, if known."""
         absent = self._state.absent
         if absent is None:
             return facts
@@ -129,20 +133,20 @@ class StatusPublisher:
         previous = record.status
         facts = self._with_absent(self._with_proof(facts, previous))
         status = build_access_status(facts, previous, self._context.clock.now())
-        # What else is there, from a newer version or by hand, goes with the next change.
+        # Unknown fields, of a newer version or added by hand, are dropped with the next change.
         if status != previous:
             notes, ref, cluster = build_notes(facts, previous, status), ref_of(facts.access), facts.access.cluster
             log_transition(self._context, cluster, ref, previous, status, notes)
             text = stable_json(status.to_json())
             queue_status(self._context, record, ref, text, announce(self._context, cluster, ref, notes))
             if place_of(placed_by(status)) != place_of(placed_by(previous)):
-                self._context.inventory.former.wake(facts.access.uid)
+                self._context.inventory.former.requeue(facts.access.uid)
         record.published = (facts, record.status_json) if _is_lasting(facts) else None
 
     def release(self, access: Access) -> None:
-        """Remove our finalizer: nothing of the deleted SearchAccess is left where it is declared.
+        """Remove our finalizer: nothing of the deleted SearchAccess is left on its SearchCluster.
 
-        It stays while something may be left elsewhere; whoever confirms that it is gone has it released again.
+        The finalizer stays while something may be left elsewhere; whoever removes that releases it again.
         """
         if not self._context.may_publish(access.cluster):
             return
@@ -165,7 +169,7 @@ class StatusPublisher:
             self._publish_released(access, Failure(Reason.DELETED, f"it waits for {', '.join(others)}"))
 
     def _publish_released(self, access: Access, failure: Failure) -> None:
-        """Publish why one with which we are done is still there."""
+        """Publish why a released SearchAccess still exists."""
         decision = decide(access, self._context.open_gate(access.cluster))
         self.publish(AccessFacts(access, decision, failure=failure, released=True))
 
@@ -176,16 +180,16 @@ class StatusPublisher:
         stuck: Mapping[str, Failure],
         late: str,
     ) -> frozenset[str]:
-        """Tell what became of SearchAccesses in a pass.
+        """Publish the results of a reconcile for its SearchAccesses.
 
         Args:
-            facts: of each SearchAccess, one for each of its principals.
-            todo: principals that the reconcile did not complete: nothing is published for their SearchAccesses.
-            stuck: by uid of those that have rights in a role that could not be written, why it could not.
+            facts: one for each principal of each SearchAccess.
+            todo: principals that were not completed: nothing is published for their SearchAccesses.
+            stuck: by uid of SearchAccesses with rights in a role that could not be written, the reason.
             late: why callers do not get their roles yet; empty: they do.
 
         Returns:
-            The uids of those whose status a fault of ours kept from being computed.
+            The uids of those whose status could not be computed because of an internal error.
         """
         broken: set[str] = set()
         by_uid: dict[str, list[AccessFacts]] = {}
@@ -225,10 +229,10 @@ class StatusPublisher:
         """Publish a failure on SearchAccesses.
 
         Args:
-            records: the SearchAccesses; may be all of a cluster, other tasks run meanwhile.
+            records: the SearchAccesses; there may be many, so other tasks run meanwhile.
             failure: the reason and the message.
             decision: returns the decision about a SearchAccess.
-            only_waiting: leave those as they are that wait for nothing.
+            only_waiting: skip those that wait for nothing.
         """
         async for record in in_chunks(records):
             if not only_waiting or waits(record):
@@ -236,13 +240,13 @@ class StatusPublisher:
 
 
 def _if_late(facts: AccessFacts, late: str) -> AccessFacts:
-    """Report that written rights are not in force, while callers do not get the role."""
+    """Report written rights as pending while callers do not get the role."""
     concerned = late and facts.decision.do is Do.ENFORCE and facts.failure is None
     return replace(facts, failure=Failure(Reason.PENDING, late)) if concerned else facts
 
 
 def cluster_ref(cluster: Cluster) -> ObjectRef:
-    """Name a SearchCluster."""
+    """Return the reference of a SearchCluster."""
     return ObjectRef(Plural.CLUSTERS, "", cluster.name, cluster.uid)
 
 
@@ -253,7 +257,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         context: what all reconcilers share.
         state: what its reconciler knows.
         name: the SearchCluster's name.
-        probe: whether changes are noticed by the probe; None: not known yet.
+        probe: whether the probe works; None: not known yet.
     """
     record = context.inventory.clusters.get(name)
     if record is None or not context.may_publish(name):
@@ -285,15 +289,20 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
         life=context.operator.life,
     )
-    news = state.mapping_adopted or state.released_notes
-    # Most reconciles find nothing new: neither is the status parsed nor computed for that.
-    if not news and record.published and record.published[1] is record.status_json and record.published[0] == report:
+    has_notes = state.mapping_adopted or state.released_notes
+    # Most reconciles find nothing new: then the status is neither parsed nor computed.
+    if (
+        not has_notes
+        and record.published
+        and record.published[1] is record.status_json
+        and record.published[0] == report
+    ):
         return
     previous = record.status
     status = build_cluster_status(report, previous, context.clock.now())
     own, ref = build_cluster_notes(previous, status, state.mapping_adopted), cluster_ref(record.cluster)
     if not isinstance(state.health, Failing):
-        # That it fails was logged when it began.
+        # The failure was logged when it began.
         log_transition(context, name, ref, previous, status, own)
     notes = [*announce(context, name, ref, own), *state.released_notes]
     state.mapping_adopted = ""
@@ -307,7 +316,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
 
 
 def _missing_stores(context: Context, cluster: Cluster) -> dict[str, tuple[str, ...]]:
-    """Return by name the stores that SearchAccesses use although they are not declared, and who does."""
+    """Return undeclared stores by name, each with the SearchAccesses that use it."""
     spec = cluster.spec
     if spec is None:
         return {}

@@ -1,4 +1,4 @@
-"""Stores of secrets that SearchAccesses use and their SearchCluster does not declare, or not any more."""
+"""Secret stores that SearchAccesses use and their SearchCluster does not, or no longer, declare."""
 
 import structlog
 
@@ -12,8 +12,8 @@ from searchaccess.ports.stores import Owner
 log = structlog.get_logger(__name__)
 
 
-def tell_left_behind(context: Context, cluster: Cluster, owner: Owner, store: str, name: str) -> None:
-    """Say once, where people look, that a secret stays because its store is not declared any more.
+def report_left_behind(context: Context, cluster: Cluster, owner: Owner, store: str, name: str) -> None:
+    """Report that a secret stays because its store is no longer declared: in the log and as events.
 
     Args:
         context: what all reconcilers share.

@@ -81,7 +81,7 @@ class OpenStores:
         self._buckets: dict[str, TokenBucket] = {}
 
     async def open(self, spec: SecretStoreSpec) -> SecretStore:
-        """Give the store that a SearchCluster declares."""
+        """Return the store that a SearchCluster declares."""
         declared = spec.declared
         if isinstance(declared, KubernetesStore):
             return self._kubernetes[declared.format or SecretForm.JSON]

@@ -21,7 +21,7 @@ from searchaccess.core.ownership.others import counted
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
 from searchaccess.engine.barrier import PLACES
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord
@@ -110,7 +110,7 @@ class Metrics(Meter):
         self._events.labels(cluster, reason).inc()
 
     def faulted(self, cluster: str, place: str) -> None:
-        """Count an unexpected error of our own."""
+        """Count an internal error."""
         super().faulted(cluster, place)
         self._faults.labels(cluster, place).inc()
 
@@ -124,7 +124,7 @@ class Metrics(Meter):
         self._dropped.inc(number)
 
     def answered(self, cluster: str) -> float:
-        """Say when the last request to a cluster, or to a store, came to an end.
+        """Return when the last request to a cluster, or to a store, came to an end.
 
         Kubernetes and Google are called regularly whether a reconcile makes progress or not.
         """
@@ -138,7 +138,7 @@ class Metrics(Meter):
         self._requests.remove_by_labels({"cluster": cluster})
 
     def counting(self, target: str, cluster: str = "") -> Count:
-        """Give what counts operations.
+        """Return what counts operations.
 
         Args:
             target: ``elasticsearch``, ``kubernetes``, ``google`` or ``store``.
@@ -161,13 +161,13 @@ class Metrics(Meter):
         self.registry.register(declared)
 
     async def scrape(self) -> bytes:
-        """Give all as Prometheus reads it. However much is declared, the event loop is not held for long."""
+        """Return all as Prometheus reads it. However much is declared, the event loop is not held for long."""
         if self._declared is not None:
             await self._declared.prepare()
         return self.text()
 
     def text(self) -> bytes:
-        """Give all as Prometheus reads it."""
+        """Return all as Prometheus reads it."""
         return generate_latest(self.registry)
 
 
@@ -202,11 +202,11 @@ class Declared(Collector):
         self._known: dict[str, _Known] = {}
 
     def describe(self) -> Iterator[Metric]:
-        """Give the families without values."""
+        """Return the families without values."""
         yield from families().values()
 
     def collect(self) -> Iterator[Metric]:
-        """Give the families with what is true now."""
+        """Return the families with what is true now."""
         found: dict[str, Any] = families()
         self._accesses(found)
         for name, record in self._inventory.clusters.items():
@@ -219,7 +219,7 @@ class Declared(Collector):
         now = time.monotonic()
         for name, reconciler in self._host.reconcilers().items():
             dirty = self._inventory.marks.dirty(name)
-            waiting = len(dirty.principals) + len(dirty.credentials) + dirty.everything + dirty.cluster
+            waiting = len(dirty.principals) + len(dirty.credentials) + dirty.full + dirty.cluster
             found["searchaccess_queue_length"].add_metric([name], waiting)
             age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
@@ -340,7 +340,7 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
 
 
 def families() -> dict[str, GaugeMetricFamily]:
-    """Give the families that are read when they are scraped, without values."""
+    """Return the families that are read when they are scraped, without values."""
     return {name: GaugeMetricFamily(name, text, labels=list(labels)) for name, text, labels in _FAMILIES}
 
 

@@ -42,7 +42,7 @@ class Pages:
     metrics: Callable[[], Awaitable[bytes]]
 
     async def answer(self, path: str) -> web.Response:
-        """Give the answer to a request."""
+        """Return the answer to a request."""
         if path == METRICS:
             return web.Response(body=await self.metrics(), headers={"Content-Type": CONTENT_TYPE})
         if path not in {LIVE, READY}:

@@ -43,13 +43,13 @@ class Adoptions:
         record = self._context.inventory.clusters.get(self._name)
         return self.waits and record is not None and self._context.outbox.trouble_of(record.cluster.uid) is None
 
-    def begin(self, *, everything: bool) -> Agreed:
+    def begin(self, *, full: bool) -> Agreed:
         """Return what is agreed to in a reconcile that begins.
 
         Args:
-            everything: whether it is about all that is declared.
+            full: whether it is about all that is declared.
         """
-        self.waits = self.waits and not everything
+        self.waits = self.waits and not full
         record = self._context.inventory.clusters.get(self._name)
         spec = record.cluster.spec if record else None
         if spec is None:

@@ -57,11 +57,11 @@ class ReleasedLedger:
         self._read_of = frozenset[str]()
         """Predecessors of whose roles it was read what was released in them."""
         self._unread: set[str] = set()
-        """Roles of which a fault of ours kept it from being read what was released in them by an earlier version."""
-        self.owed: frozenset[str] = frozenset()
+        """Roles of which an internal error kept it from being read what was released in them by an earlier version."""
+        self.pending_revocation: frozenset[str] = frozenset()
         """Principals in whose roles there are released rights that are to go."""
 
-    async def take_up(self, session: Session) -> None:
+    async def refresh(self, session: Session) -> None:
         """Read the SearchCluster afresh when its reconciler begins.
 
         Another replica may have released rights just before, and the watch may not know it yet: they would seem to be
@@ -101,12 +101,12 @@ class ReleasedLedger:
         listed = session.state.released or ()
         selectors = session.cluster.orphans.revoke
         parts: dict[str, tuple[list[ReleasedRights], list[ReleasedRights]]] = defaultdict(lambda: ([], []))
-        owed = set()
+        pending_revocation = set()
         for item in listed:
-            goes = self._goes(item, selectors)
+            goes = self._is_to_revoke(item, selectors)
             parts[item.role][goes].append(item)
             if goes:
-                owed.add(item.principal)
+                pending_revocation.add(item.principal)
         full, rehearsed = len(listed) >= RELEASED_LIMIT, self._context.dry_run is not None
         self._nothing = Remembered(full=full, rehearsed=rehearsed)
         self._by_role = {
@@ -118,9 +118,9 @@ class ReleasedLedger:
             )
             for role, (kept, gone) in parts.items()
         }
-        self.owed = frozenset(owed)
+        self.pending_revocation = frozenset(pending_revocation)
 
-    def _goes(self, item: ReleasedRights, selectors: Sequence[ReleasedSelector]) -> bool:
+    def _is_to_revoke(self, item: ReleasedRights, selectors: Sequence[ReleasedSelector]) -> bool:
         admission = Admission.ALLOWED
         try:
             if item.namespace:
@@ -143,7 +143,7 @@ class ReleasedLedger:
             raise Unexpected("what was released in the role is not known")
         return self._by_role.get(role, self._nothing)
 
-    def survey(self, session: Session, roles: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    def compare(self, session: Session, roles: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
         """Compare the list with all roles, as they were just read.
 
         Where nothing was ever remembered, what the roles say is taken over once. What is not in force any more leaves
@@ -159,8 +159,8 @@ class ReleasedLedger:
         state.released = self._taken_over(state, listed, roles, again)
         self._read_of = self.operator.predecessors
         self.begin(session)
-        news = [*_without(state.released, before or ()), *_without(before or (), state.released)]
-        return frozenset(item.principal for item in news)
+        changed = [*_without(state.released, before or ()), *_without(before or (), state.released)]
+        return frozenset(item.principal for item in changed)
 
     def note(self, state: ClusterState, releasing: Iterable[Releasing]) -> None:
         """Note what plans that were applied say about released rights."""
@@ -229,7 +229,7 @@ class ReleasedLedger:
         self._unread = set()
         for name in sorted(again & roles.keys()):
             try:
-                found += self._said(name, roles)
+                found += self._recorded(name, roles)
             except Exception as error:  # noqa: BLE001 - the barrier: this role waits, the others do not
                 self._caught(error)
                 self._unread.add(name)
@@ -243,7 +243,7 @@ class ReleasedLedger:
         return (*before, *listed)
 
     def _inherited(self, listed: Sequence[ReleasedRights], roles: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        """Yield the roles of predecessors that SearchAccesses take over: their list is lost with the former life.
+        """Yield the roles of predecessors that SearchAccesses take over: their list is lost with the predecessor.
 
         Not one that was taken over before: its predecessor is alive, and it is not touched (docs/adr/0035).
         """
@@ -256,17 +256,17 @@ class ReleasedLedger:
             if not isinstance(metadata, Mapping) or not self.operator.owns(metadata) or self.operator.wrote(metadata):
                 continue
             records = self._context.inventory.of_principal(self._name, principal)
-            if not any((had := record.standing.placed) is not None and had.role == name for record in records):
+            if not any((had := record.status_summary.placed) is not None and had.role == name for record in records):
                 yield name
 
-    def _said(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
+    def _recorded(self, name: str, roles: Mapping[str, Mapping[str, Any]]) -> list[ReleasedRights]:
         """Return what a role says was released in it."""
         operator, raw = self.operator, roles[name].get("metadata")
         if not name.startswith(operator.role_name("")) or not isinstance(raw, Mapping):
             return []
         if operator.owns(raw):
-            said = metadata_from_json(raw).released
-            entries, cluster = said.entries, said.cluster
+            recorded = metadata_from_json(raw).released
+            entries, cluster = recorded.entries, recorded.cluster
         elif released_by_us(raw):
             body = role_from_json(roles[name])
             entries, cluster = tuple(entry.hash for entry in body.entries), body.cluster

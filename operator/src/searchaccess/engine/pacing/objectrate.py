@@ -1,33 +1,33 @@
-"""How often something may be written about one object."""
+"""Limits how often something is written about one object."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 FORGET_AT: Final = 1000
-"""Objects of which it is remembered before those that may have a whole burst again are forgotten."""
+"""Objects to remember before those whose burst is full again are forgotten."""
 
 
 @dataclass(slots=True)
 class ObjectRate:
-    """Limits what is written about each object, so that what comes and goes all the time does not fill the API server.
+    """Limits what is written about each object, so that one that changes all the time does not flood the API server.
 
     Args:
-        burst: how much may be written at once.
-        refill: seconds after which one more may.
+        burst: writes that may happen at once.
+        refill: seconds after which one more may happen.
     """
 
     burst: int
     refill: float
     _spent: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """By uid, how much of its burst is spent, and when that was so."""
+    """By uid, how much of its burst is spent, and since when."""
     _forget_at: int = FORGET_AT
 
     def take(self, uid: str, number: int, now: float) -> int:
-        """Return how much of something about an object may be written now; that counts as written.
+        """Return how many writes about an object are allowed now; they count as done.
 
         Args:
             uid: of the object.
-            number: how much there is.
+            number: how many are wanted.
             now: the monotonic clock.
         """
         if not number:

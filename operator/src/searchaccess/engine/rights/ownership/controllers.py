@@ -28,7 +28,7 @@ def is_in_place(work: Work) -> bool:
     return enforced and not conflict and work.failure is None and not work.undecided and not work.refused
 
 
-class Others:
+class OtherControllers:
     """What others have in the Elasticsearch of one SearchCluster.
 
     Args:
@@ -42,7 +42,7 @@ class Others:
         self._inventory = inventory
         self._name = name
         self._found: Mapping[Life, Belongings] = {}
-        self._buried: set[str] = set()
+        self._removed: set[str] = set()
         """Names of roles of predecessors that were deleted or released, as nobody declares them."""
         self.summary: Summary | None = None
         """As the last reconcile of everything left it; None: there was none yet."""
@@ -53,7 +53,7 @@ class Others:
         """Take in what they have, as everything was read."""
         self._found = found
 
-    def living(self, principals: Collection[str]) -> set[str]:
+    def claimed_by_live_predecessors(self, principals: Collection[str]) -> set[str]:
         """Return the principals whose orphaned role must be left: a predecessor is alive and made it again.
 
         Args:
@@ -62,19 +62,19 @@ class Others:
         own, declared = self._operator.life, {*self._inventory.principals(self._name)}
         theirs = {name for life, some in self._found.items() if life.instance == own.instance for name in some.roles}
         names = {self._operator.role_name(principal): principal for principal in principals}
-        return {names[name] for name in self._buried & theirs & names.keys()} - declared
+        return {names[name] for name in self._removed & theirs & names.keys()} - declared
 
-    def changed(self, there: Collection[str], gone: Collection[str], mappings: Collection[str]) -> None:
+    def changed(self, written: Collection[str], removed: Collection[str], mappings: Collection[str]) -> None:
         """Take in what was written or deleted since, so that it is not theirs any more.
 
         Args:
-            there: names of roles that were written.
-            gone: names of roles that were deleted or released.
+            written: names of roles that were written.
+            removed: names of roles that were deleted or released.
             mappings: names of role mappings that were written or deleted.
         """
         for some in self._found.values():
-            self._buried |= some.roles.intersection(gone)
-            some.without({*there, *gone}, mappings)
+            self._removed |= some.roles.intersection(removed)
+            some.without({*written, *removed}, mappings)
 
     def report(self) -> None:
         """Summarize what is theirs, once everything was read."""
@@ -119,9 +119,9 @@ class Others:
             self.operations += len(written.changed)
             some.without(written.changed | written.unchanged, ())
             refused = next(iter(written.refused.values()), refused)
-        gone = removable_mappings(life, some.roles, some.mappings)
-        await mappings.remove(gone)
-        some.without((), gone)
+        removed = removable_mappings(life, some.roles, some.mappings)
+        await mappings.remove(removed)
+        some.without((), removed)
         if roles:
             log.info("roles of another instance removed", instance=life.instance, count=len(roles))
         return (

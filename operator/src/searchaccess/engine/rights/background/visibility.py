@@ -7,7 +7,7 @@ from searchaccess.engine.state import Session
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, Rejected, Unexpected
 
-SEE_EVERY: Final = 600.0
+CHECK_EVERY: Final = 600.0
 """Seconds after which it is asked again what the login may see."""
 NAMES_EVERY: Final = 60.0
 """Seconds between two reads of all names, at least."""
@@ -16,7 +16,7 @@ _MOST: Final = 1_000
 """Patterns in one request."""
 
 
-class Sight:
+class Visibility:
     """Remembers what was asked.
 
     Args:
@@ -30,44 +30,44 @@ class Sight:
     def forget(self) -> None:
         """Forget everything: it is another cluster."""
         self._hidden: dict[str, bool] = {}
-        self._sees_all = False
-        self._seen_at = float("-inf")
+        self._all_visible = False
+        self._checked_at = float("-inf")
         self._names: Sequence[str] | None = None
         self._trouble: ExternalError | None = None
         self._read_at = float("-inf")
 
     def hidden_of(self, patterns: Iterable[str]) -> list[str]:
         """Return those of some patterns that the login may not see, as far as that is known."""
-        return [] if self._sees_all else [pattern for pattern in patterns if self._hidden.get(pattern, True)]
+        return [] if self._all_visible else [pattern for pattern in patterns if self._hidden.get(pattern, True)]
 
-    def is_old(self) -> bool:
+    def is_stale(self) -> bool:
         """Return whether it is long ago that it was asked what the login may see."""
-        return self._clock.monotonic() - self._seen_at >= SEE_EVERY
+        return self._clock.monotonic() - self._checked_at >= CHECK_EVERY
 
-    async def look(self, session: Session, patterns: Iterable[str], *, anew: bool = False) -> None:
+    async def refresh(self, session: Session, patterns: Iterable[str], *, refresh_all: bool = False) -> None:
         """Ask which of some patterns the login may see.
 
         Args:
             session: the connected cluster.
             patterns: as roles have them.
-            anew: also those that are known, and forget all others.
+            refresh_all: also those that are known, and forget all others.
 
         Raises:
             ExternalError: it could not be asked.
         """
         now = self._clock.monotonic()
-        wanted = sorted({pattern for pattern in patterns if anew or pattern not in self._hidden} - {_EVERYTHING})
+        wanted = sorted({pattern for pattern in patterns if refresh_all or pattern not in self._hidden} - {_EVERYTHING})
         found: dict[str, bool] = {}
-        if anew or _EVERYTHING not in self._hidden:
+        if refresh_all or _EVERYTHING not in self._hidden:
             # Who may see everything needs no more than this question.
             first = [_EVERYTHING, *wanted[: _MOST - 1]]
             found, wanted = await _ask(session, first), wanted[_MOST - 1 :]
-            self._sees_all = not found[_EVERYTHING]
-        if not self._sees_all:
+            self._all_visible = not found[_EVERYTHING]
+        if not self._all_visible:
             for start in range(0, len(wanted), _MOST):
                 found |= await _ask(session, wanted[start : start + _MOST])
-        if anew:
-            self._hidden, self._seen_at = found, now
+        if refresh_all:
+            self._hidden, self._checked_at = found, now
         else:
             self._hidden |= found
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: groups are served in turn, and none takes all workers, however slow or many its items are."""
+"""Serves groups in turn: none takes all workers, however slow or many its items are."""
 
 from collections import Counter
 from typing import Final, Generic, TypeVar
@@ -7,14 +7,14 @@ Group = TypeVar("Group")
 Item = TypeVar("Item")
 
 SHARE: Final = 2
-"""A group may have so many workers for each one that stays free: alone two thirds of all, among many always fewer."""
+"""Workers that a group may have for each free one: two thirds of all if it is alone, fewer if there are many groups."""
 
 
 class Turns(Generic[Group, Item]):
     """Items that wait for a worker, by group.
 
-    The limit of a group follows what is free ("dynamic threshold"; Choudhury and Hahne, IEEE/ACM ToN 6(2), 1998): the
-    busier all are, the less each may take, so that a group that comes new finds a free worker, or the next that is.
+    A group's limit depends on the free workers ("dynamic threshold"; Choudhury and Hahne, IEEE/ACM ToN 6(2), 1998): the
+    busier all are, the fewer each may take, so that a new group finds a free worker, or gets the next one.
 
     Args:
         workers: how many items may be worked on at once.
@@ -23,11 +23,11 @@ class Turns(Generic[Group, Item]):
     def __init__(self, workers: int) -> None:
         self._free = workers
         self._waiting: dict[Group, dict[Item, None]] = {}
-        """In the order of their turns; each in the order of arrival."""
+        """Groups in the order of their turns; items in the order of arrival."""
         self._taken: Counter[Group] = Counter()
 
     def put(self, group: Group, item: Item) -> None:
-        """Queue an item; one that waits already keeps its place."""
+        """Queue an item; one that is queued keeps its place."""
         self._waiting.setdefault(group, {})[item] = None
 
     def remove(self, group: Group, item: Item) -> None:
@@ -38,11 +38,11 @@ class Turns(Generic[Group, Item]):
             self._waiting.pop(group, None)
 
     def take(self) -> tuple[Group, Item] | None:
-        """Return the item whose turn it is, and one worker to it; None: none waits that may have one now."""
+        """Assign a worker to the next item and return the item; None: no item may have one now."""
         if not self._free:
             return None
         for group, items in self._waiting.items():
-            # Those at their limit have two workers each at least: they are few.
+            # Groups at their limit have at least two workers each, so there are few of them.
             if self._taken[group] < SHARE * self._free:
                 item = next(iter(items))
                 self.remove(group, item)

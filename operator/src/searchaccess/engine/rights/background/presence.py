@@ -6,12 +6,12 @@ from typing import Final
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.core.patterns.restricted import restricted_name
 from searchaccess.core.policy.presence import matching
-from searchaccess.engine.chunks import Pace, in_chunks
+from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
-from searchaccess.engine.rights.beside.sight import Sight
+from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.state import Context, Session
 
-LOOK_EVERY: Final = 10.0
+CHECK_EVERY: Final = 10.0
 """Seconds between two looks at which patterns there are."""
 _HINT: Final = f'"{ConditionType.INEFFECTIVE}"'
 
@@ -22,16 +22,16 @@ class PresenceReader:
     Args:
         context: what all reconcilers share.
         name: of the SearchCluster.
-        sight: knows what the login may see.
+        visibility: knows what the login may see.
     """
 
-    def __init__(self, context: Context, name: str, sight: Sight) -> None:
+    def __init__(self, context: Context, name: str, visibility: Visibility) -> None:
         self._context = context
         self._name = name
-        self._sight = sight
+        self._visibility = visibility
         self.patterns: frozenset[str] = frozenset()
         """Those of all SearchAccesses of the cluster, as they were looked at last."""
-        self._looked_at = float("-inf")
+        self._checked_at = float("-inf")
         self._compared: tuple[frozenset[str], str] | None = None
         """The patterns that may be seen, and the state of the cluster, that were compared last."""
 
@@ -39,7 +39,7 @@ class PresenceReader:
         """Compare anew: it is another cluster."""
         self._compared = None
 
-    async def look(self, session: Session, state: str) -> None:
+    async def refresh(self, session: Session, state: str) -> None:
         """Find patterns that match nothing, if it is time, and have it reported where that is news.
 
         Args:
@@ -50,15 +50,15 @@ class PresenceReader:
             ExternalError: it could not be read.
         """
         now = self._context.clock.monotonic()
-        if now - self._looked_at < LOOK_EVERY:
+        if now - self._checked_at < CHECK_EVERY:
             return
-        self._looked_at = now
+        self._checked_at = now
         self.patterns = frozenset(
             [name async for record in self._records() for name in record.declared.share.local_indices]
         )
-        await self._sight.look(session, self.patterns)
-        visible = self.patterns.difference(self._sight.hidden_of(self.patterns))
-        if (state and self._compared == (visible, state)) or not self._sight.may_read_names():
+        await self._visibility.refresh(session, self.patterns)
+        visible = self.patterns.difference(self._visibility.hidden_of(self.patterns))
+        if (state and self._compared == (visible, state)) or not self._visibility.may_read_names():
             return
         absent = await self._absent(session, sorted(visible))
         if absent is None:
@@ -70,7 +70,7 @@ class PresenceReader:
     async def _absent(self, session: Session, visible: Iterable[str]) -> frozenset[str] | None:
         """Return the patterns that match nothing; None: the login may not read names."""
         asked = [pattern for pattern in visible if not restricted_name(pattern)]
-        names = await self._sight.names(session) if asked else ()
+        names = await self._visibility.names(session) if asked else ()
         if names is None:
             return None
         found, pace = set[str](), Pace()
@@ -85,8 +85,8 @@ class PresenceReader:
         changed = absent ^ (before or frozenset())
         async for record in self._records():
             # After a start, what statuses say of it was believed.
-            said = before is None and _HINT in record.status_json
-            if said or not changed.isdisjoint(record.declared.share.local_indices):
+            has_hint = before is None and _HINT in record.status_json
+            if has_hint or not changed.isdisjoint(record.declared.share.local_indices):
                 self._context.inventory.marks.mark_access(record.access)
 
     async def _records(self) -> AsyncIterator[AccessRecord]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from searchaccess.engine.rights.beside.sight import SEE_EVERY, Sight
+from searchaccess.engine.rights.background.visibility import CHECK_EVERY, Visibility
 from searchaccess.ports.errors import Rejected
 from tests.support.clocks import SettableClock, run_virtually
 
@@ -31,35 +31,35 @@ class Connected:
         self.port = port
 
 
-def look(sight: Sight, port: Port, *patterns: str, **more: Any) -> list[str]:
-    run_virtually(sight.look(cast("Any", Connected(port)), patterns, **more))
-    return sight.hidden_of(patterns)
+def refresh(visibility: Visibility, port: Port, *patterns: str, **more: Any) -> list[str]:
+    run_virtually(visibility.refresh(cast("Any", Connected(port)), patterns, **more))
+    return visibility.hidden_of(patterns)
 
 
 def test_each_pattern_is_asked_once_until_all_are_asked_anew() -> None:
     clock = SettableClock()
-    sight, port = Sight(clock), Port("a")
-    assert look(sight, port, "a", "b") == ["b"]
-    assert look(sight, port, "a", "b", "c") == ["b", "c"]
+    visibility, port = Visibility(clock), Port("a")
+    assert refresh(visibility, port, "a", "b") == ["b"]
+    assert refresh(visibility, port, "a", "b", "c") == ["b", "c"]
     assert port.asked == [3, 1]
-    assert look(sight, port, "a", "b", anew=True) == ["b"]
-    assert not sight.is_old()
-    clock.advance(SEE_EVERY)
-    assert sight.is_old()
+    assert refresh(visibility, port, "a", "b", refresh_all=True) == ["b"]
+    assert not visibility.is_stale()
+    clock.advance(CHECK_EVERY)
+    assert visibility.is_stale()
 
 
 def test_who_may_see_everything_is_asked_once() -> None:
-    sight, port = Sight(SettableClock()), Port("*")
-    assert look(sight, port, *(f"orders-{number}" for number in range(5_000))) == []
+    visibility, port = Visibility(SettableClock()), Port("*")
+    assert refresh(visibility, port, *(f"orders-{number}" for number in range(5_000))) == []
     assert port.asked == [1_000]
 
 
 def test_many_are_asked_in_parts() -> None:
-    sight, port = Sight(SettableClock()), Port()
-    assert len(look(sight, port, *(f"orders-{number}" for number in range(2_500)))) == 2_500
+    visibility, port = Visibility(SettableClock()), Port()
+    assert len(refresh(visibility, port, *(f"orders-{number}" for number in range(2_500)))) == 2_500
     assert port.asked == [1_000, 1_000, 501]
 
 
 def test_a_pattern_that_cannot_be_evaluated_counts_as_hidden_and_no_other() -> None:
-    sight, port = Sight(SettableClock()), Port("a", "b", "c")
-    assert look(sight, port, "a", "b", ODD, "c") == [ODD]
+    visibility, port = Visibility(SettableClock()), Port("a", "b", "c")
+    assert refresh(visibility, port, "a", "b", ODD, "c") == [ODD]

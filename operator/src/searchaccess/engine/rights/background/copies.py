@@ -8,13 +8,13 @@ import structlog
 
 from searchaccess.core.policy.copies import Copied, copied_in, indices_to_read
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.state import NAMES_LIMIT, Context, Session
 from searchaccess.ports.errors import ExternalError
 
 EVERY: Final = 60.0
 """Seconds between two reads."""
-PATIENCE: Final = 5.0
+TIMEOUT: Final = 5.0
 """Seconds after which it is left for the next sweep."""
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ async def _read(context: Context, session: Session) -> tuple[Copied, ...]:
             names |= indices_to_read((record.access.share,))
     if not names:
         return ()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         found = await session.port.copied_fields(_patterns(names))
     return copied_in(found or {})
 

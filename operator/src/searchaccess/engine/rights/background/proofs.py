@@ -16,11 +16,11 @@ from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
 from searchaccess.core.status.proofs import recalled_proof
-from searchaccess.engine.backoff import Backoff
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.questions import Known
-from searchaccess.engine.rights.beside.presence import PresenceReader
-from searchaccess.engine.rights.beside.sight import Sight
+from searchaccess.engine.rights.background.presence import PresenceReader
+from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
@@ -31,9 +31,9 @@ AGAIN: Final = 600.0
 """Seconds after which what was proven is tried again, if the cluster's state has changed since."""
 AGAIN_SOON: Final = 60.0
 """The same of what failed, or has no index yet; and in any case of what could not be tried."""
-LOOK_EVERY: Final = 30.0
+CHECK_EVERY: Final = 30.0
 """Seconds after which the end of a reconcile has it looked at what is due."""
-LOOK_SOON: Final = 10.0
+CHECK_SOON: Final = 10.0
 """The same where the cluster's state has changed."""
 LEAST: Final = 0.05
 """Seconds of a wait, at least: a timer may end a moment too early."""
@@ -87,36 +87,36 @@ class QueryProver:
         self._name = name
         self._questions = state.questions
         self._session = session
-        self._sight = Sight(context.clock)
-        self._presence = PresenceReader(context, name, self._sight)
+        self._visibility = Visibility(context.clock)
+        self._presence = PresenceReader(context, name, self._visibility)
         self._uuid = ""
-        self._looked_at, self._looked_for = float("-inf"), ""
+        self._checked_at, self._checked_state = float("-inf"), ""
         """When it was looked at what is due, and the cluster's state then."""
         self._began = context.clock.monotonic()
         self._fault: Verdict | None = None
-        """What is said of all that waits, after a fault of ours."""
+        """What is said of all that waits, after an internal error."""
         self._next = float("-inf")
         """When something may be tried again."""
-        self._news: set[str] = set()
+        self._outdated: set[str] = set()
         """The uids of SearchAccesses whose status says something else than is known now."""
 
     @property
     def is_busy(self) -> bool:
         """Whether something that was never tried is to be, or was and is not reported."""
-        return bool(self._questions.waiting or self._news)
+        return bool(self._questions.waiting or self._outdated)
 
     async def run(self) -> None:
-        """Try queries until cancelled. A fault of ours costs a delay, and nobody else anything."""
-        backoff = Backoff(cap=LOOK_EVERY)
+        """Try queries until cancelled. An internal error costs a delay, and nobody else anything."""
+        backoff = Backoff(cap=CHECK_EVERY)
         while True:
             try:
-                await self._go_on()
+                await self._loop()
             except Exception as error:  # noqa: BLE001 - the barrier: rights are kept whatever is known of queries
                 failure = caught(self._context.meter, self._name, "prove queries", error)
                 self._fault = not_tried(failure.reason, failure.message)
             await asyncio.sleep(backoff.next())
 
-    async def _go_on(self) -> None:
+    async def _loop(self) -> None:
         if self._fault:
             fault, self._fault = self._fault, None
             self._give_up(fault)
@@ -124,7 +124,7 @@ class QueryProver:
             self._questions.asked.clear()
             session = self._session()
             if session is not None:
-                self._looked_at, self._looked_for = self._now(), _state_of(session)
+                self._checked_at, self._checked_state = self._now(), _state_of(session)
                 try:
                     await self._step(session)
                 except NotHolder:
@@ -139,8 +139,8 @@ class QueryProver:
 
     def wake(self) -> None:
         """Look at what is due, if anything may be: a reconcile has ended. At rest there is no other timer."""
-        state, since = _state_of(self._session()), self._now() - self._looked_at
-        if self.is_busy or since >= LOOK_EVERY or (state != self._looked_for and since >= LOOK_SOON):
+        state, since = _state_of(self._session()), self._now() - self._checked_at
+        if self.is_busy or since >= CHECK_EVERY or (state != self._checked_state and since >= CHECK_SOON):
             self._questions.asked.set()
 
     def _delay(self, session: Session | None) -> float | None:
@@ -158,17 +158,19 @@ class QueryProver:
         if session.state.uuid != self._uuid:
             if self._uuid:
                 self._questions.ask_all_again()
-            self._sight.forget()
+            self._visibility.forget()
             self._presence.forget()
             self._uuid = session.state.uuid
-        if self._sight.is_old() and (self._questions.all or self._presence.patterns):
+        if self._visibility.is_stale() and (self._questions.all or self._presence.patterns):
             self._drop_unused()
-            await self._sight.look(session, (*_patterns(self._questions.all), *self._presence.patterns), anew=True)
-            self._see_anew(session)
+            await self._visibility.refresh(
+                session, (*_patterns(self._questions.all), *self._presence.patterns), refresh_all=True
+            )
+            self._apply_visibility(session)
         while self._questions.waiting:
-            await self._sight.look(session, _patterns(self._questions.waiting))
+            await self._visibility.refresh(session, _patterns(self._questions.waiting))
             await self._try_waiting(session)
-        await self._presence.look(session, _state_of(session))
+        await self._presence.refresh(session, _state_of(session))
         await self._try_again(session)
 
     def _drop_unused(self) -> None:
@@ -182,10 +184,10 @@ class QueryProver:
     def _now(self) -> float:
         return self._context.clock.monotonic()
 
-    def _see_anew(self, session: Session) -> None:
+    def _apply_visibility(self, session: Session) -> None:
         """Take in what the login may see now, which may be other indices than before."""
         for question, known in list(self._questions.all.items()):
-            hidden = self._sight.hidden_of(question.indices)
+            hidden = self._visibility.hidden_of(question.indices)
             if known.verdict is None or known.verdict.reason is Reason.CANNOT_BE_TRIED:
                 continue
             if hidden:
@@ -282,7 +284,7 @@ class QueryProver:
         return requests
 
     async def _ask(self, session: Session, question: Question) -> tuple[Verdict, int]:
-        if hidden := self._sight.hidden_of(question.indices):
+        if hidden := self._visibility.hidden_of(question.indices):
             return not_seen(hidden), 0
         tried, chunks = Tried(0), _in_addresses(await self._addressable(session, question.indices))
         for names in chunks:
@@ -292,7 +294,7 @@ class QueryProver:
     async def _addressable(self, session: Session, patterns: Sequence[str]) -> list[str]:
         found = [pattern for pattern in patterns if is_addressable(pattern)]
         if others := [pattern for pattern in patterns if not is_addressable(pattern)]:
-            names = await self._sight.names(session)
+            names = await self._visibility.names(session)
             if names is None:
                 raise PermissionDenied("the operator's login may not read the names of indices")
             found += islice(dict.fromkeys(name for pattern in others for name in matching(pattern, names)), MOST_NAMES)
@@ -312,16 +314,16 @@ class QueryProver:
         known.verdict, known.at, known.state = verdict, self._now(), state
         for uid in known.users:
             record = self._context.inventory.accesses.get(uid)
-            said = questions.published.get(uid)
-            if record and said and question in questions_of(record.access.share):
+            published = questions.published.get(uid)
+            if record and published and question in questions_of(record.access.share):
                 whole = questions.known(record.access)
-                if whole is not None and whole != said:
-                    self._news.add(uid)
+                if whole is not None and whole != published:
+                    self._outdated.add(uid)
 
     def _report(self) -> None:
         """Have the statuses written that say something else."""
-        news, self._news = self._news, set()
-        for uid in news:
+        outdated, self._outdated = self._outdated, set()
+        for uid in outdated:
             if record := self._context.inventory.accesses.get(uid):
                 self._context.inventory.marks.mark_access(record.access)
 
@@ -332,7 +334,7 @@ def _patterns(questions: Iterable[Question]) -> Iterator[str]:
 
 def _state_of(session: Session | None) -> str:
     """Identify the cluster's state, which every change of a mapping changes; empty: that is not known."""
-    return session.state.glance.state if session and session.state.glance else ""
+    return session.state.fingerprint.state if session and session.state.fingerprint else ""
 
 
 def _is_untried(known: Known) -> bool:

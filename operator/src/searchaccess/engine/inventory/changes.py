@@ -9,8 +9,8 @@ from searchaccess.core.model.identity import State
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, Metadata, version_of
 
 
-def news_of(access: Access) -> tuple[object, ...]:
-    """Give what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
+def reconcile_key(access: Access) -> tuple[object, ...]:
+    """Return what makes a reconcile necessary when it changes. The loss of our finalizer does, its arrival does not."""
     return (
         access.generation,
         access.deleted_at,
@@ -21,8 +21,8 @@ def news_of(access: Access) -> tuple[object, ...]:
     )
 
 
-def is_old(meta: Metadata, known: Access | Cluster) -> bool:
-    """Say whether an object says nothing new. The version at which a fault occurred is retried."""
+def is_stale(meta: Metadata, known: Access | Cluster) -> bool:
+    """Return whether an object says nothing new. The version at which a fault occurred is retried."""
     seen, before = version_of(meta.resource_version), version_of(known.resource_version)
     return seen < before or (seen == before and not known.fault)
 

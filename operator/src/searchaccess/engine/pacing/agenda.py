@@ -1,10 +1,10 @@
-"""When items are due again: at a known time, or after a failure with back-off. One mechanism for both wings."""
+"""When items are due again: at a known time, or with back-off after a failure. Both wings use it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 
 NEVER: Final = float("inf")
@@ -33,18 +33,18 @@ class Agenda:
     _items: dict[str, _Item] = field(default_factory=dict)
 
     def plan(self, key: str, after: float) -> None:
-        """Record a success with an item, which is due again after so many seconds."""
+        """Record a success: the item is due again after so many seconds."""
         self._items[key] = _Item(self.clock.monotonic() + after, Backoff(self.first, self.cap))
 
     def fail(self, key: str) -> float:
-        """Record a failure with an item; return the seconds after which it is due again."""
+        """Record a failure; return the seconds after which the item is due again."""
         item = self._items.setdefault(key, _Item(NEVER, Backoff(self.first, self.cap)))
         delay = item.backoff.next()
         item.at, item.failing = self.clock.monotonic() + delay, True
         return delay
 
     def forget(self, key: str) -> None:
-        """Record that nothing is due for an item any more."""
+        """Remove an item."""
         self._items.pop(key, None)
 
     def keep(self, keys: Collection[str]) -> None:
@@ -67,6 +67,6 @@ class Agenda:
         return frozenset(key for key, item in self._items.items() if item.at <= now)
 
     def delay(self) -> float:
-        """Return the seconds until an item is due; infinity: none ever is."""
+        """Return the seconds until an item is due; infinity: there is none."""
         first = min((item.at for item in self._items.values()), default=NEVER)
         return max(0.0, first - self.clock.monotonic())

@@ -1,4 +1,4 @@
-"""Steps that a stop should not interrupt: it may, but then the next run has to clean up."""
+"""Steps that a shutdown should not interrupt: if it does, the next run has to clean up."""
 
 import asyncio
 from contextlib import suppress
@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 class Steps:
-    """Counts the running steps, and lets no more begin once it is closed."""
+    """Counts the running steps; once closed, it lets no new one begin."""
 
     def __init__(self) -> None:
         self._running = 0
@@ -16,7 +16,7 @@ class Steps:
 
     async def __aenter__(self) -> None:
         if self._closed:
-            # Whoever closes it cancels everybody soon.
+            # Whoever closes it soon cancels all tasks.
             await asyncio.get_running_loop().create_future()
         self._running += 1
         self._idle.clear()
@@ -29,10 +29,10 @@ class Steps:
             self._idle.set()
 
     async def close(self, within: float) -> None:
-        """Let no more steps begin, and wait until those that are under way are done.
+        """Let no new steps begin, and wait for the running ones.
 
         Args:
-            within: seconds after which they are waited for no longer.
+            within: seconds to wait at most.
         """
         self._closed = True
         with suppress(TimeoutError):

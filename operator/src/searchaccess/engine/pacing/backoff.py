@@ -20,7 +20,7 @@ class Backoff:
         """Count a failure and return the seconds to wait.
 
         Args:
-            cap: of this delay alone; None: that of all.
+            cap: limit of this delay; None: the limit of all.
         """
         top = min(self._cap if cap is None else cap, self._first * float(1 << min(self.failures, 16)))
         self.failures += 1

@@ -1,4 +1,4 @@
-"""Long work in small parts, so that the event loop is never held: others run between two parts."""
+"""Splits long work into small parts, so that it does not block the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 CHUNK: Final = 100
-"""SearchAccesses or principals that are dealt with before other tasks may run: a few milliseconds."""
+"""SearchAccesses or principals processed before other tasks may run: a few milliseconds."""
 
 
 class Pace:
-    """Lets other tasks run after so much work, where its items differ in size.
+    """Lets other tasks run after a certain amount of work, where items differ in size.
 
     Args:
         size: of a chunk.
@@ -22,7 +22,7 @@ class Pace:
         self._done = 0
 
     async def spent(self, amount: int) -> None:
-        """Take in how much was done since the last time."""
+        """Record how much was done since the last call."""
         self._done += max(amount, 1)
         if self._done >= self._size:
             self._done = 0
@@ -30,10 +30,10 @@ class Pace:
 
 
 async def in_chunks(items: Iterable[T], size: int = CHUNK) -> AsyncIterator[T]:
-    """Yield items one by one, and let other tasks run after so many.
+    """Yield items one by one, and let other tasks run after each chunk.
 
     Args:
-        items: are read as they are given: a collection that others change meanwhile must be copied first.
+        items: read lazily: copy a collection that may change meanwhile.
         size: of a chunk.
     """
     for number, item in enumerate(items, 1):

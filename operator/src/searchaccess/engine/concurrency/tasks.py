@@ -1,4 +1,4 @@
-"""Concurrent work, of which nothing continues after an error."""
+"""Runs coroutines concurrently; after an error none of them continues."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,11 +8,11 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-async def beside(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -> A:
-    """Run a coroutine, and another beside it for as long as it takes.
+async def with_background(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -> A:
+    """Run a coroutine, and another in the background until the first ends.
 
     Raises:
-        BaseException: what the first of them raised that did, as it is.
+        BaseException: the first error, unchanged.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -25,10 +25,10 @@ async def beside(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -
 
 
 async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    """Run two coroutines at the same time; when one fails, the other is cancelled and has ended when this raises.
+    """Run two coroutines concurrently; when one fails, the other is cancelled and has ended before this raises.
 
     Raises:
-        BaseException: what the first of them raised, as it is.
+        BaseException: the first error, unchanged.
     """
     try:
         async with asyncio.TaskGroup() as group:

@@ -1,0 +1,1 @@
+"""How work runs beside other work, and where it may be interrupted."""

@@ -1,0 +1,1 @@
+"""When something is tried again, and whose turn it is."""
