@@ -132,7 +132,7 @@ class Stage:
 
     def start(self) -> Process:
         """Start the operator."""
-        inventory = Inventory()
+        inventory = Inventory(clock=self.clock)
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
@@ -172,7 +172,7 @@ class Stage:
         """Say what a run that changes nothing would change; the operator is not to run meanwhile."""
         assert self.process is None
         before = len(self.faults.writes)
-        dry_run, inventory = DryRun(), Inventory()
+        dry_run, inventory = DryRun(), Inventory(clock=self.clock)
         kubernetes = observed(self.kubernetes, manifests)
         outbox = Outbox(kubernetes, inventory)
         context = Context(
@@ -344,7 +344,7 @@ class Stage:
         enforced: dict[str, list[Access]] = {}
         held = frozen or {}
         for key, raw in self.kubernetes.objects.items():
-            if key[0] is Plural.CLUSTERS:
+            if key[0] is not Plural.ACCESSES:
                 continue
             access = access_from_object(raw)
             assert not access.deleted_at, f"{access.ref} is not let go"

@@ -27,7 +27,7 @@ from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import ClusterState, Context
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
-from searchaccess.ports.errors import ExternalError, WaitingError
+from searchaccess.ports.errors import ExternalError, NotFound, WaitingError
 from searchaccess.ports.kubernetes import Plural
 
 RESYNC_PERIOD: Final = 300.0
@@ -103,6 +103,7 @@ class Host:
             "list": self._list_again,
             "namespaces": self._labels.run,
             "identities": self._identities().run,
+            "policies": self._judge_again,
         }
         if self._run_leases:
             parts["renew leases"] = self._run_leases
@@ -215,7 +216,27 @@ class Host:
             return True
         return False
 
+    async def _judge_again(self) -> None:
+        inventory = self._context.inventory
+        while True:
+            await inventory.policies.due()
+            await inventory.judge_all()
+
+    async def _list_policies(self) -> None:
+        policies = self._context.inventory.policies
+        known = policies.uids()
+        try:
+            present = await self._read_list(Plural.POLICIES, policies.see)
+        except NotFound:
+            # The kind is not installed, so there are none. Where some are known, that is not to be believed.
+            if known:
+                raise
+            present = set()
+        policies.keep(present, known)
+
     async def _list(self) -> None:
+        # Before whom they are about: nothing is granted that they refuse.
+        await self._list_policies()
         inventory = self._context.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster), clusters)

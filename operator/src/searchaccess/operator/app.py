@@ -150,7 +150,8 @@ async def wired(
     configuration = await start.wait_for(login.configuration, "the address of the API server", TransientError)
     client, tracing = KubernetesClient(configuration), start_tracing()
     metrics = Metrics(tracing)
-    inventory, clock = Inventory(metrics), SystemClock()
+    clock = SystemClock()
+    inventory = Inventory(metrics, clock)
     # A name of its own for each process: a restarted one owns nothing of what the previous one had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None

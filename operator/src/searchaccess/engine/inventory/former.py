@@ -76,7 +76,7 @@ class FormerRights:
             self.note(cluster, principal, ())
 
     def awaits_full_read(self, cluster: str, uid: str) -> bool:
-        """Return whether it is yet to be read what a SearchAccess has on a cluster; then it is reconciled after that."""
+        """Return whether it is yet to be read what a SearchAccess has on a cluster; if so, it is reconciled then."""
         waiting = self._unread.get(cluster)
         if waiting is None:
             return False

@@ -34,8 +34,10 @@ from searchaccess.engine.inventory.intake import (
     read_status,
 )
 from searchaccess.engine.inventory.marks import Marks
+from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.subjects import Subjects
+from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
 log = structlog.get_logger(__name__)
@@ -51,10 +53,12 @@ class Inventory:
 
     Args:
         meter: counts objects that cannot be taken in.
+        clock: by which exceptions of policies end; None: none is in force.
     """
 
-    def __init__(self, meter: Meter | None = None) -> None:
+    def __init__(self, meter: Meter | None = None, clock: Clock | None = None) -> None:
         self._meter = meter or Meter()
+        self.policies = Policies(self._meter, clock)
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
         self._index = Index()
@@ -130,13 +134,15 @@ class Inventory:
     @property
     def needs_labels(self) -> bool:
         """Whether labels of namespaces must be known."""
-        return any(_chooses_by_labels(record.cluster) for record in self.clusters.values())
+        return self.policies.needs_labels or any(_chooses_by_labels(each.cluster) for each in self.clusters.values())
 
     def see_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         """Take in a full list of namespaces: by name, their labels."""
         before, self._labels = self._labels, labels
         if before == labels:
             return
+        if self.policies.needs_labels:
+            self.policies.changed.set()
         for name, record in self.clusters.items():
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
@@ -174,6 +180,32 @@ class Inventory:
     def _admitted(self, access: Access) -> Access:
         admission = self.admission(access.cluster, access.namespace)
         return access if admission is access.admission else replace(access, admission=admission)
+
+    def _judged(self, access: Access) -> Access:
+        record = self.clusters.get(access.cluster)
+        wanted = record is not None and record.cluster.wants_policies
+        labels = self._labels.get(access.namespace)
+        verdict = self.policies.judge(access, labels, wanted=wanted)
+        if verdict.unknown and labels is None and self.policies.needs_labels:
+            self.labels_wanted.set()
+        return access if verdict == access.verdict else replace(access, verdict=verdict)
+
+    async def judge_all(self) -> None:
+        """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
+        async for uid in in_chunks(list(self.accesses)):
+            if record := self.accesses.get(uid):
+                self._judge(record)
+
+    def _judge(self, record: AccessRecord) -> None:
+        before = record.access
+        try:
+            access = self._judged(before)
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            access = replace(before, fault=caught(self._meter, before.cluster, PLACE, error).message)
+        if access is not before:
+            record.access = access
+            self.marks.mark_access(access)
+            self.former.requeue(access.uid)
 
     def _readmit(self, cluster: str) -> None:
         """Decide anew whose namespaces are allowed: of all at once, so that nobody is enforced who is refused."""
@@ -275,7 +307,7 @@ class Inventory:
                 access = replace(access, finalizers=known.access.finalizers)
             if older or uid in self.writing:
                 status_json = known.status_json
-        access = self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json))
+        access = self._judged(self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json)))
         if known is None:
             # In this order: what is known and cannot be found by its principal would never be reconciled.
             self._index.add(access)
@@ -335,7 +367,7 @@ class Inventory:
         """
         for uid in self.subjects.set_identity(subject, identity):
             known = self.accesses[uid]
-            access = identified(known.access, identity, self.claim(known.access.cluster))
+            access = self._judged(identified(known.access, identity, self.claim(known.access.cluster)))
             if force or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
@@ -357,7 +389,7 @@ class Inventory:
     def _reidentify(self, record: AccessRecord) -> None:
         cluster = record.access.cluster
         try:
-            access = self.subjects.register(record.access, self.claim(cluster), record.status_json)
+            access = self._judged(self.subjects.register(record.access, self.claim(cluster), record.status_json))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
             self.marks.mark_access(access)
@@ -431,10 +463,7 @@ class Inventory:
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json, stored_json, wrote=wrote)
         if claim is not self.claim(cluster.name) and self.count(cluster.name):
             self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
-        if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
-            self._readmit(cluster.name)
-        if _chooses_by_labels(cluster) and not (known and _chooses_by_labels(known.cluster)):
-            self.labels_wanted.set()
+        self._apply_limits(cluster, known.cluster if known else None)
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
             self.marks.mark_cluster(cluster.name, full=True)
@@ -444,6 +473,15 @@ class Inventory:
             self.marks.mark_cluster(cluster.name, full=True)
         elif known.status_json != status_json:
             self.marks.mark_cluster(cluster.name)
+
+    def _apply_limits(self, cluster: Cluster, before: Cluster | None) -> None:
+        """Decide anew whom a SearchCluster takes, if that is another than before."""
+        if before is None or before.allowed_namespaces != cluster.allowed_namespaces:
+            self._readmit(cluster.name)
+        if _chooses_by_labels(cluster) and not (before and _chooses_by_labels(before)):
+            self.labels_wanted.set()
+        if cluster.wants_policies != (before is not None and before.wants_policies):
+            self.policies.changed.set()
 
     def forget_cluster(self, name: str, uid: str) -> None:
         """Record that a SearchCluster is gone."""
