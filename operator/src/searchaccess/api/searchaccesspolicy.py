@@ -33,9 +33,7 @@ class PolicyException(ApiModel):
     """Name of the SearchAccess."""
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     """Why, for those who review it. It is shown in the status of the SearchAccess."""
-    until: Annotated[
-        str, Field(max_length=40, json_schema_extra={"format": "date-time"}), Narrows("then it would never end")
-    ]
+    until: Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
     """When it ends (RFC 3339), such as `2027-01-31T00:00:00Z`."""
 
 
@@ -60,7 +58,7 @@ class SearchAccessPolicySpec(ApiModel):
     match: Match | None = None
     """Which SearchAccesses it applies to; every one when absent."""
 
-    mode: Annotated[PolicyMode, Narrows("then what does not pass is refused")] = PolicyMode.ENFORCE
+    mode: PolicyMode = PolicyMode.ENFORCE
     """`Enforce`: what does not pass gets no rights. `Audit`: it gets them, and the status shows the violations."""
 
     on_violation: OnViolation = OnViolation.REVOKE

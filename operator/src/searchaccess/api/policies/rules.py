@@ -65,36 +65,56 @@ class Denied(ApiModel):
     whichever they are."""
 
 
+_NO_REQUIREMENTS = "say what is required, such as auth: [IdentityToken]; or remove require"
+
+
 class Requirements(ApiModel):
     """What a SearchAccess must say."""
 
-    fields: bool | None = None
+    model_config = ApiModel.model_config | {"json_schema_extra": {"minProperties": 1}}
+
+    fields: Annotated[bool | None, Narrows("then grants may show all fields")] = None
     """True: each grant that reads must have `fields`."""
 
-    hidden_fields: Annotated[list[FieldName], Field(min_length=1, max_length=100)] | None = None
+    hidden_fields: Annotated[
+        Annotated[list[FieldName], Field(min_length=1, max_length=100)] | None, Narrows("then no field must be hidden")
+    ] = None
     """Fields that no grant may show, with everything below them, such as `customer.email` or `*.ssn`: each grant that
     reads must exclude them, or not include them."""
 
-    where: bool | None = None
+    where: Annotated[bool | None, Narrows("then grants may show all documents")] = None
     """True: each grant that reads must have `where`."""
 
-    auth: Annotated[list[Auth], Field(min_length=1, max_length=len(Auth), json_schema_extra=_SET)] | None = None
+    auth: Annotated[
+        Annotated[list[Auth], Field(min_length=1, max_length=len(Auth), json_schema_extra=_SET)] | None,
+        Narrows("then each way to log in is accepted"),
+    ] = None
     """Ways to log in that are accepted, such as `[IdentityToken]`."""
 
-    rotate_every: Annotated[Duration, Field(json_schema_extra=between("10m", "8760h", "720h"))] | None = None
+    rotate_every: Annotated[
+        Annotated[Duration, Field(json_schema_extra=between("10m", "8760h", "720h"))] | None,
+        Narrows("then any rotateEvery is accepted"),
+    ] = None
     """Longest `credential.rotateEvery`."""
 
-    annotations: (
+    annotations: Annotated[
         Annotated[
             list[Annotated[str, Field(min_length=1, max_length=317)]],
             Field(min_length=1, max_length=20, json_schema_extra=_SET),
         ]
-        | None
-    ) = None
+        | None,
+        Narrows("then no annotation is required"),
+    ] = None
     """Annotations that the SearchAccess must have, each with a value, such as `example.com/ticket`."""
 
-    mode: Mode | None = None
+    mode: Annotated[Mode | None, Narrows("then each mode is accepted")] = None
     """The only `mode` that is accepted."""
+
+    @model_validator(mode="after")
+    def _requires_something(self) -> "Requirements":
+        if not self.model_fields_set:
+            raise ValueError(_NO_REQUIREMENTS)
+        return self
 
 
 _STORE = "write the name of one of the SearchCluster's secretStores, such as main"
@@ -103,47 +123,73 @@ StoreName = Annotated[
 ]
 
 
+_NO_LIMITS = "say what is limited, such as regularExpressions: false; or remove limits"
+
+
 class Limits(ApiModel):
     """How much a SearchAccess may say. What is absent is not limited."""
 
-    grants: Annotated[int, Field(ge=0, le=50)] | None = None
+    model_config = ApiModel.model_config | {"json_schema_extra": {"minProperties": 1}}
+
+    grants: Annotated[Annotated[int, Field(ge=0, le=50)] | None, Narrows("then their number is not limited")] = None
     """Most grants."""
 
-    patterns: Annotated[int, Field(ge=1, le=2_500)] | None = None
+    patterns: Annotated[Annotated[int, Field(ge=1, le=2_500)] | None, Narrows("then their number is not limited")] = (
+        None
+    )
     """Most index names and patterns, of all grants together."""
 
-    literal_prefix: Annotated[int, Field(ge=0, le=100)] | None = None
+    literal_prefix: Annotated[Annotated[int, Field(ge=0, le=100)] | None, Narrows("then any wildcard is accepted")] = (
+        None
+    )
     """Fewest characters that each pattern begins with before its first wildcard: with 6, `orders-*` passes and `*` and
     `ord*` do not."""
 
-    regular_expressions: bool | None = None
+    regular_expressions: Annotated[bool | None, Narrows("then they are accepted")] = None
     """False: no index pattern may be a regular expression."""
 
-    privileges: bool | None = None
+    privileges: Annotated[bool | None, Narrows("then they are accepted")] = None
     """False: no grant may have `privileges`."""
 
-    cluster_can: Annotated[list[ClusterPrivilegeName], Field(max_length=50, json_schema_extra=_SET)] | None = None
+    cluster_can: Annotated[
+        Annotated[list[ClusterPrivilegeName], Field(max_length=50, json_schema_extra=_SET)] | None,
+        Narrows("then all are accepted"),
+    ] = None
     """The only cluster privileges that may be declared; `[]`: none."""
 
-    remote_clusters: Annotated[list[RemoteCluster], Field(max_length=50, json_schema_extra=_SET)] | None = None
+    remote_clusters: Annotated[
+        Annotated[list[RemoteCluster], Field(max_length=50, json_schema_extra=_SET)] | None,
+        Narrows("then all are accepted"),
+    ] = None
     """The only remote clusters whose indices may be read, by name or beginning; `[]`: none."""
 
-    kibana: bool | None = None
+    kibana: Annotated[bool | None, Narrows("then it is accepted")] = None
     """False: nothing of Kibana may be declared."""
 
-    deletion_policies: (
+    deletion_policies: Annotated[
         Annotated[list[DeletionPolicy], Field(min_length=1, max_length=len(DeletionPolicy), json_schema_extra=_SET)]
-        | None
-    ) = None
+        | None,
+        Narrows("then all are accepted"),
+    ] = None
     """The only values of `deletionPolicy` that are accepted."""
 
-    adopt: bool | None = None
+    adopt: Annotated[bool | None, Narrows("then it is accepted")] = None
     """False: the annotation `searchaccess.dev/adopt` is not accepted."""
 
-    secret_stores: Annotated[list[StoreName], Field(max_length=50, json_schema_extra=_SET)] | None = None
+    secret_stores: Annotated[
+        Annotated[list[StoreName], Field(max_length=50, json_schema_extra=_SET)] | None,
+        Narrows("then all are accepted"),
+    ] = None
     """The only stores that `credential.store` may name; `[]`: none."""
 
-    secret_names: Annotated[list[AccountPattern], Field(min_length=1, max_length=50, json_schema_extra=_SET)] | None = (
-        None
-    )
+    secret_names: Annotated[
+        Annotated[list[AccountPattern], Field(min_length=1, max_length=50, json_schema_extra=_SET)] | None,
+        Narrows("then all are accepted"),
+    ] = None
     """The only names that `credential.name` may have, such as `{namespace}-*`."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> "Limits":
+        if not self.model_fields_set:
+            raise ValueError(_NO_LIMITS)
+        return self
