@@ -65,6 +65,7 @@ def _cluster(version: int, **spec: Any) -> dict[str, Any]:
 def _inventory(count: int, each: int = 1, cluster: dict[str, Any] | None = None) -> Inventory:
     """Give an inventory in which every principal has so many of the SearchAccesses."""
     inventory = Inventory()
+    inventory.policies.keep(set(), frozenset())
     inventory.see_cluster(cluster or _cluster(1))
     for number in range(count):
         raw = access(f"a-{number}", grant(f"x-{number}-*"), principal=account(f"a-{number // each}"))

@@ -1,4 +1,4 @@
-"""What both kinds' cases are made of: valid manifests, some of whose fields are replaced."""
+"""What all kinds' cases are made of: valid manifests, some of whose fields are replaced."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ _SPECS: dict[str, dict[str, Any]] = {
         "login": {"secretRef": {"namespace": "searchaccess-system", "name": "elasticsearch-login"}},
         "identity": {"jwtRealm": {"name": "google", "audience": "https://es.example.com"}},
     },
+    "SearchAccessPolicy": {"limits": {"regularExpressions": False}},
 }
 
 
@@ -51,6 +52,9 @@ class Cases(list[Case]):
 
     def cluster(self, sentence: str, changes: dict[str, Any], says: str = "", name: str = "") -> None:
         self.add("SearchCluster", sentence, changes, says, name)
+
+    def policy(self, sentence: str, changes: dict[str, Any], says: str = "") -> None:
+        self.add("SearchAccessPolicy", sentence, changes, says)
 
 
 def numbered(count: int, length: int = 0, prefix: str = "i") -> list[str]:

@@ -1,4 +1,4 @@
-"""What the API server takes and refuses of both kinds, as sentences."""
+"""What the API server takes and refuses of all kinds, as sentences."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from tests.integration.cases import READER, Case, Cases, numbered
 from tests.integration.cluster_cases import accept_clusters, reject_clusters
 from tests.integration.credential_cases import accept_credentials, reject_credentials
 from tests.integration.kibana_cases import accept_kibana, reject_kibana
+from tests.integration.policy_cases import accept_policies, reject_policies
 from tests.integration.remote_cases import accept_remote, reject_remote
 
 WORKLOAD = {"project": "acme-shop", "location": "europe-west1", "name": "orders"}
@@ -33,6 +34,7 @@ def rejected() -> list[Case]:
     reject_kibana(cases)
     reject_credentials(cases)
     reject_clusters(cases)
+    reject_policies(cases)
     return cases
 
 
@@ -176,4 +178,5 @@ def accepted() -> list[Case]:
     accept_kibana(cases)
     accept_credentials(cases)
     accept_clusters(cases)
+    accept_policies(cases)
     return cases

@@ -1,4 +1,4 @@
-"""Both kinds on a real API server: what is taken, what is refused and why, and what people see."""
+"""All kinds on a real API server: what is taken, what is refused and why, and what people see."""
 
 import json
 import re
@@ -13,10 +13,12 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.crd import CATEGORY, custom_resource_definitions
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.policy.guardrails.policy import policy_from_object
 from tests.integration.cases import READER, Case
 from tests.integration.kind_cases import accepted, rejected
 from tests.stack.kubernetes import KubectlError, KubernetesServers
@@ -101,15 +103,24 @@ def test_takes(case: Case, taken: tuple[set[str], str]) -> None:
     assert case.name in names, complaints
 
 
+SPECS = {
+    "SearchAccess": SearchAccessSpec,
+    "SearchCluster": SearchClusterSpec,
+    "SearchAccessPolicy": SearchAccessPolicySpec,
+}
+READERS = {
+    "SearchAccess": access_from_object,
+    "SearchCluster": cluster_from_object,
+    "SearchAccessPolicy": policy_from_object,
+}
+
+
 @pytest.mark.parametrize("case", accepted(), ids=ids)
 def test_the_model_reads_what_the_server_takes(case: Case) -> None:
-    read = (
-        SearchAccessSpec.model_validate if case.manifest["kind"] == "SearchAccess" else SearchClusterSpec.model_validate
-    )
     spec = dict(case.manifest["spec"])
     if case.sentence == "can as null":
         spec["grants"] = [{key: value for key, value in spec["grants"][0].items() if value is not None}]
-    read(spec)
+    SPECS[case.manifest["kind"]].model_validate(spec)
 
 
 NULLS: dict[str, dict[str, Any]] = {
@@ -126,6 +137,20 @@ NULLS: dict[str, dict[str, Any]] = {
             "jwtRealm": {"name": "google", "audience": "a"}, "cloudRun": {"refreshEvery": None, "gracePeriod": None},
         },
     },
+    "SearchAccessPolicy": {
+        "allow": None,
+        "deny": [{"indices": ["a"], "can": None}],
+        "subjects": [{"projects": None, "locations": None, "serviceAccounts": ["*"]}],
+        "require": {
+            "fields": None, "hiddenFields": None, "where": None, "auth": None, "rotateEvery": None,
+            "annotations": None, "mode": "Enforce",
+        },
+        "limits": {
+            "grants": 1, "patterns": None, "literalPrefix": None, "regularExpressions": None, "privileges": None,
+            "clusterCan": None, "remoteClusters": None, "kibana": None, "deletionPolicies": None, "adopt": None,
+            "secretStores": None, "secretNames": None,
+        },
+    },
 }  # fmt: skip
 
 
@@ -135,8 +160,7 @@ def with_nulls(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def invalid(kind: str, stored: dict[str, Any], **spec: Any) -> str:
-    read = access_from_object if kind == "SearchAccess" else cluster_from_object
-    return read(stored | {"spec": stored["spec"] | spec}).invalid
+    return READERS[kind](stored | {"spec": stored["spec"] | spec}).invalid
 
 
 @pytest.mark.parametrize("kind", NULLS)
@@ -183,6 +207,8 @@ _LIMIT_MESSAGES = {
     "maxItems": "must have at most {} item",
     "minProperties": "should have at least {} properties",
     "maxProperties": "must have at most {} item",
+    "minimum": "should be greater than or equal to {}",
+    "maximum": "should be less than or equal to {}",
     "enum": "supported values",
     "required": "Required value",
 }
@@ -219,7 +245,7 @@ def test_some_manifest_provokes_the_rule_with(message: str, refusals: dict[str, 
     assert any(message in text for text in refusals.values())
 
 
-@pytest.mark.parametrize("kind", ["SearchAccess", "SearchCluster"])
+@pytest.mark.parametrize("kind", SPECS)
 def test_refuses_a_misspelt_field(kind: str, server: Server) -> None:
     case = next(case for case in accepted() if case.manifest["kind"] == kind)
     manifest = case.manifest | {"spec": case.manifest["spec"] | {"suspended": True}}
@@ -265,11 +291,20 @@ def test_the_server_fills_in_the_other_interval_when_one_is_given(server: Server
     assert spec["drift"] == {"probeEvery": "2s", "sweepEvery": "1m"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_server_fills_in_the_defaults_of_a_search_access_policy(server: Server) -> None:
+    case = next(case for case in accepted() if case.manifest["kind"] == "SearchAccessPolicy")
+    spec = server.dry_run(case.manifest)["spec"]
+    assert spec == case.manifest["spec"] | {"mode": "Enforce", "onViolation": "Revoke"}
+
+
+EXAMPLES = sorted([*(ROOT / "examples").glob("*.yaml"), *(ROOT / "examples" / "policies").glob("*.yaml")])
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_takes_the_example(path: Path, server: Server) -> None:
     """Namespaces are not created by a dry run, so that each is put into ours."""
     manifests = [manifest for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")) if manifest]
-    assert {manifest["kind"] for manifest in manifests} <= {"Namespace", "Secret", "SearchAccess", "SearchCluster"}
+    assert {manifest["kind"] for manifest in manifests} <= {"Namespace", "Secret", *SPECS}
     for manifest in manifests:
         if "namespace" in manifest["metadata"]:
             manifest["metadata"]["namespace"] = NAMESPACE
@@ -281,7 +316,9 @@ def stored(server: Server) -> None:
     """One object of each kind with a full status."""
     access = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccess")
     cluster = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchCluster")
-    manifests = [access | {"metadata": {"name": "orders"}}, cluster | {"metadata": {"name": "prod"}}]
+    policy = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccessPolicy")
+    named = ((access, "orders"), (cluster, "prod"), (policy, "limits"))
+    manifests = [manifest | {"metadata": {"name": name}} for manifest, name in named]
     server.kubectl("apply", "-f", "-", manifests=manifests)
     drift = {"open": 2, "items": []}
     patch(server, "searchaccess", "orders", {"status": {
@@ -353,9 +390,26 @@ def test_every_name_of_the_kind_means_search_clusters_alone(word: str, server: S
 
 
 @pytest.mark.usefixtures("stored")
-def test_the_category_means_both_kinds(server: Server) -> None:
+def test_columns_of_search_access_policies(server: Server) -> None:
+    header, row = server.table("searchaccesspolicies")
+    assert header == ["NAME", "MODE", "ON-VIOLATION", "AGE"]
+    assert row[:-1] == ["limits", "Enforce", "Revoke"]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("word", ["searchaccesspolicy", "searchaccesspolicies", "sap"])
+def test_every_name_of_the_kind_means_search_access_policies_alone(word: str, server: Server) -> None:
+    assert server.kubectl("get", word, "-o", "name")[0].split() == ["searchaccesspolicy.searchaccess.dev/limits"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_category_means_all_kinds(server: Server) -> None:
     names = server.kubectl("get", CATEGORY, "-o", "name")[0].split()
-    assert names == ["searchaccess.searchaccess.dev/orders", "searchcluster.searchaccess.dev/prod"]
+    assert names == [
+        "searchaccess.searchaccess.dev/orders",
+        "searchaccesspolicy.searchaccess.dev/limits",
+        "searchcluster.searchaccess.dev/prod",
+    ]
 
 
 @pytest.mark.usefixtures("stored")

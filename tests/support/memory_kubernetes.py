@@ -28,7 +28,11 @@ PAGE: Final = 3
 Key = tuple[Plural, str, str]
 Watcher = Callable[[str, Plural, dict[str, Any]], None]
 
-_PLURALS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
+_PLURALS: Final = {
+    "SearchAccess": Plural.ACCESSES,
+    "SearchCluster": Plural.CLUSTERS,
+    "SearchAccessPolicy": Plural.POLICIES,
+}
 _STATUSES: Final[dict[Plural, type[ApiModel]]] = {
     Plural.ACCESSES: SearchAccessStatus,
     Plural.CLUSTERS: SearchClusterStatus,
@@ -252,6 +256,11 @@ class Watch:
                 self.inventory.forget_access(meta["uid"])
             elif self.inventory.may_have_changed(raw):
                 self.inventory.see_access(raw)
+        elif plural is Plural.POLICIES:
+            if kind == "DELETED":
+                self.inventory.policies.forget(meta["uid"])
+            else:
+                self.inventory.policies.see(raw)
         elif kind == "DELETED":
             self.inventory.forget_cluster(meta["name"], meta["uid"])
         else:

@@ -133,7 +133,7 @@ class Stage:
 
     def start(self) -> Process:
         """Start the operator."""
-        inventory = Inventory(watched=Watched(self.kubernetes.watched.namespaces))
+        inventory = Inventory(watched=Watched(self.kubernetes.watched.namespaces), clock=self.clock)
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
@@ -173,7 +173,7 @@ class Stage:
         """Say what a run that changes nothing would change; the operator is not to run meanwhile."""
         assert self.process is None
         before = len(self.faults.writes)
-        dry_run, inventory = DryRun(), Inventory()
+        dry_run, inventory = DryRun(), Inventory(clock=self.clock)
         kubernetes = observed(self.kubernetes, manifests)
         outbox = Outbox(kubernetes, inventory)
         context = Context(
@@ -345,7 +345,7 @@ class Stage:
         enforced: dict[str, list[Access]] = {}
         held = frozen or {}
         for key, raw in self.kubernetes.objects.items():
-            if key[0] is Plural.CLUSTERS:
+            if key[0] is not Plural.ACCESSES:
                 continue
             access = access_from_object(raw)
             assert not access.deleted_at, f"{access.ref} is not let go"

@@ -30,6 +30,7 @@ def declared(*names: str) -> list[dict[str, Any]]:
 async def installed(stage: Stage, operator: Operator, kubernetes: MemoryKubernetes) -> AsyncIterator[None]:
     """Run another installation on the stage's Elasticsearch."""
     inventory = Inventory()
+    inventory.policies.keep(set(), frozenset())
     watch = Watch(inventory)
     kubernetes.watchers.append(watch)
     outbox = Outbox(kubernetes, inventory)

@@ -35,6 +35,13 @@ class Counting(Meter):
         self.faults.append((cluster, place))
 
 
+def an_inventory(meter: Meter | None = None) -> Inventory:
+    """Give an inventory that has listed all policies: there are none."""
+    made = Inventory(meter)
+    made.policies.keep(set(), frozenset())
+    return made
+
+
 def _versioned(raw: dict[str, Any], version: int) -> dict[str, Any]:
     raw["metadata"]["resourceVersion"] = str(version)
     return raw
@@ -94,29 +101,29 @@ def _survives(inventory: Inventory, raw: Any, plural: str) -> None:
 
 @given(raw=odd_values)
 def test_anything_may_come_as_an_access_and_a_healthy_one_is_served(raw: Any) -> None:
-    _survives(Inventory(), raw, "accesses")
+    _survives(an_inventory(), raw, "accesses")
 
 
 @given(raw=odd_values)
 def test_anything_may_come_as_a_cluster_and_a_healthy_one_is_served(raw: Any) -> None:
-    _survives(Inventory(), raw, "clusters")
+    _survives(an_inventory(), raw, "clusters")
 
 
 @given(raw=_mutated(_whole_access()))
 def test_an_access_with_anything_in_any_place_costs_itself_alone(raw: Any) -> None:
     meter = Counting()
-    _survives(Inventory(meter), raw, "accesses")
+    _survives(an_inventory(meter), raw, "accesses")
     assert meter.faults in ([], [("", intake.PLACE)], [("", intake.PLACE)] * 2), "only what has no names is a fault"
 
 
 @given(raw=_mutated(a_search_cluster(annotations={ANNOTATION_RECONCILE: "x"}) | {"status": {"conditions": []}}))
 def test_a_cluster_with_anything_in_any_place_costs_itself_alone(raw: Any) -> None:
-    _survives(Inventory(), raw, "clusters")
+    _survives(an_inventory(), raw, "clusters")
 
 
 @given(raw=_mutated(_whole_access()))
 def test_a_known_access_that_becomes_odd_stays_known_and_is_read_again_when_it_is_right(raw: Any) -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access())
     raw = real(raw)
     if isinstance(raw, dict) and isinstance(raw.get("metadata"), dict):
@@ -134,7 +141,7 @@ def test_a_known_access_that_becomes_odd_stays_known_and_is_read_again_when_it_i
 
 @pytest.mark.parametrize("count", [31, 170, 480, 1500])
 def test_a_query_that_is_nested_too_deep_is_an_invalid_spec_with_the_limit(count: int) -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access(grants=[a_grant(where=queries(count))]))
     decision = decide(inventory.accesses["uid-orders"].access, OPEN)
     assert (decision.do, decision.reason) == (Do.HOLD, Reason.INVALID_SPEC)
@@ -152,7 +159,7 @@ def test_a_query_that_is_nested_too_deep_is_an_invalid_spec_with_the_limit(count
     ],
 )
 def test_a_query_that_nobody_can_write_is_an_invalid_spec(where: dict[str, Any], says: str) -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access(grants=[a_grant(), a_grant(where=where)]))
     invalid = inventory.accesses["uid-orders"].access.invalid
     assert invalid.startswith("spec.grants[1].where: ")
@@ -161,7 +168,7 @@ def test_a_query_that_nobody_can_write_is_an_invalid_spec(where: dict[str, Any],
 
 def test_what_a_message_quotes_is_bounded() -> None:
     for change in ({"x" * 250_000: 1}, {"cluster": "x" * 250_000}, {"mode": "x" * 250_000}):
-        inventory = Inventory()
+        inventory = an_inventory()
         inventory.see_access(a_search_access(**change))
         access = inventory.accesses["uid-orders"].access
         assert 0 < len(access.invalid) <= MESSAGE_LIMIT
@@ -174,7 +181,7 @@ def test_what_a_message_quotes_is_bounded() -> None:
 @pytest.mark.parametrize("field", ["mode", "auth", "clusterCan", "cluster", "subject", "suspend", "grants", "unknown"])
 def test_a_value_that_python_cannot_show_is_an_invalid_spec_in_any_field(field: str, value: Any) -> None:
     meter = Counting()
-    inventory = Inventory(meter)
+    inventory = an_inventory(meter)
     raw = a_search_access()
     raw["spec"][field] = value
     inventory.see_access(raw)
@@ -185,14 +192,14 @@ def test_a_value_that_python_cannot_show_is_an_invalid_spec_in_any_field(field: 
 
 
 def test_what_python_cannot_show_is_named() -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access(mode=DEEP))
     assert inventory.accesses["uid-orders"].access.invalid == "spec: nested more than 140 levels deep"
 
 
 @pytest.mark.parametrize("name", ["a..b", ".a", "a.", "a.-b", "A", "a_b", "a/b"])
 def test_a_secret_under_a_name_that_no_store_takes_is_an_invalid_spec(name: str) -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access(auth="ApiKey", credential={"store": "main", "name": name}))
     assert (
         inventory.accesses["uid-orders"].access.invalid == f"spec.credential.name: {name!r} is not the name of a secret"
@@ -215,7 +222,7 @@ STATUSES: list[Any] = [
 
 @pytest.mark.parametrize("status", STATUSES, ids=range(len(STATUSES)))
 def test_a_status_that_cannot_be_kept_counts_as_absent(status: Any) -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access() | {"status": status})
     inventory.see_cluster(a_search_cluster() | {"status": status})
     assert inventory.accesses["uid-orders"].status_json == ""
@@ -224,13 +231,13 @@ def test_a_status_that_cannot_be_kept_counts_as_absent(status: Any) -> None:
 
 def test_a_status_with_many_conditions_is_kept() -> None:
     status = {"conditions": [{"type": f"größe-{number}"} for number in range(100)]}
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access() | {"status": status})
     assert json.loads(inventory.accesses["uid-orders"].status_json) == status
 
 
 async def test_a_long_annotation_is_no_news_each_time_it_is_seen() -> None:
-    inventory = Inventory()
+    inventory = an_inventory()
     for name in (ANNOTATION_RECONCILE, ANNOTATION_ROTATE):
         raw = a_search_access(annotations={name: "x" * 250_000})
         inventory.see_access(raw)
@@ -244,7 +251,7 @@ async def test_a_long_annotation_is_no_news_each_time_it_is_seen() -> None:
 
 def test_an_object_without_a_uid_is_left_out_and_counted() -> None:
     meter = Counting()
-    inventory = Inventory(meter)
+    inventory = an_inventory(meter)
     for raw in (a_search_access(), a_search_cluster()):
         del raw["metadata"]["uid"]
         (inventory.see_access if raw["kind"] == "SearchAccess" else inventory.see_cluster)(raw)
@@ -274,7 +281,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 def test_an_access_at_which_a_fault_is_met_holds_what_it_has_and_says_so(broken: set[str]) -> None:
     meter = Counting()
-    inventory = Inventory(meter)
+    inventory = an_inventory(meter)
     inventory.see_access(a_search_access())
     before = inventory.accesses["uid-orders"].access
     inventory.marks.take_dirty("prod")
@@ -293,14 +300,14 @@ def test_an_access_at_which_a_fault_is_met_holds_what_it_has_and_says_so(broken:
 
 def test_a_fault_does_not_stop_deletion(broken: set[str]) -> None:
     broken.add("orders")
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_access(a_search_access(deleted_at=NOW))
     assert decide(inventory.accesses["uid-orders"].access, OPEN).do is Do.REMOVE
 
 
 def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> None:
     broken |= {"orders", "prod"}
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_cluster(a_search_cluster())
     inventory.see_access(a_search_access())
     assert inventory.clusters["prod"].cluster.fault
@@ -318,7 +325,7 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
 
 async def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Counting()
-    inventory = Inventory(meter)
+    inventory = an_inventory(meter)
     actual = inventory.subjects.register
 
     def see(access: Any, *rest: Any) -> Any:
@@ -340,7 +347,7 @@ async def test_a_fault_while_an_access_is_taken_in_costs_it_alone(monkeypatch: p
 
 def test_finalizers_of_a_newer_version_are_taken_while_a_status_is_on_its_way() -> None:
     """An event may have been missed, so that only a list has them."""
-    inventory = Inventory()
+    inventory = an_inventory()
     inventory.see_cluster(a_search_cluster())
     bare = a_search_access()
     bare["metadata"]["finalizers"] = []

@@ -52,6 +52,7 @@ class Field:
 
     def __init__(self, count: int = MANY) -> None:
         self.inventory = Inventory()
+        self.inventory.policies.keep(set(), frozenset())
         cluster = a_search_cluster()
         cluster["metadata"] |= {"resourceVersion": "1", "uid": "uid-prod"}
         self.inventory.see_cluster(cluster)

@@ -1,4 +1,4 @@
-"""What is left out grants nothing by accident: every optional field of both kinds, and what its absence means."""
+"""What is left out grants nothing by accident: every optional field of all kinds, and what its absence means."""
 
 import copy
 import json
@@ -11,9 +11,11 @@ import pytest
 from searchaccess.api.base import ApiModel, Narrows, parts_of
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.searchcluster import SearchClusterSpec
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.policy.guardrails.policy import policy_from_object
 from searchaccess.operator.observing import read_manifests
 
 GRANTS_MORE: dict[str, list[Any]] = {
@@ -40,6 +42,43 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchCluster.orphans.revoke[].name": [""],
     "SearchCluster.takeOver[].credentials": [""],
     "SearchCluster.secretStores[].vault.ca": [{}],
+    "SearchCluster.policies": [[]],
+    "SearchCluster.policies.unmatched": [""],
+    "SearchAccessPolicy.match.namespaces.selector.matchLabels": [{}],
+    "SearchAccessPolicy.match.namespaces.selector.matchExpressions": [[]],
+    "SearchAccessPolicy.match.labels.matchLabels": [{}],
+    "SearchAccessPolicy.match.labels.matchExpressions": [[]],
+    "SearchAccessPolicy.match.subjects[].projects": [[]],
+    "SearchAccessPolicy.match.subjects[].locations": [[]],
+    "SearchAccessPolicy.match.subjects[].serviceAccounts": [[]],
+    "SearchAccessPolicy.allow": [[]],
+    "SearchAccessPolicy.deny": [[]],
+    "SearchAccessPolicy.deny[].can": [[]],
+    "SearchAccessPolicy.subjects": [[]],
+    "SearchAccessPolicy.subjects[].projects": [[]],
+    "SearchAccessPolicy.subjects[].locations": [[]],
+    "SearchAccessPolicy.subjects[].serviceAccounts": [[]],
+    "SearchAccessPolicy.require": [{}],
+    "SearchAccessPolicy.require.fields": [""],
+    "SearchAccessPolicy.require.hiddenFields": [[]],
+    "SearchAccessPolicy.require.where": [""],
+    "SearchAccessPolicy.require.auth": [[]],
+    "SearchAccessPolicy.require.rotateEvery": [""],
+    "SearchAccessPolicy.require.annotations": [[]],
+    "SearchAccessPolicy.require.mode": [""],
+    "SearchAccessPolicy.limits": [{}],
+    "SearchAccessPolicy.limits.grants": [""],
+    "SearchAccessPolicy.limits.patterns": [""],
+    "SearchAccessPolicy.limits.literalPrefix": [""],
+    "SearchAccessPolicy.limits.regularExpressions": [""],
+    "SearchAccessPolicy.limits.privileges": [""],
+    "SearchAccessPolicy.limits.clusterCan": [""],
+    "SearchAccessPolicy.limits.remoteClusters": [""],
+    "SearchAccessPolicy.limits.kibana": [""],
+    "SearchAccessPolicy.limits.deletionPolicies": [[]],
+    "SearchAccessPolicy.limits.adopt": [""],
+    "SearchAccessPolicy.limits.secretStores": [""],
+    "SearchAccessPolicy.limits.secretNames": [[]],
 }
 """Fields without which more is granted, or for longer, with what else says nothing of them."""
 
@@ -118,6 +157,20 @@ GRANTS_NO_MORE: dict[str, str] = {
     "SearchCluster.adoption.namespaces.selector.matchExpressions[].values": "the operator says whether there are any",
     "SearchCluster.takeOver": "nothing is taken over",
     "SearchCluster.takeOver[].instance": "only what has our own names is taken over",
+    "SearchAccessPolicy.match": "it applies to every SearchAccess",
+    "SearchAccessPolicy.match.namespaces": "it applies to more SearchAccesses",
+    "SearchAccessPolicy.match.namespaces.names": "selector is needed then",
+    "SearchAccessPolicy.match.namespaces.selector": "names are needed then",
+    "SearchAccessPolicy.match.namespaces.selector.matchExpressions[].values": "the operator says whether there are any",
+    "SearchAccessPolicy.match.clusters": "it applies to more SearchAccesses",
+    "SearchAccessPolicy.match.subjects": "it applies to more SearchAccesses",
+    "SearchAccessPolicy.match.labels": "it applies to more SearchAccesses",
+    "SearchAccessPolicy.match.labels.matchExpressions[].values": "the operator says whether there are any",
+    "SearchAccessPolicy.mode": "it is enforced",
+    "SearchAccessPolicy.onViolation": "rights are revoked",
+    "SearchAccessPolicy.allow[].can": "less is allowed",
+    "SearchAccessPolicy.allow[].privileges": "less is allowed",
+    "SearchAccessPolicy.exceptions": "it applies to more SearchAccesses",
 }
 """The other optional fields, and why their absence grants no more."""
 
@@ -153,6 +206,7 @@ FULL: dict[str, dict[str, Any]] = {
         "drift": {},
         "orphans": {"revoke": [{"namespace": "shop", "name": "orders"}]},
         "takeOver": [{"controller": "a"}],
+        "policies": {},
         "adoption": {
             "namespaces": {
                 "names": ["shop"],
@@ -160,9 +214,34 @@ FULL: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "SearchAccessPolicy": {
+        "match": {
+            "namespaces": {
+                "names": ["shop"],
+                "selector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "Exists"}]},
+            },
+            "labels": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "Exists"}]},
+            "subjects": [{"projects": ["a"], "locations": ["b"], "serviceAccounts": ["c"]}],
+        },
+        "allow": [{"indices": ["a"], "can": ["read"], "privileges": ["read"]}],
+        "deny": [{"indices": ["a"], "can": ["read"]}],
+        "subjects": [{"projects": ["a"], "locations": ["b"], "serviceAccounts": ["c"]}],
+        "require": {"fields": True},
+        "limits": {"grants": 1},
+        "exceptions": [{"namespace": "a", "name": "b", "reason": "c", "until": "2027-01-01T00:00:00Z"}],
+    },
 }  # fmt: skip
-READ: dict[str, Any] = {"SearchAccess": access_from_object, "SearchCluster": cluster_from_object}
-SPECS: dict[str, type[ApiModel]] = {"SearchAccess": SearchAccessSpec, "SearchCluster": SearchClusterSpec}
+READ: dict[str, Any] = {
+    "SearchAccess": access_from_object,
+    "SearchCluster": cluster_from_object,
+    "SearchAccessPolicy": policy_from_object,
+}
+PLURALS = {crd["spec"]["names"]["kind"]: plural for plural, crd in custom_resource_definitions().items()}
+SPECS: dict[str, type[ApiModel]] = {
+    "SearchAccess": SearchAccessSpec,
+    "SearchCluster": SearchClusterSpec,
+    "SearchAccessPolicy": SearchAccessPolicySpec,
+}
 
 
 def optional(model: type[ApiModel], path: str) -> Iterator[tuple[str, Narrows | None]]:
@@ -300,20 +379,21 @@ def schemas(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, 
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_the_api_server_keeps_such_a_null_so_that_the_operator_refuses_it(kind: str) -> None:
-    crd = custom_resource_definitions()[{"SearchAccess": "searchaccesses", "SearchCluster": "searchclusters"}[kind]]
+    crd = custom_resource_definitions()[PLURALS[kind]]
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert {path for path, part in schemas(spec, kind) if part.get("nullable")} == {
-        place for place in GRANTS_MORE if place.startswith(kind)
+        place for place in GRANTS_MORE if place.startswith(f"{kind}.")
     }
 
 
-ADDED = {
+ADDED: dict[str, set[str]] = {
     "SearchAccess": {"auth", "clusterCan", "deletionPolicy", "grants", "mode", "suspend"},
     "SearchCluster": {
         "allowExposure", "drift", "drift.probeEvery", "drift.sweepEvery", "identity.cloudRun",
         "identity.cloudRun.gracePeriod", "identity.cloudRun.refreshEvery", "identity.jwtRealm.clientAuthentication",
         "identity.jwtRealm.issuer", "identity.jwtRealm.principal", "mapping", "secretStores",
     },
+    "SearchAccessPolicy": {"mode", "onViolation"},
 }  # fmt: skip
 """What the API server writes into each object, as the first version knew it."""
 
@@ -331,6 +411,6 @@ def added(schema: dict[str, Any], path: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("kind", SPECS)
 def test_a_later_field_is_written_into_no_object_that_does_not_say_it(kind: str) -> None:
     """An earlier version of the operator refuses fields that it does not know: after a rollback it would refuse all."""
-    crd = custom_resource_definitions()[{"SearchAccess": "searchaccesses", "SearchCluster": "searchclusters"}[kind]]
+    crd = custom_resource_definitions()[PLURALS[kind]]
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert set(added(spec)) == ADDED[kind]

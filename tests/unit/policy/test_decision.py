@@ -12,6 +12,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy import decision as policy
 from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import CHECKS, OPEN, AccessDecision, Check, Do, Gate, Inputs, decide
@@ -74,6 +75,11 @@ def case(*specs: Spec, gate: Gate = OPEN, rejection: str = "", **more: Any) -> C
 
 REFUSED: dict[str, Any] = {"admission": Admission.REFUSED}
 UNKNOWN: dict[str, Any] = {"admission": Admission.UNKNOWN}
+VIOLATES: dict[str, Any] = {"verdict": PolicyVerdict((PolicyOutcome("limits", Outcome.DENIED, ("too wide",)),))}
+VIOLATES_AND_KEEPS: dict[str, Any] = {
+    "verdict": PolicyVerdict((PolicyOutcome("limits", Outcome.DENIED, ("too wide",), keeps=True),))
+}
+UNDECIDED: dict[str, Any] = {"verdict": PolicyVerdict(unknown="the labels of the namespace shop are not known")}
 
 
 def nobody(state: State, message: str = "") -> dict[str, Any]:
@@ -93,6 +99,16 @@ DECISIONS: dict[str, Row] = {
     "one of a refused namespace is removed": (case(**REFUSED), Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED),
     "an observed one of a refused namespace too": (case(OBSERVED, **REFUSED), Do.REMOVE, Reason.NAMESPACE_NOT_ALLOWED),
     "one of a namespace whose labels are unknown is held": (case(**UNKNOWN), Do.HOLD, Reason.PENDING),
+    # policies
+    "what a policy refuses is removed": (case(**VIOLATES), Do.REMOVE, Reason.POLICY_VIOLATION),
+    "it is held where that policy lets it stay": (case(**VIOLATES_AND_KEEPS), Do.HOLD, Reason.POLICY_VIOLATION),
+    "an observed one is removed too": (case(OBSERVED, **VIOLATES), Do.REMOVE, Reason.POLICY_VIOLATION),
+    "a key too": (case(WITH_KEY, **VIOLATES), Do.REMOVE, Reason.POLICY_VIOLATION),
+    "what policies did not decide yet is held": (case(**UNDECIDED), Do.HOLD, Reason.PENDING),
+    "what a policy refuses does not stay when it is deleted": (
+        case(DELETED, ORPHAN, **VIOLATES_AND_KEEPS), Do.REMOVE, None,
+    ),
+    "what policies did not decide yet may stay": (case(DELETED, ORPHAN, **UNDECIDED), Do.RELEASE, None),
     # the subject
     "one of a workload that does not exist is held": (
         case(**nobody(State.MISSING)), Do.HOLD, Reason.SERVICE_NOT_FOUND,
@@ -196,6 +212,25 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     "an invalid spec is said although it is suspended": (
         policy.invalid_spec, policy.suspension, case(INVALID, SUSPENDED),
     ),
+    "of an invalid spec policies judge nothing": (
+        policy.invalid_spec, policy.policy_violation, case(INVALID, **VIOLATES),
+    ),
+    "what a policy refuses goes, whatever its grants would show together": (
+        policy.policy_violation, policy.own_restrictions, case(WIDENING, **VIOLATES),
+    ),
+    "suspending keeps nothing that a policy refuses": (
+        policy.policy_violation, policy.suspension, case(SUSPENDED, **VIOLATES),
+    ),
+    "what a policy refuses goes, although nobody is known to have it": (
+        policy.policy_violation, policy.subject_unknown, case(**VIOLATES, **nobody(State.MISSING)),
+    ),
+    "a policy does not stop deletion": (policy.deletion, policy.policy_violation, case(DELETED, **VIOLATES)),
+    "whom it is for is asked before policies that may depend on it": (
+        policy.subject_unknown, policy.policy_unknown, case(**UNDECIDED, **nobody(State.MISSING)),
+    ),
+    "policies are asked before the license": (
+        policy.policy_unknown, policy.license_held, case(RESTRICTED, gate=NO_FIELD_SECURITY, **UNDECIDED),
+    ),
     "of an invalid spec the grants are not judged": (
         policy.invalid_spec, policy.own_restrictions, case(INVALID, widens="widens"),
     ),
@@ -286,7 +321,7 @@ def _outcome(inputs: Inputs) -> tuple[Do, Reason | None]:
 accesses = st.builds(
     lambda specs, more: replace(an_access(**{name: value for spec in specs for name, value in spec.items()}), **more),
     st.lists(st.sampled_from([DELETED, OBSERVED, SUSPENDED, INVALID, UNREADABLE, RESTRICTED, WIDENING, WITH_KEY])),
-    st.sampled_from([{}, REFUSED, UNKNOWN, nobody(State.MISSING), nobody(State.RECALLED)]),
+    st.sampled_from([{}, REFUSED, UNKNOWN, VIOLATES, UNDECIDED, nobody(State.MISSING), nobody(State.RECALLED)]),
 )
 
 

@@ -62,6 +62,8 @@ def test_make_verify_names_all_that_is_to_be_generated_for_an_action(with_preten
     assert {line.split()[0] for line in done.stdout.splitlines()} == {
         "crds/searchaccesses.yaml",
         "charts/searchaccess-operator/charts/crds/crds/searchaccesses.yaml",
+        "crds/searchaccesspolicies.yaml",
+        "charts/searchaccess-operator/charts/crds/crds/searchaccesspolicies.yaml",
         "docs/actions.md",
         "docs/api.md",
         "README.md",

@@ -1,15 +1,17 @@
 """Makes the CustomResourceDefinitions from the models."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from searchaccess.api.base import ApiModel
 from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.api.searchaccess import SearchAccess
+from searchaccess.api.searchaccesspolicy import SearchAccessPolicy
 from searchaccess.api.searchcluster import SearchCluster
 from searchaccess.api.vocabulary.actions import LETTERS, RESTRICTED
 
 CATEGORY = "search"
-"""``kubectl get search`` shows both kinds."""
+"""``kubectl get search`` shows all kinds."""
 
 _KEYWORDS = (
     "description", "type", "format", "nullable", "enum", "default", "minimum", "maximum", "minLength", "maxLength",
@@ -95,10 +97,15 @@ def _crd(
     plural: str,
     short: str,
     scope: str,
-    selectable: list[str],
     columns: list[dict[str, Any]],
+    selectable: Sequence[str] = (),
 ) -> dict[str, Any]:
     kind = model.__name__
+    version: dict[str, Any] = {"name": VERSION, "served": True, "storage": True}
+    if "status" in model.model_fields:
+        version["subresources"] = {"status": {}}
+    if selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in selectable]
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -112,20 +119,12 @@ def _crd(
                 "plural": plural,
                 "singular": kind.lower(),
                 "shortNames": [short],
-                # Not "searchaccess": kubectl would resolve it to both kinds, also in "delete searchaccess --all".
+                # Not "searchaccess": kubectl would resolve it to all kinds, also in "delete searchaccess --all".
                 "categories": [CATEGORY],
             },
             "conversion": {"strategy": "None"},
             "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "selectableFields": [{"jsonPath": path} for path in selectable],
-                    "additionalPrinterColumns": columns,
-                    "schema": {"openAPIV3Schema": _schema(model)},
-                }
+                version | {"additionalPrinterColumns": columns, "schema": {"openAPIV3Schema": _schema(model)}},
             ],
         },
     }
@@ -176,6 +175,17 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("UUID", ".status.uuid", wide=True),
                 _column("Login", ".status.login.tier", wide=True),
                 _column("Message", f"{_READY}.message", wide=True),
+            ],
+        ),
+        "searchaccesspolicies": _crd(
+            SearchAccessPolicy,
+            plural="searchaccesspolicies",
+            short="sap",
+            scope="Cluster",
+            columns=[
+                _column("Mode", ".spec.mode"),
+                _column("On-Violation", ".spec.onViolation"),
+                _AGE,
             ],
         ),
     }

@@ -93,6 +93,21 @@ class EckReference(ApiModel):
     """Name of the Elasticsearch resource."""
 
 
+class Unmatched(StrEnum):
+    """What becomes of SearchAccesses to which no SearchAccessPolicy applies."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+
+
+class PolicyUse(ApiModel):
+    """How SearchAccessPolicies are used."""
+
+    unmatched: Annotated[Unmatched, Narrows("then what no policy applies to is allowed")] = Unmatched.ALLOW
+    """What becomes of SearchAccesses to which no SearchAccessPolicy applies. `Deny`: they get no rights, and those that
+    they have are revoked: write the policies first. A policy with `mode: Audit` counts too."""
+
+
 class JwtRealm(ApiModel):
     """A JWT realm of Elasticsearch, as configured in elasticsearch.yml."""
 
@@ -241,6 +256,9 @@ class SearchClusterSpec(ApiModel):
     allowed_namespaces: Annotated[AllowedNamespaces | None, Narrows("then every namespace is allowed")] = None
     """Namespaces whose SearchAccesses may refer to this cluster; all when absent. A SearchAccess in another namespace
     gets no rights and loses existing ones."""
+
+    policies: Annotated[PolicyUse | None, Narrows("then what no policy applies to is allowed")] = None
+    """How SearchAccessPolicies are used."""
 
     orphans: Orphans | None = None
     """Whether rights may stay when their SearchAccess is deleted, and which of these released rights to revoke."""

@@ -44,6 +44,8 @@ RELEASED_LIMIT = 100
 RELEASED_ENTRIES_LIMIT = 100
 ADOPTED_LIMIT = 100
 OTHERS_LIMIT = 10
+POLICIES_LIMIT = 20
+POLICY_REASONS_LIMIT = 6
 
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
@@ -236,6 +238,17 @@ class Drift(ApiModel):
     """When a difference was last corrected."""
 
 
+class EffectivePolicy(ApiModel):
+    """What one SearchAccessPolicy says."""
+
+    name: str
+    """Name of the SearchAccessPolicy."""
+    outcome: str
+    """`Accepted`, `Denied`, `WouldDeny` (`mode: Audit`), or `Exempt`."""
+    reasons: Annotated[list[str], Field(max_length=POLICY_REASONS_LIMIT)] = []
+    """The violations, or the reason of the exception and when it ends."""
+
+
 class SearchAccessStatus(_Status):
     """The observed state of a SearchAccess."""
 
@@ -257,6 +270,8 @@ class SearchAccessStatus(_Status):
     """Objects in Elasticsearch that belong to this object."""
     credential: CredentialStatus | None = None
     """The API key or password, and where it is stored (`auth: ApiKey` or `Password`)."""
+    effective_policy: Annotated[list[EffectivePolicy], Field(max_length=POLICIES_LIMIT)] | None = None
+    """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

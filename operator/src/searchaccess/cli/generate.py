@@ -340,19 +340,16 @@ def api_page() -> str:
         group, short = crd["spec"]["group"], names["shortNames"][0]
         scope = "Cluster-wide" if crd["spec"]["scope"] == "Cluster" else "Namespaced"
         how = f"{scope}; `kubectl get {names['plural']}` or `{short}`; `{group}/{version['name']}`."
-        selectors = _names(item["jsonPath"].removeprefix(".") for item in version["selectableFields"])
-        blocks += [
-            f"## {names['kind']}",
-            f"{root['description']} {how}",
-            f"Field selectors (`--field-selector`, Kubernetes 1.31 or newer): {selectors}.",
-            "### Spec",
-            *_fields(root, "spec"),
-            "### Status",
-            *_fields(root, "status"),
-        ]
+        blocks += [f"## {names['kind']}", f"{root['description']} {how}"]
+        if selectable := version.get("selectableFields"):
+            selectors = _names(item["jsonPath"].removeprefix(".") for item in selectable)
+            blocks.append(f"Field selectors (`--field-selector`, Kubernetes 1.31 or newer): {selectors}.")
+        for part in ("spec", "status"):
+            if part in root["properties"]:
+                blocks += [f"### {part.capitalize()}", *_fields(root, part)]
     return _page(
         "Fields",
-        "All fields of both kinds. `kubectl explain searchaccesses.spec` shows the same. What each action stands for "
+        "All fields of all kinds. `kubectl explain searchaccesses.spec` shows the same. What each action stands for "
         "is in [actions](actions.md); conditions are in [reasons](reasons.md).",
         *blocks,
     )

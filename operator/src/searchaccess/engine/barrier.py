@@ -18,7 +18,7 @@ FRAMES: Final = 12
 
 Place = Literal[
     "apply", "build facts", "credential", "finalizer", "grant mapping", "hold back", "identities", "intake", "isolate",
-    "key", "list", "mappings of indices", "namespaces", "outbox", "plan role", "prove queries", "publish",
+    "key", "list", "mappings of indices", "namespaces", "outbox", "plan role", "policies", "prove queries", "publish",
     "read mapping", "read role", "reconcile", "reconciler", "released rights", "renew leases", "revoke mapping",
     "supervise", "write roles", "write statuses",
 ]  # fmt: skip

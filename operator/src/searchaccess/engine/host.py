@@ -97,6 +97,7 @@ class Host:
             "list": self._lister.run,
             "namespaces": self._labels.run,
             "identities": self._identities().run,
+            "policies": self._judge_again,
         }
         if self._run_leases:
             parts["renew leases"] = self._run_leases
@@ -178,6 +179,12 @@ class Host:
         with suppress(TimeoutError):
             async with asyncio.timeout(STATUSES_TIMEOUT):
                 await self._context.outbox.drained()
+
+    async def _judge_again(self) -> None:
+        inventory = self._context.inventory
+        while True:
+            await inventory.policies.due()
+            await inventory.judge_all()
 
     async def _supervise(self, group: asyncio.TaskGroup) -> None:
         """Start and stop reconcilers as SearchClusters come and go."""

@@ -12,7 +12,7 @@ from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import Context
-from searchaccess.ports.errors import ExternalError, PermissionDenied
+from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
 
 RESYNC_PERIOD: Final = 300.0
@@ -85,6 +85,8 @@ class Lister:
         return False
 
     async def _list(self) -> None:
+        # Policies first: nothing that they refuse is granted.
+        await self._list_policies()
         inventory = self._context.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster, {}), clusters)
@@ -93,6 +95,18 @@ class Lister:
         self._see_unlisted(unlisted)
         await inventory.keep_accesses(present, accesses)
         self._listed_at = self._context.clock.monotonic()
+
+    async def _list_policies(self) -> None:
+        policies = self._context.inventory.policies
+        known = policies.uids()
+        try:
+            present = await self._read_list(Plural.POLICIES, policies.see, {})
+        except NotFound:
+            # The kind is not installed, so there are no policies. If some are known, this response is not trusted.
+            if known:
+                raise
+            present = set()
+        policies.keep(present, known)
 
     def _see_unlisted(self, unlisted: dict[str, str]) -> None:
         """Record which namespaces may not be listed.

@@ -168,7 +168,8 @@ async def wired(
     configuration = await start.wait_for(login.configuration, "the address of the API server", TransientError)
     client, tracing = _client(configuration, options), start_tracing()
     metrics = Metrics(tracing)
-    inventory, clock = Inventory(metrics, _watched(options)), SystemClock()
+    clock = SystemClock()
+    inventory = Inventory(metrics, _watched(options), clock)
     # A unique name for each process: a restarted one owns nothing that the previous one had.
     identity = f"{socket.gethostname().lower()[:63].strip('.-') or 'replica'}-{secrets.token_hex(4)}"
     leases: Leases | None = None

@@ -221,6 +221,9 @@ class FiledClusters:
 
     async def list_page(self, plural: Plural, following: str = "") -> Page:
         """Return some objects of a kind."""
+        if plural is Plural.POLICIES:
+            # They have no namespace, so that no Role can allow to read them (docs/adr/0045).
+            return Page([])
         if plural is not Plural.CLUSTERS:
             return await self._real.list_page(plural, following)
         await self._reread()

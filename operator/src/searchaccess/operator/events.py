@@ -156,6 +156,21 @@ def register_clusters(registry: kopf.OperatorRegistry, inventory: Inventory, clu
         except Exception as error:  # noqa: BLE001 - the next full list finds what is gone
             inventory.report_unreadable(error)
 
+    _register_policies(registry, inventory)
+
+
+def _register_policies(registry: kopf.OperatorRegistry, inventory: Inventory) -> None:
+    @kopf.on.event(GROUP, VERSION, Plural.POLICIES, registry=registry)
+    async def _policy(event: Mapping[str, Any], **_: Any) -> None:
+        raw = event["object"]
+        try:
+            if event["type"] == "DELETED":
+                inventory.policies.forget(metadata_of(raw).uid)
+            else:
+                inventory.policies.see(raw)
+        except Exception as error:  # noqa: BLE001 - the full list finds out what there is
+            inventory.report_unreadable(error)
+
 
 async def watch(
     inventory: Inventory,

@@ -22,7 +22,11 @@ from searchaccess.operator.observer_login import ObserverLogins
 from searchaccess.ports.errors import BadManifest
 from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
 
-_KINDS: Final = {"SearchAccess": Plural.ACCESSES, "SearchCluster": Plural.CLUSTERS}
+_KINDS: Final = {
+    "SearchAccess": Plural.ACCESSES,
+    "SearchCluster": Plural.CLUSTERS,
+    "SearchAccessPolicy": Plural.POLICIES,
+}
 _DEFAULT: Final = "default"
 STANDARD_INPUT: Final = Path("-")
 _LONGEST_NAME: Final = 253
@@ -135,7 +139,7 @@ Key = tuple[Plural, str, str]
 
 def _key(raw: Mapping[str, Any]) -> Key:
     plural, metadata = _KINDS[raw["kind"]], raw["metadata"]
-    namespace = "" if plural is Plural.CLUSTERS else str(metadata.get("namespace") or _DEFAULT)
+    namespace = str(metadata.get("namespace") or _DEFAULT) if plural is Plural.ACCESSES else ""
     return plural, namespace, metadata["name"]
 
 
@@ -212,11 +216,12 @@ def _merged(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return an object as it would be with a manifest applied."""
     metadata = there["metadata"]
     annotations = {**part(metadata, "annotations"), **part(given["metadata"], "annotations")}
+    labels = {**part(metadata, "labels"), **part(given["metadata"], "labels")}
     generation = metadata_of(there).generation + _differ(given.get("spec"), there.get("spec"))
     return {
         **there,
         "spec": given.get("spec"),
-        "metadata": {**metadata, "annotations": annotations, "generation": generation},
+        "metadata": {**metadata, "annotations": annotations, "labels": labels, "generation": generation},
     }
 
 

@@ -14,6 +14,7 @@ class Plural(StrEnum):
 
     ACCESSES = "searchaccesses"
     CLUSTERS = "searchclusters"
+    POLICIES = "searchaccesspolicies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ObjectRef:
 
     plural: Plural
     namespace: str
-    """Empty for a SearchCluster."""
+    """Empty for what is of no namespace."""
     name: str
     uid: str
 

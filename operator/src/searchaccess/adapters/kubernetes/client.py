@@ -48,7 +48,11 @@ _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8
 _JSON_PATCH: Final = "application/json-patch+json"
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH"})
 _USER_AGENT: Final = f"{FIELD_MANAGER}/{__version__}"
-_KINDS: Final = {Plural.ACCESSES: "SearchAccess", Plural.CLUSTERS: "SearchCluster"}
+_KINDS: Final = {
+    Plural.ACCESSES: "SearchAccess",
+    Plural.CLUSTERS: "SearchCluster",
+    Plural.POLICIES: "SearchAccessPolicy",
+}
 _MISSING: Final = object()
 _UNUSABLE: Final = "no usable kubeconfig or service account"
 _LONGEST_TOKEN: Final = 65536

@@ -179,6 +179,20 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
         terminal=True,
     ),
+    Reason.POLICY_VIOLATION: ReasonDoc(
+        "A SearchAccessPolicy refuses it: the message names the policy and each violation. It gets no rights. What it "
+        "had is revoked, whatever the object says (`suspend` and `Observe` too), unless the policy has "
+        "`onViolation: Keep`.",
+        "Narrow the SearchAccess as the message says; or have the platform team change the policy or add an exception.",
+        Who.TEAM,
+        terminal=True,
+    ),
+    Reason.POLICIES_ACCEPT: ReasonDoc("Every policy that applies accepts it.", _NOTHING, Who.NOBODY),
+    Reason.POLICY_WOULD_DENY: ReasonDoc(
+        "A policy with `mode: Audit` would refuse it; the message says why. It has its rights.",
+        "Change the SearchAccess before the policy is enforced.",
+        Who.TEAM,
+    ),
     Reason.RELEASED_LIST_FULL: ReasonDoc(
         "The object is being deleted with `deletionPolicy: Orphan`, but its rights cannot be released: "
         "`status.released` of the SearchCluster is full. The rights stay as they are meanwhile.",

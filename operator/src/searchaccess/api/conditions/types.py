@@ -14,6 +14,7 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     IDENTITY_RESOLVED = "IdentityResolved"
+    POLICY_ACCEPTED = "PolicyAccepted"
     CREDENTIAL_READY = "CredentialReady"
     HELD = "Held"
     SYNCED = "Synced"
@@ -77,6 +78,13 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "subject is a service account and Elasticsearch identifies it by its e-mail address.",
         "Cloud Run has no such workload.",
         "Google does not answer, or denies the operator access. The rights of the last known account stay in force.",
+    ),
+    ConditionType.POLICY_ACCEPTED: ConditionDoc(
+        _ACCESS,
+        "Every SearchAccessPolicy that applies accepts it, excepts it, or only reports: `status.effectivePolicy` has "
+        "what each says. Absent where none applies and none is wanted.",
+        "One refuses it, or none applies and the SearchCluster wants one. It gets no rights.",
+        "It cannot be decided yet. What it has stays.",
     ),
     ConditionType.CREDENTIAL_READY: ConditionDoc(
         _ACCESS,

@@ -11,7 +11,7 @@ from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ACCEPT_UUID, ANNOTATION_ADOPT, ANNOTATION_RECONCILE, FINALIZER
 from searchaccess.api.googlecloud import LOCATION_PATTERN
-from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.api.searchcluster import SearchClusterSpec, Unmatched
 from searchaccess.core.clusters.realm import Mismatch, RealmFindings, WantedRealm, explain, place_of
 from searchaccess.core.clusters.sources import NO_CERTIFICATE, holds_certificates
 from searchaccess.core.model.intake.metadata import NAME_LIMIT, bounded_text, last_applied, metadata_of
@@ -70,6 +70,12 @@ class Cluster:
     def allowed_namespaces(self) -> AllowedNamespaces | None:
         """Namespaces whose SearchAccesses may refer to it; None: all."""
         return self.spec.allowed_namespaces if self.spec else None
+
+    @property
+    def wants_policies(self) -> bool:
+        """Whether it refuses SearchAccesses to which no SearchAccessPolicy applies."""
+        policies = self.spec.policies if self.spec else None
+        return policies is not None and policies.unmatched is Unmatched.DENY
 
     @property
     def orphans(self) -> Orphans:

@@ -34,6 +34,7 @@ from searchaccess.core.model.canonical import (
     canonical_query,
     digest,
 )
+from searchaccess.core.model.claims import Claim, claims_of
 from searchaccess.core.model.identity import Identity, State
 from searchaccess.core.model.intake.metadata import (
     NAME_LIMIT,
@@ -52,6 +53,7 @@ from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.summaries import summary_of
+from searchaccess.core.model.verdict import ACCEPTED, PolicyVerdict
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
 from searchaccess.core.patterns.meeting import meet
@@ -154,6 +156,13 @@ class Access:
     """Which two of its own grants would together show what neither of them allows; empty: no two."""
     created_at: str = ""
     """When it was created (RFC 3339); empty: it is not known."""
+    claims: tuple[Claim, ...] = ()
+    """What each of its grants asks for."""
+    labels: tuple[tuple[str, str], ...] = ()
+    annotated: tuple[str, ...] = ()
+    """Names of its annotations that have a value."""
+    verdict: PolicyVerdict = ACCEPTED
+    """What SearchAccessPolicies say of it."""
 
     @property
     def seniority(self) -> tuple[str, str, str, str]:
@@ -283,6 +292,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
         invalid=invalid,
         auth=spec.auth,
         credential=spec.credential,
+        claims=claims_of(spec),
     )
 
 
@@ -320,6 +330,8 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         auth=auth,
         rotate_requested=meta.annotation(ANNOTATION_ROTATE),
         fault=fault,
+        labels=meta.labels,
+        annotated=meta.annotated,
     )
 
 

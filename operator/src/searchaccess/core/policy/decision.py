@@ -21,6 +21,7 @@ from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import State, missing_message, unknown_message
 from searchaccess.core.policy.callers import Limit, shut_out
+from searchaccess.core.policy.guardrails.messages import refusal_message
 from searchaccess.core.policy.login import LoginRights, beyond
 
 
@@ -139,7 +140,8 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
     # Removing rights that were never written has no effect (docs/adr/0034).
-    return AccessDecision(Do.REMOVE if do is Do.RELEASE and not inputs.gate.orphans else do)
+    may_stay = inputs.gate.orphans and not access.verdict.refused
+    return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
@@ -160,6 +162,24 @@ def invalid_spec(inputs: Inputs) -> AccessDecision | None:
     """Hold the rights while the spec cannot be applied."""
     invalid = inputs.access.invalid
     return AccessDecision(Do.HOLD, Reason.INVALID_SPEC, invalid) if invalid else None
+
+
+def policy_violation(inputs: Inputs) -> AccessDecision | None:
+    """Revoke the rights of what a SearchAccessPolicy refuses, whatever the SearchAccess says itself; or hold them.
+
+    They are held where each policy that refuses it lets them stay.
+    """
+    access = inputs.access
+    if not access.verdict.refused:
+        return None
+    do = Do.REMOVE if access.verdict.revokes else Do.HOLD
+    return AccessDecision(do, Reason.POLICY_VIOLATION, refusal_message(access))
+
+
+def policy_unknown(inputs: Inputs) -> AccessDecision | None:
+    """Hold the rights until it is known what the SearchAccessPolicies say."""
+    unknown = inputs.access.verdict.unknown
+    return AccessDecision(Do.HOLD, Reason.PENDING, unknown) if unknown else None
 
 
 def own_restrictions(inputs: Inputs) -> AccessDecision | None:
@@ -270,12 +290,15 @@ CHECKS: Final[tuple[Check, ...]] = (
     namespace_unknown,
     unread,
     invalid_spec,
+    # What the platform refuses ends, also if it is suspended or observed.
+    policy_violation,
     own_restrictions,
     suspension,
     # These are not allowed by the platform.
     orphan_not_allowed,
-    # These keep declared rights from being granted. A policy belongs here, before checks that depend on the cluster.
+    # These keep declared rights from being granted. They come before checks that depend on the cluster.
     subject_unknown,
+    policy_unknown,
     license_held,
     privileges_unknown,
     cluster_closed,

@@ -41,6 +41,7 @@ from searchaccess.core.status.differences import VALUE_LIMIT, describe_differenc
 from searchaccess.core.status.events import Note, note, trouble_notes
 from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
+from searchaccess.core.status.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.proofs import mark_proof, ready_with
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
@@ -362,6 +363,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.keep(ConditionType.GRANTED_ELSEWHERE)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
+    mark_policy(conditions, access)
     failure = _cause(facts)
     mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
     mark_hints(conditions, access, facts.absent, condition_of(previous, ConditionType.INEFFECTIVE))
@@ -381,6 +383,8 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         identity=identity,
         elasticsearch=objects,
         credential=credential,
+        effective_policy=build_effective_policy(access)
+        or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,
         last_sync_time=now if applied or first_sync else previous.last_sync_time,
         last_handled_reconcile_at=access.reconcile_requested or previous.last_handled_reconcile_at,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.namespaces import admit, needs_labels
+from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import ClusterRecord
 
 Labels = Mapping[str, Mapping[str, str]]
@@ -22,10 +23,12 @@ class AllowedNamespaces:
 
     Args:
         clusters: the SearchClusters by name.
+        policies: the SearchAccessPolicies, which select namespaces too.
     """
 
-    def __init__(self, clusters: Mapping[str, ClusterRecord]) -> None:
+    def __init__(self, clusters: Mapping[str, ClusterRecord], policies: Policies) -> None:
         self._clusters = clusters
+        self._policies = policies
         self._labels: Labels = {}
         """As last listed."""
         self.labels_wanted = asyncio.Event()
@@ -33,13 +36,19 @@ class AllowedNamespaces:
 
     @property
     def needs_labels(self) -> bool:
-        """Whether any SearchCluster selects namespaces by labels."""
-        return any(selects_by_labels(record.cluster) for record in self._clusters.values())
+        """Whether any SearchCluster or SearchAccessPolicy selects namespaces by labels."""
+        return self._policies.needs_labels or any(
+            selects_by_labels(record.cluster) for record in self._clusters.values()
+        )
 
     def replace_labels(self, labels: Labels) -> bool:
         """Replace the labels of all namespaces; return whether they changed."""
         before, self._labels = self._labels, labels
         return before != labels
+
+    def labels_of(self, namespace: str) -> Mapping[str, str] | None:
+        """Return the labels of a namespace; None: they are not known."""
+        return self._labels.get(namespace)
 
     def usable_from(self, namespace: str) -> Sequence[str]:
         """Return the names of the SearchClusters known to allow a namespace."""

@@ -18,6 +18,7 @@ def reconcile_key(access: Access) -> tuple[object, ...]:
         access.reconcile_requested,
         access.rotate_requested,
         access.fault,
+        access.verdict,
     )
 
 
@@ -52,4 +53,5 @@ def may_differ(meta: Metadata, access: Access, writing: Container[str], written:
         or meta.annotation(ANNOTATION_ADOPT, NAME_LIMIT) != access.adopt
         or meta.annotation(ANNOTATION_RECONCILE) != access.reconcile_requested
         or meta.annotation(ANNOTATION_ROTATE) != access.rotate_requested
+        or (meta.labels, meta.annotated) != (access.labels, access.annotated)
     )

@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.engine.inventory.allowed import AllowedNamespaces
 from searchaccess.engine.inventory.index import Index
+from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 
 
 class Declared:
-    """All SearchAccesses and SearchClusters."""
+    """All SearchAccesses and SearchClusters.
 
-    def __init__(self) -> None:
+    Args:
+        policies: the SearchAccessPolicies.
+    """
+
+    def __init__(self, policies: Policies) -> None:
         self.accesses: dict[str, AccessRecord] = {}
         self.clusters: dict[str, ClusterRecord] = {}
-        self.namespaces = AllowedNamespaces(self.clusters)
+        self.namespaces = AllowedNamespaces(self.clusters, policies)
         """Which namespaces the SearchClusters allow."""
         self._index = Index()
         self._recalled: Counter[str] = Counter()

@@ -51,6 +51,7 @@ def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception
         credential=known.credential,
         identity=known.identity,
         admission=known.admission,
+        claims=known.claims,
         fault=fault,
     )
 

@@ -33,8 +33,10 @@ from searchaccess.engine.inventory.intake import (
     read_status,
 )
 from searchaccess.engine.inventory.marks import Marks
+from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.subjects import Subjects
+from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
 log = structlog.get_logger(__name__)
@@ -46,11 +48,13 @@ class Inventory(Declared):
     Args:
         meter: counts objects that cannot be read.
         watched: the namespaces whose SearchAccesses are listed.
+        clock: by which exceptions of policies end; None: none is in force.
     """
 
-    def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE) -> None:
-        super().__init__()
+    def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE, clock: Clock | None = None) -> None:
         self._meter = meter or Meter()
+        self.policies = Policies(self._meter, clock)
+        super().__init__(self.policies)
         self.watched = watched
         """Only in these namespaces does absence mean that an object does not exist."""
         self._reclaimed: dict[str, int] = {}
@@ -79,6 +83,8 @@ class Inventory(Declared):
         """Replace all namespaces: by name, their labels."""
         if not self.namespaces.replace_labels(labels):
             return
+        if self.policies.needs_labels:
+            self.policies.changed.set()
         for name, record in self.clusters.items():
             if needs_labels(record.cluster.allowed_namespaces):
                 self._readmit(name)
@@ -90,6 +96,32 @@ class Inventory(Declared):
     def _admitted(self, access: Access) -> Access:
         admission = self.namespaces.admission(access.cluster, access.namespace)
         return access if admission is access.admission else replace(access, admission=admission)
+
+    def _judged(self, access: Access) -> Access:
+        record = self.clusters.get(access.cluster)
+        wanted = record is not None and record.cluster.wants_policies
+        labels = self.namespaces.labels_of(access.namespace)
+        verdict = self.policies.judge(access, labels, wanted=wanted)
+        if verdict.unknown and labels is None and self.policies.needs_labels:
+            self.namespaces.labels_wanted.set()
+        return access if verdict == access.verdict else replace(access, verdict=verdict)
+
+    async def judge_all(self) -> None:
+        """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
+        async for uid in in_chunks(list(self.accesses)):
+            if record := self.accesses.get(uid):
+                self._judge(record)
+
+    def _judge(self, record: AccessRecord) -> None:
+        before = record.access
+        try:
+            access = self._judged(before)
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            access = replace(before, fault=caught(self._meter, before.cluster, PLACE, error).message)
+        if access is not before:
+            record.access = access
+            self.marks.mark_access(access)
+            self.former.requeue(access.uid)
 
     def _readmit(self, cluster: str) -> None:
         """Decide again which namespaces are allowed: for all at once, so that no refused SearchAccess is enforced."""
@@ -187,7 +219,7 @@ class Inventory(Declared):
                 access = replace(access, finalizers=known.access.finalizers)
             if older or uid in self.writing:
                 status_json = known.status_json
-        access = self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json))
+        access = self._judged(self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json)))
         if known is None:
             # In this order: a known object that is not in the index would never be reconciled.
             self._index.add(access)
@@ -247,7 +279,7 @@ class Inventory(Declared):
         """
         for uid in self.subjects.set_identity(subject, identity):
             known = self.accesses[uid]
-            access = identified(known.access, identity, self.claim(known.access.cluster))
+            access = self._judged(identified(known.access, identity, self.claim(known.access.cluster)))
             if force or access != known.access:
                 self._replace(known, access)
                 self.marks.mark_access(access)
@@ -269,7 +301,7 @@ class Inventory(Declared):
     def _reidentify(self, record: AccessRecord) -> None:
         cluster = record.access.cluster
         try:
-            access = self.subjects.register(record.access, self.claim(cluster), record.status_json)
+            access = self._judged(self.subjects.register(record.access, self.claim(cluster), record.status_json))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
             self.marks.mark_access(access)
@@ -343,10 +375,7 @@ class Inventory(Declared):
         self.clusters[cluster.name] = ClusterRecord(cluster, status_json, stored_json, wrote=wrote)
         if claim is not self.claim(cluster.name) and self.count(cluster.name):
             self._reclaimed[cluster.name] = self._reclaimed.get(cluster.name, 0) + 1
-        if known is None or known.cluster.allowed_namespaces != cluster.allowed_namespaces:
-            self._readmit(cluster.name)
-        if selects_by_labels(cluster) and not (known and selects_by_labels(known.cluster)):
-            self.namespaces.labels_wanted.set()
+        self._apply_limits(cluster, known.cluster if known else None)
         if known is None or known.cluster.uid != cluster.uid:
             self.changed.set()
             self.marks.mark_cluster(cluster.name, full=True)
@@ -356,6 +385,15 @@ class Inventory(Declared):
             self.marks.mark_cluster(cluster.name, full=True)
         elif known.status_json != status_json:
             self.marks.mark_cluster(cluster.name)
+
+    def _apply_limits(self, cluster: Cluster, before: Cluster | None) -> None:
+        """Decide anew whom a SearchCluster takes, if that is another than before."""
+        if before is None or before.allowed_namespaces != cluster.allowed_namespaces:
+            self._readmit(cluster.name)
+        if selects_by_labels(cluster) and not (before and selects_by_labels(before)):
+            self.namespaces.labels_wanted.set()
+        if cluster.wants_policies != (before is not None and before.wants_policies):
+            self.policies.changed.set()
 
     def forget_cluster(self, name: str, uid: str) -> None:
         """Remove a SearchCluster that is gone."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from sys import intern
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ NAME_LIMIT: Final = 512
 KEPT: Final = 256
 """Number of distinct lists of texts that are shared."""
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+MOST_LABELS: Final = 200
+"""More of an object's labels or annotations are not read."""
 REQUEST_LIMIT: Final = 128
 """Characters of an annotation that requests something: it is echoed in statuses and in the metadata of keys."""
 
@@ -31,6 +34,13 @@ class Metadata:
     deleted_at: str = ""
     finalizers: tuple[str, ...] = ()
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def annotated(self) -> tuple[str, ...]:
+        """Names of the annotations that have a value, sorted."""
+        named = (name for name, value in islice(self.annotations.items(), MOST_LABELS) if _is_text(name) and value)
+        return shared_texts(tuple(sorted(named)))
 
     def annotation(self, name: str, limit: int = REQUEST_LIMIT) -> str:
         """Return an annotation; a longer one is cut and marked, so that different values stay different."""
@@ -55,7 +65,24 @@ def metadata_of(raw: Any) -> Metadata:
         if isinstance(finalizers, list)
         else (),
         annotations=part(meta, "annotations"),
+        labels=_labels(part(meta, "labels")),
     )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= NAME_LIMIT
+
+
+def _labels(given: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
+    """Return labels sorted by name."""
+    pairs = ((name, value) for name, value in islice(given.items(), MOST_LABELS) if _is_text(name) and _is_text(value))
+    return _shared_pairs(tuple(sorted(pairs)))
+
+
+@lru_cache(KEPT)
+def _shared_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return one tuple for all equal ones."""
+    return tuple((shared(name), shared(value)) for name, value in pairs)
 
 
 def shared(text: str) -> str:

@@ -1,0 +1,66 @@
+"""What SearchAccessPolicies say of a SearchAccess."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What one policy says."""
+
+    ACCEPTED = "Accepted"
+    DENIED = "Denied"
+    WOULD_DENY = "WouldDeny"
+    """It is refused by a policy that only reports."""
+    EXEMPT = "Exempt"
+    """It is named in an exception that did not end yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOutcome:
+    """What one policy that applies says, and why.
+
+    Args:
+        policy: name of the SearchAccessPolicy.
+        outcome: what it says.
+        reasons: the violations, or the reason of the exception.
+        keeps: whether rights that were granted before stay.
+    """
+
+    policy: str
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """What all policies together say.
+
+    Args:
+        outcomes: of each policy that applies, by name.
+        unmatched: no policy applies, and the SearchCluster wants one.
+        unknown: why it cannot be decided yet; empty: it can.
+    """
+
+    outcomes: tuple[PolicyOutcome, ...] = ()
+    unmatched: bool = False
+    unknown: str = ""
+
+    @property
+    def denied_by(self) -> tuple[PolicyOutcome, ...]:
+        """What refuses it: one denial is enough."""
+        return tuple(each for each in self.outcomes if each.outcome is Outcome.DENIED)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it gets no rights."""
+        return self.unmatched or bool(self.denied_by)
+
+    @property
+    def revokes(self) -> bool:
+        """Whether rights that it has are revoked: unless all that refuse it let them stay."""
+        return self.refused and not (self.denied_by and all(each.keeps for each in self.denied_by))
+
+
+ACCEPTED = PolicyVerdict()
+"""Nothing applies."""

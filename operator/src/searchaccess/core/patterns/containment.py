@@ -1,0 +1,276 @@
+"""Whether some index patterns match every name that another one matches.
+
+The search looks for a name that the one pattern matches and none of the others does. It visits pairs of a state of the
+one pattern and the set of states in which all the others are then, from which it follows the few characters that make a
+difference. A pair is left out where another with the same state and no more of the others' states was visited: whatever
+would be found from it is found from that one (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). The set is an
+integer, with a bit for each place in each wildcard; regular expressions are followed by their derivatives.
+
+A pattern has few states, but the sets can be many. So the search has a number of steps, and what it does not answer
+within these is not contained: a guardrail refuses what it cannot judge.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from searchaccess.core.patterns.expressions import (
+    ANY_STRING,
+    NOTHING,
+    Chars,
+    Concat,
+    Expression,
+    borders,
+    count,
+    derivative,
+    nullable,
+)
+from searchaccess.core.patterns.meeting import expression_of, prefix_of
+
+STEPS: Final = 6_000
+"""Of one search, each of them a microsecond or two."""
+_ANSWERS_KEPT: Final = 1 << 14
+_LISTS_KEPT: Final = 1 << 8
+_COMMON: Final = "abcdefghijklmnopqrstuvwxyz0123456789-._"
+"""What stands for a class of characters, if it is in it, so that an example looks like a name."""
+
+
+class Verdict(NamedTuple):
+    """Whether every name is matched, and what shows that one is not."""
+
+    contained: bool
+    example: str = ""
+    """A name that is not matched; empty: all are, or none was found."""
+    undecided: bool = False
+    """It takes too long to find out, or the pattern cannot be read; ``contained`` is False then."""
+
+
+_CONTAINED: Final = Verdict(contained=True)
+_UNDECIDED: Final = Verdict(contained=False, undecided=True)
+
+
+@lru_cache(_ANSWERS_KEPT)
+def contained(pattern: str, others: tuple[str, ...]) -> Verdict:
+    """Return whether every name that a pattern matches is also matched by any of some others.
+
+    The empty name, which no index has, does not count.
+
+    Args:
+        pattern: an index name, wildcard or ``/regular expression/``.
+        others: the same; one that cannot be read matches nothing.
+    """
+    if pattern in others or "*" in others:
+        return _CONTAINED
+    expression = expression_of(pattern)
+    if expression is None:
+        return _UNDECIDED
+    prefix = prefix_of(pattern)
+    targets = _targets(tuple(other for other in others if _compatible(prefix, prefix_of(other))))
+    parts = _parts(expression)
+    if _is_wildcard(parts):
+        return _search(_Wildcard(parts), targets)
+    return _search(_RegularExpression(expression), targets)
+
+
+def _compatible(one: str, another: str) -> bool:
+    return one.startswith(another) or another.startswith(one)
+
+
+def _parts(expression: Expression) -> tuple[Expression, ...]:
+    return expression.parts if isinstance(expression, Concat) else (expression,)
+
+
+def _is_wildcard(parts: Iterable[Expression]) -> bool:
+    return all(isinstance(part, Chars) or part == ANY_STRING for part in parts)
+
+
+Place = TypeVar("Place")
+
+
+class _Source(Protocol[Place]):
+    """The one pattern, as places in it."""
+
+    codes: frozenset[int]
+    """Characters at which something changes: each stands for all up to the next."""
+
+    def start(self) -> tuple[Place, ...]: ...
+
+    def ends(self, place: Place) -> bool: ...
+
+    def moves(self, place: Place, code: int) -> tuple[Place, ...]: ...
+
+    def cost(self, place: Place) -> int: ...
+
+
+class _Wildcard:
+    """A sequence of characters and stars; a place is the number of parts before it."""
+
+    def __init__(self, parts: Sequence[Expression]) -> None:
+        self._parts = parts
+        self.codes = frozenset({0}.union(*map(borders, parts)))
+
+    def start(self) -> tuple[int, ...]:
+        return self._entered(0)
+
+    def ends(self, place: int) -> bool:
+        return place == len(self._parts)
+
+    def moves(self, place: int, code: int) -> tuple[int, ...]:
+        part = self._parts[place] if place < len(self._parts) else NOTHING
+        if part == ANY_STRING:
+            return self._entered(place)
+        return self._entered(place + 1) if isinstance(part, Chars) and _has(part, code) else ()
+
+    def cost(self, place: int) -> int:  # noqa: ARG002 - each costs the same
+        return 1
+
+    def _entered(self, place: int) -> tuple[int, ...]:
+        """A star may match nothing; two never follow each other."""
+        return (place, place + 1) if place < len(self._parts) and self._parts[place] == ANY_STRING else (place,)
+
+
+class _RegularExpression:
+    """A place is what may follow."""
+
+    def __init__(self, expression: Expression) -> None:
+        self._expression = expression
+        self.codes = borders(expression)
+
+    def start(self) -> tuple[Expression, ...]:
+        return (self._expression,)
+
+    def ends(self, place: Expression) -> bool:
+        return nullable(place)
+
+    def moves(self, place: Expression, code: int) -> tuple[Expression, ...]:
+        after = derivative(place, code)
+        return () if after == NOTHING else (after,)
+
+    def cost(self, place: Expression) -> int:
+        return count(place)
+
+
+def _has(part: Chars, code: int) -> bool:
+    return any(low <= code <= high for low, high in part.ranges)
+
+
+class _Reached(NamedTuple):
+    """Where all targets are at once."""
+
+    places: int
+    rests: frozenset[Expression]
+
+    def within(self, other: "_Reached") -> bool:
+        return not self.places & ~other.places and self.rests <= other.rests
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """What the others match: all wildcards in a row, with a bit for each place, and all regular expressions."""
+
+    start: _Reached
+    stars: int
+    ends: int
+    codes: tuple[int, ...]
+    single: tuple[int, ...]
+    """For each of the codes: the places of characters that it is one of."""
+
+    def accepts(self, reached: _Reached) -> bool:
+        return bool(reached.places & self.ends) or any(map(nullable, reached.rests))
+
+    def moved_by(self, code: int) -> int:
+        """Return in how many places a character gets wildcards on."""
+        return self._single(code).bit_count()
+
+    def after(self, reached: _Reached, code: int) -> _Reached:
+        places = (reached.places & self._single(code)) << 1 | reached.places & self.stars
+        rests = frozenset(derivative(rest, code) for rest in reached.rests) - {NOTHING}
+        return _Reached(_entered(places, self.stars), rests)
+
+    def cost(self, reached: _Reached) -> int:
+        return 1 + sum(map(count, reached.rests))
+
+    def _single(self, code: int) -> int:
+        return self.single[bisect_right(self.codes, code) - 1]
+
+
+def _entered(places: int, stars: int) -> int:
+    return places | (places & stars) << 1
+
+
+@lru_cache(_LISTS_KEPT)
+def _targets(patterns: tuple[str, ...]) -> _Targets:
+    wildcards, rests = list[tuple[Expression, ...]](), set[Expression]()
+    for pattern in patterns:
+        expression = expression_of(pattern)
+        if expression is not None and _is_wildcard(parts := _parts(expression)):
+            wildcards.append(parts)
+        elif expression is not None:
+            rests.add(expression)
+    codes = sorted({0}.union(*map(borders, rests), *(borders(part) for parts in wildcards for part in parts)))
+    start = stars = ends = 0
+    single, bit = [0] * len(codes), 1
+    for parts in wildcards:
+        start |= bit
+        for part in parts:
+            if part == ANY_STRING:
+                stars |= bit
+            for at in _among(codes, part) if isinstance(part, Chars) else ():
+                single[at] |= bit
+            bit <<= 1
+        ends |= bit
+        bit <<= 1
+    return _Targets(_Reached(_entered(start, stars), frozenset(rests)), stars, ends, tuple(codes), tuple(single))
+
+
+def _among(codes: Sequence[int], part: Chars) -> Iterator[int]:
+    """Yield the numbers of those codes that are of a part."""
+    for low, high in part.ranges:
+        yield from range(bisect_left(codes, low), bisect_right(codes, high))
+
+
+def _search(source: _Source[Place], targets: _Targets) -> Verdict:
+    """Look for a name of the source that no target matches, the shortest first."""
+    codes = _codes(source.codes | frozenset(targets.codes), targets)
+    # The start is not among them: the empty name does not count, so that a longer one may have to come back to it.
+    kept = dict[Place, list[_Reached]]()
+    ahead = deque[tuple[str, Place, _Reached]](("", place, targets.start) for place in source.start())
+    steps = STEPS
+    while ahead:
+        name, place, reached = ahead.popleft()
+        if name and source.ends(place) and not targets.accepts(reached):
+            return Verdict(contained=False, example=name)
+        for code in codes:
+            steps -= source.cost(place)
+            if steps < 0:
+                return _UNDECIDED
+            following = source.moves(place, code)
+            if not following:
+                continue
+            steps -= targets.cost(reached)
+            onward = targets.after(reached, code)
+            if ANY_STRING in onward.rests:
+                continue
+            for each in following:
+                known = kept.setdefault(each, [])
+                steps -= len(known)
+                if any(one.within(onward) for one in known):
+                    continue
+                known[:] = [*(one for one in known if not onward.within(one)), onward]
+                ahead.append((name + chr(code), each, onward))
+    return _CONTAINED
+
+
+def _codes(borders: Iterable[int], targets: _Targets) -> list[int]:
+    """Return one character of each class that no pattern tells apart: those first by which targets get on least."""
+    found = sorted(borders)
+    likely = {bisect_right(found, ord(one)) - 1: one for one in reversed(_COMMON)}
+    signs = [likely.get(at, chr(code)) for at, code in enumerate(found)]
+    return [ord(one) for one in sorted(signs, key=lambda one: (targets.moved_by(ord(one)), _order(one)))]
+
+
+def _order(sign: str) -> int:
+    return _COMMON.find(sign) % (len(_COMMON) + 1)

@@ -1,0 +1,1 @@
+"""What SearchAccessPolicies allow."""

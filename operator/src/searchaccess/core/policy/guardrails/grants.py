@@ -1,0 +1,111 @@
+"""Whether grants keep within what a policy allows and denies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from searchaccess.api.policies.match import NAMESPACE
+from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
+from searchaccess.api.vocabulary.actions import Action
+from searchaccess.core.messages import some_of
+from searchaccess.core.model.claims import Claim
+from searchaccess.core.patterns.containment import contained
+from searchaccess.core.patterns.meeting import can_meet
+
+INCLUDES: Final[Mapping[Action, frozenset[Action]]] = {
+    Action.WRITE: frozenset({Action.APPEND}),
+    # Whoever may delete an index deletes its documents. https://www.elastic.co/docs/reference/elasticsearch/security-privileges
+    Action.MANAGE: frozenset({Action.MONITOR, Action.CREATE, Action.DELETE}),
+}
+"""What other actions come to by an action."""
+
+_EXAMPLE_LIMIT: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a policy allows and denies in one namespace.
+
+    Args:
+        allowed: by action or raw privilege, the patterns on which it may be granted; None: all may.
+        denied: patterns, each with the actions that are denied on it; None: all.
+    """
+
+    allowed: Mapping[str, tuple[str, ...]] | None
+    denied: tuple[tuple[str, frozenset[Action] | None], ...]
+
+
+def bounds_of(spec: SearchAccessPolicySpec, namespace: str) -> Bounds:
+    """Return what a policy allows and denies for the SearchAccesses of a namespace."""
+    denied = tuple(
+        (pattern.replace(NAMESPACE, namespace), frozenset(rule.can) if rule.can is not None else None)
+        for rule in spec.deny or ()
+        for pattern in rule.indices
+    )
+    if spec.allow is None:
+        return Bounds(None, denied)
+    allowed = dict[str, dict[str, None]]()
+    for rule in spec.allow:
+        patterns = dict.fromkeys(pattern.replace(NAMESPACE, namespace) for pattern in rule.indices)
+        for action in rule.can or ():
+            for name in {action, *INCLUDES.get(action, ())}:
+                allowed.setdefault(name, {}).update(patterns)
+        for name in rule.privileges or ():
+            allowed.setdefault(_raw(name), {}).update(patterns)
+    return Bounds({name: tuple(patterns) for name, patterns in allowed.items()}, denied)
+
+
+def _raw(privilege: str) -> str:
+    """Return under which name a raw privilege is kept: some are named as actions are."""
+    return f"privilege {privilege}"
+
+
+def violations(claim: Claim, place: str, bounds: Bounds) -> Iterator[str]:
+    """Yield why a grant is refused.
+
+    Args:
+        claim: what it asks for.
+        place: where it is, such as ``grants[0]``.
+        bounds: what is allowed and denied.
+    """
+    yield from _beyond(claim, place, bounds)
+    for pattern in claim.indices:
+        for other, actions in bounds.denied:
+            if (what := _denied(claim, actions)) and can_meet(pattern, other).yes:
+                yield (
+                    f"{place}: {what} on {pattern} is denied, as it can match what {other} matches: name indices of "
+                    "which none is denied"
+                )
+                break
+
+
+def _beyond(claim: Claim, place: str, bounds: Bounds) -> Iterator[str]:
+    if bounds.allowed is None:
+        return
+    asked = [(str(action), str(action)) for action in claim.actions]
+    for name, what in (*asked, *((_raw(name), _raw(name)) for name in claim.privileges)):
+        allowed = bounds.allowed.get(name, ())
+        if not allowed:
+            yield f"{place}: {what} is not allowed on any index"
+            continue
+        for pattern in claim.indices:
+            verdict = contained(pattern, allowed)
+            if verdict.undecided:
+                yield f"{place}: {pattern} is too complicated to compare with what is allowed: write names or wildcards"
+            elif not verdict.contained:
+                shown = verdict.example if _is_short(verdict.example, pattern) else ""
+                example = f"; {pattern} also matches {shown}" if shown else ""
+                yield f"{place}: {what} on {pattern} is not allowed: it is on {some_of(allowed)}{example}"
+
+
+def _is_short(example: str, pattern: str) -> bool:
+    return example != pattern and len(example) <= _EXAMPLE_LIMIT and example.isprintable()
+
+
+def _denied(claim: Claim, actions: frozenset[Action] | None) -> str:
+    """Return what of a grant is denied; empty: nothing is."""
+    if claim.privileges:
+        return some_of([_raw(name) for name in claim.privileges])
+    if actions is None:
+        return some_of(list(map(str, claim.actions)))
+    return some_of([str(each) for each in claim.actions if not actions.isdisjoint({each, *INCLUDES.get(each, ())})])

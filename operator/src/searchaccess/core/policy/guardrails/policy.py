@@ -1,0 +1,89 @@
+"""A SearchAccessPolicy as the core sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from searchaccess.api.clusters.namespaces import AllowedNamespaces
+from searchaccess.api.policies.match import NAMESPACE
+from searchaccess.api.searchaccesspolicy import OnViolation, PolicyMode, SearchAccessPolicySpec
+from searchaccess.core.model.intake.metadata import bounded_text, last_applied, metadata_of
+from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
+from searchaccess.core.patterns.parsed import PatternError, parse_index_pattern
+
+_EXAMPLE: Final = "a-b"
+"""A namespace as they are: what it makes of a pattern is as right or wrong as with any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A SearchAccessPolicy."""
+
+    uid: str
+    name: str
+    generation: int
+    resource_version: str
+    spec: SearchAccessPolicySpec | None
+    """None: it cannot be read, and denies every SearchAccess."""
+    invalid: str = ""
+    """Why it cannot be read; empty: it can."""
+
+    @property
+    def audits(self) -> bool:
+        """Whether it only reports."""
+        return self.spec is not None and self.spec.mode is PolicyMode.AUDIT
+
+    @property
+    def keeps(self) -> bool:
+        """Whether rights that were granted before stay; of what cannot be read nothing is revoked on a guess."""
+        return self.spec is None or self.spec.on_violation is OnViolation.KEEP
+
+    @property
+    def namespaces(self) -> AllowedNamespaces | None:
+        """Namespaces that it applies to; None: all."""
+        return self.spec.match.namespaces if self.spec and self.spec.match else None
+
+
+def policy_from_object(raw: Mapping[str, Any]) -> Policy:
+    """Read a SearchAccessPolicy as Kubernetes gives it. Never raises for a bad spec."""
+    meta = metadata_of(raw)
+    spec, invalid = validated(SearchAccessPolicySpec, raw.get("spec"), last_applied(raw))
+    if spec is not None:
+        invalid = bounded_text(_problem(spec), MESSAGE_LIMIT)
+    return Policy(
+        uid=meta.uid,
+        name=meta.name,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        spec=None if invalid else spec,
+        invalid=invalid,
+    )
+
+
+def _problem(spec: SearchAccessPolicySpec) -> str:
+    """Return what is wrong although the model takes it; empty: nothing."""
+    listed = [(f"allow[{position}]", rule.indices) for position, rule in enumerate(spec.allow or ())]
+    listed += [(f"deny[{position}]", rule.indices) for position, rule in enumerate(spec.deny or ())]
+    for place, patterns in listed:
+        for pattern in patterns:
+            try:
+                parse_index_pattern(pattern.replace(NAMESPACE, _EXAMPLE))
+            except PatternError as error:
+                return f"spec.{place}.indices: {pattern!r}: {error}"
+    for position, exception in enumerate(spec.exceptions or ()):
+        if moment(exception.until) is None:
+            return (
+                f"spec.exceptions[{position}].until: {exception.until!r} is no time with a time zone: write it as in "
+                "2027-01-31T00:00:00Z"
+            )
+    return ""
+
+
+def moment(text: str) -> datetime | None:
+    """Return a time as RFC 3339 has it; None: it is none, or has no time zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

@@ -1,0 +1,134 @@
+"""What all SearchAccessPolicies say of a SearchAccess: each that applies must accept it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Final
+
+from searchaccess.api.policies.match import SubjectPattern
+from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPolicySpec
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
+from searchaccess.core.policy.guardrails.demands import exceeded, unmet
+from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of, violations
+from searchaccess.core.policy.guardrails.policy import Policy, moment
+from searchaccess.core.policy.guardrails.subjects import subject_matches
+from searchaccess.core.policy.namespaces import admit, selects
+
+MOST_REASONS: Final = 5
+"""Of one policy: more would not be read."""
+_UNREAD: Final = "the SearchAccessPolicies were not read yet"
+
+
+class Guardrails:
+    """All SearchAccessPolicies.
+
+    Args:
+        policies: the policies; None: they were not read yet, and nothing can be decided.
+    """
+
+    def __init__(self, policies: Iterable[Policy] | None) -> None:
+        self._known = policies is not None
+        self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))
+        self._bounds: dict[tuple[str, str], Bounds] = {}
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether labels of namespaces must be known."""
+        return any(policy.namespaces and policy.namespaces.selector for policy in self._policies)
+
+    def next_end(self, now: datetime) -> datetime | None:
+        """Return when an exception ends next; None: none does."""
+        ends = (moment(exception.until) for policy in self._policies for exception in _exceptions(policy))
+        return min((end for end in ends if end and end > now), default=None)
+
+    def judge(
+        self, access: Access, labels: Mapping[str, str] | None, now: datetime, *, wanted: bool = False
+    ) -> PolicyVerdict:
+        """Decide about a SearchAccess.
+
+        Args:
+            access: the SearchAccess; one whose spec cannot be read is not judged by what it says.
+            labels: labels of its namespace; None: not known.
+            now: the time.
+            wanted: whether its SearchCluster refuses what no policy applies to.
+        """
+        if not self._known:
+            return PolicyVerdict(unknown=_UNREAD)
+        outcomes = list[PolicyOutcome]()
+        for policy in self._policies:
+            applies = _applies(policy, access, labels)
+            if applies is Admission.UNKNOWN:
+                return PolicyVerdict(unknown=f"the labels of the namespace {access.namespace} are not known")
+            if applies is Admission.REFUSED:
+                continue
+            if _waits_for_account(policy, access):
+                return PolicyVerdict(unknown="the service account behind the subject is not known")
+            outcomes.append(self._outcome(policy, access, now))
+        return PolicyVerdict(tuple(outcomes), unmatched=wanted and not outcomes) if outcomes or wanted else ACCEPTED
+
+    def _outcome(self, policy: Policy, access: Access, now: datetime) -> PolicyOutcome:
+        spec = policy.spec
+        if spec is None:
+            reason = f"the policy cannot be read ({policy.invalid})"
+            return PolicyOutcome(policy.name, Outcome.DENIED, (reason,), keeps=policy.keeps)
+        exempt = next((each for each in _exceptions(policy) if _exempts(each, access, now)), None)
+        if exempt:
+            return PolicyOutcome(policy.name, Outcome.EXEMPT, (f"until {exempt.until}: {exempt.reason}",))
+        found = list(self._violations(spec, policy, access))
+        if not found:
+            return PolicyOutcome(policy.name, Outcome.ACCEPTED)
+        outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
+        more = len(found) - MOST_REASONS
+        reasons = [*found[:MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+        return PolicyOutcome(policy.name, outcome, tuple(reasons), keeps=policy.keeps)
+
+    def _violations(self, spec: SearchAccessPolicySpec, policy: Policy, access: Access) -> Iterator[str]:
+        if spec.subjects is not None and not _matches_any(spec.subjects, access, unknown=False):
+            yield _SUBJECT
+        key = policy.uid, access.namespace
+        if key not in self._bounds:
+            self._bounds[key] = bounds_of(spec, access.namespace)
+        for position, claim in enumerate(access.claims):
+            yield from violations(claim, f"grants[{position}]", self._bounds[key])
+        if spec.require is not None:
+            yield from unmet(spec.require, access)
+        if spec.limits is not None:
+            yield from exceeded(spec.limits, access)
+
+
+def _matches_any(patterns: Iterable[SubjectPattern], access: Access, *, unknown: bool) -> bool:
+    return any(subject_matches(pattern, access, unknown=unknown) for pattern in patterns)
+
+
+def _waits_for_account(policy: Policy, access: Access) -> bool:
+    """Return whether it depends on an account that will be known: nothing is revoked until then."""
+    subjects = policy.spec.subjects if policy.spec else None
+    if subjects is None or access.has_credential:
+        return False
+    return not _matches_any(subjects, access, unknown=False) and _matches_any(subjects, access, unknown=True)
+
+
+def _exceptions(policy: Policy) -> Iterable[PolicyException]:
+    return (policy.spec.exceptions if policy.spec else None) or ()
+
+
+def _exempts(exception: PolicyException, access: Access, now: datetime) -> bool:
+    end = moment(exception.until)
+    return (exception.namespace, exception.name) == (access.namespace, access.name) and end is not None and now < end
+
+
+_SUBJECT: Final = "subject: this workload or service account may not be named in this namespace"
+
+
+def _applies(policy: Policy, access: Access, labels: Mapping[str, str] | None) -> Admission:
+    match = policy.spec.match if policy.spec else None
+    if match is None:
+        return Admission.ALLOWED
+    if match.clusters is not None and access.cluster not in match.clusters:
+        return Admission.REFUSED
+    if match.labels is not None and not selects(match.labels, dict(access.labels)):
+        return Admission.REFUSED
+    if match.subjects is not None and not _matches_any(match.subjects, access, unknown=True):
+        return Admission.REFUSED
+    return admit(match.namespaces, access.namespace, labels)

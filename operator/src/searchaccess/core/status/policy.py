@@ -1,0 +1,42 @@
+"""Marks in a SearchAccess's status what policies say of it."""
+
+from typing import Final
+
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
+from searchaccess.api.status import POLICIES_LIMIT, POLICY_REASONS_LIMIT, EffectivePolicy
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.verdict import Outcome
+from searchaccess.core.policy.guardrails.messages import described, refusal_message
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+
+_ORDER: Final = (Outcome.DENIED, Outcome.WOULD_DENY, Outcome.EXEMPT, Outcome.ACCEPTED)
+_REASON_LIMIT: Final = 500
+
+
+def mark_policy(conditions: Conditions, access: Access) -> None:
+    """Set the condition that says whether policies accept an access; absent where none applies."""
+    verdict = access.verdict
+    audited = [each for each in verdict.outcomes if each.outcome is Outcome.WOULD_DENY]
+    if verdict.unknown:
+        conditions.mark(ConditionType.POLICY_ACCEPTED, UNKNOWN, Reason.PENDING, verdict.unknown)
+    elif verdict.refused:
+        conditions.mark(ConditionType.POLICY_ACCEPTED, FALSE, Reason.POLICY_VIOLATION, refusal_message(access))
+    elif audited:
+        text = "; ".join(map(described, audited))
+        conditions.mark(ConditionType.POLICY_ACCEPTED, TRUE, Reason.POLICY_WOULD_DENY, text)
+    elif verdict.outcomes:
+        conditions.mark(ConditionType.POLICY_ACCEPTED, TRUE, Reason.POLICIES_ACCEPT)
+
+
+def build_effective_policy(access: Access) -> list[EffectivePolicy] | None:
+    """Return what each policy says that applies to an access; None: none does."""
+    outcomes = sorted(access.verdict.outcomes, key=lambda each: (_ORDER.index(each.outcome), each.policy))
+    return [
+        EffectivePolicy(
+            name=each.policy,
+            outcome=each.outcome,
+            reasons=[shorten(reason, _REASON_LIMIT) for reason in each.reasons[:POLICY_REASONS_LIMIT]],
+        )
+        for each in outcomes[:POLICIES_LIMIT]
+    ] or None

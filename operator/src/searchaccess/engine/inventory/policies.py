@@ -1,0 +1,111 @@
+"""The SearchAccessPolicies as last seen, and what they say of a SearchAccess."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.intake.metadata import metadata_of, version_of
+from searchaccess.core.model.verdict import PolicyVerdict
+from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
+from searchaccess.core.policy.guardrails.verdicts import Guardrails
+from searchaccess.engine.barrier import caught
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.meter import Meter
+
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_LONGEST: Final = 86_400.0
+"""Seconds of one wait."""
+
+log = structlog.get_logger(__name__)
+
+
+class Policies:
+    """All SearchAccessPolicies.
+
+    Args:
+        meter: counts policies at which an internal error occurred.
+        clock: by which exceptions end; None: none is in force.
+    """
+
+    def __init__(self, meter: Meter, clock: Clock | None) -> None:
+        self._meter = meter
+        self._clock = clock
+        self._known: dict[str, Policy] = {}
+        self._gone: set[str] = set()
+        self._listed = False
+        self._guardrails = Guardrails(None)
+        self.changed = asyncio.Event()
+        """Set when every SearchAccess is to be judged again."""
+
+    def uids(self) -> frozenset[str]:
+        """Return the uids of the policies that are known."""
+        return frozenset(self._known)
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether labels of namespaces must be known."""
+        return self._guardrails.needs_labels
+
+    def see(self, raw: Mapping[str, Any]) -> None:
+        """Take in a policy from an event or a list; an older version than the known one is ignored. Never raises."""
+        meta = metadata_of(raw)
+        known = self._known.get(meta.uid)
+        if not meta.uid or meta.uid in self._gone:
+            return
+        if known and version_of(meta.resource_version) <= version_of(known.resource_version):
+            return
+        try:
+            policy = policy_from_object(raw)
+        except Exception as error:  # noqa: BLE001 - the barrier between one policy and all others
+            invalid = caught(self._meter, "", "intake", error).message
+            policy = Policy(meta.uid, meta.name, meta.generation, meta.resource_version, None, invalid)
+        if policy.invalid:
+            log.warning("a policy cannot be read: it refuses everything", policy=policy.name, error=policy.invalid)
+        self._known[meta.uid] = policy
+        if known is None or (known.generation, known.spec) != (policy.generation, policy.spec):
+            self._renew()
+
+    def forget(self, uid: str) -> None:
+        """Take in that a policy is gone."""
+        self._gone.add(uid)
+        if self._known.pop(uid, None):
+            self._renew()
+
+    def keep(self, present: set[str], known_before: frozenset[str]) -> None:
+        """Take in the end of a full list: what was known before it was asked for and is not in it is gone.
+
+        Args:
+            present: the uids that are in the list.
+            known_before: the uids that were known when it started.
+        """
+        for uid in known_before - present:
+            self.forget(uid)
+        self._gone &= present
+        if not self._listed:
+            self._listed = True
+            self._renew()
+
+    def judge(self, access: Access, labels: Mapping[str, str] | None, *, wanted: bool) -> PolicyVerdict:
+        """Decide about a SearchAccess, see ``Guardrails.judge``."""
+        return self._guardrails.judge(access, labels, self._now(), wanted=wanted)
+
+    async def due(self) -> None:
+        """Wait until every SearchAccess is to be judged again: a policy changed, or an exception ended."""
+        end = self._guardrails.next_end(self._now())
+        wait = min((end - self._now()).total_seconds(), _LONGEST) if end else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self.changed.wait()
+        self.changed.clear()
+
+    def _renew(self) -> None:
+        self._guardrails = Guardrails(self._known.values() if self._listed else None)
+        self.changed.set()
+
+    def _now(self) -> datetime:
+        return datetime.fromisoformat(self._clock.now()) if self._clock else _NEVER
