@@ -71,7 +71,7 @@ class NamespacedClient(KubernetesClient):
         """Return the data of a Secret or ConfigMap, decoded.
 
         Raises:
-            PermissionDenied: Secrets and ConfigMaps of its namespace may not be read; the message says of which they may.
+            PermissionDenied: its namespace is none of those that may be read, which the message names.
         """
         try:
             return await super().read_source(source)
