@@ -123,7 +123,9 @@ def record(name: str, status: str) -> AccessRecord:
 
 def declared() -> tuple[Metrics, Inventory]:
     metrics, inventory = Metrics(), Inventory()
-    reconciler = SimpleNamespace(began_at=float("-inf"), state=ClusterState())
+    state = ClusterState()
+    state.unseen.see_issued(["key one of namespace billing"])
+    reconciler = SimpleNamespace(began_at=float("-inf"), state=state)
     host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
     outbox: Any = SimpleNamespace(pending=7, failing=2)
     metrics.register(Declared(inventory, outbox, host, Ownership()))
@@ -151,6 +153,7 @@ def test_what_is_declared_is_looked_up() -> None:
     assert found["searchaccess_credential_expiry_timestamp_seconds", frozenset({"prod"})] == 1769904000
     assert found["searchaccess_cluster_ready", frozenset({"prod", "InSync"})] == 1
     assert found["searchaccess_lease_held", frozenset({"prod"})] == 1
+    assert found["searchaccess_unwatched", frozenset({"prod"})] == 1
     assert found["searchaccess_outbox_length", frozenset()] == 7
     assert found["searchaccess_outbox_failing", frozenset()] == 2
     assert found["searchaccess_queue_length", frozenset({"prod"})] == 0

@@ -71,7 +71,7 @@ class NamespacedClient(KubernetesClient):
         """Return the data of a Secret or ConfigMap, decoded.
 
         Raises:
-            PermissionDenied: its namespace's Secrets and ConfigMaps may not be read; the message says where they may.
+            PermissionDenied: its namespace is none of those that may be read, which the message names.
         """
         try:
             return await super().read_source(source)
