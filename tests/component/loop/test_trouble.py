@@ -53,7 +53,7 @@ def test_a_cluster_in_trouble_is_told_and_recovers_by_itself(error: ExternalErro
         stage.delete("orders")
         await stage.quiet()
         assert stage.get("orders")
-        assert "not confirmed gone" in condition_in(stage.get("orders"), "Ready")["message"]
+        assert "is not confirmed" in condition_in(stage.get("orders"), "Ready")["message"]
         stage.faults.heal(ELASTICSEARCH)
         await stage.quiet()
         stage.check()

@@ -147,7 +147,7 @@ def test_what_is_deleted_during_a_fault_is_held_back_until_its_rights_are_gone(b
             stage.delete("bad")
             await stage.sleep(20)
             assert stage.get("bad")
-            assert "not confirmed gone" in condition_in(stage.get("bad"), "Ready")["message"]
+            assert "is not confirmed" in condition_in(stage.get("bad"), "Ready")["message"]
             await stage.look_at_everything()
         await stage.sleep(6)
         assert not stage.get("bad")
