@@ -111,9 +111,9 @@ def until_all_served(world: World, names: Iterable[str]) -> None:
         return not lacking
 
     try:
-        eventually(look, within=60, every=0.5)
+        eventually(look, within=120, every=0.5)
     except AssertionError:
-        raise AssertionError(f"{len(lacking)} of {len(wanted)} are not in sync within 60 s: {lacking}") from None
+        raise AssertionError(f"{len(lacking)} of {len(wanted)} are not in sync within 120 s: {lacking}") from None
     assert {world.role_name(name) for name in wanted} <= set(role_versions(world))
     for name in wanted:
         with world.caller(name) as caller:
