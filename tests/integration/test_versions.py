@@ -14,7 +14,7 @@ from tests.support.arena import PATIENCE, Arena, patches_status
 from tests.support.landed import extract_landed
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
-from tests.support.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, access, account, condition_in, grant
+from tests.support.world import OPERATOR_PASSWORD, SYSTEM, access, account, condition_in, grant
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -157,18 +157,10 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     old.stop()
     before = {name: found["status"] for name, found in field.listed().items()}
     began = len(field.api.requests)
-    start_and_stop(field, "first")
+    start_and_stop(field, "now")
     after = {name: found["status"] for name, found in field.listed().items()}
-    written = [seen.path.split("/")[-2] for seen in field.api.requests[began:] if patches_status(seen)]
-    # All, as each says Ready's reason apart now: once when it is read, and again when what else is to be said is known.
-    assert set(written) == {"keyed", "orders", "shared-a", "shared-b", "watched", CLUSTER}
-    assert {name: known(status) for name, status in after.items()} == {
-        name: known(status) for name, status in before.items()
-    }
-
-    began = len(field.api.requests)
-    start_and_stop(field, "second")
-    assert {name: found["status"] for name, found in field.listed().items()} == after
+    # A version whose statuses have more in them writes each once: say here which, and what is new in them.
+    assert after == before
     assert [seen.path for seen in field.api.requests[began:] if patches_status(seen)] == []
 
 
@@ -181,14 +173,6 @@ def start_and_stop(field: Arena, name: str) -> None:
         field.until_quiet()
     finally:
         new.stop()
-
-
-def known(status: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what this version says besides, or in other words: proofs, hints, columns of kubectl, and messages."""
-    new = {"QueriesProven", "Ineffective"}
-    rest = {key: value for key, value in status.items() if key not in {"reason", "mode", "subject", "access"}}
-    conditions = [item | {"message": ""} for item in status["conditions"] if item["type"] not in new]
-    return rest | {"conditions": conditions}
 
 
 def test_both_versions_side_by_side_share_clusters_and_heal_what_they_have(field: Arena, landed: Path) -> None:

@@ -102,12 +102,18 @@ def new_accesses(world: World, prefix: str) -> list[str]:
 def until_all_served(world: World, names: Iterable[str]) -> None:
     """Wait until SearchAccesses are in sync, and check that Elasticsearch lets their callers in."""
     wanted = set(names)
+    lacking: dict[str, Any] = {}
 
     def look() -> bool:
-        found = listed(world, "searchaccesses", "-n", "shop")
-        return wanted <= {one["metadata"]["name"] for one in found if _is_in_sync(one)}
+        found = {one["metadata"]["name"]: one for one in listed(world, "searchaccesses", "-n", "shop")}
+        lacking.clear()
+        lacking.update({name: found.get(name, {}).get("status") for name in wanted if not _is_in_sync(found.get(name))})
+        return not lacking
 
-    eventually(look, within=60, every=0.5, what=f"all of {sorted(wanted)} are in sync")
+    try:
+        eventually(look, within=120, every=0.5)
+    except AssertionError:
+        raise AssertionError(f"{len(lacking)} of {len(wanted)} are not in sync within 120 s: {lacking}") from None
     assert {world.role_name(name) for name in wanted} <= set(role_versions(world))
     for name in wanted:
         with world.caller(name) as caller:
@@ -154,7 +160,9 @@ def _is_going(pod: dict[str, Any]) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 
-def _is_in_sync(found: dict[str, Any]) -> bool:
+def _is_in_sync(found: dict[str, Any] | None) -> bool:
+    if found is None:
+        return False
     ready = condition_in(found, "Ready")
     return ready.get("reason") == "InSync" and ready.get("observedGeneration") == found["metadata"]["generation"]
 
