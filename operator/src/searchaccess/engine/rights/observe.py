@@ -34,6 +34,18 @@ class Observed:
     """Mappings of others that may give our callers rights; none where not all mappings were read."""
     strangers: Mapping[Life, Belongings] = field(default_factory=dict)
     """What other controllers and instances have; nothing where not everything was read."""
+    listed: frozenset[str] = frozenset()
+    """Names of the roles that were asked for, where not everything was."""
+    listed_mappings: frozenset[str] = frozenset()
+    """Names of the role mappings that were read, where not all were."""
+
+    def has_role(self, name: str) -> bool:
+        """Return whether it is known if there is a role of this name."""
+        return self.everything or name in self.listed
+
+    def has_mapping(self, name: str) -> bool:
+        """Return whether it is known if there is a role mapping of this name."""
+        return self.all_mappings or name in self.listed_mappings
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,16 @@ async def observe(
     }
     others = await _others(context, session, raw) if wanted is None else ()
     strangers = await _strangers(context, session, roles, raw) if everything else {}
-    return Observed(everything, dict(roles), mappings, all_mappings, others, strangers)
+    return Observed(
+        everything,
+        dict(roles),
+        mappings,
+        all_mappings,
+        others,
+        strangers,
+        listed=frozenset(names),
+        listed_mappings=frozenset(wanted or ()),
+    )
 
 
 async def _strangers(

@@ -1,7 +1,8 @@
 """What the platform agreed to adopt: recorded in the SearchCluster's status before anything is written, and after."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from searchaccess.api.status import AdoptedStatus
 from searchaccess.core.ownership.adoption import Agreed, Seen, agreed_by, recorded
@@ -27,6 +28,8 @@ class Adoptions:
         self._name = name
         self._noted: dict[tuple[str, str], AdoptedStatus] = {}
         """By name and hash, what was adopted, or is about to be."""
+        self._void: set[tuple[str, str]] = set()
+        """By name and hash, what was about to be adopted and is not there any more, so that it never is."""
         self.waits = False
         """Whether something is to be adopted once that is recorded."""
 
@@ -62,12 +65,15 @@ class Adoptions:
     def adopted(self) -> list[AdoptedStatus]:
         """All that is remembered, whether the status has it yet or not."""
         record = self._context.inventory.clusters.get(self._name)
-        found = list(record.status.adopted or ()) if record else []
+        found = [item for item in record.status.adopted or () if not self._is_void(item)] if record else []
         # What is about to be comes last: were there too many, it would never be recorded.
         for one in sorted(self._noted.values(), key=lambda item: item.at is None):
             if one not in found:
                 found = recorded(found, one)
         return found
+
+    def _is_void(self, item: AdoptedStatus) -> bool:
+        return item.at is None and (item.name, item.hash) in self._void
 
     def note(self, foreign: Seen | None, *, replaced: bool) -> None:
         """Note that a foreign object is to be replaced, or was.
@@ -81,6 +87,7 @@ class Adoptions:
         at = self._context.clock.now() if replaced else None
         one = AdoptedStatus(name=foreign.name, kind=foreign.kind, hash=foreign.hash, at=at)
         self._noted[one.name, one.hash] = one
+        self._void.discard((one.name, one.hash))
         self.waits = self.waits or not replaced
 
     def note_work(self, work: Work) -> None:
@@ -90,14 +97,34 @@ class Adoptions:
                 self.note(plan.foreign, replaced=plan.write is not None)
 
     def settle(self, operator: Operator, observed: Observed) -> None:
-        """Note as adopted what an earlier run of the operator replaced, and could not note any more.
+        """Conclude what was about to be adopted: an earlier run of the operator replaced it, or it is gone.
 
         Args:
             operator: this operator.
             observed: what was read.
         """
         for item in self.adopted:
-            mapping = observed.mappings.get(item.name) if item.kind != "role" else None
-            metadata = mapping.metadata if mapping else observed.roles.get(item.name, {}).get("metadata")
-            if item.at is None and operator.owns(metadata):
+            if item.at is not None:
+                continue
+            if _is_gone(item, observed):
+                # Whatever is there later was created, not adopted.
+                self._void.add((item.name, item.hash))
+                self._noted.pop((item.name, item.hash), None)
+                continue
+            found = _metadata_of(item, observed)
+            if operator.owns(found) and operator.wrote(found):
+                # A predecessor's stamp would say nothing: its role may be what is to be adopted.
                 self._noted[item.name, item.hash] = item.model_copy(update={"at": self._context.clock.now()})
+
+
+def _metadata_of(item: AdoptedStatus, observed: Observed) -> Mapping[str, Any]:
+    mapping = observed.mappings.get(item.name) if item.kind != "role" else None
+    found = mapping.metadata if mapping else observed.roles.get(item.name, {}).get("metadata")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_gone(item: AdoptedStatus, observed: Observed) -> bool:
+    """Return whether there surely is no such object. Of what kind it is, earlier versions did not record."""
+    no_role = observed.has_role(item.name) and item.name not in observed.roles
+    no_mapping = observed.has_mapping(item.name) and item.name not in observed.mappings
+    return no_role and no_mapping if item.kind is None else (no_role if item.kind == "role" else no_mapping)
