@@ -36,10 +36,15 @@ class Agenda:
         """Record a success with an item, which is due again after so many seconds."""
         self._items[key] = _Item(self.clock.monotonic() + after, Backoff(self.first, self.cap))
 
-    def fail(self, key: str) -> float:
-        """Record a failure with an item; return the seconds after which it is due again."""
+    def fail(self, key: str, cap: float | None = None) -> float:
+        """Record a failure with an item; return the seconds after which it is due again.
+
+        Args:
+            key: of the item.
+            cap: seconds of the longest back-off after this kind of failure; None: that of all.
+        """
         item = self._items.setdefault(key, _Item(NEVER, Backoff(self.first, self.cap)))
-        delay = item.backoff.next()
+        delay = item.backoff.next(cap)
         item.at, item.failing = self.clock.monotonic() + delay, True
         return delay
 

@@ -39,6 +39,9 @@ TOGETHER: Final = 50
 """Up to so many finalizers are written, and queries tried, while roles are being read."""
 SLICE_EVERY: Final = 1.0
 """Seconds after which the isolation of refused rights continues."""
+REFUSED_CAP: Final = 300.0
+"""Seconds of the longest back-off where Elasticsearch refuses what the role would be: only another declaration or
+another login changes that, and either has it reconciled at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +415,7 @@ class RightsReconciler:
             self._trouble[principal] = Failure(Reason.PERMISSION_DENIED, decision.message)
         if work.failure is not None:
             self._trouble[principal] = work.failure
-            self._agenda.fail(principal)
+            self._agenda.fail(principal, REFUSED_CAP if work.failure.reason is Reason.REJECTED else None)
         elif not reported:
             self._agenda.fail(principal)
         elif work.undecided or (work.isolation and work.refused):
