@@ -15,7 +15,7 @@ from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import EVENTS_LIMIT, LONGEST, RETRIES, TRIES, Outbox
 from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied, Rejected, Throttled, Unreachable
-from searchaccess.ports.kubernetes import ObjectRef, Plural
+from searchaccess.ports.kubernetes import ObjectRef, Plural, StoredStatus
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import run_virtually
 
@@ -64,11 +64,11 @@ class Api:
             raise self.refused[ref.namespace]
         self.wrote.set()
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
         await self._perform(ref, "status")
         self.written[ref.uid] = status
         self.at[ref.uid] = asyncio.get_running_loop().time()
-        return "7"
+        return StoredStatus("7", status)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:  # noqa: ARG002
         await self._perform(ref, "finalizers")

@@ -358,9 +358,10 @@ class Outbox:
         status = entry.status
         if status is None:
             return
-        version = await self._kubernetes.replace_status(entry.ref, json.loads(status))
-        self._inventory.wrote(entry.ref.uid, version)
-        self._inventory.stored(entry.ref.name, entry.ref.uid, status)
+        sent = json.loads(status)
+        stored = await self._kubernetes.replace_status(entry.ref, sent)
+        self._inventory.wrote(entry.ref.uid, stored.version)
+        self._inventory.stored(entry.ref, status, stored.status, sent)
         if entry.status is status:
             entry.status = None
             self._inventory.writing.discard(entry.ref.uid)

@@ -35,7 +35,9 @@ from searchaccess.engine.inventory.intake import (
 from searchaccess.engine.inventory.marks import Marks
 from searchaccess.engine.inventory.news import is_old, is_recalled, may_differ, news_of
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
+from searchaccess.engine.inventory.stored import Difference, StoredStatuses
 from searchaccess.engine.inventory.subjects import Subjects
+from searchaccess.ports.kubernetes import ObjectRef, Plural
 from searchaccess.ports.meter import Meter
 
 log = structlog.get_logger(__name__)
@@ -70,6 +72,7 @@ class Inventory:
         """Uids whose status is on its way: what events say of it meanwhile is old."""
         self._written: dict[str, int] = {}
         """By uid, the resource version that our last write made."""
+        self.statuses = StoredStatuses()
         self.changed = asyncio.Event()
         """Set when a SearchCluster comes or goes, or an access names an unknown one."""
         self.marks = Marks(self.clusters, self.changed)
@@ -244,7 +247,7 @@ class Inventory:
             return
         access = read_access(raw, known.access if known else None, self._meter)
         try:
-            self._take_access(access, read_status(raw))
+            self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
@@ -368,11 +371,29 @@ class Inventory:
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
-    def stored(self, name: str, uid: str, status_json: str) -> None:
-        """Take in that Kubernetes has the status of a SearchCluster that we wrote."""
-        record = self.clusters.get(name)
-        if record and record.cluster.uid == uid:
-            record.stored_json = status_json
+    def stored(self, ref: ObjectRef, written: str, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        """Take in what Kubernetes has of a status that we wrote.
+
+        Args:
+            ref: the object.
+            written: the status, as JSON.
+            stored: what Kubernetes has of it.
+            sent: the status.
+        """
+        kept = self.statuses.compare(ref, written, stored, sent)
+        record = self.clusters.get(ref.name) if ref.plural is Plural.CLUSTERS else None
+        if record and record.cluster.uid == ref.uid:
+            record.stored_json = kept
+        for uid, known in self.statuses.completed(ref.plural, sent) if kept is written else ():
+            self._write_again(uid, known)
+
+    def _write_again(self, uid: str, known: Difference) -> None:
+        """Let a status be written once more of which not all was stored."""
+        clusters = {record.cluster.uid: record for record in self.clusters.values()}
+        record = self.accesses.get(uid) or clusters.get(uid)
+        if record and record.status_json == known.written:
+            record.status_json, record.wrote = known.stored, 0
+            self.mark_uid(uid)
 
     def _is_older_than_ours(self, uid: str, version: str) -> bool:
         return version_of(version) < self._written.get(uid, 0)
@@ -381,6 +402,7 @@ class Inventory:
         """Take in that a SearchAccess is gone."""
         self._gone.add(uid)
         self._written.pop(uid, None)
+        self.statuses.forget(uid)
         known = self.accesses.pop(uid, None)
         if known:
             self._index.remove(known.access)
@@ -419,6 +441,7 @@ class Inventory:
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
         known, stored_json = self.clusters.get(cluster.name), status_json
+        status_json = self.statuses.as_written(cluster.uid, status_json)
         if known:
             older = self._is_older_than_ours(cluster.uid, cluster.resource_version)
             if older:
@@ -448,6 +471,7 @@ class Inventory:
     def forget_cluster(self, name: str, uid: str) -> None:
         """Take in that a SearchCluster is gone."""
         self._gone_clusters.add(uid)
+        self.statuses.forget(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:
             del self.clusters[name]

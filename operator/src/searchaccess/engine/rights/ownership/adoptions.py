@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from searchaccess.api.status import AdoptedStatus
+from searchaccess.api.status import AdoptedStatus, SearchClusterStatus
 from searchaccess.core.ownership.adoption import Agreed, Seen, agreed_by, recorded
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.rights.observe import Observed
@@ -37,8 +37,10 @@ class Adoptions:
     def is_recorded(self) -> bool:
         """Whether Kubernetes has all that is remembered: a crash must not forget it."""
         record = self._context.inventory.clusters.get(self._name)
-        written = record is not None and record.cluster.uid not in self._context.inventory.writing
-        return written and record is not None and self.adopted == list(record.status.adopted or ())
+        if record is None or record.cluster.uid in self._context.inventory.writing:
+            return False
+        # A CRD that is older than the operator may not keep it.
+        return self.adopted == list(SearchClusterStatus.parse(record.stored_json).adopted or ())
 
     @property
     def is_coming(self) -> bool:
