@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from searchaccess.api.status import AdoptedStatus, SearchClusterStatus
+from searchaccess.core.model.intake.ages import predates
 from searchaccess.core.ownership.adoption import Agreed, Seen, agreed_by, recorded
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.rights.observe import Observed
@@ -57,10 +58,12 @@ class Adoptions:
         self.waits = self.waits and not everything
         record = self._context.inventory.clusters.get(self._name)
         spec = record.cluster.spec if record else None
-        if spec is None:
+        if record is None or spec is None:
             return Agreed()
         known = self.adopted if self.is_recorded else [item for item in self.adopted if item.at is not None]
-        agreed = agreed_by(spec.adoption, self._name, known)
+        # What was adopted before the SearchCluster was there came back with a backup: it is no adoption of ours.
+        own = [item for item in known if not predates(item.at, record.cluster.created_at)]
+        agreed = agreed_by(spec.adoption, self._name, own)
         return replace(agreed, at_once=self._context.dry_run is not None)
 
     @property
