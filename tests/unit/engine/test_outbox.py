@@ -375,3 +375,30 @@ def test_a_status_that_is_to_wait_is_written_in_time_and_then_the_newest_alone()
         assert post.outbox.pending == 0
 
     at_work(play)
+
+
+@pytest.mark.parametrize("order", ["the status first", "the finalizer first", "the status while it is written"])
+def test_a_finalizer_does_not_wait_for_a_status_that_is_to_be_written_later(order: str) -> None:
+    async def play(post: Post) -> None:
+        gone = ref("gone")
+        # Begun, it takes up all that waits.
+        await asyncio.sleep(1)
+
+        def put_status() -> None:
+            post.outbox.put_status(gone, '{"a":1}', [], after=30.0)
+
+        def put_finalizers() -> None:
+            post.outbox.put_finalizers(gone, ("ours",), ())
+
+        for put in (put_status, put_finalizers) if order == "the status first" else (put_finalizers, put_status):
+            put()
+            if order == "the status while it is written":
+                await asyncio.sleep(REQUEST / 2)
+        await asyncio.sleep(1)
+        assert post.api.finalizers == {gone.uid: ()}
+        assert post.api.written == {}, "it still waits"
+        await asyncio.sleep(31)
+        assert post.api.written == {gone.uid: {"a": 1}}
+        assert not post.outbox.pending
+
+    at_work(play)

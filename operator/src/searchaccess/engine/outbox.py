@@ -51,6 +51,8 @@ class _Entry:
     ref: ObjectRef
     status: str | None = None
     """JSON: the same text that the inventory has."""
+    status_at: float = 0.0
+    """When it may be written, by the loop's clock."""
     finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Before and after."""
     notes: list[Note] = field(default_factory=list)
@@ -102,10 +104,12 @@ class Outbox:
         """Queue a status (JSON), and events about it; to be written after so many seconds."""
         entry = self._entry(ref)
         first, entry.status = entry.status is None, status
+        if first:
+            entry.status_at = asyncio.get_running_loop().time() + after if after else 0.0
         self._inventory.writing.add(ref.uid)
         self._add_notes(entry, notes)
-        if after and entry.timer is None and not entry.writing:
-            self._delay(entry, after)
+        if entry.timer is None and not entry.writing and (wait := self._wait_for_status(entry)):
+            self._delay(entry, wait)
         self._came(entry, at_once=first and not after)
 
     def put_finalizers(
@@ -214,6 +218,12 @@ class Outbox:
 
     # Waiting
 
+    def _wait_for_status(self, entry: _Entry) -> float:
+        """Return the seconds until a status may be written, where nothing else is to be; 0: something is to be now."""
+        if entry.status is None or entry.finalizers is not None:
+            return 0.0
+        return max(0.0, entry.status_at - asyncio.get_running_loop().time())
+
     def _ready(self, entry: _Entry) -> None:
         self._undelay(entry)
         if not entry.writing:
@@ -293,7 +303,10 @@ class Outbox:
         elif failed is None:
             # What came meanwhile.
             self._recovered(entry)
-            self._ready(entry)
+            if wait := self._wait_for_status(entry):
+                self._delay(entry, wait)
+            else:
+                self._ready(entry)
         else:
             self._failed(entry, *failed)
         self._note_idle()
@@ -356,7 +369,7 @@ class Outbox:
 
     async def _write_status(self, entry: _Entry) -> None:
         status = entry.status
-        if status is None:
+        if status is None or entry.status_at > asyncio.get_running_loop().time():
             return
         sent = json.loads(status)
         stored = await self._kubernetes.replace_status(entry.ref, sent)
