@@ -16,7 +16,7 @@ from searchaccess.core.clusters.notfound import not_found
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.engine.barrier import Place, caught
 from searchaccess.engine.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
@@ -94,7 +94,8 @@ class Host:
         """Run until cancelled. No fault of ours ends it: whatever dies of one is started again.
 
         Raises:
-            WaitingError: the first list was refused, and the process is to end soon anyway.
+            WaitingError: the first list was refused for longer than a right takes to spread, and the process is to end
+                soon anyway.
         """
         await self._first_list()
         context = self._context
@@ -187,11 +188,16 @@ class Host:
 
     async def _first_list(self) -> None:
         """Fill the inventory before anything is decided: nobody is an orphan only because we have not heard of it."""
-        backoff = Backoff()
+        backoff, spreading, cap = Backoff(), Spreading(self._context.clock.monotonic), None
         while True:
-            if await self._try_to_list(final=WaitingError if self._brief else ()):
-                break
-            await asyncio.sleep(backoff.next())
+            try:
+                if await self._try_to_list(final=WaitingError if self._brief else ()):
+                    break
+            except WaitingError as error:
+                if not spreading.may_pass(error):
+                    raise
+                cap = SPREADING_CAP
+            await asyncio.sleep(backoff.next(cap))
         # Where it fails, whoever depends on them is held until they are known.
         await self._labels.read()
 

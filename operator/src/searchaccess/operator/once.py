@@ -5,6 +5,7 @@ from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
 from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
+from searchaccess.engine.backoff import Spreading
 from searchaccess.operator.app import Options, Wired, watch_and_run, wired
 from searchaccess.operator.starting import in_full
 from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
@@ -86,14 +87,19 @@ async def _until_over(working: asyncio.Task[None]) -> None:
 
 
 async def _refused(one: Wired) -> None:
-    """Wait until it shows that the process may keep no Leases; for ever, if it may.
+    """Wait until it shows that the process may not keep Leases, and that this does not pass; for ever, if it may.
 
     Raises:
         NotStarted: it may not.
     """
+    now = asyncio.get_running_loop().time
+    spreading = Spreading(now)
     while True:
-        if one.leases and one.leases.refused:
-            raise NotStarted(in_full(one.leases.refused))
+        refused = one.leases.refused if one.leases else None
+        if refused is None:
+            spreading = Spreading(now)
+        elif not spreading.may_pass(refused):
+            raise NotStarted(in_full(refused))
         await asyncio.sleep(_LOOK)
 
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import structlog
 
 from searchaccess.core.answers.missing_right import grant_commands
-from searchaccess.engine.backoff import Backoff
+from searchaccess.engine.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.ports.errors import (
     ExternalError,
     LoginRefused,
@@ -46,8 +46,8 @@ class Start:
 
     Args:
         stop: set to end it before that.
-        within: seconds in which all of it must be there, and what a person must mend ends it at once; None: it is tried
-            until it is stopped.
+        within: seconds in which all of it must be there, and what a person must mend ends it, a missing right after the
+            seconds that one takes to spread; None: it is tried until it is stopped.
     """
 
     def __init__(self, stop: asyncio.Event, within: float | None) -> None:
@@ -87,15 +87,17 @@ class Start:
         raise NotStarted(f"it could not connect to Kubernetes within {self._within:.0f} s{cause}")
 
     async def _insist(self, work: Callable[[], Awaitable[T]], what: str, passing: type[ExternalError]) -> T:
-        backoff = Backoff()
+        backoff, spreading, cap = Backoff(), Spreading(asyncio.get_running_loop().time), None
         while True:
             try:
                 return await work()
             except passing as error:
                 if self._within is not None and not isinstance(error, TransientError):
-                    raise NotStarted(in_full(error)) from None
+                    if not spreading.may_pass(error):
+                        raise NotStarted(in_full(error)) from None
+                    cap = SPREADING_CAP
                 if self._within is None or self._last is None or self._last.message != error.message:
                     # Of a run that ends by itself the same is in its last words again.
                     log.warning("cannot start yet", missing=what, error=in_full(error))
                 self._last = error
-                await asyncio.sleep(backoff.next())
+                await asyncio.sleep(backoff.next(cap))
