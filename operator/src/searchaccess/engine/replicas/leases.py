@@ -118,8 +118,8 @@ class Leases(Ownership):
                     await self.turn()
             except (ExternalError, TimeoutError) as error:
                 log.warning("cannot renew the lease", error=str(error))
-                forbidden = isinstance(error, LoginRefused | PermissionDenied)
-                self.refused = error if forbidden and not self._took_part else None
+                never = not self._took_part
+                self.refused = error if never and isinstance(error, LoginRefused | PermissionDenied) else None
             else:
                 self._took_part, self.refused = self._took_part or renewed, None
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
