@@ -43,7 +43,7 @@ def test_a_key_that_is_not_rotated_says_when_it_is_due_and_when_it_ends(
 ) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
-        await begin(stage, with_key(credential={"rotateEvery": "24h"}))
+        await begin(stage, with_key(credential={"rotateEvery": "24h", "overlap": "1h"}))
         known, keys = credential(stage), live(stage)
         hold(stage)
         await stage.sleep(20)
