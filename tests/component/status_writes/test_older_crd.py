@@ -3,7 +3,7 @@
 from typing import Any
 
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import FOREIGN, ORDERS, ROLE, agree, begin
+from tests.component.common import FOREIGN, ORDERS, ORPHANS, ROLE, agree, begin
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, grant
 
@@ -84,3 +84,18 @@ async def test_nothing_is_adopted_while_the_crd_does_not_keep_that(stage: Stage)
     await stage.restart()
     await stage.quiet()
     stage.check()
+
+
+@on_stage
+async def test_nothing_is_released_while_the_crd_does_not_keep_that(stage: Stage) -> None:
+    stage.kubernetes.unknown = frozenset({"released"})
+    await begin(stage, access("orders", grant("orders-*"), deletionPolicy="Orphan"), orphans=ORPHANS)
+    stage.delete("orders")
+    await stage.sleep(60)
+    assert stage.get("orders"), "it waits"
+    assert stage.role(ORDERS)["metadata"].get("released_by") is None
+    stage.kubernetes.unknown = frozenset()
+    await stage.restart()
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert [one["name"] for one in stage.cluster()["status"]["released"]] == ["orders"]
