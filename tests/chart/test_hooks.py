@@ -21,9 +21,14 @@ ACCESSES = "searchaccesses.searchaccess.dev"
 
 
 @pytest.fixture
-def job(tool: Helm, installed: KubernetesServers, tmp_path: Path) -> Iterator[dict[str, Any]]:
+def values() -> dict[str, Any]:
+    return {"crds": {"upgrade": True}}
+
+
+@pytest.fixture
+def job(values: dict[str, Any], tool: Helm, installed: KubernetesServers, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The Job, with its rights in force, as the command that its container would run."""
-    objects = tool.render({"crds": {"upgrade": True}})
+    objects = tool.render(values)
     name = f"{NAME}-crds"
     rights = [raw for raw in objects if raw["metadata"]["name"] == name and raw["kind"] != "Job"]
     assert [raw["kind"] for raw in rights] == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]
@@ -105,6 +110,15 @@ def test_it_may_do_nothing_else(job: dict[str, Any], installed: KubernetesServer
     refused = run(installed, job)
     assert refused.returncode == 1
     assert "403" in refused.stderr
+
+
+@pytest.mark.parametrize("values", [{"crds": {"install": False, "upgrade": True}}])
+def test_where_helm_does_not_install_the_kinds_it_does(job: dict[str, Any], installed: KubernetesServers) -> None:
+    installed.run_kubectl("delete", "--wait", "crd", *CRDS)
+    done = run(installed, job)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"{name}: applied" for name in sorted(CRDS)]
+    assert stored(installed, ACCESSES) == CRDS[ACCESSES]["spec"]
 
 
 class _Answers(BaseHTTPRequestHandler):

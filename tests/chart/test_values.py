@@ -121,6 +121,19 @@ def test_values_of_an_earlier_version_alone_are_refused_with_what_to_do(tool: He
     assert "--reset-then-reuse-values" in output
 
 
+@pytest.mark.parametrize("value", ["commonLabels", "commonAnnotations", "image", "metrics"])
+def test_a_value_that_must_not_be_null_is_named(tool: Helm, value: str) -> None:
+    output = tool.run("template", RELEASE, str(CHART), "--kube-version", "1.36.0", values={value: None}, check=False)
+    assert f"the values lack {value}: where you set it to null, leave it out" in output
+
+
+def test_a_service_monitor_without_a_service_is_refused(tool: Helm) -> None:
+    values = {"metrics": {"service": False, "serviceMonitor": {"enabled": True}}}
+    output = tool.run("template", RELEASE, str(CHART), "--kube-version", "1.36.0", values=values, check=False)
+    assert "metrics.serviceMonitor.enabled needs metrics.service" in output
+    assert not of_kind(tool.render({"metrics": {"service": False}}), "ServiceMonitor")
+
+
 EVERYTHING: dict[str, Any] = {
     "crds": {"upgrade": True},
     "clusters": [{"name": "prod", "spec": {}}],

@@ -86,13 +86,21 @@ async def test_clusters_are_listed_apart(objects: KubernetesSide, unique: Unique
 async def test_a_status_is_replaced_as_a_whole_and_moves_no_generation(objects: KubernetesSide) -> None:
     raw = objects.create(_access(objects))
     first = _status_of(raw)
-    await objects.port.replace_status(ref_to(raw), first)
+    stored = await objects.port.replace_status(ref_to(raw), first)
     found = objects.get(raw)
-    assert found["status"] == first
+    assert found["status"] == stored.status == first
+    assert found["metadata"]["resourceVersion"] == stored.version
     assert found["metadata"]["generation"] == 1
     second = {"conditions": [], "observedGeneration": 1}
     await objects.port.replace_status(ref_to(raw), second)
     assert objects.get(raw)["status"] == second
+
+
+async def test_the_answer_to_a_status_lacks_what_the_crd_does_not_have(objects: KubernetesSide) -> None:
+    raw = objects.create(_access(objects))
+    status = _status_of(raw)
+    stored = await objects.port.replace_status(ref_to(raw), status | {"future": {"a": 1}})
+    assert objects.get(raw)["status"] == stored.status == status
 
 
 async def test_a_status_that_says_the_same_makes_no_new_version(objects: KubernetesSide) -> None:

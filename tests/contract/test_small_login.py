@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from searchaccess.adapters.elasticsearch.client import ElasticsearchClient
+from searchaccess.adapters.elasticsearch.loginrights import ACTIONS
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.api.searchaccess import SearchAccessSpec
+from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import INDEX_PRIVILEGES
 from searchaccess.core.clusters.connection import Connection
@@ -20,6 +22,8 @@ from searchaccess.core.model.actions import CONFINED_WRITE
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.patterns.marks import is_mark, mark_for
 from searchaccess.core.policy.delegation import AUTO_PUT, implies, is_open, lacking
+from searchaccess.core.rights.mapping import build_template_mapping
+from searchaccess.core.rights.ownership import Operator, Role
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.support.logins import documented_role, role_for_keys
 
@@ -247,13 +251,20 @@ async def test_each_login_says_its_tier(ground: Ground) -> None:
     ground.user(observer, documented_role(Tier.OBSERVE))
     ground.user(full, documented_role(Tier.FULL))
     ground.user(f"{LOGIN}-keys", documented_role(Tier.ROLES_AND_KEYS))
+    reads = ["read_security", "monitor"]
+    ground.user(f"{LOGIN}-actions", {"cluster": [*reads, *ACTIONS]})
+    ground.user(f"{LOGIN}-pattern", {"cluster": [*reads, "cluster:admin/xpack/security/*"]})
+    ground.user(f"{LOGIN}-some", {"cluster": [*reads, *ACTIONS[:-1], "manage_own_api_key"]})
     descriptors = {"role_descriptors": {"operator": SMALL}, "name": LOGIN}
     made = ground.admin.post("/_security/api_key", json=descriptors).raise_for_status().json()
     found = {}
     for name, login in {
         "observer": {"username": observer, "password": PASSWORD},
         "full": {"username": full, "password": PASSWORD},
-        "keys": {"username": f"{LOGIN}-keys", "password": PASSWORD},
+        **{
+            name: {"username": f"{LOGIN}-{name}", "password": PASSWORD}
+            for name in ("keys", "actions", "pattern", "some")
+        },
         "API key": {"api_key": str(made["encoded"])},
     }.items():
         client = ground.rights(**login)
@@ -263,9 +274,35 @@ async def test_each_login_says_its_tier(ground: Ground) -> None:
     tiers = {name: rights.tier for name, rights in found.items() if rights}
     assert tiers == {
         "observer": Tier.OBSERVE, "full": Tier.FULL, "keys": Tier.ROLES_AND_KEYS, "API key": Tier.ROLES,
+        "actions": Tier.FULL, "pattern": Tier.FULL, "some": Tier.OBSERVE,
     }  # fmt: skip
+    assert {name: rights.missing for name, rights in found.items() if rights and rights.missing} == {
+        "some": ACTIONS[-1:]
+    }
     assert found["API key"] is not None
     assert any("orders-*" in each.names for each in found["API key"].delegated)
+
+
+async def test_a_login_whose_role_names_the_actions_does_all_that_the_tier_full_does(ground: Ground) -> None:
+    name = f"{LOGIN}-acting"
+    ground.user(name, {"cluster": ["read_security", "monitor", *ACTIONS]})
+    client = ground.rights(username=name, password=PASSWORD)
+    role = Role(OURS, RoleBody(cluster=("manage",)), {})
+    mapping = build_template_mapping(Operator("contract", "acting"), "google", PrincipalClaim.EMAIL)
+    try:
+        for write in (client.put_roles, client.replace_roles):
+            assert not (await write([role])).refused
+        await client.put_mapping(mapping)
+        await client.delete_mapping(mapping.name)
+        assert not (await client.delete_roles([OURS])).refused
+        key = await client.create_key(f"{LOGIN}-key", 600.0, RoleBody(cluster=("monitor",)), {"a": 1})
+        await client.note_key(key.id, {"a": 2})
+        assert not (await client.refresh_keys([key.id])).refused
+        await client.revoke_keys([key.id])
+        user = await client.create_user(f"{LOGIN}-made", {"a": 1})
+        await client.delete_users([user.id])
+    finally:
+        await client.close()
 
 
 # What it can still do, as SECURITY.md says

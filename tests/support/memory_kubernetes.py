@@ -13,9 +13,10 @@ from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.watched import EVERYWHERE
 from searchaccess.core.status.events import Note
+from searchaccess.core.status.pruning import without_fields
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.ports.errors import Conflict, NotFound, Rejected
-from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural, StoredStatus
 from tests.support.copies import copied
 from tests.support.faults import Call, Faults
 from tests.support.odd import cut_json
@@ -70,6 +71,8 @@ class MemoryKubernetes:
         """What the operator may read; the rest it does not meet."""
         self.namespaces: dict[str, dict[str, str]] = {"shop": {}, "billing": {}}
         """By name, their labels."""
+        self.unknown: frozenset[str] = frozenset()
+        """Fields of statuses that the CRDs do not have, such as ``drift.items[].action``."""
         self.on_finalizers: Callable[[dict[str, Any], Sequence[str]], object] = lambda _raw, _finalizers: None
         """Called with every object whose finalizers the operator is about to replace, and with the new ones."""
 
@@ -166,20 +169,23 @@ class MemoryKubernetes:
 
         return await self._faults.perform(Call(SIDE, "list_namespaces"), read)
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
         call = Call(SIDE, "replace_status", (ref.name,), write=True)
         return await self._faults.perform(call, lambda: self._replace_status(ref, status))
 
-    def _replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+    def _replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
         key, after = self._same(ref)
+        model = _STATUSES[ref.plural]
+        declared = {field.alias for field in model.model_fields.values()}
+        status = {name: value for name, value in status.items() if name in declared}
         try:
-            _STATUSES[ref.plural].model_validate(dict(status))
+            model.model_validate(status)
         except ValidationError as error:
             raise Rejected(f"the API server answered 422: {error.error_count()} problems") from None
-        after["status"] = json.loads(json.dumps(status))
+        after["status"] = without_fields(json.loads(json.dumps(status)), self.unknown)
         if after != self.objects[key]:
             self._store(key, after)
-        return str(after["metadata"]["resourceVersion"])
+        return StoredStatus(str(after["metadata"]["resourceVersion"]), copied(after["status"]))
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         call = Call(SIDE, "set_finalizers", (ref.name, *after), write=True)

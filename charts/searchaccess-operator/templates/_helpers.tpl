@@ -1,6 +1,10 @@
 {{- define "searchaccess.name" -}}
-{{- if not (hasKey .Values "commonLabels") }}
-{{- fail "the values are from an earlier version and lack defaults of this one: upgrade with --reset-then-reuse-values instead of --reuse-values" }}
+{{- $missing := list }}
+{{- range list "commonLabels" "commonAnnotations" "image" "metrics" }}
+{{- if not (hasKey $.Values .) }}{{ $missing = append $missing . }}{{ end }}
+{{- end }}
+{{- with $missing }}
+{{- fail (printf "the values lack %s: where you set it to null, leave it out, or give it an empty value ({}); where these are the values of an earlier version, without the defaults of this one, upgrade with --reset-then-reuse-values in place of --reuse-values" (join ", " .)) }}
 {{- end }}
 {{- .Values.nameOverride | default .Chart.Name | trunc 52 | trimSuffix "-" }}
 {{- end }}

@@ -52,6 +52,19 @@ async def test_by_sub_a_declared_account_is_looked_up(stage: Stage) -> None:
 
 
 @on_stage
+async def test_each_account_that_does_not_exist_is_an_event(stage: Stage) -> None:
+    stage.apply(by_sub(), access("gone", grant("x"), principal=account("first")))
+    await stage.quiet()
+    assert stage.notes("gone") == ["ServiceNotFound"]
+    stage.amend("gone", subject={"serviceAccount": account("second")})
+    await stage.quiet()
+    assert stage.notes("gone") == ["ServiceNotFound", "ServiceNotFound"]
+    assert [note.message.partition(" since ")[0] for _, note in stage.kubernetes.events] == [
+        f"there is no account {account(name)}" for name in ("first", "second")
+    ]
+
+
+@on_stage
 async def test_from_email_to_sub_roles_come_first_then_the_mapping_then_old_roles_go(stage: Stage) -> None:
     unique_id = stage.google.state.add_account(OLD)
     await begin(stage, access("orders", grant("orders-*"), principal=OLD))

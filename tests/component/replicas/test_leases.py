@@ -245,6 +245,25 @@ def test_only_who_never_had_a_sign_of_life_is_refused() -> None:
     run_virtually(play())
 
 
+@pytest.mark.parametrize("method", ["create", "list", "write"])
+def test_whoever_lacks_any_right_that_it_takes_is_refused(method: str) -> None:
+    async def play() -> None:
+        server = MemoryLeases()
+        error = PermissionDenied(f"no {method}")
+
+        async def forbidden(*_: object) -> Lease:
+            raise error
+
+        setattr(server, method, forbidden)
+        leases = Leases(server, Inventory(), LoopClock(), "me")
+        turning = asyncio.create_task(leases.run())
+        await asyncio.sleep(3)
+        assert leases.refused is error
+        turning.cancel()
+
+    run_virtually(play())
+
+
 def test_what_the_dead_left_is_cleared_up_and_gone_clusters_too() -> None:
     async def play(field: Field) -> None:
         field.start(3)

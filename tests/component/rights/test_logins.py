@@ -247,3 +247,12 @@ async def test_a_delegation_that_reaches_elasticsearch_itself_is_told_and_anothe
     await stage.sleep(5)
     await stage.quiet()
     assert not condition_in(stage.cluster(), "DelegationOpen")
+
+
+@on_stage
+async def test_one_that_names_some_actions_in_place_of_manage_security_is_told_which_are_missing(stage: Stage) -> None:
+    stage.elasticsearch.rights_now = LoginRights("small", missing=("cluster:admin/xpack/security/user/delete",))
+    await begin(stage, access("orders", grant("orders-*"), principal=ORDERS))
+    assert stage.ready("orders") == stage.cluster_ready() == ("False", "PermissionDenied")
+    assert "lacks cluster:admin/xpack/security/user/delete" in message(stage)
+    assert "only reads" not in message(stage)

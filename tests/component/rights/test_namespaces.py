@@ -45,13 +45,33 @@ async def test_an_access_of_another_namespace_gets_none_and_is_told(stage: Stage
     await begin_with(stage, {"names": ["billing"]}, access("orders", grant("orders-*")))
     assert stage.ready("orders") == NOT_ALLOWED
     assert condition_in(stage.get("orders"), "Stalled")["reason"] == "NamespaceNotAllowed"
-    assert "prod does not allow the namespace shop" in condition_in(stage.get("orders"), "Ready")["message"]
+    message = condition_in(stage.get("orders"), "Ready")["message"]
+    assert message == (
+        "SearchCluster prod does not allow the namespace shop, and no other does; "
+        "the platform team adds the namespace to spec.allowedNamespaces of prod"
+    )
     assert not stage.elasticsearch.roles_now
     assert FINALIZER not in stage.get("orders")["metadata"].get("finalizers", [])
     assert stage.cluster_ready() == ("True", "InSync")
     allow(stage, **BY_NAME)
     await stage.quiet()
     stage.check()
+
+
+@on_stage
+async def test_it_is_told_which_search_clusters_its_namespace_may_use(stage: Stage) -> None:
+    others = {"names": ["billing"]}
+    stage.apply(
+        search_cluster("open", url="https://open:9200"),
+        search_cluster("mine", url="https://mine:9200", allowedNamespaces=BY_NAME),
+        search_cluster("theirs", url="https://theirs:9200", allowedNamespaces=others),
+    )
+    for url, uuid in (("https://open:9200", "open"), ("https://mine:9200", "mine"), ("https://theirs:9200", "theirs")):
+        stage.server(url).uuid = uuid
+    await begin_with(stage, others, access("orders", grant("orders-*")))
+    message = condition_in(stage.get("orders"), "Ready")["message"]
+    assert "name one in spec.cluster that does (mine, open), or the platform team" in message
+    assert "theirs" not in message
 
 
 @pytest.mark.parametrize(

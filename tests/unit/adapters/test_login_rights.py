@@ -2,15 +2,16 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from elasticsearch import BadRequestError
 
-from searchaccess.adapters.elasticsearch.loginrights import LoginClient
+from searchaccess.adapters.elasticsearch.loginrights import ACTIONS, LoginClient
+from searchaccess.api.clusters.tiers import Tier
 from searchaccess.core.policy.login import LoginRights
 
-ASKED = {"username": "small", "cluster": {"manage_security": False, "manage_api_key": False}}
+ASKED: Final[dict[str, Any]] = {"username": "small", "cluster": {"manage_security": False, "manage_api_key": False}}
 DELEGATED = {"role": {"manage": {"indices": [{"names": ["orders-*"], "privileges": ["read"]}]}}}
 ME = {"api_key": {"id": "mine"}}
 
@@ -61,3 +62,19 @@ def test_what_is_said_counts() -> None:
         found = rights(has_privileges=ASKED, **some)
         assert found is not None
         assert [each.names for each in found.delegated] == [("orders-*",)]
+
+
+def with_actions(*actions: str) -> LoginRights | None:
+    cluster = ASKED["cluster"] | dict.fromkeys(ACTIONS, False) | dict.fromkeys(actions, True)
+    return rights(has_privileges={**ASKED, "cluster": cluster}, get_user_privileges={"global": []})
+
+
+def test_a_role_that_names_the_actions_of_manage_security_is_as_good_as_that() -> None:
+    assert with_actions(*ACTIONS) == LoginRights("small", manages=True, keys=True)
+
+
+def test_of_one_that_names_some_of_them_it_is_said_which_are_missing() -> None:
+    found = with_actions(*ACTIONS[:-1])
+    assert found == LoginRights("small", missing=ACTIONS[-1:])
+    assert found.tier is Tier.OBSERVE
+    assert with_actions() == LoginRights("small"), "one that only reads lacks nothing"

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,12 @@ from searchaccess.cli.main import app
 from tests.support.operatorprocess import ROOT
 
 COMMAND = [sys.executable, "-m", "searchaccess.cli.main"]
+IMPATIENT = [
+    sys.executable,
+    "-c",
+    "from searchaccess.engine import backoff; backoff.SPREADING = 0.5; from searchaccess.cli.main import main; main()",
+]
+"""The same, where rights spread fast."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -27,11 +33,16 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def searchaccess(
-    home: Path, *arguments: str, stdin: str = "", check: int | None = None, **more: str
+    home: Path,
+    *arguments: str,
+    stdin: str = "",
+    check: int | None = None,
+    command: Sequence[str] = COMMAND,
+    **more: str,
 ) -> "subprocess.CompletedProcess[str]":
     """Run the program; give how it ended."""
     done = subprocess.run(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         env=environment(home, **more),
         input=stdin,
         capture_output=True,

@@ -16,7 +16,7 @@ from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import RETRIES, TRIES, Outbox
 from searchaccess.engine.writer import EVENTS_LIMIT, LONGEST
 from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied, Rejected, Throttled, Unreachable
-from searchaccess.ports.kubernetes import ObjectRef, Plural
+from searchaccess.ports.kubernetes import ObjectRef, Plural, StoredStatus
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import run_virtually
 
@@ -65,11 +65,11 @@ class Api:
             raise self.refused[ref.namespace]
         self.wrote.set()
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
         await self._perform(ref, "status")
         self.written[ref.uid] = status
         self.at[ref.uid] = asyncio.get_running_loop().time()
-        return "7"
+        return StoredStatus("7", status)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:  # noqa: ARG002
         await self._perform(ref, "finalizers")
@@ -374,5 +374,32 @@ def test_a_status_that_is_to_wait_is_written_in_time_and_then_the_newest_alone()
         assert post.api.written == {target.uid: {"number": 2}}
         assert post.api.requests["good", "status"] == 1
         assert post.outbox.pending == 0
+
+    at_work(play)
+
+
+@pytest.mark.parametrize("order", ["the status first", "the finalizer first", "the status while it is written"])
+def test_a_finalizer_does_not_wait_for_a_status_that_is_to_be_written_later(order: str) -> None:
+    async def play(post: Post) -> None:
+        gone = ref("gone")
+        # Begun, it takes up all that waits.
+        await asyncio.sleep(1)
+
+        def put_status() -> None:
+            post.outbox.put_status(gone, '{"a":1}', [], after=30.0)
+
+        def put_finalizers() -> None:
+            post.outbox.put_finalizers(gone, ("ours",), ())
+
+        for put in (put_status, put_finalizers) if order == "the status first" else (put_finalizers, put_status):
+            put()
+            if order == "the status while it is written":
+                await asyncio.sleep(REQUEST / 2)
+        await asyncio.sleep(1)
+        assert post.api.finalizers == {gone.uid: ()}
+        assert post.api.written == {}, "it still waits"
+        await asyncio.sleep(31)
+        assert post.api.written == {gone.uid: {"a": 1}}
+        assert not post.outbox.pending
 
     at_work(play)

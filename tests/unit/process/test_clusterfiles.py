@@ -76,9 +76,9 @@ def test_a_status_outlives_the_process(tmp_path: Path) -> None:
         raw = (await listed(first))["prod"]
         assert raw["status"] == {}
         with capture_logs() as logs:
-            version = await first.replace_status(ref_to(raw), {"uuid": "one", "conditions": [READY]})
+            stored = await first.replace_status(ref_to(raw), {"uuid": "one", "conditions": [READY]})
         assert [(line["ready"], line["reason"]) for line in logs] == [("True", "InSync")]
-        assert int(version) > int(raw["metadata"]["resourceVersion"])
+        assert int(stored.version) > int(raw["metadata"]["resourceVersion"])
         assert json.loads(api.maps["searchaccess-blue-prod"]["status.json"])["uuid"] == "one"
         again = (await listed(filed(api, tmp_path)))["prod"]
         assert again["status"]["uuid"] == "one"

@@ -156,6 +156,7 @@ def test_what_is_declared_is_looked_up() -> None:
     assert found["searchaccess_unwatched", frozenset({"prod"})] == 1
     assert found["searchaccess_outbox_length", frozenset()] == 7
     assert found["searchaccess_outbox_failing", frozenset()] == 2
+    assert found["searchaccess_crd_outdated", frozenset({"searchaccesses"})] == 0
     assert found["searchaccess_queue_length", frozenset({"prod"})] == 0
     assert found["searchaccess_queue_age_seconds", frozenset({"prod"})] == 0
 

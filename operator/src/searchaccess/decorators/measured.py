@@ -21,7 +21,7 @@ from searchaccess.ports import stores
 from searchaccess.ports.elasticsearch import ClusterFingerprint, ElasticsearchPort, MadeKey, Probe, Written
 from searchaccess.ports.errors import ExternalError
 from searchaccess.ports.google import Accounts, Executions, GooglePort, Workloads
-from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural, StoredStatus
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -224,8 +224,8 @@ class MeasuredKubernetes(_Measured):
         """Return some namespaces with their labels."""
         return await self._do("list_namespaces", self._real.list_namespaces, following)
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status; return the object's resource version then."""
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
+        """Replace an object's status; return what is stored of it."""
         return await self._write("replace_status", self._real.replace_status, ref, status)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:

@@ -85,7 +85,8 @@ class Host:
         """Run until cancelled. Internal errors do not end it: the affected part is restarted.
 
         Raises:
-            WaitingError: the first list was refused, and the process is short-lived.
+            WaitingError: the first list was refused for longer than a new right takes to spread, and the process is
+                short-lived.
         """
         # An object that was not read yet is no orphan: nothing is decided before.
         await self._lister.complete(final=WaitingError if self._short_lived else ())

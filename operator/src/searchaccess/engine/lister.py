@@ -10,7 +10,7 @@ import structlog
 from searchaccess.core.answers.missing_right import grant_commands
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.pacing.backoff import Backoff
+from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
 from searchaccess.ports.kubernetes import Plural
@@ -46,13 +46,18 @@ class Lister:
         """Fill the inventory for the first time, with retries until that succeeds.
 
         Args:
-            final: errors that are raised, not retried.
+            final: errors that are raised, not retried; a refusal only once a new right would have spread.
         """
-        backoff = Backoff()
+        backoff, spreading, cap = Backoff(), Spreading(self._context.clock.monotonic), None
         while True:
-            if await self._try(final):
-                return
-            await asyncio.sleep(backoff.next())
+            try:
+                if await self._try(final):
+                    return
+            except final as error:
+                if not spreading.may_pass(error):
+                    raise
+                cap = SPREADING_CAP
+            await asyncio.sleep(backoff.next(cap))
 
     async def run(self) -> None:
         """List periodically, and soon after a request (``Inventory.relist``), until cancelled."""

@@ -62,10 +62,12 @@ class Outbox:
         """Queue a status (JSON), and events about it, optionally with a delay in seconds."""
         entry = self._entry(ref)
         first, entry.status = entry.status is None, status
+        if first:
+            entry.status_at = asyncio.get_running_loop().time() + after if after else 0.0
         self._inventory.writing.add(ref.uid)
         self._writer.add_notes(entry, notes)
-        if after and entry.timer is None and not entry.writing:
-            self._delay(entry, after)
+        if entry.timer is None and not entry.writing and (wait := _wait_for_status(entry)):
+            self._delay(entry, wait)
         self._came(entry, at_once=first and not after)
 
     def put_finalizers(
@@ -237,7 +239,10 @@ class Outbox:
         elif failed is None:
             # Something was added meanwhile.
             self._recovered(entry)
-            self._ready(entry)
+            if wait := _wait_for_status(entry):
+                self._delay(entry, wait)
+            else:
+                self._ready(entry)
         else:
             self._failed(entry, *failed)
         self._note_idle()
@@ -268,3 +273,10 @@ class Outbox:
                 # Its status then reports why the finalizer stays.
                 self._inventory.mark_uid(uid)
         self._delay(entry, delay)
+
+
+def _wait_for_status(entry: Entry) -> float:
+    """Return the seconds until a status may be written, if nothing else is pending; 0: write now."""
+    if entry.status is None or entry.finalizers is not None:
+        return 0.0
+    return max(0.0, entry.status_at - asyncio.get_running_loop().time())

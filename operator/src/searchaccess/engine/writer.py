@@ -38,6 +38,8 @@ class Entry:
     ref: ObjectRef
     status: str | None = None
     """JSON, the same text as in the inventory."""
+    status_at: float = 0.0
+    """When it may be written, by the loop's clock."""
     finalizers: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Before and after."""
     notes: list[Note] = field(default_factory=list)
@@ -126,11 +128,12 @@ class Writer:
 
     async def _write_status(self, entry: Entry) -> None:
         status = entry.status
-        if status is None:
+        if status is None or entry.status_at > asyncio.get_running_loop().time():
             return
-        version = await self._kubernetes.replace_status(entry.ref, json.loads(status))
-        self._inventory.wrote(entry.ref.uid, version)
-        self._inventory.stored(entry.ref.name, entry.ref.uid, status)
+        sent = json.loads(status)
+        stored = await self._kubernetes.replace_status(entry.ref, sent)
+        self._inventory.wrote(entry.ref.uid, stored.version)
+        self._inventory.stored(entry.ref, status, stored.status, sent)
         if entry.status is status:
             entry.status = None
             self._inventory.writing.discard(entry.ref.uid)

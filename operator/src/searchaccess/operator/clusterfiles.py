@@ -26,7 +26,7 @@ from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.observing import read_manifests
 from searchaccess.ports.errors import BadManifest, Conflict, ExternalError, NotFound
-from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural, StoredStatus
 
 LOOK_EVERY: Final = 5.0
 """Seconds between two looks at the files: the kubelet brings a change of a ConfigMap within a minute or two."""
@@ -238,8 +238,8 @@ class FiledClusters:
         """Return some namespaces with their labels."""
         return await self._real.list_namespaces(following)
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status; return its resource version."""
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
+        """Replace an object's status; return what is stored of it."""
         if ref.plural is not Plural.CLUSTERS:
             return await self._real.replace_status(ref, status)
         one = self._same(ref)
@@ -248,7 +248,7 @@ class FiledClusters:
         if (ready := _ready(one.status)) != before:
             level = log.info if ready[0] == "True" else log.warning
             level("SearchCluster", name=ref.name, ready=ready[0], reason=ready[1], message=ready[2])
-        return str(one.version)
+        return StoredStatus(str(one.version), one.status)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         """Replace an object's finalizers; those of files hold nothing back."""

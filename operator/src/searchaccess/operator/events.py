@@ -51,22 +51,41 @@ def connection_info(configuration: Configuration, lifetime: dt.timedelta) -> kop
         token=token or None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
+        proxy_url=configuration.proxy,
+        trust_env=bool((configuration.client_session_kwargs or {}).get("trust_env")),
         expiration=dt.datetime.now(dt.UTC) + lifetime,
     )
 
 
-def session_of(connection: kopf.ConnectionInfo, traces: Sequence[aiohttp.TraceConfig] = ()) -> kopf.AiohttpSession:
+def tls_name_of(configuration: Configuration) -> str:
+    """Return the expected name in the server's certificate, which kopf has no field for; empty: that of the address."""
+    return configuration.tls_server_name or ""
+
+
+def session_of(
+    connection: kopf.ConnectionInfo, traces: Sequence[aiohttp.TraceConfig] = (), tls_name: str = ""
+) -> kopf.AiohttpSession:
     """Return a session for a connection, whose responses kopf can read whatever is in them.
 
     Args:
         connection: how to connect.
         traces: what traces its requests.
+        tls_name: the expected name in the server's certificate; empty: that of the address.
     """
+
+    async def expect_name(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        # The session has no setting for it, and kopf sends the requests.
+        request.server_hostname = tls_name
+        return await send(request)
+
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context()),
         headers=connection.as_http_headers(),
         response_class=TolerantResponse,
         trace_configs=list(traces),
+        proxy=connection.proxy_url,
+        trust_env=connection.trust_env,
+        middlewares=(expect_name,) if tls_name else (),
     )
     return kopf.AiohttpSession(server=connection.server, aiohttp_session=session, expiration=connection.expiration)
 
@@ -211,7 +230,9 @@ async def watch(
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.AiohttpSession:
         try:
-            made = session_of(connection_info(await login.configuration(), login.lifetime), [trace])
+            configuration = await login.configuration()
+            connection = connection_info(configuration, login.lifetime)
+            made = session_of(connection, [trace], tls_name_of(configuration))
         except ExternalError as error:
             raise kopf.TemporaryError(error.message, delay=LOGIN_RETRY) from None
         sessions[:] = [*(session for session in sessions if not session.closed), made.aiohttp_session]

@@ -20,7 +20,7 @@ from searchaccess.core.model.intake.metadata import REQUEST_LIMIT, bounded_text,
 from searchaccess.core.status.events import Note
 from searchaccess.operator.observer_login import ObserverLogins
 from searchaccess.ports.errors import BadManifest
-from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import KubernetesPort, NamespacePage, ObjectRef, Page, Plural, StoredStatus
 
 _KINDS: Final = {
     "SearchAccess": Plural.ACCESSES,
@@ -193,9 +193,9 @@ class ObservedKubernetes:
             items += [self._logins.put_into(raw, None) for raw in new] if plural is Plural.CLUSTERS else new
         return replace(page, items=items)
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:  # noqa: ARG002
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:  # noqa: ARG002
         """Pretend to replace an object's status."""
-        return ""
+        return StoredStatus("", status)
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:  # noqa: ARG002
         """Pretend to replace an object's finalizers."""

@@ -5,6 +5,7 @@ from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
 from searchaccess.core.answers.summary import Summary, line_of, sorted_lines
+from searchaccess.engine.pacing.backoff import Spreading
 from searchaccess.operator.app import Options, Wired, watch_and_run, wired
 from searchaccess.operator.starting import in_full
 from searchaccess.ports.errors import NoSuchCluster, NotStarted, WaitingError
@@ -90,14 +91,19 @@ async def _until_over(working: asyncio.Task[None]) -> None:
 
 
 async def _refused(process: Wired) -> None:
-    """Wait until the process turns out to lack the right to keep Leases; forever, if it has it.
+    """Wait until the process turns out to lack the right to keep Leases, and that lasts; forever, if it has it.
 
     Raises:
         NotStarted: it lacks the right.
     """
+    now = asyncio.get_running_loop().time
+    spreading = Spreading(now)
     while True:
-        if process.leases and process.leases.refused:
-            raise NotStarted(in_full(process.leases.refused))
+        refused = process.leases.refused if process.leases else None
+        if refused is None:
+            spreading = Spreading(now)
+        elif not spreading.may_pass(refused):
+            raise NotStarted(in_full(refused))
         await asyncio.sleep(POLL_EVERY)
 
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import structlog
 
 from searchaccess.core.answers.missing_right import grant_commands
-from searchaccess.engine.pacing.backoff import Backoff
+from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.ports.errors import (
     ExternalError,
     LoginRefused,
@@ -46,8 +46,8 @@ class Start:
 
     Args:
         stop: set to end it before that.
-        within: seconds within which all of it must succeed; what a person must fix then ends it at once. None: it is
-            retried until stopped.
+        within: seconds within which all of it must succeed; what a person must fix then ends it at once, and a missing
+            right after the seconds that a new one takes to spread. None: it is retried until stopped.
     """
 
     def __init__(self, stop: asyncio.Event, within: float | None) -> None:
@@ -86,15 +86,17 @@ class Start:
         raise NotStarted(f"it could not connect to Kubernetes within {self._within:.0f} s{cause}")
 
     async def _retry(self, work: Callable[[], Awaitable[T]], what: str, retryable: type[ExternalError]) -> T:
-        backoff = Backoff()
+        backoff, spreading, cap = Backoff(), Spreading(asyncio.get_running_loop().time), None
         while True:
             try:
                 return await work()
             except retryable as error:
                 if self._within is not None and not isinstance(error, TransientError):
-                    raise NotStarted(in_full(error)) from None
+                    if not spreading.may_pass(error):
+                        raise NotStarted(in_full(error)) from None
+                    cap = SPREADING_CAP
                 if self._within is None or self._last is None or self._last.message != error.message:
                     # A run with a limit reports the same again at its end.
                     log.warning("cannot start yet", missing=what, error=in_full(error))
                 self._last = error
-                await asyncio.sleep(backoff.next())
+                await asyncio.sleep(backoff.next(cap))

@@ -48,6 +48,16 @@ class NamespacePage:
     following: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredStatus:
+    """What the API server has of a status that was written."""
+
+    version: str
+    """The object's resource version."""
+    status: Mapping[str, Any]
+    """Without fields that the CRD does not have."""
+
+
 class KubernetesPort(Protocol):
     """The API server. Every method raises only ``ExternalError``."""
 
@@ -72,8 +82,8 @@ class KubernetesPort(Protocol):
             following: from the previous page; empty: the first page.
         """
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status; return the new resource version.
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
+        """Replace an object's status; return what is stored of it.
 
         Raises:
             Conflict: another object has this name now.

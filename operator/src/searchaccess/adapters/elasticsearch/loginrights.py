@@ -14,6 +14,16 @@ from searchaccess.ports.errors import NotFound, NotSupported, PermissionDenied, 
 
 MANAGES: Final = "manage_security"
 ISSUES_KEYS: Final = "manage_api_key"
+_KEY_ACTIONS: Final = tuple(
+    f"cluster:admin/xpack/security/api_key/{verb}" for verb in ("create", "update", "bulk_update", "invalidate")
+)
+ACTIONS: Final = (
+    *(f"cluster:admin/xpack/security/role/{verb}" for verb in ("put", "bulk_put", "bulk_delete")),
+    *(f"cluster:admin/xpack/security/role_mapping/{verb}" for verb in ("put", "delete")),
+    *(f"cluster:admin/xpack/security/user/{verb}" for verb in ("put", "delete")),
+    *_KEY_ACTIONS,
+)
+"""All that we do with ``manage_security``: a role may name these actions in its place."""
 
 
 class LoginClient(ABC):
@@ -28,13 +38,19 @@ class LoginClient(ABC):
         try:
             with mapped():
                 api = await self._api()
-                has = mapping((await api.security.has_privileges(cluster=[MANAGES, ISSUES_KEYS])).body)
+                has = mapping((await api.security.has_privileges(cluster=[MANAGES, ISSUES_KEYS, *ACTIONS])).body)
             cluster = mapping(has.get("cluster"))
             manages, keys = cluster.get(MANAGES), cluster.get(ISSUES_KEYS)
-            parts = [] if manages is True else await self._globals()
-            if not isinstance(manages, bool) or not isinstance(keys, bool) or parts is None:
+            if not isinstance(manages, bool) or not isinstance(keys, bool):
                 return None
-            return LoginRights(text(has.get("username")) or "", manages, keys, delegated_by(parts))
+            lacks = [action for action in ACTIONS if cluster.get(action) is not True]
+            manages, keys = manages or not lacks, keys or not any(action in lacks for action in _KEY_ACTIONS)
+            parts = [] if manages else await self._globals()
+            if parts is None:
+                return None
+            delegated, has_some = delegated_by(parts), len(lacks) < len(ACTIONS)
+            missing = tuple(lacks) if has_some and not manages and not delegated else ()
+            return LoginRights(text(has.get("username")) or "", manages, keys, delegated, missing)
         except (NotFound, NotSupported, PermissionDenied, Rejected):
             return None
 

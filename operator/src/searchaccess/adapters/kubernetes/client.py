@@ -30,7 +30,7 @@ from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.intake.reading import is_label, is_uid, mapping, objects, text
 from searchaccess.core.status.events import Note
 from searchaccess.ports.errors import LoginMissing, NamespaceEnds, NotFound, Unexpected
-from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural
+from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural, StoredStatus
 
 PAGE: Final = 500
 """Objects in one page of a list."""
@@ -184,13 +184,14 @@ class KubernetesClient:
         answer = await self.call("GET", path_of("/api/v1/namespaces", namespace))
         return _texts(mapping(answer.get("metadata")).get("labels"))
 
-    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> str:
-        """Replace an object's status, if it is still the same object; return its resource version."""
+    async def replace_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> StoredStatus:
+        """Replace an object's status, if it is still the same object; return what is stored of it."""
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        return version_of(await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH))
+        answer = await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH)
+        return StoredStatus(version_of(answer), mapping(answer.get("status")))
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
         """Replace an object's finalizers, if they are still as before; return its resource version."""

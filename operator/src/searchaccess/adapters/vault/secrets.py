@@ -6,7 +6,6 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from searchaccess.core.model.intake.reading import (
     within,
 )
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.ports.errors import Conflict, ExternalError, NotFound, Rejected, Unexpected
+from searchaccess.ports.errors import Conflict, NotFound, Rejected, Unexpected
 from searchaccess.ports.stores import Found, Owner, Place
 
 _MOMENT: Final = 64
@@ -53,6 +52,8 @@ class VaultSecrets:
         self._store = store
         self._operator = operator
         self._session = session
+        self._not_ours: set[Place] = set()
+        """Secrets that somebody made while we marked them: our mark is still to go."""
 
     async def close(self) -> None:
         """Close connections."""
@@ -80,7 +81,11 @@ class VaultSecrets:
         try:
             answer = await self._ask("GET", "metadata", place)
         except NotFound:
+            self._not_ours.discard(place)
             return None
+        if place in self._not_ours:
+            await self._unmark(place)
+            answer = await self._ask("GET", "metadata", place)
         return Found(secret_of(answer, f"{self._store.mount}/{self._path(place)}", self._operator, datetime.now(UTC)))
 
     async def read(self, place: Place, number: int) -> str:
@@ -103,9 +108,9 @@ class VaultSecrets:
             answer = await self._ask("POST", "data", place, written)
         except Conflict:
             if known is None:
-                # Somebody else created one meanwhile, so it belongs to them.
-                with suppress(ExternalError):
-                    await self._ask("POST", "metadata", place, {"custom_metadata": {}})
+                # Somebody else created one meanwhile: it belongs to them. Nothing else is done before our mark is gone.
+                self._not_ours.add(place)
+                await self._unmark(place)
             raise
         added = whole_number(mapping(answer.get("data")).get("version"))
         if added is None:
@@ -115,6 +120,10 @@ class VaultSecrets:
         if known is None:
             raise Conflict(f"Vault, {self._store.mount}/{self._path(place)}: it was deleted right after it was written")
         return known.slot(added)
+
+    async def _unmark(self, place: Place) -> None:
+        await self._ask("POST", "metadata", place, {"custom_metadata": {}})
+        self._not_ours.discard(place)
 
     async def _mark(self, place: Place, owner: Owner, known: Secret) -> None:
         """Mark a secret of a former installation as ours, if it is still the same one; other metadata stays."""

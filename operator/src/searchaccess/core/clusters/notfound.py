@@ -1,4 +1,4 @@
-"""Builds the message about a SearchCluster that does not exist."""
+"""Builds the messages about a SearchCluster that does not exist, or that does not allow a namespace."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -24,3 +24,18 @@ def not_found(name: str, namespace: str, usable: Sequence[str]) -> str:
     if usable:
         return f"{text}; the namespace {namespace} may use {some_of(sorted(usable), NAMED)}"
     return f"{text}, and the namespace {namespace} may use no other"
+
+
+def not_allowed(name: str, namespace: str, usable: Sequence[str]) -> str:
+    """Return the message that a SearchCluster does not allow a namespace, with the next step.
+
+    Args:
+        name: of the SearchCluster.
+        namespace: of the SearchAccess.
+        usable: names of the SearchClusters that allow this namespace; of others nothing is said.
+    """
+    text = f"SearchCluster {name} does not allow the namespace {namespace}"
+    ask = f"the platform team adds the namespace to spec.allowedNamespaces of {name}"
+    if not usable:
+        return f"{text}, and no other does; {ask}"
+    return f"{text}; name one in spec.cluster that does ({some_of(sorted(usable), NAMED)}), or {ask}"

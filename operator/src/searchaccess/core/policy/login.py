@@ -21,6 +21,8 @@ class LoginRights:
     """It has ``manage_api_key``: it may issue API keys, and revoke them."""
     delegated: tuple[Delegation, ...] = ()
     """Rights that it may put into roles, if it may write only some roles."""
+    missing: tuple[str, ...] = ()
+    """The actions of ``manage_security`` that it lacks, if it has some of them."""
 
     @property
     def tier(self) -> Tier:
@@ -55,6 +57,10 @@ def beyond(access: Access, login: LoginRights, *, per_principal: bool) -> tuple[
     tier = f"the operator's login has the tier {login.tier}"
     if login.tier is Tier.OBSERVE:
         text = f"{tier}: it only reads, and needs manage_security or delegated roles to grant anything"
+        if login.missing:
+            text = (
+                f"{tier}: instead of manage_security it has some of its actions, and lacks {', '.join(login.missing)}"
+            )
         return Reason.PERMISSION_DENIED, text
     limit = next(_limits(access, login, per_principal=per_principal), "")
     return (Reason.BEYOND_LOGIN, f"{tier}, {limit}") if limit else None

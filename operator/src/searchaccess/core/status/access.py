@@ -365,11 +365,12 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)
     failure = _cause(facts)
-    mark_credential(conditions, access, facts.credential, (failure.reason, failure.message) if failure else None)
-    mark_hints(conditions, access, facts.absent, condition_of(previous, ConditionType.INEFFECTIVE))
     removed = facts.released or (facts.decision.do is Do.REMOVE and facts.failure is None)
     gone = not access.has_credential or removed
     credential = build_credential(access, facts.credential, previous.credential, withdrawn=gone)
+    why = (failure.reason, failure.message) if failure else None
+    mark_credential(conditions, access, facts.credential, why, credential)
+    mark_hints(conditions, access, facts.absent, condition_of(previous, ConditionType.INEFFECTIVE))
     objects = _elasticsearch(facts, previous.elasticsearch)
     first_sync = objects is not None and previous.elasticsearch is None
     applied = facts.applied and facts.decision.do is Do.ENFORCE

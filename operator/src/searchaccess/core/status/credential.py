@@ -71,7 +71,11 @@ def build_credential(
 
 
 def mark_credential(
-    conditions: Conditions, access: Access, facts: CredentialFacts | None, failure: tuple[Reason, str] | None
+    conditions: Conditions,
+    access: Access,
+    facts: CredentialFacts | None,
+    failure: tuple[Reason, str] | None,
+    known: CredentialStatus | None,
 ) -> None:
     """Set the condition that says whether consumers can read a valid key.
 
@@ -80,13 +84,14 @@ def mark_credential(
         access: the SearchAccess.
         facts: what was found; None: it could not be read.
         failure: why something could not be done, as reason and message.
+        known: the credential part of the status, see ``build_credential``.
     """
     kind = ConditionType.CREDENTIAL_READY
     if not access.has_credential:
         return
     if failure and facts is None:
         unknown = failure[0] in {Reason.STORE_UNAVAILABLE, Reason.CLUSTER_UNREACHABLE}
-        conditions.mark(kind, UNKNOWN if unknown else FALSE, *failure)
+        conditions.mark(kind, UNKNOWN if unknown else FALSE, failure[0], f"{failure[1]}{_not_rotated(known)}")
     elif facts is None:
         conditions.keep(kind)
     elif facts.decision.conflict:
@@ -109,6 +114,19 @@ def mark_credential(
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_OVERLAP, f"the previous one is valid too{until}{waits}")
     else:
         conditions.mark(kind, TRUE, Reason.CREDENTIAL_ACTIVE, _where(access, facts.decision.current))
+
+
+def _not_rotated(known: CredentialStatus | None) -> str:
+    """Return that what consumers have is not rotated, and what comes of that, to be added; empty: they have nothing.
+
+    The same text before and after these times: nothing else may happen at them, so that nobody would publish it.
+    """
+    if known is None:
+        return ""
+    what = f"user {known.username}" if known.username else f"key {known.key_id or ''}".strip()
+    due = f", although it is due at {known.next_rotation}" if known.next_rotation else ""
+    end = f"; it expires at {known.expires}" if known.expires else ""
+    return f"; {what} is not rotated meanwhile{due}{end}"
 
 
 def _where(access: Access, key: Key) -> str:

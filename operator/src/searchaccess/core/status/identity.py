@@ -157,7 +157,9 @@ def identity_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> 
     identity, before = status.identity or _NOTHING, previous.identity or _NOTHING
     notes = []
     missing = _missing(status)
-    if missing and not (_missing(previous) and identity.workload == before.workload):
+    # An earlier version, or a CRD of one, keeps no short form of the subject.
+    same = identity.workload == before.workload and previous.subject in {None, status.subject}
+    if missing and not (_missing(previous) and same):
         notes.append(note(EventReason.SERVICE_NOT_FOUND, missing))
     changed, email = identity.changed, identity.service_account or ""
     if changed is not None and changed != before.changed:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+import structlog
+
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import key_metadata, key_name
@@ -18,6 +20,8 @@ from searchaccess.ports.elasticsearch import ElasticsearchPort, Written
 from searchaccess.ports.errors import Conflict, ExternalError, NotFound, PermissionDenied, Rejected
 
 _CHANGED: Final = "it was revoked while it was being changed"
+
+log = structlog.get_logger(__name__)
 
 
 class Issuer(Protocol):
@@ -186,11 +190,11 @@ def issuers(operator: Operator, port: ElasticsearchPort, clock: SharedClock) -> 
 
 
 async def discard(issuer: Issuer, key: Key) -> None:
-    """Revoke what is certainly stored nowhere. If that fails, the next reconcile does it."""
+    """Revoke what is certainly stored nowhere. If that fails, it is logged, and the next reconcile does it."""
     try:
         await issuer.revoke((key,))
-    except ExternalError:
-        return
+    except ExternalError as error:
+        log.warning("cannot revoke yet what could not be stored", id=key.id, error=error.message)
 
 
 def _count(written: Written) -> int:

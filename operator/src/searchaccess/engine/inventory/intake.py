@@ -6,6 +6,7 @@ from typing import Any, Final
 from searchaccess.core.clusters.cluster import Cluster, cluster_from_object, cluster_outline
 from searchaccess.core.model.access import Access, access_from_object, access_outline
 from searchaccess.core.model.canonical import stable_json
+from searchaccess.core.model.intake.ages import predates
 from searchaccess.core.model.intake.bounds import excess
 from searchaccess.core.model.intake.metadata import part
 from searchaccess.engine.barrier import caught
@@ -71,9 +72,12 @@ def faulty_cluster(raw: Any, meter: Meter, error: Exception) -> Cluster:
 
 
 def read_status(raw: Any) -> str:
-    """Return an object's status as JSON; an unusable one counts as absent, and is rewritten."""
+    """Return an object's status as JSON; an unusable one counts as absent, and is rewritten.
+
+    So does a status that a backup restored: it is about an earlier object of the same name.
+    """
     status = part(raw, "status")
-    if not status:
+    if not status or predates(status.get("lastSyncTime"), part(raw, "metadata").get("creationTimestamp")):
         return ""
     try:
         text = stable_json(status)

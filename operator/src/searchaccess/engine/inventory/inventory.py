@@ -35,8 +35,10 @@ from searchaccess.engine.inventory.intake import (
 from searchaccess.engine.inventory.marks import Marks
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
+from searchaccess.engine.inventory.stored import Difference, StoredStatuses
 from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.clock import Clock
+from searchaccess.ports.kubernetes import ObjectRef, Plural
 from searchaccess.ports.meter import Meter
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,7 @@ class Inventory(Declared):
         """Uids whose status is being written: meanwhile, events show an outdated one."""
         self._written: dict[str, int] = {}
         """By uid, the resource version of our last write."""
+        self.statuses = StoredStatuses()
         self.changed = asyncio.Event()
         """Set when a SearchCluster is added or removed, or a SearchAccess names an unknown one."""
         self.marks = Marks(self.clusters, self.changed)
@@ -188,7 +191,7 @@ class Inventory(Declared):
             return
         access = read_access(raw, known.access if known else None, self._meter)
         try:
-            self._take_access(access, read_status(raw))
+            self._take_access(access, self.statuses.as_written(meta.uid, read_status(raw)))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             self._replace_faulty(faulty_access(raw, known.access if known else None, self._meter, error))
 
@@ -312,11 +315,29 @@ class Inventory(Declared):
         if uid not in self._gone:
             self._written[uid] = max(version_of(version), self._written.get(uid, 0))
 
-    def stored(self, name: str, uid: str, status_json: str) -> None:
-        """Record that Kubernetes has stored our status of a SearchCluster."""
-        record = self.clusters.get(name)
-        if record and record.cluster.uid == uid:
-            record.stored_json = status_json
+    def stored(self, ref: ObjectRef, written: str, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        """Record what Kubernetes has stored of our status.
+
+        Args:
+            ref: the object.
+            written: the status, as JSON.
+            stored: what Kubernetes has stored.
+            sent: the status.
+        """
+        kept = self.statuses.compare(ref, written, stored, sent)
+        record = self.clusters.get(ref.name) if ref.plural is Plural.CLUSTERS else None
+        if record and record.cluster.uid == ref.uid:
+            record.stored_json = kept
+        for uid, known in self.statuses.completed(ref.plural, sent) if kept is written else ():
+            self._write_again(uid, known)
+
+    def _write_again(self, uid: str, known: Difference) -> None:
+        """Have a status rewritten that was stored in part."""
+        clusters = {record.cluster.uid: record for record in self.clusters.values()}
+        record = self.accesses.get(uid) or clusters.get(uid)
+        if record and record.status_json == known.written:
+            record.status_json, record.wrote = known.stored, 0
+            self.mark_uid(uid)
 
     def _is_older_than_ours(self, uid: str, version: str) -> bool:
         return version_of(version) < self._written.get(uid, 0)
@@ -325,6 +346,7 @@ class Inventory(Declared):
         """Remove a SearchAccess that is gone."""
         self._gone.add(uid)
         self._written.pop(uid, None)
+        self.statuses.forget(uid)
         known = self.accesses.pop(uid, None)
         if known:
             self._index.remove(known.access)
@@ -363,6 +385,7 @@ class Inventory(Declared):
 
     def _take_cluster(self, cluster: Cluster, status_json: str) -> None:
         known, stored_json = self.clusters.get(cluster.name), status_json
+        status_json = self.statuses.as_written(cluster.uid, status_json)
         if known:
             older = self._is_older_than_ours(cluster.uid, cluster.resource_version)
             if older:
@@ -398,6 +421,7 @@ class Inventory(Declared):
     def forget_cluster(self, name: str, uid: str) -> None:
         """Remove a SearchCluster that is gone."""
         self._gone_clusters.add(uid)
+        self.statuses.forget(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:
             del self.clusters[name]

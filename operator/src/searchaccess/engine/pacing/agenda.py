@@ -36,10 +36,15 @@ class Agenda:
         """Record a success: the item is due again after so many seconds."""
         self._items[key] = _Item(self.clock.monotonic() + after, Backoff(self.first, self.cap))
 
-    def fail(self, key: str) -> float:
-        """Record a failure; return the seconds after which the item is due again."""
+    def fail(self, key: str, cap: float | None = None) -> float:
+        """Record a failure; return the seconds after which the item is due again.
+
+        Args:
+            key: of the item.
+            cap: limit of this delay in seconds; None: the limit of all.
+        """
         item = self._items.setdefault(key, _Item(NEVER, Backoff(self.first, self.cap)))
-        delay = item.backoff.next()
+        delay = item.backoff.next(cap)
         item.at, item.failing = self.clock.monotonic() + delay, True
         return delay
 

@@ -1,11 +1,18 @@
-"""Back-off with jitter and a cap."""
+"""Back-off with jitter and a cap, and how long a refusal is retried because a new right takes time to spread."""
 
 import random
+from collections.abc import Callable
 from typing import Final
+
+from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied
 
 FIRST: Final = 0.25
 CAP: Final = 5.0
 """Seconds. Small, so that the loop is back within seconds after an outage."""
+SPREADING: Final = 10.0
+"""Seconds within which every API server knows a new right or login."""
+SPREADING_CAP: Final = 1.0
+"""Limit of the delays in seconds meanwhile."""
 
 
 class Backoff:
@@ -29,3 +36,23 @@ class Backoff:
     def reset(self) -> None:
         """Reset after a success."""
         self.failures = 0
+
+
+class Spreading:
+    """Decides which refusals are retried, because a right that was just granted takes time to spread.
+
+    Args:
+        now: returns the time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._since: float | None = None
+
+    def may_pass(self, error: ExternalError) -> bool:
+        """Return whether to retry after an error."""
+        if not isinstance(error, LoginRefused | PermissionDenied):
+            return False
+        now = self._now()
+        self._since = now if self._since is None else self._since
+        return now - self._since < SPREADING

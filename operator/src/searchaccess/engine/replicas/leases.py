@@ -60,7 +60,9 @@ class Leases(Ownership):
         self._leaving: set[str] = set()
         """Leases to release to another replica once the reconciler has stopped."""
         self.refused: ExternalError | None = None
-        """Why this replica never had a heartbeat, if a person must act; None: it had one, or may get one."""
+        """Why this replica never took part in full, if a person must act; None: it did, or may soon."""
+        self._took_part = False
+        """Whether it did all that Leases need: create, list and renew them."""
         self.is_shared_out = False
         """Whether every SearchCluster had an owner in the last turn."""
         self.stop_working: StopWorking = _nothing
@@ -110,16 +112,16 @@ class Leases(Ownership):
     async def run(self) -> None:
         """Take turns until cancelled."""
         while True:
-            began = self._clock.monotonic()
+            began, renewed = self._clock.monotonic(), self._own is not None
             try:
                 async with asyncio.timeout(VALID):
                     await self.turn()
             except (ExternalError, TimeoutError) as error:
                 log.warning("cannot renew the lease", error=str(error))
-                never = self._valid_until == float("-inf")
+                never = not self._took_part
                 self.refused = error if never and isinstance(error, LoginRefused | PermissionDenied) else None
             else:
-                self.refused = None
+                self._took_part, self.refused = self._took_part or renewed, None
             await asyncio.sleep(max(0.0, began + RENEW_EVERY - self._clock.monotonic()))
 
     async def turn(self) -> None:

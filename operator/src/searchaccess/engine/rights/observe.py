@@ -39,6 +39,18 @@ class Observed:
     """What other controllers and instances have; empty unless this is a full read."""
     unseen: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     """By name of a role of ours, its owners that cannot be seen; empty unless this is a full read."""
+    requested: frozenset[str] = frozenset()
+    """Names of the roles that were requested, unless this is a full read."""
+    requested_mappings: frozenset[str] = frozenset()
+    """Names of the role mappings that were requested, unless all were read."""
+
+    def covers_role(self, name: str) -> bool:
+        """Return whether it is known if a role of this name exists."""
+        return self.full or name in self.requested
+
+    def covers_mapping(self, name: str) -> bool:
+        """Return whether it is known if a role mapping of this name exists."""
+        return self.all_mappings or name in self.requested_mappings
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,17 @@ async def observe(
     foreign_mappings = await _foreign_mappings(context, session, raw) if wanted is None else ()
     other_controllers = await _other_controllers(context, session, roles, raw) if full else {}
     unseen = await _unseen(context, session, roles) if full else {}
-    return Observed(full, dict(roles), mappings, all_mappings, foreign_mappings, other_controllers, unseen)
+    return Observed(
+        full,
+        dict(roles),
+        mappings,
+        all_mappings,
+        foreign_mappings,
+        other_controllers,
+        unseen,
+        requested=frozenset(names),
+        requested_mappings=frozenset(wanted or ()),
+    )
 
 
 async def _unseen(

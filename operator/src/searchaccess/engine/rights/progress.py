@@ -14,6 +14,9 @@ from searchaccess.ports.clock import Clock
 
 SLICE_EVERY: Final = 1.0
 """Seconds after which the isolation of refused rights continues."""
+REFUSED_CAP: Final = 300.0
+"""Longest back-off in seconds for a role that Elasticsearch refuses: only another declaration or login changes that,
+and either triggers a reconcile at once."""
 
 
 class Progress:
@@ -100,7 +103,7 @@ class Progress:
             self.failures[principal] = Failure(Reason.PERMISSION_DENIED, decision.message)
         if work.failure is not None:
             self.failures[principal] = work.failure
-            self.agenda.fail(principal)
+            self.agenda.fail(principal, REFUSED_CAP if work.failure.reason is Reason.REJECTED else None)
         elif not reported:
             self.agenda.fail(principal)
         elif work.undecided or (work.isolation and work.refused):

@@ -9,6 +9,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
 from searchaccess.api.status import ClusterCounts, SearchAccessStatus
 from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.clusters.notfound import not_allowed
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.ownership.others import with_issued
@@ -93,6 +94,7 @@ class StatusPublisher:
         return True
 
     def _publish(self, record: AccessRecord, facts: AccessFacts) -> None:
+        facts = self._with_usable(facts)
         if stays := what_stays(self._context, record, facts.access):
             facts = replace(facts, stays=stays)
         if record.published is None or record.published[1] is not record.status_json or record.published[0] != facts:
@@ -100,6 +102,15 @@ class StatusPublisher:
         status_summary = record.status_summary
         (self._state.ready.add if status_summary.ready else self._state.ready.discard)(facts.access.uid)
         (self._state.drifted.add if status_summary.drifted else self._state.drifted.discard)(facts.access.uid)
+
+    def _with_usable(self, facts: AccessFacts) -> AccessFacts:
+        """Add to the message which SearchClusters the namespace may use, if it may not use this one."""
+        access, decision = facts.access, facts.decision
+        if decision.reason is not Reason.NAMESPACE_NOT_ALLOWED:
+            return facts
+        usable = self._context.inventory.namespaces.usable_from(access.namespace)
+        message = not_allowed(access.cluster, access.namespace, usable)
+        return replace(facts, decision=replace(decision, message=message))
 
     def _with_copies(self, facts: AccessFacts) -> AccessFacts:
         """Add hidden fields that mappings copy, if known; after a failure they do not matter."""

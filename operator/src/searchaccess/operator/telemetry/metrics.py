@@ -28,6 +28,7 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.operator.telemetry.tracing import Tracing
+from searchaccess.ports.kubernetes import Plural
 from searchaccess.ports.meter import Meter
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -226,6 +227,8 @@ class Declared(Collector):
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
         found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
         found["searchaccess_outbox_failing"].add_metric([], self._outbox.failing)
+        for plural in Plural:
+            found["searchaccess_crd_outdated"].add_metric([plural], plural in self._inventory.statuses.outdated)
         yield from found.values()
 
     async def prepare(self) -> None:
@@ -341,6 +344,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "searchaccess_outbox_failing",
         "Of these, those whose write failed repeatedly, such as refused by a webhook. It is still retried.",
         (),
+    ),
+    (
+        "searchaccess_crd_outdated",
+        "Whether the CRD of a resource is older than the operator, so that statuses lack fields: 1 if so.",
+        ("resource",),
     ),
 )
 
