@@ -5,8 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
+from searchaccess.core.messages import some_of
 from searchaccess.core.model.canonical import stable_json
-from searchaccess.core.patterns.namesets import some_of
 from searchaccess.core.status.pruning import lost_fields, without_fields
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 
