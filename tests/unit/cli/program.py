@@ -18,11 +18,13 @@ from searchaccess.cli.main import app
 from tests.support.operatorprocess import ROOT
 
 COMMAND = [sys.executable, "-m", "searchaccess.cli.main"]
-IMPATIENT = [
-    sys.executable,
-    "-c",
-    "from searchaccess.engine import backoff; backoff.SPREADING = 0.5; from searchaccess.cli.main import main; main()",
-]
+_SPREADING_FAST = """
+from searchaccess.cli.main import main
+from searchaccess.engine.pacing import backoff
+backoff.SPREADING = 0.5
+main()
+"""
+IMPATIENT = [sys.executable, "-c", _SPREADING_FAST]
 """The same, where rights spread fast."""
 
 

@@ -76,8 +76,10 @@ def test_a_status_outlives_the_process(tmp_path: Path) -> None:
         raw = (await listed(first))["prod"]
         assert raw["status"] == {}
         with capture_logs() as logs:
-            stored = await first.replace_status(ref_to(raw), {"uuid": "one", "conditions": [READY]})
+            sent = {"uuid": "one", "conditions": [READY]}
+            stored = await first.replace_status(ref_to(raw), sent)
         assert [(line["ready"], line["reason"]) for line in logs] == [("True", "InSync")]
+        assert stored.status == sent
         assert int(stored.version) > int(raw["metadata"]["resourceVersion"])
         assert json.loads(api.maps["searchaccess-blue-prod"]["status.json"])["uuid"] == "one"
         again = (await listed(filed(api, tmp_path)))["prod"]

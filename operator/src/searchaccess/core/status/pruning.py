@@ -1,18 +1,18 @@
-"""What the API server did not keep of a status: fields that its CRD does not have, where that is older."""
+"""Fields of a status that the API server dropped, because its CRD is older than the operator and lacks them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def lost_fields(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return which fields of a status were not kept, such as ``drift.items[].action``.
+    """Return which fields of a status were dropped, such as ``drift.items[].action``.
 
     Args:
         sent: the status as it was sent.
-        stored: the same as the API server has it.
+        stored: the status as the API server stored it.
 
     Returns:
-        The fields; None: something else is different, so that it was not the CRD.
+        The fields; None: other differences exist, so the CRD is not the cause.
     """
     try:
         return frozenset(_lost(sent, stored, ""))
@@ -21,7 +21,7 @@ def lost_fields(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> frozenset
 
 
 class _OtherwiseError(Exception):
-    """More than fields is different."""
+    """Not only missing fields differ."""
 
 
 def _lost(sent: Any, stored: Any, path: str) -> Iterator[str]:

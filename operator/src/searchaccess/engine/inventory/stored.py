@@ -1,4 +1,4 @@
-"""What the API server made of statuses that we wrote: a CRD that is older than the operator lacks some fields."""
+"""What the API server stored of statuses that we wrote: a CRD that is older than the operator lacks some fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Difference(NamedTuple):
-    """A status that is not stored as it was written, as JSON."""
+    """A status that was not stored as it was written, as JSON."""
 
     plural: Plural
     written: str
@@ -25,7 +25,7 @@ class Difference(NamedTuple):
 
 
 class StoredStatuses:
-    """Statuses that are not stored as they were written. That a CRD is too old is reported once for each kind."""
+    """Statuses that were not stored as they were written. An outdated CRD is reported once for each kind."""
 
     def __init__(self) -> None:
         self._different: dict[str, Difference] = {}
@@ -39,7 +39,7 @@ class StoredStatuses:
         return frozenset(self._lost)
 
     def as_written(self, uid: str, status_json: str) -> str:
-        """Return a status that was read, or what we wrote if this is what was stored of it."""
+        """Return a status that was read; if it is what was stored of one that we wrote, return the written one."""
         known = self._different.get(uid)
         return known.written if known and known.stored == status_json else status_json
 
@@ -48,16 +48,16 @@ class StoredStatuses:
         self._different.pop(uid, None)
 
     def compare(self, ref: ObjectRef, written: str, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> str:
-        """Compare a status that we wrote with what the API server answered.
+        """Compare a status that we wrote with what the API server stored.
 
         Args:
             ref: the object.
             written: the status as JSON.
-            stored: what the API server has.
+            stored: what the API server responded.
             sent: the status.
 
         Returns:
-            What the API server has, as JSON.
+            What is stored, as JSON.
         """
         if stored == sent:
             self.forget(ref.uid)
@@ -75,11 +75,11 @@ class StoredStatuses:
         return kept
 
     def completed(self, plural: Plural, sent: Mapping[str, Any]) -> Iterator[tuple[str, Difference]]:
-        """Yield what is to be written again, by uid, as a status that was stored whole shows that the CRD is new.
+        """Yield the differences to rewrite, by uid, once a completely stored status shows that the CRD is up to date.
 
         Args:
             plural: the kind.
-            sent: the status that was stored whole.
+            sent: the status that was stored completely.
         """
         lost = self._lost.get(plural)
         if not lost or without_fields(sent, lost) == sent:

@@ -1,20 +1,20 @@
-"""What was there before an object was: a backup brings statuses back, and creates their objects anew."""
+"""What is older than its object: a backup restores statuses, and creates their objects again."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 TOLERANCE: Final = timedelta(minutes=5)
-"""By so much the operator's clock may be behind that of the API server."""
+"""How far the operator's clock may be behind the API server's."""
 
 
 def predates(moment: Any, created: Any) -> bool:
-    """Return whether a time is surely before that at which an object was created; False: it is not, or is not known.
+    """Return whether a time is certainly before an object's creation; False: it is not, or that is unknown.
 
     Args:
         moment: RFC 3339.
-        created: the same.
+        created: when the object was created, RFC 3339.
     """
-    # Nearly always, and for nearly nothing.
+    # The usual case, and cheap.
     if not isinstance(moment, str) or not isinstance(created, str) or moment >= created:
         return False
     try:
