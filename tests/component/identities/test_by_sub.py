@@ -59,7 +59,7 @@ async def test_each_account_that_does_not_exist_is_an_event(stage: Stage) -> Non
     stage.amend("gone", subject={"serviceAccount": account("second")})
     await stage.quiet()
     assert stage.notes("gone") == ["ServiceNotFound", "ServiceNotFound"]
-    assert [note.message.partition(" since ")[0] for _, note in stage.kubernetes.events] == [
+    assert [note.message.partition(" (since ")[0] for _, note in stage.kubernetes.events] == [
         f"there is no account {account(name)}" for name in ("first", "second")
     ]
 
