@@ -28,8 +28,8 @@ async def test_it_is_told_on_both_and_no_longer_when_one_goes(stage: Stage) -> N
     stage.apply(THEIRS)
     await stage.quiet()
     assert _told(stage) == {
-        "shop/orders": f"{ORDERS} also has rights by evil/everything (rw *)",
-        "evil/everything": f"{ORDERS} also has rights by shop/orders (r orders-*)",
+        "shop/orders": f"{ORDERS} also has rights from evil/everything (rw *)",
+        "evil/everything": f"{ORDERS} also has rights from shop/orders (r orders-*)",
     }
     assert stage.ready("orders") == ("True", "InSync"), "it is a warning"
     assert await stage.look_at_everything() == [], "nothing is written again"
@@ -56,7 +56,7 @@ async def test_many_others_are_counted(stage: Stage) -> None:
     others = [access(f"a{number}", grant("x-*"), principal=ORDERS, namespace="evil") for number in range(5)]
     await begin(stage, MINE, *others)
     message = _told(stage)["shop/orders"]
-    assert message == f"{ORDERS} also has rights by evil/a0 (r x-*), evil/a1 (r x-*), evil/a2 (r x-*) and 2 more"
+    assert message == f"{ORDERS} also has rights from evil/a0 (r x-*), evil/a1 (r x-*), evil/a2 (r x-*) and 2 more"
 
 
 @on_stage
@@ -88,7 +88,7 @@ async def test_a_role_mapping_of_somebody_else_is_told_within_seconds_on_those_i
     stage.elasticsearch.write_mapping("by-hand", by_hand)
     stage.elasticsearch.write_mapping("odd", by_hand | {"rules": {"any": "?"}})
     await stage.quiet()
-    assert _told(stage) == {"shop/orders": f"{ORDERS} also has rights by role mapping by-hand (superuser)"}
+    assert _told(stage) == {"shop/orders": f"{ORDERS} also has rights from role mapping by-hand (superuser)"}
     assert stage.ready("orders") == ("True", "InSync")
     stage.elasticsearch.write_mapping("by-hand", by_hand | {"enabled": False})
     await stage.quiet()
