@@ -299,7 +299,7 @@ def lax() -> ssl.SSLContext:
         ({"verify_certs": False, "ssl_show_warn": False}, "must be verified"),
         ({"ssl_assert_hostname": False}, "must be verified"),
         ({"ssl_context": lax()}, "must be verified"),
-        ({"audience": ""}, "audience is needed"),
+        ({"audience": ""}, "audience is required"),
         ({"api_key": "a2V5"}, "api_key: this client logs in only with the workload's identity token"),
         ({"basic_auth": ("elastic", "changeme")}, "basic_auth: this client"),
     ],
