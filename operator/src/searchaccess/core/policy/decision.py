@@ -138,7 +138,9 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     # Observe changes nothing, at the end neither: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
     # What was never written is not there to be removed (docs/adr/0034).
-    may_stay = inputs.gate.orphans and not access.verdict.refused
+    # Nor may stay what no policy accepts: whoever makes a spec invalid first would keep it for ever.
+    unjudged = access.invalid and access.verdict.unknown
+    may_stay = inputs.gate.orphans and not access.verdict.refused and not unjudged
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
 
 
