@@ -24,6 +24,7 @@ def bound(kubernetes_servers: KubernetesServers) -> KubernetesServers:
     ("verb", "resource", "namespace", "allowed"),
     [
         ("list", "searchaccesses.searchaccess.dev", "", True),
+        ("watch", "searchaccesspolicies.searchaccess.dev", "", True),
         ("patch", "searchclusters.searchaccess.dev/status", "", True),
         ("create", "events", "shop", True),
         ("get", "secrets", SYSTEM, True),

@@ -72,10 +72,14 @@ def test_earlier_kinds_are_brought_up_to_date_and_others_left_alone(
 
     done = run(installed, job)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"{ACCESSES}: applied", "searchclusters.searchaccess.dev: unchanged"]
+    assert done.stdout.splitlines() == [
+        f"{ACCESSES}: applied",
+        "searchclusters.searchaccess.dev: unchanged",
+        "searchaccesspolicies.searchaccess.dev: unchanged",
+    ]
     assert stored(installed, ACCESSES) == CRDS[ACCESSES]["spec"]
     again = run(installed, job)
-    assert [line.split(": ")[1] for line in again.stdout.splitlines()] == ["unchanged", "unchanged"]
+    assert [line.split(": ")[1] for line in again.stdout.splitlines()] == ["unchanged"] * 3
 
 
 def test_kinds_of_a_newer_version_are_kept(job: dict[str, Any], installed: KubernetesServers) -> None:

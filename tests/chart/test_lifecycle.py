@@ -15,7 +15,11 @@ from tests.support.operatorprocess import ROOT
 from tests.support.waiting import eventually
 from tests.support.world import access, grant
 
-CRDS = ("searchaccesses.searchaccess.dev", "searchclusters.searchaccess.dev")
+CRDS = (
+    "searchaccesses.searchaccess.dev",
+    "searchaccesspolicies.searchaccess.dev",
+    "searchclusters.searchaccess.dev",
+)
 VERSIONS = ["helm", "helm4"]
 
 

@@ -55,7 +55,9 @@ def test_who_is_bound_to_the_usual_roles_sees_and_declares_only_where_a_value_sa
 
         # The controller manager aggregates a moment later.
         eventually(as_meant, within=30, what=f"rights of {role}")
-        assert not may(installed, f"--as={role}", verb="create", what="searchclusters", where="")
+        assert may(installed, f"--as={role}", verb="get", what="searchaccesspolicies")
+        for platform in ("searchclusters", "searchaccesspolicies"):
+            assert not may(installed, f"--as={role}", verb="create", what=platform, where="")
         assert not may(installed, f"--as={role}", verb="patch", what="searchaccesses/status")
         assert not may(installed, f"--as={role}", verb="get", where="billing")
 

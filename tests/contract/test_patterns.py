@@ -109,6 +109,15 @@ class Reader:
         has = answer.json()["index"]
         return {(text, name) for at, text in enumerate(patterns) for name in several if has[name][privileges[at]]}
 
+    def allowed(self, lists: Sequence[Sequence[str]], several: Sequence[str]) -> list[bool]:
+        """Say of each name or pattern whether the role that has one list of patterns, at the same place, allows it."""
+        entries = [{"names": list(names), "privileges": [_privilege(at)]} for at, names in enumerate(lists)]
+        self.write_role({"indices": entries})
+        answer = self.ask(dict.fromkeys(several), [_privilege(at) for at in range(len(lists))])
+        assert answer.is_success, answer.text
+        has = answer.json()["index"]
+        return [has[name][_privilege(at)] for at, name in enumerate(several)]
+
     def remove(self) -> None:
         """Remove the user and its role."""
         self._admin.delete(f"/_security/user/{NAME}").raise_for_status()

@@ -1,6 +1,6 @@
 """What the API server takes and refuses of a SearchAccessPolicy, as sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -87,7 +87,8 @@ def _reject_parts(cases: Cases) -> None:
         cases.policy(f"labels: {selector}", {"match": {"labels": selector}}, "an empty selector would")
     exists = {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}
     cases.policy("a value that exists", {"match": {"labels": exists}}, "In and NotIn need values")
-    for place in ({"subjects": [{}]}, {"match": {"subjects": [{}]}}):
+    nobody: tuple[dict[str, Any], ...] = ({"subjects": [{}]}, {"match": {"subjects": [{}]}})
+    for place in nobody:
         cases.policy(f"nobody: {place}", place, "say who: at least one of projects, locations and serviceAccounts")
     rule = {"allow": [{"indices": ["a"]}]}
     cases.policy("indices on which nothing is allowed", rule, "say what is allowed: can: [read]")
@@ -163,7 +164,7 @@ def _beyond_limits(schema: dict[str, Any], value: Any, path: Steps) -> Iterator[
         value: what a valid spec has there, with all fields and an item in each list.
         path: where that is.
     """
-    wrong = {
+    wrong: dict[str, Callable[[Any], Any]] = {
         "minLength": lambda least: "a" * (least - 1),
         "maxLength": lambda most: "a" * (most + 1),
         "minItems": lambda least: value[: least - 1],

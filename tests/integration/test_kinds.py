@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from searchaccess.api.base import ApiModel
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.crd import CATEGORY, custom_resource_definitions
@@ -103,12 +104,12 @@ def test_takes(case: Case, taken: tuple[set[str], str]) -> None:
     assert case.name in names, complaints
 
 
-SPECS = {
+SPECS: dict[str, type[ApiModel]] = {
     "SearchAccess": SearchAccessSpec,
     "SearchCluster": SearchClusterSpec,
     "SearchAccessPolicy": SearchAccessPolicySpec,
 }
-READERS = {
+READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "SearchAccess": access_from_object,
     "SearchCluster": cluster_from_object,
     "SearchAccessPolicy": policy_from_object,
@@ -160,7 +161,7 @@ def with_nulls(kind: str, **more: Any) -> dict[str, Any]:
 
 
 def invalid(kind: str, stored: dict[str, Any], **spec: Any) -> str:
-    return READERS[kind](stored | {"spec": stored["spec"] | spec}).invalid
+    return str(READERS[kind](stored | {"spec": stored["spec"] | spec}).invalid)
 
 
 @pytest.mark.parametrize("kind", NULLS)

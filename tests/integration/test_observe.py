@@ -227,7 +227,8 @@ def test_a_missing_right_ends_it_with_the_commands_that_grant_it(field: Arena) -
             for kind in ("rolebinding", "role"):
                 kubectl("delete", kind, name, "-n", "kube-system", "--ignore-not-found")
     assert list(dict.fromkeys(granted)) == [
-        "searchaccess-get-namespaces", "searchaccess-list-searchclusters", "searchaccess-list-searchaccesses"
+        "searchaccess-get-namespaces", "searchaccess-list-searchaccesspolicies", "searchaccess-list-searchclusters",
+        "searchaccess-list-searchaccesses",
     ]  # fmt: skip
     assert "secrets" in done.stdout, "what it may not read of a SearchCluster is reported on that"
     assert "PermissionDenied" in done.stdout

@@ -303,6 +303,26 @@ async def test_rights_that_would_stay_at_deletion_go_if_a_policy_refuses_them(st
 
 
 @on_stage
+async def test_rights_do_not_stay_at_deletion_by_a_spec_that_no_policy_can_judge(stage: Stage) -> None:
+    await begin(
+        stage,
+        policy(**ONLY_ORDERS),
+        access("orders", grant("orders-*"), deletionPolicy="Orphan"),
+        orphans=ORPHANS,
+    )
+    stage.amend("orders", grants=[grant("Orders")])
+    await stage.quiet()
+    assert stage.ready("orders")[1] == "InvalidSpec"
+    accepted = condition_in(stage.get("orders"), "PolicyAccepted")
+    assert (accepted["status"], accepted["message"]) == ("Unknown", "the spec is invalid: no policy can accept it")
+    assert granted(stage) == {"orders-*"}, "what was accepted stays"
+    stage.delete("orders")
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert not stage.elasticsearch.roles_now
+
+
+@on_stage
 async def test_a_restart_writes_nothing(stage: Stage) -> None:
     await begin(
         stage, policy(**ONLY_LOGS), access("orders", grant("orders-*")), access("logs", grant("logs-*", "logs-1"))

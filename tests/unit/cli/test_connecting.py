@@ -35,6 +35,7 @@ def forbidden(verb: str, resource: str, group: str, where: str) -> Answer:
 
 UNAUTHORIZED: Answer = 401, {"kind": "Status", "message": "Unauthorized", "code": 401}
 NO_LIST = forbidden("list", "searchaccesses", "searchaccess.dev", "at the cluster scope")
+NO_POLICIES = forbidden("list", "searchaccesspolicies", "searchaccess.dev", "at the cluster scope")
 NO_LEASE = forbidden("create", "leases", "coordination.k8s.io", 'in the namespace "system"')
 NO_NAMESPACE = forbidden("get", "namespaces", "", 'in the namespace "kube-system"')
 NO_KINDS: Answer = 404, {"message": "not found"}
@@ -42,7 +43,8 @@ ONCE, OBSERVE, FOR = ("--once",), ("--once", "--observe"), ("--for", "50m")
 
 
 def answers(**given: Answer) -> Answers:
-    lists = {"searchclusters": (200, EMPTY), "searchaccesses": (200, EMPTY), "namespaces": (200, EMPTY)}
+    plurals = ("searchaccesspolicies", "searchclusters", "searchaccesses", "namespaces")
+    lists: Answers = dict.fromkeys(plurals, (200, EMPTY))
     # What kopf asks first, and that there is nothing to watch.
     found: Answers = {"api": (200, {"versions": ["v1"]}), "apis": (200, {"groups": []}), "v1": (200, {"resources": []})}
     return {"kube-system": (200, NAMESPACE), **lists, **found, **given}
@@ -82,10 +84,15 @@ def test_an_api_server_that_is_down(tmp_path: Path) -> None:
         (ONCE, {"kube-system": UNAUTHORIZED}, "answered 401: Unauthorized; log in again: kubectl auth whoami"),
         (OBSERVE, {"kube-system": NO_NAMESPACE}, f"{NO_NAMESPACE[1]['message']}; an administrator grants it: kubectl"),
         (ONCE, {"searchaccesses": NO_LIST}, f"{NO_LIST[1]['message']}; an administrator grants it: kubectl create"),
+        (
+            ONCE,
+            {"searchaccesspolicies": NO_POLICIES},
+            f"{NO_POLICIES[1]['message']}; an administrator grants it: kubectl",
+        ),
         (FOR, {"searchaccesses": NO_LIST}, f"{NO_LIST[1]['message']}; an administrator grants it: kubectl create"),
         (ONCE, {"searchclusters": NO_KINDS}, "answered 404: not found; install the kinds: kubectl apply --server-side"),
     ],
-    ids=["no login", "no namespace", "no list", "no list for a while", "no kinds"],
+    ids=["no login", "no namespace", "no list", "no policies", "no list for a while", "no kinds"],
 )
 def test_what_a_person_must_mend_ends_it_within_seconds(
     tmp_path: Path, mode: tuple[str, ...], given: Answers, says: str
@@ -143,6 +150,7 @@ def test_an_operator_goes_on_until_it_is_granted_and_says_it_in_full(tmp_path: P
     ("answer", "kind", "name", "resource", "where"),
     [
         (NO_LIST, "clusterrole", "list-searchaccesses", "searchaccesses.searchaccess.dev", ""),
+        (NO_POLICIES, "clusterrole", "list-searchaccesspolicies", "searchaccesspolicies.searchaccess.dev", ""),
         (NO_NAMESPACE, "role", "get-namespaces", "namespaces", " -n kube-system"),
         (NO_LEASE, "role", "create-leases", "leases.coordination.k8s.io", " -n system"),
         (

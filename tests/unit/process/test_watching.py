@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from kubernetes.aio.client import Configuration
 
 PATH = f"/apis/{GROUP}/{VERSION}"
-KINDS = {"searchaccesses": "SearchAccess", "searchclusters": "SearchCluster"}
+KINDS = {
+    "searchaccesses": "SearchAccess",
+    "searchclusters": "SearchCluster",
+    "searchaccesspolicies": "SearchAccessPolicy",
+}
 
 
 @asynccontextmanager

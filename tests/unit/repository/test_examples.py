@@ -1,6 +1,7 @@
 """Every manifest that people are shown is one that is taken."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,24 @@ import yaml
 
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.model.access import access_from_object
+from searchaccess.core.policy.guardrails.policy import policy_from_object
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
+READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "SearchAccess": access_from_object,
+    "SearchCluster": cluster_from_object,
+    "SearchAccessPolicy": policy_from_object,
+}
+
+
 def manifests() -> list[Any]:
-    texts = [(path, path.read_text()) for path in sorted(ROOT.glob("examples/*.yaml"))]
+    texts = [
+        (path, path.read_text())
+        for path in sorted([*ROOT.glob("examples/*.yaml"), *ROOT.glob("examples/policies/*.yaml")])
+    ]
     texts += [
         (page, block) for page in PAGES for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
     ]
@@ -27,10 +39,9 @@ def manifests() -> list[Any]:
 @pytest.mark.parametrize("raw", manifests())
 def test_it_is_taken(raw: dict[str, Any]) -> None:
     raw["metadata"] = {"namespace": "shop", "uid": "uid"} | raw["metadata"]
-    read = access_from_object if raw["kind"] == "SearchAccess" else cluster_from_object
-    assert read(raw).invalid == ""
+    assert READERS[raw["kind"]](raw).invalid == ""
 
 
 def test_some_are_found() -> None:
     names = {str(item.id).split(":")[0] for item in manifests()}
-    assert {"legacy.yaml", "orders.yaml", "cluster.yaml", "credentials.md"} <= names
+    assert {"legacy.yaml", "orders.yaml", "cluster.yaml", "credentials.md", "policies.md"} <= names

@@ -19,6 +19,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ORDERS: dict[str, Any] = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "orders"}}
 KEY: dict[str, Any] = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders-key"}}
 READ_ORDERS = [{"indices": ["orders-*"], "can": ["read"]}]
+MANY_ALLOWED = ["/orders-(a|b)*a(a|b){12}/", "/orders-(a|b)*b(a|b){12}/"]
 Spec = Mapping[str, Any]
 
 
@@ -150,9 +151,9 @@ REFUSED_BY: dict[str, tuple[list[Spec], Spec, str]] = {
         "grants[0]: read on shop* is not allowed: it is on shop-*; shop* also matches shop",
     ),
     "a pattern that is too complicated": (
-        [a_grant("/[a-z]{1,250}/")],
-        {"allow": [{"indices": ["/[a-z0-9]+/"], "can": ["read"]}]},
-        "grants[0]: /[a-z]{1,250}/ is too complicated to compare with what is allowed: write names or wildcards",
+        [a_grant("/orders-[ab]{20}/")],
+        {"allow": [{"indices": MANY_ALLOWED, "can": ["read"]}]},
+        "grants[0]: /orders-[ab]{20}/ is too complicated to compare with what is allowed: write names or wildcards",
     ),
     "a denied index in a wildcard": (
         [a_grant("logs"), a_grant("orders-*")],
@@ -493,7 +494,7 @@ def test_only_the_first_violations_are_listed() -> None:
     reasons = reasons_of(an_access(grants=grants), **REFUSES)
 
     assert len(reasons) == MOST_REASONS + 1
-    assert reasons[-1] == "and 3 more"
+    assert reasons[-1] == "and more"
 
 
 @pytest.mark.parametrize(

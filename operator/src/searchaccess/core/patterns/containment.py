@@ -34,6 +34,7 @@ STEPS: Final = 6_000
 """Of one search, each of them a microsecond or two."""
 _ANSWERS_KEPT: Final = 1 << 14
 _LISTS_KEPT: Final = 1 << 8
+_SPECIAL: Final = frozenset("*?\\/")
 _COMMON: Final = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 """What stands for a class of characters, if it is in it, so that an example looks like a name."""
 
@@ -52,7 +53,6 @@ _CONTAINED: Final = Verdict(contained=True)
 _UNDECIDED: Final = Verdict(contained=False, undecided=True)
 
 
-@lru_cache(_ANSWERS_KEPT)
 def contained(pattern: str, others: tuple[str, ...]) -> Verdict:
     """Return whether every name that a pattern matches is also matched by any of some others.
 
@@ -62,17 +62,32 @@ def contained(pattern: str, others: tuple[str, ...]) -> Verdict:
         pattern: an index name, wildcard or ``/regular expression/``.
         others: the same; one that cannot be read matches nothing.
     """
+    return measured(pattern, others)[0]
+
+
+@lru_cache(_ANSWERS_KEPT)
+def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
+    """Return what ``contained`` does, and in how many steps: as many whenever it is asked, whatever is remembered."""
     if pattern in others or "*" in others:
-        return _CONTAINED
+        return _CONTAINED, 1
     expression = expression_of(pattern)
     if expression is None:
-        return _UNDECIDED
+        return _UNDECIDED, 1
     prefix = prefix_of(pattern)
+    if any(_is_beginning(other) and prefix.startswith(other[:-1]) for other in others):
+        return _CONTAINED, 1
     targets = _targets(tuple(other for other in others if _compatible(prefix, prefix_of(other))))
     parts = _parts(expression)
+    if len(prefix) == len(parts):
+        return _follow(prefix, targets)
     if _is_wildcard(parts):
         return _search(_Wildcard(parts), targets)
     return _search(_RegularExpression(expression), targets)
+
+
+def _is_beginning(pattern: str) -> bool:
+    """Return whether a pattern matches whatever begins with some text."""
+    return pattern.endswith("*") and _SPECIAL.isdisjoint(pattern[:-1])
 
 
 def _compatible(one: str, another: str) -> bool:
@@ -232,7 +247,18 @@ def _among(codes: Sequence[int], part: Chars) -> Iterator[int]:
         yield from range(bisect_left(codes, low), bisect_right(codes, high))
 
 
-def _search(source: _Source[Place], targets: _Targets) -> Verdict:
+def _follow(name: str, targets: _Targets) -> tuple[Verdict, int]:
+    """Look whether a target matches a name."""
+    reached, steps = targets.start, 0
+    for sign in name:
+        steps += targets.cost(reached)
+        if steps > STEPS:
+            return _UNDECIDED, STEPS
+        reached = targets.after(reached, ord(sign))
+    return _CONTAINED if targets.accepts(reached) else Verdict(contained=False, example=name), max(steps, 1)
+
+
+def _search(source: _Source[Place], targets: _Targets) -> tuple[Verdict, int]:
     """Look for a name of the source that no target matches, the shortest first."""
     codes = _codes(source.codes | frozenset(targets.codes), targets)
     # The start is not among them: the empty name does not count, so that a longer one may have to come back to it.
@@ -242,11 +268,11 @@ def _search(source: _Source[Place], targets: _Targets) -> Verdict:
     while ahead:
         name, place, reached = ahead.popleft()
         if name and source.ends(place) and not targets.accepts(reached):
-            return Verdict(contained=False, example=name)
+            return Verdict(contained=False, example=name), STEPS - steps
         for code in codes:
             steps -= source.cost(place)
             if steps < 0:
-                return _UNDECIDED
+                return _UNDECIDED, STEPS
             following = source.moves(place, code)
             if not following:
                 continue
@@ -261,7 +287,7 @@ def _search(source: _Source[Place], targets: _Targets) -> Verdict:
                     continue
                 known[:] = [*(one for one in known if not onward.within(one)), onward]
                 ahead.append((name + chr(code), each, onward))
-    return _CONTAINED
+    return _CONTAINED, STEPS - steps
 
 
 def _codes(borders: Iterable[int], targets: _Targets) -> list[int]:

@@ -139,8 +139,10 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
-    # Removing rights that were never written has no effect (docs/adr/0034).
-    may_stay = inputs.gate.orphans and not access.verdict.refused
+    # Removing rights that were never written has no effect (docs/adr/0034). Nor may rights stay that no policy accepts:
+    # otherwise an invalid spec would keep them for ever.
+    unjudged = access.invalid and access.verdict.unknown
+    may_stay = inputs.gate.orphans and not access.verdict.refused and not unjudged
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
 
 

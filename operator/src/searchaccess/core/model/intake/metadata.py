@@ -39,7 +39,9 @@ class Metadata:
     @property
     def annotated(self) -> tuple[str, ...]:
         """Names of the annotations that have a value, sorted."""
-        named = (name for name, value in islice(self.annotations.items(), MOST_LABELS) if _is_text(name) and value)
+        named = (
+            name for name, value in islice(self.annotations.items(), MOST_LABELS) if _is_text(name) and _says(value)
+        )
         return shared_texts(tuple(sorted(named)))
 
     def annotation(self, name: str, limit: int = REQUEST_LIMIT) -> str:
@@ -67,6 +69,10 @@ def metadata_of(raw: Any) -> Metadata:
         annotations=part(meta, "annotations"),
         labels=_labels(part(meta, "labels")),
     )
+
+
+def _says(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _is_text(value: object) -> bool:

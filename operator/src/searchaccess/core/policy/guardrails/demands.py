@@ -1,6 +1,6 @@
 """Whether a SearchAccess is as a policy requires, and within its limits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from searchaccess.api.durations import seconds
@@ -9,20 +9,24 @@ from searchaccess.api.searchaccess import FieldName
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim
-from searchaccess.core.model.restrictions.fields import with_all_below
-from searchaccess.core.patterns.containment import contained
+from searchaccess.core.model.restrictions.fields import ALL, with_all_below
+from searchaccess.core.patterns.containment import contained, measured
 from searchaccess.core.patterns.meeting import meet
 from searchaccess.core.patterns.wildcards import matches
+from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 from searchaccess.core.policy.guardrails.subjects import placed
 
+_STEPS_OF_FIELDS: Final = 500
+"""Counted for each comparison of two lists of fields."""
 _SPECIAL: Final = frozenset("*?\\/")
 
 
 def unmet(require: Requirements, access: Access) -> Iterator[str]:
     """Yield which requirements a SearchAccess does not meet."""
+    budget = Budget()
     for position, claim in enumerate(access.claims):
         if claim.reads:
-            yield from _unrestricted(require, claim, f"grants[{position}]")
+            yield from _unrestricted(require, claim, f"grants[{position}]", budget)
     if require.auth is not None and access.auth not in require.auth:
         yield f"auth: {access.auth} is not accepted: write {_one_of(require.auth)}"
     credential = access.credential
@@ -35,20 +39,40 @@ def unmet(require: Requirements, access: Access) -> Iterator[str]:
         yield f"mode: {access.mode} is not accepted: write {require.mode}"
 
 
-def _unrestricted(require: Requirements, claim: Claim, place: str) -> Iterator[str]:
+def _unrestricted(require: Requirements, claim: Claim, place: str, budget: Budget) -> Iterator[str]:
     if require.fields and not claim.hides_fields:
         yield f"{place}: fields is required: list in fields.include the fields that may be read"
     if require.where and not claim.by_query:
         yield f"{place}: where is required: a query for the documents that may be read"
-    shown = [name for name in require.hidden_fields or () if not _is_hidden(name, claim)]
+    try:
+        shown = _shown(require.hidden_fields or (), claim, budget)
+    except OutOfStepsError:
+        yield f"{place}: fields is too complicated to compare with what must be hidden: write names or wildcards"
+        return
     if shown:
         yield f"{place}: {some_of(shown)} may not be read: add it to fields.exclude"
 
 
-def _is_hidden(name: FieldName, claim: Claim) -> bool:
-    """Return whether no field of this name, nor anything below it, can be read."""
-    hidden = with_all_below([name])
-    return not meet(hidden, claim.include) or all(contained(each, claim.exclude).contained for each in hidden)
+def _shown(names: Sequence[FieldName], claim: Claim, budget: Budget) -> list[FieldName]:
+    """Return of which of some fields something can be read: of the field itself, or of what is below it."""
+    included = [name for name in names if not _is_excluded(name, claim, budget)]
+    if not included or not _may_meet(included, claim, budget):
+        return []
+    return [name for name in included if _may_meet([name], claim, budget)]
+
+
+def _is_excluded(name: FieldName, claim: Claim, budget: Budget) -> bool:
+    for each in with_all_below([name]):
+        verdict, steps = measured(each, claim.exclude)
+        budget.spend(steps)
+        if not verdict.contained:
+            return False
+    return True
+
+
+def _may_meet(names: Sequence[FieldName], claim: Claim, budget: Budget) -> bool:
+    budget.spend(1 if claim.include == (ALL,) else _STEPS_OF_FIELDS)
+    return meet(with_all_below(names), claim.include)
 
 
 def exceeded(limits: Limits, access: Access) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Whether grants keep within what a policy allows and denies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +9,9 @@ from searchaccess.api.searchaccesspolicy import SearchAccessPolicySpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
-from searchaccess.core.patterns.containment import contained
-from searchaccess.core.patterns.meeting import can_meet
+from searchaccess.core.patterns.containment import measured
+from searchaccess.core.patterns.meeting import can_meet, meet
+from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 
 INCLUDES: Final[Mapping[Action, frozenset[Action]]] = {
     Action.WRITE: frozenset({Action.APPEND}),
@@ -60,18 +61,34 @@ def _raw(privilege: str) -> str:
     return f"privilege {privilege}"
 
 
-def violations(claim: Claim, place: str, bounds: Bounds) -> Iterator[str]:
-    """Yield why a grant is refused.
+def violations(claims: Iterable[Claim], bounds: Bounds) -> Iterator[str]:
+    """Yield why grants are refused.
 
     Args:
-        claim: what it asks for.
-        place: where it is, such as ``grants[0]``.
+        claims: what each of them asks for.
         bounds: what is allowed and denied.
     """
-    yield from _beyond(claim, place, bounds)
+    budget, place = Budget(), ""
+    try:
+        for position, claim in enumerate(claims):
+            place = f"grants[{position}]"
+            yield from _beyond(claim, place, bounds, budget)
+            yield from _meeting(claim, place, bounds, budget)
+    except OutOfStepsError:
+        yield f"{place}: its patterns and those before it are {_TOO_COMPLICATED}"
+
+
+def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterator[str]:
+    """Yield which of the indices are denied."""
+    denied = [(other, what) for other, actions in bounds.denied if (what := _denied(claim, actions))]
+    budget.spend(1 + len(denied) * len(claim.indices))
+    if not denied or not meet(claim.indices, tuple(dict.fromkeys(other for other, _ in denied))):
+        return
     for pattern in claim.indices:
-        for other, actions in bounds.denied:
-            if (what := _denied(claim, actions)) and can_meet(pattern, other).yes:
+        for other, what in denied:
+            answer = can_meet(pattern, other)
+            budget.spend(answer.steps)
+            if answer.yes:
                 yield (
                     f"{place}: {what} on {pattern} is denied, as it can match what {other} matches: name indices of "
                     "which none is denied"
@@ -79,7 +96,8 @@ def violations(claim: Claim, place: str, bounds: Bounds) -> Iterator[str]:
                 break
 
 
-def _beyond(claim: Claim, place: str, bounds: Bounds) -> Iterator[str]:
+def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterator[str]:
+    """Yield what is not allowed."""
     if bounds.allowed is None:
         return
     asked = [(str(action), str(action)) for action in claim.actions]
@@ -89,13 +107,17 @@ def _beyond(claim: Claim, place: str, bounds: Bounds) -> Iterator[str]:
             yield f"{place}: {what} is not allowed on any index"
             continue
         for pattern in claim.indices:
-            verdict = contained(pattern, allowed)
+            verdict, steps = measured(pattern, allowed)
+            budget.spend(steps)
             if verdict.undecided:
-                yield f"{place}: {pattern} is too complicated to compare with what is allowed: write names or wildcards"
+                yield f"{place}: {pattern} is {_TOO_COMPLICATED}"
             elif not verdict.contained:
                 shown = verdict.example if _is_short(verdict.example, pattern) else ""
                 example = f"; {pattern} also matches {shown}" if shown else ""
                 yield f"{place}: {what} on {pattern} is not allowed: it is on {some_of(allowed)}{example}"
+
+
+_TOO_COMPLICATED: Final = "too complicated to compare with what is allowed: write names or wildcards"
 
 
 def _is_short(example: str, pattern: str) -> bool:

@@ -1,5 +1,6 @@
 """A SearchAccessPolicy as the core sees it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,12 @@ from searchaccess.core.model.intake.metadata import bounded_text, last_applied, 
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.patterns.parsed import PatternError, parse_index_pattern
 
+_ESCAPED: Final = re.compile(r"\\.")
+_REPEATS: Final = frozenset("*+?{")
+_STANDS_ALONE: Final = (
+    "in a regular expression {namespace} stands alone: not after \\ or ~, not before * + ? or {, and not within "
+    '[], <>, {} or ""; write ({namespace}) before what repeats it'
+)
 _EXAMPLE: Final = "a-b"
 """A namespace as they are: what it makes of a pattern is as right or wrong as with any other."""
 
@@ -71,6 +78,8 @@ def _problem(spec: SearchAccessPolicySpec) -> str:
                 parse_index_pattern(pattern.replace(NAMESPACE, _EXAMPLE))
             except PatternError as error:
                 return f"spec.{place}.indices: {pattern!r}: {error}"
+            if _is_misplaced(pattern):
+                return f"spec.{place}.indices: {pattern!r}: {_STANDS_ALONE}"
     for position, exception in enumerate(spec.exceptions or ()):
         if moment(exception.until) is None:
             return (
@@ -78,6 +87,20 @@ def _problem(spec: SearchAccessPolicySpec) -> str:
                 "2027-01-31T00:00:00Z"
             )
     return ""
+
+
+def _is_misplaced(pattern: str) -> bool:
+    r"""Return whether what stands for the namespace would be read as something else: `\\dev` is a digit and `ev`."""
+    if not pattern.startswith("/"):
+        return False
+    before, *rest = pattern.split(NAMESPACE)
+    for after in rest:
+        plain = _ESCAPED.sub("", before)
+        inside = any(plain.count(begin) > plain.count(end) for begin, end in ("[]", "<>", "{}")) or plain.count('"') % 2
+        if inside or plain.endswith(("~", "\\")) or after[:1] in _REPEATS:
+            return True
+        before += "x" + after
+    return False
 
 
 def moment(text: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from searchaccess.api.policies.match import SubjectPattern
@@ -17,6 +18,7 @@ from searchaccess.core.policy.namespaces import admit, selects
 
 MOST_REASONS: Final = 5
 """Of one policy: more would not be read."""
+_INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
 
 
@@ -55,19 +57,27 @@ class Guardrails:
         """
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
-        outcomes = list[PolicyOutcome]()
+        outcomes, unknown = list[PolicyOutcome](), ""
         for policy in self._policies:
             applies = _applies(policy, access, labels)
-            if applies is Admission.UNKNOWN:
-                return PolicyVerdict(unknown=f"the labels of the namespace {access.namespace} are not known")
-            if applies is Admission.REFUSED:
+            if applies is Admission.REFUSED or (applies is Admission.UNKNOWN and policy.audits and not wanted):
                 continue
-            if _waits_for_account(policy, access):
-                return PolicyVerdict(unknown="the service account behind the subject is not known")
-            outcomes.append(self._outcome(policy, access, now))
+            if applies is Admission.UNKNOWN:
+                unknown = f"the labels of the namespace {access.namespace} are not known"
+                continue
+            if access.invalid:
+                return PolicyVerdict(unknown=_INVALID)
+            waits = _waits_for_account(policy, access)
+            outcome = self._outcome(policy, access, now, waits=waits)
+            if waits and outcome.outcome is Outcome.ACCEPTED and not policy.audits:
+                unknown = "the service account behind the subject is not known"
+            outcomes.append(outcome)
+        # What one policy refuses for certain is refused, whatever others will say.
+        if unknown and not any(each.outcome is Outcome.DENIED for each in outcomes):
+            return PolicyVerdict(unknown=unknown)
         return PolicyVerdict(tuple(outcomes), unmatched=wanted and not outcomes) if outcomes or wanted else ACCEPTED
 
-    def _outcome(self, policy: Policy, access: Access, now: datetime) -> PolicyOutcome:
+    def _outcome(self, policy: Policy, access: Access, now: datetime, *, waits: bool) -> PolicyOutcome:
         spec = policy.spec
         if spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
@@ -75,22 +85,23 @@ class Guardrails:
         exempt = next((each for each in _exceptions(policy) if _exempts(each, access, now)), None)
         if exempt:
             return PolicyOutcome(policy.name, Outcome.EXEMPT, (f"until {exempt.until}: {exempt.reason}",))
-        found = list(self._violations(spec, policy, access))
+        # No more are looked for than are shown: each may take long to find.
+        found = list(islice(self._violations(spec, policy, access, waits=waits), MOST_REASONS + 1))
         if not found:
             return PolicyOutcome(policy.name, Outcome.ACCEPTED)
         outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
-        more = len(found) - MOST_REASONS
-        reasons = [*found[:MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+        reasons = [*found[:MOST_REASONS], *(["and more"] if len(found) > MOST_REASONS else [])]
         return PolicyOutcome(policy.name, outcome, tuple(reasons), keeps=policy.keeps)
 
-    def _violations(self, spec: SearchAccessPolicySpec, policy: Policy, access: Access) -> Iterator[str]:
-        if spec.subjects is not None and not _matches_any(spec.subjects, access, unknown=False):
+    def _violations(
+        self, spec: SearchAccessPolicySpec, policy: Policy, access: Access, *, waits: bool
+    ) -> Iterator[str]:
+        if spec.subjects is not None and not waits and not _matches_any(spec.subjects, access, unknown=False):
             yield _SUBJECT
         key = policy.uid, access.namespace
         if key not in self._bounds:
             self._bounds[key] = bounds_of(spec, access.namespace)
-        for position, claim in enumerate(access.claims):
-            yield from violations(claim, f"grants[{position}]", self._bounds[key])
+        yield from violations(access.claims, self._bounds[key])
         if spec.require is not None:
             yield from unmet(spec.require, access)
         if spec.limits is not None:

@@ -1,0 +1,132 @@
+"""What a tenant tries in order to get past a policy, or to be in others' way."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from searchaccess.core.model.identity import Identity
+from searchaccess.core.model.verdict import Outcome
+from searchaccess.core.patterns.containment import contained
+from searchaccess.core.policy.guardrails import budget
+from searchaccess.core.policy.guardrails.policy import policy_from_object
+from tests.unit.builders import a_grant, an_access
+from tests.unit.policy.guardrails.test_verdicts import ORDERS, READ_ORDERS, a_policy, verdict_of
+
+OWN: dict[str, Any] = {"allow": [{"indices": ["{namespace}-*"], "can": ["read"]}]}
+REFUSED_BY_LABELS = a_policy("labels", match={"namespaces": {"selector": {"matchLabels": {"a": "b"}}}}, **OWN)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "shop*", "*", "bank-shop-1", "?hop-1", ".ds-shop-1-2026.01.01-000001", "shop",
+        "*shop-*", "/shop-.*|bank/", "/(shop|bank)-1/", "/shop.1/", "/~(bank)/", "/shop-.*|.*/", "shop\u2010a",
+        "/@/", "/NO-INDEX 0123456789abcdef|bank/", "\u017fhop-1", "shop\u200b-1",
+    ],
+)  # fmt: skip
+def test_no_pattern_leads_out_of_what_is_allowed(pattern: str) -> None:
+    verdict = verdict_of(an_access(grants=[a_grant(pattern)]), a_policy(**OWN))
+
+    assert verdict.unknown or verdict.refused
+
+
+@pytest.mark.parametrize("other", ["bank-1", "*", "/.*/"])
+def test_a_second_grant_or_pattern_hides_behind_no_accepted_one(other: str) -> None:
+    allowed = a_grant("shop-1")
+
+    assert verdict_of(an_access(grants=[a_grant("shop-1", other)]), a_policy(**OWN)).refused
+    assert verdict_of(an_access(grants=[allowed, allowed, a_grant(other)]), a_policy(**OWN)).refused
+
+
+def test_what_is_refused_for_certain_is_refused_whatever_else_is_not_known() -> None:
+    access = an_access(grants=[a_grant("bank-1")], subject=ORDERS)
+    by_subject = a_policy("subjects", subjects=[{"serviceAccounts": ["x@acme.iam.gserviceaccount.com"]}])
+
+    assert verdict_of(access, REFUSED_BY_LABELS).unknown
+    assert verdict_of(access, by_subject).unknown
+    assert verdict_of(access, REFUSED_BY_LABELS, a_policy(**OWN)).refused
+    assert verdict_of(access, by_subject, a_policy(**OWN)).refused
+    own = a_policy("both", subjects=[{"serviceAccounts": ["x@acme.iam.gserviceaccount.com"]}], **OWN)
+    assert verdict_of(access, own).refused, "the same policy refuses something else"
+
+
+def test_a_policy_that_audits_holds_nobody_back_for_what_is_not_known() -> None:
+    labels = {"namespaces": {"selector": {"matchLabels": {"a": "b"}}}}
+    audits = a_policy("labels", match=labels, mode="Audit", **OWN)
+    subjects = a_policy("subjects", subjects=[{"serviceAccounts": ["x@a.iam.gserviceaccount.com"]}], mode="Audit")
+    workload = replace(an_access(subject=ORDERS), identity=Identity())
+
+    assert not verdict_of(workload, audits, subjects).unknown
+    assert verdict_of(workload, audits, wanted=True).unknown, "it may be the one that applies"
+
+
+def test_an_invalid_spec_is_not_accepted() -> None:
+    invalid = replace(an_access(grants=[a_grant("shop-1")]), invalid="it is wrong")
+
+    assert verdict_of(invalid, a_policy(**OWN)).unknown == "the spec is invalid: no policy can accept it"
+    assert not verdict_of(invalid).unknown
+
+
+def test_patterns_of_one_take_no_more_than_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "STEPS", 50)
+    grants = [a_grant(*(f"shop-{number}-{grant}" for number in range(30))) for grant in range(3)]
+
+    verdict = verdict_of(an_access(grants=grants), a_policy(**OWN))
+
+    [outcome] = verdict.outcomes
+    assert outcome.outcome is Outcome.DENIED
+    [reason] = outcome.reasons
+    assert reason.startswith("grants[1]: its patterns and those before it are too complicated to compare")
+
+
+def test_fields_of_one_take_no_more_than_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "STEPS", 100)
+    access = an_access(grants=[a_grant(fields={"include": ["region"]})])
+
+    [outcome] = verdict_of(access, a_policy(require={"hiddenFields": ["ssn"]})).outcomes
+
+    assert outcome.outcome is Outcome.DENIED
+    assert "too complicated to compare with what must be hidden" in outcome.reasons[0]
+
+
+def test_names_of_any_length_are_compared() -> None:
+    name = f"orders-{'x1-y2.' * 40}"
+
+    assert contained(name, ("orders-*",)).contained
+    assert contained(name, ("*-*.*",)).contained
+    assert contained(name, ("logs-*", "*z")).example == name
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"/\{namespace}-.*/", "/[{namespace}]+/", "/orders-<{namespace}>/", "/a{{namespace}}/", "/{namespace}*/",
+        "/{namespace}?x/", "/{namespace}+/", "/{namespace}{2}/", "/~{namespace}/", '/"{namespace}"/',
+        "/{namespace}-{namespace}*/",
+    ],
+)  # fmt: skip
+def test_a_namespace_is_never_read_as_a_part_of_an_expression(pattern: str) -> None:
+    policy = a_policy(allow=[{"indices": [pattern], "can": ["read"]}])
+
+    assert "stands alone" in policy.invalid or "spec.allow[0].indices" in policy.invalid
+    assert verdict_of(an_access(grants=[a_grant("shop-1")]), policy).refused
+
+
+@pytest.mark.parametrize(
+    "pattern", ["/{namespace}-[0-9]+/", "/({namespace})*x/", r"/\[{namespace}/", "/(a|{namespace})/"]
+)
+def test_a_namespace_may_be_within_an_expression(pattern: str) -> None:
+    assert not a_policy(allow=[{"indices": [pattern], "can": ["read"]}]).invalid
+
+
+def test_an_annotation_of_white_space_is_none() -> None:
+    access = an_access(annotations={"example.com/ticket": " \t"})
+
+    assert verdict_of(access, a_policy(require={"annotations": ["example.com/ticket"]})).refused
+
+
+def test_a_status_says_nothing_to_a_policy() -> None:
+    raw = {"metadata": {"name": "p", "uid": "u"}, "spec": {"allow": READ_ORDERS}, "status": {"outcome": "Accepted"}}
+
+    assert verdict_of(an_access(grants=[a_grant("bank-1")]), policy_from_object(raw)).refused
