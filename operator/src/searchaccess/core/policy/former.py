@@ -47,6 +47,9 @@ def decide_former(former: Former) -> AccessDecision:
     """Decide about rights in a place where their SearchAccess does not declare them."""
     if former.admission is Admission.REFUSED:
         return AccessDecision(Do.REMOVE)
+    # It will never have what it declares, so that what it has here would stay: not if a policy revokes.
+    if former.access.verdict.revokes and not former.access.invalid:
+        return AccessDecision(Do.REMOVE)
     confirmed = former.confirmed
     if confirmed is not None and confirmed != former.here:
         return AccessDecision(Do.REMOVE)
