@@ -33,6 +33,8 @@ class Guardrails:
         self._known = policies is not None
         self._policies = tuple(sorted(policies or (), key=lambda policy: policy.name))
         self._bounds: dict[tuple[str, str], Bounds] = {}
+        self._possible: dict[tuple[str, str], tuple[Policy, ...]] = {}
+        """By namespace and cluster, the policies that may apply there."""
 
     @property
     def needs_labels(self) -> bool:
@@ -58,7 +60,7 @@ class Guardrails:
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
         outcomes, unknown = list[PolicyOutcome](), ""
-        for policy in self._policies:
+        for policy in self._possible_for(access):
             applies = _applies(policy, access, labels)
             if applies is Admission.REFUSED or (applies is Admission.UNKNOWN and policy.audits and not wanted):
                 continue
@@ -76,6 +78,13 @@ class Guardrails:
         if unknown and not any(each.outcome is Outcome.DENIED for each in outcomes):
             return PolicyVerdict(unknown=unknown)
         return PolicyVerdict(tuple(outcomes), unmatched=wanted and not outcomes) if outcomes or wanted else ACCEPTED
+
+    def _possible_for(self, access: Access) -> tuple[Policy, ...]:
+        """Return the policies that may apply to a SearchAccess of this namespace and cluster: most do not."""
+        key = access.namespace, access.cluster
+        if key not in self._possible:
+            self._possible[key] = tuple(policy for policy in self._policies if _may_apply(policy, *key))
+        return self._possible[key]
 
     def _outcome(self, policy: Policy, access: Access, now: datetime, *, waits: bool) -> PolicyOutcome:
         spec = policy.spec
@@ -132,12 +141,20 @@ def _exempts(exception: PolicyException, access: Access, now: datetime) -> bool:
 _SUBJECT: Final = "subject: this workload or service account may not be named in this namespace"
 
 
+def _may_apply(policy: Policy, namespace: str, cluster: str) -> bool:
+    match = policy.spec.match if policy.spec else None
+    if match is None:
+        return True
+    if match.clusters is not None and cluster not in match.clusters:
+        return False
+    return admit(match.namespaces, namespace, None) is not Admission.REFUSED
+
+
 def _applies(policy: Policy, access: Access, labels: Mapping[str, str] | None) -> Admission:
+    """Return whether a policy that may apply in its namespace and cluster applies to a SearchAccess."""
     match = policy.spec.match if policy.spec else None
     if match is None:
         return Admission.ALLOWED
-    if match.clusters is not None and access.cluster not in match.clusters:
-        return Admission.REFUSED
     if match.labels is not None and not selects(match.labels, dict(access.labels)):
         return Admission.REFUSED
     if match.subjects is not None and not _matches_any(match.subjects, access, unknown=True):
