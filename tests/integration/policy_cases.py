@@ -82,7 +82,7 @@ def _reject_parts(cases: Cases) -> None:
     nothing = {"match": EVERYTHING["match"], "limits": None}
     cases.policy("a policy that says nothing", nothing, "at least one of allow, deny, subjects, require and limits")
     cases.policy("a match of nothing", {"match": {}}, "say which SearchAccesses: at least one of namespaces, clusters")
-    cases.policy("namespaces that name none", {"match": {"namespaces": {}}}, "say which namespaces: names, selector or")
+    cases.policy("namespaces that name none", {"match": {"namespaces": {}}}, "set names, selector or")
     for selector in ({}, {"matchExpressions": None}):
         cases.policy(f"labels: {selector}", {"match": {"labels": selector}}, "an empty selector would")
     exists = {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}
@@ -115,7 +115,7 @@ def _reject_texts(cases: Cases) -> None:
             rule = {"indices": [pattern], "can": ["read"]}
             cases.policy(f"{part} on {pattern}", {part: [rule]}, says)
     for privilege in ("Read", "*", *REFUSED_ON_INDICES):
-        says = "to API keys of other clusters" if privilege in REFUSED_ON_INDICES else "write the name of an index priv"
+        says = "for API keys of other clusters" if privilege in REFUSED_ON_INDICES else "write the name of an index priv"
         cases.policy(f"the privilege {privilege}", {"allow": [{"indices": ["a"], "privileges": [privilege]}]}, says)
 
 
