@@ -128,7 +128,7 @@ def install(field: Arena, helm: Path, tmp_path: Path) -> Iterator[Install]:
     world.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": secret})
     tool = Helm(helm, field.kubernetes, tmp_path)
     yield Install(field, tool)
-    world.kubernetes.run_kubectl("delete", "namespace", HOME, "--wait=false")
+    world.kubernetes.run_kubectl("delete", "namespace", HOME, "--timeout=60s")
 
 
 def status_of(world: World) -> dict[str, Any]:
