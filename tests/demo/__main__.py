@@ -79,7 +79,7 @@ def show(stage: Stage, *, keep: bool) -> int:
 def _show(stage: Stage, *, keep: bool) -> int:
     started, console = time.monotonic(), stage.screen.console
     console.print(Text("Real servers, the real operator, no Docker and no cloud.", "bold"))
-    console.print("Only Google is played: tokens are signed with a key that Elasticsearch's realm trusts here.")
+    console.print("Only Google is simulated: tokens are signed with a key that Elasticsearch's realm trusts here.")
     console.print("Service accounts are those of acme-shop.iam.gserviceaccount.com.")
     display = BuildDisplay(console)
     ensure_kubernetes_binaries(display)

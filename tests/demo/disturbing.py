@@ -49,7 +49,7 @@ def tamper(stage: Stage) -> None:
         page.show(_event_table(events))
         right = drift["open"] == 0 and {item["action"] for item in drift["items"]} == {"Corrected"}
         page.gap()
-        page.show(Text("Detected, put right, and told ") + stage.checks.count(right=right))
+        page.show(Text("Detected, corrected and reported ") + stage.checks.count(right=right))
 
 
 def revoke(stage: Stage) -> None:

@@ -29,7 +29,7 @@ def suggestions(python: str) -> tuple[Suggestion, ...]:
     """Commands for a shell in this folder that has read the environment file."""
     return (
         Suggestion(
-            "See what is declared, what became of it, and what there is to declare",
+            "See what is declared, its status, and what can be declared",
             (
                 "kubectl get searchaccess -A",
                 "kubectl describe searchaccess orders-reader -n shop",
@@ -45,7 +45,7 @@ def suggestions(python: str) -> tuple[Suggestion, ...]:
             ),
         ),
         Suggestion(
-            "Let the auditors in: what was only observed is put in force",
+            "Grant the auditors access: switch from Observe to Enforce",
             (
                 "kubectl patch searchaccess audit-reader -n shop --type=merge \\",
                 """  -p '{"spec":{"mode":"Enforce"}}'""",
@@ -80,7 +80,7 @@ def keep(stage: Stage) -> None:
             console.print(Text(suggestion.what, "cyan"))
             _show_lines(console, suggestion.lines)
         console.print()
-        console.print(Text("Read what the operator says", "cyan"))
+        console.print(Text("Read the operator's log", "cyan"))
         _show_lines(console, (f"tail -f {stage.operator.log}",))
         console.print("\n[bold]Ctrl-C[/] stops all of it.")
         with suppress(KeyboardInterrupt):

@@ -181,7 +181,7 @@ def test_a_cluster_of_a_pull_request(field: Arena, kubeconfig: Path, tmp_path: P
         code, found = observe(field, kubeconfig, "-o", "json", "-f", str(file), own_login=own_login)
         assert code == 1
         assert {item["reason"] for item in found["items"]} == {"LoginMissing"}, "a proposal gets no login to see"
-        assert "a file declares where SearchCluster prod or a store is" in found["items"][0]["message"]
+        assert "a login of SearchCluster prod that the API server does not have" in found["items"][0]["message"]
 
     kubectl = field.world.kubernetes.run_kubectl
     for line in (

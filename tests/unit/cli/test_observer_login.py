@@ -136,12 +136,10 @@ async def test_of_others_the_declared_one_is_used() -> None:
 async def test_it_is_never_sent_where_a_file_says(changed: dict[str, Any], option: str) -> None:
     there = in_place()
     proposed = there | {"spec": there["spec"] | changed}
-    with pytest.raises(
-        LoginMissing, match="a file declares where SearchCluster prod or a store is, or whom to trust there"
-    ):
+    with pytest.raises(LoginMissing, match="a login of SearchCluster prod that the API server does not have"):
         await login_of(there, option, proposed)
     new = {**there, "metadata": {"name": "new"}}
-    with pytest.raises(LoginMissing, match="a file declares where SearchCluster new or a store is"):
+    with pytest.raises(LoginMissing, match="a login of SearchCluster new that the API server does not have"):
         await login_of(there, option.replace("prod", "new"), new, name="new")
 
 
@@ -158,7 +156,7 @@ async def test_it_is_never_sent_where_a_file_says(changed: dict[str, Any], optio
 async def test_nor_is_what_a_file_names_as_the_login(before: dict[str, Any], changed: dict[str, Any]) -> None:
     there = in_place(**before)
     proposed = there | {"spec": there["spec"] | changed}
-    with pytest.raises(LoginMissing, match="or another login: one is sent only as the API server has it"):
+    with pytest.raises(LoginMissing, match="that the API server does not have, so no login is sent"):
         await login_of(there, "", proposed)
     assert await login_of(there, "env:OBSERVER", proposed) == CONTENT
 

@@ -18,7 +18,7 @@ class PolicyMode(StrEnum):
 
 
 class OnViolation(StrEnum):
-    """What becomes of rights that were granted before they were refused."""
+    """What happens to rights that were granted before they were refused."""
 
     REVOKE = "Revoke"
     KEEP = "Keep"
@@ -62,7 +62,7 @@ class SearchAccessPolicySpec(ApiModel):
     """`Enforce`: what does not pass gets no rights. `Audit`: it gets them, and the status shows the violations."""
 
     on_violation: OnViolation = OnViolation.REVOKE
-    """What becomes of rights that a SearchAccess has when it does not pass any more, because it or the policy changed.
+    """What happens to the rights of a SearchAccess that is no longer accepted, because it or the policy changed.
     `Revoke`: they are revoked. `Keep`: they stay as they are, and nothing new is granted."""
 
     allow: Annotated[
@@ -85,13 +85,13 @@ class SearchAccessPolicySpec(ApiModel):
     name any service account."""
 
     require: Annotated[Requirements | None, Narrows("then nothing is required")] = None
-    """What a SearchAccess must say."""
+    """What a SearchAccess must have."""
 
     limits: Annotated[Limits | None, Narrows("then nothing is limited")] = None
-    """How much a SearchAccess may say."""
+    """How much a SearchAccess may have."""
 
     exceptions: Annotated[list[PolicyException], Field(min_length=1, max_length=100)] | None = None
-    """SearchAccesses that it does not apply to for a while."""
+    """SearchAccesses that the policy does not apply to, until a time."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "SearchAccessPolicySpec":
@@ -104,4 +104,4 @@ class SearchAccessPolicy(ApiModel):
     """Limits what SearchAccesses may declare."""
 
     spec: SearchAccessPolicySpec
-    """What is allowed, to whom."""
+    """What may be granted, and to whom."""

@@ -94,7 +94,7 @@ class EckReference(ApiModel):
 
 
 class Unmatched(StrEnum):
-    """What becomes of SearchAccesses to which no SearchAccessPolicy applies."""
+    """What happens to SearchAccesses to which no SearchAccessPolicy applies."""
 
     ALLOW = "Allow"
     DENY = "Deny"
@@ -104,7 +104,7 @@ class PolicyUse(ApiModel):
     """How SearchAccessPolicies are used."""
 
     unmatched: Annotated[Unmatched, Narrows("then what no policy applies to is allowed")] = Unmatched.ALLOW
-    """What becomes of SearchAccesses to which no SearchAccessPolicy applies. `Deny`: they get no rights, and those that
+    """What happens to SearchAccesses to which no SearchAccessPolicy applies. `Deny`: they get no rights, and those that
     they have are revoked: write the policies first. A policy with `mode: Audit` counts too."""
 
 

@@ -146,10 +146,9 @@ class ObserverLogins:
             LoginMissing: it is not sent, see ``put_into``.
         """
         if source.namespace == _KEPT_BACK:
-            where = f"a file declares where SearchCluster {source.name} or a store is, or whom to trust there"
             raise LoginMissing(
-                f"{where}, or another login: one is sent only as the API server has it, or with {TRUST} if the files "
-                "are reviewed"
+                f"a file declares addresses, certificates, stores or a login of SearchCluster {source.name} that the "
+                f"API server does not have, so no login is sent. If the files are reviewed, use {TRUST}"
             )
         return self._contents.get(source)
 

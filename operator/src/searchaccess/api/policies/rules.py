@@ -69,7 +69,7 @@ _NO_REQUIREMENTS = "say what is required, such as auth: [IdentityToken]; or remo
 
 
 class Requirements(ApiModel):
-    """What a SearchAccess must say."""
+    """What a SearchAccess must have."""
 
     model_config = ApiModel.model_config | {"json_schema_extra": {"minProperties": 1}}
 
@@ -127,7 +127,7 @@ _NO_LIMITS = "say what is limited, such as regularExpressions: false; or remove 
 
 
 class Limits(ApiModel):
-    """How much a SearchAccess may say. What is absent is not limited."""
+    """How much a SearchAccess may have. Fields that are absent limit nothing."""
 
     model_config = ApiModel.model_config | {"json_schema_extra": {"minProperties": 1}}
 
