@@ -111,7 +111,7 @@ class Inventory(Declared):
 
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
-        async for uid in in_chunks(list(self.accesses)):
+        async for uid in in_chunks(list(self.accesses), self.policies.chunk):
             if record := self.accesses.get(uid):
                 self._judge(record)
 
