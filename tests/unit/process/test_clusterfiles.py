@@ -44,7 +44,13 @@ class Api:
             raise NotFound("404")
         return {key: text.encode() for key, text in self.maps[source.name].items()}
 
-    async def call(self, method: str, path: str, body: Mapping[str, Any], content_type: str) -> dict[str, Any]:
+    async def call(self, method: str, path: str, body: Mapping[str, Any], content_type: str = "") -> dict[str, Any]:
+        if method == "POST":
+            assert path == f"/api/v1/namespaces/{HOME}/configmaps"
+            if body["metadata"]["name"] in self.maps:
+                raise Conflict("409")
+            self.maps[body["metadata"]["name"]] = dict(body["data"])
+            return {}
         assert (method, content_type) == ("PATCH", "application/apply-patch+yaml")
         assert path == f"/api/v1/namespaces/{HOME}/configmaps/{body['metadata']['name']}?force=true"
         self.maps[body["metadata"]["name"]] = dict(body["data"])
@@ -126,6 +132,39 @@ def test_what_changes_in_the_files_is_taken_in(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+def test_one_that_returns_to_the_files_is_taken_in_again(tmp_path: Path) -> None:
+    async def play() -> None:
+        write(tmp_path)
+        write(tmp_path, "more")
+        files, inventory = filed(Api(), tmp_path), Inventory()
+        await files.look(inventory)
+        (tmp_path / "prod.yaml").unlink()
+        await files.look(inventory)
+        write(tmp_path)
+        await files.look(inventory)
+        assert set(inventory.clusters) == {"prod", "more"}
+
+    asyncio.run(play())
+
+
+def test_a_status_that_somebody_deletes_is_not_forgotten(tmp_path: Path) -> None:
+    """What was read or written before is known still: the pin, and what was released."""
+
+    async def play() -> None:
+        api = Api()
+        write(tmp_path)
+        files = filed(api, tmp_path)
+        raw = (await listed(files))["prod"]
+        await files.replace_status(ref_to(raw), {"uuid": "one", "conditions": [READY]})
+        api.maps.clear()
+        with capture_logs() as logs:
+            assert (await listed(files))["prod"]["status"]["uuid"] == "one"
+        assert json.loads(api.maps["searchaccess-blue-prod"]["status.json"])["uuid"] == "one"
+        assert [line["log_level"] for line in logs] == ["warning"]
+
+    asyncio.run(play())
+
+
 def test_an_invalid_one_says_so_itself(tmp_path: Path) -> None:
     async def play() -> None:
         write(tmp_path, urls=[])
@@ -162,8 +201,8 @@ def test_a_status_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> N
         with pytest.raises(PermissionDenied):
             await listed(filed(api, tmp_path))
         api.refuses = False
-        for text in ("{", "[]"):
-            api.maps["searchaccess-blue-prod"] = {"status.json": text}
+        for data in ({"status.json": "{"}, {"status.json": "[]"}, {}):
+            api.maps["searchaccess-blue-prod"] = data
             with pytest.raises(ExternalError, match="is no status"):
                 await listed(filed(api, tmp_path))
 

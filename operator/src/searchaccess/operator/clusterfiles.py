@@ -9,6 +9,7 @@ import json
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -156,7 +157,7 @@ class FiledClusters:
         for one in self._filed.values():
             inventory.see_cluster(one.to_object())
         for name in before.keys() - self._filed.keys():
-            inventory.forget_cluster(name, before[name].uid)
+            inventory.forget_cluster(name, before[name].uid, returns=True)
 
     async def _reread(self) -> bool:
         """Read the files if they changed; return whether they did."""
@@ -171,7 +172,7 @@ class FiledClusters:
     async def _updated(self, name: str, raw: Mapping[str, Any]) -> _Filed:
         known = self._filed.get(name)
         if known is None:
-            status = await self._stored(name)
+            status = await self._stored(name) or {}
             # The same object for as long as the installation is the same, whatever happens to its files.
             uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{await self._real.controller_id()}/{self._instance}/{name}"))
             return _Filed(raw, uid, self._next(), status)
@@ -188,14 +189,14 @@ class FiledClusters:
     def _place(self, name: str) -> str:
         return f"searchaccess-{self._instance}-{name}"
 
-    async def _stored(self, name: str) -> dict[str, Any]:
-        """Return the status that a ConfigMap has; nothing when there is none."""
+    async def _stored(self, name: str) -> dict[str, Any] | None:
+        """Return the status that a ConfigMap has; None: there is none."""
         try:
             data = await self._real.read_source(Source("ConfigMap", self._home, self._place(name)))
         except NotFound:
-            return {}
+            return None
         try:
-            status = json.loads(data.get(STATUS, b"{}"))
+            status = json.loads(data.get(STATUS, b""))
         except (ValueError, RecursionError):
             status = None
         if not isinstance(status, dict):
@@ -204,14 +205,23 @@ class FiledClusters:
         return status
 
     async def _store(self, name: str, status: Mapping[str, Any]) -> None:
-        body = {
+        path = path_of("/api/v1/namespaces", self._home, "configmaps", self._place(name))
+        await self._real.call("PATCH", f"{path}?force=true", self._body(name, status), APPLY)
+
+    async def _restore(self, name: str, status: Mapping[str, Any]) -> None:
+        """Write a status whose ConfigMap somebody deleted; one that there is again is newer."""
+        log.warning("somebody deleted the status of a SearchCluster: it is written again", configmap=self._place(name))
+        path = path_of("/api/v1/namespaces", self._home, "configmaps")
+        with suppress(Conflict):
+            await self._real.call("POST", path, self._body(name, status))
+
+    def _body(self, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": self._place(name), "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
             "data": {STATUS: json.dumps(status, indent=1)},
         }
-        path = path_of("/api/v1/namespaces", self._home, "configmaps", self._place(name))
-        await self._real.call("PATCH", f"{path}?force=true", body, APPLY)
 
     # The port
 
@@ -229,6 +239,11 @@ class FiledClusters:
         await self._reread()
         for name, one in self._filed.items():
             version, status = one.version, await self._stored(name)
+            if status is None:
+                # Safety rests on what is known, so it is kept.
+                if one.status and one.version == version:
+                    await self._restore(name, one.status)
+                continue
             # Another replica may have written it; what we wrote meanwhile is newer.
             if one.version == version and status != one.status:
                 one.status, one.version = status, self._next()

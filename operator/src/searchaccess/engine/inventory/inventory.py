@@ -418,9 +418,16 @@ class Inventory(Declared):
         if cluster.wants_policies != (before is not None and before.wants_policies):
             self.policies.changed.set()
 
-    def forget_cluster(self, name: str, uid: str) -> None:
-        """Remove a SearchCluster that is gone."""
-        self._gone_clusters.add(uid)
+    def forget_cluster(self, name: str, uid: str, *, returns: bool = False) -> None:
+        """Remove a SearchCluster that is gone.
+
+        Args:
+            name: its name.
+            uid: its uid.
+            returns: whether an object with this uid can come back, as in files; no later event is outdated then.
+        """
+        if not returns:
+            self._gone_clusters.add(uid)
         self.statuses.forget(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:
