@@ -44,13 +44,7 @@ class Api:
             raise NotFound("404")
         return {key: text.encode() for key, text in self.maps[source.name].items()}
 
-    async def call(self, method: str, path: str, body: Mapping[str, Any], content_type: str = "") -> dict[str, Any]:
-        if method == "POST":
-            assert path == f"/api/v1/namespaces/{HOME}/configmaps"
-            if body["metadata"]["name"] in self.maps:
-                raise Conflict("409")
-            self.maps[body["metadata"]["name"]] = dict(body["data"])
-            return {}
+    async def call(self, method: str, path: str, body: Mapping[str, Any], content_type: str) -> dict[str, Any]:
         assert (method, content_type) == ("PATCH", "application/apply-patch+yaml")
         assert path == f"/api/v1/namespaces/{HOME}/configmaps/{body['metadata']['name']}?force=true"
         self.maps[body["metadata"]["name"]] = dict(body["data"])
@@ -161,6 +155,13 @@ def test_a_status_that_somebody_deletes_is_not_forgotten(tmp_path: Path) -> None
             assert (await listed(files))["prod"]["status"]["uuid"] == "one"
         assert json.loads(api.maps["searchaccess-blue-prod"]["status.json"])["uuid"] == "one"
         assert [line["log_level"] for line in logs] == ["warning"]
+        # One that did not write it leaves that to the other for a while.
+        other = filed(api, tmp_path)
+        await listed(other)
+        api.maps.clear()
+        for restored in (False, True):
+            assert (await listed(other))["prod"]["status"]["uuid"] == "one"
+            assert bool(api.maps) is restored
 
     asyncio.run(play())
 

@@ -9,7 +9,6 @@ import json
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +48,10 @@ class _Filed:
     version: int
     status: dict[str, Any] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
+    written: bool = False
+    """Whether this process wrote the status last."""
+    missed: int = 0
+    """In how many lists in a row the status was not there."""
 
     def to_object(self) -> dict[str, Any]:
         """Return it as the API server would give it."""
@@ -205,23 +208,24 @@ class FiledClusters:
         return status
 
     async def _store(self, name: str, status: Mapping[str, Any]) -> None:
-        path = path_of("/api/v1/namespaces", self._home, "configmaps", self._place(name))
-        await self._real.call("PATCH", f"{path}?force=true", self._body(name, status), APPLY)
-
-    async def _restore(self, name: str, status: Mapping[str, Any]) -> None:
-        """Write a status whose ConfigMap somebody deleted; one that there is again is newer."""
-        log.warning("somebody deleted the status of a SearchCluster: it is written again", configmap=self._place(name))
-        path = path_of("/api/v1/namespaces", self._home, "configmaps")
-        with suppress(Conflict):
-            await self._real.call("POST", path, self._body(name, status))
-
-    def _body(self, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
-        return {
+        body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": self._place(name), "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
             "data": {STATUS: json.dumps(status, indent=1)},
         }
+        path = path_of("/api/v1/namespaces", self._home, "configmaps", self._place(name))
+        await self._real.call("PATCH", f"{path}?force=true", body, APPLY)
+
+    async def _restore(self, name: str, one: _Filed) -> None:
+        """Write a status again whose ConfigMap somebody deleted: safety rests on what is known of it."""
+        if not one.status:
+            return
+        one.missed += 1
+        log.warning("the status of a SearchCluster was deleted: what is known stays", configmap=self._place(name))
+        # Of several replicas, the one that wrote it last has the newest.
+        if one.written or one.missed > 1:
+            await self._store(name, one.status)
 
     # The port
 
@@ -240,13 +244,13 @@ class FiledClusters:
         for name, one in self._filed.items():
             version, status = one.version, await self._stored(name)
             if status is None:
-                # Safety rests on what is known, so it is kept.
-                if one.status and one.version == version:
-                    await self._restore(name, one.status)
+                if one.version == version:
+                    await self._restore(name, one)
                 continue
+            one.missed = 0
             # Another replica may have written it; what we wrote meanwhile is newer.
             if one.version == version and status != one.status:
-                one.status, one.version = status, self._next()
+                one.status, one.version, one.written = status, self._next(), False
         return Page([one.to_object() for one in self._filed.values()])
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
@@ -259,6 +263,7 @@ class FiledClusters:
             return await self._real.replace_status(ref, status)
         one = self._same(ref)
         await self._store(ref.name, status)
+        one.written = True
         before, one.status, one.version = _ready(one.status), json.loads(json.dumps(status)), self._next()
         if (ready := _ready(one.status)) != before:
             level = log.info if ready[0] == "True" else log.warning
