@@ -8,6 +8,7 @@ import pytest
 
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.support.clocks import run_virtually
+from tests.support.stage import search_cluster
 from tests.support.world import access, grant
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -104,5 +105,22 @@ def test_others_run_while_all_are_judged(policies: int) -> None:
             most, before = max(most, judged - before), judged
         assert judged == 100 * policies
         assert most <= 2_000
+
+    asyncio.run(play())
+
+
+def test_a_new_cluster_that_wants_a_policy_is_not_reconciled_before_that_is_judged() -> None:
+    """Otherwise what no policy applies to would be granted for as long as it takes to judge all."""
+
+    async def play() -> None:
+        inventory = Inventory()
+        inventory.policies.keep(set(), frozenset())
+        inventory.see_access(declared("orders"))
+        assert not inventory.accesses["orders"].access.verdict.refused
+        raw = search_cluster(policies={"unmatched": "Deny"})
+        raw["metadata"] |= {"uid": "cluster", "generation": 1, "resourceVersion": "3"}
+        inventory.see_cluster(raw)
+        await inventory.settle(raw["metadata"]["name"])
+        assert inventory.accesses["orders"].access.verdict.unmatched
 
     asyncio.run(play())

@@ -61,6 +61,8 @@ class Inventory(Declared):
         """Only in these namespaces does absence mean that an object does not exist."""
         self._reclaimed: dict[str, int] = {}
         """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
+        self._unjudged: set[str] = set()
+        """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
         self.subjects = Subjects()
         self._gone: set[str] = set()
         self._gone_clusters: set[str] = set()
@@ -289,10 +291,15 @@ class Inventory(Declared):
                 self.former.requeue(uid)
 
     async def settle(self, cluster: str) -> None:
-        """Recompute all principals of a cluster if its claim changed.
+        """Recompute all principals of a cluster if its claim changed, and judge all if it wants policies since.
 
         Call this before a cluster is reconciled: until then, only objects read since have the new principals.
         """
+        if cluster in self._unjudged:
+            self._unjudged.discard(cluster)
+            async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
+                if self.accesses.get(record.access.uid) is record:
+                    self._judge(record)
         while (change := self._reclaimed.get(cluster)) is not None:
             async for record in in_chunks(list(self.of_cluster(cluster))):
                 access = record.access
@@ -416,6 +423,7 @@ class Inventory(Declared):
         if selects_by_labels(cluster) and not (before and selects_by_labels(before)):
             self.namespaces.labels_wanted.set()
         if cluster.wants_policies != (before is not None and before.wants_policies):
+            self._unjudged.add(cluster.name)
             self.policies.changed.set()
 
     def forget_cluster(self, name: str, uid: str, *, returns: bool = False) -> None:
