@@ -111,6 +111,10 @@ class Inventory(Declared):
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 
+    def refuses(self, access: Access, cluster: str) -> bool:
+        """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+        return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
+
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
         async for uid in in_chunks(list(self.accesses), self.policies.chunk):
@@ -126,6 +130,8 @@ class Inventory(Declared):
         if access is not before:
             record.access = access
             self.marks.mark_access(access)
+        if access is not before or self.former.places(access.uid):
+            # Policies of another cluster, where it has rights still, may say something else than those of its own.
             self.former.requeue(access.uid)
 
     def _readmit(self, cluster: str) -> None:
