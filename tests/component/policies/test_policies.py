@@ -377,3 +377,22 @@ def _update(spec: dict[str, Any], moved: Mapping[str, Any]) -> None:
     spec.update({name: value for name, value in moved.items() if value is not None})
     for name in [name for name, value in moved.items() if value is None]:
         del spec[name]
+
+
+@on_stage
+async def test_rights_are_not_released_before_it_is_known_what_policies_say(stage: Stage) -> None:
+    stage.kubernetes.namespaces["shop"] = {"tier": "prod"}
+    await begin(stage, access("orders", grant("orders-*"), deletionPolicy="Orphan"), orphans=ORPHANS)
+    await stage.stop()
+    selector = {"selector": {"matchLabels": {"tier": "prod"}}}
+    stage.apply(policy(match={"namespaces": selector}, **ONLY_LOGS))
+    stage.delete("orders")
+    stage.faults.fail("kubernetes", PermissionDenied("may not"), "list_namespaces")
+    stage.start()
+    await stage.sleep(60)
+    assert granted(stage) == {"orders-*"}
+    assert stage.get("orders"), "it waits"
+    stage.faults.heal("kubernetes")
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert not stage.elasticsearch.roles_now

@@ -80,9 +80,7 @@ class Guardrails:
             return PolicyVerdict(unknown=unknown)
         return PolicyVerdict(tuple(outcomes), unmatched=wanted and not outcomes) if outcomes or wanted else ACCEPTED
 
-    def _outcome(
-        self, policy: Policy, access: Access, now: datetime, budget: Budget, *, waits: bool
-    ) -> PolicyOutcome:
+    def _outcome(self, policy: Policy, access: Access, now: datetime, budget: Budget, *, waits: bool) -> PolicyOutcome:
         spec = policy.spec
         if spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
