@@ -156,3 +156,14 @@ def test_many_policies_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     audited = [a_policy(f"a-{number:02d}", mode="Audit", **spec) for number in range(50)]
     allowed = Guardrails([*audited, a_policy("z", allow=[{"indices": ["*"], "can": ["read"]}])])
     assert not allowed.judge(access, None, NOW).refused, "one that only reports takes nothing from others"
+
+
+def test_a_pattern_that_is_too_long_for_some_namespaces_is_invalid() -> None:
+    """Otherwise what such a namespace has would be revoked for a pattern that matches no index."""
+    policy = a_policy(deny=[{"indices": ["secret-{namespace}-" + "y" * 200]}])
+    access = replace(an_access(grants=[a_grant("orders-1")]), namespace="n" * 63)
+    verdict = verdict_of(access, policy)
+
+    assert "too long for namespaces of 63 characters" in policy.invalid
+    assert verdict.refused
+    assert not verdict.revokes
