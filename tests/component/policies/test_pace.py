@@ -124,3 +124,21 @@ def test_a_new_cluster_that_wants_a_policy_is_not_reconciled_before_that_is_judg
         assert inventory.accesses["orders"].access.verdict.unmatched
 
     asyncio.run(play())
+
+
+def test_what_cannot_be_read_is_refused_nowhere() -> None:
+    """It is held: a typo revokes nothing, not even where a cluster refuses what no policy applies to."""
+    inventory = Inventory()
+    inventory.policies.keep(set(), frozenset())
+    raw = search_cluster(policies={"unmatched": "Deny"})
+    raw["metadata"] |= {"uid": "cluster", "generation": 1, "resourceVersion": "3"}
+    inventory.see_cluster(raw)
+    broken = declared("orders")
+    inventory.see_access(broken)
+    name = raw["metadata"]["name"]
+    assert inventory.refuses(inventory.accesses["orders"].access, name)
+    broken["spec"]["grants"] = []
+    broken["metadata"] |= {"generation": 2, "resourceVersion": "4"}
+    inventory.see_access(broken)
+    assert inventory.accesses["orders"].access.invalid
+    assert not inventory.refuses(inventory.accesses["orders"].access, name)

@@ -113,6 +113,9 @@ class Inventory(Declared):
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+        if access.invalid or access.fault:
+            # It is held, not judged.
+            return False
         return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
 
     async def judge_all(self) -> None:
