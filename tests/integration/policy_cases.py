@@ -115,7 +115,9 @@ def _reject_texts(cases: Cases) -> None:
             rule = {"indices": [pattern], "can": ["read"]}
             cases.policy(f"{part} on {pattern}", {part: [rule]}, says)
     for privilege in ("Read", "*", *REFUSED_ON_INDICES):
-        says = "for API keys of other clusters" if privilege in REFUSED_ON_INDICES else "write the name of an index priv"
+        says = (
+            "for API keys of other clusters" if privilege in REFUSED_ON_INDICES else "write the name of an index priv"
+        )
         cases.policy(f"the privilege {privilege}", {"allow": [{"indices": ["a"], "privileges": [privilege]}]}, says)
 
 

@@ -156,11 +156,13 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     until_settled(field)
     old.stop()
     before = {name: found["status"] for name, found in field.listed().items()}
+    cluster = field.world.get_cluster(CLUSTER)["status"]
     began = len(field.api.requests)
     start_and_stop(field, "now")
     after = {name: found["status"] for name, found in field.listed().items()}
     # A version whose statuses have more in them writes each once: say here which, and what is new in them.
     assert after == before
+    print("CLUSTER", cluster, field.world.get_cluster(CLUSTER)["status"])
     assert [seen.path for seen in field.api.requests[began:] if patches_status(seen)] == []
 
 

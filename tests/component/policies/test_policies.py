@@ -10,11 +10,12 @@ from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import NotFound, PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import ORPHANS, begin, granted
+from tests.component.credentials.common import STORES, with_key
 from tests.component.identities.common import SERVICE, declared
 from tests.support.clocks import EPOCH
 from tests.support.memory_kubernetes import Key
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage
-from tests.support.world import access, account, condition_in, grant
+from tests.support.world import CLUSTER, access, account, condition_in, grant
 
 REFUSED = ("False", "PolicyViolation")
 IN_SYNC = ("True", "InSync")
@@ -340,3 +341,58 @@ async def test_a_dry_run_judges_by_the_policies_of_files(stage: Stage) -> None:
     changes = await stage.dry_run(policy(**ONLY_LOGS))
     assert [str(change.action) for change in changes] != []
     assert await stage.dry_run(policy(**ONLY_ORDERS)) == ()
+
+
+NEVER_FOUND = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "never"}}
+MOVES: dict[str, tuple[bool, dict[str, Any]]] = {
+    "to another subject": (False, {"subject": {"serviceAccount": account("other")}}),
+    "to a cluster that does not exist": (False, {"cluster": "nowhere"}),
+    "with a key, to a cluster that does not exist": (True, {"cluster": "nowhere"}),
+    "to a workload that is never found": (True, {"auth": "IdentityToken", "credential": None, "subject": NEVER_FOUND}),
+}
+
+
+@pytest.mark.parametrize("match", [{}, {"match": {"clusters": [CLUSTER]}}], ids=["everywhere", "on the old cluster"])
+@pytest.mark.parametrize("move", MOVES)
+def test_nobody_keeps_refused_rights_by_moving_away(move: str, match: dict[str, Any]) -> None:
+    """What is refused never gets rights in the new place, for which those in the old one would wait."""
+    key, moved = MOVES[move]
+
+    @on_stage
+    async def play(stage: Stage) -> None:
+        orders = with_key() if key else access("orders", grant("orders-*"))
+        await begin(stage, orders, secretStores=STORES)
+        server = stage.elasticsearch
+        assert server.keys_now if key else granted(stage)
+        stage.kubernetes.change(access_key("orders"), lambda raw: _update(raw["spec"], moved))
+        stage.apply(policy(**match, **ONLY_LOGS))
+        await stage.quiet()
+        assert not server.roles_now
+        assert all(each.get("invalidated") for each in server.keys_now.values())
+
+    play()
+
+
+def _update(spec: dict[str, Any], moved: Mapping[str, Any]) -> None:
+    spec.update({name: value for name, value in moved.items() if value is not None})
+    for name in [name for name, value in moved.items() if value is None]:
+        del spec[name]
+
+
+@on_stage
+async def test_rights_are_not_released_before_it_is_known_what_policies_say(stage: Stage) -> None:
+    stage.kubernetes.namespaces["shop"] = {"tier": "prod"}
+    await begin(stage, access("orders", grant("orders-*"), deletionPolicy="Orphan"), orphans=ORPHANS)
+    await stage.stop()
+    selector = {"selector": {"matchLabels": {"tier": "prod"}}}
+    stage.apply(policy(match={"namespaces": selector}, **ONLY_LOGS))
+    stage.delete("orders")
+    stage.faults.fail("kubernetes", PermissionDenied("may not"), "list_namespaces")
+    stage.start()
+    await stage.sleep(60)
+    assert granted(stage) == {"orders-*"}
+    assert stage.get("orders"), "it waits"
+    stage.faults.heal("kubernetes")
+    await stage.quiet()
+    assert not stage.get("orders")
+    assert not stage.elasticsearch.roles_now

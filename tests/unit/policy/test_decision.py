@@ -108,7 +108,7 @@ DECISIONS: dict[str, Row] = {
     "what a policy refuses does not stay when it is deleted": (
         case(DELETED, ORPHAN, **VIOLATES_AND_KEEPS), Do.REMOVE, None,
     ),
-    "what policies did not decide yet may stay": (case(DELETED, ORPHAN, **UNDECIDED), Do.RELEASE, None),
+    "it is not known yet whether it may stay": (case(DELETED, ORPHAN, **UNDECIDED), Do.HOLD, Reason.PENDING),
     # the subject
     "one of a workload that does not exist is held": (
         case(**nobody(State.MISSING)), Do.HOLD, Reason.SERVICE_NOT_FOUND,

@@ -126,6 +126,46 @@ def test_what_changes_in_the_files_is_taken_in(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+def test_one_that_returns_to_the_files_is_taken_in_again(tmp_path: Path) -> None:
+    async def play() -> None:
+        write(tmp_path)
+        write(tmp_path, "more")
+        files, inventory = filed(Api(), tmp_path), Inventory()
+        await files.look(inventory)
+        (tmp_path / "prod.yaml").unlink()
+        await files.look(inventory)
+        write(tmp_path)
+        await files.look(inventory)
+        assert set(inventory.clusters) == {"prod", "more"}
+
+    asyncio.run(play())
+
+
+def test_a_status_that_somebody_deletes_is_not_forgotten(tmp_path: Path) -> None:
+    """What was read or written before is known still: the pin, and what was released."""
+
+    async def play() -> None:
+        api = Api()
+        write(tmp_path)
+        files = filed(api, tmp_path)
+        raw = (await listed(files))["prod"]
+        await files.replace_status(ref_to(raw), {"uuid": "one", "conditions": [READY]})
+        api.maps.clear()
+        with capture_logs() as logs:
+            assert (await listed(files))["prod"]["status"]["uuid"] == "one"
+        assert json.loads(api.maps["searchaccess-blue-prod"]["status.json"])["uuid"] == "one"
+        assert [line["log_level"] for line in logs] == ["warning"]
+        # One that did not write it leaves that to the other for a while.
+        other = filed(api, tmp_path)
+        await listed(other)
+        api.maps.clear()
+        for restored in (False, True):
+            assert (await listed(other))["prod"]["status"]["uuid"] == "one"
+            assert bool(api.maps) is restored
+
+    asyncio.run(play())
+
+
 def test_an_invalid_one_says_so_itself(tmp_path: Path) -> None:
     async def play() -> None:
         write(tmp_path, urls=[])
@@ -162,8 +202,8 @@ def test_a_status_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> N
         with pytest.raises(PermissionDenied):
             await listed(filed(api, tmp_path))
         api.refuses = False
-        for text in ("{", "[]"):
-            api.maps["searchaccess-blue-prod"] = {"status.json": text}
+        for data in ({"status.json": "{"}, {"status.json": "[]"}, {}):
+            api.maps["searchaccess-blue-prod"] = data
             with pytest.raises(ExternalError, match="is no status"):
                 await listed(filed(api, tmp_path))
 

@@ -10,6 +10,7 @@ import structlog
 from searchaccess.core.answers.missing_right import grant_commands
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
@@ -159,7 +160,9 @@ class Lister:
         """Read a page, which is dropped before the next one; return where the list continues."""
         page = await self._context.kubernetes.list_page(plural, following)
         unlisted |= page.unlisted
-        for raw in page.items:
+        # Each is compared with all policies. Other kinds are few.
+        chunk = self._context.inventory.policies.chunk if plural is Plural.ACCESSES else len(page.items) + 1
+        async for raw in in_chunks(page.items, chunk):
             present.add(metadata_of(raw).uid)
             see(raw)
         return page.following

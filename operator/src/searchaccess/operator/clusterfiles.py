@@ -48,6 +48,10 @@ class _Filed:
     version: int
     status: dict[str, Any] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
+    written: bool = False
+    """Whether this process wrote the status last."""
+    missed: int = 0
+    """In how many lists in a row the status was not there."""
 
     def to_object(self) -> dict[str, Any]:
         """Return it as the API server would give it."""
@@ -156,7 +160,7 @@ class FiledClusters:
         for one in self._filed.values():
             inventory.see_cluster(one.to_object())
         for name in before.keys() - self._filed.keys():
-            inventory.forget_cluster(name, before[name].uid)
+            inventory.forget_cluster(name, before[name].uid, returns=True)
 
     async def _reread(self) -> bool:
         """Read the files if they changed; return whether they did."""
@@ -171,7 +175,7 @@ class FiledClusters:
     async def _updated(self, name: str, raw: Mapping[str, Any]) -> _Filed:
         known = self._filed.get(name)
         if known is None:
-            status = await self._stored(name)
+            status = await self._stored(name) or {}
             # The same object for as long as the installation is the same, whatever happens to its files.
             uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{await self._real.controller_id()}/{self._instance}/{name}"))
             return _Filed(raw, uid, self._next(), status)
@@ -188,14 +192,14 @@ class FiledClusters:
     def _place(self, name: str) -> str:
         return f"searchaccess-{self._instance}-{name}"
 
-    async def _stored(self, name: str) -> dict[str, Any]:
-        """Return the status that a ConfigMap has; nothing when there is none."""
+    async def _stored(self, name: str) -> dict[str, Any] | None:
+        """Return the status that a ConfigMap has; None: there is none."""
         try:
             data = await self._real.read_source(Source("ConfigMap", self._home, self._place(name)))
         except NotFound:
-            return {}
+            return None
         try:
-            status = json.loads(data.get(STATUS, b"{}"))
+            status = json.loads(data.get(STATUS, b""))
         except (ValueError, RecursionError):
             status = None
         if not isinstance(status, dict):
@@ -213,6 +217,16 @@ class FiledClusters:
         path = path_of("/api/v1/namespaces", self._home, "configmaps", self._place(name))
         await self._real.call("PATCH", f"{path}?force=true", body, APPLY)
 
+    async def _restore(self, name: str, one: _Filed) -> None:
+        """Write a status again whose ConfigMap somebody deleted: safety rests on what is known of it."""
+        if not one.status:
+            return
+        one.missed += 1
+        log.warning("the status of a SearchCluster was deleted: what is known stays", configmap=self._place(name))
+        # Of several replicas, the one that wrote it last has the newest.
+        if one.written or one.missed > 1:
+            await self._store(name, one.status)
+
     # The port
 
     async def controller_id(self) -> str:
@@ -229,9 +243,14 @@ class FiledClusters:
         await self._reread()
         for name, one in self._filed.items():
             version, status = one.version, await self._stored(name)
+            if status is None:
+                if one.version == version:
+                    await self._restore(name, one)
+                continue
+            one.missed = 0
             # Another replica may have written it; what we wrote meanwhile is newer.
             if one.version == version and status != one.status:
-                one.status, one.version = status, self._next()
+                one.status, one.version, one.written = status, self._next(), False
         return Page([one.to_object() for one in self._filed.values()])
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
@@ -244,6 +263,7 @@ class FiledClusters:
             return await self._real.replace_status(ref, status)
         one = self._same(ref)
         await self._store(ref.name, status)
+        one.written = True
         before, one.status, one.version = _ready(one.status), json.loads(json.dumps(status)), self._next()
         if (ready := _ready(one.status)) != before:
             level = log.info if ready[0] == "True" else log.warning

@@ -9,9 +9,11 @@ from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.patterns.containment import contained
 from searchaccess.core.policy.guardrails import budget
+from searchaccess.core.policy.guardrails.budget import ALL_STEPS, STEPS, Budget
 from searchaccess.core.policy.guardrails.policy import policy_from_object
+from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from tests.unit.builders import a_grant, an_access
-from tests.unit.policy.guardrails.test_verdicts import ORDERS, READ_ORDERS, a_policy, verdict_of
+from tests.unit.policy.guardrails.test_verdicts import NOW, ORDERS, READ_ORDERS, a_policy, verdict_of
 
 OWN: dict[str, Any] = {"allow": [{"indices": ["{namespace}-*"], "can": ["read"]}]}
 REFUSED_BY_LABELS = a_policy("labels", match={"namespaces": {"selector": {"matchLabels": {"a": "b"}}}}, **OWN)
@@ -130,3 +132,38 @@ def test_a_status_says_nothing_to_a_policy() -> None:
     raw = {"metadata": {"name": "p", "uid": "u"}, "spec": {"allow": READ_ORDERS}, "status": {"outcome": "Accepted"}}
 
     assert verdict_of(an_access(grants=[a_grant("bank-1")]), policy_from_object(raw)).refused
+
+
+def test_many_policies_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared for one SearchAccess is limited in all: nobody's patterns stop the operator for seconds."""
+    spent, spend = 0, Budget.spend
+
+    def counted(budget: Budget, steps: int) -> None:
+        nonlocal spent
+        spend(budget, steps)
+        spent += steps
+
+    monkeypatch.setattr(Budget, "spend", counted)
+    expressions = [a_grant(f"/p{number:02d}-(a|b)*a(a|b){{3}}c.*/", can=["read"]) for number in range(50)]
+    access = an_access(grants=expressions)
+    assert not access.invalid
+    spec = {"deny": [{"indices": ["/.*(x|y)[0-9]{4}-1.*/", "/.*(a|b)*a(a|b){6}z/"]}]}
+    policies = [a_policy(f"limits-{number:02d}", **spec) for number in range(50)]
+    verdict = Guardrails(policies).judge(access, None, NOW)
+    assert spent <= 2 * (ALL_STEPS + STEPS), "each step is counted for its policy, and for all"
+    assert len(verdict.denied_by) == len(policies), "what was not compared is refused"
+    assert "too complicated" in verdict.denied_by[-1].reasons[0]
+    audited = [a_policy(f"a-{number:02d}", mode="Audit", **spec) for number in range(50)]
+    allowed = Guardrails([*audited, a_policy("z", allow=[{"indices": ["*"], "can": ["read"]}])])
+    assert not allowed.judge(access, None, NOW).refused, "one that only reports takes nothing from others"
+
+
+def test_a_pattern_that_is_too_long_for_some_namespaces_is_invalid() -> None:
+    """Otherwise what such a namespace has would be revoked for a pattern that matches no index."""
+    policy = a_policy(deny=[{"indices": ["secret-{namespace}-" + "y" * 200]}])
+    access = replace(an_access(grants=[a_grant("orders-1")]), namespace="n" * 63)
+    verdict = verdict_of(access, policy)
+
+    assert "too long for namespaces of 63 characters" in policy.invalid
+    assert verdict.refused
+    assert not verdict.revokes

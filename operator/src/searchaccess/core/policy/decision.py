@@ -139,6 +139,11 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
+    if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.invalid:
+        # Rights that stay are never judged again. Of a workload that is gone they need not stay.
+        if not access.has_nobody:
+            return AccessDecision(Do.HOLD, Reason.PENDING, access.verdict.unknown)
+        return AccessDecision(Do.REMOVE)
     # Removing rights that were never written has no effect (docs/adr/0034). Nor may rights stay that no policy accepts:
     # otherwise an invalid spec would keep them for ever.
     unjudged = access.invalid and access.verdict.unknown

@@ -33,6 +33,7 @@ class Former:
         admission: whether the SearchCluster of that place admits its namespace.
         ended: the account behind the rights belongs to its present subject, which is known to be gone.
         gate: what the SearchCluster of that place allows.
+        refused: whether a SearchAccessPolicy refuses it, here or where it is declared now, and lets no rights stay.
     """
 
     access: Access
@@ -41,11 +42,13 @@ class Former:
     admission: Admission = Admission.ALLOWED
     ended: bool = False
     gate: Gate = OPEN
+    refused: bool = False
 
 
 def decide_former(former: Former) -> AccessDecision:
     """Decide about rights in a place where their SearchAccess does not declare them."""
-    if former.admission is Admission.REFUSED:
+    # What is refused never gets rights in the new place, so that those here would stay for ever.
+    if former.admission is Admission.REFUSED or former.refused:
         return AccessDecision(Do.REMOVE)
     # It will never have what it declares, so that what it has here would stay: not if a policy revokes.
     if former.access.verdict.revokes and not former.access.invalid:

@@ -96,9 +96,10 @@ class Leftovers:
         access, confirmed = record.access, place_of(record.status_summary.placed)
         here = RightsPlace(self._state.uuid, "")
         admission = self._inventory.namespaces.admission(self._name, access.namespace)
-        if decide_former(Former(access, here, confirmed, admission)).do is Do.HOLD:
+        refused = self._inventory.refuses(access, self._name)
+        if decide_former(Former(access, here, confirmed, admission, refused=refused)).do is Do.HOLD:
             return None
-        if access.deleted_at or confirmed in {None, here} or access.credential is None:
+        if refused or access.deleted_at or confirmed in {None, here} or access.credential is None:
             return 0.0
         issued = record.status.credential.issued if record.status.credential else None
         if issued is None or any(not key.rights.same_as(access.share.body) for key in keys):

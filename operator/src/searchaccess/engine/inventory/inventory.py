@@ -61,6 +61,8 @@ class Inventory(Declared):
         """Only in these namespaces does absence mean that an object does not exist."""
         self._reclaimed: dict[str, int] = {}
         """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
+        self._unjudged: set[str] = set()
+        """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
         self.subjects = Subjects()
         self._gone: set[str] = set()
         self._gone_clusters: set[str] = set()
@@ -109,9 +111,16 @@ class Inventory(Declared):
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 
+    def refuses(self, access: Access, cluster: str) -> bool:
+        """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+        if access.invalid or access.fault:
+            # It is held, not judged.
+            return False
+        return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
+
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
-        async for uid in in_chunks(list(self.accesses)):
+        async for uid in in_chunks(list(self.accesses), self.policies.chunk):
             if record := self.accesses.get(uid):
                 self._judge(record)
 
@@ -124,6 +133,8 @@ class Inventory(Declared):
         if access is not before:
             record.access = access
             self.marks.mark_access(access)
+        if access is not before or self.former.places(access.uid):
+            # Policies of another cluster, where it has rights still, may say something else than those of its own.
             self.former.requeue(access.uid)
 
     def _readmit(self, cluster: str) -> None:
@@ -289,10 +300,15 @@ class Inventory(Declared):
                 self.former.requeue(uid)
 
     async def settle(self, cluster: str) -> None:
-        """Recompute all principals of a cluster if its claim changed.
+        """Recompute all principals of a cluster if its claim changed, and judge all if it wants policies since.
 
         Call this before a cluster is reconciled: until then, only objects read since have the new principals.
         """
+        if cluster in self._unjudged:
+            self._unjudged.discard(cluster)
+            async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
+                if self.accesses.get(record.access.uid) is record:
+                    self._judge(record)
         while (change := self._reclaimed.get(cluster)) is not None:
             async for record in in_chunks(list(self.of_cluster(cluster))):
                 access = record.access
@@ -416,11 +432,19 @@ class Inventory(Declared):
         if selects_by_labels(cluster) and not (before and selects_by_labels(before)):
             self.namespaces.labels_wanted.set()
         if cluster.wants_policies != (before is not None and before.wants_policies):
+            self._unjudged.add(cluster.name)
             self.policies.changed.set()
 
-    def forget_cluster(self, name: str, uid: str) -> None:
-        """Remove a SearchCluster that is gone."""
-        self._gone_clusters.add(uid)
+    def forget_cluster(self, name: str, uid: str, *, returns: bool = False) -> None:
+        """Remove a SearchCluster that is gone.
+
+        Args:
+            name: its name.
+            uid: its uid.
+            returns: whether an object with this uid can come back, as in files; no later event is outdated then.
+        """
+        if not returns:
+            self._gone_clusters.add(uid)
         self.statuses.forget(uid)
         known = self.clusters.get(name)
         if known and known.cluster.uid == uid:

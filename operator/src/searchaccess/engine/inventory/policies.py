@@ -14,12 +14,16 @@ from searchaccess.core.model.verdict import PolicyVerdict
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.chunks import CHUNK
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-_LONGEST: Final = 86_400.0
-"""Seconds of one wait."""
+_CHECK_EVERY: Final = 60.0
+"""Seconds after which the clock is read again while an exception is in force: timers stand still while a machine is
+suspended, and do not follow a clock that is set."""
+_AT_ONCE: Final = 1_000
+"""Comparisons of a SearchAccess with a policy before other tasks may run: some 20 ms."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +43,8 @@ class Policies:
         self._gone: set[str] = set()
         self._listed = False
         self._guardrails = Guardrails(None)
+        self._judged_since = datetime.min.replace(tzinfo=UTC)
+        """When every SearchAccess was last due: exceptions that ended before that are over for all."""
         self.changed = asyncio.Event()
         """Set when every SearchAccess is to be judged again."""
 
@@ -50,6 +56,11 @@ class Policies:
     def needs_labels(self) -> bool:
         """Whether labels of namespaces must be known."""
         return self._guardrails.needs_labels
+
+    @property
+    def chunk(self) -> int:
+        """How many SearchAccesses may be judged before other tasks run."""
+        return max(1, min(CHUNK, _AT_ONCE // max(1, len(self._known))))
 
     def see(self, raw: Mapping[str, Any]) -> None:
         """Take in a policy from an event or a list; an older version than the known one is ignored. Never raises."""
@@ -96,12 +107,15 @@ class Policies:
 
     async def due(self) -> None:
         """Wait until every SearchAccess is to be judged again: a policy changed, or an exception ended."""
-        end = self._guardrails.next_end(self._now())
-        wait = min((end - self._now()).total_seconds(), _LONGEST) if end else None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self.changed.wait()
+        # An exception may have ended while all were judged, after those that it concerns.
+        end = self._guardrails.next_end(self._judged_since)
+        while not self.changed.is_set() and (end is None or self._now() < end):
+            wait = min((end - self._now()).total_seconds(), _CHECK_EVERY) if end else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self.changed.wait()
         self.changed.clear()
+        self._judged_since = self._now()
 
     def _renew(self) -> None:
         self._guardrails = Guardrails(self._known.values() if self._listed else None)

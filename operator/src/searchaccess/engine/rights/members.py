@@ -141,7 +141,9 @@ class Members:
             confirmed = RightsPlace(self.uuid, self.role_name(access.principal))
         admission = self.context.inventory.namespaces.admission(self.cluster, access.namespace)
         ended = access.has_nobody and is_own_account(record.status, access.subject, principal)
-        return Member(access, decide_former(Former(access, here, confirmed, admission, ended=ended, gate=self.gate)))
+        refused = self.context.inventory.refuses(access, self.cluster)
+        former = Former(access, here, confirmed, admission, ended=ended, gate=self.gate, refused=refused)
+        return Member(access, decide_former(former))
 
     def role_name(self, principal: str) -> str:
         """Return the name of a principal's role."""

@@ -3,7 +3,9 @@
 from typing import Final
 
 STEPS: Final = 60_000
-"""Of all comparisons of a kind with one policy, each a few microseconds."""
+"""Of all comparisons of a kind with one policy, each a microsecond or less."""
+ALL_STEPS: Final = 300_000
+"""Of all comparisons with all policies."""
 
 
 class OutOfStepsError(Exception):
@@ -11,10 +13,15 @@ class OutOfStepsError(Exception):
 
 
 class Budget:
-    """The steps that are left."""
+    """The steps that are left.
 
-    def __init__(self) -> None:
-        self._left = STEPS
+    Args:
+        whole: the budget that this one is a part of; None: it is itself the budget for all policies.
+    """
+
+    def __init__(self, whole: "Budget | None" = None) -> None:
+        self._whole = whole
+        self._left = STEPS if whole else ALL_STEPS
 
     def spend(self, steps: int) -> None:
         """Take so many steps.
@@ -23,5 +30,7 @@ class Budget:
             OutOfStepsError: so many are not left.
         """
         self._left -= steps
+        if self._whole is not None:
+            self._whole.spend(steps)
         if self._left < 0:
             raise OutOfStepsError

@@ -21,9 +21,15 @@ _STEPS_OF_FIELDS: Final = 500
 _SPECIAL: Final = frozenset("*?\\/")
 
 
-def unmet(require: Requirements, access: Access) -> Iterator[str]:
-    """Yield which requirements a SearchAccess does not meet."""
-    budget = Budget()
+def unmet(require: Requirements, access: Access, whole: Budget) -> Iterator[str]:
+    """Yield which requirements a SearchAccess does not meet.
+
+    Args:
+        require: the requirements.
+        access: the SearchAccess.
+        whole: how much may be compared with all policies.
+    """
+    budget = Budget(whole)
     for position, claim in enumerate(access.claims):
         if claim.reads:
             yield from _unrestricted(require, claim, f"grants[{position}]", budget)

@@ -61,14 +61,15 @@ def _raw(privilege: str) -> str:
     return f"privilege {privilege}"
 
 
-def violations(claims: Iterable[Claim], bounds: Bounds) -> Iterator[str]:
+def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget) -> Iterator[str]:
     """Yield why grants are refused.
 
     Args:
         claims: what each of them asks for.
         bounds: what is allowed and denied.
+        whole: how much may be compared with all policies.
     """
-    budget, place = Budget(), ""
+    budget, place = Budget(whole), ""
     try:
         for position, claim in enumerate(claims):
             place = f"grants[{position}]"

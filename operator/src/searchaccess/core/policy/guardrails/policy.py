@@ -11,7 +11,7 @@ from searchaccess.api.policies.match import NAMESPACE
 from searchaccess.api.searchaccesspolicy import OnViolation, PolicyMode, SearchAccessPolicySpec
 from searchaccess.core.model.intake.metadata import bounded_text, last_applied, metadata_of
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
-from searchaccess.core.patterns.parsed import PatternError, parse_index_pattern
+from searchaccess.core.patterns.parsed import MAX_LENGTH, PatternError, parse_index_pattern
 
 _ESCAPED: Final = re.compile(r"\\.")
 _REPEATS: Final = frozenset("*+?{")
@@ -19,6 +19,8 @@ _STANDS_ALONE: Final = (
     "in a regular expression {namespace} stands alone: not after \\ or ~, not before * + ? or {, and not within "
     '[], <>, {} or ""; write ({namespace}) before what repeats it'
 )
+_LONGEST: Final = 63
+"""Characters of the name of a namespace."""
 _EXAMPLE: Final = "a-b"
 """A namespace as they are: what it makes of a pattern is as right or wrong as with any other."""
 
@@ -78,6 +80,9 @@ def _problem(spec: SearchAccessPolicySpec) -> str:
                 parse_index_pattern(pattern.replace(NAMESPACE, _EXAMPLE))
             except PatternError as error:
                 return f"spec.{place}.indices: {pattern!r}: {error}"
+            if len(pattern.replace(NAMESPACE, "n" * _LONGEST)) > MAX_LENGTH:
+                # Where it could not be read any more, `deny` would refuse everything.
+                return f"spec.{place}.indices: {pattern!r}: it is too long for namespaces of {_LONGEST} characters"
             if _is_misplaced(pattern):
                 return f"spec.{place}.indices: {pattern!r}: {_STANDS_ALONE}"
     for position, exception in enumerate(spec.exceptions or ()):

@@ -10,6 +10,7 @@ from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPol
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
+from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.demands import exceeded, unmet
 from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of, violations
 from searchaccess.core.policy.guardrails.policy import Policy, moment
@@ -60,6 +61,8 @@ class Guardrails:
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
         outcomes, unknown = list[PolicyOutcome](), ""
+        # What only reports takes nothing from what decides.
+        enforced, audited = Budget(), Budget()
         for policy in self._possible_for(access):
             applies = _applies(policy, access, labels)
             if applies is Admission.REFUSED or (applies is Admission.UNKNOWN and policy.audits and not wanted):
@@ -70,7 +73,7 @@ class Guardrails:
             if access.invalid:
                 return PolicyVerdict(unknown=_INVALID)
             waits = _waits_for_account(policy, access)
-            outcome = self._outcome(policy, access, now, waits=waits)
+            outcome = self._outcome(policy, access, now, audited if policy.audits else enforced, waits=waits)
             if waits and outcome.outcome is Outcome.ACCEPTED and not policy.audits:
                 unknown = "the service account behind the subject is not known"
             outcomes.append(outcome)
@@ -86,7 +89,7 @@ class Guardrails:
             self._possible[key] = tuple(policy for policy in self._policies if _may_apply(policy, *key))
         return self._possible[key]
 
-    def _outcome(self, policy: Policy, access: Access, now: datetime, *, waits: bool) -> PolicyOutcome:
+    def _outcome(self, policy: Policy, access: Access, now: datetime, budget: Budget, *, waits: bool) -> PolicyOutcome:
         spec = policy.spec
         if spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
@@ -95,7 +98,7 @@ class Guardrails:
         if exempt:
             return PolicyOutcome(policy.name, Outcome.EXEMPT, (f"until {exempt.until}: {exempt.reason}",))
         # No more are looked for than are shown: each may take long to find.
-        found = list(islice(self._violations(spec, policy, access, waits=waits), MOST_REASONS + 1))
+        found = list(islice(self._violations(spec, policy, access, budget, waits=waits), MOST_REASONS + 1))
         if not found:
             return PolicyOutcome(policy.name, Outcome.ACCEPTED)
         outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
@@ -103,16 +106,16 @@ class Guardrails:
         return PolicyOutcome(policy.name, outcome, tuple(reasons), keeps=policy.keeps)
 
     def _violations(
-        self, spec: SearchAccessPolicySpec, policy: Policy, access: Access, *, waits: bool
+        self, spec: SearchAccessPolicySpec, policy: Policy, access: Access, budget: Budget, *, waits: bool
     ) -> Iterator[str]:
         if spec.subjects is not None and not waits and not _matches_any(spec.subjects, access, unknown=False):
             yield _SUBJECT
         key = policy.uid, access.namespace
         if key not in self._bounds:
             self._bounds[key] = bounds_of(spec, access.namespace)
-        yield from violations(access.claims, self._bounds[key])
+        yield from violations(access.claims, self._bounds[key], budget)
         if spec.require is not None:
-            yield from unmet(spec.require, access)
+            yield from unmet(spec.require, access, budget)
         if spec.limits is not None:
             yield from exceeded(spec.limits, access)
 
