@@ -14,7 +14,7 @@ from tests.support.arena import PATIENCE, Arena, patches_status
 from tests.support.landed import extract_landed
 from tests.support.operatorprocess import ROOT, OperatorProcess
 from tests.support.waiting import eventually
-from tests.support.world import OPERATOR_PASSWORD, SYSTEM, access, account, condition_in, grant
+from tests.support.world import CLUSTER, OPERATOR_PASSWORD, SYSTEM, access, account, condition_in, grant
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -156,14 +156,24 @@ def test_statuses_of_the_last_version_are_read_and_an_unchanged_world_is_not_wri
     until_settled(field)
     old.stop()
     before = {name: found["status"] for name, found in field.listed().items()}
-    cluster = field.world.get_cluster(CLUSTER)["status"]
+    cluster = conditions_of(field)
     began = len(field.api.requests)
     start_and_stop(field, "now")
     after = {name: found["status"] for name, found in field.listed().items()}
     # A version whose statuses have more in them writes each once: say here which, and what is new in them.
     assert after == before
-    print("CLUSTER", cluster, field.world.get_cluster(CLUSTER)["status"])
-    assert [seen.path for seen in field.api.requests[began:] if patches_status(seen)] == []
+    assert conditions_of(field) == cluster
+    written = [seen.path for seen in field.api.requests[began:] if patches_status(seen)]
+    # Of the SearchCluster, two conditions are in other words.
+    assert [path.rpartition("/apis/")[2] for path in written] == [
+        f"searchaccess.dev/v1alpha1/searchclusters/{CLUSTER}/status"
+    ]
+
+
+def conditions_of(field: Arena) -> list[tuple[str, str, str, str]]:
+    """Give what the SearchCluster's conditions say, apart from the words of their messages."""
+    conditions = field.world.get_cluster(CLUSTER)["status"]["conditions"]
+    return [(item["type"], item["status"], item["reason"], item["lastTransitionTime"]) for item in conditions]
 
 
 def start_and_stop(field: Arena, name: str) -> None:
