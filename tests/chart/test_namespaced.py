@@ -71,7 +71,11 @@ def test_a_value_asks_for_searchclusters_of_the_api_server(tool: Helm) -> None:
     [role] = of_kind(objects, "ClusterRole")
     [binding] = of_kind(objects, "ClusterRoleBinding")
     resources = {name: rule["verbs"] for rule in role["rules"] for name in rule["resources"]}
-    assert resources == {"searchclusters": ["list", "watch", "patch"], "searchclusters/status": ["patch"]}
+    assert resources == {
+        "searchclusters": ["list", "watch", "patch"],
+        "searchclusters/status": ["patch"],
+        "searchaccesspolicies": ["list", "watch"],
+    }
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     # Releases of two namespaces may have the same name.
     assert role["metadata"]["name"].startswith(f"{NAMESPACE}-")
@@ -106,7 +110,7 @@ def test_what_is_no_list_of_namespaces_is_refused(tool: Helm, names: Any) -> Non
 )
 def test_notes_say_what_it_serves(tool: Helm, values: dict[str, Any], says: str) -> None:
     text = notes(tool, values)
-    assert f"SearchAccesses of {', '.join(values['watchNamespaces'])} and nothing else" in text
+    assert f"SearchAccesses of {', '.join(values['watchNamespaces'])} only" in text
     assert says in text
     assert "create rolebinding" not in text, "the ClusterRoles for people are not there"
     assert "\n\n\n" not in text
