@@ -64,7 +64,7 @@ async def test_what_a_policy_refuses_gets_none_and_says_why(stage: Stage) -> Non
 
     assert stage.ready("orders") == REFUSED
     assert not granted(stage)
-    said = "SearchAccessPolicy limits: grants[0]: read on orders-* is not allowed: it is on logs-*"
+    said = "SearchAccessPolicy limits: grants[0]: read is allowed only on logs-*, not on orders-*"
     for kind in ("Ready", "Stalled", "PolicyAccepted"):
         condition = condition_in(stage.get("orders"), kind)
         assert condition["reason"] == "PolicyViolation"

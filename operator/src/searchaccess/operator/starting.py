@@ -1,6 +1,7 @@
 """Starts the process, with or without a time limit, and reports why it could not."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -28,6 +29,8 @@ _NEXT_STEPS: Final[dict[type[ExternalError], str]] = {
     Unreachable: "check the address in the kubeconfig, and --context: kubectl version must reach the same API server",
 }
 
+_NO_NAMESPACE: Final = re.compile('namespaces "[^"]*" not found')
+
 log = structlog.get_logger(__name__)
 
 
@@ -36,6 +39,8 @@ def in_full(error: ExternalError) -> str:
     if isinstance(error, PermissionDenied):
         commands = grant_commands(error.message)
         step = f"an administrator grants it: {commands}" if commands else ""
+    elif isinstance(error, NotFound) and _NO_NAMESPACE.search(error.message):
+        step = "create the namespace, or name another one"
     else:
         step = next((text for kind, text in _NEXT_STEPS.items() if isinstance(error, kind)), "")
     return f"{error.message}; {step}" if step else error.message

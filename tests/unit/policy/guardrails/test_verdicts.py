@@ -108,17 +108,17 @@ REFUSED_BY: dict[str, tuple[list[Spec], Spec, str]] = {
     "a wider pattern": (
         [a_grant("*")],
         {"allow": READ_ORDERS},
-        "grants[0]: read on * is not allowed: it is on orders-*; * also matches a",
+        "grants[0]: read is allowed only on orders-*, not on *; * also matches a",
     ),
     "the parent of the allowed one": (
         [a_grant("orders*")],
         {"allow": READ_ORDERS},
-        "grants[0]: read on orders* is not allowed: it is on orders-*; orders* also matches orders",
+        "grants[0]: read is allowed only on orders-*, not on orders*; orders* also matches orders",
     ),
     "another index": (
         [a_grant("logs")],
         {"allow": READ_ORDERS},
-        "grants[0]: read on logs is not allowed: it is on orders-*",
+        "grants[0]: read is allowed only on orders-*, not on logs",
     ),
     "another action": (
         [a_grant("orders-1", can=["read", "delete"])],
@@ -143,12 +143,12 @@ REFUSED_BY: dict[str, tuple[list[Spec], Spec, str]] = {
     "another namespace's indices": (
         [a_grant("bank-1")],
         {"allow": [{"indices": ["{namespace}-*"], "can": ["read"]}]},
-        "grants[0]: read on bank-1 is not allowed: it is on shop-*",
+        "grants[0]: read is allowed only on shop-*, not on bank-1",
     ),
     "the namespace as the beginning of another": (
         [a_grant("shop*")],
         {"allow": [{"indices": ["{namespace}-*"], "can": ["read"]}]},
-        "grants[0]: read on shop* is not allowed: it is on shop-*; shop* also matches shop",
+        "grants[0]: read is allowed only on shop-*, not on shop*; shop* also matches shop",
     ),
     "a pattern that is too complicated": (
         [a_grant("/orders-[ab]{20}/")],

@@ -115,7 +115,7 @@ def _beyond(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterato
             elif not verdict.contained:
                 shown = verdict.example if _is_short(verdict.example, pattern) else ""
                 example = f"; {pattern} also matches {shown}" if shown else ""
-                yield f"{place}: {what} on {pattern} is not allowed: it is on {some_of(allowed)}{example}"
+                yield f"{place}: {what} is allowed only on {some_of(allowed)}, not on {pattern}{example}"
 
 
 _TOO_COMPLICATED: Final = "too complicated to compare with what is allowed: write names or wildcards"
