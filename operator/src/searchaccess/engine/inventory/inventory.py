@@ -12,18 +12,14 @@ import structlog
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access, Subject, identified
-from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity
 from searchaccess.core.model.intake.metadata import Metadata, metadata_of, version_of
 from searchaccess.core.model.watched import EVERYWHERE, Watched
-from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
-from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
 from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
 from searchaccess.engine.inventory.contested import Contested
-from searchaccess.engine.inventory.declared import Declared
-from searchaccess.engine.inventory.former import KEYS, FormerRights
+from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.intake import (
     PLACE,
     faulty_access,
@@ -32,8 +28,7 @@ from searchaccess.engine.inventory.intake import (
     read_cluster,
     read_status,
 )
-from searchaccess.engine.inventory.marks import Marks
-from searchaccess.engine.inventory.policies import Policies
+from searchaccess.engine.inventory.judging import Judged
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.stored import Difference, StoredStatuses
 from searchaccess.engine.inventory.subjects import Subjects
@@ -44,7 +39,7 @@ from searchaccess.ports.meter import Meter
 log = structlog.get_logger(__name__)
 
 
-class Inventory(Declared):
+class Inventory(Judged):
     """Keeps the declared objects up to date, and marks what changed.
 
     Args:
@@ -54,15 +49,11 @@ class Inventory(Declared):
     """
 
     def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE, clock: Clock | None = None) -> None:
-        self._meter = meter or Meter()
-        self.policies = Policies(self._meter, clock)
-        super().__init__(self.policies)
+        super().__init__(meter or Meter(), clock)
         self.watched = watched
         """Only in these namespaces does absence mean that an object does not exist."""
         self._reclaimed: dict[str, int] = {}
         """Clusters whose claim changed since most of their principals were computed, and how often it changed."""
-        self._unjudged: set[str] = set()
-        """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
         self.subjects = Subjects()
         self._gone: set[str] = set()
         self._gone_clusters: set[str] = set()
@@ -71,89 +62,15 @@ class Inventory(Declared):
         self._written: dict[str, int] = {}
         """By uid, the resource version of our last write."""
         self.statuses = StoredStatuses()
-        self.changed = asyncio.Event()
-        """Set when a SearchCluster is added or removed, or a SearchAccess names an unknown one."""
-        self.marks = Marks(self.clusters, self.changed)
-        self.former = FormerRights(self.marks, self._mark_access_of)
-        """Rights that are no longer declared where they are."""
         self.contested = Contested(self.marks)
         self.relist = asyncio.Event()
         """Set when a full list is needed: an event may have been missed, or could not be read."""
         self.rewatch = asyncio.Event()
         """Set when other namespaces may be read than before."""
 
-    # Namespaces
-
-    def see_namespaces(self, labels: Labels) -> None:
-        """Replace all namespaces: by name, their labels."""
-        if not self.namespaces.replace_labels(labels):
-            return
-        if self.policies.needs_labels:
-            self.policies.changed.set()
-        for name, record in self.clusters.items():
-            if needs_labels(record.cluster.allowed_namespaces):
-                self._readmit(name)
-            if needs_labels(record.cluster.adopting_namespaces):
-                for asking in self.of_cluster(name):
-                    if asking.declared.adopt:
-                        self.marks.mark_access(asking.declared)
-
-    def _admitted(self, access: Access) -> Access:
-        admission = self.namespaces.admission(access.cluster, access.namespace)
-        return access if admission is access.admission else replace(access, admission=admission)
-
-    def _judged(self, access: Access) -> Access:
-        record = self.clusters.get(access.cluster)
-        wanted = record is not None and record.cluster.wants_policies
-        labels = self.namespaces.labels_of(access.namespace)
-        verdict = self.policies.judge(access, labels, wanted=wanted)
-        if verdict.unknown and labels is None and self.policies.needs_labels:
-            self.namespaces.labels_wanted.set()
-        return access if verdict == access.verdict else replace(access, verdict=verdict)
-
-    def refuses(self, access: Access, cluster: str) -> bool:
-        """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
-        if access.invalid or access.fault:
-            # It is held, not judged.
-            return False
-        return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
-
-    async def judge_all(self) -> None:
-        """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
-        async for uid in in_chunks(list(self.accesses), self.policies.chunk):
-            if record := self.accesses.get(uid):
-                self._judge(record)
-
-    def _judge(self, record: AccessRecord) -> None:
-        before = record.access
-        try:
-            access = self._judged(before)
-        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            access = replace(before, fault=caught(self._meter, before.cluster, PLACE, error).message)
-        if access is not before:
-            record.access = access
-            self.marks.mark_access(access)
-        if access is not before or self.former.places(access.uid):
-            # Policies of another cluster, where it has rights still, may say something else than those of its own.
-            self.former.requeue(access.uid)
-
-    def _readmit(self, cluster: str) -> None:
-        """Decide again which namespaces are allowed: for all at once, so that no refused SearchAccess is enforced."""
-        decided = dict[str, Admission]()
-        for record in self.of_cluster(cluster):
-            namespace = record.declared.namespace
-            if namespace not in decided:
-                decided[namespace] = self.namespaces.admission(cluster, namespace)
-            if record.admit(decided[namespace]):
-                self.marks.mark_access(record.declared)
-
     def is_unseen(self, namespace: str, uid: str) -> bool:
         """Return whether a SearchAccess may exist although it is not known: its namespace is not watched."""
         return uid not in self.accesses and not self.watched.sees(namespace)
-
-    def _mark_access_of(self, uid: str) -> None:
-        if record := self.accesses.get(uid):
-            self.marks.mark_access(record.access)
 
     def mark_uid(self, uid: str) -> None:
         """Request a reconcile of a SearchAccess or SearchCluster, if it still exists."""
@@ -304,11 +221,7 @@ class Inventory(Declared):
 
         Call this before a cluster is reconciled: until then, only objects read since have the new principals.
         """
-        if cluster in self._unjudged:
-            self._unjudged.discard(cluster)
-            async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
-                if self.accesses.get(record.access.uid) is record:
-                    self._judge(record)
+        await self.settle_judging(cluster)
         while (change := self._reclaimed.get(cluster)) is not None:
             async for record in in_chunks(list(self.of_cluster(cluster))):
                 access = record.access
@@ -424,16 +337,6 @@ class Inventory(Declared):
             self.marks.mark_cluster(cluster.name, full=True)
         elif known.status_json != status_json:
             self.marks.mark_cluster(cluster.name)
-
-    def _apply_limits(self, cluster: Cluster, before: Cluster | None) -> None:
-        """Decide anew whom a SearchCluster takes, if that is another than before."""
-        if before is None or before.allowed_namespaces != cluster.allowed_namespaces:
-            self._readmit(cluster.name)
-        if selects_by_labels(cluster) and not (before and selects_by_labels(before)):
-            self.namespaces.labels_wanted.set()
-        if cluster.wants_policies != (before is not None and before.wants_policies):
-            self._unjudged.add(cluster.name)
-            self.policies.changed.set()
 
     def forget_cluster(self, name: str, uid: str, *, returns: bool = False) -> None:
         """Remove a SearchCluster that is gone.

@@ -1,0 +1,127 @@
+"""Which SearchAccesses are taken: by the namespaces that SearchClusters allow, and by policies."""
+
+import asyncio
+from dataclasses import replace
+
+from searchaccess.core.clusters.cluster import Cluster
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.admission import Admission
+from searchaccess.core.policy.namespaces import needs_labels
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
+from searchaccess.engine.inventory.declared import Declared
+from searchaccess.engine.inventory.former import FormerRights
+from searchaccess.engine.inventory.intake import PLACE
+from searchaccess.engine.inventory.marks import Marks
+from searchaccess.engine.inventory.policies import Policies
+from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.ports.clock import Clock
+from searchaccess.ports.meter import Meter
+
+
+class Judged(Declared):
+    """The declared objects, with what SearchClusters and policies say of each SearchAccess.
+
+    Args:
+        meter: counts SearchAccesses at which an internal error occurred.
+        clock: by which exceptions of policies end; None: none is in force.
+    """
+
+    def __init__(self, meter: Meter, clock: Clock | None) -> None:
+        self._meter = meter
+        self.policies = Policies(meter, clock)
+        super().__init__(self.policies)
+        self._unjudged: set[str] = set()
+        """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
+        self.changed = asyncio.Event()
+        """Set when a SearchCluster is added or removed, or a SearchAccess names an unknown one."""
+        self.marks = Marks(self.clusters, self.changed)
+        self.former = FormerRights(self.marks, self._mark_access_of)
+        """Rights that are no longer declared where they are."""
+
+    def _mark_access_of(self, uid: str) -> None:
+        if record := self.accesses.get(uid):
+            self.marks.mark_access(record.access)
+
+    def see_namespaces(self, labels: Labels) -> None:
+        """Replace all namespaces: by name, their labels."""
+        if not self.namespaces.replace_labels(labels):
+            return
+        if self.policies.needs_labels:
+            self.policies.changed.set()
+        for name, record in self.clusters.items():
+            if needs_labels(record.cluster.allowed_namespaces):
+                self._readmit(name)
+            if needs_labels(record.cluster.adopting_namespaces):
+                for asking in self.of_cluster(name):
+                    if asking.declared.adopt:
+                        self.marks.mark_access(asking.declared)
+
+    def _admitted(self, access: Access) -> Access:
+        admission = self.namespaces.admission(access.cluster, access.namespace)
+        return access if admission is access.admission else replace(access, admission=admission)
+
+    def _judged(self, access: Access) -> Access:
+        record = self.clusters.get(access.cluster)
+        wanted = record is not None and record.cluster.wants_policies
+        labels = self.namespaces.labels_of(access.namespace)
+        verdict = self.policies.judge(access, labels, wanted=wanted)
+        if verdict.unknown and labels is None and self.policies.needs_labels:
+            self.namespaces.labels_wanted.set()
+        return access if verdict == access.verdict else replace(access, verdict=verdict)
+
+    def refuses(self, access: Access, cluster: str) -> bool:
+        """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+        if access.invalid or access.fault:
+            # It is held, not judged.
+            return False
+        return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
+
+    async def judge_all(self) -> None:
+        """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
+        async for uid in in_chunks(list(self.accesses), self.policies.chunk):
+            if record := self.accesses.get(uid):
+                self._judge(record)
+
+    def _judge(self, record: AccessRecord) -> None:
+        before = record.access
+        try:
+            access = self._judged(before)
+        except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
+            access = replace(before, fault=caught(self._meter, before.cluster, PLACE, error).message)
+        if access is not before:
+            record.access = access
+            self.marks.mark_access(access)
+        if access is not before or self.former.places(access.uid):
+            # Policies of another cluster, where it has rights still, may say something else than those of its own.
+            self.former.requeue(access.uid)
+
+    def _readmit(self, cluster: str) -> None:
+        """Decide again which namespaces are allowed: for all at once, so that no refused SearchAccess is enforced."""
+        decided = dict[str, Admission]()
+        for record in self.of_cluster(cluster):
+            namespace = record.declared.namespace
+            if namespace not in decided:
+                decided[namespace] = self.namespaces.admission(cluster, namespace)
+            if record.admit(decided[namespace]):
+                self.marks.mark_access(record.declared)
+
+    def _apply_limits(self, cluster: Cluster, before: Cluster | None) -> None:
+        """Decide anew whom a SearchCluster takes, if that is another than before."""
+        if before is None or before.allowed_namespaces != cluster.allowed_namespaces:
+            self._readmit(cluster.name)
+        if selects_by_labels(cluster) and not (before and selects_by_labels(before)):
+            self.namespaces.labels_wanted.set()
+        if cluster.wants_policies != (before is not None and before.wants_policies):
+            self._unjudged.add(cluster.name)
+            self.policies.changed.set()
+
+    async def settle_judging(self, cluster: str) -> None:
+        """Judge all SearchAccesses of a cluster that wants policies since just now, or no longer."""
+        if cluster not in self._unjudged:
+            return
+        self._unjudged.discard(cluster)
+        async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
+            if self.accesses.get(record.access.uid) is record:
+                self._judge(record)
