@@ -25,8 +25,9 @@ from searchaccess.core.rights.mapping import (
     seen_mapping,
 )
 from searchaccess.core.rights.ownership import Operator
-from searchaccess.core.status.access import Failure, advance_drift
+from searchaccess.core.status.access import Failure
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
+from searchaccess.core.status.drift import advance_drift
 from searchaccess.core.status.events import Note
 from tests.unit.builders import LATER, MUCH_LATER, NOW, OPERATOR, PRINCIPAL, ROLE, UUID, a_cluster, facts
 

@@ -28,7 +28,6 @@ from searchaccess.core.rights.diff import Difference
 from searchaccess.core.status.access import (
     AccessFacts,
     Failure,
-    advance_drift,
     build_access_status,
     build_notes,
     is_drifted,
@@ -36,6 +35,7 @@ from searchaccess.core.status.access import (
 )
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.status.credential import CredentialFacts, finding_of
+from searchaccess.core.status.drift import advance_drift
 from searchaccess.core.status.events import stalled_of
 from searchaccess.core.status.placed import placed_by, seen_of
 from searchaccess.engine.inventory.intake import read_status

@@ -9,12 +9,8 @@ from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
-    COUNT_LIMIT,
-    DRIFT_ITEMS_LIMIT,
     Condition,
     Drift,
-    DriftAction,
-    DriftItem,
     ElasticsearchObjects,
     SearchAccessStatus,
     Status,
@@ -26,10 +22,9 @@ from searchaccess.core.model.summaries import shown_subject
 from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
-from searchaccess.core.rights.diff import Difference
 from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
-from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions, shorten
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.credential import (
     CredentialFacts,
     build_credential,
@@ -37,7 +32,8 @@ from searchaccess.core.status.credential import (
     credential_notes,
     mark_credential,
 )
-from searchaccess.core.status.differences import VALUE_LIMIT, describe_differences
+from searchaccess.core.status.differences import describe_differences
+from searchaccess.core.status.drift import NO_DRIFT, advance_drift, new_drift
 from searchaccess.core.status.events import Note, note, trouble_notes
 from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
@@ -48,7 +44,6 @@ _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DET
 """Observe: not Ready, but neither the operator nor anybody else has to act."""
 
 
-_NO_DRIFT: Final = Drift(open=0)
 _TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND})
 """Reasons that are emitted as events although they do not make a SearchAccess Stalled. ServiceNotFound is emitted
 elsewhere."""
@@ -180,80 +175,6 @@ def _holder(facts: AccessFacts) -> str:
     """Return who has the rights: a principal, or a key."""
     key = facts.credential.decision.current if facts.credential else None
     return f"key {key.id}" if key else facts.access.principal
-
-
-def _items(
-    differences: tuple[Difference, ...], pending: Sequence[Difference], previous: Drift, now: str, *, corrected: bool
-) -> list[DriftItem]:
-    before = {(item.object, item.path): item for item in previous.items}
-    if not (differences or pending):
-        # Corrected differences stay listed. Differences that were only reported and are gone are dropped.
-        return [item for item in previous.items if item.action == "Corrected"]
-    items: list[DriftItem] = []
-    action: DriftAction = "Corrected" if corrected else "Reported"
-    reported: list[tuple[Difference, DriftAction]] = [(difference, action) for difference in differences]
-    reported += [(difference, "Pending") for difference in pending]
-    for difference, action in reported[:DRIFT_ITEMS_LIMIT]:
-        path = shorten(difference.path, VALUE_LIMIT)
-        old = before.get((difference.object, path))
-        items.append(
-            DriftItem(
-                object=difference.object,
-                path=path,
-                want=shorten(difference.want, VALUE_LIMIT),
-                have=shorten(difference.have, VALUE_LIMIT),
-                first_seen=old.first_seen if old and _stands(old.action, action) else now,
-                action=action,
-            )
-        )
-    return items
-
-
-def _stands(before: DriftAction, action: DriftAction) -> bool:
-    """Return whether a difference is the same as before; one that was corrected and recurs is a new one."""
-    return before == "Reported" or before == action == "Pending"
-
-
-def _new_drift(drift: tuple[Difference, ...], previous: Drift) -> list[Difference]:
-    reported = [item for item in previous.items if item.action == "Reported"]
-    standing = {(item.object, item.path, item.have) for item in reported}
-    unlisted = [
-        item
-        for item in drift
-        if (item.object, shorten(item.path, VALUE_LIMIT), shorten(item.have, VALUE_LIMIT)) not in standing
-    ]
-    # The list is limited. Open differences beyond the limit are not new either.
-    known = max(0, previous.open - len(reported))
-    return unlisted[: max(0, len(unlisted) - known)]
-
-
-def advance_drift(
-    drift: tuple[Difference, ...],
-    pending: Sequence[Difference],
-    previous: Drift | None,
-    now: str,
-    *,
-    corrected: bool,
-) -> Drift:
-    """Return the drift part of a status after a reconcile.
-
-    Args:
-        drift: what somebody changed; counted.
-        pending: declared changes that are not applied; listed, but not counted as drift.
-        previous: the drift part as it was.
-        now: RFC 3339, UTC, whole seconds.
-        corrected: whether the differences were corrected in this reconcile.
-    """
-    before = previous or _NO_DRIFT
-    new = _new_drift(drift, before)
-    return Drift(
-        open=0 if corrected else len(drift),
-        items=_items(drift, pending, before, now, corrected=corrected),
-        detected=min(COUNT_LIMIT, before.detected + len(new)),
-        corrected=min(COUNT_LIMIT, before.corrected + (len(drift) if corrected else 0)),
-        last_detected=now if new else before.last_detected,
-        last_corrected=now if corrected and drift else before.last_corrected,
-    )
 
 
 def build_drift(facts: AccessFacts, previous: Drift | None, now: str) -> Drift:
@@ -399,7 +320,7 @@ def _count(number: int) -> str:
 def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
     """Return the events for a new status: drift, adoption, and what a person must act on."""
     notes = []
-    new = _new_drift(facts.finding.drift, previous.drift or _NO_DRIFT)
+    new = new_drift(facts.finding.drift, previous.drift or NO_DRIFT)
     if new:
         notes.append(note(EventReason.DRIFT_DETECTED, describe_differences(new)))
         if facts.applied and facts.decision.do is Do.ENFORCE:

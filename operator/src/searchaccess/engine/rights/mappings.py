@@ -21,7 +21,7 @@ from searchaccess.core.rights.mapping import (
 )
 from searchaccess.core.rights.ownership import Role, released_by_us
 from searchaccess.core.rights.plan import RolePlan
-from searchaccess.core.status.access import advance_drift
+from searchaccess.core.status.drift import advance_drift
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.observe import Observed, is_per_principal
