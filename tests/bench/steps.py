@@ -185,7 +185,7 @@ def _rights(inventory: Inventory, what: str) -> Held:
     planner = _planner(inventory, roles)
     yield f"ordering roles, {what}", _longest_step(lambda: planner.in_order(principals))
     yield f"planning roles, {what}, all there", _longest_step(lambda: planner.plan(principals))
-    yield f"who lives in roles, {what}", _held(lambda: roles_by_owner(OPERATOR, roles))
+    yield f"owners of roles, {what}", _held(lambda: roles_by_owner(OPERATOR, roles, print))
     body = json.dumps(roles).encode()
     size = len(body) // 1_000_000
     yield f"decoding roles, {what}, {size} MB, at once", _held(lambda: decode(body))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -12,13 +13,13 @@ from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import State, Wish
 from searchaccess.core.credentials.payload import held_key
 from searchaccess.core.credentials.rotation import MOST_LIVE
-from searchaccess.core.credentials.users import user_roles
 from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.model.canonical import RoleBody, role_from_json
 from searchaccess.core.model.workload import SecretUse
 from searchaccess.engine.credentials.clock import SharedClock
 from searchaccess.engine.credentials.observe import Issued
 from searchaccess.engine.credentials.steps import Credentials, Job
+from searchaccess.engine.rights.observe import roles_by_owner
 from searchaccess.engine.state import ClusterState, Session
 from searchaccess.ports.errors import ExternalError, LoginRefused, PermissionDenied, Throttled, Unreachable
 from searchaccess.ports.stores import Place
@@ -121,7 +122,10 @@ class Histories(RuleBasedStateMachine):
 
     async def _pass(self, *, withdraw: bool = False) -> None:
         credentials = Credentials(OPERATOR, self.elasticsearch, self.google, self.shared)
-        self.session.state.user_roles = user_roles(OPERATOR, self.elasticsearch.roles_now)
+        roles = self.elasticsearch.roles_now
+        self.session.state.user_roles = set(
+            roles_by_owner(OPERATOR, roles, lambda error: pytest.fail(str(error))).users
+        )
         everything = Issued(OPERATOR)  # another one each time, as after a start
         keys = (await everything.read(self.session, (), full=True, successor=OPERATOR)).keys.get(UID, ())
         await self.shared.observe(self.elasticsearch, keys)

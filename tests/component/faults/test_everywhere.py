@@ -182,33 +182,37 @@ def test_a_fault_with_one_object_delays_nobody_else(
     """Whatever function fails on it: the others are served meanwhile, and it is served when the fault is over."""
     functions, _ = _called()
     place, _ = data.draw(st.sampled_from([item for item in functions if item[0].module != READS_ANSWERS]))
-    broken = Break(place, error, 0, times, only=ALONE, beside="apart")
-
-    async def play() -> None:
-        stage = Stage()
-        stage.faults.broke = True
-        stage.start()
-        await begin(stage)
-        with breaking(broken):
-            stage.apply(with_key(ALONE) if keyed else access(ALONE, grant("poisoned-*")))
-            await stage.sleep(2)
-            await happen(stage)
-            await stage.sleep(2)
-            if broken.raised and times is None:
-                assert stage.ready(ALONE) != ("True", "InSync") or place.name in HARMLESS, broken
-            elsewhere_all_is_well(stage, broken)
-            broken.healed = True
-        await recover(stage)
-        assert stage.ready(ALONE) == ("True", "InSync"), (broken, stage.get(ALONE).get("status"))
-        stage.delete(ALONE)
-        await stage.quiet()
-        check(stage)
-        await stage.stop()
-
-    run_virtually(play())
+    run_virtually(_with_one_broken(Break(place, error, 0, times, only=ALONE, beside="apart"), keyed=keyed))
 
 
-HARMLESS: Final = frozenset({"life_of", "note_belonging"})
+def test_a_role_whose_owner_cannot_be_found_out_delays_nobody_else() -> None:
+    place = Place("searchaccess.core.credentials.users", "is_user_name")
+    run_virtually(_with_one_broken(Break(place, KeyError, 0, 5, only=ALONE, beside="apart"), keyed=False))
+
+
+async def _with_one_broken(broken: Break, *, keyed: bool) -> None:
+    stage = Stage()
+    stage.faults.broke = True
+    stage.start()
+    await begin(stage)
+    with breaking(broken):
+        stage.apply(with_key(ALONE) if keyed else access(ALONE, grant("poisoned-*")))
+        await stage.sleep(2)
+        await happen(stage)
+        await stage.sleep(2)
+        if broken.raised and broken.times is None:
+            assert stage.ready(ALONE) != ("True", "InSync") or broken.place.name in HARMLESS, broken
+        elsewhere_all_is_well(stage, broken)
+        broken.healed = True
+    await recover(stage)
+    assert stage.ready(ALONE) == ("True", "InSync"), (broken, stage.get(ALONE).get("status"))
+    stage.delete(ALONE)
+    await stage.quiet()
+    check(stage)
+    await stage.stop()
+
+
+HARMLESS: Final = frozenset({"installation_of", "note_belonging"})
 """Functions without which an object is reconciled all the same: whose other roles are is reported of the cluster."""
 
 

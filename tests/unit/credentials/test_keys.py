@@ -145,7 +145,7 @@ def test_names() -> None:
 def test_a_key_of_a_predecessor_says_who_issued_it_and_to_whom() -> None:
     theirs = replace(OPERATOR, controller="before").stamp() | {"owner": OWNER}
     assert key_from_json(raw(metadata=theirs), OPERATOR, LOGIN) is None
-    heir = OPERATOR.heir_of([TakeOver(controller="before")])
+    heir = OPERATOR.successor_of([TakeOver(controller="before")])
     key = key_from_json(raw(metadata=theirs), heir, LOGIN)
     assert key is not None
     assert (key.former, key.namespace, key.name, key.owner) == ("before", "shop", "orders", "uid-orders")

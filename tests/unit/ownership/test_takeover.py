@@ -7,7 +7,7 @@ import pytest
 from searchaccess.api.clusters.ownership import TakeOver
 from searchaccess.api.credentials import Auth
 from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
-from searchaccess.core.ownership.lives import LONGEST, Life, life_of
+from searchaccess.core.ownership.installations import LONGEST, Installation, installation_of
 from searchaccess.core.ownership.others import (
     Belongings,
     counted,
@@ -19,7 +19,7 @@ from searchaccess.core.ownership.others import (
 )
 from searchaccess.core.ownership.takeover import (
     abandoned,
-    lives_in,
+    installations_in,
     predecessors,
     problem_of,
     removable,
@@ -28,17 +28,17 @@ from searchaccess.core.ownership.takeover import (
 from searchaccess.core.rights.ownership import Operator
 from tests.unit.adapters.anything import nested
 
-OWN = Life("default", "here")
-FORMER = Life("default", "gone")
-BLUE = Life("blue", "here")
+OWN = Installation("default", "here")
+FORMER = Installation("default", "gone")
+BLUE = Installation("blue", "here")
 
 
-def stamp(life: Life) -> dict[str, Any]:
-    return {"metadata": Operator(life.instance, life.controller).stamp()}
+def stamp(installation: Installation) -> dict[str, Any]:
+    return {"metadata": Operator(installation.instance, installation.controller).stamp()}
 
 
-def listed(*lives: Life) -> list[TakeOver]:
-    return [TakeOver(controller=life.controller, instance=life.instance) for life in lives]
+def listed(*lives: Installation) -> list[TakeOver]:
+    return [TakeOver(controller=installation.controller, instance=installation.instance) for installation in lives]
 
 
 @pytest.mark.parametrize(
@@ -46,22 +46,27 @@ def listed(*lives: Life) -> list[TakeOver]:
     [None, [], "x", {}, {"managed_by": "terraform"}, {"managed_by": ["searchaccess.dev"]}, nested(900)],
 )
 def test_what_no_operator_wrote_is_nobodys(metadata: Any) -> None:
-    assert life_of(metadata) is None
+    assert installation_of(metadata) is None
 
 
 @pytest.mark.parametrize("odd", [None, 1, ["x"], {"a": nested(900)}, "\ud800"])
 def test_an_odd_stamp_is_of_a_life_without_name(odd: Any) -> None:
-    assert life_of({"managed_by": "searchaccess.dev", "instance": odd, "controller": "here"}) == Life("", "here")
+    assert installation_of({"managed_by": "searchaccess.dev", "instance": odd, "controller": "here"}) == Installation(
+        "", "here"
+    )
 
 
 def test_a_long_stamp_is_cut() -> None:
-    found = life_of({"managed_by": "searchaccess.dev", "instance": "x" * 4000, "controller": "y" * 4000})
+    found = installation_of({"managed_by": "searchaccess.dev", "instance": "x" * 4000, "controller": "y" * 4000})
     assert found
     assert (len(found.instance), len(found.controller)) == (LONGEST, LONGEST)
 
 
 def test_a_listed_life_has_our_instance_unless_it_names_another() -> None:
-    assert lives_in(OWN, [TakeOver(controller="gone"), TakeOver(controller="here", instance="blue")]) == {FORMER, BLUE}
+    assert installations_in(OWN, [TakeOver(controller="gone"), TakeOver(controller="here", instance="blue")]) == {
+        FORMER,
+        BLUE,
+    }
     assert predecessors(OWN, {FORMER, BLUE}) == {"gone"}
     assert abandoned(OWN, {FORMER, BLUE}) == [BLUE]
 
@@ -69,7 +74,7 @@ def test_a_listed_life_has_our_instance_unless_it_names_another() -> None:
 @pytest.mark.parametrize("own", [TakeOver(controller="here"), TakeOver(controller="here", instance="default")])
 def test_the_operator_itself_is_refused_in_a_sentence_and_never_taken_over(own: TakeOver) -> None:
     assert "is this operator itself" in problem_of(OWN, [*listed(FORMER), own])
-    assert lives_in(OWN, [own]) == frozenset()
+    assert installations_in(OWN, [own]) == frozenset()
     assert problem_of(OWN, listed(FORMER, BLUE)) == ""
 
 
@@ -79,7 +84,7 @@ def test_only_a_listed_controller_with_our_instance_is_a_predecessor() -> None:
     assert heir.owns(stamp(FORMER)["metadata"])
     assert heir.wrote(stamp(OWN)["metadata"])
     assert not heir.wrote(stamp(FORMER)["metadata"])
-    for other in (BLUE, Life("blue", "gone"), Life("default", "third")):
+    for other in (BLUE, Installation("blue", "gone"), Installation("default", "third")):
         assert not heir.owns(stamp(other)["metadata"])
     assert not heir.owns(stamp(FORMER)["metadata"] | {"controller": ["gone"]})
     assert heir.stamp() == Operator(OWN.instance, OWN.controller).stamp()
@@ -127,7 +132,7 @@ def test_what_others_have_is_grouped_and_counted() -> None:
         "superuser": {"metadata": {"_reserved": True}},
         "odd": {"metadata": "x"},
     }
-    found: dict[Life, Belongings] = {}
+    found: dict[Installation, Belongings] = {}
     for name, role in roles.items():
         note_belonging(found, OWN, "roles", name, role)
     for name, mapping in {"searchaccess.default": stamp(FORMER), "people": {}}.items():
@@ -145,7 +150,7 @@ def test_what_others_have_is_grouped_and_counted() -> None:
             "users": 0,
         },
     ]
-    both = with_issued(summary, {(FORMER, Auth.API_KEY): 3, (Life("default", "third"), Auth.PASSWORD): 2})
+    both = with_issued(summary, {(FORMER, Auth.API_KEY): 3, (Installation("default", "third"), Auth.PASSWORD): 2})
     assert [(item.controller, item.keys, item.users) for item in both] == [
         ("here", 0, 0),
         ("gone", 3, 0),
@@ -156,9 +161,16 @@ def test_what_others_have_is_grouped_and_counted() -> None:
     assert [item.instance for item in summarized(found, [])] == ["blue"]
 
 
-def other(life: Life, **counts: int) -> OtherStatus:
+def other(installation: Installation, **counts: int) -> OtherStatus:
     return OtherStatus.model_validate(
-        {"instance": life.instance, "controller": life.controller, "roles": 1, "undeclared": 0, "mappings": 0} | counts
+        {
+            "instance": installation.instance,
+            "controller": installation.controller,
+            "roles": 1,
+            "undeclared": 0,
+            "mappings": 0,
+        }
+        | counts
     )
 
 
@@ -174,7 +186,7 @@ def test_the_message_has_the_line_to_write_and_when_not_to() -> None:
 
 
 def test_many_others_are_bounded() -> None:
-    many = tuple(other(Life(f"i{number}", "x")) for number in range(30))
+    many = tuple(other(Installation(f"i{number}", "x")) for number in range(30))
     assert "; and 27 more" in described(many, OWN, ())
     found = shown(many)
     assert found

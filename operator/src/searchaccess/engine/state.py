@@ -18,7 +18,7 @@ from searchaccess.core.clusters.exposure import Exposed
 from searchaccess.core.clusters.proof import Proof
 from searchaccess.core.model.access import Access
 from searchaccess.core.ownership.adoption import Refusal
-from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.policy.copies import Copied
 from searchaccess.core.policy.decision import OPEN, Gate
 from searchaccess.core.policy.login import LoginRights
@@ -182,7 +182,7 @@ class ClusterState:
     """Recorded adoptions; None: see the status."""
     others: tuple[OtherStatus, ...] | None = None
     """What other controllers and instances have, as the last full reconcile found it; None: it was not read yet."""
-    issued_by_others: Mapping[tuple[Life, Auth], int] = field(default_factory=dict)
+    issued_by_others: Mapping[tuple[Installation, Auth], int] = field(default_factory=dict)
     """How many keys and users they had at the last read."""
     copied: tuple[Copied, ...] | None = None
     """What mappings copy, as the last sweep read it; None: not read yet."""

@@ -39,11 +39,6 @@ def names_of_users(operator: Operator) -> str:
     return operator.role_name("")
 
 
-def user_roles(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return the names of those roles that are users' of ours."""
-    return {name for name, raw in roles.items() if is_user_name(operator, name) and operator.owns(raw.get("metadata"))}
-
-
 def user_name(operator: Operator, namespace: str, name: str, sequence: int) -> str:
     """Return what a user's name begins with: the audit log shows it with every use."""
     tail = f".{sequence}"

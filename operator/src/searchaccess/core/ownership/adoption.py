@@ -10,7 +10,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ADOPT, MANAGED_BY
 from searchaccess.api.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.core.model.canonical import canonical_json, digest
-from searchaccess.core.ownership.lives import life_of
+from searchaccess.core.ownership.installations import installation_of
 
 _HASH: Final = re.compile(HASH_PATTERN)
 
@@ -141,9 +141,10 @@ def _hash_for(name: str, text: str) -> str:
 
 def written_again(seen: Seen) -> Refusal:
     """Return why a role of a former installation is not taken over again: that installation has written it since."""
-    life = life_of(seen.metadata)
+    writer = installation_of(seen.metadata)
+    controller = writer.controller if writer else ""
     text = (
-        f"{seen.kind} {seen.name} was taken over (spec.takeOver), and controller {life.controller if life else ''} has "
+        f"{seen.kind} {seen.name} was taken over (spec.takeOver), and controller {controller} has "
         f"written it again since: it still runs. The {seen.kind} is not touched any more. Stop that controller, then "
         f"delete the {seen.kind}, or agree to replace its present content: {_line(seen)}"
     )
@@ -182,11 +183,11 @@ def _message(seen: Seen, agreed: Agreed, requests: Sequence[Request], wanted: Se
     name, where = seen.name, f"SearchCluster {agreed.cluster}".strip()
     line = _line(seen)
     text = f"{seen.kind} {name} exists and is not managed by this operator; it is not touched. "
-    life = life_of(seen.metadata)
-    if life is not None:
+    installation = installation_of(seen.metadata)
+    if installation is not None:
         text += (
-            f"It belongs to instance {life.instance} of controller {life.controller}; if that Kubernetes cluster is "
-            f"gone, use spec.takeOver of {where} to take over everything that it left. "
+            f"It belongs to instance {installation.instance} of controller {installation.controller}; if that "
+            f"Kubernetes cluster is gone, use spec.takeOver of {where} to take over everything that it left. "
         )
     if wanted:
         return text + f"It has changed since its hash was {', '.join(wanted)}; its present content: {where}, {line}"

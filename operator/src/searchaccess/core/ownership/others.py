@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from searchaccess.api.credentials import Auth
 from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
-from searchaccess.core.ownership.lives import Life, life_of
+from searchaccess.core.ownership.installations import Installation, installation_of
 
 Summary: TypeAlias = tuple[OtherStatus, ...]
 """The others in a status, in a fixed order."""
@@ -31,7 +31,11 @@ class Belongings:
 
 
 def note_belonging(
-    found: dict[Life, Belongings], own: Life, kind: Literal["roles", "mappings"], name: str, raw: Mapping[str, Any]
+    found: dict[Installation, Belongings],
+    own: Installation,
+    kind: Literal["roles", "mappings"],
+    name: str,
+    raw: Mapping[str, Any],
 ) -> None:
     """Record a role or role mapping of others, by its metadata.
 
@@ -42,14 +46,14 @@ def note_belonging(
         name: its name.
         raw: as the API gives it.
     """
-    life = life_of(raw.get("metadata"))
+    installation = installation_of(raw.get("metadata"))
     # Users are counted separately, so their roles are not counted.
-    of_user = kind == "roles" and life is not None and life.names(name) and "/" in name
-    if life is not None and life != own and not of_user:
-        getattr(found.setdefault(life, Belongings()), kind).add(name)
+    of_user = kind == "roles" and installation is not None and installation.names(name) and "/" in name
+    if installation is not None and installation != own and not of_user:
+        getattr(found.setdefault(installation, Belongings()), kind).add(name)
 
 
-def summarized(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Summary:
+def summarized(found: Mapping[Installation, Belongings], declared: Iterable[str]) -> Summary:
     """Return the others for a status.
 
     Args:
@@ -59,39 +63,42 @@ def summarized(found: Mapping[Life, Belongings], declared: Iterable[str]) -> Sum
     principals = set(declared)
     return tuple(
         OtherStatus(
-            instance=life.instance,
-            controller=life.controller,
+            instance=installation.instance,
+            controller=installation.controller,
             roles=len(some.roles),
-            undeclared=sum(_principal(life, name) not in principals for name in some.roles),
+            undeclared=sum(_principal(installation, name) not in principals for name in some.roles),
             mappings=len(some.mappings),
         )
-        for life, some in sorted(found.items(), key=lambda item: item[0])
+        for installation, some in sorted(found.items(), key=lambda item: item[0])
         if some.roles or some.mappings
     )
 
 
-def with_issued(others: Summary, issued: Mapping[tuple[Life, Auth], int]) -> Summary:
+def with_issued(others: Summary, issued: Mapping[tuple[Installation, Auth], int]) -> Summary:
     """Add keys and users to the others for a status.
 
     Args:
         others: see ``summarized``.
         issued: how many keys and users each has.
     """
-    known = {Life(other.instance, other.controller): other for other in others}
-    for life in {life for life, _ in issued}:
-        other = known.get(life) or OtherStatus(
-            instance=life.instance, controller=life.controller, roles=0, undeclared=0, mappings=0
+    known = {Installation(other.instance, other.controller): other for other in others}
+    for installation in {installation for installation, _ in issued}:
+        other = known.get(installation) or OtherStatus(
+            instance=installation.instance, controller=installation.controller, roles=0, undeclared=0, mappings=0
         )
-        counts = {"keys": issued.get((life, Auth.API_KEY), 0), "users": issued.get((life, Auth.PASSWORD), 0)}
-        known[life] = other.model_copy(update=counts)
-    return tuple(known[life] for life in sorted(known))
+        counts = {
+            "keys": issued.get((installation, Auth.API_KEY), 0),
+            "users": issued.get((installation, Auth.PASSWORD), 0),
+        }
+        known[installation] = other.model_copy(update=counts)
+    return tuple(known[installation] for installation in sorted(known))
 
 
-def _principal(life: Life, role: str) -> str:
-    return role.removeprefix(f"{life.prefix}.")
+def _principal(installation: Installation, role: str) -> str:
+    return role.removeprefix(f"{installation.prefix}.")
 
 
-def described(others: Iterable[OtherStatus], own: Life, taken: Iterable[Life]) -> str:
+def described(others: Iterable[OtherStatus], own: Installation, taken: Iterable[Installation]) -> str:
     """Return the message of the condition about others; empty: there are none.
 
     Args:
@@ -106,13 +113,13 @@ def described(others: Iterable[OtherStatus], own: Life, taken: Iterable[Life]) -
         if len(parts) >= NAMED:
             rest += 1
             continue
-        life = Life(other.instance, other.controller)
-        parts.append(_described(other, life, own, is_taken=life in taken))
+        installation = Installation(other.instance, other.controller)
+        parts.append(_described(other, installation, own, is_taken=installation in taken))
     more = f"; and {rest} more" if rest else ""
     return "; ".join(parts) + more
 
 
-def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> str:
+def _described(other: OtherStatus, installation: Installation, own: Installation, *, is_taken: bool) -> str:
     counts = [
         f"{number} {word}{'' if number == 1 else 's'}"
         for number, word in (
@@ -123,7 +130,8 @@ def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> 
         )
         if number
     ]
-    text = f"instance {life.instance} of controller {life.controller} has {', '.join(counts)} here, which stay in force"
+    whose = f"instance {installation.instance} of controller {installation.controller}"
+    text = f"{whose} has {', '.join(counts)} here, which stay in force"
     if other.undeclared:
         text += f" ({other.undeclared} of the roles for principals that no SearchAccess here names)"
     if is_taken:
@@ -131,9 +139,9 @@ def _described(other: OtherStatus, life: Life, own: Life, *, is_taken: bool) -> 
             "; spec.takeOver lists it: they stay until SearchAccesses here are enforced in their place, or it still "
             "runs and has written them again"
         )
-    line = f"{{controller: {life.controller}}}"
-    if life.instance != own.instance:
-        line = f"{{controller: {life.controller}, instance: {life.instance}}}"
+    line = f"{{controller: {installation.controller}}}"
+    if installation.instance != own.instance:
+        line = f"{{controller: {installation.controller}, instance: {installation.instance}}}"
     return text + (
         f". If it is gone for good, set spec.takeOver: [{line}] after all SearchAccesses are applied here; objects "
         "that no SearchAccess names are removed then. Do not do this if it still runs and shares this Elasticsearch "

@@ -3,17 +3,17 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from searchaccess.api.clusters.ownership import FormerCredentials, TakeOver
-from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.installations import Installation
 
 
-def lives_in(own: Life, listed: Iterable[TakeOver]) -> frozenset[Life]:
+def installations_in(own: Installation, listed: Iterable[TakeOver]) -> frozenset[Installation]:
     """Return the former installations that a SearchCluster lists."""
-    return frozenset(Life(item.instance or own.instance, item.controller) for item in listed) - {own}
+    return frozenset(Installation(item.instance or own.instance, item.controller) for item in listed) - {own}
 
 
-def problem_of(own: Life, listed: Iterable[TakeOver]) -> str:
+def problem_of(own: Installation, listed: Iterable[TakeOver]) -> str:
     """Return what is wrong with a SearchCluster's list; empty: nothing."""
-    if any(Life(item.instance or own.instance, item.controller) == own for item in listed):
+    if any(Installation(item.instance or own.instance, item.controller) == own for item in listed):
         return (
             f"spec.takeOver: controller {own.controller} with instance {own.instance} is this operator itself; "
             "name the Kubernetes cluster that is gone, see status.others"
@@ -21,31 +21,36 @@ def problem_of(own: Life, listed: Iterable[TakeOver]) -> str:
     return ""
 
 
-def predecessors(own: Life, lives: Iterable[Life]) -> frozenset[str]:
+def predecessors(own: Installation, lives: Iterable[Installation]) -> frozenset[str]:
     """Return the controllers whose objects have our own names, so that they become ours unchanged."""
-    return frozenset(life.controller for life in lives if life.instance == own.instance)
+    return frozenset(installation.controller for installation in lives if installation.instance == own.instance)
 
 
-def revoking(own: Life, listed: Iterable[TakeOver]) -> frozenset[str]:
+def revoking(own: Installation, listed: Iterable[TakeOver]) -> frozenset[str]:
     """Return the predecessors whose undeclared keys and users are to be revoked."""
     ending = (item for item in listed if item.credentials is FormerCredentials.REVOKE)
-    return predecessors(own, lives_in(own, ending))
+    return predecessors(own, installations_in(own, ending))
 
 
-def abandoned(own: Life, lives: Iterable[Life]) -> list[Life]:
+def abandoned(own: Installation, lives: Iterable[Installation]) -> list[Installation]:
     """Return the installations whose objects have other names, so that they are removed once ours are in place."""
-    return sorted(life for life in lives if life.instance != own.instance)
+    return sorted(installation for installation in lives if installation.instance != own.instance)
 
 
 def removable(
-    life: Life, roles: Collection[str], *, declared: Collection[str], placed: Collection[str], all_known: bool
+    installation: Installation,
+    roles: Collection[str],
+    *,
+    declared: Collection[str],
+    placed: Collection[str],
+    all_known: bool,
 ) -> Sequence[str]:
     """Return the roles of another instance that can be removed, because no caller needs them any more.
 
     A caller without a declaration loses its rights there, as it would with an orphan of ours.
 
     Args:
-        life: the other instance.
+        installation: the other instance.
         roles: names of its roles.
         declared: principals to whom SearchAccesses give rights here, or may.
         placed: of these, whose role of ours is in place and as declared.
@@ -53,21 +58,25 @@ def removable(
     """
     if not all_known:
         return ()
-    principals = {name: name.removeprefix(f"{life.prefix}.") for name in _of_principals(life, roles)}
+    principals = {name: name.removeprefix(f"{installation.prefix}.") for name in _of_principals(installation, roles)}
     return [name for name, one in sorted(principals.items()) if one not in declared or one in placed]
 
 
-def removable_mappings(life: Life, roles: Collection[str], mappings: Collection[str]) -> Sequence[str]:
+def removable_mappings(installation: Installation, roles: Collection[str], mappings: Collection[str]) -> Sequence[str]:
     """Return the role mappings of another instance that can be removed: all, once nobody gets a role by them.
 
     Args:
-        life: the other instance.
+        installation: the other instance.
         roles: names of the roles that it has left.
         mappings: names of its role mappings.
     """
-    return () if any(_of_principals(life, roles)) else sorted(name for name in mappings if life.names(name))
+    return (
+        ()
+        if any(_of_principals(installation, roles))
+        else sorted(name for name in mappings if installation.names(name))
+    )
 
 
-def _of_principals(life: Life, roles: Iterable[str]) -> Iterator[str]:
+def _of_principals(installation: Installation, roles: Iterable[str]) -> Iterator[str]:
     """Yield the roles that callers get by a role mapping. Those of users have a slash, and no principal has."""
-    return (name for name in roles if name.startswith(f"{life.prefix}.") and "/" not in name)
+    return (name for name in roles if name.startswith(f"{installation.prefix}.") and "/" not in name)

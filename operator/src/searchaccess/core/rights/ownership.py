@@ -19,8 +19,8 @@ from searchaccess.core.model.intake.reading import (
     texts,
     whole_number,
 )
-from searchaccess.core.ownership.lives import Life
-from searchaccess.core.ownership.takeover import lives_in, predecessors
+from searchaccess.core.ownership.installations import Installation
+from searchaccess.core.ownership.takeover import installations_in, predecessors
 
 DESCRIPTION_LIMIT: Final = 1000
 """Longest description of a role that Elasticsearch accepts."""
@@ -39,22 +39,22 @@ class Operator:
     """Controllers whose objects of our names count as ours, as a person decided for one SearchCluster."""
 
     @property
-    def life(self) -> Life:
+    def installation(self) -> Installation:
         """This installation, as in metadata."""
-        return Life(self.instance, self.controller)
+        return Installation(self.instance, self.controller)
 
-    def heir_of(self, listed: Iterable[TakeOver]) -> "Operator":
+    def successor_of(self, listed: Iterable[TakeOver]) -> "Operator":
         """Return this operator as the owner of what its predecessors have under its names.
 
         Args:
             listed: the former installations that a SearchCluster declares.
         """
-        return replace(self, predecessors=predecessors(self.life, lives_in(self.life, listed)))
+        return replace(self, predecessors=predecessors(self.installation, installations_in(self.installation, listed)))
 
     @property
     def mapping_name(self) -> str:
         """Name of the one role mapping, and prefix of the names of all roles."""
-        return self.life.prefix
+        return self.installation.prefix
 
     def role_name(self, principal: str) -> str:
         """Name of the principal's role (and of its mapping, where each principal has one)."""
@@ -62,7 +62,7 @@ class Operator:
 
     def owns_name(self, name: str) -> bool:
         """Return whether a role or mapping of this name would be one of ours."""
-        return self.life.names(name)
+        return self.installation.names(name)
 
     def owns(self, metadata: Any) -> bool:
         """Return whether metadata, whatever it is, says that the object is ours, or of a predecessor."""

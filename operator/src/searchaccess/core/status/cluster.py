@@ -22,9 +22,9 @@ from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof
 from searchaccess.core.clusters.realm import explain, explain_doubts
 from searchaccess.core.messages import some_of
-from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.ownership.others import described, shown
-from searchaccess.core.ownership.takeover import lives_in
+from searchaccess.core.ownership.takeover import installations_in
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.status.access import Failure
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
@@ -98,7 +98,7 @@ class ClusterReport:
     """Recorded adoptions; None: those of the previous status."""
     others: tuple[OtherStatus, ...] | None = None
     """Objects of other controllers and instances in Elasticsearch; None: not read yet."""
-    life: Life = Life("", "")
+    installation: Installation = Installation("", "")
     """This installation of the operator."""
 
 
@@ -198,8 +198,8 @@ def _mark_others(conditions: Conditions, report: ClusterReport) -> None:
     if report.others is None:
         conditions.keep(ConditionType.OTHERS_PRESENT)
     elif report.others:
-        taken = lives_in(report.life, report.cluster.taken_over)
-        text = described(report.others, report.life, taken)
+        taken = installations_in(report.installation, report.cluster.taken_over)
+        text = described(report.others, report.installation, taken)
         conditions.mark(ConditionType.OTHERS_PRESENT, TRUE, Reason.OTHER_CONTROLLERS, text)
 
 

@@ -12,7 +12,7 @@ from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.credentials.keys import Login, key_from_json, names_of_keys
 from searchaccess.core.credentials.users import names_of_users, user_from_json
-from searchaccess.core.ownership.lives import Life, life_of
+from searchaccess.core.ownership.installations import Installation, installation_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
 from searchaccess.engine.barrier import caught
@@ -39,14 +39,14 @@ class Observed:
     """Writes to the security index."""
     former: tuple[Key, ...] = ()
     """Keys and users of predecessors that were taken over, issued by our login."""
-    others: Counter[tuple[Life, Auth]] = field(default_factory=Counter)
+    others: Counter[tuple[Installation, Auth]] = field(default_factory=Counter)
     """How many keys and users other controllers have under our names."""
 
-    def count(self, own: Life, raw: Mapping[str, Any], auth: Auth) -> None:
+    def count(self, own: Installation, raw: Mapping[str, Any], auth: Auth) -> None:
         """Count a working key or user if it belongs to another controller."""
-        life = life_of(raw.get("metadata"))
-        if life is not None and life != own:
-            self.others[life, auth] += 1
+        installation = installation_of(raw.get("metadata"))
+        if installation is not None and installation != own:
+            self.others[installation, auth] += 1
 
 
 class Issued:
@@ -96,7 +96,7 @@ class Issued:
                     # Ours are read twice.
                     if raw.get("enabled") and (name := str(raw.get("username"))) not in counted:
                         counted.add(name)
-                        observed.count(operator.life, raw, Auth.PASSWORD)
+                        observed.count(operator.installation, raw, Auth.PASSWORD)
                     return user_from_json(raw, role, operator)
 
                 return next(iter(self._guarded(session, observed, _owner_of(raw), read)), None)
@@ -115,7 +115,7 @@ class Issued:
 
     def _key(self, raw: Mapping[str, Any], successor: Operator, login: Login, observed: Observed) -> Key | None:
         if not raw.get("invalidated"):
-            observed.count(self._operator.life, raw, Auth.API_KEY)
+            observed.count(self._operator.installation, raw, Auth.API_KEY)
         return key_from_json(raw, successor, login)
 
     def _guarded(self, session: Session, observed: Observed, whose: str, read: Callable[[], Key | None]) -> list[Key]:

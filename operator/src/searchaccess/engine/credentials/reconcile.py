@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
-from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.ownership.takeover import revoking
 from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.rights.refused.widening import remains_exact
@@ -61,7 +61,7 @@ class CredentialResult:
     """The uids of all that fail, including since earlier reconciles."""
     faults: Mapping[str, Failure] = field(default_factory=dict)
     """By uid: the internal errors in this reconcile."""
-    others: Mapping[tuple[Life, Auth], int] | None = None
+    others: Mapping[tuple[Installation, Auth], int] | None = None
     """How many keys and users other controllers have; None: nothing was read."""
 
 
@@ -134,7 +134,7 @@ class CredentialReconciler:
             ExternalError: the cluster could not be read.
         """
         records = {record.access.uid: record for record in self._context.inventory.keyed(self._name)}
-        if (successor := self._context.operator.heir_of(session.taken_over)) != self._successor:
+        if (successor := self._context.operator.successor_of(session.taken_over)) != self._successor:
             # What was a conflict may belong to a predecessor now.
             self._successor = successor
             for uid in records:
@@ -185,7 +185,7 @@ class CredentialReconciler:
     ) -> _Run:
         declared = {record.access.auth for record in records.values()}
         observed = await self._issued.read(session, declared, full=scope.full, successor=self._successor)
-        ending = revoking(self._context.operator.life, session.taken_over)
+        ending = revoking(self._context.operator.installation, session.taken_over)
         observed.keys = with_inherited(observed, records.values(), ending, self._context.inventory.accesses)
         keys = [key for some in observed.keys.values() for key in some]
         self._clock.keep(keys)

@@ -193,7 +193,7 @@ class Reconciler:
             reason = Reason.INTERNAL_ERROR if cluster.fault else Reason.INVALID_SPEC
             await self._close(Failure(reason, cluster.fault or cluster.invalid), retry=UNKNOWN_AFTER)
             return
-        if wrong := problem_of(self._context.operator.life, cluster.taken_over):
+        if wrong := problem_of(self._context.operator.installation, cluster.taken_over):
             await self._close(Failure(Reason.INVALID_SPEC, wrong), retry=UNKNOWN_AFTER)
             return
         session = await self._connect(cluster, cluster.spec, dirty)

@@ -1,15 +1,15 @@
 """Observes roles and role mappings, with one request for each kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from searchaccess.api.searchcluster import MappingKind
-from searchaccess.core.credentials.users import user_roles
+from searchaccess.core.credentials.users import is_user_name
 from searchaccess.core.model.canonical import MappingBody
 from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.model.watched import EVERYWHERE
-from searchaccess.core.ownership.lives import Life, life_of
+from searchaccess.core.ownership.installations import Installation, installation_of
 from searchaccess.core.ownership.others import Belongings, note_belonging
 from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
@@ -35,7 +35,7 @@ class Observed:
     """All mappings were read, not only some."""
     foreign_mappings: tuple[ForeignMapping, ...] = ()
     """Foreign mappings that may give our callers rights; empty unless all mappings were read."""
-    other_controllers: Mapping[Life, Belongings] = field(default_factory=dict)
+    other_controllers: Mapping[Installation, Belongings] = field(default_factory=dict)
     """What other controllers and instances have; empty unless this is a full read."""
     unseen: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     """By name of a role of ours, its owners that cannot be seen; empty unless this is a full read."""
@@ -133,15 +133,17 @@ async def _unseen(
 
 async def _other_controllers(
     context: Context, session: Session, roles: Mapping[str, Mapping[str, Any]], mappings: Mapping[str, dict[str, Any]]
-) -> dict[Life, Belongings]:
-    found: dict[Life, Belongings] = {}
-    own, cluster = context.operator.life, session.cluster.name
+) -> dict[Installation, Belongings]:
+    found: dict[Installation, Belongings] = {}
+    own, cluster = context.operator.installation, session.cluster.name
     async for name, role in in_chunks(roles.items()):
         try:
             note_belonging(found, own, "roles", name, role)
-            life = life_of(role.get("metadata"))
-            if life in found and any(unseen_records(mapping(role.get("metadata")), context.inventory.is_unseen)):
-                found[life].unseen.add(name)
+            installation = installation_of(role.get("metadata"))
+            if installation in found and any(
+                unseen_records(mapping(role.get("metadata")), context.inventory.is_unseen)
+            ):
+                found[installation].unseen.add(name)
         except Exception as error:  # noqa: BLE001 - the barrier: an unreadable role affects no other
             caught(context.meter, cluster, "read role", error)
     async for name, item in in_chunks(mappings.items()):
@@ -181,14 +183,31 @@ def _mapping(context: Context, session: Session, name: str, raw: Mapping[str, An
         return RoleMapping(name, MappingBody(enabled=False, rules="{}"), {})
 
 
-def roles_by_owner(operator: Operator, roles: Mapping[str, Mapping[str, Any]]) -> RolesByOwner:
-    """Return the owners of the roles with our names. Users' roles are reconciled with their users."""
+def roles_by_owner(
+    operator: Operator, roles: Mapping[str, Mapping[str, Any]], failed: Callable[[Exception], object]
+) -> RolesByOwner:
+    """Return the owners of the roles with our names. Users' roles are reconciled with their users.
+
+    Args:
+        operator: whose roles are looked for.
+        roles: by name, as the role API returns them.
+        failed: called with the error where a role cannot be read; it affects no other, and is left out.
+    """
     prefix = operator.role_name("")
-    ours = {name: raw for name, raw in roles.items() if name.startswith(prefix)}
-    mine = {name: raw for name, raw in ours.items() if _is_owned(operator, raw)}
-    users = user_roles(operator, mine)
-    principals = frozenset(name.removeprefix(prefix) for name in mine.keys() - users)
-    return RolesByOwner(principals, frozenset(users), len(ours) - len(mine))
+    principals, users, foreign = set[str](), set[str](), 0
+    for name, raw in roles.items():
+        if not name.startswith(prefix):
+            continue
+        try:
+            if not _is_owned(operator, raw):
+                foreign += 1
+            elif is_user_name(operator, name):
+                users.add(name)
+            else:
+                principals.add(name.removeprefix(prefix))
+        except Exception as error:  # noqa: BLE001 - the barrier: an unreadable role affects no other
+            failed(error)
+    return RolesByOwner(frozenset(principals), frozenset(users), foreign)
 
 
 def _is_owned(operator: Operator, raw: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from searchaccess.api.status import AdoptedStatus, OtherStatus
@@ -9,6 +10,7 @@ from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import Gate
 from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
+from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.concurrency.tasks import both
 from searchaccess.engine.inventory.former import KEYS
@@ -203,7 +205,7 @@ class RightsReconciler:
     # Begin
 
     def _begin(self, session: Session, scope: Scope) -> _Run:
-        operator = self._own.operator.heir_of(session.taken_over)
+        operator = self._own.operator.successor_of(session.taken_over)
         if operator != self._context.operator:
             self._context = replace(self._own, operator=operator)
             self._progress.settled.clear()
@@ -273,7 +275,9 @@ class RightsReconciler:
                 self._progress.settled.clear()
             self._progress.unsettle(self._released.compare(session, observed.roles))
             run.principals |= self._released.pending_revocation
-            found = roles_by_owner(self._context.operator, observed.roles)
+            name = session.cluster.name
+            failed = partial(caught, self._context.meter, name, "read role")
+            found = roles_by_owner(self._context.operator, observed.roles, failed)
             self._roles = {self._context.operator.role_name(principal) for principal in found.principals}
             self._user_roles, self._foreign = found.users, found.foreign
             run.principals |= found.principals - self._other_controllers.claimed_by_live_predecessors(found.principals)

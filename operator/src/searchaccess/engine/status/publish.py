@@ -298,7 +298,7 @@ def publish_cluster(context: Context, state: ClusterState, name: str, probe: Pro
         released=state.released,
         adopted=state.adopted,
         others=None if state.others is None else with_issued(state.others, state.issued_by_others),
-        life=context.operator.life,
+        installation=context.operator.installation,
     )
     has_notes = state.mapping_adopted or state.released_notes
     # Most reconciles find nothing new: then the status is neither parsed nor computed.

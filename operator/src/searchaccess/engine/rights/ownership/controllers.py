@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import structlog
 
-from searchaccess.core.ownership.lives import Life
+from searchaccess.core.ownership.installations import Installation
 from searchaccess.core.ownership.others import Belongings, Summary, summarized
-from searchaccess.core.ownership.takeover import abandoned, lives_in, removable, removable_mappings
+from searchaccess.core.ownership.takeover import abandoned, installations_in, removable, removable_mappings
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.status.access import Failure
@@ -41,7 +41,7 @@ class OtherControllers:
         self._operator = operator
         self._inventory = inventory
         self._name = name
-        self._found: Mapping[Life, Belongings] = {}
+        self._found: Mapping[Installation, Belongings] = {}
         self._removed: set[str] = set()
         """Names of predecessors' undeclared roles that were deleted or released."""
         self.summary: Summary | None = None
@@ -49,7 +49,7 @@ class OtherControllers:
         self.operations = 0
         """Writes of the last removal."""
 
-    def see(self, found: Mapping[Life, Belongings]) -> None:
+    def see(self, found: Mapping[Installation, Belongings]) -> None:
         """Record what they have, after a full read."""
         self._found = found
 
@@ -59,8 +59,13 @@ class OtherControllers:
         Args:
             principals: those with a role of ours or of a predecessor.
         """
-        own, declared = self._operator.life, {*self._inventory.principals(self._name)}
-        theirs = {name for life, some in self._found.items() if life.instance == own.instance for name in some.roles}
+        own, declared = self._operator.installation, {*self._inventory.principals(self._name)}
+        theirs = {
+            name
+            for installation, some in self._found.items()
+            if installation.instance == own.instance
+            for name in some.roles
+        }
         names = {self._operator.role_name(principal): principal for principal in principals}
         return {names[name] for name in self._removed & theirs & names.keys()} - declared
 
@@ -97,36 +102,45 @@ class OtherControllers:
         self.operations = 0
         if mappings.state.late or mappings.state.conflict:
             return None
-        trouble, own = None, self._operator.life
-        for life in abandoned(own, lives_in(own, session.taken_over)):
-            some = self._found.get(life)
+        trouble, own = None, self._operator.installation
+        for installation in abandoned(own, installations_in(own, session.taken_over)):
+            some = self._found.get(installation)
             try:
-                trouble = (await self._remove(session, mappings, life, some, placed) if some else None) or trouble
+                trouble = (
+                    await self._remove(session, mappings, installation, some, placed) if some else None
+                ) or trouble
             except TransientError:
                 raise
             except ExternalError as error:
-                trouble = Failure(error.reason, f"what instance {life.instance} left stays: {error.message}")
+                trouble = Failure(error.reason, f"what instance {installation.instance} left stays: {error.message}")
         return trouble
 
     async def _remove(
-        self, session: Session, mappings: Mappings, life: Life, some: Belongings, placed: Collection[str]
+        self,
+        session: Session,
+        mappings: Mappings,
+        installation: Installation,
+        some: Belongings,
+        placed: Collection[str],
     ) -> Failure | None:
         declared = self._inventory.principals(self._name)
         free = some.roles - some.unseen
-        roles = removable(life, free, declared=declared, placed=placed, all_known=self._all_known())
+        roles = removable(installation, free, declared=declared, placed=placed, all_known=self._all_known())
         refused: ExternalError | None = None
         for start in range(0, len(roles), CHUNK):
             written = await session.port.delete_roles(roles[start : start + CHUNK])
             self.operations += len(written.changed)
             some.without(written.changed | written.unchanged, ())
             refused = next(iter(written.refused.values()), refused)
-        removed = removable_mappings(life, some.roles, some.mappings)
+        removed = removable_mappings(installation, some.roles, some.mappings)
         await mappings.remove(removed)
         some.without((), removed)
         if roles:
-            log.info("roles of another instance removed", instance=life.instance, count=len(roles))
+            log.info("roles of another instance removed", instance=installation.instance, count=len(roles))
         return (
-            Failure(refused.reason, f"roles of instance {life.instance} stay: {refused.message}") if refused else None
+            Failure(refused.reason, f"roles of instance {installation.instance} stay: {refused.message}")
+            if refused
+            else None
         )
 
     def _all_known(self) -> bool:

@@ -12,7 +12,7 @@ LONGEST: Final = 128
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Life:
+class Installation:
     """One installation of the operator in one Kubernetes cluster."""
 
     instance: str
@@ -29,9 +29,9 @@ class Life:
         return name == self.prefix or name.startswith(f"{self.prefix}.")
 
 
-def life_of(metadata: Any) -> Life | None:
+def installation_of(metadata: Any) -> Installation | None:
     """Return the installation that an object belongs to, by its metadata; None: it belongs to no operator."""
     if not isinstance(metadata, Mapping) or metadata.get("managed_by") != MANAGED_BY:
         return None
     instance, controller = (shortened(text(metadata.get(key)) or "", LONGEST) for key in ("instance", "controller"))
-    return Life(instance, controller)
+    return Installation(instance, controller)
