@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.stack.build import BuildError
@@ -20,6 +21,7 @@ from tests.stack.stack import Stack
 from tests.stack.tokens import TokenIssuer
 from tests.stack.vault import VaultServer
 from tests.support.effort import ALL, QUICK
+from tests.support.logs import forget_configuration
 from tests.support.passed import KeepPassed, leave_out
 
 # Every run has the same examples: a change is to blame for a failure, not chance. HYPOTHESIS_PROFILE=random has others.
@@ -43,6 +45,13 @@ _OWN_SERVERS = {
     "secret_manager_emulator",
     "built_servers",
 }
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    yield
+    if structlog.is_configured():
+        forget_configuration()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
