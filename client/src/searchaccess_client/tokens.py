@@ -150,9 +150,9 @@ class IdentityTokens:
                 "run this on Cloud Run, GCE or GKE with Workload Identity"
             )
         except _TooSlow:
-            self._failure = f"the metadata server gave none within {LIMIT:.0f} s; every call retries"
+            self._failure = f"the metadata server returned none within {LIMIT:.0f} s; every call retries"
         except GoogleAuthError as error:
-            self._failure = f"the metadata server gives none ({type(error).__name__}); every call retries"
+            self._failure = f"the metadata server returns none ({type(error).__name__}); every call retries"
         else:
             self._credentials, self._failure = credentials, ""
         self._tries += 1
