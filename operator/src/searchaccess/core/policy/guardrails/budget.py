@@ -2,10 +2,10 @@
 
 from typing import Final
 
-STEPS: Final = 60_000
+STEPS: Final = 30_000
 """Of all comparisons of a kind with one policy, each a microsecond or less."""
-ALL_STEPS: Final = 300_000
-"""Of all comparisons with all policies."""
+ALL_STEPS: Final = 100_000
+"""Of all comparisons with all policies: fifty patterns, compared with a hundred policies of twenty, need two thirds."""
 
 
 class OutOfStepsError(Exception):
