@@ -377,7 +377,7 @@ async def test_a_destruction_that_waits_is_not_asked_for_again(
 async def test_a_name_with_a_dot_is_refused_before_anything_is_asked(
     google: GoogleSecrets, server: SecretManagerServer
 ) -> None:
-    with pytest.raises(Rejected, match="no dots"):
+    with pytest.raises(Rejected, match="not allow dots"):
         await google.find(Place("shop", "a.b"))
     assert server.calls == []
 
