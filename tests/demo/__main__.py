@@ -41,7 +41,7 @@ _KNOWN = (DemoError, BuildError, KubectlError, httpx.HTTPError)
 
 def main() -> int:
     console = new_console()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell's background job ignores it.
         signal.signal(number, _interrupt)
     keep = os.environ.get("KEEP", "") not in {"", "0", "no", "false"}
     stage = Stage(Screen(console), Stack(kept_issuer() if keep else None))
