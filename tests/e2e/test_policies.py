@@ -48,7 +48,7 @@ def test_a_policy_revokes_what_it_refuses_and_gives_it_back_when_it_is_deleted(w
             for name in ("policed", "policed-key"):
                 found = world.until_reason(name, "PolicyViolation", status="False", within=WITHIN)
                 said = condition_in(found, "PolicyAccepted")["message"]
-                assert said.startswith("SearchAccessPolicy only-logs: grants[0]: read is allowed only on logs-*, not on ")
+                assert said.startswith("SearchAccessPolicy only-logs: grants[0]: read is allowed only on logs-*, ")
         finally:
             world.kubernetes.run_kubectl("delete", "searchaccesspolicy", "only-logs", "--ignore-not-found")
         eventually(lambda: by_token() == httpx.codes.OK, within=WITHIN, what="the rights are back")
