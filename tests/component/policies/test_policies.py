@@ -393,6 +393,7 @@ async def test_rights_are_not_released_before_it_is_known_what_policies_say(stag
     assert granted(stage) == {"orders-*"}
     assert stage.get("orders"), "it waits"
     stage.faults.heal("kubernetes")
+    await stage.sleep(60)  # Until namespaces are listed again: after a back-off of up to 15 s, which writes nothing.
     await stage.quiet()
     assert not stage.get("orders")
     assert not stage.elasticsearch.roles_now
