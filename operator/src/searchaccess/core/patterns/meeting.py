@@ -119,35 +119,37 @@ def prefix_of(pattern: str) -> str:
 
 def _prefix(expression: Expression) -> str:
     found = []
-    for part in _parts(expression):
+    for part in parts_of(expression):
         if not isinstance(part, Chars) or len(part.ranges) != 1 or part.ranges[0][0] != part.ranges[0][1]:
             break
         found.append(chr(part.ranges[0][0]))
     return "".join(found)
 
 
-def _parts(expression: Expression) -> tuple[Expression, ...]:
+def parts_of(expression: Expression) -> tuple[Expression, ...]:
+    """Return what an expression is a sequence of; of another one: itself."""
     return expression.parts if isinstance(expression, Concat) else (expression,)
 
 
-def _compatible(one: str, another: str) -> bool:
+def compatible(one: str, another: str) -> bool:
+    """Return whether names can begin with both prefixes."""
     return one.startswith(another) or another.startswith(one)
 
 
 def _with_backing(pattern: str, expression: Expression, other: Expression) -> Iterator[tuple[Expression, Expression]]:
     """Yield the backing indices of a pattern's data streams, beside the other pattern, if it may match any."""
     prefix = _prefix(other)
-    if any(_compatible(begin + prefix_of(pattern), prefix) for begin in BACKING):
+    if any(compatible(begin + prefix_of(pattern), prefix) for begin in BACKING):
         yield concat((_BEGIN, expression, _SUFFIX)), other
 
 
 def _overlap(one: Expression, another: Expression) -> Answer:
     """Return whether two expressions match a common name."""
-    first, second = _parts(one), _parts(another)
+    first, second = parts_of(one), parts_of(another)
     if _is_wildcard(first) and _is_wildcard(second):
         return _overlap_of_wildcards(first, second)
     prefixes = _prefix(one), _prefix(another)
-    if not _compatible(*prefixes):
+    if not compatible(*prefixes):
         return Answer(yes=False, steps=1)
     begin = max(prefixes, key=len)
     return Answer(has_names(intersection((after(one, begin), after(another, begin)))), STEPS)

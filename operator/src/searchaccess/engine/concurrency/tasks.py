@@ -1,11 +1,25 @@
 """Runs coroutines concurrently; after an error none of them continues."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+@contextmanager
+def first_error_alone() -> Iterator[None]:
+    """Raise the first error of a group of tasks, unchanged: the others were cancelled because of it.
+
+    Raises:
+        BaseException: the first error.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 async def with_background(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -> A:
@@ -14,13 +28,11 @@ async def with_background(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any
     Raises:
         BaseException: the first error, unchanged.
     """
-    try:
+    with first_error_alone():
         async with asyncio.TaskGroup() as group:
             second = group.create_task(other)
             result = await one
             second.cancel()
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
     return result
 
 
@@ -30,9 +42,7 @@ async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tu
     Raises:
         BaseException: the first error, unchanged.
     """
-    try:
+    with first_error_alone():
         async with asyncio.TaskGroup() as group:
             first, second = group.create_task(one), group.create_task(other)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
     return first.result(), second.result()

@@ -17,6 +17,7 @@ from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
 from searchaccess.core.status.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.tasks import first_error_alone
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.questions import Known
 from searchaccess.engine.rights.background.presence import PresenceReader
@@ -205,12 +206,10 @@ class QueryProver:
             ExternalError: nothing can be tried now.
         """
         some = islice(tuple(self._questions.waiting), BATCH)
-        try:
+        with first_error_alone():
             async with asyncio.TaskGroup() as group:
                 for _ in range(SLOTS):
                     group.create_task(self._try_each(session, some))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
         self._report()
 
     async def _try_each(self, session: Session, questions: Iterator[Question]) -> None:
