@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -313,8 +313,8 @@ def test_takes_the_example(path: Path, server: Server) -> None:
 
 
 @pytest.fixture(scope="module")
-def stored(server: Server) -> None:
-    """One object of each kind with a full status."""
+def stored(server: Server) -> Iterator[None]:
+    """One object of each kind with a full status; none stays for other modules, which share the API server."""
     access = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccess")
     cluster = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchCluster")
     policy = next(case.manifest for case in accepted() if case.manifest["kind"] == "SearchAccessPolicy")
@@ -337,6 +337,8 @@ def stored(server: Server) -> None:
         "conditions": [READY], "url": "https://es", "version": "8.19.0", "license": "platinum", "uuid": "abc",
         "probe": "Active", "counts": counts,
     }})  # fmt: skip
+    yield
+    server.kubectl("delete", "-f", "-", manifests=manifests)
 
 
 def patch(server: Server, kind: str, name: str, body: dict[str, Any], *args: str) -> None:
