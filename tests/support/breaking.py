@@ -125,11 +125,21 @@ def breaking(broken: Break) -> Iterator[None]:
 def counting(some: list[Place]) -> Iterator[Calls]:
     """Count calls of functions while the context lasts."""
     calls = Calls()
+    _forget_results()
     # Not one within the other: there are more functions than a stack has room for.
     with ExitStack() as stack:
         for place in some:
             stack.enter_context(_replaced(place, _counter(calls, place)))
         yield calls
+
+
+def _forget_results() -> None:
+    """Empty all caches: which functions are called does not depend on the tests before."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("searchaccess."):
+            for item in vars(module).values():
+                if callable(forget := getattr(item, "cache_clear", None)):
+                    forget()
 
 
 def _counter(calls: Calls, place: Place) -> Callable[[Any], None]:

@@ -212,8 +212,9 @@ async def _with_one_broken(broken: Break, *, keyed: bool) -> None:
     await stage.stop()
 
 
-HARMLESS: Final = frozenset({"installation_of", "note_belonging"})
-"""Functions without which an object is reconciled all the same: whose other roles are is reported of the cluster."""
+HARMLESS: Final = frozenset({"installation_of", "is_user_name", "note_belonging"})
+"""Functions without which an object is reconciled all the same: whose other roles are is reported of the cluster, and
+a role that is declared is reconciled whether or not it was found in the list of all."""
 
 
 def elsewhere_all_is_well(stage: Stage, broken: Break) -> None:
