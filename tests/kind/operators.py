@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -134,10 +135,20 @@ def role_versions(world: World) -> dict[str, int]:
     return {hit["_id"].removeprefix("role-"): hit["_version"] for hit in hits if hit["_id"].startswith(prefix)}
 
 
+def expect_written_once(world: World, names: Iterable[str]) -> None:
+    """Check that SearchAccesses' roles were written once: a replica that took over neither removed nor changed any."""
+    versions = role_versions(world)
+    written = {name: versions[world.role_name(name)] for name in names}
+    assert {name: times for name, times in written.items() if times != 1} == {}
+
+
 def drift_events(world: World) -> dict[str, int]:
-    """Give the events about drift, and how often each was emitted."""
+    """Give by object how many events about drift were emitted."""
     found = listed(world, "events", "--all-namespaces", "--field-selector=reason=DriftDetected")
-    return {event["metadata"]["uid"]: event.get("count") or 1 for event in found}
+    times = Counter[str]()
+    for event in found:
+        times[event["involvedObject"]["name"]] += event.get("count") or 1
+    return times
 
 
 def tamper(world: World) -> None:

@@ -9,6 +9,7 @@ from tests.kind.operators import (
     SELECTOR,
     delete_many,
     deployment,
+    expect_written_once,
     new_accesses,
     nodes_of,
     pods,
@@ -58,6 +59,7 @@ def test_a_drained_node_takes_nothing_away(world: World) -> None:
         assert node not in nodes_of(world)
         world.kubernetes.run_kubectl("uncordon", node)
     until_all_served(world, names)
+    expect_written_once(world, names)
     delete_many(world, names)
 
 

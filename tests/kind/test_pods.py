@@ -5,6 +5,7 @@ import pytest
 from tests.kind.operators import (
     delete_many,
     deployment,
+    expect_written_once,
     kill,
     new_accesses,
     owner,
@@ -38,6 +39,7 @@ def test_a_killed_owner_is_followed_by_the_other(world: World) -> None:
     tamper(world)
     until_corrected(world)
     until_all_served(world, names)
+    expect_written_once(world, names)
     eventually(lambda: owner(world) not in {"", name} or _restarted(world, name) > restarts(pod), within=60, every=0.5)
     until_two_run(world)
     assert _restarted(world, name) == restarts(pod) + 1, "it ended, and came back"
@@ -58,6 +60,7 @@ def test_a_rollout_interrupts_nothing(world: World) -> None:
         tamper(world)
         until_corrected(world)
     until_all_served(world, names)
+    expect_written_once(world, names)
     until_two_run(world)
     assert not before & {pod["metadata"]["name"] for pod in pods(world)}
     delete_many(world, [*names, *(f"one-of-{number}" for number in range(3))])

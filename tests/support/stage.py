@@ -24,6 +24,7 @@ from searchaccess.decorators.dryrun import DryRun, DryRunConnections
 from searchaccess.engine.host import Host
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.outbox import Outbox
+from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
 from searchaccess.operator.connections.connecting import find_connection
 from searchaccess.operator.observing import observed
@@ -93,6 +94,8 @@ class Stage:
     google: MemoryGoogle = field(init=False)
     stores: MemoryStores = field(init=False)
     operator: Operator = OPERATOR
+    ownership: Ownership = field(default_factory=Ownership)
+    """What the operator owns, of several replicas."""
     process: Process | None = None
     violations: list[str] = field(default_factory=list)
     logs: list[list[Any]] = field(default_factory=list)
@@ -137,7 +140,16 @@ class Stage:
         watch = Watch(inventory)
         self.kubernetes.watchers = [watch]
         outbox = Outbox(self.kubernetes, inventory)
-        context = Context(self.operator, inventory, self.kubernetes, outbox, self.clock, self.google, self.stores)
+        context = Context(
+            self.operator,
+            inventory,
+            self.kubernetes,
+            outbox,
+            self.clock,
+            self.google,
+            self.stores,
+            ownership=self.ownership,
+        )
         host = Host(context, self, short_lived=self.short_lived)
         self.process = Process(inventory, watch, outbox, host, asyncio.create_task(self._run(host)))
         return self.process

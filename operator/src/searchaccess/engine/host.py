@@ -15,6 +15,7 @@ from searchaccess.core.clusters.notfound import not_found
 from searchaccess.core.policy.decision import OPEN, decide
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import Place, caught
+from searchaccess.engine.catchup import CatchUp
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.identities.follow import LEAST_SEEN, Identities
 from searchaccess.engine.inventory.namespaces import NamespaceLabels
@@ -44,6 +45,8 @@ log = structlog.get_logger(__name__)
 class _Running:
     reconciler: Reconciler
     task: asyncio.Task[None]
+    owned_since: float
+    """When this replica acquired the SearchCluster, in monotonic seconds."""
 
 
 class Host:
@@ -78,8 +81,11 @@ class Host:
         self._shutting_down = False
         self._lister = Lister(context, resync_period)
         self._labels = NamespaceLabels(context.inventory, context.kubernetes, context.meter)
+        self._catch_up = CatchUp(self._lister, self._labels, context.clock)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
+        self._catching_up: asyncio.Task[None] | None = None
+        """Lists again because this replica acquired what belongs to no SearchCluster."""
 
     async def run(self) -> None:
         """Run until cancelled. Internal errors do not end it: the affected part is restarted.
@@ -89,10 +95,8 @@ class Host:
                 short-lived.
         """
         # An object that was not read yet is no orphan: nothing is decided before.
-        await self._lister.complete(final=WaitingError if self._short_lived else ())
-        # If it fails, SearchAccesses that depend on labels are held until these are known.
-        await self._labels.read()
         context = self._context
+        await self._catch_up.until(context.clock.monotonic(), WaitingError if self._short_lived else ())
         parts: dict[Place, Callable[[], Awaitable[None]]] = {
             "write statuses": context.outbox.run,
             "list": self._lister.run,
@@ -201,11 +205,33 @@ class Host:
                 if record and record.cluster.uid != running.reconciler.uid:
                     # Recreated: what is known about the earlier object does not hold for this one.
                     running.task.cancel()
-                elif record and not self._is_ours(name):
+                elif record and not self._is_still_ours(name, running):
                     self._stop_reconciler(name)
             if self._context.ownership.holds_common():
-                await self._publish_without_cluster()
+                await self._serve_common(group)
             await inventory.changed.wait()
+
+    def _is_still_ours(self, name: str, running: _Running) -> bool:
+        """Return whether this replica owned a SearchCluster all the time since its reconciler started."""
+        return self._is_ours(name) and self._context.ownership.owned_since(name) == running.owned_since
+
+    async def _serve_common(self, group: asyncio.TaskGroup) -> None:
+        """Publish what belongs to no SearchCluster, or first list again what the former owner knew."""
+        since = self._context.ownership.owns_common_since()
+        if self._catch_up.has(since):
+            await self._publish_without_cluster()
+        elif self._catching_up is None or self._catching_up.done():
+            self._catching_up = group.create_task(self._catch_up_on_common(since))
+
+    async def _catch_up_on_common(self, since: float) -> None:
+        changed = self._context.inventory.changed
+        try:
+            await self._catch_up.until(since)
+        except Exception as error:  # noqa: BLE001 - the barrier between an internal error and the process
+            caught(self._context.meter, "", "list", error)
+            asyncio.get_running_loop().call_later(RESTART_AFTER, changed.set)
+        else:
+            changed.set()
 
     def _start_missing(self, group: asyncio.TaskGroup) -> None:
         for name, record in self._context.inventory.clusters.items() if not self._shutting_down else ():
@@ -217,15 +243,23 @@ class Host:
                     caught(self._context.meter, name, "reconciler", error)
                     asyncio.get_running_loop().call_later(RESTART_AFTER, self._context.inventory.changed.set)
                     continue
-                task = group.create_task(self._keep_running(name, reconciler))
-                self._running[name] = _Running(reconciler, task)
+                since = self._context.ownership.owned_since(name)
+                task = group.create_task(self._keep_running(name, reconciler, since))
+                self._running[name] = _Running(reconciler, task, since)
 
-    async def _keep_running(self, name: str, reconciler: Reconciler) -> None:
-        """Run a reconciler; after an internal error it restarts, and no other cluster is affected."""
+    async def _keep_running(self, name: str, reconciler: Reconciler, since: float) -> None:
+        """Run a reconciler; after an internal error it restarts, and no other cluster is affected.
+
+        Args:
+            name: of the SearchCluster.
+            reconciler: its reconciler.
+            since: when this replica acquired it: until then, another may have written there.
+        """
         backoff = Backoff()
         try:
             while self._is_ours(name) and reconciler.is_current():
                 try:
+                    await self._catch_up.until(since)
                     await reconciler.run()
                 except Exception as error:  # noqa: BLE001 - the last barrier between one cluster and all others
                     caught(self._context.meter, name, "reconciler", error)

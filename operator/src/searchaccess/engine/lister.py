@@ -37,6 +37,7 @@ class Lister:
     def __init__(self, context: Context, period: float = RESYNC_PERIOD) -> None:
         self._context = context
         self._listed_at = 0.0
+        self._listing = asyncio.Lock()
         self.period = period
 
     def age(self) -> float:
@@ -44,7 +45,7 @@ class Lister:
         return self._context.clock.monotonic() - self._listed_at
 
     async def complete(self, final: type[ExternalError] | tuple[()] = ()) -> None:
-        """Fill the inventory for the first time, with retries until that succeeds.
+        """List all objects, with retries until that succeeds.
 
         Args:
             final: errors that are raised, not retried; a refusal only once a new right would have spread.
@@ -77,7 +78,8 @@ class Lister:
             final: errors that are raised, not logged.
         """
         try:
-            await self._list()
+            async with self._listing:
+                await self._list()
         except final:
             raise
         except ExternalError as error:

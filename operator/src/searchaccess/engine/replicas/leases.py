@@ -53,7 +53,8 @@ class Leases(Ownership):
         self._own: Lease | None = None
         """Our heartbeat."""
         self._valid_until = float("-inf")
-        self._held: set[str] = set()
+        self._held: dict[str, float] = {}
+        """The Leases that are ours, and since when."""
         self._new: dict[str, float] = {}
         """Leases that we created, and when they may be ours."""
         self._sightings = Sightings(DURATION, GAP)
@@ -87,7 +88,15 @@ class Leases(Ownership):
 
     def held(self, clusters: set[str]) -> set[str]:
         """Return the SearchClusters that this replica owns, whether it may write now or not."""
-        return {name for name in clusters if CLUSTER + name in self._held - self._leaving}
+        return {name for name in clusters if CLUSTER + name in self._held.keys() - self._leaving}
+
+    def owned_since(self, cluster: str) -> float:
+        """Return when this replica acquired a SearchCluster, in monotonic seconds; infinity: it does not own it."""
+        return self._held.get(CLUSTER + cluster, float("inf"))
+
+    def owns_common_since(self) -> float:
+        """Return when this replica acquired the common Lease; infinity: it does not own it."""
+        return self._held.get(COMMON, float("inf"))
 
     def expect_holder(self, cluster: str) -> None:
         """Check that this replica owns a SearchCluster right now.
@@ -183,7 +192,8 @@ class Leases(Ownership):
             self._inventory.changed.set()
 
     def _lose(self, keys: set[str]) -> None:
-        self._held -= keys
+        for key in keys:
+            self._held.pop(key, None)
         self._leaving -= keys
         if keys:
             self._inventory.changed.set()
@@ -204,7 +214,7 @@ class Leases(Ownership):
         if self.is_valid() and self._clock.monotonic() >= self._new.get(key, 0.0):
             self._new.pop(key, None)
             log.info("lease acquired", lease=key, before=known.holder if known else "")
-            self._held.add(key)
+            self._held[key] = self._clock.monotonic()
             self._inventory.changed.set()
 
     async def _release_others(self, leases: dict[str, Lease], shares: dict[str, str], until: float) -> None:
@@ -223,7 +233,7 @@ class Leases(Ownership):
         log.info("lease released", lease=key)
         self._leaving.discard(key)
         self._new.pop(key, None)
-        self._lose({key} & self._held)
+        self._lose({key} & self._held.keys())
 
     async def _delete_dead(self, members: dict[str, Lease], now: float) -> None:
         for name, lease in members.items():

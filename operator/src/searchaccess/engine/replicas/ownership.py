@@ -15,3 +15,14 @@ class Ownership:
     def held(self, clusters: set[str]) -> set[str]:
         """Return the SearchClusters that this replica owns, whether it may write now or not."""
         return clusters
+
+    def owned_since(self, cluster: str) -> float:  # noqa: ARG002 - of one of several
+        """Return when this replica acquired a SearchCluster that it owns, in the clock's monotonic seconds.
+
+        Until then, another replica may have reconciled what is not known here yet.
+        """
+        return float("-inf")
+
+    def owns_common_since(self) -> float:
+        """Return when this replica acquired what belongs to no SearchCluster; infinity: it did not."""
+        return float("-inf")
