@@ -81,7 +81,7 @@ test: runtimes servers lint typecheck verify ## Run all checks, then all tests o
 	$(RUN) -m pytest tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Again on Elasticsearch $$release, the tests that depend on it:"; \
-		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch $(PYTEST) || \
+		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch --namespaced $(PYTEST) || \
 			$(NONE_CHOSEN); \
 	done
 	@test ! -e $(KIND)-not-tested || cat $(KIND)-not-tested

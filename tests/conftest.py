@@ -62,6 +62,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="kind: what `make kind-up` made; tests that bring servers of their own are left out",
     )
+    parser.addoption(
+        "--namespaced",
+        action="store_true",
+        help="the operator of the end-to-end tests watches some namespaces only, with Roles in these",
+    )
     parser.addoption("--keep-passed", type=Path, metavar="FILE", help="write which tests passed, an id a line")
     parser.addoption(
         "--leave-out", type=Path, metavar="FILE", help="leave out those that passed elsewhere, if there is such a file"

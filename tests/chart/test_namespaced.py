@@ -77,6 +77,11 @@ def test_a_value_asks_for_searchclusters_of_the_api_server(tool: Helm) -> None:
         "searchaccesspolicies": ["list", "watch"],
     }
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    [events] = [raw for raw in of_kind(objects, "Role") if raw["metadata"]["namespace"] == "default"]
+    assert events["rules"] == [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
+    assert [raw["roleRef"]["name"] for raw in of_kind(objects, "RoleBinding")].count(events["metadata"]["name"]) == 1
+    watched = tool.render(OBJECTS | {"watchNamespaces": ["default", "shop"]})
+    assert "cluster-events" not in str(watched), "it may create events there already"
     # Releases of two namespaces may have the same name.
     assert role["metadata"]["name"].startswith(f"{NAMESPACE}-")
     assert [raw["metadata"]["name"] for raw in of_kind(objects, "SearchCluster")] == ["prod"]

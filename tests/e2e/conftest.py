@@ -18,6 +18,9 @@ from tests.support.metadata import MetadataServer
 from tests.support.secretserver import SecretManagerServer
 from tests.support.world import CLUSTER, World, account
 
+NAMESPACES = ("billing", "default", "logging", "shop", "widen-team")
+"""Those of the tests' SearchAccesses, and that of SearchClusters' events."""
+
 QUICK = {"probeEvery": "500ms"}
 """Changes are found by the probe; the sweep is minutes away, so that it cannot be what found them."""
 
@@ -44,9 +47,12 @@ def google(folder: Path) -> Iterator[SecretManagerServer]:
 
 
 @pytest.fixture(scope="package")
-def world(stack: Stack, folder: Path, metadata: MetadataServer, google: GoogleServer) -> Iterator[World]:
+def world(
+    stack: Stack, folder: Path, metadata: MetadataServer, google: GoogleServer, pytestconfig: pytest.Config
+) -> Iterator[World]:
     """Kubernetes and Elasticsearch with the operator between them, and the SearchCluster ``prod``."""
     world = World(stack.kubernetes, stack.elasticsearch, folder)
+    world.watched = NAMESPACES if pytestconfig.getoption("--namespaced") else ()
     world.environment = metadata.environment | google.environment
     world.install()
     world.namespace("billing")

@@ -2,13 +2,16 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
+from tests.stack.build_go import HELM, ensure_program
 from tests.stack.elasticsearch import ElasticsearchServer
 from tests.stack.kubernetes import KubernetesApi
 from tests.support.operatorprocess import ROOT, OperatorProcess
@@ -17,6 +20,7 @@ from tests.support.waiting import eventually
 SYSTEM = "searchaccess-system"
 CLUSTER = "prod"
 LOGIN = "elasticsearch-login"
+RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 OPERATOR_USER = "searchaccess-operator"
 OPERATOR_PASSWORD = "only-for-tests-and-the-demo"
 OPERATOR_ROLE: dict[str, Any] = {
@@ -78,6 +82,8 @@ class World:
         self.folder = folder
         self.environment: dict[str, str] = {}
         """For the operator's process."""
+        self.watched: tuple[str, ...] = ()
+        """Namespaces that the operator watches, with Roles alone in each; none: it watches all."""
         self._process: OperatorProcess | None = None
         self._admin: httpx.Client | None = None
 
@@ -87,9 +93,27 @@ class World:
         """Install the CRDs, the operator's ServiceAccount and RBAC, and its login in Elasticsearch."""
         kubectl = self.kubernetes.run_kubectl
         self.kubernetes.install_kinds(ROOT / "crds")
-        kubectl("apply", "-f", str(ROOT / "deploy" / "operator.yaml"))
-        self.namespace("shop")
+        for namespace in {SYSTEM, "shop", *self.watched}:
+            self.namespace(namespace)
+        if self.watched:
+            self.apply(*self._namespaced_rights())
+        else:
+            kubectl("apply", "-f", str(ROOT / "deploy" / "operator.yaml"))
         self.make_login(LOGIN, OPERATOR_USER, OPERATOR_PASSWORD, OPERATOR_ROLE)
+
+    def _namespaced_rights(self) -> list[dict[str, Any]]:
+        """Give what the chart installs for an operator that watches some namespaces only."""
+        values = {"instance": self.instance, "watchNamespaces": self.watched, "rbac": {"searchClusters": True}}
+        file = self.folder / "values.json"
+        file.write_text(json.dumps(values))
+        chart = ROOT / "charts" / "searchaccess-operator"
+        command = [str(ensure_program(HELM)), "template", "searchaccess", str(chart), "-n", SYSTEM, "-f", str(file)]
+        done = subprocess.run([*command, "--kube-version=1.36.0"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        rendered = [raw for raw in yaml.safe_load_all(done.stdout) if raw and raw["kind"] in RIGHTS]
+        wide = [raw["metadata"]["name"] for raw in rendered if raw["kind"] == "ClusterRole"]
+        assert [name for name in wide if not name.endswith("-clusters")] == [], "only SearchClusters have no namespace"
+        return rendered
 
     def make_login(self, secret: str, user: str, password: str, role: dict[str, Any]) -> None:
         """Make a user with a role of its own in Elasticsearch, and a Secret with it for SearchClusters."""
@@ -130,7 +154,10 @@ class World:
         """Give an operator process, not started, under its own ServiceAccount."""
         kubeconfig = kubeconfig or self.kubernetes.service_account_kubeconfig(SYSTEM, "searchaccess-operator")
         log = self.folder / f"{name}.log"
-        return OperatorProcess(kubeconfig, log, instance=self.instance, environment=self.environment)
+        extra = tuple(item for name in self.watched for item in ("--watch-namespace", name))
+        if self.watched:
+            extra += ("--home-namespace", SYSTEM)
+        return OperatorProcess(kubeconfig, log, instance=self.instance, extra=extra, environment=self.environment)
 
     @contextmanager
     def running(self) -> Iterator[OperatorProcess]:

@@ -116,14 +116,30 @@ async def test_it_is_known_by_its_own_namespace() -> None:
     assert asked == ["GET /api/v1/namespaces/home"]
 
 
-async def test_an_event_about_a_searchcluster_is_in_the_log() -> None:
-    """It would be in the namespace default."""
-    async with served({}) as (client, asked):
+ABOUT_CLUSTER = ObjectRef(Plural.CLUSTERS, "", "prod", "uid")
+RELEASED = Note(warning=True, reason="RightsReleased", message="some")
+IN_DEFAULT = "/api/v1/namespaces/default/events?fieldManager=searchaccess"
+
+
+async def test_an_event_about_a_searchcluster_is_in_the_namespace_default() -> None:
+    async with served({IN_DEFAULT: (201, {})}) as (client, asked):
         with capture_logs() as logs:
-            ref = ObjectRef(Plural.CLUSTERS, "", "prod", "uid")
-            await client.create_event(ref, Note(warning=True, reason="RightsReleased", message="some"))
-    assert asked == []
+            await client.create_event(ABOUT_CLUSTER, RELEASED)
+    assert asked == [f"POST {IN_DEFAULT}"]
+    assert logs == []
+
+
+async def test_an_event_about_a_searchcluster_that_may_not_be_created_is_logged() -> None:
+    async with served({}) as (client, _):
+        with capture_logs() as logs:
+            await client.create_event(ABOUT_CLUSTER, RELEASED)
     assert [(line["log_level"], line["object"], line["message"]) for line in logs] == [("warning", "prod", "some")]
+
+
+async def test_a_refused_event_about_a_searchaccess_is_an_error() -> None:
+    async with served({}) as (client, _):
+        with pytest.raises(PermissionDenied):
+            await client.create_event(ObjectRef(Plural.ACCESSES, "shop", "orders", "uid"), RELEASED)
 
 
 async def test_a_login_in_a_namespace_that_may_not_be_read_is_named_with_those_that_may() -> None:

@@ -11,6 +11,7 @@ import yaml
 from structlog.testing import capture_logs
 
 from searchaccess.core.clusters.sources import Source
+from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator import clusterfiles
 from searchaccess.operator.clusterfiles import FiledClusters, read_folder
@@ -266,3 +267,17 @@ def test_the_same_trouble_is_said_once(tmp_path: Path, monkeypatch: pytest.Monke
 
 async def _at_once(work: Any, *given: Any) -> Any:
     return work(*given)
+
+
+def test_an_event_about_one_is_logged_and_the_api_server_is_not_asked(tmp_path: Path) -> None:
+    async def play() -> None:
+        write(tmp_path)
+        files = filed(Api(), tmp_path)
+        raw = (await listed(files))["prod"]
+        with capture_logs() as logs:
+            await files.create_event(ref_to(raw), Note(warning=False, reason="DriftCorrected", message="all of it"))
+        assert [(line["log_level"], line["object"], line["reason"]) for line in logs] == [
+            ("info", "prod", "DriftCorrected")
+        ]
+
+    asyncio.run(play())

@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.adapters.kubernetes.client import APPLY, KubernetesClient
+from searchaccess.adapters.kubernetes.namespaced import log_event
 from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.constants import API_VERSION, MANAGED_BY
@@ -293,8 +294,11 @@ class FiledClusters:
         return one
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
-        """Write an event about an object."""
-        await self._real.create_event(ref, note)
+        """Write an event about an object; one about a SearchCluster from a file is logged."""
+        if ref.namespace:
+            await self._real.create_event(ref, note)
+        else:
+            log_event(ref, note)
 
     async def read_source(self, source: Source) -> dict[str, bytes]:
         """Return the data of a Secret or ConfigMap, decoded."""

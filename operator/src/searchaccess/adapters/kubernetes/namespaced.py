@@ -82,9 +82,20 @@ class NamespacedClient(KubernetesClient):
             ) from None
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
-        """Write an event about a SearchAccess; one about a SearchCluster would be in the namespace default."""
-        if ref.namespace:
+        """Write an event; one about a SearchCluster is logged if none may be created in the namespace default.
+
+        Raises:
+            ExternalError: an event about a SearchAccess was refused, or there is no response.
+        """
+        try:
             await super().create_event(ref, note)
-            return
-        level = log.warning if note.warning else log.info
-        level("event", object=ref.name, reason=note.reason, message=note.message)
+        except PermissionDenied:
+            if ref.namespace:
+                raise
+            log_event(ref, note)
+
+
+def log_event(ref: ObjectRef, note: Note) -> None:
+    """Log what no event can report."""
+    level = log.warning if note.warning else log.info
+    level("event", object=ref.name, reason=note.reason, message=note.message)
