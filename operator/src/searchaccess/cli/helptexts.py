@@ -50,7 +50,7 @@ MAPPING: Final = block(
 )
 LOGIN: Final = block(
     "Examples",
-    "searchaccess login --tier observe",
+    "searchaccess login --tier Observe",
     "searchaccess login -f manifests/ --cluster prod",
     "kubectl get searchaccess -A -o yaml | searchaccess login -f -",
 )

@@ -41,7 +41,12 @@ class PrintedTier(StrEnum):
 def login(
     *,
     tier: Annotated[
-        PrintedTier, typer.Option(case_sensitive=False, help="Observe: for a login that only reads, for dry runs.")
+        PrintedTier,
+        typer.Option(
+            case_sensitive=False,
+            metavar="|".join(PrintedTier),
+            help="Observe: for a login that only reads, for dry runs.",
+        ),
     ] = PrintedTier.ROLES,
     filename: Annotated[list[Path] | None, Filenames] = None,
     namespace: Namespace = "",
