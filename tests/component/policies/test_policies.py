@@ -9,7 +9,7 @@ from searchaccess.api.constants import FINALIZER
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import NotFound, PermissionDenied, Unreachable
 from searchaccess.ports.kubernetes import Plural
-from tests.component.common import ORPHANS, begin, granted
+from tests.component.common import ORPHANS, ROLE, begin, granted
 from tests.component.credentials.common import STORES, with_key
 from tests.component.identities.common import SERVICE, declared
 from tests.support.clocks import EPOCH
@@ -249,6 +249,27 @@ async def test_where_the_kind_is_not_installed_there_are_no_policies(stage: Stag
     without_the_kind(stage)
     await begin(stage, access("orders", grant("orders-*")))
     assert granted(stage)
+
+
+@on_stage
+async def test_a_kind_that_the_api_server_serves_a_moment_later_is_not_taken_for_missing(stage: Stage) -> None:
+    await begin(stage, policy(**ONLY_LOGS))
+    await stage.stop()
+    stage.apply(access("orders", grant("orders-*")))
+    served = stage.kubernetes.list_page
+    without_the_kind(stage)
+    lacking = stage.kubernetes.list_page
+
+    async def answer(plural: Plural, following: str = "") -> Any:
+        if plural is Plural.ACCESSES:
+            stage.kubernetes.list_page = served  # type: ignore[method-assign]
+        return await lacking(plural, following)
+
+    stage.kubernetes.list_page = answer  # type: ignore[method-assign]
+    stage.start()
+    await stage.quiet()
+    assert stage.ready("orders") == REFUSED
+    assert ROLE not in {name for call in stage.faults.writes for name in call.names}
 
 
 @on_stage

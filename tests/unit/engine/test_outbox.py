@@ -357,6 +357,7 @@ def test_events_that_are_too_many_are_dropped_and_counted_for_each_namespace() -
         post.outbox.put_notes(ref("orders", "bad"), [note] * EVENTS_LIMIT)
         await asyncio.sleep(120)
         assert len(post.api.events) == 1 + EVENTS_LIMIT, "there is room again"
+        assert not post.outbox._writer._events, "no namespace is remembered for ever"
 
     at_work(play)
 

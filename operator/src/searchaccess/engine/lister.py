@@ -94,7 +94,7 @@ class Lister:
 
     async def _list(self) -> None:
         # Policies first: nothing that they refuse is granted.
-        await self._list_policies()
+        served = await self._list_policies()
         inventory = self._context.inventory
         clusters = {name: record.cluster.uid for name, record in inventory.clusters.items()}
         inventory.keep_clusters(await self._read_list(Plural.CLUSTERS, inventory.see_cluster, {}), clusters)
@@ -102,19 +102,34 @@ class Lister:
         present = await self._read_list(Plural.ACCESSES, inventory.see_access, unlisted)
         self._see_unlisted(unlisted)
         await inventory.keep_accesses(present, accesses)
+        if not served:
+            await self._list_late_policies()
         self._listed_at = self._context.clock.monotonic()
 
-    async def _list_policies(self) -> None:
+    async def _list_policies(self) -> bool:
+        """List policies; return whether there is such a kind.
+
+        Raises:
+            NotFound: there is none, but policies are known: this response is not trusted.
+        """
         policies = self._context.inventory.policies
         known = policies.uids()
         try:
             present = await self._read_list(Plural.POLICIES, policies.see, {})
         except NotFound:
-            # The kind is not installed, so there are no policies. If some are known, this response is not trusted.
             if known:
                 raise
-            present = set()
+            return False
         policies.keep(present, known)
+        return True
+
+    async def _list_late_policies(self) -> None:
+        """List policies again: an API server that has just started serves one kind after the other."""
+        inventory = self._context.inventory
+        if await self._list_policies():
+            await inventory.judge_all()
+        else:
+            inventory.policies.keep(set(), frozenset())
 
     def _see_unlisted(self, unlisted: dict[str, str]) -> None:
         """Record which namespaces may not be listed.

@@ -84,7 +84,8 @@ class Writer:
         namespace = entry.ref.namespace
         room = max(0, EVENTS_LIMIT - self._events[namespace])
         entry.notes.extend(notes[:room])
-        self._events[namespace] += min(room, len(notes))
+        if added := min(room, len(notes)):
+            self._events[namespace] += added
         if len(notes) > room:
             self._meter.events_dropped(len(notes) - room)
 
@@ -94,8 +95,14 @@ class Writer:
         self._drop_notes(entry)
 
     def _drop_notes(self, entry: Entry) -> None:
-        self._events[entry.ref.namespace] -= len(entry.notes)
+        self._count_off(entry, len(entry.notes))
         entry.notes.clear()
+
+    def _count_off(self, entry: Entry, number: int) -> None:
+        """Count events as no longer pending; a namespace without any is not kept."""
+        self._events[entry.ref.namespace] -= number
+        if not self._events[entry.ref.namespace]:
+            del self._events[entry.ref.namespace]
 
     async def write(self, entry: Entry) -> Failed | None:
         """Write an entry; completed steps are not repeated after a failure. Return the first failure."""
@@ -165,7 +172,7 @@ class Writer:
                 await self._kubernetes.create_event(entry.ref, note)
                 if entry.notes and entry.notes[0] is note:
                     entry.notes.pop(0)
-                    self._events[entry.ref.namespace] -= 1
+                    self._count_off(entry, 1)
         except TransientError:
             raise
         except ExternalError as error:
