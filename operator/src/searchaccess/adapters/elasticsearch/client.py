@@ -13,9 +13,10 @@ from elasticsearch.serializer import JsonSerializer
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.indices import IndicesClient
-from searchaccess.adapters.elasticsearch.keys import AT_A_TIME, KeysClient
+from searchaccess.adapters.elasticsearch.keys import KeysClient
 from searchaccess.adapters.elasticsearch.loginrights import LoginClient
 from searchaccess.adapters.elasticsearch.node import node_class
+from searchaccess.adapters.elasticsearch.part import AT_A_TIME
 from searchaccess.adapters.elasticsearch.reach import lacking
 from searchaccess.adapters.elasticsearch.readers import (
     fingerprint_of,
@@ -39,6 +40,7 @@ from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
 from searchaccess.ports.elasticsearch import ClusterFingerprint, Probe, Written
 from searchaccess.ports.errors import LoginMissing, LoginRefused, NotFound, PermissionDenied, Rejected
+from searchaccess.ports.tasks import first_error_alone
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
@@ -233,13 +235,10 @@ class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient):
                 else:
                     written.changed.add(role.name)
 
-        try:
+        with first_error_alone():
             async with asyncio.TaskGroup() as tasks:
                 for role in roles:
                     tasks.create_task(put(role))
-        except ExceptionGroup as group:
-            # The others were cancelled with the first one that failed.
-            raise group.exceptions[0] from None
         return written
 
     async def delete_roles(self, names: Sequence[str]) -> Written:

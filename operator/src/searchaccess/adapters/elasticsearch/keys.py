@@ -2,13 +2,11 @@
 
 import asyncio
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-from elasticsearch import AsyncElasticsearch
+from typing import Any
 
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.part import AT_A_TIME, ClientPart
 from searchaccess.adapters.elasticsearch.readers import keys_of, made_key_of, written_of
 from searchaccess.adapters.longanswers import decoded
 from searchaccess.core.credentials.credential import DESCRIPTOR
@@ -17,16 +15,9 @@ from searchaccess.core.model.intake.reading import mapping, readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
 from searchaccess.ports.errors import NotFound, Unexpected
 
-AT_A_TIME: Final = 500
-"""Objects that are read before other tasks may run."""
 
-
-class KeysClient(ABC):
+class KeysClient(ClientPart):
     """The part of the client that is about API keys."""
-
-    @abstractmethod
-    async def _api(self) -> AsyncElasticsearch:
-        """Return the client with a login that is good now."""
 
     async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
         """Read all API keys that still work and whose names match a pattern."""
