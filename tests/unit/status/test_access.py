@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.docs import doc_of
+from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import DRIFT_ITEMS_LIMIT, MESSAGE_LIMIT, SearchAccessStatus

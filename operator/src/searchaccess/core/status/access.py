@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
