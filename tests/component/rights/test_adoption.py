@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
+from searchaccess.api.clusters.status import ADOPTED_LIMIT
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
-from searchaccess.api.status import ADOPTED_LIMIT
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, agree, begin, granted, seen_hash
 from tests.support.faults import Fault

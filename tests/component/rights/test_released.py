@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.clusters.status import RELEASED_LIMIT
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.status import RELEASED_LIMIT
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Rejected, Unreachable
 from tests.component.common import ORDERS, ORPHANS, ROLE, agree, begin, drift, granted, seen_hash

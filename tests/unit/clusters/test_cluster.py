@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.clusters.status import ClusterCounts
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
-from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, condition_of
+from searchaccess.api.status import Drift, SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import ClusterFacts, judge, version_of
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_node, check_realm, explain
 from searchaccess.core.ownership.adoption import Agreed

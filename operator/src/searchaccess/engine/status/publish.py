@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
+from searchaccess.api.clusters.status import ClusterCounts
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.status import ClusterCounts, SearchAccessStatus
+from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.clusters.notfound import not_allowed
 from searchaccess.core.model.access import Access
