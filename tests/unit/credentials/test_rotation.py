@@ -8,25 +8,19 @@ import pytest
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
 from searchaccess.core.credentials.pins import Pins
-from searchaccess.core.credentials.rotation import (
-    ASK_AGAIN,
-    JITTER,
+from searchaccess.core.credentials.rotation import ASK_AGAIN, JITTER, Phase, decide, lifetime, rotate_at, withdraw
+from searchaccess.core.credentials.steps import (
     AskUsers,
     Destroy,
     Disable,
     Issue,
     Note,
-    Phase,
     Prolong,
     Read,
     RemoveSecret,
     Revoke,
     Rewrite,
     Update,
-    decide,
-    lifetime,
-    rotate_at,
-    withdraw,
 )
 from searchaccess.core.model.canonical import Entry, RoleBody
 

@@ -19,7 +19,8 @@ from searchaccess.api.status import Drift, SearchAccessStatus, SearchClusterStat
 from searchaccess.api.values import COUNT_LIMIT
 from searchaccess.core.answers.summary import line_of
 from searchaccess.core.credentials.credential import Key, Seen, Slot
-from searchaccess.core.credentials.rotation import Decision, Issue, Phase
+from searchaccess.core.credentials.rotation import Decision, Phase
+from searchaccess.core.credentials.steps import Issue
 from searchaccess.core.model.access import identified
 from searchaccess.core.model.canonical import RoleBody, stable_json
 from searchaccess.core.model.identity import UNTRIED, Identity, State, missing, recall, unknown

@@ -9,7 +9,8 @@ from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.credentials import Auth
 from searchaccess.api.status import CredentialStatus, SearchAccessStatus
 from searchaccess.core.credentials.credential import Key, Seen
-from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update
+from searchaccess.core.credentials.rotation import Decision, Phase
+from searchaccess.core.credentials.steps import Issue, Step, Update
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.model.workload import Workload
