@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from searchaccess import __version__
-from searchaccess.cli.dashboardpage import dashboard
+from searchaccess.cli.pages.dashboard import dashboard
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm, of_kind
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.cli.argopage import customizations
+from searchaccess.cli.pages.argo import customizations
 from tests.integration.conftest import OwnServers
 from tests.stack.argocd import ArgoCd, Repository, evaluate
 from tests.support.arena import Arena

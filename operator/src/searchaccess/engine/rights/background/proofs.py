@@ -15,7 +15,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
-from searchaccess.core.status.proofs import recalled_proof
+from searchaccess.core.status.aspects.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.questions import Known
