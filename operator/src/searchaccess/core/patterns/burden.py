@@ -21,13 +21,13 @@ from searchaccess.core.patterns.automata import (
     build_automaton,
     codes_of,
     determinized,
-    is_prefix,
     is_wildcard,
     of_regex,
     of_wildcards,
     united,
 )
 from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.wildcards import SPECIAL, is_prefix
 
 MAX_STATES: Final = 150_000
 """Of an automaton for a whole role. To unite it with an entry's takes Elasticsearch a few times that effort."""
@@ -92,7 +92,7 @@ def what_is_complicated(patterns: Iterable[str]) -> str:
 def _beginning(text: str) -> str:
     """Return the common prefix of all names that a pattern matches."""
     if not text.startswith("/"):
-        return text[: min(at for special in "*?\\" if (at := text.find(special)) >= 0)]
+        return text[: min(at for special in SPECIAL if (at := text.find(special)) >= 0)]
     if not _ALTERNATIVES.isdisjoint(text):
         return ""
     beginning = _PLAIN.match(text, 1)

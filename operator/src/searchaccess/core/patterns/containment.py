@@ -27,13 +27,13 @@ from searchaccess.core.patterns.expressions import (
     derivative,
     nullable,
 )
-from searchaccess.core.patterns.meeting import compatible, expression_of, parts_of, prefix_of
+from searchaccess.core.patterns.meeting import are_of_wildcard, compatible, expression_of, parts_of, prefix_of
+from searchaccess.core.patterns.wildcards import is_prefix
 
 STEPS: Final = 6_000
 """Of one search, each of them a microsecond or two."""
 _ANSWERS_KEPT: Final = 1 << 14
 _LISTS_KEPT: Final = 1 << 8
-_SPECIAL: Final = frozenset("*?\\/")
 _COMMON: Final = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 """What stands for a class of characters, if it is in it, so that an example looks like a name."""
 
@@ -73,24 +73,15 @@ def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     if expression is None:
         return _UNDECIDED, 1
     prefix = prefix_of(pattern)
-    if any(_is_beginning(other) and prefix.startswith(other[:-1]) for other in others):
+    if any(is_prefix(other) and prefix.startswith(other[:-1]) for other in others):
         return _CONTAINED, 1
     targets = _targets(tuple(other for other in others if compatible(prefix, prefix_of(other))))
     parts = parts_of(expression)
     if len(prefix) == len(parts):
         return _follow(prefix, targets)
-    if _is_wildcard(parts):
+    if are_of_wildcard(parts):
         return _search(_Wildcard(parts), targets)
     return _search(_RegularExpression(expression), targets)
-
-
-def _is_beginning(pattern: str) -> bool:
-    """Return whether a pattern matches whatever begins with some text."""
-    return pattern.endswith("*") and _SPECIAL.isdisjoint(pattern[:-1])
-
-
-def _is_wildcard(parts: Iterable[Expression]) -> bool:
-    return all(isinstance(part, Chars) or part == ANY_STRING for part in parts)
 
 
 Place = TypeVar("Place")
@@ -212,7 +203,7 @@ def _targets(patterns: tuple[str, ...]) -> _Targets:
     wildcards, rests = list[tuple[Expression, ...]](), set[Expression]()
     for pattern in patterns:
         expression = expression_of(pattern)
-        if expression is not None and _is_wildcard(parts := parts_of(expression)):
+        if expression is not None and are_of_wildcard(parts := parts_of(expression)):
             wildcards.append(parts)
         elif expression is not None:
             rests.add(expression)
