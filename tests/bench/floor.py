@@ -1,6 +1,6 @@
 """The floor: what the operator writes when it starts, written by a script that knows what to write and checks nothing.
 
-A process of its own, so that both pay for starting Python. It is told on standard input what the operator wrote for one
+A process of its own, so that both pay for starting Python. Standard input says what the operator wrote for one
 SearchAccess, and writes the same for all of them under their own names.
 """
 

@@ -1,4 +1,4 @@
-"""A TLS server in Elasticsearch's place that remembers the headers of each request, and answers as it is told."""
+"""A TLS server in Elasticsearch's place that remembers the headers of each request, and gives configured answers."""
 
 import json
 import ssl

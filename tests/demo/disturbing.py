@@ -36,14 +36,14 @@ def tamper(stage: Stage) -> None:
         page.show(Text.assemble("role ", (role, "bold")))
         page.show(times)
 
-        drift = stage.until(lambda: _corrected_drift(stage), lambda: f"status.drift of {_ACCESS} does not tell of it")
+        drift = stage.until(lambda: _corrected_drift(stage), lambda: f"status.drift of {_ACCESS} does not report it")
         page.gap()
         counts = ", ".join(f"{drift[name]} {name}" for name in ("detected", "corrected", "open"))
         page.show(Text.assemble((f"status.drift of {_ACCESS}", "cyan"), f"   {counts}"))
         for name in dict.fromkeys(item["object"] for item in drift["items"]):
             page.show(Text(name, "bold"))
             page.show(_drift_table([item for item in drift["items"] if item["object"] == name]))
-        events = stage.until(lambda: _drift_events(stage), lambda: f"no event of {_ACCESS} tells of it")
+        events = stage.until(lambda: _drift_events(stage), lambda: f"no event of {_ACCESS} reports it")
         page.gap()
         page.say(f"Events of {_ACCESS}", "cyan")
         page.show(_event_table(events))

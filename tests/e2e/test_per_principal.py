@@ -42,7 +42,7 @@ def test_a_grant_has_a_mapping_of_its_own_and_takes_it_along(elsewhere: World) -
     assert may_read(elsewhere, "single-b")
 
 
-def test_drift_of_a_mapping_is_told_on_the_access_and_put_right(elsewhere: World) -> None:
+def test_drift_of_a_mapping_is_reported_on_the_access_and_corrected(elsewhere: World) -> None:
     declare(elsewhere, "drifting", "drifting-a")
     before = elsewhere.mapping("drifting-a")
     edits: list[tuple[str, dict[str, Any]]] = [

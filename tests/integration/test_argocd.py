@@ -38,11 +38,11 @@ def healths(argocd: ArgoCd) -> dict[str, str]:
 
 
 def until(argocd: ArgoCd, sync: str, health: str) -> None:
-    def look() -> bool:
+    def observe() -> bool:
         return state(argocd) == (sync, health)
 
     try:
-        eventually(look, within=90, every=0.5)
+        eventually(observe, within=90, every=0.5)
     except AssertionError:
         raise AssertionError(f"not {sync} and {health}: {argocd.get(APPLICATION).get('status')}") from None
 

@@ -470,7 +470,7 @@ def test_refuses_two_conditions_of_one_type_and_more_than_ten_differences(server
             patch(server, "searchaccess", "orders", {"status": status}, "--dry-run=server")
 
 
-def test_kubectl_explain_tells_what_the_actions_are(server: Server) -> None:
+def test_kubectl_explain_shows_what_the_actions_are(server: Server) -> None:
     text = " ".join(server.kubectl("explain", "sacc.spec.grants.can")[0].split())
     for action in Action:
         assert f"`{action}`: {action.allows}." in text

@@ -170,7 +170,7 @@ def test_an_upstream_with_another_authority_is_not_trusted(upstream: Upstream, t
     assert upstream.calls == 0
 
 
-def test_watches_are_told_apart() -> None:
+def test_watches_are_distinguished() -> None:
     seen = Seen("GET", "/x", "watch=true&resourceVersion=1", "", b"", 0.0)
     assert seen.watches
     assert not seen.writes

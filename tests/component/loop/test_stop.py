@@ -93,4 +93,4 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(stage: Stage) -> N
     stage.start()
     await stage.quiet()
     [key] = live(stage)
-    assert read(stage) == key["id"], "the next life clears up"
+    assert read(stage) == key["id"], "the next process cleans up"

@@ -37,8 +37,10 @@ def stamp(installation: Installation) -> dict[str, Any]:
     return {"metadata": Operator(installation.instance, installation.controller).stamp()}
 
 
-def listed(*lives: Installation) -> list[TakeOver]:
-    return [TakeOver(controller=installation.controller, instance=installation.instance) for installation in lives]
+def listed(*installations: Installation) -> list[TakeOver]:
+    return [
+        TakeOver(controller=installation.controller, instance=installation.instance) for installation in installations
+    ]
 
 
 @pytest.mark.parametrize(

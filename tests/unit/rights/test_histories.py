@@ -83,8 +83,8 @@ class Histories(RuleBasedStateMachine):
         self.live[slot] = Live(raw, tag)
 
     def _pick(self, at: int) -> Live:
-        lives = list(self.live.values())
-        return lives[at % len(lives)]
+        live = list(self.live.values())
+        return live[at % len(live)]
 
     @precondition(lambda self: len(self.live) < len(SLOTS))
     @rule(version=VERSIONS, count=COUNTS, mode=MODES, policy=POLICIES)

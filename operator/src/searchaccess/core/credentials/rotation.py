@@ -39,7 +39,7 @@ LEAST_MARGIN: Final = 86400.0
 for so long."""
 ASK_AGAIN: Final = 300.0
 """Seconds between two reads of who still uses an old key."""
-LOOK_AFTER_ROLL: Final = 20.0
+READ_AFTER_ROLL: Final = 20.0
 """Seconds after which the result of a rollout is read."""
 MOST_READ: Final = 10
 """Number of newest versions that are searched for a key."""
@@ -245,7 +245,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     if not steps:
         steps += _prolong(wish, seen, live if deferred else [current] if waits else [], now)
     if seen.pins and seen.pins.rolled:
-        after = min(after, LOOK_AFTER_ROLL)
+        after = min(after, READ_AFTER_ROLL)
     return Decision(
         tuple(steps),
         Phase.OVERLAP if others else Phase.ACTIVE,

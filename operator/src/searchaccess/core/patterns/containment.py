@@ -230,7 +230,7 @@ def _among(codes: Sequence[int], part: Chars) -> Iterator[int]:
 
 
 def _follow(name: str, targets: _Targets) -> tuple[Verdict, int]:
-    """Look whether a target matches a name."""
+    """Return whether a target matches a name, and in how many steps."""
     reached, steps = targets.start, 0
     for sign in name:
         steps += targets.cost(reached)
@@ -241,7 +241,7 @@ def _follow(name: str, targets: _Targets) -> tuple[Verdict, int]:
 
 
 def _search(source: _Source[Place], targets: _Targets) -> tuple[Verdict, int]:
-    """Look for a name of the source that no target matches, the shortest first."""
+    """Search for a name of the source that no target matches, the shortest first."""
     codes = _codes(source.codes | frozenset(targets.codes), targets)
     # The start is not among them: the empty name does not count, so that a longer one may have to come back to it.
     kept = dict[Place, list[_Reached]]()
