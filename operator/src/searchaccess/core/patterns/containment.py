@@ -1,13 +1,13 @@
 """Whether some index patterns match every name that another one matches.
 
-The search looks for a name that the one pattern matches and none of the others does. It visits pairs of a state of the
-one pattern and the set of states in which all the others are then, from which it follows the few characters that make a
-difference. A pair is left out where another with the same state and no more of the others' states was visited: whatever
-would be found from it is found from that one (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). The set is an
-integer, with a bit for each place in each wildcard; regular expressions are followed by their derivatives.
+The search looks for a name that the one pattern matches and none of the others does. It visits pairs: a state of the
+one pattern, and the set of states that all the others can have reached by then. From a pair it follows only the few
+characters that make a difference. It skips a pair if it visited one with the same state and no other states of the
+others: that one finds all that the skipped one would (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). A set
+is an integer with a bit for each place in each wildcard. Regular expressions are followed by their derivatives.
 
-A pattern has few states, but the sets can be many. So the search has a number of steps, and what it does not answer
-within these is not contained: a guardrail refuses what it cannot judge.
+A pattern has few states, but there can be many sets. So the number of steps is limited. What is not decided within the
+limit counts as not contained, because a guardrail refuses what it cannot judge.
 """
 
 from bisect import bisect_left, bisect_right

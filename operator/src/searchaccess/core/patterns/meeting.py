@@ -1,7 +1,7 @@
 """Whether two index patterns, or lists of them, can meet: in one index, or in a data stream and its backing indices.
 
-It is decided on what they match, not on how they are written, over the one parsed form, and within a number of steps:
-when these are not enough, the patterns may meet. Which aliases an index will have cannot be known (docs/adr/0029).
+The names that they match decide, not how they are written. The number of steps is limited. If the limit is reached, the
+answer is that they may meet. Which aliases an index will have cannot be known (docs/adr/0029).
 """
 
 from bisect import bisect_left

@@ -1,7 +1,7 @@
 """Compares the indices of two entries: whether one has all of the other. ``meeting`` decides whether they can meet.
 
-Names and prefixes such as ``orders-*`` are compared as texts, so that long lists of them cost little; only what is more
-than that is a question about languages.
+Names and prefixes such as ``orders-*`` are compared as text, so that long lists of them cost little. Only other
+patterns need a comparison of languages.
 """
 
 from collections.abc import Iterable

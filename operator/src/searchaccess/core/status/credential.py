@@ -118,9 +118,9 @@ def mark_credential(
 
 
 def _not_rotated(known: CredentialStatus | None) -> str:
-    """Return that what consumers have is not rotated, and what comes of that, to be added; empty: they have nothing.
+    """Return the part of a message that says what is not rotated, and the consequence; empty: consumers have nothing.
 
-    The same text before and after these times: nothing else may happen at them, so that nobody would publish it.
+    The text does not change when these times pass: nothing else may happen then that would publish it.
     """
     if known is None:
         return ""
