@@ -102,7 +102,7 @@ def audited(server: LocalElasticsearch, **wanted: str) -> list[dict[str, Any]]:
 
 
 class InTurn(TokenIssuer):
-    """Signs by one issuer after the other, and by the last one for ever.
+    """Signs by one issuer after the other, and by the last one forever.
 
     Args:
         issuers: who signs.

@@ -29,7 +29,7 @@ def tamper(stage: Stage) -> None:
         seen = orders(caller.get(SEARCH))
         times.add_row(_since(started), Text.assemble("shop-web searches orders-*   ", (seen, "red")))
         page.doing("waiting until the operator notices")
-        trouble = f"role {role} is not put right"
+        trouble = f"role {role} is not corrected"
         stage.until(lambda: orders(caller.get(SEARCH)) == _AS_DECLARED, lambda: trouble)
         healed = Text.assemble("shop-web searches orders-*   ", (_AS_DECLARED, "green"), "   healed ")
         times.add_row(_since(started), healed + stage.checks.count(right=True))

@@ -119,7 +119,7 @@ def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[W
 
     role = world.role(name)
     world.write_role(name, role | {"cluster": ["all"]})
-    eventually(lambda: world.role(name)["cluster"] == [], within=WITHIN, what="drift is put right")
+    eventually(lambda: world.role(name)["cluster"] == [], within=WITHIN, what="drift is corrected")
     world.delete(name)
     assert not world.role(name)
     assert secret not in (world.folder / "operator.log").read_text()
@@ -151,7 +151,7 @@ def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
     assert set(metadata.audiences) == {world.elasticsearch.audience, undeclared(world.elasticsearch.audience)}
     role = world.role("keyless")
     world.write_role("keyless", role | {"cluster": ["all"]})
-    eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is put right")
+    eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is corrected")
 
     metadata.away = True
     seen = world.until_cluster_reason("keyless", "LoginMissing", status="False", within=WITHIN)

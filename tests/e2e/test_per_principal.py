@@ -52,7 +52,7 @@ def test_drift_of_a_mapping_is_reported_on_the_access_and_corrected(elsewhere: W
     ]
     for count, (path, change) in enumerate(edits, start=1):
         elsewhere.write_mapping(before | change, "drifting-a")
-        eventually(lambda: elsewhere.mapping("drifting-a") == before, within=WITHIN, what=f"{path} is put right")
+        eventually(lambda: elsewhere.mapping("drifting-a") == before, within=WITHIN, what=f"{path} is corrected")
         eventually(
             lambda count=count: drift(elsewhere, "drifting-a")["corrected"] == count,  # type: ignore[misc]
             within=WITHIN,

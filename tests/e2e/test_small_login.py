@@ -75,7 +75,7 @@ def test_tokens_need_no_login_that_may_do_everything(elsewhere: World) -> None:
     # Drift is corrected; what was restricted and is changed stays restricted.
     role = world.role("small-reader")
     world.write_role("small-reader", role | {"cluster": ["all"]})
-    eventually(lambda: world.role("small-reader")["cluster"] == [], within=WITHIN, what="drift is put right")
+    eventually(lambda: world.role("small-reader")["cluster"] == [], within=WITHIN, what="drift is corrected")
     former = json.loads(json.dumps(role).replace("/NO-INDEX ", "NO-INDEX#").replace('/"', '"'))
     world.write_role("small-reader", former)
     eventually(

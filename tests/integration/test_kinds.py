@@ -258,7 +258,7 @@ def test_the_server_fills_in_the_defaults_of_a_search_access(server: Server) -> 
     case = next(case for case in accepted() if case.manifest["kind"] == "SearchAccess")
     grant = {"indices": ["orders"], "can": ["read"], "fields": {"exclude": ["a"]}}
     spec = server.dry_run(case.manifest | {"spec": case.manifest["spec"] | {"grants": [grant]}})["spec"]
-    assert spec["grants"] == [grant], "nothing within lists: GitOps tools would see a difference for ever"
+    assert spec["grants"] == [grant], "nothing within lists: GitOps tools would see a difference forever"
     rest = {key: value for key, value in spec.items() if key not in {"grants", "cluster", "subject"}}
     assert rest == {
         "clusterCan": [],

@@ -1,4 +1,4 @@
-"""A stop: what was begun is finished, nothing more begins, and it does not take for ever."""
+"""A stop: what was begun is finished, nothing more begins, and it does not take forever."""
 
 import asyncio
 from typing import Any

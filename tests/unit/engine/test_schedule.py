@@ -214,7 +214,7 @@ def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule,
     assert delays == [usual] * (IN_VAIN - 1) + [DUTY * 1.0] * 4
 
 
-@pytest.mark.parametrize("changed", [True, False], ids=["something was put right", "it was long ago"])
+@pytest.mark.parametrize("changed", [True, False], ids=["something was corrected", "it was long ago"])
 def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClock, *, changed: bool) -> None:
     for number in range(4 * IN_VAIN):
         if number % IN_VAIN == 0 and not changed:

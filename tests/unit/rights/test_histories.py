@@ -242,7 +242,7 @@ class Histories(RuleBasedStateMachine):
         for member in members:
             finding = plan.findings[member.access.uid]
             if member.decision.do is Do.ENFORCE and not finding.conflict:
-                assert written or not finding.differences, "differences without a change would stay for ever"
+                assert written or not finding.differences, "differences without a change would stay forever"
             if member.decision.do is Do.RELEASE:
                 self.released.add(self.live[member.access.name].tag)
             if not interrupted:

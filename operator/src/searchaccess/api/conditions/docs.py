@@ -1,6 +1,7 @@
 """What each reason of a condition means, what to do next, and who acts.
 
-The reference page ``docs/reasons.md`` is generated from this table.
+Those of the connection, identities and credentials are in modules beside this one. The reference page
+``docs/reasons.md`` is generated from all of them.
 """
 
 from searchaccess.api.conditions.connectionreasons import CONNECTION_REASONS

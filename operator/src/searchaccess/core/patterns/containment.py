@@ -2,8 +2,8 @@
 
 The search looks for a name that the one pattern matches and none of the others does. It visits pairs: a state of the
 one pattern, and the set of states that all the others can have reached by then. From a pair it follows only the few
-characters that make a difference. It skips a pair if it visited one with the same state and no other states of the
-others: that one finds all that the skipped one would (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). A set
+characters that make a difference. It skips a pair if it has visited one with the same state and a subset of
+the set: that one finds all that the skipped one would (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). A set
 is an integer with a bit for each place in each wildcard. Regular expressions are followed by their derivatives.
 
 A pattern has few states, but there can be many sets. So the number of steps is limited. What is not decided within the
