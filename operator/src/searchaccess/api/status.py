@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from searchaccess.api.base import ApiModel, ReadsAs, understood
+from searchaccess.api.base import ApiModel, Count, ReadsAs, understood
 from searchaccess.api.clusters.status import (
     ADOPTED_LIMIT,
     OTHERS_LIMIT,
@@ -21,7 +21,7 @@ from searchaccess.api.clusters.status import (
     ReleasedRights,
 )
 from searchaccess.api.conditions.types import ConditionType, described
-from searchaccess.api.values import NEVER, Count, DateTime
+from searchaccess.api.times import NEVER, DateTime
 
 Truth = Literal["True", "False", "Unknown"]
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from searchaccess.api.base import ApiModel, ReadsAs
+from searchaccess.api.base import ApiModel, Count, ReadsAs
 from searchaccess.api.clusters.tiers import Tier
-from searchaccess.api.values import NEVER, Count, DateTime
+from searchaccess.api.times import NEVER, DateTime
 
 RELEASED_LIMIT = 100
 RELEASED_ENTRIES_LIMIT = 100

@@ -1,8 +1,8 @@
-"""Times and numbers in statuses."""
+"""Points in time, as RFC 3339 has them."""
 
 import re
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -24,15 +24,3 @@ DateTime = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"for
 
 NEVER = "1970-01-01T00:00:00Z"
 """Represents an unknown time."""
-
-COUNT_LIMIT = 2**53
-
-
-def _countable(number: int) -> int:
-    if not 0 <= number <= COUNT_LIMIT:
-        raise ValueError("not a count")
-    return number
-
-
-Count: TypeAlias = Annotated[int, AfterValidator(_countable)]
-"""A counter or a number of objects; small enough to add to without overflow."""
