@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 
 class Upstream:
-    """A server that counts, echoes, and streams lines until told to end."""
+    """A server that counts, echoes, and streams lines until it is stopped."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate = write_server_certificate(folder)
