@@ -1,6 +1,6 @@
 """The floor: what the operator writes when it starts, written by a script that knows what to write and checks nothing.
 
-A process of its own, so that both pay for starting Python. It is told on standard input what the operator wrote for one
+A process of its own, so that both pay for starting Python. Standard input says what the operator wrote for one
 SearchAccess, and writes the same for all of them under their own names.
 """
 
@@ -15,18 +15,18 @@ from tests.bench.bare import BareKubernetes, bulk_roles
 
 async def main() -> None:
     """Do it; print a line when all roles are there and one when all statuses are."""
-    told = json.load(sys.stdin)
-    sample, prefix = told["sample"], told["prefix"]
+    given = json.load(sys.stdin)
+    sample, prefix = given["sample"], given["prefix"]
 
     def rewritten(text: str) -> Callable[[dict[str, Any]], Any]:
         return lambda item: json.loads(text.replace(sample, item["metadata"]["name"]))
 
-    role, name, status = rewritten(told["role"]), rewritten(json.dumps(told["role_name"])), rewritten(told["status"])
-    async with BareKubernetes(*told["kubernetes"]) as bare:
+    role, name, status = rewritten(given["role"]), rewritten(json.dumps(given["role_name"])), rewritten(given["status"])
+    async with BareKubernetes(*given["kubernetes"]) as bare:
         mine = [item for item in await bare.list() if item["metadata"]["name"].startswith(f"{prefix}-")]
-        if told["set_finalizers"]:
-            await bare.patch(mine, lambda _: {"metadata": {"finalizers": told["finalizers"]}})
-        url, ca_file, username, password = told["elasticsearch"]
+        if given["set_finalizers"]:
+            await bare.patch(mine, lambda _: {"metadata": {"finalizers": given["finalizers"]}})
+        url, ca_file, username, password = given["elasticsearch"]
         await bulk_roles(url, ca_file, username, password, {name(item): role(item) for item in mine})
         print("roles", flush=True)
         await bare.patch(mine, lambda item: {"status": status(item)}, "/status")

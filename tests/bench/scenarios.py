@@ -107,12 +107,12 @@ async def start_with_many(
     """
     async with bare(world) as client:
         await client.create(manifests(count, prefix))
-    told = _what_was_written(world, SAMPLE) | {"prefix": prefix, "set_finalizers": not policy}
+    given = _what_was_written(world, SAMPLE) | {"prefix": prefix, "set_finalizers": not policy}
     floors, starts = [], []
     for _ in range(TRIES):
         operator.stop()
         await _undo(world, prefix, finalizers=not policy)
-        floors.append(await asyncio.to_thread(_floor, told))
+        floors.append(await asyncio.to_thread(_floor, given))
         await _undo(world, prefix, finalizers=not policy)
         starts.append(await _start_of_operator(world, operator, count, prefix))
     bare_roles, bare_statuses = map(min, zip(*floors, strict=True))
@@ -131,7 +131,7 @@ async def _start_of_operator(
     """Start it; give the seconds until all roles are there, until all statuses are written, and until Python runs."""
     async with bare(world) as client:
         watching = asyncio.Event()
-        told = asyncio.create_task(client.until(prefix, lambda item: "status" in item, watching))
+        reported = asyncio.create_task(client.until(prefix, lambda item: "status" in item, watching))
         await watching.wait()
         before = security_writes(world)
         start = time.perf_counter()
@@ -141,7 +141,7 @@ async def _start_of_operator(
         await asyncio.to_thread(eventually, lambda: security_writes(world) - before >= count, within=300, every=0.1)
         roles = time.perf_counter() - start
         await asyncio.to_thread(eventually, lambda: roles_of(world, prefix) == count, within=10, every=0.5)
-        await asyncio.wait_for(told, timeout=300)
+        await asyncio.wait_for(reported, timeout=300)
         return roles, time.perf_counter() - start, up
 
 
@@ -173,14 +173,14 @@ async def _undo(world: World, prefix: str, *, finalizers: bool) -> None:
         world.admin.request("DELETE", "/_security/role", json=chunk).raise_for_status()
 
 
-def _floor(told: dict[str, Any]) -> tuple[float, float]:
+def _floor(given: dict[str, Any]) -> tuple[float, float]:
     """Run the floor; give the seconds from its start until all roles are there, and until all statuses are."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "tests.bench.floor"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(told))
+        process.stdin.write(json.dumps(given))
         process.stdin.close()
         took = {line.strip(): time.perf_counter() - start for line in process.stdout}
     return took["roles"], took["statuses"]

@@ -94,15 +94,15 @@ def _options(server: LocalElasticsearch) -> dict[str, Any]:
 def audited(server: LocalElasticsearch, **wanted: str) -> list[dict[str, Any]]:
     """Give the audit log's events of the workload that have these values, once there are any."""
 
-    def look() -> list[dict[str, Any]]:
+    def observe() -> list[dict[str, Any]]:
         events = [json.loads(line) for line in server.audit_file.read_text().splitlines() if line.endswith("}")]
         return [event for event in events if event.items() >= ({"user.name": PRINCIPAL} | wanted).items()]
 
-    return eventually(look, what=f"in the audit log: {wanted}")
+    return eventually(observe, what=f"in the audit log: {wanted}")
 
 
 class InTurn(TokenIssuer):
-    """Signs by one issuer after the other, and by the last one for ever.
+    """Signs by one issuer after the other, and by the last one forever.
 
     Args:
         issuers: who signs.

@@ -1,4 +1,4 @@
-"""A TLS server in Elasticsearch's place that remembers the headers of each request, and answers as it is told."""
+"""A TLS server in Elasticsearch's place that remembers the headers of each request, and gives configured answers."""
 
 import json
 import ssl
@@ -81,7 +81,7 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
                     pass
                 return
             found = _BULK if self.path.partition("?")[0].endswith("/_bulk") else _EMPTY
-            body: dict[str, Any] = found if status == 200 else {"error": {"type": "as told"}, "status": status}
+            body: dict[str, Any] = found if status == 200 else {"error": {"type": "as configured"}, "status": status}
             answer = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("X-Elastic-Product", "Elasticsearch")

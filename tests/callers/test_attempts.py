@@ -155,7 +155,7 @@ def as_elastics_library_does(cause: Exception) -> None:
     try:
         raise cause
     except OSError:
-        raise Disconnected("as told") from None
+        raise Disconnected("as configured") from None
 
 
 def test_an_error_that_the_caller_is_handling_says_nothing_about_the_request() -> None:
@@ -169,5 +169,5 @@ def test_an_error_that_the_caller_is_handling_says_nothing_about_the_request() -
 
 
 def test_an_error_without_a_cause_may_have_come_after_the_request_arrived() -> None:
-    assert failure_of(Disconnected("as told")) is Failure.CUT
-    assert failure_of(ConnectionTimeout("as told")) is Failure.UNANSWERED_IN_TIME
+    assert failure_of(Disconnected("as configured")) is Failure.CUT
+    assert failure_of(ConnectionTimeout("as configured")) is Failure.UNANSWERED_IN_TIME

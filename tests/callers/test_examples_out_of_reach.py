@@ -58,14 +58,14 @@ def test_a_read_that_may_have_been_executed_is_sent_again_and_four_times_at_most
 
 
 @WITHOUT_SHELL
-@pytest.mark.parametrize(("trouble", "told"), [(CUT, ""), (504, "504")])
+@pytest.mark.parametrize(("trouble", "shown"), [(CUT, ""), (504, "504")])
 def test_a_write_that_may_have_been_executed_is_not(
-    command: list[str], metadata: MetadataServer, server: Recorder, trouble: int, told: str
+    command: list[str], metadata: MetadataServer, server: Recorder, trouble: int, shown: str
 ) -> None:
     server.statuses += [trouble]
     done = call(command, WRITE, server, metadata)
     assert done.returncode != 0
-    assert told in done.stderr
+    assert shown in done.stderr
     assert len(server.requests) == 1
 
 

@@ -271,7 +271,7 @@ async def test_where_a_timeout_may_be_retried_a_write_is_not(
         ({"HOSTNAME": "laptop"}, ""),
     ],
 )
-def test_services_jobs_and_worker_pools_are_told_by_what_cloud_run_sets(
+def test_services_jobs_and_worker_pools_are_recognized_by_what_cloud_run_sets(
     environment: Mapping[str, str], expected: str
 ) -> None:
     assert opaque_id(environment) == expected

@@ -47,7 +47,7 @@ NO_TOKENS = {
 
 
 class Says(TokenIssuer):
-    """Gives what it is told in place of a token.
+    """Returns a given response in place of a token.
 
     Args:
         answer: what it gives.

@@ -63,7 +63,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 
 
 def fires(promtool: Path, folder: Path, series: dict[str, str], at: str, alert: str) -> bool:
-    """Say whether an alert fires: promtool is told to expect that it does not, and says what it found."""
+    """Return whether an alert fires: promtool expects that it does not, and reports what it found."""
     check: dict[str, Any] = {"eval_time": at, "alertname": alert, "exp_alerts": []}
     inputs = [{"series": name, "values": values} for name, values in series.items()]
     one = {"interval": "1m", "input_series": inputs, "alert_rule_test": [check]}

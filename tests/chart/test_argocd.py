@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from searchaccess.cli.argopage import customizations
+from searchaccess.cli.pages.argo import customizations
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from searchaccess import __version__
-from searchaccess.cli.dashboardpage import dashboard
+from searchaccess.cli.pages.dashboard import dashboard
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm, of_kind
 from tests.stack.kubernetes import KubernetesServers
 from tests.support.operatorprocess import ROOT
@@ -164,7 +164,7 @@ def test_pods_are_as_restricted_as_can_be(tool: Helm, installed: KubernetesServe
         ({"metrics": {"prometheusRule": {"runbookUrl": "docs/alerts.md"}}}, "runbookUrl"),
     ],
 )
-def test_wrong_values_are_told(tool: Helm, values: dict[str, Any], says: str) -> None:
+def test_wrong_values_are_reported(tool: Helm, values: dict[str, Any], says: str) -> None:
     output = tool.run("template", RELEASE, str(CHART), "--kube-version", "1.36.0", values=values, check=False)
     assert "values don't meet the specifications of the schema" in output
     assert says in output

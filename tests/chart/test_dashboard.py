@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from searchaccess.cli.dashboardpage import dashboard
+from searchaccess.cli.pages.dashboard import dashboard
 from searchaccess.operator.telemetry.metrics import LABELS
 
 DASHBOARD: dict[str, Any] = json.loads(dashboard())

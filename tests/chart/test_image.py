@@ -1,4 +1,4 @@
-"""The image, as far as that can be told without Docker: its steps are done in a clean environment, and it starts."""
+"""The image, as far as that can be tested without Docker: its steps are done in a clean environment, and it starts."""
 
 import importlib.util
 import json

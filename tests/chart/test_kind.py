@@ -1,4 +1,4 @@
-"""What tests in kind are made of, as far as it can be looked at without Docker."""
+"""What tests in kind are made of, as far as it can be tested without Docker."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What makes kind possible without an image registry, as far as it can be told without root and a Docker."""
+"""What makes kind possible without an image registry, as far as it can be tested without root and without Docker."""
 
 import fcntl
 import gzip

@@ -22,12 +22,12 @@ def test_the_chart_of_the_kinds_has_the_same_version() -> None:
     assert inner["name"] == dependency["name"]
 
 
-def test_artifact_hub_is_told_of_every_kind_with_examples_that_are_valid(installed: KubernetesServers) -> None:
-    told = {
+def test_artifact_hub_gets_every_kind_with_examples_that_are_valid(installed: KubernetesServers) -> None:
+    reported = {
         (item["name"], item["kind"], item["version"]) for item in yaml.safe_load(ANNOTATIONS["artifacthub.io/crds"])
     }
     crds = custom_resource_definitions().values()
-    assert told == {
+    assert reported == {
         (crd["metadata"]["name"], crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["name"]) for crd in crds
     }
     examples = yaml.safe_load(ANNOTATIONS["artifacthub.io/crdsExamples"])

@@ -62,12 +62,14 @@ FORMER: Final = Operator("default", "uid-of-the-former-kube-system")
 """The same installation in a Kubernetes cluster that is gone."""
 
 
-async def former_life(stage: Stage, life: Operator, *objects: dict[str, Any], leaves: str = "") -> MemoryElasticsearch:
-    """Let another life of the operator, of a Kubernetes cluster of its own, do its work; give its Elasticsearch.
+async def former_installation(
+    stage: Stage, operator: Operator, *objects: dict[str, Any], leaves: str = ""
+) -> MemoryElasticsearch:
+    """Let another installation of the operator, in a Kubernetes cluster of its own, work; return its Elasticsearch.
 
     It has the stage's stores. Meanwhile the stage's own operator does not run.
     """
-    former = Stage(operator=life)
+    former = Stage(operator=operator)
     former.stores = stage.stores
     await stage.stop()
     former.kubernetes.uids = "former"

@@ -17,7 +17,7 @@ def key_in(namespace: str, name: str) -> Key:
 
 
 async def watch_only(stage: Stage, *namespaces: str) -> None:
-    """Start the operator anew, so that it watches some namespaces; none given: all."""
+    """Restart the operator, so that it watches some namespaces; none given: all."""
     await stage.stop()
     stage.kubernetes.watched = Watched(frozenset(namespaces)) if namespaces else EVERYWHERE
     stage.start()
@@ -32,6 +32,6 @@ def unseen(stage: Stage) -> list[str]:
 
 
 def warned(stage: Stage) -> list[dict[str, Any]]:
-    """Give what this life of the operator warned of held rights."""
+    """Return the operator's warnings of held rights since its last start."""
     event = "rights of namespaces that are not watched stay as they are"
     return [entry for entry in stage.logs[-1] if entry["event"] == event]

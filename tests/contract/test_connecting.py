@@ -33,7 +33,7 @@ async def test_a_name_of_this_machine() -> None:
     assert set(await connections.resolve("localhost")) & {"127.0.0.1", "::1"}
 
 
-async def test_certificates_that_only_the_library_finds_wrong_are_told() -> None:
+async def test_certificates_that_only_the_library_finds_wrong_are_reported() -> None:
     body = base64.b64encode(b"\x30\x02\x30\x00").decode()
     ca = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
     assert holds_certificates(ca)

@@ -209,7 +209,7 @@ async def test_a_thousand_roles_fit_into_one_write(search: ElasticsearchSide) ->
 # Deleting roles
 
 
-async def test_deleting_tells_what_was_there(search: ElasticsearchSide) -> None:
+async def test_deleting_reports_what_was_there(search: ElasticsearchSide) -> None:
     await search.port.put_roles([search.role("a")])
     written = await search.port.delete_roles([search.name("a"), search.name("missing"), "superuser"])
     assert written.changed == {search.name("a")}
@@ -300,7 +300,7 @@ async def test_deleted_roles_move_the_probe_by_one_each(search: ElasticsearchSid
 
 
 async def test_deleting_a_missing_role_moves_the_probe_uncounted(search: ElasticsearchSide) -> None:
-    """One look too many, where somebody was quicker than we: never one too few."""
+    """One read too many, where somebody was quicker than we: never one too few."""
     before = await search.position()
     written = await search.port.delete_roles([search.name("missing")])
     assert not written.changed

@@ -58,17 +58,17 @@ def _both(server: ElasticsearchServer, rules: dict[str, Any]) -> tuple[bool, boo
 
 
 @pytest.mark.parametrize("rules", APPLIES.values(), ids=APPLIES)
-def test_a_mapping_that_applies_is_told(elasticsearch_server: ElasticsearchServer, rules: dict[str, Any]) -> None:
+def test_a_mapping_that_applies_is_reported(elasticsearch_server: ElasticsearchServer, rules: dict[str, Any]) -> None:
     assert _both(elasticsearch_server, rules) == (True, True)
 
 
 @pytest.mark.parametrize("rules", DOES_NOT.values(), ids=DOES_NOT)
-def test_a_mapping_that_does_not_apply_is_not_told(
+def test_a_mapping_that_does_not_apply_is_not_reported(
     elasticsearch_server: ElasticsearchServer, rules: dict[str, Any]
 ) -> None:
     assert _both(elasticsearch_server, rules) == (False, False)
 
 
 @pytest.mark.parametrize("rules", NOT_DECIDED.values(), ids=NOT_DECIDED)
-def test_what_is_not_decided_is_not_told(elasticsearch_server: ElasticsearchServer, rules: dict[str, Any]) -> None:
+def test_what_is_not_decided_is_not_reported(elasticsearch_server: ElasticsearchServer, rules: dict[str, Any]) -> None:
     assert _both(elasticsearch_server, rules) == (True, False)

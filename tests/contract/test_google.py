@@ -150,7 +150,7 @@ async def test_a_version_is_written_into_a_template(google: GooglePort, state: G
         await google.roll(a_workload("nobody", workload.place.kind), SECRET, 4)
 
 
-async def test_a_revision_that_cannot_serve_is_told(google: GooglePort, state: GoogleState) -> None:
+async def test_a_revision_that_cannot_serve_is_reported(google: GooglePort, state: GoogleState) -> None:
     old = state.deploy(SERVICE, ORDERS, uses=USES)
     state.broken = "the container did not start"
     await google.roll(SERVICE, SECRET, 4)

@@ -209,7 +209,7 @@ class Histories(RuleBasedStateMachine):
         self.whole = True
 
     @rule()
-    def look(self) -> None:
+    def observe(self) -> None:
         if self._try():
             self.whole = True
 
@@ -217,12 +217,12 @@ class Histories(RuleBasedStateMachine):
     def somebody_asks_for_a_rotation(self) -> None:
         self.requests += 1
         self.wish = replace(self.wish, requested=f"request-{self.requests}")
-        self.look()
+        self.observe()
 
     @rule(auth=st.sampled_from([Auth.API_KEY, Auth.PASSWORD]))
     def somebody_declares_another_kind(self, auth: Auth) -> None:
         self.wish = replace(self.wish, auth=auth)
-        self.look()
+        self.observe()
 
     @rule(number=st.integers(0, 4), fault=st.sampled_from(Fault))
     def a_rotation_is_cut_off(self, number: int, fault: Fault) -> None:
@@ -232,7 +232,7 @@ class Histories(RuleBasedStateMachine):
     @rule(index=st.sampled_from(["keys-*", "keys-1"]))
     def somebody_declares_other_rights(self, index: str) -> None:
         self.wish = replace(self.wish, rights=rights_to(index))
-        self.look()
+        self.observe()
 
     @rule()
     def somebody_invalidates_a_key(self) -> None:

@@ -111,7 +111,7 @@ async def test_a_name_of_any_length_is_taken(search: ElasticsearchSide, operator
     assert len(await read(search, operator)) == 1
 
 
-async def test_the_cluster_tells_its_time_and_dates_its_keys_by_it(
+async def test_the_cluster_reports_its_time_and_dates_its_keys_by_it(
     search: ElasticsearchSide, operator: Operator
 ) -> None:
     before = await search.port.time()
@@ -272,7 +272,7 @@ def timeless(admin: httpx.Client) -> str:
     return "timeless"
 
 
-async def test_a_login_that_may_not_read_the_time_is_not_told(
+async def test_a_login_that_may_not_read_the_time_gets_none(
     timeless: str, elasticsearch_server: ElasticsearchServer
 ) -> None:
     client = connect(elasticsearch_server, timeless)

@@ -54,7 +54,7 @@ SHUTS_OUT: Final[dict[str, dict[str, Any]]] = {
 UNDECIDED: Final = {"subject", "pattern", "azp"}
 """Realms that let this caller in, and would not let in every other."""
 BY_CALLER: Final = {"otheremail"}
-"""Of this realm it is told caller by caller."""
+"""This realm is reported caller by caller."""
 
 
 def _audience(realm: str) -> str:
@@ -137,7 +137,7 @@ async def test_of_two_realms_for_the_same_tokens_the_first_has_the_caller(server
 
 
 @pytest.mark.parametrize("realm", [*LETS_IN, "otheremail", "verified", "hd", "secret"])
-async def test_a_token_of_the_operators_own_tells_which_realm_takes_it(
+async def test_a_token_of_the_operators_own_shows_which_realm_takes_it(
     server: LocalElasticsearch, realm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -89,7 +89,7 @@ NOW_UNSEEN: dict[str, dict[str, Any]] = {
     "term": {"term": {"day": "now-1d/d"}},
     "query_string": {"query_string": {"query": "day:[now-1d TO now]", "fields": ["day"]}},
 }
-"""Neither is told apart from other text before a mapping is known, nor found by a try: documented."""
+"""Neither is distinguished from other text before a mapping is known, nor found by a try: documented."""
 
 
 @pytest.fixture(scope="module")

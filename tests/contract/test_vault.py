@@ -38,7 +38,7 @@ AUDIENCE = "https://vault.example.com"
 
 
 def documented_policy() -> str:
-    """The policy that docs/vault.md tells people to write."""
+    """The policy in docs/vault.md."""
     [policy] = re.findall(r"```hcl\n(.*?)```", (ROOT / "docs" / "vault.md").read_text(), re.DOTALL)
     return str(policy)
 
@@ -122,7 +122,7 @@ async def _no_token() -> str:
     raise AssertionError("it needs no such token")
 
 
-async def test_what_somebody_stored_between_a_look_and_the_first_write_stays_theirs(
+async def test_what_somebody_stored_between_a_read_and_the_first_write_stays_theirs(
     vault: VaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = opened(declared(vault.url), Tokens(ca_of(vault), vault.root_token))

@@ -81,7 +81,7 @@ def odd_server(certificate: ServerCertificate, status: int, body: bytes = b"{}",
         (503, Unreachable),
     ],
 )
-async def test_what_it_refuses_is_told_without_its_words(
+async def test_what_it_refuses_is_reported_without_its_words(
     certificate: ServerCertificate, status: int, error: type[ExternalError]
 ) -> None:
     words = json.dumps({"errors": ["secret-in-a-message"]}).encode()
@@ -106,7 +106,7 @@ async def test_an_answer_that_is_none_is_not_understood(certificate: ServerCerti
         await store.close()
 
 
-async def test_the_token_goes_nowhere_else_and_the_namespace_is_told(certificate: ServerCertificate) -> None:
+async def test_the_token_goes_nowhere_else_and_the_namespace_is_sent(certificate: ServerCertificate) -> None:
     with (
         odd_server(certificate, 200) as (other, elsewhere),
         odd_server(certificate, 307, location=f"{other}/v1/x") as (address, here),

@@ -156,7 +156,7 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
         await side.store.close()
 
 
-async def look(side: Side) -> Found:
+async def observe(side: Side) -> Found:
     found = await side.store.find(PLACE)
     assert found is not None
     return found
@@ -167,13 +167,13 @@ async def fill(side: Side, versions: int) -> Found:
     for number in range(1, versions + 1):
         found = await side.store.find(PLACE)
         await side.store.add(PLACE, OWNER, found.secret if found else None, number, payload(f"key-{number}"))
-    return await look(side)
+    return await observe(side)
 
 
 async def test_what_is_stored_is_found_without_its_value(side: Side) -> None:
     assert await side.store.find(PLACE) is None
     slot = await side.store.add(PLACE, OWNER, None, 9, payload())
-    found = await look(side)
+    found = await observe(side)
     assert found.secret.owner == OWNER.uid
     assert found.secret.versions == (Version(1),)
     assert found.secret.slot(1) == slot
@@ -192,12 +192,12 @@ async def test_older_versions_stay_and_all_are_listed(side: Side) -> None:
 async def test_versions_are_disabled_and_destroyed_and_that_is_done_once(side: Side) -> None:
     await fill(side, 3)
     for _ in range(2):
-        await side.store.disable(PLACE, (await look(side)).secret, [1, 2])
-    found = await look(side)
+        await side.store.disable(PLACE, (await observe(side)).secret, [1, 2])
+    found = await observe(side)
     states = {version.number: version.state for version in found.secret.versions}
     assert states == {1: State.DISABLED, 2: State.DISABLED, 3: State.ENABLED}
     await side.store.destroy(PLACE, found.secret, [1])
-    states = {version.number: version.state for version in (await look(side)).secret.versions}
+    states = {version.number: version.state for version in (await observe(side)).secret.versions}
     assert states == {1: State.DESTROYED, 2: State.DISABLED, 3: State.ENABLED}
     assert json.loads(side.newest() or "")["id"] == "key-3"
 
@@ -206,13 +206,13 @@ async def test_a_secret_is_its_heirs_with_the_next_version(side: Side) -> None:
     before = (await fill(side, 1)).secret
     heir = Owner("7b0e5d7a-0000-4000-8000-000000000002", "shop", "orders")
     await side.store.add(PLACE, heir, before, 2, payload("key-2"))
-    after = (await look(side)).secret
+    after = (await observe(side)).secret
     assert (after.identity, after.owner) == (before.identity, heir.uid)
     assert [await side.store.read(PLACE, number) for number in (1, 2)] == ["key-1", "key-2"]
     another = Owner("7b0e5d7a-0000-4000-8000-000000000003", "shop", "orders")
     with pytest.raises(Conflict):
         await side.store.add(PLACE, another, before, 3, payload("key-3"))
-    assert (await look(side)).secret == after
+    assert (await observe(side)).secret == after
 
 
 async def test_what_others_noted_on_a_secret_stays_when_it_gets_an_heir(
@@ -229,8 +229,8 @@ async def test_what_others_noted_on_a_secret_stays_when_it_gets_an_heir(
     before = vault_server.call("GET", notes)["data"]["custom_metadata"]
     vault_server.call("POST", notes, {"custom_metadata": before | {"team": "shop"}})
     for side in (google, vault):
-        await side.store.add(PLACE, heir, (await look(side)).secret, 2, payload("key-2"))
-        assert (await look(side)).secret.owner == heir.uid
+        await side.store.add(PLACE, heir, (await observe(side)).secret, 2, payload("key-2"))
+        assert (await observe(side)).secret.owner == heir.uid
         assert isinstance(side.store, GoogleSecrets | VaultSecrets)
         await side.store.close()
     assert kept.secret.labels["team"] == "shop"
@@ -239,7 +239,7 @@ async def test_what_others_noted_on_a_secret_stays_when_it_gets_an_heir(
 
 async def test_what_others_made_is_not_ours(side: Side) -> None:
     side.put("somebody else's")
-    assert (await look(side)).secret.owner == ""
+    assert (await observe(side)).secret.owner == ""
     with pytest.raises(Conflict):
         await side.store.add(PLACE, OWNER, None, 1, payload())
     assert side.newest() == "somebody else's"
@@ -248,7 +248,7 @@ async def test_what_others_made_is_not_ours(side: Side) -> None:
 async def test_a_version_that_somebody_added_holds_no_key(side: Side) -> None:
     await fill(side, 1)
     side.put("mine")
-    found = await look(side)
+    found = await observe(side)
     assert found.secret.owner == OWNER.uid
     assert await side.store.read(PLACE, 2) == ""
 
@@ -394,7 +394,7 @@ async def test_a_name_with_a_dot_is_refused_before_anything_is_asked(
     ],
     ids=lambda item: getattr(item, "name", ""),
 )
-async def test_what_goes_wrong_is_told_without_the_librarys_words(
+async def test_what_goes_wrong_is_reported_without_the_librarys_words(
     google: GoogleSecrets, server: SecretManagerServer, status: grpc.StatusCode, error: type[ExternalError]
 ) -> None:
     server.failing["*"] = status
@@ -408,7 +408,7 @@ async def test_what_goes_wrong_is_told_without_the_librarys_words(
         await google.remove(PLACE, Secret("x", OWNER.uid))
 
 
-async def test_a_look_costs_two_calls_and_a_new_version_one(google: GoogleSecrets, server: SecretManagerServer) -> None:
+async def test_a_read_costs_two_calls_and_a_new_version_one(google: GoogleSecrets, server: SecretManagerServer) -> None:
     await google.add(PLACE, OWNER, None, 1, payload())
     assert [method for method, _ in server.calls] == ["CreateSecret", "AddSecretVersion"]
     server.calls.clear()

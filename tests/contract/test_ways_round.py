@@ -1,6 +1,6 @@
 """What leads around hidden fields and ungranted documents on a real Elasticsearch, and what no longer does.
 
-Each way that is told as `Bypassable` is shown to be one, so that the warning can go when Elasticsearch closes it.
+Each way that is reported as `Bypassable` is shown to be one, so that the warning can go when Elasticsearch closes it.
 """
 
 from collections.abc import Iterator

@@ -173,7 +173,7 @@ def test_two_grants_that_are_refused_would_show_what_neither_allows(callers: Cal
 def test_an_alias_joins_grants_whose_patterns_do_not_meet_when_a_request_names_both(
     elasticsearch_server: ElasticsearchServer, callers: Callers
 ) -> None:
-    """What no pattern tells: said in docs/adr/0029 and SECURITY.md. When it changes, they have to."""
+    """What no pattern shows: documented in docs/adr/0029 and SECURITY.md. When it changes, so do these."""
     access = an_access(grants=[a_grant("widening-a1", **EU), a_grant("other-name", **REGION)])
     assert not access.widens
     with elasticsearch_server.client() as admin:

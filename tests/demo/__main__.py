@@ -109,7 +109,7 @@ def _fail(stage: Stage, message: str) -> int:
 
 
 def _in_short(message: str) -> str:
-    """Leave of a message with the end of a log its first line, and the first line of the log that tells of trouble."""
+    """Return the first line of a message that ends with a log, and the first line of that log that reports an error."""
     first, *rest = message.splitlines()
     trouble = next((line for line in rest if re.search(r"exception:|error:|fatal", line, re.IGNORECASE)), "")
     return f"{first} {trouble}".strip()

@@ -29,21 +29,21 @@ def tamper(stage: Stage) -> None:
         seen = orders(caller.get(SEARCH))
         times.add_row(_since(started), Text.assemble("shop-web searches orders-*   ", (seen, "red")))
         page.doing("waiting until the operator notices")
-        trouble = f"role {role} is not put right"
+        trouble = f"role {role} is not corrected"
         stage.until(lambda: orders(caller.get(SEARCH)) == _AS_DECLARED, lambda: trouble)
         healed = Text.assemble("shop-web searches orders-*   ", (_AS_DECLARED, "green"), "   healed ")
         times.add_row(_since(started), healed + stage.checks.count(right=True))
         page.show(Text.assemble("role ", (role, "bold")))
         page.show(times)
 
-        drift = stage.until(lambda: _corrected_drift(stage), lambda: f"status.drift of {_ACCESS} does not tell of it")
+        drift = stage.until(lambda: _corrected_drift(stage), lambda: f"status.drift of {_ACCESS} does not report it")
         page.gap()
         counts = ", ".join(f"{drift[name]} {name}" for name in ("detected", "corrected", "open"))
         page.show(Text.assemble((f"status.drift of {_ACCESS}", "cyan"), f"   {counts}"))
         for name in dict.fromkeys(item["object"] for item in drift["items"]):
             page.show(Text(name, "bold"))
             page.show(_drift_table([item for item in drift["items"] if item["object"] == name]))
-        events = stage.until(lambda: _drift_events(stage), lambda: f"no event of {_ACCESS} tells of it")
+        events = stage.until(lambda: _drift_events(stage), lambda: f"no event of {_ACCESS} reports it")
         page.gap()
         page.say(f"Events of {_ACCESS}", "cyan")
         page.show(_event_table(events))

@@ -64,10 +64,10 @@ class Stage:
     def new_checks_table(self, *, head: bool = False) -> Table:
         return new_checks_table(self.screen.console.width - INDENT, head=head)
 
-    def until(self, look: Callable[[], T], trouble: Callable[[], str]) -> T:
-        """Look until the answer is true."""
+    def until(self, observe: Callable[[], T], trouble: Callable[[], str]) -> T:
+        """Observe until the answer is true."""
         try:
-            return eventually(look, within=PATIENCE)
+            return eventually(observe, within=PATIENCE)
         except AssertionError:
             raise DemoError(f"{trouble()}{self._operator_is_gone()}") from None
 
@@ -75,7 +75,7 @@ class Stage:
         """Wait until Ready has a reason for the newest generation; give the object."""
         get = self.world.get_cluster if kind == "searchcluster" else lambda name: self.world.get(name, namespace)
 
-        def look() -> dict[str, Any]:
+        def observe() -> dict[str, Any]:
             found = get(name)
             ready = condition_in(found, "Ready")
             newest = found.get("metadata", {}).get("generation")
@@ -88,7 +88,7 @@ class Stage:
             )
             return f"{kind} {name} is not {reason} after {PATIENCE:.0f} s; {is_now}"
 
-        return self.until(look, trouble)
+        return self.until(observe, trouble)
 
     def close(self) -> None:
         if self._operator:

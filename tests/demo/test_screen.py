@@ -87,7 +87,7 @@ def test_what_stops_the_demo_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) 
     assert "Traceback" not in output
 
 
-def test_a_server_that_does_not_start_is_told_without_its_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_start_is_reported_without_its_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     def step(_: Stage) -> None:
         log = ["The end of es.log:", "up", "org.BindException: Address already in use", "  at java.base/sun.nio"]
         raise ServerStartError("\n".join(["elasticsearch ended with 1.", *log]))

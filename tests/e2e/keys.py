@@ -62,7 +62,7 @@ def busy_caller(world: World, read: Callable[[], dict[str, Any]], times: int) ->
     Args:
         world: where.
         read: gives what the secret holds.
-        times: requests between two looks at the secret.
+        times: requests between two reads of the secret.
     """
     used: set[str] = set()
     refused: list[int] = []

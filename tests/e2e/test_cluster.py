@@ -1,4 +1,4 @@
-"""What is wrong with a SearchCluster is told there and on its accesses; nothing is granted; what it was recovers."""
+"""What is wrong with a SearchCluster is reported on it and on its accesses. Nothing is granted until it recovers."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -222,7 +222,7 @@ def test_a_second_searchcluster_for_the_same_elasticsearch_does_nothing_and_can_
     assert world.mapping() == mapping
 
 
-def test_a_basic_license_is_told_before_anything_is_written_and_passwords_need_none(world: World) -> None:
+def test_a_basic_license_is_reported_before_anything_is_written_and_passwords_need_none(world: World) -> None:
     with LocalElasticsearch(issuer=world.elasticsearch.issuer, license="basic", heap="512m") as server:
         there = World(world.kubernetes, server, world.folder)
         there.install()

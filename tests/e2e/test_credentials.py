@@ -262,7 +262,7 @@ def test_a_secret_of_somebody_else_at_google_is_not_touched(at_google: World, go
 
 
 @pytest.mark.one_release
-def test_what_google_refuses_is_told_and_the_key_goes_on(at_google: World, google: SecretManagerServer) -> None:
+def test_what_google_refuses_is_reported_and_the_key_goes_on(at_google: World, google: SecretManagerServer) -> None:
     world = at_google
     world.apply(with_key("refused"))
     world.until_reason("refused", "InSync", status="True", within=WITHIN)

@@ -1,4 +1,4 @@
-"""What somebody changes in Elasticsearch is found within moments, told field by field, and put right."""
+"""Drift in Elasticsearch is detected within seconds, reported field by field, and corrected."""
 
 import time
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def rewrite_description(role: Body) -> Body:
 
 
 EDITS: list[tuple[Callable[[Body], Body], str, str, str]] = [
-    # the edit, the path that is told, what is in want, what is in have
+    # the edit, the path that is reported, what is in want, what is in have
     (add_privilege, "indices[{name}-*].privileges", "view_index_metadata", '"write"'),
     (remove_query, "indices[{name}-*].query", '"region":"eu"', ""),
     (show_fields, "indices[{name}-*].field_security.except", '"ssn"', ""),
@@ -129,7 +129,7 @@ def case_name(edit: Callable[[Body], Body]) -> str:
 
 
 @pytest.mark.parametrize(("edit", "path", "want", "have"), EDITS, ids=[case_name(case[0]) for case in EDITS])
-def test_an_edited_role_is_told_and_put_right(
+def test_an_edited_role_is_reported_and_corrected(
     world: World, edit: Callable[[Body], Body], path: str, want: str, have: str
 ) -> None:
     name = f"edit-{case_name(edit)}"
@@ -137,18 +137,18 @@ def test_an_edited_role_is_told_and_put_right(
     world.write_role(name, edit(world.role(name)))
 
     eventually(lambda: world.role(name) == before, within=WITHIN, what="the role is as it was")
-    eventually(lambda: drift(world, name)["corrected"], within=WITHIN, what="the status tells it")
-    told = drift(world, name)
+    eventually(lambda: drift(world, name)["corrected"], within=WITHIN, what="the status reports it")
+    reported = drift(world, name)
     matching = [
         item
-        for item in told["items"]
+        for item in reported["items"]
         if item["path"] == path.format(name=name) and want.format(name=name) in item["want"] and have in item["have"]
     ]
-    assert matching, told
-    assert {item["object"] for item in told["items"]} == {f"role/{world.role_name(name)}"}
-    assert {item["action"] for item in told["items"]} == {"Corrected"}
-    assert told["open"] == 0
-    assert told["detected"] == told["corrected"] == len(told["items"])
+    assert matching, reported
+    assert {item["object"] for item in reported["items"]} == {f"role/{world.role_name(name)}"}
+    assert {item["action"] for item in reported["items"]} == {"Corrected"}
+    assert reported["open"] == 0
+    assert reported["detected"] == reported["corrected"] == len(reported["items"])
     now = world.get(name)
     assert condition_in(now, "Ready")["status"] == "True"
     assert condition_in(now, "Drifted")["reason"] == "DriftCorrected"
@@ -157,7 +157,7 @@ def test_an_edited_role_is_told_and_put_right(
     assert world.until_event(name, "DriftCorrected", world.role_name(name))["type"] == "Normal"
 
 
-def test_a_deleted_role_is_told_and_made_again(world: World) -> None:
+def test_a_deleted_role_is_reported_and_recreated(world: World) -> None:
     before = declared(world, "removed")
     caller = world.caller("removed")
     world.admin.delete(f"/_security/role/{world.role_name('removed')}").raise_for_status()
@@ -190,12 +190,12 @@ def test_what_means_the_same_is_no_drift(world: World) -> None:
     probe = declared(world, "rephrased-probe")
     world.write_role("rephrased-probe", add_privilege(world.role("rephrased-probe")))
 
-    eventually(lambda: world.role("rephrased-probe") == probe, within=WITHIN, what="a pass went over everything")
+    eventually(lambda: world.role("rephrased-probe") == probe, within=WITHIN, what="a full reconcile happened")
     assert world.role("rephrased")["indices"][0]["query"] == entry["query"], "left as it is"
     assert world.get("rephrased")["metadata"]["resourceVersion"] == seen
 
 
-def test_observe_tells_and_changes_nothing_until_it_is_enforced(world: World) -> None:
+def test_observe_reports_and_changes_nothing_until_it_is_enforced(world: World) -> None:
     before = declared(world, "observed")
     world.patch("observed", {"spec": {"mode": "Observe"}})
     world.until_ready("observed")
@@ -205,17 +205,17 @@ def test_observe_tells_and_changes_nothing_until_it_is_enforced(world: World) ->
     edited = world.role("observed")
     found = world.until_reason("observed", "DriftDetected", status="False", within=WITHIN)
     assert condition_in(found, "Drifted")["status"] == "True"
-    told = found["status"]["drift"]
-    assert {item["path"]: item["action"] for item in told["items"]} == {
+    reported = found["status"]["drift"]
+    assert {item["path"]: item["action"] for item in reported["items"]} == {
         "indices[observed-*].privileges": "Reported",
         "indices[salaries]": "Reported",
     }
-    assert (told["open"], told["corrected"]) == (2, 0)
+    assert (reported["open"], reported["corrected"]) == (2, 0)
     world.until_event("observed", "DriftDetected", "indices[salaries]")
     assert not [event for event in world.events("observed") if event["reason"] == "DriftCorrected"]
     world.annotate("observed", "reconcile-requested-at", "now")
     eventually(lambda: world.get("observed")["status"].get("lastHandledReconcileAt") == "now", within=WITHIN)
-    assert world.role("observed") == edited, "still untouched after another look"
+    assert world.role("observed") == edited, "still untouched after another reconcile"
     assert drift(world, "observed")["detected"] == 2, "and counted once"
 
     world.patch("observed", {"spec": {"mode": "Enforce"}})
@@ -261,7 +261,7 @@ def delete_mapping(world: World) -> None:
         (delete_mapping, ".", ""),
     ],
 )
-def test_a_changed_role_mapping_is_told_on_the_cluster_and_put_right(
+def test_a_changed_role_mapping_is_reported_on_the_cluster_and_corrected(
     world: World, change: Callable[[World], None], path: str, have: str
 ) -> None:
     declared(world, "mapped")
@@ -270,12 +270,12 @@ def test_a_changed_role_mapping_is_told_on_the_cluster_and_put_right(
     corrected = (world.get_cluster()["status"].get("drift") or {}).get("corrected", 0)
     change(world)
 
-    def told() -> Body:
+    def reported() -> Body:
         found: Body = world.get_cluster()["status"].get("drift") or {}
         return found if found.get("corrected", 0) > corrected else {}
 
     eventually(lambda: world.mapping() == before, within=WITHIN, what="the role mapping is as it was")
-    items = {item["path"]: item for item in eventually(told, within=WITHIN)["items"]}
+    items = {item["path"]: item for item in eventually(reported, within=WITHIN)["items"]}
     assert items[path]["object"] == f"role_mapping/searchaccess.{world.instance}"
     assert items[path]["action"] == "Corrected"
     assert have in items[path]["have"]
@@ -315,7 +315,7 @@ def test_five_sweeps_over_a_world_in_sync_write_nothing(world: World) -> None:
     world.patch_cluster(CLUSTER, {"spec": {"drift": QUICK | {"sweepEvery": "5s"}}})
     try:
         world.until_cluster_reason(CLUSTER, "InSync")
-        time.sleep(2)  # What was written so far has been looked at once more.
+        time.sleep(2)  # What was written so far has been reconciled once more.
         before = versions(world), sequence_number(world)
         sweeps = requests_for(world, "security_get_roles_action")
         eventually(

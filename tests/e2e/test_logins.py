@@ -51,7 +51,7 @@ def with_login(world: World, name: str, **spec: Any) -> dict[str, Any]:
     return world.cluster(name, login={"secretRef": {"namespace": SYSTEM, "name": name}}, drift=QUICK, **spec)
 
 
-def test_a_missing_incomplete_or_wrong_login_is_told_and_recovers_when_it_is_corrected(elsewhere: World) -> None:
+def test_a_missing_incomplete_or_wrong_login_is_reported_and_recovers_when_it_is_corrected(elsewhere: World) -> None:
     world = elsewhere
     world.kubernetes.run_kubectl("delete", "secret", "late", "-n", SYSTEM, "--ignore-not-found")
     world.apply(with_login(world, "late"), access("late", grant("orders-*"), cluster="late"))
@@ -119,7 +119,7 @@ def test_the_operator_logs_in_with(elsewhere: World, key: str, make: Callable[[W
 
     role = world.role(name)
     world.write_role(name, role | {"cluster": ["all"]})
-    eventually(lambda: world.role(name)["cluster"] == [], within=WITHIN, what="drift is put right")
+    eventually(lambda: world.role(name)["cluster"] == [], within=WITHIN, what="drift is corrected")
     world.delete(name)
     assert not world.role(name)
     assert secret not in (world.folder / "operator.log").read_text()
@@ -151,7 +151,7 @@ def test_the_operator_logs_in_by_its_own_identity_and_nothing_is_stored(
     assert set(metadata.audiences) == {world.elasticsearch.audience, undeclared(world.elasticsearch.audience)}
     role = world.role("keyless")
     world.write_role("keyless", role | {"cluster": ["all"]})
-    eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is put right")
+    eventually(lambda: world.role("keyless")["cluster"] == [], within=WITHIN, what="drift is corrected")
 
     metadata.away = True
     seen = world.until_cluster_reason("keyless", "LoginMissing", status="False", within=WITHIN)
@@ -187,7 +187,7 @@ def test_a_login_that_only_observes_sees_all_and_changes_nothing(elsewhere: Worl
     world.apply(with_login(world, "observer", orphans={"allowed": True}))
     world.apply(access("observed", grant("orders-*"), cluster="observer", mode="Observe"))
     found = world.until_reason("observed", "ChangesPending", status="False", within=WITHIN)
-    assert found["status"]["drift"]["items"], "what would be written is told"
+    assert found["status"]["drift"]["items"], "what would be written is reported"
     seen = world.until_cluster_reason("observer", "InSync", status="True", within=WITHIN)
     assert seen["status"]["probe"] == "Active"
     assert not world.role("observed")
@@ -242,7 +242,7 @@ def api_key_login(world: World, name: str, role: dict[str, Any]) -> dict[str, st
 
 
 @pytest.mark.parametrize("make", [password_login, api_key_login], ids=["user", "API key"])
-def test_a_login_without_rights_is_told(
+def test_a_login_without_rights_is_reported(
     elsewhere: World, make: Callable[[World, str, dict[str, Any]], dict[str, str]]
 ) -> None:
     world, name = elsewhere, f"powerless-{make.__name__.split('_')[0]}"

@@ -21,15 +21,15 @@ def put_role(world: World, name: str, body: dict[str, Any]) -> dict[str, Any]:
     return world.role(name)
 
 
-def looked_again(world: World, name: str) -> None:
-    """Ask for another look at an access and wait for it."""
+def reconciled_again(world: World, name: str) -> None:
+    """Request a reconcile of an access and wait for it."""
     stamp = world.get(name)["metadata"]["resourceVersion"]
     world.annotate(name, "reconcile-requested-at", stamp)
     eventually(lambda: world.get(name)["status"].get("lastHandledReconcileAt") == stamp, within=WITHIN)
 
 
-def full_pass(world: World, cluster: str = CLUSTER) -> None:
-    """Have everything on a cluster looked at, orphans too."""
+def reconciled_fully(world: World, cluster: str = CLUSTER) -> None:
+    """Request a full reconcile of a cluster, orphans included, and wait for it."""
     stamp = world.get_cluster(cluster)["metadata"]["resourceVersion"]
     world.kubernetes.run_kubectl(
         "annotate", "searchcluster", cluster, "--overwrite", f"searchaccess.dev/reconcile-requested-at={stamp}"
@@ -47,12 +47,12 @@ def test_a_foreign_role_under_our_name_is_not_touched(world: World) -> None:
     assert f"spec.adoption.objects: [{{name: {world.role_name('legacy')}, hash: " in stalled["message"]
     assert condition_in(found, "Reconciling") == {}
     world.until_event("legacy", "OwnershipConflict", world.role_name("legacy"))
-    looked_again(world, "legacy")
+    reconciled_again(world, "legacy")
     assert world.role("legacy") == foreign
 
     world.delete("legacy")
     assert world.role("legacy") == foreign, "nor when the SearchAccess goes"
-    full_pass(world)
+    reconciled_fully(world)
     assert world.role("legacy") == foreign
 
 
@@ -81,7 +81,7 @@ def test_a_foreign_role_is_adopted_once_when_the_platform_agrees(world: World) -
     found = world.until_reason("adopted", "ControllersFight", status="False", within=WITHIN)
     assert "somebody has written it again since" in ready_message(found)
     assert [item["name"] for item in world.get_cluster()["status"]["adopted"]] == [name]
-    looked_again(world, "adopted")
+    reconciled_again(world, "adopted")
     assert world.role("adopted") == again
 
     world.admin.delete(f"/_security/role/{name}").raise_for_status()
@@ -139,7 +139,7 @@ def test_orphans_of_ours_go_and_nothing_of_others_is_touched(world: World) -> No
     put_role(world, "orphan", world.role("model"))
 
     eventually(lambda: not world.role("orphan"), within=WITHIN, what="the orphan is gone")
-    full_pass(world)
+    reconciled_fully(world)
     assert {name: world.admin.get(f"/_security/role/{name}").json() for name in foreign} == before
     assert world.role("model")
 
@@ -223,7 +223,7 @@ def test_a_foreign_role_mapping_stays_when_the_cluster_is_deleted(elsewhere: Wor
     assert world.mapping() == foreign
 
 
-def test_two_accesses_of_one_principal_both_tell_the_conflict(world: World) -> None:
+def test_two_accesses_of_one_principal_both_report_the_conflict(world: World) -> None:
     foreign = put_role(world, "pair", FOREIGN)
     for name in ("pair-1", "pair-2"):
         world.apply(access(name, grant("orders-*"), principal=account("pair")))

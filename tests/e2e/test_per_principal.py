@@ -42,7 +42,7 @@ def test_a_grant_has_a_mapping_of_its_own_and_takes_it_along(elsewhere: World) -
     assert may_read(elsewhere, "single-b")
 
 
-def test_drift_of_a_mapping_is_told_on_the_access_and_put_right(elsewhere: World) -> None:
+def test_drift_of_a_mapping_is_reported_on_the_access_and_corrected(elsewhere: World) -> None:
     declare(elsewhere, "drifting", "drifting-a")
     before = elsewhere.mapping("drifting-a")
     edits: list[tuple[str, dict[str, Any]]] = [
@@ -52,7 +52,7 @@ def test_drift_of_a_mapping_is_told_on_the_access_and_put_right(elsewhere: World
     ]
     for count, (path, change) in enumerate(edits, start=1):
         elsewhere.write_mapping(before | change, "drifting-a")
-        eventually(lambda: elsewhere.mapping("drifting-a") == before, within=WITHIN, what=f"{path} is put right")
+        eventually(lambda: elsewhere.mapping("drifting-a") == before, within=WITHIN, what=f"{path} is corrected")
         eventually(
             lambda count=count: drift(elsewhere, "drifting-a")["corrected"] == count,  # type: ignore[misc]
             within=WITHIN,

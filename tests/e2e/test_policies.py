@@ -22,14 +22,14 @@ ONLY_LOGS: dict[str, Any] = {
 REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
-def labelled(manifest: dict[str, Any]) -> dict[str, Any]:
+def labeled(manifest: dict[str, Any]) -> dict[str, Any]:
     manifest["metadata"]["labels"] = LABELS
     return manifest
 
 
 def test_a_policy_revokes_what_it_refuses_and_gives_it_back_when_it_is_deleted(world: World, keys: World) -> None:
     world.admin.put("/policed-1")
-    world.apply(labelled(access("policed", grant("policed-*"))), labelled(with_key("policed-key")))
+    world.apply(labeled(access("policed", grant("policed-*"))), labeled(with_key("policed-key")))
     world.until_ready("policed")
     keys.until_reason("policed-key", "InSync", status="True", within=WITHIN)
     with world.caller("policed") as caller, closing(client_with(keys, secret(keys, "policed-key")["encoded"])) as key:

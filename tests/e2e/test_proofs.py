@@ -1,4 +1,4 @@
-"""A ``where`` that Elasticsearch cannot run on an index is found before its caller does, where the login may look."""
+"""A ``where`` that Elasticsearch cannot run on an index is found before its caller does, where the login may read."""
 
 from collections.abc import Iterator
 

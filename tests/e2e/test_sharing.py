@@ -1,4 +1,4 @@
-"""SearchAccesses that share a principal, or a name, each have a life of their own; and what is left when one goes."""
+"""SearchAccesses that share a principal, or a name, do not depend on each other; and what is left when one goes."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def test_suspending_one_freezes_its_rights_and_the_other_goes_on(world: World) -
     eventually(
         lambda: condition_in(world.get("paused", "billing"), "Synced").get("reason") == "Suspended", within=WITHIN
     )
-    assert condition_in(world.get("paused", "billing"), "Ready")["status"] == "True", "pausing is no news"
+    assert condition_in(world.get("paused", "billing"), "Ready")["status"] == "True", "pausing changes nothing"
 
     # A changed manifest of the suspended one has no effect; that of the other has.
     second["spec"] |= {"suspend": True, "grants": [grant("paused-three")]}
@@ -123,7 +123,7 @@ def test_suspended_alone_nothing_is_looked_at_until_it_goes_on(world: World) -> 
     edit(world, "alone", "one", "all")
     edited = world.role("alone")
     seen = world.get("alone")["metadata"]["resourceVersion"]
-    # Another one, healed, proves that a pass went over everything.
+    # Another one, corrected, proves that a full reconcile happened.
     world.apply(access("alone-witness", grant("alone-one")))
     world.until_ready("alone-witness")
     world.admin.delete(f"/_security/role/{world.role_name('alone-witness')}").raise_for_status()
@@ -136,7 +136,7 @@ def test_suspended_alone_nothing_is_looked_at_until_it_goes_on(world: World) -> 
     world.until_ready("alone")
 
 
-def test_observing_one_reports_its_drift_and_the_others_is_put_right(world: World) -> None:
+def test_observing_one_reports_its_drift_and_the_others_is_corrected(world: World) -> None:
     share(world, "watched")
     world.patch("watched", {"spec": {"mode": "Observe"}}, namespace="billing")
     world.until_ready("watched", namespace="billing")
@@ -145,14 +145,14 @@ def test_observing_one_reports_its_drift_and_the_others_is_put_right(world: Worl
     observed = world.until_reason("watched", "DriftDetected", status="False", namespace="billing", within=WITHIN)
     assert [item["path"] for item in observed["status"]["drift"]["items"]] == ["indices[watched-two].privileges"]
 
-    # Not before the first was told: a role has no version to compare, so what comes between the operator's read and its
-    # write is overwritten unseen.
+    # Not before the first was reported: a role has no version to compare, so what comes between the operator's read and
+    # its write is overwritten unseen.
     edit(world, "watched", "one", "all")
     expected = {"watched-one": READ, "watched-two": {"read"}}
     eventually(lambda: entries(world, "watched") == expected, within=WITHIN, what="only the enforced entry is healed")
     world.until_ready("watched")
-    told = eventually(lambda: world.get("watched")["status"]["drift"]["items"], within=WITHIN)
-    assert [item["path"] for item in told] == ["indices[watched-one].privileges"]
+    reported = eventually(lambda: world.get("watched")["status"]["drift"]["items"], within=WITHIN)
+    assert [item["path"] for item in reported] == ["indices[watched-one].privileges"]
 
 
 def test_the_same_name_in_two_namespaces_is_two_accesses(world: World) -> None:
@@ -173,7 +173,7 @@ def test_the_same_name_in_two_namespaces_is_two_accesses(world: World) -> None:
 
 
 def settled(world: World, witness: str) -> None:
-    """Wait until a pass went over everything, orphans too: it heals a witness."""
+    """Wait until a full reconcile happened, orphans included: it corrects a witness."""
     world.apply(access(witness, grant("witness-*")))
     world.until_ready(witness)
     world.admin.delete(f"/_security/role/{world.role_name(witness)}").raise_for_status()

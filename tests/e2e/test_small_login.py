@@ -26,7 +26,7 @@ def declare(world: World, name: str, tier: Tier, **more: Any) -> None:
 
 
 def test_tokens_need_no_login_that_may_do_everything(elsewhere: World) -> None:
-    """Grant, restrict, correct, change and revoke; a person writes the one role mapping, as it is told."""
+    """Grant, restrict, correct, change and revoke; a person writes the one role mapping, as the message says."""
     world, cluster = elsewhere, "small"
     fill(world, "orders-1", "invoices-1")
     declare(world, cluster, Tier.ROLES)
@@ -41,9 +41,9 @@ def test_tokens_need_no_login_that_may_do_everything(elsewhere: World) -> None:
     seen = world.until_cluster_reason(cluster, "RoleMappingNotWritten", status="False", within=WITHIN)
     assert seen["status"]["login"] == {"tier": "Roles", "user": cluster}
     message = condition_in(seen, "Ready")["message"]
-    told = json.loads(message[message.index("{") :])
+    reported = json.loads(message[message.index("{") :])
     documented = documented_mapping()
-    assert {key: told[key] for key in documented} == documented
+    assert {key: reported[key] for key in documented} == documented
     world.until_reason("small-reader", "RoleMappingNotWritten", status="False", within=WITHIN)
     assert not world.role("small-reader")
     world.write_mapping(documented)
@@ -66,7 +66,7 @@ def test_tokens_need_no_login_that_may_do_everything(elsewhere: World) -> None:
         assert adder.put("/audit-1/_create/1", json={"total": 1}).status_code == 201
         assert adder.put("/audit-1/_doc/1", json={"total": 2}).status_code == 403
 
-    # What is beyond it is told, and was not tried.
+    # What is beyond it is reported, and was not tried.
     for name, missing in (("small-beyond", "read on invoices-*"), ("small-admin", "manage on")):
         refused = world.until_reason(name, "BeyondLogin", status="False", within=WITHIN)
         assert missing in condition_in(refused, "Ready")["message"]
@@ -75,7 +75,7 @@ def test_tokens_need_no_login_that_may_do_everything(elsewhere: World) -> None:
     # Drift is corrected; what was restricted and is changed stays restricted.
     role = world.role("small-reader")
     world.write_role("small-reader", role | {"cluster": ["all"]})
-    eventually(lambda: world.role("small-reader")["cluster"] == [], within=WITHIN, what="drift is put right")
+    eventually(lambda: world.role("small-reader")["cluster"] == [], within=WITHIN, what="drift is corrected")
     former = json.loads(json.dumps(role).replace("/NO-INDEX ", "NO-INDEX#").replace('/"', '"'))
     world.write_role("small-reader", former)
     eventually(

@@ -11,7 +11,7 @@ from tests.support.world import CLUSTER, OPERATOR_PASSWORD, World, access, accou
 WITHIN = 60
 
 
-def test_an_invalid_spec_that_admission_lets_through_is_told_and_never_written(world: World) -> None:
+def test_an_invalid_spec_that_admission_lets_through_is_reported_and_never_written(world: World) -> None:
     world.apply(access("broken", grant("/a[/")))
     found = world.until_reason("broken", "InvalidSpec", status="False", within=WITHIN)
     stalled = condition_in(found, "Stalled")
@@ -46,7 +46,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_elasticsearch_refuses_is_told_on_that_access_alone(world: World, kind: str) -> None:
+def test_what_elasticsearch_refuses_is_reported_on_that_access_alone(world: World, kind: str) -> None:
     bad, text = REFUSED[kind]
     name = f"refused-{kind}"
     world.apply(access(name, bad), access(f"{name}-neighbor", grant("fine-*")))
@@ -85,7 +85,7 @@ def test_who_shares_the_principal_with_a_refused_one_gets_its_rights(world: Worl
     assert condition_in(world.get(name), "Ready")["reason"] == "RejectedByElasticsearch"
 
 
-def test_an_unknown_cluster_is_told_and_the_access_can_be_deleted(world: World) -> None:
+def test_an_unknown_cluster_is_reported_and_the_access_can_be_deleted(world: World) -> None:
     world.apply(access("homeless", grant("orders-*"), cluster="nowhere"))
     found = world.until_reason("homeless", "ClusterNotFound", status="False", within=WITHIN)
     assert "'nowhere'" in condition_in(found, "Ready")["message"]
@@ -103,7 +103,7 @@ def test_an_unknown_cluster_is_told_and_the_access_can_be_deleted(world: World) 
     world.delete("vagrant")
 
 
-def test_a_request_to_look_again_is_echoed(world: World) -> None:
+def test_a_request_to_reconcile_is_echoed(world: World) -> None:
     world.apply(access("echo", grant("orders-*")))
     world.until_ready("echo")
     for value in ("first", "second"):
@@ -212,7 +212,7 @@ def test_the_counts_of_a_cluster_follow(world: World) -> None:
     eventually(lambda: counts() == before, within=WITHIN, what=f"counts are {before}")
 
 
-def test_kubectl_describe_tells_drift_and_events(world: World) -> None:
+def test_kubectl_describe_shows_drift_and_events(world: World) -> None:
     world.apply(access("described", grant("orders-*")))
     world.until_ready("described")
     role = world.role("described")

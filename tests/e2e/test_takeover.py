@@ -1,4 +1,4 @@
-"""What a former life of the operator, or another installation, left in Elasticsearch, on the real servers."""
+"""What a former or another installation of the operator left in Elasticsearch, on the real servers."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,22 +16,22 @@ HEIRS = ("heir-1", "heir-2")
 ORPHAN = "heir-orphan"
 
 
-def left_by(life: dict[str, str], world: World, there: World, names: Sequence[str]) -> None:
-    """Copy roles and the role mapping of a running operator into another Elasticsearch, as another life's."""
+def left_by(stamp: dict[str, str], world: World, there: World, names: Sequence[str]) -> None:
+    """Copy roles and role mapping of a running operator to another Elasticsearch, as those of another installation."""
     world.apply(*(access(name, grant("heirs-*")) for name in names))
     world.until_ready(*names, within=WITHIN)
     own = f"searchaccess.{world.instance}"
-    theirs = f"searchaccess.{life.get('instance', world.instance)}"
+    theirs = f"searchaccess.{stamp.get('instance', world.instance)}"
     for name in names:
         role = world.role(name)
         role.pop("transient_metadata")
-        role["metadata"] |= life
+        role["metadata"] |= stamp
         for owner in role["metadata"]["owners"]:
             owner["uid"] = f"former-{owner['uid']}"
         there.admin.put(f"/_security/role/{world.role_name(name).replace(own, theirs)}", json=role).raise_for_status()
         world.delete(name)
     mapping = world.mapping()
-    mapping["metadata"] |= life
+    mapping["metadata"] |= stamp
     templates = [
         item | {"template": item["template"].replace(f"{own}.", f"{theirs}.")} for item in mapping["role_templates"]
     ]
@@ -79,11 +79,11 @@ def test_a_rebuilt_kubernetes_cluster_takes_its_old_elasticsearch_over_with_one_
     eventually(lambda: [one["roles"] for one in others(elsewhere)] == [3], within=WITHIN)
     undeclared = "1 of the roles for principals that no SearchAccess here names"
 
-    def told() -> str:
+    def reported() -> str:
         return str(condition_in(elsewhere.get_cluster("rebuilt"), "OthersPresent").get("message", ""))
 
-    eventually(lambda: undeclared in told(), within=WITHIN)
-    assert f"spec.takeOver: [{{controller: {FORMER['controller']}}}]" in told()
+    eventually(lambda: undeclared in reported(), within=WITHIN)
+    assert f"spec.takeOver: [{{controller: {FORMER['controller']}}}]" in reported()
 
     callers = [elsewhere.caller(name) for name in HEIRS]
     with asking(callers) as refused:

@@ -57,7 +57,7 @@ def test_after_the_account_is_switched_the_old_ones_token_is_refused_and_the_new
     eventually(
         lambda: "ServiceAccountChanged" in {event["reason"] for event in world.events("switch")},
         within=WITHIN,
-        what="an event tells of it",
+        what="an event reports it",
     )
     assert google.tokens == {"Bearer an-access-token"}
 
@@ -84,7 +84,7 @@ def test_by_sub_the_token_of_an_account_that_was_made_anew_is_refused(elsewhere:
     eventually(
         lambda: "ServiceAccountRecreated" in {event["reason"] for event in world.events("anew")},
         within=WITHIN,
-        what="an event tells of it",
+        what="an event reports it",
     )
     old.close()
     new.close()

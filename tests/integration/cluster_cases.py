@@ -187,7 +187,7 @@ def reject_clusters(cases: Cases) -> None:
     other = {"urls": ["http://es:9200"], "allowExposure": ["PublicAddress", "InsecureSkipVerify"]}
     cases.cluster("plain http where something else is allowed", other, _PLAIN_URL)
     both = {"ca": {"inline": CERTIFICATE}, "allowExposure": ["InsecureSkipVerify"]}
-    cases.cluster("certificates that are not looked at", both, "no certificate is verified: remove ca")
+    cases.cluster("certificates that are not verified", both, "no certificate is verified: remove ca")
     cases.cluster("an unknown exposure", {"allowExposure": ["Everything"]}, "Unsupported value")
     cases.cluster("an exposure twice", {"allowExposure": ["PlainHttp"] * 2}, "Duplicate value")
     cases.cluster("four exposures", {"allowExposure": ["PlainHttp"] * 4}, "at most 3 items")

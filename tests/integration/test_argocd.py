@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.cli.argopage import customizations
+from searchaccess.cli.pages.argo import customizations
 from tests.integration.conftest import OwnServers
 from tests.stack.argocd import ArgoCd, Repository, evaluate
 from tests.support.arena import Arena
@@ -38,11 +38,11 @@ def healths(argocd: ArgoCd) -> dict[str, str]:
 
 
 def until(argocd: ArgoCd, sync: str, health: str) -> None:
-    def look() -> bool:
+    def observe() -> bool:
         return state(argocd) == (sync, health)
 
     try:
-        eventually(look, within=90, every=0.5)
+        eventually(observe, within=90, every=0.5)
     except AssertionError:
         raise AssertionError(f"not {sync} and {health}: {argocd.get(APPLICATION).get('status')}") from None
 

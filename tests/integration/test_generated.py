@@ -15,9 +15,9 @@ from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES
-from searchaccess.cli.argopage import FOLDER
-from searchaccess.cli.chartpage import CHART
 from searchaccess.cli.generate import command, crd_yaml, generate, stale_files
+from searchaccess.cli.pages.argo import FOLDER
+from searchaccess.cli.pages.chart import CHART
 
 ROOT = Path(__file__).parents[2]
 

@@ -258,7 +258,7 @@ def test_the_server_fills_in_the_defaults_of_a_search_access(server: Server) -> 
     case = next(case for case in accepted() if case.manifest["kind"] == "SearchAccess")
     grant = {"indices": ["orders"], "can": ["read"], "fields": {"exclude": ["a"]}}
     spec = server.dry_run(case.manifest | {"spec": case.manifest["spec"] | {"grants": [grant]}})["spec"]
-    assert spec["grants"] == [grant], "nothing within lists: GitOps tools would see a difference for ever"
+    assert spec["grants"] == [grant], "nothing within lists: GitOps tools would see a difference forever"
     rest = {key: value for key, value in spec.items() if key not in {"grants", "cluster", "subject"}}
     assert rest == {
         "clusterCan": [],
@@ -470,7 +470,7 @@ def test_refuses_two_conditions_of_one_type_and_more_than_ten_differences(server
             patch(server, "searchaccess", "orders", {"status": status}, "--dry-run=server")
 
 
-def test_kubectl_explain_tells_what_the_actions_are(server: Server) -> None:
+def test_kubectl_explain_shows_what_the_actions_are(server: Server) -> None:
     text = " ".join(server.kubectl("explain", "sacc.spec.grants.can")[0].split())
     for action in Action:
         assert f"`{action}`: {action.allows}." in text

@@ -21,16 +21,16 @@ def deep(name: str, count: int) -> str:
     return json.dumps(raw).replace(json.dumps(mark), whole)
 
 
-def _until_told(field: Arena, name: str) -> None:
+def _until_reported(field: Arena, name: str) -> None:
     """Wait until a SearchAccess, which Python cannot read either, says what is wrong."""
 
-    def look() -> bool:
+    def observe() -> bool:
         kubectl = field.world.kubernetes.run_kubectl
         path = "jsonpath={.status.conditions[?(@.type=='Ready')]['reason','message']}"
         found = kubectl("get", "searchaccess", name, "-n", "shop", "-o", path).stdout
         return "InvalidSpec" in found and "Elasticsearch accepts at most 30 nested queries" in found
 
-    eventually(look, within=60, every=0.2, what=f"{name} reports it")
+    eventually(observe, within=60, every=0.2, what=f"{name} reports it")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def create(field: Arena) -> Iterator[Callable[[str, int], object]]:
     kubectl("delete", "searchaccess", "-n", "shop", "--ignore-not-found", "--wait=false", *made)
 
 
-def test_a_query_nested_too_deep_is_told_by_watch_and_by_list_and_all_others_are_served(
+def test_a_query_nested_too_deep_is_reported_by_watch_and_by_list_and_all_others_are_served(
     field: Arena, create: Callable[[str, int], object]
 ) -> None:
     world = field.world
@@ -58,14 +58,14 @@ def test_a_query_nested_too_deep_is_told_by_watch_and_by_list_and_all_others_are
         for name, count in depths.items():
             create(name, count)
         for name in depths:
-            _until_told(field, name)
+            _until_reported(field, name)
         world.apply(access("later", grant("later-*")))
         world.until_ready("later")
     create("u", 2000)
     with field.running():
         world.apply(access("last", grant("last-*")))
         world.until_ready("orders", "in", "later", "last")
-        _until_told(field, "u")
+        _until_reported(field, "u")
         world.delete("t")
         world.delete("orders")
         assert world.role("orders") == {}

@@ -68,7 +68,7 @@ def test_once_over_everything(field: Arena) -> None:
     assert "more" not in field.listed()
 
 
-def test_what_fails_is_told_and_the_rest_is_done(field: Arena) -> None:
+def test_what_fails_is_reported_and_the_rest_is_done(field: Arena) -> None:
     away = field.cluster("away")
     away["spec"]["urls"] = [f"https://127.0.0.1:{free_port()}"]
     wrong = access("wrong", grant("orders-*", where={"nonsense": {}}))
@@ -76,9 +76,9 @@ def test_what_fails_is_told_and_the_rest_is_done(field: Arena) -> None:
     field.world.apply(access("there", grant("x"), cluster="away"), access("lost", grant("x"), cluster="nowhere"))
     code, found = reconcile(field)
     assert code == 1
-    told = reasons(found)
-    assert (told["shop/orders"], told["shop/wrong"]) == ("InSync", "RejectedByElasticsearch")
-    assert (told["away"], told["shop/there"], told["shop/lost"]) == (
+    reported = reasons(found)
+    assert (reported["shop/orders"], reported["shop/wrong"]) == ("InSync", "RejectedByElasticsearch")
+    assert (reported["away"], reported["shop/there"], reported["shop/lost"]) == (
         "ClusterUnreachable", "ClusterUnreachable", "ClusterNotFound"
     )  # fmt: skip
     assert found["unfinished"] == ""
@@ -95,7 +95,7 @@ def test_what_fails_is_told_and_the_rest_is_done(field: Arena) -> None:
     assert "next: " in text.stdout
 
 
-def test_what_cannot_be_is_told(field: Arena) -> None:
+def test_what_cannot_be_is_reported(field: Arena) -> None:
     either = "use --once, or --for with a duration"
     for arguments, code, says in (
         (("--once", "--cluster", "nowhere"), 1, "there is no SearchCluster named 'nowhere'"),
@@ -126,7 +126,7 @@ def test_killed_at_any_moment_and_run_again(field: Arena) -> None:
     assert {name: role["indices"][0]["names"] for name, role in field.roles().items()} == declared
 
 
-def test_it_stops_when_it_is_told_to(field: Arena) -> None:
+def test_it_stops_when_asked(field: Arena) -> None:
     field.world.apply(field.cluster(), access("orders", grant("orders-*")))
     running = subprocess.Popen(
         process(field, "--for", "5m"), stdout=subprocess.PIPE, stderr=(field.folder / "for.log").open("w"), text=True
@@ -139,7 +139,7 @@ def test_it_stops_when_it_is_told_to(field: Arena) -> None:
     assert running.returncode == 1
 
 
-def test_what_is_being_written_when_it_is_told_to_stop_is_written_and_told(field: Arena) -> None:
+def test_what_is_being_written_when_it_has_to_stop_is_written_and_reported(field: Arena) -> None:
     field.world.apply(field.cluster(), access("orders", grant("orders-*")))
     command = process(field, "-o", "json", "--for", "5m")
     with field.elasticsearch.fault(Fault(delay=1.5, times=1), writes_roles) as slow:
@@ -154,7 +154,7 @@ def test_what_is_being_written_when_it_is_told_to_stop_is_written_and_told(field
     assert reasons(found)["shop/orders"] == "InSync"
 
 
-def test_it_ends_in_time_and_when_it_is_told_to_though_the_api_server_is_away(field: Arena) -> None:
+def test_it_ends_in_time_and_when_asked_though_the_api_server_is_away(field: Arena) -> None:
     def begin(*arguments: str) -> "subprocess.Popen[str]":
         command = process(field, *arguments)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -186,8 +186,8 @@ def test_its_traces_say_what_was_done_and_no_secret(field: Arena) -> None:
         command = process(field, "--once")
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
         assert done.returncode == 0, done.stderr
-        looks = {span.span_id for span in collector.spans if span.name == "reconcile"}
-        inside = {span.name for span in collector.spans if span.parent_span_id in looks}
+        reconciles = {span.span_id for span in collector.spans if span.name == "reconcile"}
+        inside = {span.name for span in collector.spans if span.parent_span_id in reconciles}
         said = b"".join(collector.bodies).decode(errors="replace")
     assert inside >= {"elasticsearch roles", "elasticsearch put_roles", "elasticsearch put_mapping"}
     assert "kubernetes replace_status" in {span.name for span in collector.spans}
@@ -197,7 +197,7 @@ def test_its_traces_say_what_was_done_and_no_secret(field: Arena) -> None:
 def test_two_at_a_time_share_the_work_and_one_that_goes_on_for_a_while_sees_news(field: Arena) -> None:
     field.world.apply(field.cluster(), access("orders", grant("orders-*")))
     shared = ("-o", "json", "--lease-namespace", SYSTEM)
-    # The first has the cluster, and goes on until it is told to stop: the second ends before it on any machine.
+    # The first has the cluster, and runs until it is stopped: the second ends before it on any machine.
     command = process(field, "--for", "30m", *shared)
     with (field.folder / "for.log").open("w") as log:
         long = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)

@@ -86,7 +86,7 @@ def test_retries_back_off_and_never_stop(field: Arena, record_property: Callable
         mark = field.elasticsearch.mark()
         with field.elasticsearch.fault(Fault(answer=(502, {"error": "nobody there"}))) as outage:
             until_hit(outage)
-            # Those who come meanwhile are told, and hurry nothing.
+            # Those that come meanwhile get the report, and hurry nothing.
             for number in range(5):
                 declare(field, f"new-{number}")
             until_says(field, "new-4", "ClusterUnreachable", "Unknown")
@@ -152,7 +152,7 @@ def spoil(field: Arena, fault: Fault, when: Callable[[Seen], bool]) -> AbstractC
 
 @pytest.mark.parametrize("how", ["drop", "lose_reply"])
 def test_requests_and_replies_that_get_lost(field: Arena, how: str) -> None:
-    """Not knowing whether a write happened is the same as it being cut off: look again."""
+    """Not knowing whether a write happened is the same as it being cut off: observe again."""
     field.world.apply(field.cluster())
     with field.running():
         field.until_cluster_ready()
@@ -225,7 +225,7 @@ def test_a_cluster_that_never_answers_delays_no_other(field: Arena) -> None:
             assert process.stop() == 0
 
 
-def test_one_refused_access_among_many_is_told_alone(field: Arena) -> None:
+def test_one_refused_access_among_many_is_reported_alone(field: Arena) -> None:
     names = [f"svc-{number}" for number in range(50)]
     field.world.apply(field.cluster())
     with field.running():

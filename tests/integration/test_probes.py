@@ -56,7 +56,7 @@ def test_what_the_process_says_of_itself(field: Arena) -> None:
         eventually(lambda: status(f"{url}/readyz") == 200, within=PATIENCE, what="it is ready again")
 
 
-def test_an_address_that_is_none_is_told(field: Arena) -> None:
+def test_an_address_that_is_none_is_reported(field: Arena) -> None:
     for where in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536"):
         operator = field.operator(extra=("--listen", where))
         result = subprocess.run(operator._command, capture_output=True, text=True, timeout=60, check=False)
@@ -64,7 +64,7 @@ def test_an_address_that_is_none_is_told(field: Arena) -> None:
         assert "write an address and a port" in result.stderr
 
 
-def test_an_address_that_is_taken_is_told(field: Arena) -> None:
+def test_an_address_that_is_taken_is_reported(field: Arena) -> None:
     with field.running(extra=LISTEN) as operator:
         taken = address(operator).removeprefix("http://")
         another = field.operator("another", extra=("--listen", taken))

@@ -142,13 +142,13 @@ def _is_named(seen: Seen, name: str) -> bool:
 
 
 def renewals(field: Arena, who: str, since: float) -> list[Seen]:
-    """Give a replica's signs of life after some moment."""
+    """Return a replica's renewals after some moment."""
     name = f"{LEASES}/searchaccess-{field.world.instance}-member-{who}"
     return [seen for seen in field.api.requests if seen.path == name and seen.method == "PUT" and seen.at > since]
 
 
 def intruders(field: Arena) -> list[str]:
-    """Tell of requests to the real cluster by processes whose it was not when they came."""
+    """Return the requests to the real cluster by processes that did not own it at that time."""
     changes = owned_by(field)
     found = []
     for seen in field.elasticsearch.requests:
@@ -188,7 +188,7 @@ def test_never_do_two_write_to_one_cluster(
         replicas.running.pop(killed).kill()
         seconds["killed"] = take_over(field, killed)
         replicas.start()
-        eventually(partial(is_shared_out, field, REPLICAS), within=PATIENCE, every=0.5, what="shared out anew")
+        eventually(partial(is_shared_out, field, REPLICAS), within=PATIENCE, every=0.5, what="shared out again")
 
         for _ in range(2):
             frozen = holder(field)

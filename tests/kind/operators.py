@@ -1,4 +1,4 @@
-"""The chart's pods, as a platform team looks at them."""
+"""The chart's pods, as a platform team observes them."""
 
 import json
 import subprocess
@@ -38,15 +38,15 @@ def until_two_run(world: World) -> None:
     """Wait until a rollout is over and two pods are ready, and no other is left."""
     world.kubernetes.run_kubectl("rollout", "status", deployment(world), "-n", SYSTEM, "--timeout=180s")
 
-    def look() -> bool:
+    def observe() -> bool:
         every = listed(world, "pods", "-n", SYSTEM, "-l", SELECTOR)
         return len(every) == 2 and all(_is_ready(pod) for pod in every)
 
-    eventually(look, within=120, every=0.5, what="two pods are ready")
+    eventually(observe, within=120, every=0.5, what="two pods are ready")
 
 
 def restart(world: World) -> None:
-    """Roll the Deployment out anew, and wait until that is over."""
+    """Roll the Deployment out again, and wait until that is over."""
     world.kubernetes.run_kubectl("rollout", "restart", deployment(world), "-n", SYSTEM)
     until_two_run(world)
 
@@ -105,14 +105,14 @@ def until_all_served(world: World, names: Iterable[str]) -> None:
     wanted = set(names)
     lacking: dict[str, Any] = {}
 
-    def look() -> bool:
+    def observe() -> bool:
         found = {one["metadata"]["name"]: one for one in listed(world, "searchaccesses", "-n", "shop")}
         lacking.clear()
         lacking.update({name: found.get(name, {}).get("status") for name in wanted if not _is_in_sync(found.get(name))})
         return not lacking
 
     try:
-        eventually(look, within=120, every=0.5)
+        eventually(observe, within=120, every=0.5)
     except AssertionError:
         raise AssertionError(f"{len(lacking)} of {len(wanted)} are not in sync within 120 s: {lacking}") from None
     assert {world.role_name(name) for name in wanted} <= set(role_versions(world))
@@ -161,10 +161,10 @@ def tamper(world: World) -> None:
 def until_corrected(world: World) -> None:
     """Wait until that is undone."""
 
-    def look() -> bool:
+    def observe() -> bool:
         return "all" not in world.role("orders")["indices"][0]["privileges"]
 
-    eventually(look, within=60, every=0.5, what="the role is corrected")
+    eventually(observe, within=60, every=0.5, what="the role is corrected")
 
 
 def _is_going(pod: dict[str, Any]) -> bool:

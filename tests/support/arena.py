@@ -114,7 +114,7 @@ class Arena:
         finally:
             process.stop()
 
-    # Looking
+    # Observing
 
     def listed(self, plural: str = "searchaccesses") -> dict[str, dict[str, Any]]:
         """Give all objects of a kind by name."""
@@ -128,11 +128,11 @@ class Arena:
     def until_in_sync(self, count: int | None = None, within: float = PATIENCE) -> None:
         """Wait until there are so many SearchAccesses, all in sync."""
 
-        def look() -> bool:
+        def observe() -> bool:
             found = self.listed()
             return count in {None, len(found)} and all(map(in_sync, found.values()))
 
-        eventually(look, within=within, every=0.3, what=f"{count or 'all'} in sync; not: {self.unready()[:5]}")
+        eventually(observe, within=within, every=0.3, what=f"{count or 'all'} in sync; not: {self.unready()[:5]}")
 
     def until_cluster_ready(self, name: str = CLUSTER) -> None:
         eventually(
@@ -145,11 +145,11 @@ class Arena:
     def until_quiet(self, probes: int = 2) -> None:
         """Wait until the operator does nothing but probe."""
 
-        def look() -> bool:
+        def observe() -> bool:
             tail = self.elasticsearch.requests[-probes:]
             return len(tail) == probes and all(map(is_probe, tail))
 
-        eventually(look, within=PATIENCE, every=0.2, what="only probes")
+        eventually(observe, within=PATIENCE, every=0.2, what="only probes")
 
     def roles(self) -> dict[str, dict[str, Any]]:
         """Give all roles under this installation's name, by principal."""

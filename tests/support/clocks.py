@@ -60,7 +60,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         if found:
             return found
         if timeout is None:
-            raise RuntimeError("nothing is due and nothing will ever happen: a task waits for ever")
+            raise RuntimeError("nothing is due and nothing will ever happen: a task waits forever")
         self.seconds += max(timeout, 0)
         return []
 

@@ -1,4 +1,4 @@
-"""Lets any method of the engine raise an unexpected error, as a fault of ours in it would: once, n times, or for ever.
+"""Lets any method of the engine raise an unexpected error, as a fault of ours in it would: once, n times, or forever.
 
 ``breaking`` does the same for pure functions of the core. Here methods that write can also fail late: all they do is
 done, and whoever called them gets an error.

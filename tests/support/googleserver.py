@@ -155,7 +155,7 @@ class GoogleServer:
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
             status = self.failing.get(method) or self.failing.get("*")
             if status:
-                context.abort(status, "as told: secret-in-a-message")
+                context.abort(status, "as configured: secret-in-a-message")
             self._here.context = context
             self.before.get(method, lambda: None)()
             try:

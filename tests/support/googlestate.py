@@ -45,7 +45,7 @@ class GoogleState:
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def add_account(self, email: str) -> str:
-        """Make an account, or make it anew; give its unique id."""
+        """Create an account, or recreate it; return its unique id."""
         number = next(self._numbers) if email in self.accounts else 0
         self.accounts[email] = subject_of(f"{email}#{number}" if number else email)
         return self.accounts[email]

@@ -19,10 +19,10 @@ def forms_of(secret: str) -> set[str]:
 
 
 def leaks(texts: Mapping[str, str], secrets: Iterable[str]) -> list[str]:
-    """Where which secret shows; only its first letters are told."""
+    """Where which secret shows; only its first letters are reported."""
     found = []
     for secret in secrets:
-        assert len(secret) > 7, "too short to be told from ordinary words"
+        assert len(secret) > 7, "too short to be distinguished from ordinary words"
         for where, text in texts.items():
             if any(form in text for form in forms_of(secret)):
                 found.append(f"{where}: {secret[:3]}…")

@@ -262,7 +262,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
         def read() -> ClusterFingerprint | None:
             seen = repr((self.license, self.license_ends, self.indices_made, self.indices, self.closed))
             return (
-                ClusterFingerprint(seen, frozenset({f"{self.starts}th life of node-0"}))
+                ClusterFingerprint(seen, frozenset({f"start {self.starts} of node-0"}))
                 if self.fingerprint_works
                 else None
             )

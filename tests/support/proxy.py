@@ -1,4 +1,4 @@
-"""A reverse proxy that records requests and, when told to, spoils them.
+"""A reverse proxy that records requests and, on request, spoils them.
 
 It stands in front of Elasticsearch or of kube-apiserver; streams of any length (watches) go through as they come.
 """

@@ -44,7 +44,7 @@ PRIVATE_ADDRESS: Final = "10.0.0.1"
 QUIET: Final = 8.0
 """Seconds without a write after which nothing more is to come: longer than any back-off."""
 NEVER_QUIET: Final = 300.0
-LOOK: Final = 0.5
+POLL: Final = 0.5
 HOURS: Final = 3600.0
 """Seconds from which on time passes with few probes."""
 FAR_APART: Final = 60.0
@@ -74,7 +74,7 @@ def search_cluster(name: str = CLUSTER, url: str = "https://one:9200", **spec: A
 
 @dataclass(slots=True)
 class Process:
-    """One life of the operator."""
+    """One process of the operator."""
 
     inventory: Inventory
     watch: Watch
@@ -99,7 +99,7 @@ class Stage:
     process: Process | None = None
     violations: list[str] = field(default_factory=list)
     logs: list[list[Any]] = field(default_factory=list)
-    """What each life of the operator logged."""
+    """What each process of the operator logged."""
     restarts: int = 0
     short_lived: bool = False
     """Whether the operator knows that its process ends by itself soon."""
@@ -220,7 +220,7 @@ class Stage:
         begin = since = loop.time()
         written = len(self.faults.writes)
         while loop.time() - since < QUIET:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL)
             if self.faults.dead:
                 await self.restart()
             assert self.process is not None
@@ -242,8 +242,8 @@ class Stage:
         """Do something after a while."""
         asyncio.get_running_loop().call_later(seconds, action)
 
-    async def look_at_everything(self) -> list[Call]:
-        """Let the operator do one full pass over every cluster; give what it wrote."""
+    async def reconcile_all(self) -> list[Call]:
+        """Let the operator reconcile every cluster fully; return what it wrote."""
         assert self.process is not None
         before = len(self.faults.writes)
         for name in self.process.inventory.clusters:

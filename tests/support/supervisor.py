@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.support.operatorprocess import OperatorProcess
 from tests.support.waiting import eventually
 
-_LOOK_EVERY = 0.2
+_POLL_EVERY = 0.2
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Supervisor:
         eventually(lambda: self.exits > exits, within=within, what="a restart")
 
     def _watch(self) -> None:
-        while not self._ending.wait(_LOOK_EVERY):
+        while not self._ending.wait(_POLL_EVERY):
             if not self.process.running:
                 self.exits += 1
                 self.process.start()

@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 
 class Upstream:
-    """A server that counts, echoes, and streams lines until told to end."""
+    """A server that counts, echoes, and streams lines until it is stopped."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate = write_server_certificate(folder)
@@ -170,7 +170,7 @@ def test_an_upstream_with_another_authority_is_not_trusted(upstream: Upstream, t
     assert upstream.calls == 0
 
 
-def test_watches_are_told_apart() -> None:
+def test_watches_are_distinguished() -> None:
     seen = Seen("GET", "/x", "watch=true&resourceVersion=1", "", b"", 0.0)
     assert seen.watches
     assert not seen.writes

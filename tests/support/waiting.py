@@ -7,17 +7,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, within: float = 30.0, every: float = 0.05, what: str = "") -> T:
-    """Look again and again until the answer is true; give it.
+def eventually(observe: Callable[[], T], *, within: float = 30.0, every: float = 0.05, what: str = "") -> T:
+    """Observe again and again until the answer is true; return it.
 
     Raises:
-        AssertionError: it never was; says what the last look gave.
+        AssertionError: it never was; says what was observed last.
     """
     end = time.monotonic() + within
     while True:
-        answer = look()
+        answer = observe()
         if answer:
             return answer
         if time.monotonic() > end:
-            raise AssertionError(f"not within {within} s: {what or look!r}; last: {answer!r}")
+            raise AssertionError(f"not within {within} s: {what or observe!r}; last: {answer!r}")
         time.sleep(every)

@@ -64,7 +64,7 @@ def grant(*indices: str, can: Sequence[str] = ("read",), **more: Any) -> dict[st
 
 
 class World:
-    """Both sides, and how a user looks at them.
+    """Both sides, as a user observes them.
 
     Args:
         kubernetes: the API server.
@@ -256,13 +256,13 @@ class World:
     ) -> dict[str, Any]:
         """Wait for an event about an object, with a text in its message; give it."""
 
-        def look() -> dict[str, Any]:
+        def observe() -> dict[str, Any]:
             for item in self.events(name, namespace):
                 if item["reason"] == reason and text in item["message"]:
                     return item
             return {}
 
-        return eventually(look, within=within, every=0.2, what=f"event {reason} of {name}")
+        return eventually(observe, within=within, every=0.2, what=f"event {reason} of {name}")
 
     # Elasticsearch
 
@@ -317,7 +317,7 @@ def until_ready_says(
     """Wait until an object's Ready has a reason for its newest generation; give the object."""
     last: dict[str, Any] = {}
 
-    def look() -> bool:
+    def observe() -> bool:
         last.clear()
         last.update(get())
         ready = condition_in(last, "Ready")
@@ -326,7 +326,7 @@ def until_ready_says(
         return right and status in {None, ready.get("status")}
 
     try:
-        eventually(look, within=within, every=0.2)
+        eventually(observe, within=within, every=0.2)
     except AssertionError:
         raise AssertionError(f"{name} is not {reason} within {within} s: {json.dumps(last, indent=1)}") from None
     return last

@@ -86,8 +86,8 @@ class World:
 
     def remember(self, plan: RolePlan) -> None:
         """Remember what a plan wants remembered."""
-        news = plan.releasing.remember
-        self.released = (*(item for item in self.released if item.uid not in {one.uid for one in news}), *news)
+        new = plan.releasing.remember
+        self.released = (*(item for item in self.released if item.uid not in {one.uid for one in new}), *new)
 
     def apply(self, plan: RolePlan) -> None:
         """Apply a plan."""

@@ -13,7 +13,7 @@ PLACE = Place("shop", "orders-elasticsearch")
 STORES = [{"name": "main", "kubernetes": {}}]
 READY = ("True", "InSync")
 OVERLAP = 3
-"""Hours: of a day, the default, most tests would spend most of their time in nothing but looking at stores."""
+"""Hours: of a day, the default, most tests would spend most of their time in nothing but reads of stores."""
 
 
 def with_key(name: str = "orders", **more: Any) -> dict[str, Any]:

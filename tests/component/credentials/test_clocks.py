@@ -34,7 +34,7 @@ PHASES = {"fresh": 60.0, "before the rotation": 0.88 * HOUR, "in the overlap": 1
 
 
 async def begin(stage: Stage, *objects: dict[str, Any]) -> None:
-    """Let keys be made where nobody looks for changes all the time."""
+    """Let keys be made where changes are not looked for all the time."""
     stage.apply(search_cluster(secretStores=STORES, drift={"probeEvery": "1h", "sweepEvery": "24h"}), *objects)
     await stage.quiet()
 
@@ -109,7 +109,7 @@ def test_a_jump_at_any_time_changes_nothing(kind: Declare, phase: str, jump: flo
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-def test_after_a_restart_ages_are_told_by_elasticsearch(jump: float) -> None:
+def test_after_a_restart_ages_follow_elasticsearchs_clock(jump: float) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         await begin(stage, with_key(credential=HOURLY))
@@ -132,7 +132,7 @@ def test_after_a_restart_ages_are_told_by_elasticsearch(jump: float) -> None:
 
 @pytest.mark.parametrize("jump", [0.0, *JUMPS])
 @pytest.mark.parametrize("kind", [with_key, with_password])
-def test_where_elasticsearch_does_not_tell_its_time_nothing_ends_too_early(kind: Declare, jump: float) -> None:
+def test_where_elasticsearch_does_not_report_its_time_nothing_ends_too_early(kind: Declare, jump: float) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         stage.elasticsearch.tells_time = False
@@ -177,7 +177,7 @@ async def test_elasticsearch_is_asked_for_its_time_only_about_keys_that_are_new_
 
 
 @on_stage
-async def test_what_is_told_and_stored_is_told_by_elasticsearchs_clock(stage: Stage) -> None:
+async def test_what_is_reported_and_stored_follows_elasticsearchs_clock(stage: Stage) -> None:
     stage.clock.offset = 7 * DAY
     await begin(stage, with_key(), with_password("users"))
     [key] = live(stage)

@@ -28,7 +28,7 @@ from tests.support.world import access, account, condition_in, grant
 
 
 @on_stage
-async def test_a_key_is_made_and_stored_and_told(stage: Stage) -> None:
+async def test_a_key_is_created_and_stored_and_reported(stage: Stage) -> None:
     await begin(stage, with_key())
     [key] = live(stage)
     assert read(stage) == key["id"]
@@ -45,7 +45,7 @@ async def test_a_key_is_made_and_stored_and_told(stage: Stage) -> None:
     assert stage.notes("orders") == ["CredentialIssued"]
     assert not stage.elasticsearch.roles_now, "its rights are the key's alone"
     assert not stage.elasticsearch.mappings_now
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -269,6 +269,6 @@ async def test_a_rotation_costs_six_requests(stage: Stage) -> None:
 @on_stage
 async def test_each_sweep_limits_keys_by_what_the_login_may_now(stage: Stage) -> None:
     await begin(stage, with_key(), with_key("other"), with_key("observed", mode="Observe"))
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     [call] = [call for call in stage.faults.calls if call.method == "refresh_keys"]
     assert set(call.names) == {key["id"] for key in live(stage)}

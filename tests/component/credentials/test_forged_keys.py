@@ -39,7 +39,7 @@ def test_a_forged_key_leads_nowhere_else(metadata: dict[str, Any], monkeypatch: 
 
         monkeypatch.setattr(store(stage), "find", noted_find)
         await change_is_noticed(stage)
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert stage.ready("orders") == READY
         assert ours in live(stage)
         assert {place.namespace for place in places} <= {"shop"}

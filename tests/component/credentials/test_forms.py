@@ -58,7 +58,7 @@ async def test_another_form_is_written_at_once_and_no_key_is_made_for_it(stage: 
         assert len(store(stage).parts(PLACE)) == names
     assert stage.ready("orders") == READY
     assert stage.notes("orders") == ["CredentialIssued"]
-    assert not await stage.look_at_everything()
+    assert not await stage.reconcile_all()
 
 
 @on_stage

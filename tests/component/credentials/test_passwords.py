@@ -42,7 +42,7 @@ def roles(stage: Stage) -> dict[str, dict[str, Any]]:
 
 
 @on_stage
-async def test_a_user_is_made_and_stored_and_told(stage: Stage) -> None:
+async def test_a_user_is_created_and_stored_and_reported(stage: Stage) -> None:
     await begin(stage, with_password())
     [name] = users(stage)
     assert name.startswith("searchaccess.default.shop/orders.1.")
@@ -59,7 +59,7 @@ async def test_a_user_is_made_and_stored_and_told(stage: Stage) -> None:
     assert stage.notes("orders") == ["CredentialIssued"]
     assert not live(stage)
     assert not stage.elasticsearch.mappings_now, "no token gets the role"
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -274,8 +274,8 @@ async def test_a_login_that_may_write_no_more_keeps_what_is_right_as_it_is(stage
     stage.elasticsearch.write_role(orphan, {"metadata": roles(stage)[read(stage)]["metadata"]})
     for method in ("refresh_keys", "delete_roles"):
         stage.faults.fail(memory_elasticsearch.SIDE, PermissionDenied("403"), method)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert (stage.ready("orders"), stage.ready("key")) == (READY, READY)
     stage.faults.heal(memory_elasticsearch.SIDE)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert orphan not in roles(stage), "what is of no use to anybody goes when it can"

@@ -177,9 +177,9 @@ def test_what_is_only_observed_is_not_looked_at_all_the_time(more: dict[str, str
         await days_pass(stage, 0.5)
         before = len(stage.faults.calls)
         await stage.sleep(3600)
-        looks = [call for call in stage.faults.calls[before:] if call.method == "keys"]
+        reads = [call for call in stage.faults.calls[before:] if call.method == "keys"]
         # By each sweep, and once on its own in between.
-        assert len(looks) <= 2 * 3600 / 300 + 2
+        assert len(reads) <= 2 * 3600 / 300 + 2
 
     run()
 

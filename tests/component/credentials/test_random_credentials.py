@@ -70,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         self.skew = 0.0
         """Seconds by which Elasticsearch's clock is ahead."""
         self.skewed = False
-        """It jumped in this life of the operator."""
+        """It jumped while this process of the operator ran."""
         self.elasticsearch = MemoryElasticsearch(self.faults)
         self.elasticsearch.now = lambda: EPOCH.timestamp() + self.time + self.skew
         self.elasticsearch.on_key = self.elasticsearch.on_user = self._not_too_many
@@ -86,7 +86,7 @@ class Histories(RuleBasedStateMachine):
         connection: Any = None
         self.session = Session(cluster, connection, self.elasticsearch, ClusterState())
         self.wish = Wish(UID, rights("orders-*"), ROTATE, OVERLAP, GRACE, waits_for_users=True)
-        self.looked_at = self.time
+        self.reconciled_at = self.time
         self.requests = 0
         self.whole = False
         """Nobody has damaged anything since consumers could last read a key that works."""
@@ -99,11 +99,11 @@ class Histories(RuleBasedStateMachine):
         return self.clock.seconds
 
     def _start(self) -> None:
-        """Begin another life of the operator, which knows nothing of the one before."""
+        """Start another process of the operator, which knows nothing of the one before."""
         self.faults.restart()
         self.shared = SharedClock(self.clock)
         if self.skewed:
-            # By the only clock that both lives know, keys are older or younger now than they are.
+            # By the only clock that both processes know, keys are older or younger now than they are.
             self.readers = []
             self.skewed = False
 
@@ -143,7 +143,7 @@ class Histories(RuleBasedStateMachine):
             return False
         except (ExternalError, KeyError):
             return False
-        self.looked_at = self.time
+        self.reconciled_at = self.time
         return True
 
     @initialize()
@@ -159,10 +159,10 @@ class Histories(RuleBasedStateMachine):
             self._consume()
             self.clock.advance(min(left, 12) * HOUR)
             left -= 12
-            self.look()
+            self.observe()
 
     @rule()
-    def look(self) -> None:
+    def observe(self) -> None:
         if self._try():
             self.whole = True
         self._consume()
@@ -171,7 +171,7 @@ class Histories(RuleBasedStateMachine):
         """Somebody reads the newest version, and goes on with that for as long as old and new are promised to work."""
         value = self.store.newest(PLACE)
         key_id = held_key(value) if value else ""
-        if self.time > self.looked_at + PATIENCE:
+        if self.time > self.reconciled_at + PATIENCE:
             # For so long a key outlives its rotation, and no longer.
             self._damage()
         if self.whole:
@@ -197,7 +197,7 @@ class Histories(RuleBasedStateMachine):
     def somebody_wants_versions_rolled_out(self, *, rolls: bool, broken: bool) -> None:
         self.wish = replace(self.wish, rolls=rolls)
         self.google.state.broken = "it does not start" if broken else ""
-        self.look()
+        self.observe()
 
     @rule()
     def somebody_deploys_with_latest(self) -> None:
@@ -208,17 +208,17 @@ class Histories(RuleBasedStateMachine):
     def somebody_asks_for_a_rotation(self) -> None:
         self.requests += 1
         self.wish = replace(self.wish, requested=f"request-{self.requests}")
-        self.look()
+        self.observe()
 
     @rule(index=st.sampled_from(["orders-*", "invoices-*"]))
     def somebody_declares_other_rights(self, index: str) -> None:
         self.wish = replace(self.wish, rights=rights(index))
-        self.look()
+        self.observe()
 
     @rule(auth=st.sampled_from([Auth.API_KEY, Auth.PASSWORD]))
     def somebody_declares_another_kind(self, auth: Auth) -> None:
         self.wish = replace(self.wish, auth=auth)
-        self.look()
+        self.observe()
 
     @rule(number=st.integers(0, 5), fault=st.sampled_from(Fault))
     def something_goes_wrong_soon(self, number: int, fault: Fault) -> None:
@@ -233,29 +233,29 @@ class Histories(RuleBasedStateMachine):
     )
     def something_fails(self, side: str, error: ExternalError, method: str) -> None:
         self.faults.fail(side, error, method)
-        self.look()
+        self.observe()
 
     @rule(side=st.sampled_from(SIDES), method=st.sampled_from(["*", "add", "create_key", "note_key", "find", "keys"]))
     def a_fault_of_ours_happens(self, side: str, method: str) -> None:
         self.faults.fail(side, KeyError("unexpected"), method)
-        self.look()
+        self.observe()
 
     @rule()
     def the_operator_starts_again(self) -> None:
         self._start()
-        self.look()
+        self.observe()
 
     @rule(hours=st.sampled_from([-50, -2, 2, 50]))
     def the_operators_clock_jumps(self, hours: int) -> None:
         self.clock.offset += hours * HOUR
-        self.look()
+        self.observe()
 
     @rule(hours=st.sampled_from([-3, 3]))
     def elasticsearchs_clock_jumps(self, hours: int) -> None:
         if abs(self.skew + hours * HOUR) <= MOST_SKEW:
             self.skew += hours * HOUR
             self.skewed = True
-        self.look()
+        self.observe()
 
     @rule(tells=st.booleans())
     def the_login_may_read_the_time(self, *, tells: bool) -> None:
@@ -265,7 +265,7 @@ class Histories(RuleBasedStateMachine):
     def all_work_again(self) -> None:
         for side in SIDES:
             self.faults.heal(side)
-        self.look()
+        self.observe()
 
     # People
 
@@ -335,7 +335,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def the_operator_gets_another_login(self) -> None:
         self.elasticsearch.me = replace(self.elasticsearch.me, username=f"operator-{self.requests}")
-        self.look()
+        self.observe()
 
     def _requested(self) -> set[str]:
         working = [*self.elasticsearch.live_keys(), *self.elasticsearch.users_now.values()]
@@ -354,7 +354,7 @@ class Histories(RuleBasedStateMachine):
         serving = {item.revision for item in self.google.state.workloads[SERVICE].serving}
         key = self.elasticsearch.keys_now.get(self.pinned)
         theirs = key is not None and key["username"] != self.elasticsearch.me.username
-        if theirs or self.time > self.looked_at + DAY or self.deployed not in serving:
+        if theirs or self.time > self.reconciled_at + DAY or self.deployed not in serving:
             self.pinned = ""
         assert not self.pinned or self.pinned in self._live(), f"{self.pinned} ended although a revision has it"
 

@@ -132,7 +132,7 @@ def test_a_start_rolls_nothing_and_what_was_cut_off_is_done_once(fault: Fault) -
 
 
 @pytest.mark.parametrize("error", [PermissionDenied("Cloud Run: may not"), Unreachable("Cloud Run: away")], ids=repr)
-def test_what_cloud_run_refuses_is_told_and_tried_again(error: Exception) -> None:
+def test_what_cloud_run_refuses_is_reported_and_tried_again(error: Exception) -> None:
     @on_stage
     async def run(stage: Stage) -> None:
         stage.google.state.deploy(SERVICE, uses=pinned(1))
@@ -151,7 +151,7 @@ def test_what_cloud_run_refuses_is_told_and_tried_again(error: Exception) -> Non
 
 
 @on_stage
-async def test_a_template_that_does_not_name_the_secret_is_told(stage: Stage) -> None:
+async def test_a_template_that_does_not_name_the_secret_is_reported(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE)
     await two_keys(stage, declared(credential=ROLL))
     assert said(stage) == ("True", "RolloutFailed")
@@ -160,7 +160,7 @@ async def test_a_template_that_does_not_name_the_secret_is_told(stage: Stage) ->
 
 
 @on_stage
-async def test_another_store_than_secret_manager_is_told(stage: Stage) -> None:
+async def test_another_store_than_secret_manager_is_reported(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, uses=pinned(1))
     raw: dict[str, Any] = declared(credential=ROLL)
     await begin(stage, raw, with_key("other"))

@@ -1,4 +1,4 @@
-"""Keys, users and secrets of a former life: reported, and ended where the new life has its own."""
+"""Keys, users and secrets of a former installation: reported, and ended where the new one has its own."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from searchaccess.core.credentials.payload import held_key
-from tests.component.common import FORMER, former_life
+from tests.component.common import FORMER, former_installation
 from tests.component.credentials.common import (
     PLACE,
     STORES,
@@ -24,8 +24,11 @@ from tests.support.world import condition_in, grant
 
 
 async def live_before(stage: Stage, *objects: dict[str, Any]) -> None:
-    """Have a former life of the operator issue credentials into the stage's Elasticsearch and stores."""
-    left, here = await former_life(stage, FORMER, search_cluster(secretStores=STORES), *objects), stage.elasticsearch
+    """Have a former installation of the operator issue credentials into the stage's Elasticsearch and stores."""
+    left, here = (
+        await former_installation(stage, FORMER, search_cluster(secretStores=STORES), *objects),
+        stage.elasticsearch,
+    )
     here.keys_now |= left.keys_now
     here.users_now |= left.users_now
     here.made_users += left.made_users
@@ -70,7 +73,7 @@ def read(stage: Stage) -> str:
 
 @pytest.mark.parametrize("versions", [True, False])
 @pytest.mark.parametrize("declared", [with_key, with_password])
-def test_a_secret_of_a_former_life_is_taken_over_with_an_overlap(*, declared: Any, versions: bool) -> None:
+def test_a_secret_of_a_former_installation_is_taken_over_with_an_overlap(*, declared: Any, versions: bool) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         stage.stores.by_name["main"] = MemoryStore(stage.faults, versions=versions)
@@ -169,7 +172,7 @@ async def test_what_no_search_access_declares_ends_where_a_person_says_so(stage:
 
 @on_stage
 async def test_a_key_of_another_login_proves_nothing_about_a_secret(stage: Stage) -> None:
-    """Whoever may make keys can write the metadata of a former life into one, and the uid of another SearchAccess."""
+    """Whoever may create keys can give one the metadata of a former installation and the uid of another object."""
     await live_before(stage, with_key())
     old = read(stage)
     stage.elasticsearch.keys_now[old]["username"] = "mallory"

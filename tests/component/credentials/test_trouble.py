@@ -32,7 +32,7 @@ from tests.support.world import access, condition_in, grant
 
 @pytest.mark.parametrize("error", [Unreachable("away"), PermissionDenied("403 Forbidden"), Throttled("429")])
 @pytest.mark.parametrize("method", ["find", "add"])
-def test_a_store_that_is_away_is_told_and_then_it_goes_on(error: ExternalError, method: str) -> None:
+def test_a_store_that_is_away_is_reported_and_then_it_goes_on(error: ExternalError, method: str) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         stage.faults.fail(memory_store.SIDE, error, method)
@@ -70,7 +70,7 @@ async def test_a_store_that_is_away_leaves_the_key_in_force(stage: Stage) -> Non
 
 
 @on_stage
-async def test_what_elasticsearch_refuses_is_told_and_not_tried_again(stage: Stage) -> None:
+async def test_what_elasticsearch_refuses_is_reported_and_not_tried_again(stage: Stage) -> None:
     stage.faults.fail(memory_elasticsearch.SIDE, Rejected("no such query"), "create_key")
     await begin(stage, with_key())
     assert stage.ready("orders") == ("False", "RejectedByElasticsearch")
@@ -84,7 +84,7 @@ async def test_what_elasticsearch_refuses_is_told_and_not_tried_again(stage: Sta
 
 
 @on_stage
-async def test_a_login_by_api_key_is_told_why_it_cannot(stage: Stage) -> None:
+async def test_a_login_by_api_key_that_cannot_issue_keys_is_reported_with_the_reason(stage: Stage) -> None:
     stage.elasticsearch.me = replace(stage.elasticsearch.me, by_api_key=True)
     await begin(stage, with_key(), access("token", grant("token-*")))
     assert stage.ready("orders") == ("False", "LoginCannotIssue")
@@ -93,7 +93,7 @@ async def test_a_login_by_api_key_is_told_why_it_cannot(stage: Stage) -> None:
 
 
 @on_stage
-async def test_what_the_login_lacks_is_told_before_a_key_is_made(stage: Stage) -> None:
+async def test_what_the_login_lacks_is_reported_before_a_key_is_made(stage: Stage) -> None:
     stage.elasticsearch.out_of_reach.add("orders-*")
     await begin(stage, with_key())
     assert stage.ready("orders") == ("False", "PermissionDenied")
@@ -124,7 +124,7 @@ async def test_a_foreign_secret_is_never_touched(stage: Stage) -> None:
 
 
 @on_stage
-async def test_a_store_that_is_not_declared_is_told(stage: Stage) -> None:
+async def test_a_store_that_is_not_declared_is_reported(stage: Stage) -> None:
     await begin(stage, with_key(credential={"store": "nowhere"}))
     assert stage.ready("orders") == ("False", "StoreNotFound")
     assert not live(stage)

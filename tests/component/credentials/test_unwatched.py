@@ -37,7 +37,7 @@ def test_what_was_issued_for_a_namespace_that_is_not_watched_stays(declared: Any
         before, held = issued(stage.elasticsearch), read(stage, HIDDEN)
         await watch_only(stage, SEEN)
         stage.kubernetes.objects.pop(key_in(UNSEEN, "others"))
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
         assert issued(stage.elasticsearch) == before
         assert read(stage, HIDDEN) == held
         [shown] = unseen(stage)
@@ -62,7 +62,7 @@ def test_others_are_served_and_end_beside_it(declared: Any) -> None:
         assert stage.get("orders")["status"]["credential"]["rotationRequest"] == "now"
         stage.delete("orders")
         await stage.quiet()
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert not stage.get("orders")
         assert works(stage) == {held} == {read(stage, HIDDEN)}
 
@@ -98,7 +98,7 @@ def test_when_it_is_watched_again_what_is_not_declared_any_more_goes(declared: A
         if gone:
             stage.kubernetes.objects.pop(key_in(UNSEEN, "others"))
         await watch_only(stage, SEEN, UNSEEN)
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert works(stage) == (set() if gone else {held})
         assert bool(store(stage).newest(HIDDEN)) is not gone
         assert unseen(stage) == []
@@ -128,7 +128,7 @@ def test_a_namespace_that_may_be_listed_again_is_noticed_without_a_restart(decla
 
 
 @KINDS
-def test_what_a_former_life_issued_stays_although_undeclared_credentials_end(declared: Any) -> None:
+def test_what_a_former_installation_issued_stays_although_undeclared_credentials_end(declared: Any) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         await live_before(stage, hidden(declared), declared("undeclared"))
@@ -137,7 +137,7 @@ def test_what_a_former_life_issued_stays_although_undeclared_credentials_end(dec
         await begin(stage, declared("orders"))
         decide(stage, credentials="Revoke")
         await stage.quiet()
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert works(stage) == {held, read(stage)}
         assert read(stage, HIDDEN) == held
 

@@ -75,8 +75,8 @@ def test_a_credential_in_force_that_shows_more_than_its_grants_is_revoked_unless
         await stage.quiet()
         assert stage.ready("orders") == WIDENS
         assert works(stage) is (mode == "Observe")
-        await stage.look_at_everything()
-        assert await stage.look_at_everything() == []
+        await stage.reconcile_all()
+        assert await stage.reconcile_all() == []
 
     play()
 

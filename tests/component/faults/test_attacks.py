@@ -211,7 +211,7 @@ def test_what_cannot_be_read_is_not_in_sync_and_statuses_do_not_flap(method: str
 @on_stage
 async def test_a_fault_in_a_store_does_not_stop_the_revocation_of_a_key_that_nobody_declares(stage: Stage) -> None:
     await begin(stage, with_key(), with_key("stays"))
-    stage.faults.break_down("store", KeyError, "look")
+    stage.faults.break_down("store", KeyError, "find")
     await stage.stop()
     stage.kubernetes.objects.pop(access_key("orders"))
     stage.start()

@@ -3,7 +3,7 @@
 import pytest
 
 from searchaccess.api.constants import FINALIZER
-from searchaccess.engine.inventory.index import Index
+from searchaccess.engine.inventory.indexes.principals import Index
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.outbox import Outbox

@@ -93,7 +93,7 @@ async def test_from_email_to_sub_nobody_loses_a_role_while_the_id_of_one_is_not_
     stage.faults.fail(SIDE, PermissionDenied("403"), "list_accounts")
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=by_sub()["spec"]))
     await stage.quiet()
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert have_roles(stage) == {OLD, other, ids[OLD]}
     assert "username" in str(stage.elasticsearch.mappings_now[OPERATOR.mapping_name]["role_templates"])
     assert stage.ready("orders") == ("False", "Pending"), "its role is there, and gives nobody anything"

@@ -55,7 +55,9 @@ def _unknown(stage: Stage, name: str) -> str:
         pytest.param("get_account", lambda email: email == account("odd"), id="its account"),
     ],
 )
-def test_one_that_cannot_be_concluded_is_told_and_others_are_resolved(method: str, odd: Callable[[Any], bool]) -> None:
+def test_one_that_cannot_be_concluded_is_reported_and_others_are_resolved(
+    method: str, odd: Callable[[Any], bool]
+) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         stage.google.state.deploy(SERVICE, OLD)

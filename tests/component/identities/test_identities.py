@@ -117,7 +117,7 @@ async def test_a_running_execution_keeps_the_rights_of_its_account(stage: Stage)
 
 
 @on_stage
-async def test_drift_in_either_role_is_told_and_put_right(stage: Stage) -> None:
+async def test_drift_in_either_role_is_reported_and_corrected(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, OLD)
     await begin(stage, declared())
     stage.google.state.deploy(SERVICE, NEW, traffic=False)
@@ -197,7 +197,7 @@ async def test_a_status_that_was_wiped_costs_nobody_its_rights(stage: Stage) -> 
     stage.kubernetes.change(access_key("orders"), lambda raw: raw.update(status={}))
     stage.start()
     await stage.quiet()
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert have_roles(stage) == {OLD}
     assert resolved(stage) == ("Unknown", "IdentityUnknown")
     stage.faults.heal(SIDE)
@@ -252,7 +252,7 @@ async def test_a_deleted_workload_keeps_its_rights_for_the_grace_period(stage: S
 
 
 @on_stage
-async def test_an_account_that_was_made_anew_is_told(stage: Stage) -> None:
+async def test_an_account_that_was_recreated_is_reported(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, OLD)
     await begin(stage, declared())
     old = stage.google.state.accounts[OLD]
@@ -284,7 +284,7 @@ async def test_workloads_that_run_as_the_same_account_are_named(stage: Stage) ->
 
 
 @on_stage
-async def test_somebody_may_ask_for_a_look_now(stage: Stage) -> None:
+async def test_somebody_may_request_a_reconcile_now(stage: Stage) -> None:
     stage.google.state.deploy(SERVICE, OLD)
     await begin(stage, declared())
     stage.google.state.deploy(SERVICE, NEW)

@@ -171,12 +171,12 @@ class Histories(StageMachine):
         self._rest(0)
         self.runner.run(self.stage.quiet())
         assert self._rights() == self._wanted()
-        wrong = {name: self.stage.ready(name) for name in NAMES if self.stage.get(name) and not self._is_told(name)}
+        wrong = {name: self.stage.ready(name) for name in NAMES if self.stage.get(name) and not self._is_reported(name)}
         assert not wrong
-        written = self.runner.run(self.stage.look_at_everything())
+        written = self.runner.run(self.stage.reconcile_all())
         assert written == [], written
 
-    def _is_told(self, name: str) -> bool:
+    def _is_reported(self, name: str) -> bool:
         if self.stage.kubernetes.namespaces["shop"]["search"] != "yes":
             return self.stage.ready(name) == ("False", "NamespaceNotAllowed")
         if self._workload_of(name) in self.stage.google.state.workloads:

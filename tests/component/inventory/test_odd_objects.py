@@ -29,10 +29,10 @@ ODD = account("odd")
 def play(story: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
     """Perform a play that takes arguments."""
 
-    async def told(stage: Stage) -> None:
+    async def reported(stage: Stage) -> None:
         await story(stage, *arguments)
 
-    on_stage(told)()
+    on_stage(reported)()
 
 
 def _odd(where: Any = None, **spec: Any) -> dict[str, Any]:
@@ -87,7 +87,7 @@ WAYS = {"watch": _by_watch, "list": _by_list}
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("count", "expected"), [(21, IN_SYNC), (170, INVALID), (480, INVALID), (1500, INVALID)])
-def test_a_query_nested_too_deep_is_told_with_the_limit_and_all_others_are_served(
+def test_a_query_nested_too_deep_is_reported_with_the_limit_and_all_others_are_served(
     way: str, count: int, expected: tuple[str, str]
 ) -> None:
     async def story(stage: Stage) -> None:
@@ -100,7 +100,7 @@ def test_a_query_nested_too_deep_is_told_with_the_limit_and_all_others_are_serve
 @pytest.mark.parametrize(
     "where", [{"term": {"a": HUGE}}, {"term": {"a": "\ud800"}}, {"terms": {"a": ["x" * 100] * 400}}], ids=range(3)
 )
-def test_a_query_that_cannot_be_written_is_told_and_all_others_are_served(way: str, where: dict[str, Any]) -> None:
+def test_a_query_that_cannot_be_written_is_reported_and_all_others_are_served(way: str, where: dict[str, Any]) -> None:
     async def story(stage: Stage) -> None:
         await WAYS[way](stage, _odd(where), INVALID)
 
@@ -179,7 +179,7 @@ async def _cluster_says(stage: Stage, reason: str, says: str) -> None:
 
 
 @on_stage
-async def test_a_placeholder_in_place_of_a_certificate_is_told(stage: Stage) -> None:
+async def test_a_placeholder_in_place_of_a_certificate_is_reported(stage: Stage) -> None:
     stage.apply(search_cluster(ca={"inline": PLACEHOLDER}), access("orders", grant("orders-*")))
     await stage.quiet()
     await _cluster_says(stage, "InvalidSpec", "spec.ca.inline contains no readable certificate")
@@ -189,7 +189,7 @@ async def test_a_placeholder_in_place_of_a_certificate_is_told(stage: Stage) -> 
 
 
 @pytest.mark.parametrize(("kind", "field"), [("Secret", "secretRef"), ("ConfigMap", "configMapRef")])
-def test_a_placeholder_in_an_object_is_told_with_object_and_key(kind: Any, field: str) -> None:
+def test_a_placeholder_in_an_object_is_reported_with_object_and_key(kind: Any, field: str) -> None:
     async def story(stage: Stage) -> None:
         source = Source(kind, SYSTEM, "authority")
         stage.kubernetes.sources[source] = {"ca.crt": PLACEHOLDER.encode()}
@@ -227,7 +227,7 @@ def test_a_list_that_has_something_without_a_name_goes_on() -> None:
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["list", "watch"])
-def test_a_fault_of_ours_at_one_object_is_told_there_and_heals_by_itself(
+def test_a_fault_of_ours_at_one_object_is_reported_there_and_heals_by_itself(
     monkeypatch: pytest.MonkeyPatch, *, listed: bool
 ) -> None:
     broken = {"odd"}
@@ -261,7 +261,7 @@ def test_a_fault_of_ours_at_one_object_is_told_there_and_heals_by_itself(
     play(story)
 
 
-def test_a_fault_of_ours_at_a_cluster_is_told_there_and_heals_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_at_a_cluster_is_reported_there_and_heals_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     actual = cluster_from_object
 
     def read(raw: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What somebody changes about the cluster itself is told within seconds, at few requests."""
+"""Changes of the cluster itself are reported within seconds, at the cost of few requests."""
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -45,7 +45,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("after", [0.0, 1.0, 6.0, 11.0, 12.9])
 @pytest.mark.parametrize(("change", "back", "reason"), CHANGES)
-def test_it_is_told_on_every_access_within_seconds(change: Change, back: Change, reason: str, after: float) -> None:
+def test_it_is_reported_on_every_access_within_seconds(change: Change, back: Change, reason: str, after: float) -> None:
     async def play(stage: Stage) -> None:
         await begin(stage, access("orders", grant("orders-*")), access("bills", grant("bills-*")))
         await stage.sleep(MINUTE + after)
@@ -72,7 +72,7 @@ async def test_another_version_is_shown_within_seconds(stage: Stage) -> None:
 
 
 @on_stage
-async def test_a_license_that_expires_is_told_although_nothing_changes(stage: Stage) -> None:
+async def test_a_license_that_expires_is_reported_although_nothing_changes(stage: Stage) -> None:
     server = stage.elasticsearch
     server.license_ends = EPOCH.timestamp() + 30 * MINUTE + 7
     await begin(stage, access("orders", grant("orders-*")))
@@ -83,7 +83,7 @@ async def test_a_license_that_expires_is_told_although_nothing_changes(stage: St
 
 
 @on_stage
-async def test_a_license_that_expires_is_told_in_time_by_a_clock_that_is_fast(stage: Stage) -> None:
+async def test_a_license_that_expires_is_reported_in_time_by_a_clock_that_is_fast(stage: Stage) -> None:
     server = stage.elasticsearch
     stage.clock.offset = 5 * MINUTE
     server.license_ends = EPOCH.timestamp() + 30 * MINUTE

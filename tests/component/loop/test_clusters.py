@@ -45,7 +45,7 @@ async def test_a_foreign_mapping_stops_grants_until_it_may_be_adopted(stage: Sta
         pytest.param(None, id="deleted"),
     ],
 )
-def test_a_tampered_mapping_is_put_right_and_told(change: dict[str, object] | None) -> None:
+def test_a_tampered_mapping_is_corrected_and_reported(change: dict[str, object] | None) -> None:
     async def play(stage: Stage) -> None:
         await begin(stage, access("orders", grant("orders-*")))
         if change is None:
@@ -156,7 +156,7 @@ async def test_per_principal_each_has_its_own_mapping(stage: Stage) -> None:
     await stage.quiet()
     assert stage.ready("orders") == ("True", "InSync")
     assert set(stage.elasticsearch.mappings_now) == {ROLE}
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     stage.elasticsearch.remove_mapping(ROLE)
     await stage.quiet()
     assert set(stage.elasticsearch.mappings_now) == {ROLE}
@@ -205,7 +205,7 @@ async def test_two_search_clusters_for_one_elasticsearch_the_younger_one_stops(s
 
 
 @on_stage
-async def test_a_requested_look_is_answered_in_the_status(stage: Stage) -> None:
+async def test_a_requested_reconcile_is_confirmed_in_the_status(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
     stage.annotate(access_key("orders"), ANNOTATION_RECONCILE, "now")
     stage.annotate(CLUSTER_KEY, ANNOTATION_RECONCILE, "now too")
@@ -248,7 +248,7 @@ async def test_other_finalizers_are_kept(stage: Stage) -> None:
     await stage.quiet()
     assert stage.get("orders")["metadata"]["finalizers"] == ["example.com/mine"]
     assert not stage.elasticsearch.roles_now
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -282,7 +282,7 @@ def _private(stage: Stage) -> tuple[str, str]:
 
 
 @on_stage
-async def test_a_private_address_is_told_to_be_private(stage: Stage) -> None:
+async def test_a_private_address_is_reported_as_private(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
     assert _private(stage) == ("True", "Private")
 
@@ -324,7 +324,7 @@ async def test_an_address_that_becomes_public_is_left_alone_and_nothing_is_revok
 
 
 @on_stage
-async def test_of_a_name_that_stands_for_nothing_nothing_is_told(stage: Stage) -> None:
+async def test_of_a_name_that_stands_for_nothing_nothing_is_reported(stage: Stage) -> None:
     stage.addresses["one"] = ()
     await begin(stage, access("orders", grant("orders-*")))
     assert _private(stage) == ("", "")

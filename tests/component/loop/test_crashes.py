@@ -114,8 +114,8 @@ async def _play(history: History, number: int | None, fault: Fault) -> int:
     if history not in {_left_behind, _per_principal, _taken_down}:
         stage.check()
     stage.check_rules()
-    await stage.look_at_everything()  # A released role is counted as foreign.
-    assert await stage.look_at_everything() == []
+    await stage.reconcile_all()  # A released role is counted as foreign.
+    assert await stage.reconcile_all() == []
     assert stage.elasticsearch.roles_now.items() >= foreign[0].items()
     assert stage.elasticsearch.mappings_now.items() >= foreign[1].items()
     if number is not None and fault is not Fault.LOSE_REPLY:

@@ -1,4 +1,4 @@
-"""Faults of our own: never silent, never in sync, never somebody else's, and no news is lost."""
+"""Faults of our own: never silent, never in sync, never somebody else's, and no change is lost."""
 
 import pytest
 

@@ -31,7 +31,7 @@ async def test_ready_when_what_is_declared_is_listed_and_watched(stage: Stage) -
     stage.faults.heal(SIDE)
     await stage.sleep(600)
     assert host.unready() == ""
-    assert host.stuck() == "", "what cannot be reached is no reason to start anew"
+    assert host.stuck() == "", "what cannot be reached is no reason to restart"
 
 
 @on_stage

@@ -1,4 +1,4 @@
-"""The realm is tried with tokens of the operator's own, rarely, and what became of them is told."""
+"""The realm is tested with the operator's own tokens, rarely, and the result is reported."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ async def test_a_realm_that_takes_the_one_and_refuses_the_other_is_proven_with_t
 
 
 @on_stage
-async def test_what_the_settings_do_not_show_is_told_and_keeps_nobody_from_getting_rights(stage: Stage) -> None:
+async def test_what_the_settings_do_not_show_is_reported_and_keeps_nobody_from_getting_rights(stage: Stage) -> None:
     stage.elasticsearch.own_identity = True
     stage.elasticsearch.accepts = lambda _: False
     await begin(stage, access("orders", grant("orders-*")))

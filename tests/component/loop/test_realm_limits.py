@@ -1,4 +1,4 @@
-"""A realm that lets some callers in and others not: told on those it concerns."""
+"""A realm that admits only some callers: reported on the SearchAccesses of the others."""
 
 from tests.component.common import begin, granted
 from tests.support.memory_elasticsearch import AUDIENCE, ISSUER
@@ -10,7 +10,7 @@ NOTICED = 15.0
 
 
 @on_stage
-async def test_a_caller_whom_the_realm_shuts_out_is_told_so_and_nobody_else(stage: Stage) -> None:
+async def test_a_caller_whom_the_realm_shuts_out_is_reported_on_its_access_alone(stage: Stage) -> None:
     orders, bills = access("orders", grant("orders-*")), access("bills", grant("bills-*"))
     await begin(stage, orders)
     stage.elasticsearch.restart(required_claims={"email": [account("bills")]})

@@ -1,4 +1,4 @@
-"""A stop: what was begun is finished, nothing more begins, and it does not take for ever."""
+"""A stop: what was begun is finished, nothing more begins, and it does not take forever."""
 
 import asyncio
 from typing import Any
@@ -93,4 +93,4 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(stage: Stage) -> N
     stage.start()
     await stage.quiet()
     [key] = live(stage)
-    assert read(stage) == key["id"], "the next life clears up"
+    assert read(stage) == key["id"], "the next process cleans up"

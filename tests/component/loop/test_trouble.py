@@ -1,4 +1,4 @@
-"""Trouble outside: what is told, what goes on, and that all is well again when it is over."""
+"""External failures: what is reported, what continues, and that the operator recovers."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,9 @@ ROLE = OPERATOR.role_name(ORDERS)
         pytest.param(Unexpected("odd"), "False", "InternalError", id="its answer is not understood"),
     ],
 )
-def test_a_cluster_in_trouble_is_told_and_recovers_by_itself(error: ExternalError, status: str, reason: str) -> None:
+def test_a_cluster_in_trouble_is_reported_and_recovers_by_itself(
+    error: ExternalError, status: str, reason: str
+) -> None:
     async def play(stage: Stage) -> None:
         stage.apply(search_cluster(), access("orders", grant("orders-*")))
         await stage.quiet()
@@ -63,7 +65,7 @@ def test_a_cluster_in_trouble_is_told_and_recovers_by_itself(error: ExternalErro
 
 
 @on_stage
-async def test_after_a_minute_without_contact_every_access_is_told_that_its_truth_is_not_known(stage: Stage) -> None:
+async def test_after_a_minute_without_contact_every_access_is_reported_as_unknown(stage: Stage) -> None:
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     stage.faults.fail(ELASTICSEARCH, Unreachable("no answer"))
@@ -77,7 +79,7 @@ async def test_after_a_minute_without_contact_every_access_is_told_that_its_trut
 
 
 @on_stage
-async def test_what_was_changed_during_an_outage_is_put_right_after_it(stage: Stage) -> None:
+async def test_what_was_changed_during_an_outage_is_corrected_after_it(stage: Stage) -> None:
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()
     stage.faults.fail(ELASTICSEARCH, Unreachable("no answer"))
@@ -136,7 +138,7 @@ async def test_an_elasticsearch_that_is_too_old_is_not_touched(stage: Stage) -> 
 
 
 @on_stage
-async def test_a_missing_login_is_told_and_used_when_it_comes(stage: Stage) -> None:
+async def test_a_missing_login_is_reported_and_used_when_it_comes(stage: Stage) -> None:
     login = stage.kubernetes.sources.pop(LOGIN_SECRET)
     stage.apply(search_cluster(), access("orders", grant("orders-*")))
     await stage.quiet()

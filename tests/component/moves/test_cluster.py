@@ -38,7 +38,7 @@ def orders() -> dict[str, Any]:
 
 
 @on_stage
-async def test_a_name_that_is_wrong_costs_nothing_and_is_told(stage: Stage) -> None:
+async def test_a_name_that_is_wrong_costs_nothing_and_is_reported(stage: Stage) -> None:
     await begin(stage, orders())
     move(stage, "prd")
     await stage.sleep(700)
@@ -310,7 +310,7 @@ def test_a_search_cluster_that_is_renamed_revokes_nothing(*, restart: bool) -> N
         assert stage.cluster_ready("new") == ("True", "InSync")
         assert old(stage).roles_now == role
         assert OPERATOR.mapping_name in old(stage).mappings_now
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert old(stage).roles_now == role
 
     play()
@@ -459,7 +459,7 @@ async def test_nothing_is_written_while_something_is_held(stage: Stage) -> None:
     move(stage, "prd")
     move(stage, "prd", "keyed")
     await stage.quiet()
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @pytest.mark.parametrize("make", [orders, with_key, with_password], ids=["role", "key", "user"])

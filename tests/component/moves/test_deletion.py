@@ -41,7 +41,7 @@ def test_one_that_waits_for_a_foreign_finalizer_says_so(raw: dict[str, Any]) -> 
         await stage.restart()
         await stage.quiet()
         assert stage.ready("orders") == ("False", "Deleted")
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
         stage.kubernetes.change(access_key("orders"), lambda item: item["metadata"].update(finalizers=[]))
         await stage.quiet()
         assert not stage.get("orders")

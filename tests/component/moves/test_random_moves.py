@@ -147,7 +147,7 @@ class Moves(StageMachine):
                 assert not condition_in(raw, "Held")
                 self.served.add(raw["metadata"]["uid"])
                 self._exact(raw)
-        assert self.runner.run(self.stage.look_at_everything()) == []
+        assert self.runner.run(self.stage.reconcile_all()) == []
 
     def _exact(self, raw: dict[str, Any]) -> None:
         """Check that it has its rights where it declares them, and nowhere else but for the overlap of keys."""

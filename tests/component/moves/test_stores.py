@@ -26,12 +26,12 @@ async def removed(stage: Stage) -> None:
     await stage.quiet()
 
 
-def told(stage: Stage, name: str) -> list[str]:
+def reported(stage: Stage, name: str) -> list[str]:
     return [note.message for ref, note in stage.kubernetes.events if ref.name == name and note.reason == LEFT]
 
 
 @on_stage
-async def test_it_is_told_before_anything_is_lost(stage: Stage) -> None:
+async def test_it_is_reported_before_anything_is_lost(stage: Stage) -> None:
     await begin(stage, with_key())
     key_id = read(stage)
     assert condition_in(stage.cluster(), "StoreMissing") == {}
@@ -67,19 +67,19 @@ def test_a_secret_that_cannot_be_reached_is_not_left_without_a_word(make: object
         assert not stage.elasticsearch.users_now
         assert store(stage).newest(PLACE), "it stays"
         for name in ("orders", "prod"):
-            (message,) = told(stage, name)
+            (message,) = reported(stage, name)
             assert PLACE.name in message
             assert "main" in message
             assert "shop/orders" in message
         assert condition_in(stage.cluster(), "StoreMissing") == {}
-        await stage.look_at_everything()
-        assert len(told(stage, "prod")) == 1
+        await stage.reconcile_all()
+        assert len(reported(stage, "prod")) == 1
 
     play()
 
 
 @on_stage
-async def test_it_is_told_of_a_secret_whose_keys_had_ended_too(stage: Stage) -> None:
+async def test_a_secret_whose_keys_had_ended_is_reported_too(stage: Stage) -> None:
     await begin(stage, with_key())
     await removed(stage)
     for key in live(stage):
@@ -88,11 +88,11 @@ async def test_it_is_told_of_a_secret_whose_keys_had_ended_too(stage: Stage) -> 
     await stage.sleep(10)
     stage.delete("orders")
     await stage.quiet()
-    assert len(told(stage, "prod")) == 1
+    assert len(reported(stage, "prod")) == 1
 
 
 @on_stage
-async def test_it_is_told_of_one_that_was_let_go_while_the_operator_was_away(stage: Stage) -> None:
+async def test_one_that_was_let_go_while_the_operator_was_away_is_reported(stage: Stage) -> None:
     await begin(stage, with_key())
     await stage.stop()
     stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(secretStores=OTHERS))
@@ -101,4 +101,4 @@ async def test_it_is_told_of_one_that_was_let_go_while_the_operator_was_away(sta
     stage.start()
     await stage.quiet()
     assert not live(stage)
-    assert len(told(stage, "prod")) == 1
+    assert len(reported(stage, "prod")) == 1

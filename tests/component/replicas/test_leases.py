@@ -18,7 +18,7 @@ from tests.support.effort import examples
 from tests.support.memory_leases import BadLine, MemoryLeases
 
 CLUSTERS = [f"prod-{number}" for number in range(10)]
-LOOK = 0.05
+POLL = 0.05
 
 
 class Replica:
@@ -73,11 +73,11 @@ class Field:
             self.replicas[identity] = Replica(self.server, identity, self.lots)
 
     async def pass_by(self, seconds: float) -> None:
-        """Let time pass, and look all the time."""
+        """Let time pass, and observe all the time."""
         clock = LoopClock()
         end = clock.monotonic() + seconds
         while clock.monotonic() < end:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL)
             self.check()
 
     def check(self) -> None:
@@ -98,7 +98,7 @@ class Field:
         end = clock.monotonic() + within
         while not what():
             assert clock.monotonic() < end, f"not within {within} s: {self.loads()}"
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL)
             self.check()
 
 
@@ -238,7 +238,7 @@ def test_only_who_never_had_a_sign_of_life_is_refused() -> None:
         server.now.clear()
         server.refuses = True
         for _ in range(50):
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL)
             assert leases.refused is None
         turning.cancel()
 

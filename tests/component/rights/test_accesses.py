@@ -70,7 +70,7 @@ def test_rights_come_before_statuses(monkeypatch: pytest.MonkeyPatch) -> None:
     play()
 
 
-def test_what_was_written_before_the_cluster_broke_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_written_before_the_cluster_broke_off_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passes, "CHUNK", 2)
 
     @on_stage
@@ -84,8 +84,8 @@ def test_what_was_written_before_the_cluster_broke_off_is_told(monkeypatch: pyte
         stage.faults.on_call = break_off
         stage.apply(*[access(f"a{number}", grant("x-*")) for number in range(5)])
         await stage.sleep(3)
-        told = [stage.ready(f"a{number}") for number in range(5)]
-        assert told == [("True", "InSync")] * 2 + [("Unknown", "ClusterUnreachable")] * 3
+        reported = [stage.ready(f"a{number}") for number in range(5)]
+        assert reported == [("True", "InSync")] * 2 + [("Unknown", "ClusterUnreachable")] * 3
         stage.faults.on_call = lambda _: None
         stage.faults.heal("elasticsearch")
         await stage.quiet()
@@ -152,8 +152,8 @@ async def test_an_orphaned_role_stays_as_it_is_and_is_nobodys(stage: Stage) -> N
     assert not stage.get("orders")
     assert granted(stage) == {"orders-*"}
     assert not OPERATOR.owns(stage.role(ORDERS)["metadata"])
-    await stage.look_at_everything()  # Counts it as foreign.
-    assert await stage.look_at_everything() == []
+    await stage.reconcile_all()  # Counts it as foreign.
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -164,7 +164,7 @@ async def test_a_disabled_role_stays_empty_with_a_note(stage: Stage) -> None:
     assert not stage.get("orders")
     assert stage.role(ORDERS)["indices"] == []
     assert "Disable" in stage.role(ORDERS)["description"]
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -265,7 +265,7 @@ async def test_a_refused_access_does_not_hold_up_the_other_of_its_principal(stag
     assert stage.ready("bad") == ("False", "RejectedByElasticsearch")
     assert "no_such_privilege" in condition_in(stage.get("bad"), "Stalled")["message"]
     assert granted(stage) == {"orders-*"}
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     stage.amend("bad", grants=[grant("good-*")])
     await stage.quiet()
     stage.check()
@@ -278,7 +278,7 @@ async def test_a_refused_change_leaves_what_it_had(stage: Stage) -> None:
     await stage.quiet()
     assert stage.ready("orders") == ("False", "RejectedByElasticsearch")
     assert granted(stage) == {"orders-*"}
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     stage.delete("orders")
     await stage.quiet()
     stage.check()
@@ -326,7 +326,7 @@ async def test_an_access_in_conflict_can_be_deleted(stage: Stage) -> None:
         pytest.param(None, id="deleted"),
     ],
 )
-def test_a_tampered_role_is_put_right_within_seconds_and_told(change: dict[str, object] | None) -> None:
+def test_a_tampered_role_is_corrected_within_seconds_and_reported(change: dict[str, object] | None) -> None:
     async def play(stage: Stage) -> None:
         await begin(stage, access("orders", grant("orders-*")))
         tampered = stage.clock.monotonic()
@@ -387,4 +387,4 @@ async def test_several_differences_at_one_place_stay_listed(stage: Stage) -> Non
     stage.check()
     assert drift(stage) == {"open": 0, "detected": 2, "corrected": 2}
     assert [item["have"] for item in stage.get("orders")["status"]["drift"]["items"]] == ["", '["all"]']
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []

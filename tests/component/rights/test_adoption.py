@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
+from searchaccess.api.clusters.status import ADOPTED_LIMIT
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
-from searchaccess.api.status import ADOPTED_LIMIT
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, agree, begin, granted, seen_hash
 from tests.support.faults import Fault
@@ -92,7 +92,7 @@ async def test_a_controller_that_writes_its_role_again_and_again_meets_one_adopt
 
 
 @on_stage
-async def test_one_that_writes_something_else_each_time_is_told_too(stage: Stage) -> None:
+async def test_one_that_writes_something_else_each_time_is_reported_too(stage: Stage) -> None:
     agree_to = await in_conflict(stage)
     agree(stage, ROLE, agree_to)
     await stage.quiet()

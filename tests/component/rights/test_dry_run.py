@@ -145,8 +145,8 @@ async def test_credentials_are_looked_at_and_left(stage: Stage) -> None:
     stage.elasticsearch.keys_now[key]["invalidated"] = True
     await asyncio.sleep(10)
     stage.delete("more")
-    told = {item.object: item.action for item in await stage.dry_run()}
-    assert told == {"credential/shop/orders": Action.CREATE, "credential/shop/more": Action.DELETE}
+    reported = {item.object: item.action for item in await stage.dry_run()}
+    assert reported == {"credential/shop/orders": Action.CREATE, "credential/shop/more": Action.DELETE}
     stage.start()
     await stage.quiet()
     assert credential(stage)["keyId"] != key

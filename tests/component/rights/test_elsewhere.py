@@ -1,4 +1,4 @@
-"""Another namespace that gives the same account rights: told on both sides, while it is so."""
+"""Two namespaces that grant rights to the same account: reported on both, as long as both do."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ MINE = access("orders", grant("orders-*"))
 THEIRS = access("everything", grant("*", can=["read", "write"]), principal=ORDERS, namespace="evil")
 
 
-def _told(stage: Stage) -> dict[str, str]:
+def _reported(stage: Stage) -> dict[str, str]:
     found: dict[str, str] = {}
     for (_, namespace, name), raw in stage.kubernetes.objects.items():
         for item in raw.get("status", {}).get("conditions", []):
@@ -22,24 +22,24 @@ def _told(stage: Stage) -> dict[str, str]:
 
 
 @on_stage
-async def test_it_is_told_on_both_and_no_longer_when_one_goes(stage: Stage) -> None:
+async def test_it_is_reported_on_both_and_no_longer_when_one_goes(stage: Stage) -> None:
     await begin(stage, MINE)
-    assert _told(stage) == {}
+    assert _reported(stage) == {}
     stage.apply(THEIRS)
     await stage.quiet()
-    assert _told(stage) == {
+    assert _reported(stage) == {
         "shop/orders": f"{ORDERS} also has rights from evil/everything (rw *)",
         "evil/everything": f"{ORDERS} also has rights from shop/orders (r orders-*)",
     }
     assert stage.ready("orders") == ("True", "InSync"), "it is a warning"
-    assert await stage.look_at_everything() == [], "nothing is written again"
+    assert await stage.reconcile_all() == [], "nothing is written again"
     stage.delete("orders")
     await stage.quiet()
-    assert _told(stage) == {}
+    assert _reported(stage) == {}
 
 
 @on_stage
-async def test_what_the_other_gives_is_told_as_it_is_now(stage: Stage) -> None:
+async def test_what_the_other_gives_is_reported_as_it_is_now(stage: Stage) -> None:
     await begin(stage, MINE, THEIRS)
 
     def narrow(raw: dict[str, Any]) -> None:
@@ -48,19 +48,19 @@ async def test_what_the_other_gives_is_told_as_it_is_now(stage: Stage) -> None:
     [key] = [key for key in stage.kubernetes.objects if key[1] == "evil"]
     stage.kubernetes.change(key, narrow)
     await stage.quiet()
-    assert _told(stage)["shop/orders"].endswith("evil/everything (r bills-*)")
+    assert _reported(stage)["shop/orders"].endswith("evil/everything (r bills-*)")
 
 
 @on_stage
 async def test_many_others_are_counted(stage: Stage) -> None:
     others = [access(f"a{number}", grant("x-*"), principal=ORDERS, namespace="evil") for number in range(5)]
     await begin(stage, MINE, *others)
-    message = _told(stage)["shop/orders"]
+    message = _reported(stage)["shop/orders"]
     assert message == f"{ORDERS} also has rights from evil/a0 (r x-*), evil/a1 (r x-*), evil/a2 (r x-*) and 2 more"
 
 
 @on_stage
-async def test_its_own_namespace_and_what_gives_nothing_are_not_told(stage: Stage) -> None:
+async def test_its_own_namespace_and_what_gives_nothing_are_not_reported(stage: Stage) -> None:
     await begin(
         stage,
         MINE,
@@ -69,30 +69,30 @@ async def test_its_own_namespace_and_what_gives_nothing_are_not_told(stage: Stag
         access("invalid", grant("Upper"), principal=ORDERS, namespace="evil"),
         access("keyed", grant("*"), namespace="evil"),
     )
-    assert [name for name in _told(stage) if name.startswith("shop/")] == []
+    assert [name for name in _reported(stage) if name.startswith("shop/")] == []
 
 
 @on_stage
-async def test_what_was_granted_and_is_only_observed_now_is_told(stage: Stage) -> None:
+async def test_what_was_granted_and_is_only_observed_now_is_reported(stage: Stage) -> None:
     await begin(stage, MINE, THEIRS)
     [key] = [key for key in stage.kubernetes.objects if key[1] == "evil"]
     stage.kubernetes.change(key, lambda raw: raw["spec"].update(mode="Observe"))
     await stage.quiet()
-    assert list(_told(stage)) == ["shop/orders", "evil/everything"]
+    assert list(_reported(stage)) == ["shop/orders", "evil/everything"]
 
 
 @on_stage
-async def test_a_role_mapping_of_somebody_else_is_told_within_seconds_on_those_it_concerns(stage: Stage) -> None:
+async def test_a_role_mapping_of_somebody_else_is_reported_within_seconds_on_those_it_concerns(stage: Stage) -> None:
     await begin(stage, MINE, access("bills", grant("bills-*")))
     by_hand = {"enabled": True, "roles": ["superuser"], "rules": {"field": {"username": ORDERS}}, "metadata": {}}
     stage.elasticsearch.write_mapping("by-hand", by_hand)
     stage.elasticsearch.write_mapping("odd", by_hand | {"rules": {"any": "?"}})
     await stage.quiet()
-    assert _told(stage) == {"shop/orders": f"{ORDERS} also has rights from role mapping by-hand (superuser)"}
+    assert _reported(stage) == {"shop/orders": f"{ORDERS} also has rights from role mapping by-hand (superuser)"}
     assert stage.ready("orders") == ("True", "InSync")
     stage.elasticsearch.write_mapping("by-hand", by_hand | {"enabled": False})
     await stage.quiet()
-    assert _told(stage) == {}
+    assert _reported(stage) == {}
     stage.check()
 
 
@@ -101,17 +101,17 @@ async def test_a_change_of_one_access_forgets_no_mapping_of_others(stage: Stage)
     by_hand = {"enabled": True, "roles": ["superuser"], "rules": {"field": {"username": "*"}}, "metadata": {}}
     stage.elasticsearch.write_mapping("by-hand", by_hand)
     await begin(stage, MINE)
-    before = _told(stage)
+    before = _reported(stage)
     assert list(before) == ["shop/orders"]
     stage.amend("orders", grants=[grant("orders-*", can=["read", "write"])])
     await stage.quiet()
-    assert _told(stage) == before
+    assert _reported(stage) == before
 
 
 @on_stage
 async def test_it_stays_told_while_the_cluster_is_away(stage: Stage) -> None:
     await begin(stage, MINE, THEIRS)
-    before = _told(stage)
+    before = _reported(stage)
     stage.faults.fail("elasticsearch", Unreachable("away"))
     await stage.sleep(300)
-    assert _told(stage) == before
+    assert _reported(stage) == before

@@ -76,7 +76,7 @@ async def test_hundreds_of_refused_accesses_of_one_principal_hold_up_nobodys_rev
     assert {stage.ready(f"bad{number}") for number in range(200)} == {("False", "RejectedByElasticsearch")}
     assert "no_such_query" in condition_in(stage.get("bad7"), "Stalled")["message"]
     assert len(of_roles(stage.faults.calls)) <= 3 * 200
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -226,7 +226,7 @@ async def test_after_a_restart_what_was_refused_is_tried_last_and_its_status_sta
     statuses = [call for call in stage.faults.calls[before:] if call.method == "replace_status"]
     assert not [call for call in statuses if call.names[0].startswith("bad")]
     assert len(of_roles(stage.faults.calls[before:])) > 60, "each was tried once more"
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 def test_after_a_restart_what_elasticsearch_takes_by_now_is_granted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ def test_after_a_restart_what_elasticsearch_takes_by_now_is_granted(monkeypatch:
         await stage.restart()
         await stage.quiet()
         stage.check()
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
 
     play()
 
@@ -333,7 +333,7 @@ async def test_a_revocation_does_not_wait_until_all_roles_have_their_new_names(s
     await stage.quiet()
     assert not stage.get("orders")
     assert granted(stage) == granted(stage, ids[ORDERS]) == {"shared-*"}, "whoever stays keeps its rights"
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     stage.delete("shared")
     await stage.quiet()
     assert not stage.get("shared")

@@ -113,7 +113,7 @@ def faults_in(stage: Stage) -> list[Any]:
 
 
 @pytest.mark.parametrize("breaks", PLACES.values(), ids=PLACES)
-def test_a_fault_in_one_principal_is_told_there_and_costs_nobody_else_anything(breaks: Breaks) -> None:
+def test_a_fault_in_one_principal_is_reported_there_and_costs_nobody_else_anything(breaks: Breaks) -> None:
     async def play(stage: Stage) -> None:
         await begin(stage, access("bad", grant("bad-*")), access("leaver", grant("leaver-*")))
         with broken(breaks, stage):
@@ -148,7 +148,7 @@ def test_what_is_deleted_during_a_fault_is_held_back_until_its_rights_are_gone(b
             await stage.sleep(20)
             assert stage.get("bad")
             assert "is not confirmed" in condition_in(stage.get("bad"), "Ready")["message"]
-            await stage.look_at_everything()
+            await stage.reconcile_all()
         await stage.sleep(6)
         assert not stage.get("bad")
         assert not stage.role(BAD)

@@ -1,4 +1,4 @@
-"""Restricted fields: an earlier form of them is a pending change, and ways around them are told."""
+"""Restricted fields: an earlier form of them is a pending change, and ways around them are reported."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -65,7 +65,7 @@ async def test_a_writer_beside_hidden_fields_is_told_to_whom_it_concerns_while_i
 
 
 @on_stage
-async def test_a_way_to_documents_of_others_is_told(stage: Stage) -> None:
+async def test_a_way_to_documents_of_others_is_reported(stage: Stage) -> None:
     await begin(stage, access("orders", grant("mine-*"), clusterCan=["manage_index_templates"]))
     stage.check()
     assert bypass(stage, "orders") == "DocumentsReachable"
@@ -82,11 +82,11 @@ def read_mappings(stage: Stage) -> list[tuple[str, ...]]:
 
 
 @on_stage
-async def test_a_copy_of_a_hidden_field_is_told_after_a_sweep_and_goes_with_it(stage: Stage) -> None:
+async def test_a_copy_of_a_hidden_field_is_reported_after_a_sweep_and_goes_with_it(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*", **HIDING)), access("billing", grant("billing-*")))
     assert stage.elasticsearch.indices_now is not None
     stage.elasticsearch.indices_now["orders-1"] = COPYING
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     await stage.quiet()
     warning = condition_in(stage.get("orders"), "Bypassable")
     assert (warning["reason"], warning["message"]) == (
@@ -95,7 +95,7 @@ async def test_a_copy_of_a_hidden_field_is_told_after_a_sweep_and_goes_with_it(s
     )
     assert stage.ready("orders") == ("True", "InSync")
     del stage.elasticsearch.indices_now["orders-1"]
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     await stage.quiet()
     assert bypass(stage, "orders") == ""
     assert set(read_mappings(stage)) == {("orders-*",)}
@@ -104,7 +104,7 @@ async def test_a_copy_of_a_hidden_field_is_told_after_a_sweep_and_goes_with_it(s
 @on_stage
 async def test_a_cluster_without_hidden_fields_is_not_asked(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert read_mappings(stage) == []
 
 
@@ -123,7 +123,7 @@ def test_mappings_that_cannot_be_read_keep_nobody_from_being_in_sync(error: Exce
         await begin(stage, access("orders", grant("orders-*", **HIDING)))
         assert stage.elasticsearch.indices_now is not None
         stage.elasticsearch.indices_now["orders-1"] = COPYING
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         await stage.quiet()
 
         def fail(call: Call) -> None:
@@ -131,7 +131,7 @@ def test_mappings_that_cannot_be_read_keep_nobody_from_being_in_sync(error: Exce
                 raise error
 
         stage.faults.on_call = fail
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         await stage.quiet()
         stage.check()
         assert stage.ready("orders") == ("True", "InSync")

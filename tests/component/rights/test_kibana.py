@@ -36,7 +36,7 @@ async def test_rights_in_kibana_in_place_of_those_on_indices_are_drift(stage: St
     await stage.quiet()
     instead = {"application": "kibana-.kibana", "privileges": ["read"], "resources": ["*"]}
     stage.elasticsearch.write_role(ROLE, stage.role(ORDERS) | {"indices": [], "applications": [instead]})
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert stage.ready("orders") == ("False", "DriftDetected")
     paths = [item["path"] for item in stage.get("orders")["status"]["drift"]["items"]]
     assert paths == ["indices[*]", "applications[*]"]

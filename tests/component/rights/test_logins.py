@@ -64,7 +64,7 @@ async def test_a_login_for_delegated_roles_serves_tokens_and_the_status_says_whi
 
 
 @on_stage
-async def test_what_is_beyond_it_is_told_before_it_is_tried_and_spoils_nothing(stage: Stage) -> None:
+async def test_what_is_beyond_it_is_reported_before_it_is_tried_and_spoils_nothing(stage: Stage) -> None:
     stage.elasticsearch.rights_now = ROLES
     write_mapping(stage)
     stage.apply(
@@ -88,7 +88,7 @@ async def test_what_is_beyond_it_is_told_before_it_is_tried_and_spoils_nothing(s
     assert stage.cluster_ready() == IN_SYNC
     assert tried(stage) == ["put_roles"]
 
-    # As it is told to write it, with the operator's metadata.
+    # As the message says, with the operator's metadata.
     write_mapping(stage, metadata=OPERATOR.stamp())
     stage.elasticsearch.rights_now = FULL
     await stage.sleep(5)
@@ -98,13 +98,13 @@ async def test_what_is_beyond_it_is_told_before_it_is_tried_and_spoils_nothing(s
 
 
 @on_stage
-async def test_the_mapping_is_verified_not_written_and_what_to_write_is_told(stage: Stage) -> None:
+async def test_the_mapping_is_verified_not_written_and_what_to_write_is_reported(stage: Stage) -> None:
     stage.elasticsearch.rights_now = ROLES
     await begin(stage, access("orders", grant("orders-*"), principal=ORDERS))
     assert stage.cluster_ready() == stage.ready("orders") == UNWRITTEN
-    told = condition_in(stage.cluster(), "Ready")["message"]
-    assert f'PUT _security/role_mapping/{MAPPING} {{"enabled":true,' in told
-    assert f'"source":"{MAPPING}.{{{{username}}}}"' in told
+    reported = condition_in(stage.cluster(), "Ready")["message"]
+    assert f'PUT _security/role_mapping/{MAPPING} {{"enabled":true,' in reported
+    assert f'"source":"{MAPPING}.{{{{username}}}}"' in reported
     assert not stage.role(ORDERS)
     assert not tried(stage)
 
@@ -203,7 +203,7 @@ async def test_a_login_for_keys_issues_them_and_makes_no_users(stage: Stage) -> 
 
 
 @on_stage
-async def test_one_that_only_observes_is_told_before_anything_is_tried(stage: Stage) -> None:
+async def test_one_that_only_observes_is_reported_before_anything_is_tried(stage: Stage) -> None:
     stage.elasticsearch.rights_now = OBSERVE
     await begin(
         stage,
@@ -232,7 +232,7 @@ async def test_what_elasticsearch_does_not_say_of_a_login_is_tried(stage: Stage)
 
 
 @on_stage
-async def test_a_delegation_that_reaches_elasticsearch_itself_is_told_and_another_is_not(stage: Stage) -> None:
+async def test_a_delegation_that_reaches_elasticsearch_itself_is_reported_and_another_is_not(stage: Stage) -> None:
     too_wide = Delegation(("*", "orders-*", DELEGATED), ("read", "view_index_metadata"))
     stage.elasticsearch.rights_now = LoginRights("small", delegated=(too_wide,))
     write_mapping(stage)
@@ -250,7 +250,7 @@ async def test_a_delegation_that_reaches_elasticsearch_itself_is_told_and_anothe
 
 
 @on_stage
-async def test_one_that_names_some_actions_in_place_of_manage_security_is_told_which_are_missing(stage: Stage) -> None:
+async def test_of_one_with_some_actions_in_place_of_manage_security_the_missing_ones_are_reported(stage: Stage) -> None:
     stage.elasticsearch.rights_now = LoginRights("small", missing=("cluster:admin/xpack/security/user/delete",))
     await begin(stage, access("orders", grant("orders-*"), principal=ORDERS))
     assert stage.ready("orders") == stage.cluster_ready() == ("False", "PermissionDenied")

@@ -1,4 +1,4 @@
-"""Roles and keys whose marks an earlier version wrote: written anew, with the same restriction, and nobody notices."""
+"""Roles and keys whose marks an earlier version wrote: rewritten with the same restriction, and nobody notices."""
 
 import json
 from typing import Any
@@ -50,7 +50,7 @@ async def test_who_only_observes_leaves_such_a_role_and_says_nothing(stage: Stag
     await stage.quiet()
     before = as_before(stage.role(ORDERS))
     stage.elasticsearch.write_role(ROLE, before)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     await stage.quiet()
     assert stage.ready("orders") == ("True", "InSync")
     assert marks_in(stage.role(ORDERS)) == marks_in(before)
@@ -65,7 +65,7 @@ async def test_keys_and_users_of_an_earlier_version_too(stage: Stage) -> None:
     before = {name: stage.get(name)["status"] for name in ("keyed", "known")}
     key["role_descriptors"] = as_before(descriptors)
     stage.elasticsearch.write_role(user, as_before(role))
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     await stage.quiet()
 
     (same,) = stage.elasticsearch.live_keys()
@@ -79,7 +79,7 @@ async def test_keys_and_users_of_an_earlier_version_too(stage: Stage) -> None:
 
 
 @on_stage
-async def test_a_key_whose_rights_somebody_changed_is_told_without_marks(stage: Stage) -> None:
+async def test_a_key_whose_rights_somebody_changed_is_reported_without_marks(stage: Stage) -> None:
     await credentials.begin(stage, with_key("keyed", granted=grant("orders-*", **EU)))
     (key,) = stage.elasticsearch.live_keys()
     (descriptor,) = key["role_descriptors"].values()

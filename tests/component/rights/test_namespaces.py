@@ -41,7 +41,7 @@ async def test_an_access_of_a_namespace_that_is_named_gets_its_rights(stage: Sta
 
 
 @on_stage
-async def test_an_access_of_another_namespace_gets_none_and_is_told(stage: Stage) -> None:
+async def test_an_access_of_another_namespace_gets_none_and_is_reported(stage: Stage) -> None:
     await begin_with(stage, {"names": ["billing"]}, access("orders", grant("orders-*")))
     assert stage.ready("orders") == NOT_ALLOWED
     assert condition_in(stage.get("orders"), "Stalled")["reason"] == "NamespaceNotAllowed"
@@ -59,7 +59,7 @@ async def test_an_access_of_another_namespace_gets_none_and_is_told(stage: Stage
 
 
 @on_stage
-async def test_it_is_told_which_search_clusters_its_namespace_may_use(stage: Stage) -> None:
+async def test_it_names_the_search_clusters_that_its_namespace_may_use(stage: Stage) -> None:
     others = {"names": ["billing"]}
     stage.apply(
         search_cluster("open", url="https://open:9200"),

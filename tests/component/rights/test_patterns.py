@@ -14,7 +14,7 @@ def ready(stage: Stage, name: str) -> tuple[str, str]:
 
 
 @on_stage
-async def test_who_makes_a_shared_role_too_complicated_is_told_and_the_others_are_served(stage: Stage) -> None:
+async def test_who_makes_a_shared_role_too_complicated_is_reported_and_the_others_are_served(stage: Stage) -> None:
     await begin(stage, access("old", grant(*FLOATING[:7]), principal=ORDERS))
     stage.apply(
         access("new", grant(*FLOATING[7:]), principal=ORDERS),

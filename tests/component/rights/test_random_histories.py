@@ -183,7 +183,7 @@ class Histories(StageMachine):
         self._heal()
         self.runner.run(self.stage.quiet())
         self.stage.check(self._frozen())
-        written = self.runner.run(self.stage.look_at_everything())
+        written = self.runner.run(self.stage.reconcile_all())
         assert written == [], (written, self.stage.cluster())
 
     def _frozen(self) -> dict[str, Share]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.clusters.status import RELEASED_LIMIT
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.status import RELEASED_LIMIT
 from searchaccess.engine.inventory.namespaces import READ_EVERY
 from searchaccess.ports.errors import PermissionDenied, Rejected, Unreachable
 from tests.component.common import ORDERS, ORPHANS, ROLE, agree, begin, drift, granted, seen_hash
@@ -110,7 +110,7 @@ class TestTheList:
             (item,) = stage.cluster()["status"]["released"]
             assert (item["role"], item["principal"], item["since"][:4]) == (ROLE, ORDERS, "2026")
             assert stage.notes(CLUSTER).count("RightsReleased") == 1
-            assert await stage.look_at_everything() == []
+            assert await stage.reconcile_all() == []
             stage.check_rules()
 
         play()
@@ -220,7 +220,7 @@ class TestTheList:
             await stage.quiet()
             assert listed(stage) == []
             assert stage.notes(CLUSTER)[-1] == "ReleasedRightsEnded"
-            assert await stage.look_at_everything() == []
+            assert await stage.reconcile_all() == []
 
         play()
 
@@ -253,7 +253,7 @@ class TestTheList:
             await stage.quiet()
             assert granted(stage) == {"orders-*"}
             await stage.sleep(120)
-            await stage.look_at_everything()
+            await stage.reconcile_all()
             assert listed(stage) == []
 
         play()
@@ -275,8 +275,8 @@ class TestRevoking:
             assert bool(stage.role(ORDERS)) is not alone
             assert listed(stage) == []
             assert stage.notes(CLUSTER)[-1] == "ReleasedRightsEnded"
-            await stage.look_at_everything()  # A role that is gone is no foreign one any more.
-            assert await stage.look_at_everything() == []
+            await stage.reconcile_all()  # A role that is gone is no foreign one any more.
+            assert await stage.reconcile_all() == []
             if not alone:
                 assert drift(stage)["detected"] == 0
                 stage.check()

@@ -185,9 +185,9 @@ async def _play(number: int | None, fault: Fault) -> int:
         stage.faults.at_write(number, fault)
     stage.start()
     await _life(stage)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     stage.check()
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     await stage.stop()
     return len(stage.faults.writes)
 

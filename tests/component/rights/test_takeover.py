@@ -10,7 +10,7 @@ import pytest
 
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.ports.errors import Unreachable
-from tests.component.common import FORMER, MAPPING, ORPHANS, after_each_call, begin, drift, former_life, granted
+from tests.component.common import FORMER, MAPPING, ORPHANS, after_each_call, begin, drift, former_installation, granted
 from tests.component.rights.releasing import allow, listed, orphan
 from tests.support.memory_elasticsearch import SIDE as ELASTICSEARCH
 from tests.support.memory_kubernetes import CONTROLLER
@@ -28,17 +28,19 @@ def declared(*names: str) -> list[dict[str, Any]]:
     return [access(name, grant(f"{name}-*")) for name in names or NAMES]
 
 
-async def live_before(stage: Stage, life: Operator, *objects: dict[str, Any], leaves: str = "", **spec: Any) -> None:
-    """Have another life of the operator write its roles and its role mapping into the stage's Elasticsearch.
+async def live_before(
+    stage: Stage, operator: Operator, *objects: dict[str, Any], leaves: str = "", **spec: Any
+) -> None:
+    """Have another installation of the operator write its roles and its role mapping into the stage's Elasticsearch.
 
     Args:
         stage: the stage.
-        life: the other life.
+        operator: the other installation.
         objects: what is declared there; by default what is here.
         leaves: name of a SearchAccess that is deleted there in the end.
         spec: of its SearchCluster.
     """
-    left = await former_life(stage, life, search_cluster(**spec), *(objects or declared()), leaves=leaves)
+    left = await former_installation(stage, operator, search_cluster(**spec), *(objects or declared()), leaves=leaves)
     for name, raw in left.roles_now.items():
         stage.elasticsearch.write_role(name, raw)
     for name, raw in left.mappings_now.items():
@@ -128,16 +130,16 @@ async def test_a_rebuilt_kubernetes_cluster_takes_everything_over_with_one_decis
         assert stage.get(name)["status"].get("drift", {}).get("detected", 0) == 0, "nobody changed anything"
 
 
-@pytest.mark.parametrize("life", [FORMER, ANOTHER])
+@pytest.mark.parametrize("operator", [FORMER, ANOTHER])
 @pytest.mark.parametrize("now", ["RoleTemplate", "PerPrincipal"])
 @pytest.mark.parametrize("before", ["RoleTemplate", "PerPrincipal"])
-def test_each_kind_of_role_mapping_is_taken_over(life: Operator, before: str, now: str) -> None:
+def test_each_kind_of_role_mapping_is_taken_over(operator: Operator, before: str, now: str) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
-        await live_before(stage, life, mapping=before)
+        await live_before(stage, operator, mapping=before)
         stage.apply(search_cluster(mapping=now), *declared())
         await stage.quiet()
-        decision = {"controller": life.controller, "instance": life.instance}
+        decision = {"controller": operator.controller, "instance": operator.instance}
         async with nobody_refused(stage, *NAMES):
             decide(stage, [decision])
             await stage.quiet()
@@ -151,7 +153,7 @@ def test_each_kind_of_role_mapping_is_taken_over(life: Operator, before: str, no
 
 
 @on_stage
-async def test_what_a_former_life_left_and_nobody_declares_goes_with_the_decision(stage: Stage) -> None:
+async def test_what_a_former_installation_left_and_nobody_declares_goes_with_the_decision(stage: Stage) -> None:
     await live_before(stage, FORMER)
     await begin(stage, *declared("orders", "billing"))
     [other] = others(stage)
@@ -174,7 +176,7 @@ async def test_the_decision_does_not_reach_another_controller(stage: Stage) -> N
 
 
 @on_stage
-async def test_what_is_held_keeps_the_stamp_of_the_former_life_and_is_still_reported(stage: Stage) -> None:
+async def test_what_is_held_keeps_the_stamp_of_the_former_installation_and_is_still_reported(stage: Stage) -> None:
     await live_before(stage, FORMER)
     await begin(stage, *declared("orders", "billing"), access("search", grant("search-*"), mode="Observe"))
     async with nobody_refused(stage, *NAMES):
@@ -186,7 +188,7 @@ async def test_what_is_held_keeps_the_stamp_of_the_former_life_and_is_still_repo
 
 
 @on_stage
-async def test_a_former_life_that_restarts_meanwhile_costs_nobody_anything(stage: Stage) -> None:
+async def test_a_former_installation_that_restarts_meanwhile_costs_nobody_anything(stage: Stage) -> None:
     await live_before(stage, FORMER)
     await begin(stage, *declared())
     async with nobody_refused(stage, *NAMES):
@@ -198,7 +200,7 @@ async def test_a_former_life_that_restarts_meanwhile_costs_nobody_anything(stage
 
 
 @on_stage
-async def test_the_operator_itself_is_no_former_life(stage: Stage) -> None:
+async def test_the_operator_itself_is_no_former_installation(stage: Stage) -> None:
     await begin(stage, *declared("orders"))
     for own in ({"controller": CONTROLLER}, {"controller": CONTROLLER, "instance": "default"}):
         decide(stage, [own])
@@ -260,8 +262,8 @@ async def test_nothing_of_another_instance_goes_while_a_subject_is_not_known(sta
 
 
 @on_stage
-async def test_objects_that_only_look_like_another_life_are_left(stage: Stage) -> None:
-    """The stamp counts with names of that life alone: any other role that carries it is somebody's own."""
+async def test_objects_that_only_resemble_those_of_another_installation_are_left(stage: Stage) -> None:
+    """The stamp counts with names of that installation alone: any other role that carries it is somebody's own."""
     await live_before(stage, ANOTHER)
     foreign = {"cluster": ["monitor"], "metadata": ANOTHER.stamp()}
     stage.elasticsearch.write_role("monitoring", foreign)
@@ -276,7 +278,9 @@ async def test_objects_that_only_look_like_another_life_are_left(stage: Stage) -
 
 
 @on_stage
-async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_with_it(stage: Stage) -> None:
+async def test_a_former_installation_that_is_alive_after_all_is_reported_and_nobody_fights_with_it(
+    stage: Stage,
+) -> None:
     await live_before(stage, FORMER)
     before, mapping = copy.deepcopy(stage.elasticsearch.roles_now), stage.elasticsearch.mappings_now[MAPPING]
     await begin(stage, *declared("orders", "billing"))
@@ -306,7 +310,7 @@ async def test_a_former_life_that_is_alive_after_all_is_told_and_nobody_fights_w
 
 
 @on_stage
-async def test_a_role_mapping_of_a_former_life_that_is_alive_is_stamped_once(stage: Stage) -> None:
+async def test_a_role_mapping_of_a_former_installation_that_is_alive_is_stamped_once(stage: Stage) -> None:
     await live_before(stage, FORMER, mapping="PerPrincipal")
     await begin(stage, *declared(), mapping="PerPrincipal")
     name = OPERATOR.role_name(account("orders"))
@@ -328,7 +332,7 @@ def with_released() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_what_the_former_life_released_stays_and_is_listed(*, at_once: bool) -> None:
+def test_what_the_former_installation_released_stays_and_is_listed(*, at_once: bool) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         await live_before(stage, FORMER, *with_released(), leaves="orphan", orphans=ORPHANS)
@@ -342,7 +346,7 @@ def test_what_the_former_life_released_stays_and_is_listed(*, at_once: bool) -> 
         assert listed(stage) == [("/", "r orphan-*")]
         assert drift(stage)["detected"] == 0, "nobody changed anything"
         await stage.restart()
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert granted(stage) == {"orders-*", "orphan-*"}
         allow(stage, revoke=[{"role": OPERATOR.role_name(account("orders"))}])
         await stage.quiet()
@@ -373,7 +377,7 @@ async def test_a_role_is_taken_over_after_it_is_recorded_what_was_released_in_it
 
 
 @on_stage
-async def test_what_was_released_of_a_former_life_that_is_alive_is_released_once(stage: Stage) -> None:
+async def test_what_was_released_of_a_former_installation_that_is_alive_is_released_once(stage: Stage) -> None:
     await live_before(stage, FORMER, *with_released(), leaves="orphan", orphans=ORPHANS)
     name = OPERATOR.role_name(account("orders"))
     theirs = stage.elasticsearch.roles_now[name]

@@ -8,7 +8,7 @@ import pytest
 from searchaccess.core.model.watched import Watched
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.engine.lister import RESYNC_PERIOD
-from tests.component.common import FORMER, MAPPING, ORDERS, ORPHANS, begin, drift, former_life, granted
+from tests.component.common import FORMER, MAPPING, ORDERS, ORPHANS, begin, drift, former_installation, granted
 from tests.component.rights.releasing import allow, listed
 from tests.component.rights.test_takeover import GIVEN_UP, may
 from tests.component.watching import SEEN, UNSEEN, key_in, unseen, warned, watch_only
@@ -49,11 +49,11 @@ def test_a_role_of_a_namespace_that_is_not_watched_stays_untouched(more: dict[st
         await stage.quiet()
         role, status = copy.deepcopy(stage.role(OTHERS)), stage.kubernetes.objects[key_in(UNSEEN, "others")]["status"]
         await watch_only(stage, SEEN)
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
         # Not even when its SearchAccess is gone, which nobody tells.
         stage.kubernetes.objects.pop(key_in(UNSEEN, "others"))
         await stage.sleep(2 * RESYNC_PERIOD)
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
         assert stage.role(OTHERS) == role
         assert may(stage, OTHERS, "others-*")
         assert stage.ready("orders") == ("True", "InSync")
@@ -72,7 +72,7 @@ async def test_what_changed_in_it_by_hand_stays_too(stage: Stage) -> None:
     await begin_unseen(stage, hidden(), access("orders", grant("orders-*")))
     changed = stage.role(OTHERS) | {"cluster": ["monitor"]}
     stage.elasticsearch.write_role(OPERATOR.role_name(OTHERS), changed)
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     assert stage.role(OTHERS) == changed
 
 
@@ -88,13 +88,13 @@ async def test_in_a_shared_role_each_part_is_reconciled_or_held_by_itself(stage:
     added = {"names": ["added-*"], "privileges": ["all"]}
     own = [entry for entry in role["indices"] if "beside-*" in entry["names"]]
     stage.elasticsearch.write_role(OPERATOR.role_name(ORDERS), role | {"indices": [*own, added]})
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert stage.role(ORDERS) == role
     corrected = drift(stage)["corrected"]
     assert corrected
 
     stage.elasticsearch.write_role(OPERATOR.role_name(ORDERS), role | {"description": "mine"})
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert stage.role(ORDERS) == role
     assert drift(stage)["corrected"] == corrected + 1
 
@@ -157,7 +157,7 @@ async def test_rights_whose_release_was_only_noted_are_not_released(stage: Stage
     await stage.stop()
     stage.elasticsearch.write_role(OPERATOR.role_name(OTHERS), role)
     await watch_only(stage, SEEN)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert stage.role(OTHERS) == role
     assert listed(stage) == [(f"{UNSEEN}/others", "r others-*")], "its owner is there: it is not released yet"
 
@@ -170,7 +170,7 @@ async def test_a_role_mapping_of_its_own_stays(stage: Stage) -> None:
     await begin_unseen(stage, hidden(), access("orders", grant("orders-*")), mapping="PerPrincipal")
     stage.delete("orders")
     await stage.quiet()
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert set(stage.elasticsearch.mappings_now) == {OPERATOR.role_name(OTHERS)}
     assert may(stage, OTHERS, "others-*")
 
@@ -184,12 +184,12 @@ def test_another_kind_of_role_mapping_costs_them_nothing(*, before: str, now: st
         await begin_unseen(stage, hidden(), *objects, mapping=before)
         stage.apply(search_cluster(mapping=now))
         await stage.quiet()
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert may(stage, OTHERS, "others-*")
         if some_seen:
             assert may(stage, ORDERS, "orders-*")
         await watch_only(stage)
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert may(stage, OTHERS, "others-*")
         if now == "PerPrincipal":
             assert MAPPING not in stage.elasticsearch.mappings_now, "it goes when nobody needs it"
@@ -211,17 +211,19 @@ async def test_callers_get_roles_of_other_names_when_all_can_be_seen(stage: Stag
     assert stage.ready("orders") == ("False", "Pending")
     assert f"such as {UNSEEN}/others" in condition_in(stage.get("orders"), "Ready")["message"]
     await watch_only(stage)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert stage.elasticsearch.mappings_now != mapping
     assert stage.ready("orders") == ("True", "InSync")
 
 
-# Former lives and other instances
+# Former installations and other instances
 
 
 @on_stage
-async def test_a_role_of_a_former_life_stays(stage: Stage) -> None:
-    left = await former_life(stage, FORMER, search_cluster(), hidden(), beside(), access("orders", grant("orders-*")))
+async def test_a_role_of_a_former_installation_stays(stage: Stage) -> None:
+    left = await former_installation(
+        stage, FORMER, search_cluster(), hidden(), beside(), access("orders", grant("orders-*"))
+    )
     for name, raw in left.roles_now.items():
         stage.elasticsearch.write_role(name, raw)
     for name, raw in left.mappings_now.items():
@@ -229,12 +231,12 @@ async def test_a_role_of_a_former_life_stays(stage: Stage) -> None:
     await watch_only(stage, SEEN)
     taken = [{"controller": FORMER.controller}]
     await begin(stage, access("orders", grant("orders-*")), takeOver=taken)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert stage.ready("orders") == ("True", "InSync")
     assert granted(stage) == {"orders-*", "beside-*"}
     assert granted(stage, OTHERS) == {"others-*"}
     assert unseen(stage) == [f"{UNSEEN}/beside", f"{UNSEEN}/others"]
-    # The stage knows no objects of the former life: what was written with their rights is what is held.
+    # The stage knows no objects of the former installation: what was written with their rights is what is held.
     assert all("with rights of former-" in violation for violation in stage.violations)
     stage.violations.clear()
 
@@ -244,7 +246,7 @@ def test_what_another_instance_that_was_given_up_has_of_them_stays(mapping: str)
     @on_stage
     async def play(stage: Stage) -> None:
         objects = (hidden(), beside(), access("orders", grant("orders-*")), access("old", grant("old-*")))
-        left = await former_life(stage, ANOTHER, search_cluster(mapping=mapping), *objects)
+        left = await former_installation(stage, ANOTHER, search_cluster(mapping=mapping), *objects)
         for name, raw in left.roles_now.items():
             stage.elasticsearch.write_role(name, raw)
         for name, raw in left.mappings_now.items():
@@ -253,7 +255,7 @@ def test_what_another_instance_that_was_given_up_has_of_them_stays(mapping: str)
         await begin(stage, access("orders", grant("orders-*")), mapping=mapping)
         stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw["spec"].update(takeOver=GIVEN_UP))
         await stage.quiet()
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         assert may(stage, OTHERS, "others-*")
         assert may(stage, ORDERS, "beside-*")
         assert may(stage, ORDERS, "orders-*")
@@ -332,7 +334,7 @@ async def test_what_is_known_of_a_namespace_stays_known_while_it_may_not_be_list
     refuse(stage, UNSEEN)
     stage.kubernetes.objects.pop(key_in(UNSEEN, "gone"))
     await stage.sleep(2 * RESYNC_PERIOD)
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
     assert stage.process
     known = {record.access.name for record in stage.process.inventory.accesses.values()}
     assert known == {"orders", "others", "gone"}

@@ -79,7 +79,7 @@ async def test_grants_of_one_access_that_would_widen_each_other_are_refused(stag
     assert "auth: ApiKey" in message(stage, "both")
     assert condition_in(stage.get("both"), "Stalled")["reason"] == "RestrictionsWouldWiden"
     assert not stage.elasticsearch.roles_now
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -102,7 +102,7 @@ def test_an_access_in_force_that_shows_more_than_its_grants_is_revoked(monkeypat
         await before_the_upgrade(stage, both, access("other", grant("x"), principal=SHARED), monkeypatch=monkeypatch)
         assert stage.ready("both") == WIDENS
         assert granted(stage) == {"x"}
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
 
     play()
 
@@ -126,7 +126,7 @@ async def test_the_newer_one_is_refused_and_the_older_one_untouched(stage: Stage
     assert "SearchAccess shop/eu (orders-*)" in text
     assert "the same where or the same fields" in text
     assert written(stage, before) == ["put_roles"]
-    assert await stage.look_at_everything() == []
+    assert await stage.reconcile_all() == []
 
 
 @on_stage
@@ -245,12 +245,12 @@ def test_of_two_in_force_that_show_more_the_newer_one_is_revoked(
         assert granted(stage) == {"orders-*", "z"}
         assert stage.get("region")["status"].get("elasticsearch") is None
         # From then on it is as any other that is suspended, or invalid, and has nothing.
-        assert {call.method for call in await stage.look_at_everything()} <= {"replace_status", "create_event"}
+        assert {call.method for call in await stage.reconcile_all()} <= {"replace_status", "create_event"}
         assert stage.ready("region")[0] == "False"
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
 
     async def _grant_and_amend(stage: Stage, newer: dict[str, Any]) -> None:
-        await stage.look_at_everything()
+        await stage.reconcile_all()
         stage.amend("region", **newer)
         await stage.quiet()
         assert granted(stage) == {"orders-*", "orders-1", "z"}
@@ -258,7 +258,7 @@ def test_of_two_in_force_that_show_more_the_newer_one_is_revoked(
     play()
 
 
-def test_where_all_only_observe_nothing_is_changed_and_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_all_only_observe_nothing_is_changed_and_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         with monkeypatch.context() as patched:
@@ -311,7 +311,7 @@ def test_an_older_one_that_is_held_counts_with_what_it_has(held: dict[str, Any])
 
 
 @on_stage
-async def test_an_observed_one_is_told_that_it_would_be_refused(stage: Stage) -> None:
+async def test_an_observed_one_reports_that_it_would_be_refused(stage: Stage) -> None:
     await one_after_the_other(
         stage, eu, access("region", grant("orders-1", **REGION), principal=SHARED, mode="Observe")
     )
@@ -486,9 +486,9 @@ def test_whatever_happens_the_role_is_never_more_than_the_union_and_statuses_say
         await stage.quiet()
         assert not inexact
         assert [name for name in NAMES if stage.get(name) and not is_honest(stage, name)] == []
-        writes = await stage.look_at_everything()
+        writes = await stage.reconcile_all()
         assert {call.method for call in writes} <= {"replace_status", "create_event"}
-        assert await stage.look_at_everything() == []
+        assert await stage.reconcile_all() == []
 
     play()
 

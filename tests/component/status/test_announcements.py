@@ -43,7 +43,7 @@ async def test_corrected_drift_is_one_warning_with_what_is_declared_and_what_was
     assert (line["object"], line["path"]) == (f"role/{ROLE}", "cluster")
     assert (line["want"], json.loads(line["have"])) == ("", ["all"])
     assert not warnings(stage, "drift detected")
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     assert len(warnings(stage, "drift corrected")) == 1
 
 
@@ -55,7 +55,7 @@ async def test_reported_drift_is_one_warning_however_long_it_stays(stage: Stage)
     change(stage, cluster=["all"])
     await stage.quiet()
     await stage.sleep(700)
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     [line] = warnings(stage, "drift detected")
     assert (line["access"], line["path"]) == ("shop/orders", "cluster")
     await stage.restart()
@@ -66,7 +66,7 @@ async def test_reported_drift_is_one_warning_however_long_it_stays(stage: Stage)
 @on_stage
 async def test_a_refused_spec_is_one_warning_with_the_path_of_what_is_wrong(stage: Stage) -> None:
     await begin(stage, access("invalid", grant("Upper")))
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     [line] = warnings(stage, "problem")
     assert (line["access"], line["reason"]) == ("shop/invalid", "InvalidSpec")
     assert line["message"] == condition_in(stage.get("invalid"), "Ready")["message"]
@@ -75,7 +75,7 @@ async def test_a_refused_spec_is_one_warning_with_the_path_of_what_is_wrong(stag
     await stage.quiet()
     stage.amend("invalid", grants=[grant("Upper")])
     await stage.quiet()
-    assert len(warnings(stage, "problem")) == 2, "it is refused anew"
+    assert len(warnings(stage, "problem")) == 2, "it is refused again"
 
 
 @on_stage
@@ -151,7 +151,7 @@ async def test_a_workload_that_does_not_exist_is_one_event_on_the_access_with_it
     stage: Stage,
 ) -> None:
     await begin(stage, declared())
-    await stage.look_at_everything()
+    await stage.reconcile_all()
     [said] = messages(stage, "orders", "ServiceNotFound")
     assert SERVICE.path in said
     conditions = {kind: condition_in(stage.get("orders"), kind)["message"] for kind in ("Ready", "IdentityResolved")}

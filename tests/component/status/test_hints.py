@@ -1,4 +1,4 @@
-"""What is declared and gives nothing is told beside Ready, which stays."""
+"""Declared rights without effect are reported beside Ready, which stays."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ async def test_a_grant_on_restricted_indices_says_that_it_gives_nothing_until_it
 
 
 @on_stage
-async def test_it_is_told_of_one_that_only_observes_too(stage: Stage) -> None:
+async def test_one_that_only_observes_is_reported_too(stage: Stage) -> None:
     await begin(stage, access("orders", grant(".security-7"), mode="Observe"))
     assert condition_in(stage.get("orders"), HINT)["reason"] == "RestrictedIndices"
 
@@ -53,7 +53,7 @@ def listed(stage: Stage) -> int:
 
 
 @on_stage
-async def test_a_pattern_that_matches_nothing_is_told_until_it_matches(stage: Stage) -> None:
+async def test_a_pattern_that_matches_nothing_is_reported_until_it_matches(stage: Stage) -> None:
     open_shop(stage)
     await begin(
         stage,

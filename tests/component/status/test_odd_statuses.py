@@ -135,4 +135,4 @@ async def test_a_kept_condition_keeps_a_reason_that_we_do_not_know(stage: Stage)
     assert stage.get("orders")["status"]["lastHandledReconcileAt"] == "now"
     assert condition_in(stage.get("orders"), "Ready") == before
     assert before["reason"] == "NobodyKnowsThis"
-    assert condition_in(stage.get("orders"), "Synced")["reason"] == "Suspended", "ours is said anew"
+    assert condition_in(stage.get("orders"), "Synced")["reason"] == "Suspended", "ours is reported again"

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus

@@ -14,9 +14,9 @@ DAY = 86400.0
 DECISION = [{"controller": FORMER.controller}]
 
 
-async def lived(life: Operator, *objects: dict[str, Any], **spec: Any) -> Stage:
-    """Let a life of the operator do its work in a Kubernetes cluster of its own; give what it left."""
-    former = Stage(operator=life)
+async def lived(operator: Operator, *objects: dict[str, Any], **spec: Any) -> Stage:
+    """Let an installation of the operator do its work in a Kubernetes cluster of its own; return what it left."""
+    former = Stage(operator=operator)
     former.kubernetes.uids = "former"
     former.start()
     await begin(former, *objects, **spec)
@@ -48,7 +48,7 @@ def take_over(raw: dict[str, Any]) -> None:
 
 
 @on_stage
-async def test_a_restored_status_does_not_make_a_former_life_look_alive(stage: Stage) -> None:
+async def test_a_restored_status_does_not_make_a_former_installation_look_alive(stage: Stage) -> None:
     former = await lived(FORMER, access("orders", grant("orders-*")))
     await former.stop()
     await restored(stage, former, take_over)
@@ -58,7 +58,7 @@ async def test_a_restored_status_does_not_make_a_former_life_look_alive(stage: S
 
 
 @on_stage
-async def test_what_a_former_life_adopted_is_no_fight_of_this_one(stage: Stage) -> None:
+async def test_what_a_former_installation_adopted_is_no_fight_of_this_one(stage: Stage) -> None:
     former = Stage(operator=FORMER)
     former.kubernetes.uids = "former"
     former.start()

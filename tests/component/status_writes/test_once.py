@@ -45,7 +45,7 @@ async def test_a_status_that_is_refused_for_ever_ends_a_run_as_failed(stage: Sta
         assert stage.process is not None
         assert not stage.process.outbox.is_busy, "although it is still tried"
         busy += is_busy(stage)
-    assert busy < 20, "it looks at the cluster now and then"
+    assert busy < 20, "it reads the cluster now and then"
     summary = summary_of(stage)
     [failed] = [line for line in summary.lines if line.code is Exit.FAILED]
     assert failed.name == "billing/refused-0"

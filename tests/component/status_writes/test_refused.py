@@ -73,7 +73,7 @@ def test_finalizers_that_are_refused_delay_nobody_else_and_are_tried_again(secon
 
 
 @pytest.mark.parametrize("error", [Rejected("422"), PermissionDenied("403")], ids=repr)
-def test_a_finalizer_that_may_not_be_removed_is_told_and_tried_until_it_may(error: ExternalError) -> None:
+def test_a_finalizer_that_may_not_be_removed_is_reported_and_tried_until_it_may(error: ExternalError) -> None:
     async def play(stage: Stage) -> None:
         [refused] = refused_accesses(1)
         await begin(stage, refused)
@@ -116,7 +116,7 @@ async def test_a_finalizer_for_what_is_deleted_meanwhile_is_not_tried_for_ever(s
 
 
 @on_stage
-async def test_a_fault_of_ours_in_a_write_costs_that_object_alone_and_is_told(stage: Stage) -> None:
+async def test_a_fault_of_ours_in_a_write_costs_that_object_alone_and_is_reported(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
     write = stage.kubernetes.set_finalizers
 

@@ -22,7 +22,7 @@ FAILED = {
 }
 
 
-def test_a_failure_is_told_without_names_of_classes() -> None:
+def test_a_failure_is_reported_without_names_of_classes() -> None:
     assert tried_of(FAILED) == Tried(2, (("orders-1", 'For input string: "abc"'),))
     assert cause_in("org.elasticsearch.common.ParsingException: unknown query [a]; org.x.Y: z") == "unknown query [a]"
     assert len(cause_in("org.a.B: " + "x" * 5_000)) == CAUSE_LIMIT

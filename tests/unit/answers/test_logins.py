@@ -101,8 +101,8 @@ def test_both_are_printed_from_manifests(tmp_path: Path) -> None:
     assert (code, request) == (0, "PUT _security/role_mapping/searchaccess.other")
     assert json.loads(body)["role_templates"][0]["template"]["source"] == "searchaccess.other.{{username}}"
 
-    code, printed, told = run("login", "-f", str(file), "--cluster", "prod")
+    code, printed, reported = run("login", "-f", str(file), "--cluster", "prod")
     assert code == 1
     assert json.loads(printed)["global"]["role"]["manage"]["indices"][0]["names"] == ["orders-*"]
-    assert "left out shop/all" in told
+    assert "left out shop/all" in reported
     assert run("mapping", "-f", str(file), "--cluster", "another")[0] == 1

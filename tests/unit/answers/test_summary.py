@@ -100,14 +100,14 @@ def test_what_went_wrong_comes_last_and_is_counted() -> None:
     assert [item["changed"] for item in summary.to_json()["items"]] == [True, False, False]
 
 
-def test_what_failed_is_told_in_full_once_for_all_with_the_next_step() -> None:
+def test_what_failed_is_reported_in_full_once_for_all_with_the_next_step() -> None:
     long = "elasticsearch.yml needs " + "xpack.security.authc.realms.jwt.google.order: 1, " * 9 + "and so on"
     troubles = [a_line("False", "RealmMismatch", f"shop/{number}", message=long) for number in range(3)]
     cluster = a_line("False", "RealmMismatch", "prod", kind="SearchCluster", message=long)
     text = table_of(Summary((a_line("True", "InSync"), *troubles, cluster)))
     assert text.count(long) == 1
-    told = f"RealmMismatch (shop/0 and 3 more): {long}"
-    assert f"\n\n{told}\n  next: {REASON_DOCS[Reason.REALM_MISMATCH].next_step}\n\n" in text
+    reported = f"RealmMismatch (shop/0 and 3 more): {long}"
+    assert f"\n\n{reported}\n  next: {REASON_DOCS[Reason.REALM_MISMATCH].next_step}\n\n" in text
     assert "3 failed; 1 SearchCluster failed." in text
 
 
@@ -117,7 +117,7 @@ def test_what_is_only_observed_is_no_trouble() -> None:
     assert "SearchCluster failed" not in text
 
 
-def test_of_many_troubles_some_are_told_and_the_others_counted() -> None:
+def test_of_many_troubles_some_are_reported_and_the_others_counted() -> None:
     lines = [a_line("False", "InvalidSpec", f"shop/{number}", message=f"number {number}!") for number in range(12)]
     text = table_of(Summary((*lines, a_line("Unknown", ""))))
     assert "InvalidSpec (shop/9): number 9!" in text

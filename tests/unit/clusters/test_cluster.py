@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.clusters.status import ClusterCounts
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.searchcluster import ClientAuthentication, PrincipalClaim
-from searchaccess.api.status import ClusterCounts, Drift, SearchClusterStatus, condition_of
+from searchaccess.api.status import Drift, SearchClusterStatus, condition_of
 from searchaccess.core.clusters.cluster import ClusterFacts, judge, version_of
 from searchaccess.core.clusters.realm import Mismatch, WantedRealm, check_node, check_realm, explain
 from searchaccess.core.ownership.adoption import Agreed
@@ -263,7 +264,7 @@ REPORTS: dict[str, tuple[ClusterReport, tuple[str, str], set[str]]] = {
         ("True", "InSync"),
         {"Ready", "Reachable", "Licensed", "RealmVerified"},
     ),
-    "not looked at": (ClusterReport(a_cluster()), ("False", "Pending"), {"Reconciling"}),
+    "not reconciled": (ClusterReport(a_cluster()), ("False", "Pending"), {"Reconciling"}),
     "unreachable": (
         ClusterReport(a_cluster(), facts(), Failure(Reason.CLUSTER_UNREACHABLE, "timeout")),
         ("Unknown", "ClusterUnreachable"),
@@ -319,7 +320,7 @@ def test_what_was_known_stays_known_when_the_operator_starts_and_the_cluster_is_
         assert kept == condition_of(SearchClusterStatus.read(before), kind)
 
 
-def test_drift_of_the_mapping_is_told_once() -> None:
+def test_drift_of_the_mapping_is_reported_once() -> None:
     found = (Difference("role_mapping/x", "enabled", "true", "false"),)
     drift: Drift = advance_drift(found, (), None, NOW, corrected=True)
     status = build(ClusterReport(a_cluster(), facts(), drift=drift), None, NOW)
@@ -345,7 +346,7 @@ def served(**more: Any) -> dict[str, Any]:
         ({"role_templates": [{"template": {"source": "superuser"}}]}, "role_templates"),
     ],
 )
-def test_a_changed_mapping_is_drift_and_is_put_right_only_when_enforced(more: dict[str, Any], path: str) -> None:
+def test_a_changed_mapping_is_drift_and_is_corrected_only_when_enforced(more: dict[str, Any], path: str) -> None:
     observed = mapping_of(MAPPING.name, served(**more))
     plan = plan_mapping(OPERATOR, MAPPING.name, MAPPING, observed, enforce=True, seen=True)
     assert path in [difference.path for difference in plan.drift]

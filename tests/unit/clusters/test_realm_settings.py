@@ -239,9 +239,9 @@ def test_a_realm_that_comes_first_for_the_same_tokens_is_named(
     rival: dict[str, Any], line: str, *, certain: bool | None
 ) -> None:
     found = _check(WANTED, others=RIVAL | rival)
-    told = [*found.mismatches, *found.doubts]
-    assert [(one.line, one.certain) for one in told] == ([(PREFIX + line, certain)] if line else [])
-    assert all("jwt realm older" in one.have for one in told)
+    reported = [*found.mismatches, *found.doubts]
+    assert [(one.line, one.certain) for one in reported] == ([(PREFIX + line, certain)] if line else [])
+    assert all("jwt realm older" in one.have for one in reported)
 
 
 def test_each_node_is_judged_by_itself() -> None:
@@ -282,7 +282,7 @@ CALLERS: dict[str, tuple[Access, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("access", "realm", "message"), CALLERS.values(), ids=CALLERS)
-def test_a_caller_who_is_known_is_told_what_keeps_it_out(access: Access, realm: dict[str, Any], message: str) -> None:
+def test_what_keeps_a_known_caller_out_is_reported(access: Access, realm: dict[str, Any], message: str) -> None:
     limits = _check(BY_SUB if access.principals == (SUBJECT,) else WANTED, **realm).limits
     found = shut_out(access, limits)
     assert found.startswith(message)

@@ -111,7 +111,7 @@ def test_a_place_that_is_no_name_is_none(place: tuple[Any, Any]) -> None:
 
 
 def test_a_request_is_read_back_however_long_it_is() -> None:
-    """Else it would ask for another key for ever."""
+    """Else it would ask for another key forever."""
     asked = "r" * 250_000
     key = key_from_json(raw(metadata=key_metadata(OPERATOR, an_access(), 1, asked)), OPERATOR, LOGIN)
     assert key is not None

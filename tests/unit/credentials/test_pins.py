@@ -33,7 +33,7 @@ def test_a_name_alone_is_of_the_workloads_project() -> None:
 
 
 @pytest.mark.parametrize(("version", "number"), [("3", 3), ("latest", 0), ("nothing", 0)])
-def test_what_a_template_has_is_told_apart(version: str, number: int) -> None:
+def test_what_a_template_has_is_distinguished(version: str, number: int) -> None:
     uses = (SecretUse("orders", version),)
     users = [
         User("revision a", "acme-secrets", uses),

@@ -8,25 +8,19 @@ import pytest
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
 from searchaccess.core.credentials.pins import Pins
-from searchaccess.core.credentials.rotation import (
-    ASK_AGAIN,
-    JITTER,
+from searchaccess.core.credentials.rotation import ASK_AGAIN, JITTER, Phase, decide, lifetime, rotate_at, withdraw
+from searchaccess.core.credentials.steps import (
     AskUsers,
     Destroy,
     Disable,
     Issue,
     Note,
-    Phase,
     Prolong,
     Read,
     RemoveSecret,
     Revoke,
     Rewrite,
     Update,
-    decide,
-    lifetime,
-    rotate_at,
-    withdraw,
 )
 from searchaccess.core.model.canonical import Entry, RoleBody
 
@@ -59,7 +53,7 @@ def test_a_secret_in_another_form_is_rewritten_and_its_key_stays() -> None:
     assert (decision.phase, decision.current) == (Phase.ACTIVE, a_key())
     former = replace(WISH, owner="uid-2", predecessors=frozenset({"uid-1"}))
     steps = decide(former, Seen((replace(a_key(), owner="uid-2"),), other), NOW).steps
-    assert Rewrite(1) not in steps, "that of a former life is written with the next key"
+    assert Rewrite(1) not in steps, "that of a former installation is written with the next key"
 
 
 def test_all_is_well() -> None:
@@ -313,7 +307,7 @@ class TestForged:
         assert isinstance(step, Issue)
         assert step.replaces == "key-1"
 
-    def test_the_real_one_of_an_earlier_login_is_told_by_what_its_version_holds(self) -> None:
+    def test_the_real_one_of_an_earlier_login_is_recognized_by_what_its_version_holds(self) -> None:
         theirs = a_key(1, ours=False)
         assert decide(WISH, Seen((theirs, self.forged), SECRET), NOW).steps == (Read(1),)
         revoke, step = decide(WISH, Seen((theirs, self.forged), SECRET, {1: "key-1"}), NOW).steps
@@ -376,7 +370,7 @@ def test_keys_that_cannot_be_replaced_yet_are_prolonged_in_time(left: float, *, 
     assert decision.steps == ((Prolong(keys, 3 * DAY),) if goes_on else ())
 
 
-def test_a_secret_of_a_former_life_is_a_conflict_unless_a_key_in_it_says_whose_it_was() -> None:
+def test_a_secret_of_a_former_installation_is_a_conflict_unless_a_key_in_it_says_whose_it_was() -> None:
     former = replace(a_key(), owner="uid-before", former="another-controller")
     secret = replace(SECRET, owner="uid-before")
     assert decide(WISH, Seen((former,), secret), NOW).conflict

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from searchaccess.engine.inventory.contested import Contested
 from searchaccess.engine.inventory.former import KEYS, FormerPlace, FormerRights
+from searchaccess.engine.inventory.indexes.contested import Contested
 from searchaccess.engine.inventory.marks import Marks
 
 

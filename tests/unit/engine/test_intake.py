@@ -314,7 +314,7 @@ def test_where_a_fault_was_met_the_next_list_tries_again(broken: set[str]) -> No
     assert inventory.accesses["uid-orders"].access.fault
     inventory.marks.take_dirty("prod")
     inventory.see_access(a_search_access())
-    assert not inventory.marks.dirty("prod"), "the same fault again is no news"
+    assert not inventory.marks.dirty("prod"), "the same fault again is no change"
     broken.clear()
     inventory.see_cluster(a_search_cluster())
     inventory.see_access(a_search_access())

@@ -30,7 +30,7 @@ def _cluster(version: int = 100, uid: str = "uid-prod", **more: Any) -> dict[str
 
 @pytest.fixture
 def inventory() -> Inventory:
-    """Knows one cluster and one access, and nothing is left to be looked at."""
+    """Knows one cluster and one access, and nothing is left to reconcile."""
     made = Inventory()
     made.see_cluster(_cluster())
     made.see_access(_access())
@@ -61,7 +61,7 @@ NEWS: list[tuple[str, dict[str, Any]]] = [
     ("another generation", {"generation": 2}),
     ("deletion", {"deleted_at": "2026-01-01T00:00:00Z"}),
     ("adoption", {"annotations": {ANNOTATION_ADOPT: "x"}}),
-    ("a requested look", {"annotations": {ANNOTATION_RECONCILE: "x"}}),
+    ("a requested reconcile", {"annotations": {ANNOTATION_RECONCILE: "x"}}),
     ("the loss of our finalizer", {"finalizers": ()}),
     ("a status that somebody wrote", {"status": {"conditions": []}}),
 ]
@@ -114,7 +114,7 @@ def test_events_of_our_own_writes_can_be_left_out(
         inventory.writing.add("uid-orders")
     event = _access(version, status={"access": "r"})
     assert inventory.may_have_changed(event) is changed
-    # What else may have changed before is no less news for that.
+    # What else may have changed before counts all the same.
     if version > 100:
         for change in ({"generation": 2}, {"annotations": {ANNOTATION_ADOPT: "x"}}, {"finalizers": ()}):
             assert inventory.may_have_changed(_access(version, **change))
@@ -240,7 +240,7 @@ def test_a_changed_cluster_is_to_be_looked_at_as_a_whole(inventory: Inventory) -
     assert inventory.marks.dirty("prod").cluster
 
 
-def test_another_status_of_a_cluster_is_worth_a_look_at_it_alone(inventory: Inventory) -> None:
+def test_another_status_of_a_cluster_reconciles_it_alone(inventory: Inventory) -> None:
     inventory.see_cluster(_cluster(101) | {"status": {"conditions": []}})
     assert inventory.marks.dirty("prod").cluster
     assert not inventory.marks.dirty("prod").full
@@ -307,7 +307,7 @@ def test_a_late_event_from_before_our_own_write_says_nothing_of_status_and_final
     assert not inventory.marks.dirty("prod").principals
 
 
-def test_a_late_event_from_before_our_own_write_still_tells_of_a_new_spec(inventory: Inventory) -> None:
+def test_a_late_event_from_before_our_own_write_still_brings_a_new_spec(inventory: Inventory) -> None:
     uid = _access()["metadata"]["uid"]
     inventory.wrote(uid, "105")
     late = _access(103)

@@ -95,7 +95,7 @@ async def most_at_once(work: Callable[[], Any], count: Callable[[], int]) -> int
 
 @pytest.fixture
 def handled(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the SearchAccesses that are looked through, and the statuses that are worked out."""
+    """Count the SearchAccesses that are read, and the statuses that are computed."""
     counted: Counter[str] = Counter()
 
     def counting(name: str) -> None:

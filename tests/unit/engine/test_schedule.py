@@ -1,4 +1,4 @@
-"""What is due when, by a clock that only moves when it is told to."""
+"""What is due when, by a clock that the test moves."""
 
 from contextlib import suppress
 
@@ -78,7 +78,7 @@ def test_when_settled_the_probe_is_the_next_thing_due(settled: Schedule, clock: 
     assert settled.delay() == 0
 
 
-def test_the_sweep_is_due_at_its_interval_after_a_full_pass(settled: Schedule, clock: SettableClock) -> None:
+def test_the_sweep_is_due_at_its_interval_after_a_full_reconcile(settled: Schedule, clock: SettableClock) -> None:
     clock.advance(SWEEP - 0.1)
     assert not settled.sweep_due()
     clock.advance(0.1)
@@ -214,7 +214,7 @@ def test_where_others_write_all_the_time_full_reads_stay_rare(settled: Schedule,
     assert delays == [usual] * (IN_VAIN - 1) + [DUTY * 1.0] * 4
 
 
-@pytest.mark.parametrize("changed", [True, False], ids=["something was put right", "it was long ago"])
+@pytest.mark.parametrize("changed", [True, False], ids=["something was corrected", "it was long ago"])
 def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClock, *, changed: bool) -> None:
     for number in range(4 * IN_VAIN):
         if number % IN_VAIN == 0 and not changed:
@@ -227,7 +227,7 @@ def test_reads_in_vain_count_only_in_a_row(settled: Schedule, clock: SettableClo
         assert settled.delay() == PROBE - 1.0
 
 
-def test_a_full_pass_that_corrected_something_is_followed_by_the_usual_probe(
+def test_a_full_reconcile_that_corrected_something_is_followed_by_the_usual_probe(
     settled: Schedule, clock: SettableClock
 ) -> None:
     began = clock.monotonic()

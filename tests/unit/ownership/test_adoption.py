@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.api.clusters.ownership import Adoption
+from searchaccess.api.clusters.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.core.ownership.adoption import Agreed, Request, agreed_by, judge, recorded, seen_as, written_again
 from tests.unit.builders import NOW, OPERATOR, ROLE
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchaccess.api.clusters.orphans import ReleasedSelector
+from searchaccess.api.clusters.status import RELEASED_ENTRIES_LIMIT, ReleasedRights
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.status import RELEASED_ENTRIES_LIMIT, ReleasedRights
 from searchaccess.core.model.access import Access, Share
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import Entry, RoleBody

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from searchaccess.api.clusters.ownership import TakeOver
+from searchaccess.api.clusters.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.api.credentials import Auth
-from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.core.ownership.installations import LONGEST, Installation, installation_of
 from searchaccess.core.ownership.others import (
     Belongings,
@@ -37,8 +37,10 @@ def stamp(installation: Installation) -> dict[str, Any]:
     return {"metadata": Operator(installation.instance, installation.controller).stamp()}
 
 
-def listed(*lives: Installation) -> list[TakeOver]:
-    return [TakeOver(controller=installation.controller, instance=installation.instance) for installation in lives]
+def listed(*installations: Installation) -> list[TakeOver]:
+    return [
+        TakeOver(controller=installation.controller, instance=installation.instance) for installation in installations
+    ]
 
 
 @pytest.mark.parametrize(

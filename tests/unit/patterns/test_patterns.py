@@ -165,7 +165,7 @@ SAID = {
     "/a@b/": "'@' is any string: write .* for that, or \\@ for the character",
     "/a&b/": "it matches no index",
 }
-"""What people are told."""
+"""What the messages say."""
 
 
 @pytest.mark.parametrize("pattern", ACCEPTED)

@@ -33,7 +33,7 @@ def test_every_name_in_the_list_is_found(pattern: str) -> None:
     assert restricted_name(pattern)
 
 
-def test_of_several_those_are_told_once_and_in_order() -> None:
+def test_of_several_those_are_reported_once_and_in_order() -> None:
     assert restricted_among([".tasks", "orders-*", ".security", ".tasks"]) == [
         (".security", ".security"), (".tasks", ".tasks"),
     ]  # fmt: skip
@@ -42,5 +42,5 @@ def test_of_several_those_are_told_once_and_in_order() -> None:
 @pytest.mark.parametrize(
     "pattern", ["." + "*a" + "?" * 253, r"/\.(.*a.{9})(b|c|d)*.*/", "." + "*-" * 120, "/[.]" + "(.*a){9}" * 30 + "/"]
 )
-def test_one_that_is_hard_to_tell_is_given_up(pattern: str) -> None:
+def test_one_that_is_hard_to_decide_is_given_up(pattern: str) -> None:
     assert isinstance(restricted_name(pattern), str)

@@ -293,7 +293,7 @@ def test_where_two_checks_apply_the_first_decides(first: Check, second: Check, b
 
 
 def test_the_order_is_held_by_the_cases_above() -> None:
-    """Any two neighbors are told apart, so that none can be moved unnoticed."""
+    """A case distinguishes any two neighbors, so that none can be moved unnoticed."""
     told_apart = {(first, second) for first, second, _ in ORDER.values()}
     assert set(pairwise(CHECKS)) <= told_apart
 

@@ -108,20 +108,20 @@ def test_what_changes_in_the_files_is_taken_in(tmp_path: Path) -> None:
     async def play() -> None:
         write(tmp_path)
         files, inventory = filed(Api(), tmp_path), Inventory()
-        await files.look(inventory)
+        await files.update(inventory)
         first = inventory.clusters["prod"].cluster
-        await files.look(inventory)
+        await files.update(inventory)
         assert inventory.clusters["prod"].cluster is first
         write(tmp_path, allowedNamespaces={"names": ["shop"]})
         write(tmp_path, "more")
-        await files.look(inventory)
+        await files.update(inventory)
         now = inventory.clusters["prod"].cluster
         assert now.allowed_namespaces is not None
         assert (now.uid, now.generation) != (first.uid, first.generation)
         assert now.uid == first.uid
         assert set(inventory.clusters) == {"prod", "more"}
         (tmp_path / "prod.yaml").unlink()
-        await files.look(inventory)
+        await files.update(inventory)
         assert set(inventory.clusters) == {"more"}
 
     asyncio.run(play())
@@ -132,11 +132,11 @@ def test_one_that_returns_to_the_files_is_taken_in_again(tmp_path: Path) -> None
         write(tmp_path)
         write(tmp_path, "more")
         files, inventory = filed(Api(), tmp_path), Inventory()
-        await files.look(inventory)
+        await files.update(inventory)
         (tmp_path / "prod.yaml").unlink()
-        await files.look(inventory)
+        await files.update(inventory)
         write(tmp_path)
-        await files.look(inventory)
+        await files.update(inventory)
         assert set(inventory.clusters) == {"prod", "more"}
 
     asyncio.run(play())
@@ -171,7 +171,7 @@ def test_an_invalid_one_says_so_itself(tmp_path: Path) -> None:
     async def play() -> None:
         write(tmp_path, urls=[])
         inventory = Inventory()
-        await filed(Api(), tmp_path).look(inventory)
+        await filed(Api(), tmp_path).update(inventory)
         assert inventory.clusters["prod"].cluster.invalid
 
     asyncio.run(play())
@@ -182,10 +182,10 @@ def test_files_that_cannot_be_read_change_nothing(tmp_path: Path, content: str) 
     async def play() -> None:
         write(tmp_path)
         files, inventory = filed(Api(), tmp_path), Inventory()
-        await files.look(inventory)
+        await files.update(inventory)
         (tmp_path / "other.yaml").write_text(content)
         with pytest.raises(BadManifest):
-            await files.look(inventory)
+            await files.update(inventory)
         assert set(inventory.clusters) == {"prod"}
         with pytest.raises(BadManifest):
             await listed(files)
@@ -258,7 +258,7 @@ def test_the_same_trouble_is_said_once(tmp_path: Path, monkeypatch: pytest.Monke
         files = filed(Api(), tmp_path / "missing")
         with capture_logs() as logs:
             following = asyncio.create_task(files.follow(Inventory()))
-            await asyncio.sleep(3.5 * clusterfiles.LOOK_EVERY)
+            await asyncio.sleep(3.5 * clusterfiles.READ_EVERY)
             following.cancel()
         assert [line["event"] for line in logs] == ["cannot read SearchClusters: those that are known stay"]
 

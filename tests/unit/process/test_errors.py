@@ -1,4 +1,4 @@
-"""Every error that a client library may raise becomes the intended one of ours, and tells nothing that it must not."""
+"""Every error that a client library may raise becomes the intended one of ours, and shows nothing that it must not."""
 
 import binascii
 import json
@@ -245,7 +245,7 @@ def test_no_error_escapes_as_it_is(side: Side, kind: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize(("side", "kind"), ALL)
-def test_no_message_tells_a_password_a_header_or_a_query(side: Side, kind: type[Exception]) -> None:
+def test_no_message_shows_a_password_a_header_or_a_query(side: Side, kind: type[Exception]) -> None:
     ours = side.map_error(side.make(kind))
     assert ours.message
     assert SECRET not in ours.message

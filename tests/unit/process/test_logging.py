@@ -37,7 +37,7 @@ def test_no_local_variable_is_in_a_traceback(capsys: pytest.CaptureFixture[str],
             log.exception("it failed")
     said = capsys.readouterr().err
     assert said.count("21 characters") >= 2
-    assert "test_logging.py" in said, "where it happened is told"
+    assert "test_logging.py" in said, "where it happened is logged"
     assert SECRET not in said
     if as_json:
         assert [json.loads(line)["event"] for line in said.splitlines()] == ["it failed", "it failed"]

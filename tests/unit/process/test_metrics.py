@@ -11,7 +11,7 @@ from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.credentials.credential import Secret
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.access import access_from_object
-from searchaccess.decorators.measured import MeasuredStore
+from searchaccess.decorators.measured import MeasuredElasticsearch, MeasuredStore
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.replicas.ownership import Ownership
@@ -20,6 +20,7 @@ from searchaccess.operator.telemetry.metrics import LABELS, Declared, Metrics
 from searchaccess.ports.errors import Throttled
 from searchaccess.ports.stores import Owner, Place
 from tests.support.faults import Faults
+from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.memory_store import SIDE, MemoryStore
 from tests.support.stage import search_cluster
 from tests.support.world import access, grant
@@ -66,6 +67,13 @@ async def test_operations_are_counted_by_their_result() -> None:
     assert metrics.answered("another") == float("-inf"), "they are asked whether a reconcile makes progress or not"
     metrics.counting("store")("add", "ok", 0.1)
     assert metrics.answered("another") > 0, "what is for all is for each"
+
+
+async def test_an_operation_is_named_as_in_the_documentation() -> None:
+    metrics = Metrics()
+    await MeasuredElasticsearch(MemoryElasticsearch(Faults()), metrics.counting("elasticsearch", "prod")).fingerprint()
+    of = "searchaccess_requests_total"
+    assert samples(metrics)[of, frozenset({"elasticsearch", "prod", "fingerprint", "ok"})] == 1
 
 
 async def test_a_guard_is_asked_before_each_write_and_before_no_read() -> None:

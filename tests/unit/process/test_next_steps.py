@@ -1,4 +1,4 @@
-"""What a person is told to do next when the API server lacks something."""
+"""The next step that a message names when the API server lacks something."""
 
 import pytest
 

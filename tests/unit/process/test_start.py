@@ -20,8 +20,8 @@ HEAVY = (
     "requests",
     "websocket",
 )
-AT_MOST = 950
-"""Modules, the standard library's included; a start loads 890."""
+AT_MOST = 660
+"""Modules of others, the standard library's included; a start loads 638. Our own are small, and may be split."""
 
 
 @pytest.fixture(scope="module")
@@ -44,4 +44,4 @@ def test_what_is_heavy_is_loaded_when_it_is_needed(loaded: frozenset[str]) -> No
 
 
 def test_a_start_loads_no_more_than_it_did(loaded: frozenset[str]) -> None:
-    assert len(loaded) < AT_MOST
+    assert len({name for name in loaded if name.partition(".")[0] != "searchaccess"}) < AT_MOST

@@ -65,7 +65,7 @@ def test_nobody_asked_for_traces(environment: dict[str, str]) -> None:
     assert start_tracing(environment) is None
 
 
-def test_a_protocol_that_is_not_there_is_told() -> None:
+def test_a_protocol_that_is_not_there_is_reported() -> None:
     with capture_logs() as logs:
         assert start_tracing({VARIABLE: "http://x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}) is None
     assert [(entry["event"], entry["protocol"]) for entry in logs] == [

@@ -83,8 +83,8 @@ class Histories(RuleBasedStateMachine):
         self.live[slot] = Live(raw, tag)
 
     def _pick(self, at: int) -> Live:
-        lives = list(self.live.values())
-        return lives[at % len(lives)]
+        live = list(self.live.values())
+        return live[at % len(live)]
 
     @precondition(lambda self: len(self.live) < len(SLOTS))
     @rule(version=VERSIONS, count=COUNTS, mode=MODES, policy=POLICIES)
@@ -242,7 +242,7 @@ class Histories(RuleBasedStateMachine):
         for member in members:
             finding = plan.findings[member.access.uid]
             if member.decision.do is Do.ENFORCE and not finding.conflict:
-                assert written or not finding.differences, "differences without a change would stay for ever"
+                assert written or not finding.differences, "differences without a change would stay forever"
             if member.decision.do is Do.RELEASE:
                 self.released.add(self.live[member.access.name].tag)
             if not interrupted:

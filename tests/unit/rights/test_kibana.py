@@ -108,7 +108,7 @@ def test_what_is_deleted_goes_or_stays_as_declared(policy: str, left: list[str])
     assert granted(world) == left
 
 
-def test_a_whole_role_that_is_missing_is_told_list_by_list() -> None:
+def test_a_whole_role_that_is_missing_is_reported_list_by_list() -> None:
     access = viewer(grants=[a_grant("a", remoteClusters=["eu"]), a_grant("b")])
     world, seen = applied(access)
     world.raw = None

@@ -94,7 +94,7 @@ def test_what_elasticsearch_says_does_not_show_it_and_long_values_do_not_hide_th
         assert len(message) < 600
 
 
-# Written anew, where an earlier version wrote it
+# Rewritten, where an earlier version wrote it
 
 
 def former(body: RoleBody) -> RoleBody:

@@ -75,7 +75,7 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 
 @pytest.mark.parametrize(("tamper", "path"), TAMPERINGS.values(), ids=TAMPERINGS)
-def test_tampering_is_drift_and_is_put_right(tamper: Callable[[dict[str, Any]], Any], path: str) -> None:
+def test_tampering_is_drift_and_is_corrected(tamper: Callable[[dict[str, Any]], Any], path: str) -> None:
     world, seen = applied(reader())
     intact = world.role
     assert world.raw is not None
@@ -106,7 +106,7 @@ class TestHeld:
     def other(self, held: dict[str, Any]) -> Access:
         return reader(**held)
 
-    def test_its_changed_entry_stays_while_the_others_are_put_right(self, other: Access) -> None:
+    def test_its_changed_entry_stays_while_the_others_are_corrected(self, other: Access) -> None:
         world, seen = applied(reader(), writer())
         entry_of(world, "reader")["privileges"] = ["all"]
         remove(world, "writer")

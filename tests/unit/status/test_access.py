@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.docs import doc_of
+from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import DRIFT_ITEMS_LIMIT, MESSAGE_LIMIT, SearchAccessStatus
@@ -91,7 +92,7 @@ def test_a_way_around_a_restriction_is_a_warning_and_goes_with_its_cause() -> No
     assert not condition_in(build(replace(facts, beside=()), status, LATER), ConditionType.BYPASSABLE)
 
 
-def test_a_copy_that_was_told_stays_until_it_is_known_to_be_gone() -> None:
+def test_a_copy_that_was_reported_stays_until_it_is_known_to_be_gone() -> None:
     facts = about(grants=[HIDING])
     status = build(replace(facts, copies=("a is copied to b",)), None, NOW)
     warning = condition_in(status, ConditionType.BYPASSABLE)

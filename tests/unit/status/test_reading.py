@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from searchaccess.api.base import COUNT_LIMIT
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType, types_of
 from searchaccess.api.searchcluster import PrincipalClaim
-from searchaccess.api.status import COUNT_LIMIT, Drift, SearchAccessStatus, SearchClusterStatus, condition_of
+from searchaccess.api.status import Drift, SearchAccessStatus, SearchClusterStatus, condition_of
 from searchaccess.core.answers.summary import line_of
 from searchaccess.core.credentials.credential import Key, Seen, Slot
-from searchaccess.core.credentials.rotation import Decision, Issue, Phase
+from searchaccess.core.credentials.rotation import Decision, Phase
+from searchaccess.core.credentials.steps import Issue
 from searchaccess.core.model.access import identified
 from searchaccess.core.model.canonical import RoleBody, stable_json
 from searchaccess.core.model.identity import UNTRIED, Identity, State, missing, recall, unknown

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -154,3 +154,16 @@ def matches(pattern: str) -> str:
 def rules(*items: dict[str, Any], **extra: Any) -> dict[str, Any]:
     """Return ``json_schema_extra`` that carries CEL rules (and other schema keywords)."""
     return {"x-kubernetes-validations": list(items), **extra}
+
+
+COUNT_LIMIT = 2**53
+
+
+def _countable(number: int) -> int:
+    if not 0 <= number <= COUNT_LIMIT:
+        raise ValueError("not a count")
+    return number
+
+
+Count: TypeAlias = Annotated[int, AfterValidator(_countable)]
+"""A counter or a number of objects; small enough to add to without overflow."""

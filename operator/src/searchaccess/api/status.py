@@ -5,34 +5,23 @@ may have written it.
 """
 
 import json
-import re
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from searchaccess.api.base import ApiModel, ReadsAs, understood
-from searchaccess.api.clusters.tiers import Tier
+from searchaccess.api.base import ApiModel, Count, ReadsAs, understood
+from searchaccess.api.clusters.status import (
+    ADOPTED_LIMIT,
+    OTHERS_LIMIT,
+    RELEASED_LIMIT,
+    AdoptedStatus,
+    ClusterCounts,
+    LoginStatus,
+    OtherStatus,
+    ReleasedRights,
+)
 from searchaccess.api.conditions.types import ConditionType, described
-
-_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
-_LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
-
-
-def _moment(text: str) -> str:
-    # A fast path for our own format: every reconcile reads thousands of times.
-    ours = len(text) == _LENGTH and text[4::3] == _MARKS
-    if not ours and not _RFC3339.fullmatch(text):
-        raise ValueError("not a time in RFC 3339")
-    datetime.fromisoformat(text)
-    return text
-
-
-DateTime = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
-"""RFC 3339; written in UTC, whole seconds."""
-
-NEVER = "1970-01-01T00:00:00Z"
-"""Represents an unknown time."""
+from searchaccess.api.times import NEVER, DateTime
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -40,27 +29,12 @@ MESSAGE_LIMIT = 2048
 DRIFT_ITEMS_LIMIT = 10
 REVISIONS_LIMIT = 10
 SHARED_LIMIT = 10
-RELEASED_LIMIT = 100
-RELEASED_ENTRIES_LIMIT = 100
-ADOPTED_LIMIT = 100
-OTHERS_LIMIT = 10
 POLICIES_LIMIT = 20
 POLICY_REASONS_LIMIT = 6
 
 
 # Closed sets in the code, open ones in the CRD: an operator newer than the CRD must be able to write its status.
 _NAME = {"enum": None, "minLength": 1, "maxLength": 316}
-COUNT_LIMIT = 2**53
-
-
-def _countable(number: int) -> int:
-    if not 0 <= number <= COUNT_LIMIT:
-        raise ValueError("not a count")
-    return number
-
-
-Count: TypeAlias = Annotated[int, AfterValidator(_countable)]
-"""A counter or a number of objects; small enough to add to without overflow."""
 
 
 # https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
@@ -278,88 +252,6 @@ class SearchAccessStatus(_Status):
     """When the operator last changed something in Elasticsearch for this object, or first found it as declared."""
     last_handled_reconcile_at: str | None = None
     """Last handled value of the annotation `searchaccess.dev/reconcile-requested-at`."""
-
-
-class ReleasedRights(ApiModel):
-    """Rights that stayed in Elasticsearch when their SearchAccess was deleted."""
-
-    namespace: Annotated[str, ReadsAs("")]
-    """Namespace of the SearchAccess; empty if not known, because an earlier version released them."""
-    name: Annotated[str, ReadsAs("")]
-    """Name of the SearchAccess."""
-    uid: Annotated[str, ReadsAs("")]
-    """Uid of the SearchAccess."""
-    role: str
-    """Name of the role that has them."""
-    principal: Annotated[str, ReadsAs("")]
-    """Principal that has them."""
-    since: Annotated[DateTime, ReadsAs(NEVER)]
-    """When they were released."""
-    rights: Annotated[str, ReadsAs("")]
-    """The rights in short form, as in the column ACCESS."""
-    entries: Annotated[list[str], Field(max_length=RELEASED_ENTRIES_LIMIT)] = []
-    """Identifiers of their entries in the role."""
-    cluster: list[str] = []
-    """Cluster privileges."""
-
-
-class ClusterCounts(ApiModel):
-    """Numbers of objects."""
-
-    accesses: int
-    """SearchAccesses that refer to the cluster."""
-    ready: int
-    """SearchAccesses that are Ready."""
-    drifted: int
-    """SearchAccesses with open differences."""
-    roles: int
-    """Roles that belong to this operator."""
-    foreign_roles: int
-    """Roles under the operator's names that do not belong to this operator."""
-    released_rights: Count | None = None
-    """Released rights in force: the length of `status.released`."""
-
-
-class LoginStatus(ApiModel):
-    """The operator's login."""
-
-    tier: Tier
-    """What it may do: only read (`Observe`), write delegated roles (`Roles`), also issue API keys (`RolesAndKeys`), or
-    write everything (`Full`)."""
-    user: str | None = None
-    """Name of the user in Elasticsearch."""
-
-
-class AdoptedStatus(ApiModel):
-    """A foreign role or role mapping that was adopted. The same content is not adopted again."""
-
-    name: str
-    """Name of the role or role mapping."""
-    kind: str | None = None
-    """`role` or `role mapping`. A principal's role mapping has the same name as its role."""
-    hash: str
-    """Digest of its content before the adoption."""
-    at: DateTime | None = None
-    """When it was adopted; absent while the adoption is in progress."""
-
-
-class OtherStatus(ApiModel):
-    """Objects of another controller, or of another instance, in Elasticsearch."""
-
-    instance: str
-    """Name of the instance."""
-    controller: str
-    """Uid of the namespace kube-system of its Kubernetes cluster."""
-    roles: Annotated[Count, ReadsAs(0)]
-    """Number of its roles."""
-    undeclared: Annotated[Count, ReadsAs(0)]
-    """Number of its roles for principals to which no SearchAccess here grants rights."""
-    mappings: Annotated[Count, ReadsAs(0)]
-    """Number of its role mappings."""
-    keys: Count = 0
-    """Number of its valid API keys under the names of this operator."""
-    users: Count = 0
-    """Number of its users under the names of this operator."""
 
 
 class SearchClusterStatus(_Status):

@@ -18,13 +18,13 @@ from searchaccess.api.conditions.types import CONDITION_DOCS, ConditionType
 from searchaccess.api.crd import custom_resource_definitions
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, RESTRICTED, Action
 from searchaccess.api.vocabulary.privileges import CLUSTER_PRIVILEGES, INDEX_PRIVILEGES, actions_with
-from searchaccess.cli import actionspage
-from searchaccess.cli.apipage import api_page
-from searchaccess.cli.argopage import argo_files
-from searchaccess.cli.chartpage import CHART, chart_page
 from searchaccess.cli.completeness import missing_parts
-from searchaccess.cli.dashboardpage import dashboard
-from searchaccess.cli.markdown import COMMAND, as_code, page, table
+from searchaccess.cli.pages import actions as actionspage
+from searchaccess.cli.pages.api import api_page
+from searchaccess.cli.pages.argo import argo_files
+from searchaccess.cli.pages.chart import CHART, chart_page
+from searchaccess.cli.pages.dashboard import dashboard
+from searchaccess.cli.pages.markdown import COMMAND, as_code, page, table
 from searchaccess.core.model.actions import PRIVILEGE_LETTER
 from searchaccess.core.model.restrictions.where import MOST_BYTES, QUERY_DEPTH
 from searchaccess.operator.telemetry.metrics import LABELS, Metrics, families

@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from searchaccess.api.conditions.docs import REASON_DOCS, Who
+from searchaccess.api.conditions.docs import REASON_DOCS
+from searchaccess.api.conditions.meaning import Who
 from searchaccess.core.answers.changes import Change
 from searchaccess.core.answers.summary import Exit, Line, Summary
 from searchaccess.core.messages import some_of

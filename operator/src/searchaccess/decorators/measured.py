@@ -76,7 +76,7 @@ class MeasuredElasticsearch(_Measured):
     async def fingerprint(self) -> ClusterFingerprint | None:
         """Read what shows whether license or nodes may have changed (one request); None: not permitted."""
         # The metric keeps the name that dashboards may know.
-        return await self._do("glance", self._real.fingerprint)
+        return await self._do("fingerprint", self._real.fingerprint)
 
     async def read_license(self) -> License:
         """Read the license (one request)."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from searchaccess.api.clusters.ownership import TakeOver
+from searchaccess.api.clusters.status import AdoptedStatus, OtherStatus, ReleasedRights
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.credentials import Auth
-from searchaccess.api.status import AdoptedStatus, Drift, OtherStatus, ReleasedRights
+from searchaccess.api.status import Drift
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.exposure import Exposed

@@ -29,8 +29,8 @@ from searchaccess.operator.observing import read_manifests
 from searchaccess.ports.errors import BadManifest, Conflict, ExternalError, NotFound
 from searchaccess.ports.kubernetes import NamespacePage, ObjectRef, Page, Plural, StoredStatus
 
-LOOK_EVERY: Final = 5.0
-"""Seconds between two looks at the files: the kubelet brings a change of a ConfigMap within a minute or two."""
+READ_EVERY: Final = 5.0
+"""Seconds between two reads of the files: the kubelet brings a change of a ConfigMap within a minute or two."""
 STATUS: Final = "status.json"
 """Key of a ConfigMap."""
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
@@ -131,23 +131,23 @@ class FiledClusters:
         self._version = 0
         self._reading = asyncio.Lock()
         self._wrong = ""
-        """Why the files could not be read when they were last looked at."""
+        """Why the last read of the files failed."""
 
     # Files
 
     async def follow(self, inventory: Inventory) -> None:
         """Take in what changes in the files, until cancelled; what cannot be read changes nothing."""
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(READ_EVERY)
             try:
-                await self.look(inventory)
+                await self.update(inventory)
             except ExternalError as error:
                 if error.message != self._wrong:
                     log.warning("cannot read SearchClusters: those that are known stay", error=error.message)
                 self._wrong = error.message
 
-    async def look(self, inventory: Inventory) -> None:
-        """Look at the files once.
+    async def update(self, inventory: Inventory) -> None:
+        """Update the inventory from the files.
 
         Raises:
             ExternalError: they, or statuses, could not be read.

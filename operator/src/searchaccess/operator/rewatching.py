@@ -1,4 +1,4 @@
-"""Watches the namespaces that may be read, and begins anew when others may."""
+"""Watches the namespaces that may be read, and restarts when others may."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

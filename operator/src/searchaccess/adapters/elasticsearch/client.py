@@ -1,7 +1,6 @@
 """The Elasticsearch port, by the official asynchronous client."""
 
 import asyncio
-import math
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -14,16 +13,16 @@ from elasticsearch.serializer import JsonSerializer
 from searchaccess.adapters.answers import decode
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.indices import IndicesClient
+from searchaccess.adapters.elasticsearch.keys import KeysClient
 from searchaccess.adapters.elasticsearch.loginrights import LoginClient
 from searchaccess.adapters.elasticsearch.node import node_class
+from searchaccess.adapters.elasticsearch.part import AT_A_TIME
 from searchaccess.adapters.elasticsearch.reach import lacking
 from searchaccess.adapters.elasticsearch.readers import (
     fingerprint_of,
     identity_of,
-    keys_of,
     license_of,
     login_of,
-    made_key_of,
     probe_of,
     time_of,
     written_of,
@@ -34,20 +33,18 @@ from searchaccess.adapters.trust import trusting
 from searchaccess.core.clusters.cluster import ClusterFacts, License, facts_of
 from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import RealmFindings, WantedRealm, check_realm
-from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import RoleBody
-from searchaccess.core.model.intake.reading import mapping, readable, readable_list
+from searchaccess.core.model.intake.reading import mapping, readable
 from searchaccess.core.rights.mapping import RoleMapping
 from searchaccess.core.rights.ownership import Role
-from searchaccess.ports.elasticsearch import ClusterFingerprint, MadeKey, Probe, Written
-from searchaccess.ports.errors import LoginMissing, LoginRefused, NotFound, PermissionDenied, Rejected, Unexpected
+from searchaccess.ports.elasticsearch import ClusterFingerprint, Probe, Written
+from searchaccess.ports.errors import LoginMissing, LoginRefused, NotFound, PermissionDenied, Rejected
+from searchaccess.ports.tasks import first_error_alone
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds."""
 _CONNECTIONS: Final = 4
-_AT_A_TIME: Final = 500
-"""Objects that are read before other tasks may run."""
 
 _COPIES: Final = "*.aliases,*.data_stream,*.mappings.properties.**.copy_to"
 _REALMS: Final = "nodes.*.name," + ",".join(
@@ -57,7 +54,7 @@ _FINGERPRINT: Final = "state_uuid,nodes.*.ephemeral_id"
 _SEQUENCE: Final = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
 
 
-class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
+class ElasticsearchClient(KeysClient, UsersClient, LoginClient, IndicesClient):
     """One cluster.
 
     Args:
@@ -238,13 +235,10 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
                 else:
                     written.changed.add(role.name)
 
-        try:
+        with first_error_alone():
             async with asyncio.TaskGroup() as tasks:
                 for role in roles:
                     tasks.create_task(put(role))
-        except ExceptionGroup as group:
-            # The others were cancelled with the first one that failed.
-            raise group.exceptions[0] from None
         return written
 
     async def delete_roles(self, names: Sequence[str]) -> Written:
@@ -300,70 +294,6 @@ class ElasticsearchClient(UsersClient, LoginClient, IndicesClient):
             api = await self._api()
             return await lacking(api, rights)
 
-    async def keys(self, pattern: str) -> Sequence[dict[str, Any]]:
-        """Read all API keys that still work and whose names match a pattern."""
-        with mapped():
-            api = await self._api()
-            answer = await api.security.get_api_key(name=pattern, active_only=True)
-        found, body = list[dict[str, Any]](), keys_of(await decoded(answer.body))
-        for start in range(0, len(body), _AT_A_TIME):
-            found += readable_list(body[start : start + _AT_A_TIME])
-            await asyncio.sleep(0)
-        return found
-
-    async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
-        """Make an API key. All reads find it when this returns."""
-        with mapped():
-            api = await self._api()
-            answer = await api.security.create_api_key(
-                name=name,
-                expiration=_duration(lifetime),
-                # Never empty: without a descriptor it would have all rights of the operator's login.
-                role_descriptors={DESCRIPTOR: rights.to_json()},
-                metadata=dict(metadata),
-            )
-        return made_key_of(answer.body, lifetime)
-
-    async def update_keys(self, ids: Sequence[str], rights: RoleBody) -> Written:
-        """Replace the rights of API keys, in one request."""
-        with mapped():
-            api = await self._api()
-            answer = await api.security.bulk_update_api_keys(
-                ids=list(ids), role_descriptors={DESCRIPTOR: rights.to_json()}
-            )
-        return written_of(answer.body, ("updated",), "noops")
-
-    async def refresh_keys(self, ids: Sequence[str]) -> Written:
-        """Limit API keys by the login's present rights: every update applies them."""
-        with mapped():
-            api = await self._api()
-            answer = await api.security.bulk_update_api_keys(ids=list(ids))
-        return written_of(answer.body, ("updated",), "noops")
-
-    async def prolong_keys(self, ids: Sequence[str], lifetime: float) -> Written:
-        """Let API keys work for longer, in one request."""
-        with mapped():
-            api = await self._api()
-            answer = await api.security.bulk_update_api_keys(ids=list(ids), expiration=_duration(lifetime))
-        return written_of(answer.body, ("updated",), "noops")
-
-    async def note_key(self, key_id: str, metadata: Mapping[str, Any]) -> None:
-        """Replace an API key's metadata."""
-        with mapped():
-            api = await self._api()
-            await api.security.update_api_key(id=key_id, metadata=dict(metadata))
-
-    async def revoke_keys(self, ids: Sequence[str]) -> None:
-        """Invalidate API keys, in one request."""
-        try:
-            with mapped():
-                api = await self._api()
-                answer = await api.security.invalidate_api_key(ids=list(ids))
-        except NotFound:
-            return
-        if mapping(answer.body).get("error_count") != 0:
-            raise Unexpected("Elasticsearch: not all keys could be invalidated")
-
     async def close(self) -> None:
         """Close connections."""
         await self._client.close()
@@ -380,8 +310,8 @@ class BoundedJson(JsonSerializer):
 async def _readable(answer: Any) -> dict[str, dict[str, Any]]:
     """Return objects by name as far as they can be read, and let others run in between: there may be thousands."""
     items, found = list(mapping(answer).items()), dict[str, dict[str, Any]]()
-    for start in range(0, len(items), _AT_A_TIME):
-        found |= readable(dict(items[start : start + _AT_A_TIME]))
+    for start in range(0, len(items), AT_A_TIME):
+        found |= readable(dict(items[start : start + AT_A_TIME]))
         await asyncio.sleep(0)
     return found
 
@@ -398,7 +328,3 @@ def _nodes(connection: Connection) -> list[NodeConfig]:
         # Its text shows the whole address, which may have a password in it.
         raise LoginMissing("spec.urls: an address has no host, or an invalid port") from None
     return [node.replace(ssl_context=context) if node.scheme == "https" else node for node in nodes]
-
-
-def _duration(lifetime: float) -> str:
-    return f"{math.ceil(lifetime)}s"

@@ -9,38 +9,26 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import helpers
 
+from searchaccess.adapters.statuses import NO_REASON, error_of
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.core.patterns.marks import without_marks
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
-    LoginRefused,
     NotFound,
     NotSupported,
     PermissionDenied,
     Rejected,
-    Throttled,
     TlsNotVerified,
     Unexpected,
     Unreachable,
 )
 
 _BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
-    400: Rejected,
-    401: LoginRefused,
-    403: PermissionDenied,
-    404: NotFound,
     405: NotSupported,
     406: NotSupported,
-    408: Unreachable,
-    409: Conflict,
-    413: Rejected,
-    422: Rejected,
-    429: Throttled,
 }
-_SERVER_TROUBLE: Final = 500
-_NO_REASON: Final = "no reason given"
 _PART: Final = 400
 """Characters that are shown of a reason: it may have the whole request in it, and its cause comes after that."""
 _CAUSES: Final = 8
@@ -72,9 +60,7 @@ _ITEM_ERRORS: Final[dict[str, Callable[[str], ExternalError]]] = {
 
 def by_status(status: int, message: str) -> ExternalError:
     """Return our error for an HTTP status of an answer that is no success."""
-    if status in _BY_STATUS:
-        return _BY_STATUS[status](message)
-    return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
+    return error_of(status, message, _BY_STATUS)
 
 
 def _reason(body: Any) -> str:
@@ -84,7 +70,7 @@ def _reason(body: Any) -> str:
         return shortened(error)
     causes = [*objects(mapping(error).get("root_cause")), mapping(error)]
     given = (causes[0].get("reason"), mapping(error).get("reason"), mapping(error).get("type"))
-    parts = [_part(next((reason for reason in given if isinstance(reason, str) and reason), _NO_REASON))]
+    parts = [_part(next((reason for reason in given if isinstance(reason, str) and reason), NO_REASON))]
     cause = mapping(error).get("caused_by")
     for _ in range(_CAUSES):
         reason = mapping(cause).get("reason")

@@ -2,13 +2,11 @@
 
 import json
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from elasticsearch import AsyncElasticsearch
-
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.part import ClientPart
 from searchaccess.adapters.longanswers import decoded
 from searchaccess.core.model.intake.reading import mapping, objects, shortened, text, whole_number
 from searchaccess.core.policy.proofs import CAUSE_LIMIT, Tried
@@ -25,12 +23,8 @@ _CLASS: Final = re.compile(r"(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
 _NEXT_CAUSE: Final = re.compile(r"; (?:java|org|co)\.")
 
 
-class IndicesClient(ABC):
+class IndicesClient(ClientPart):
     """The part of the client that is about indices."""
-
-    @abstractmethod
-    async def _api(self) -> AsyncElasticsearch:
-        """Return the client with a login that is good now."""
 
     async def hidden(self, patterns: Sequence[str]) -> frozenset[str]:
         """Return of which indices the login may not see names and mappings, nor try queries on them."""

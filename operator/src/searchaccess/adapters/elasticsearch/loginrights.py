@@ -1,12 +1,10 @@
 """Reads what the operator's login may do, with the official asynchronous client."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Final
 
-from elasticsearch import AsyncElasticsearch
-
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.part import ClientPart
 from searchaccess.core.model.intake.reading import mapping, objects, text, texts
 from searchaccess.core.policy.delegation import Delegation
 from searchaccess.core.policy.login import LoginRights
@@ -26,12 +24,8 @@ ACTIONS: Final = (
 """All that we do with ``manage_security``: a role may name these actions in its place."""
 
 
-class LoginClient(ABC):
+class LoginClient(ClientPart):
     """The part of the client that is about its own login."""
-
-    @abstractmethod
-    async def _api(self) -> AsyncElasticsearch:
-        """Return the client with a login that is good now."""
 
     async def login_rights(self) -> LoginRights | None:
         """Read what the operator's login may do; None: Elasticsearch does not report it."""

@@ -54,7 +54,7 @@ def license_of(answer: Any) -> License:
 
 
 def fingerprint_of(answer: Any) -> ClusterFingerprint:
-    """Return the ids of the cluster's state and of its nodes' lives.
+    """Return the ids of the cluster's state and of its running nodes.
 
     Raises:
         Unexpected: it says neither.

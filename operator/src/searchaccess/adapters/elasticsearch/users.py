@@ -1,13 +1,11 @@
 """Users of Elasticsearch's native realm, by the official asynchronous client."""
 
 import secrets
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from elasticsearch import AsyncElasticsearch
-
 from searchaccess.adapters.elasticsearch.errors import mapped
+from searchaccess.adapters.elasticsearch.part import ClientPart
 from searchaccess.adapters.elasticsearch.readers import users_of
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.intake.reading import mapping
@@ -21,12 +19,8 @@ _PASSWORD: Final = 32
 """Bytes; bcrypt, which Elasticsearch uses by default, takes 72 characters into account."""
 
 
-class UsersClient(ABC):
+class UsersClient(ClientPart):
     """The part of the client that is about users."""
-
-    @abstractmethod
-    async def _api(self) -> AsyncElasticsearch:
-        """Return the client with a login that is good now."""
 
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Read all users of the native realm whose names begin with a prefix."""

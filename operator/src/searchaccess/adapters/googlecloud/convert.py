@@ -6,7 +6,7 @@ https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from google.cloud.run_v2 import Condition, Job, Service, WorkerPool
+from google.cloud.run_v2 import Condition, InstanceSplitStatus, Job, Service, TrafficTargetStatus, WorkerPool
 from google.cloud.run_v2.types import InstanceSplitAllocationType, TrafficTargetAllocationType
 
 from searchaccess.core.credentials.pins import full_name
@@ -89,25 +89,26 @@ def _serving(targets: Iterable[tuple[str, int, str]]) -> tuple[Serving, ...]:
 
 def service_found(place: Place, raw: Service) -> Found:
     """Read a service."""
-    ready = _short(raw.latest_ready_revision)
-    return Found(
-        workload=Workload(place, _short(raw.name)),
-        uid=raw.uid,
-        service_account=raw.template.service_account,
-        latest_created=_short(raw.latest_created_revision),
-        latest_ready=ready,
-        serving=_serving(
-            (ready if item.type_ in _LATEST else _short(item.revision), item.percent, item.tag)
-            for item in raw.traffic_statuses
-        ),
-        reconciling=raw.reconciling or raw.observed_generation != raw.generation,
-        uses=_uses(raw.template),
-        failed=_failed(raw),
-    )
+    return _found(place, raw, ((item, item.tag) for item in raw.traffic_statuses))
 
 
 def worker_pool_found(place: Place, raw: WorkerPool) -> Found:
     """Read a worker pool."""
+    return _found(place, raw, ((item, "") for item in raw.instance_split_statuses))
+
+
+def _found(
+    place: Place,
+    raw: Service | WorkerPool,
+    targets: Iterable[tuple[TrafficTargetStatus | InstanceSplitStatus, str]],
+) -> Found:
+    """Read a service or worker pool.
+
+    Args:
+        place: its project, location and kind.
+        raw: as Google's API returns it.
+        targets: of its traffic or instances, each with its tag.
+    """
     ready = _short(raw.latest_ready_revision)
     return Found(
         workload=Workload(place, _short(raw.name)),
@@ -116,8 +117,7 @@ def worker_pool_found(place: Place, raw: WorkerPool) -> Found:
         latest_created=_short(raw.latest_created_revision),
         latest_ready=ready,
         serving=_serving(
-            (ready if item.type_ in _LATEST else _short(item.revision), item.percent, "")
-            for item in raw.instance_split_statuses
+            (ready if item.type_ in _LATEST else _short(item.revision), item.percent, tag) for item, tag in targets
         ),
         reconciling=raw.reconciling or raw.observed_generation != raw.generation,
         uses=_uses(raw.template),

@@ -11,40 +11,26 @@ from kubernetes.aio.client import exceptions as client_exceptions
 from kubernetes.aio.config import ConfigException
 
 from searchaccess.adapters.kubernetes.causes import cause_of
+from searchaccess.adapters.statuses import NO_REASON, error_of
 from searchaccess.core.model.intake.reading import mapping, objects, shortened
 from searchaccess.ports.errors import (
     Conflict,
     ExternalError,
     LoginMissing,
-    LoginRefused,
     NamespaceEnds,
-    NotFound,
-    PermissionDenied,
     Rejected,
-    Throttled,
     TlsNotVerified,
     Unexpected,
     Unreachable,
 )
 
 _BY_STATUS: Final[dict[int, Callable[[str], ExternalError]]] = {
-    400: Rejected,
-    401: LoginRefused,
-    403: PermissionDenied,
-    404: NotFound,
-    408: Unreachable,
-    409: Conflict,
     410: Conflict,
-    413: Rejected,
     415: Rejected,
-    422: Rejected,
-    429: Throttled,
 }
-_SERVER_TROUBLE: Final = 500
 _FORBIDDEN: Final = 403
 _UNPROCESSABLE: Final = 422
 _TERMINATING: Final = "NamespaceTerminating"
-_NO_REASON: Final = "no reason given"
 _PATCH_FAILED: Final = "the server rejected our request due to an error in our request"
 """The API server's whole message (measured) when a "test" of a JSON patch fails. For bad content, it names the
 error."""
@@ -65,9 +51,7 @@ _BY_TYPE: Final[dict[type[BaseException], Callable[[str], ExternalError]]] = {
 
 def by_status(status: int, message: str) -> ExternalError:
     """Return our error for an HTTP status of an answer that is no success."""
-    if status in _BY_STATUS:
-        return _BY_STATUS[status](message)
-    return (Unreachable if status >= _SERVER_TROUBLE else Unexpected)(message)
+    return error_of(status, message, _BY_STATUS)
 
 
 def _status(body: object) -> Mapping[str, Any]:
@@ -80,7 +64,7 @@ def _status(body: object) -> Mapping[str, Any]:
 
 def _message(status: Mapping[str, Any]) -> str:
     message = status.get("message")
-    return shortened(message) if isinstance(message, str) and message else _NO_REASON
+    return shortened(message) if isinstance(message, str) and message else NO_REASON
 
 
 def _namespace_ends(status: Mapping[str, Any]) -> bool:

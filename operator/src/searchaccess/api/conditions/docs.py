@@ -1,38 +1,17 @@
 """What each reason of a condition means, what to do next, and who acts.
 
-The reference page ``docs/reasons.md`` is generated from this module.
+Those of the connection, identities and credentials are in modules beside this one. The reference page
+``docs/reasons.md`` is generated from all of them.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
+from searchaccess.api.conditions.connectionreasons import CONNECTION_REASONS
+from searchaccess.api.conditions.credentialreasons import CREDENTIAL_REASONS
+from searchaccess.api.conditions.identityreasons import IDENTITY_REASONS
+from searchaccess.api.conditions.meaning import NOTHING, ReasonDoc, Who
 from searchaccess.api.conditions.reasons import Reason
 
-
-class Who(StrEnum):
-    """Who has to act on a reason."""
-
-    NOBODY = "nobody"
-    TEAM = "the team that owns the SearchAccess"
-    PLATFORM = "the platform team"
-    SECURITY = "the security team"
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonDoc:
-    """What a reason means, what to do next and who acts."""
-
-    meaning: str
-    next_step: str
-    who: Who
-    terminal: bool = False
-    """True: retrying does not help, a person must act (shown as ``Stalled``)."""
-
-
-_NOTHING = "Nothing to do."
-
 REASON_DOCS: dict[Reason, ReasonDoc] = {
-    Reason.IN_SYNC: ReasonDoc("Elasticsearch has exactly the declared rights.", _NOTHING, Who.NOBODY),
+    Reason.IN_SYNC: ReasonDoc("Elasticsearch has exactly the declared rights.", NOTHING, Who.NOBODY),
     Reason.PENDING: ReasonDoc(
         "The operator has seen the declaration and has not applied it yet.",
         "Wait a few seconds. If it persists, check the conditions of the SearchCluster.",
@@ -54,7 +33,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Review `status.drift.items`. Elasticsearch's audit log shows who made the change.",
         Who.SECURITY,
     ),
-    Reason.NO_DRIFT: ReasonDoc("Nobody changed the rights of this object.", _NOTHING, Who.NOBODY),
+    Reason.NO_DRIFT: ReasonDoc("Nobody changed the rights of this object.", NOTHING, Who.NOBODY),
     Reason.SUSPENDED: ReasonDoc(
         "`suspend: true`: the rights of this object stay in Elasticsearch as they are. The operator neither observes "
         "nor corrects them.",
@@ -133,7 +112,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
         terminal=True,
     ),
-    Reason.LICENSED: ReasonDoc("The license has all required features.", _NOTHING, Who.NOBODY),
+    Reason.LICENSED: ReasonDoc("The license has all required features.", NOTHING, Who.NOBODY),
     Reason.CLUSTER_NOT_FOUND: ReasonDoc(
         "No SearchCluster has the name in `spec.cluster`. Rights that were granted on another cluster stay: see "
         "`Held`.",
@@ -187,7 +166,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
         terminal=True,
     ),
-    Reason.POLICIES_ACCEPT: ReasonDoc("Every policy that applies accepts it.", _NOTHING, Who.NOBODY),
+    Reason.POLICIES_ACCEPT: ReasonDoc("Every policy that applies accepts it.", NOTHING, Who.NOBODY),
     Reason.POLICY_WOULD_DENY: ReasonDoc(
         "A policy with `mode: Audit` would refuse it; the message says why. It has its rights.",
         "Change the SearchAccess before the policy is enforced.",
@@ -201,173 +180,15 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.PLATFORM,
         terminal=True,
     ),
-    Reason.PRIVATE: ReasonDoc(
-        "The connection uses verified TLS, and the internet cannot reach the address.", _NOTHING, Who.NOBODY
-    ),
-    Reason.EXPOSURE_ALLOWED: ReasonDoc(
-        "The connection is not private, and `allowExposure` (or `cloudId`) of the SearchCluster allows that.",
-        "Nothing to do if this is intended.",
-        Who.SECURITY,
-    ),
-    Reason.NOT_PRIVATE: ReasonDoc(
-        "An address is public, uses plain http, or is not verified, and the SearchCluster does not allow that. The "
-        "operator did not send its login. Granted rights stay.",
-        "Use a private address with https, or allow the exposure in `spec.allowExposure`.",
-        Who.PLATFORM,
-        terminal=True,
-    ),
-    Reason.TLS_NOT_VERIFIED: ReasonDoc(
-        "The operator could not verify the server's certificate.",
-        "Add the certificate authority to `spec.ca` of the SearchCluster, or correct the certificate.",
-        Who.PLATFORM,
-    ),
-    Reason.LOGIN_MISSING: ReasonDoc(
-        "The Secret with the operator's login is missing or incomplete.",
-        "Create the Secret with the keys `username` and `password`, or `apiKey`, or `token`.",
-        Who.PLATFORM,
-    ),
-    Reason.LOGIN_REFUSED: ReasonDoc(
-        "Elasticsearch refused the operator's login (401).",
-        "Correct the Secret with the operator's login.",
-        Who.PLATFORM,
-    ),
-    Reason.PERMISSION_DENIED: ReasonDoc(
-        "The operator's login lacks a required right (403).",
-        "Grant the missing right, which the message names. See the roles in docs/clusters.md.",
-        Who.PLATFORM,
-    ),
-    Reason.REALM_MISMATCH: ReasonDoc(
-        "The JWT realm is not configured on every node as the SearchCluster declares it. No new rights are granted; "
-        "deletions still take effect.",
-        "Add the lines from the message to elasticsearch.yml on the nodes that it names.",
-        Who.PLATFORM,
-        terminal=True,
-    ),
-    Reason.REALM_VERIFIED: ReasonDoc(
-        "The JWT realm is configured on every node as the SearchCluster declares it.", _NOTHING, Who.NOBODY
-    ),
-    Reason.REALM_UNKNOWN: ReasonDoc(
-        "The operator's login may not read the settings of the nodes, so the realm was not checked.",
-        "Grant the login the cluster privilege `monitor`.",
-        Who.PLATFORM,
-    ),
-    Reason.REALM_UNDECIDED: ReasonDoc(
-        "The JWT realm has settings that may reject declared callers or accept others. The effect depends on callers' "
-        "tokens, or on something that the operator cannot see. Rights are granted regardless.",
-        "Verify that callers can log in, or change the settings that the message names.",
-        Who.PLATFORM,
-    ),
-    Reason.REALM_PROVEN: ReasonDoc(
-        "The realm accepts the operator's own token for the declared audience and rejects one for another audience.",
-        _NOTHING,
-        Who.NOBODY,
-    ),
-    Reason.REALM_NOT_PROVEN: ReasonDoc(
-        "The operator has no Google identity, or got no token. It compared the settings of the realm but could not "
-        "test it with a token.",
-        "Let the operator log in with `spec.login.googleIdentity` to have the realm tested, or test it as a caller.",
-        Who.NOBODY,
-    ),
-    Reason.REALM_REFUSES: ReasonDoc(
-        "The operator's own token for the declared audience is rejected, or another realm accepts it. Callers may be "
-        "affected too, unless the realm accepts only some accounts.",
-        "Check `RealmVerified`. Elasticsearch's log says why the token was rejected: keys that cannot be fetched, a "
-        "different client secret, or clock skew.",
-        Who.PLATFORM,
-    ),
-    Reason.REALM_ACCEPTS_OTHERS: ReasonDoc(
-        "A token for an undeclared audience is accepted, so tokens that were issued for other systems may work here.",
-        "Restrict `allowed_audiences` of the realm that the message names.",
-        Who.PLATFORM,
-    ),
-    Reason.REACHABLE: ReasonDoc("Elasticsearch answers.", _NOTHING, Who.NOBODY),
+    **CONNECTION_REASONS,
     Reason.IN_USE: ReasonDoc(
         "The SearchCluster is being deleted, but SearchAccesses still use it, or have moved to another SearchCluster "
         "and are not in force there yet.",
         "Delete them first, or move them to another SearchCluster. For those that moved, check `Held`.",
         Who.PLATFORM,
     ),
-    Reason.IDENTITY_RESOLVED: ReasonDoc("The service account behind the subject is known.", _NOTHING, Who.NOBODY),
-    Reason.IDENTITY_UNKNOWN: ReasonDoc(
-        "The operator cannot find out which service account is behind the subject: Google's API does not answer, or "
-        "denies access. The last known account keeps its rights. Without one, nothing is granted.",
-        "Read the message. Grant the operator's own account `roles/run.viewer` on the project and, if the message says "
-        "so, `roles/iam.serviceAccountViewer`.",
-        Who.PLATFORM,
-    ),
-    Reason.SERVICE_NOT_FOUND: ReasonDoc(
-        "Cloud Run has no workload of this name in this project and region. Its rights are revoked after "
-        "`identity.cloudRun.gracePeriod` of the SearchCluster and granted again when the workload exists. Rights of a "
-        "previously declared subject stay: see `Held`.",
-        "Correct the subject, deploy the workload, or delete the SearchAccess.",
-        Who.TEAM,
-    ),
-    Reason.SERVICE_ACCOUNT_CHANGED: ReasonDoc(
-        "The workload runs as another service account, which now has the rights. The previous account keeps them only "
-        "while serving revisions or running executions still use it.",
-        "Nothing to do if the change was intended.",
-        Who.SECURITY,
-    ),
-    Reason.SERVICE_ACCOUNT_RECREATED: ReasonDoc(
-        "The service account was deleted and recreated under the same name. With `principal: sub`, the new account has "
-        "the rights and the old one has lost them. With `principal: email`, Elasticsearch cannot distinguish them.",
-        "Find out who recreated it, and whether that was intended.",
-        Who.SECURITY,
-    ),
-    Reason.DEFAULT_SERVICE_ACCOUNT: ReasonDoc(
-        "The workload runs as the default compute service account of its project. Every other workload in the project "
-        "that runs as it has this access too.",
-        "Give the workload its own service account: `gcloud run services update NAME --service-account=…`.",
-        Who.TEAM,
-    ),
-    Reason.SHARED_IDENTITY: ReasonDoc(
-        "Other workloads run as the same service account and have this access too: `status.identity.sharedWith`.",
-        "Give the workload its own service account, or accept the shared access.",
-        Who.TEAM,
-    ),
-    Reason.GRANTED_ELSEWHERE: ReasonDoc(
-        "SearchAccesses in other namespaces name the same principal on this cluster, or a foreign role mapping applies "
-        "to it. The caller has the union of all of these rights. The message lists the others.",
-        "Verify that the other grants are intended. `allowedNamespaces` of the SearchCluster limits which namespaces "
-        "may grant access. A foreign role mapping must be changed in Elasticsearch by its owner.",
-        Who.SECURITY,
-    ),
-    Reason.CREDENTIAL_ACTIVE: ReasonDoc("One API key (or user) is valid: the one in the secret.", _NOTHING, Who.NOBODY),
-    Reason.CREDENTIAL_OVERLAP: ReasonDoc(
-        "The API key (or user) was replaced. The previous one is valid until the overlap ends.",
-        "Make every consumer read the secret again within `credential.overlap`.",
-        Who.TEAM,
-    ),
-    Reason.REVOKE_DEFERRED: ReasonDoc(
-        "The old API key or user is not revoked yet: Cloud Run still uses its version of the secret, or the operator "
-        "cannot find out whether it does.",
-        "Deploy the workload with the newest version of the secret, or with `latest`. See docs/credentials.md.",
-        Who.TEAM,
-    ),
-    Reason.ROLLOUT_FAILED: ReasonDoc(
-        "The workload needs a new revision with the newest version of the secret, but no such revision serves.",
-        "Read the message and check the revision in Cloud Run. Nothing is rolled back. The old key stays while it is "
-        "in use.",
-        Who.TEAM,
-    ),
-    Reason.STORE_NOT_FOUND: ReasonDoc(
-        "The SearchCluster has no secret store of this name. Existing credentials stay valid until they expire or are "
-        "revoked. They are not rotated, and their secret stays where it is.",
-        "Correct `credential.store`, or add the store to `spec.secretStores` of the SearchCluster.",
-        Who.TEAM,
-        terminal=True,
-    ),
-    Reason.STORE_UNAVAILABLE: ReasonDoc(
-        "The secret store does not answer, or denies the operator access. Valid keys stay valid. The rotation resumes "
-        "where it stopped.",
-        "Read the message, which quotes the store. docs/credentials.md lists the rights that the operator needs.",
-        Who.PLATFORM,
-    ),
-    Reason.LOGIN_CANNOT_ISSUE: ReasonDoc(
-        "The operator logs in with an API key. In Elasticsearch, an API key cannot create API keys that have rights.",
-        "Configure another login for this SearchCluster: a user, a token or `googleIdentity`.",
-        Who.PLATFORM,
-    ),
+    **IDENTITY_REASONS,
+    **CREDENTIAL_REASONS,
     Reason.BEYOND_LOGIN: ReasonDoc(
         "The operator's login may not grant the declared rights: it may write only some roles. The last accepted "
         "rights stay in force.",
@@ -396,7 +217,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.QUERIES_PROVEN: ReasonDoc(
-        "Elasticsearch can run each `where` on the indices that exist now.", _NOTHING, Who.NOBODY
+        "Elasticsearch can run each `where` on the indices that exist now.", NOTHING, Who.NOBODY
     ),
     Reason.QUERY_FAILS: ReasonDoc(
         "Elasticsearch cannot run a `where` on an index, for example because it compares a number field with text. "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from searchaccess.core.credentials.rotation import (
+from searchaccess.core.credentials.steps import (
     AskUsers,
     Destroy,
     Disable,

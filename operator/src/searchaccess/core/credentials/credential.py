@@ -161,9 +161,9 @@ class Seen:
     def genuine(self) -> tuple[Key, ...]:
         """Return the keys that count.
 
-        Whoever may create API keys may write our metadata into them; Elasticsearch confirms only the login that created
-        a key. So a key of another login counts only if a version of our secret contains it, or if a key that counts
-        names it as its predecessor: then an earlier login of the operator created it.
+        Whoever may create API keys may write our metadata into them. Elasticsearch confirms only which login created a
+        key. So a key of another login needs proof that an earlier login of the operator created it: a version of our
+        secret contains it, or a key that counts names it as its predecessor.
         """
         held = {*self.holds.values()} - {""}
         genuine = {key.id: key for key in self.keys if key.ours or key.id in held}

@@ -72,8 +72,8 @@ def key_from_json(raw: Mapping[str, Any], operator: Operator, login: Login) -> K
     """Read a key as Elasticsearch gives it.
 
     Returns:
-        None: it is not ours, or does not work any more. One whose metadata does not say whose it is, in names that
-        Kubernetes has, is not ours either: anybody who may make keys can write that.
+        None: it is not ours, or is not valid any more. It is not ours either if its metadata does not name its owner as
+        Kubernetes would: anybody who may create keys can write metadata.
     """
     metadata, key_id = mapping(raw.get("metadata")), text(raw.get("id"))
     if raw.get("invalidated") or not key_id or not operator.owns(metadata):

@@ -1,7 +1,7 @@
 """Which versions of a secret Cloud Run still uses by their number.
 
-A version under the name ``latest`` is not pinned: a file is read again at each access, and a variable has the version
-that was newest when its instance started, which is not reported anywhere. The overlap covers these.
+A version under the name ``latest`` is not pinned. A file is read again at each access. A variable has the version that
+was newest when its instance started, and nothing reports which one that is. The overlap covers both.
 https://cloud.google.com/run/docs/configuring/services/secrets
 """
 

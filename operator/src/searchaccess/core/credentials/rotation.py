@@ -12,11 +12,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 from searchaccess.api.credentials import Auth
-from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, Slot, State, Version, Wish
+from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, State, Version, Wish
 from searchaccess.core.credentials.pins import Pins
+from searchaccess.core.credentials.steps import (
+    AskUsers,
+    Destroy,
+    Disable,
+    Issue,
+    Note,
+    Prolong,
+    Read,
+    RemoveSecret,
+    Revoke,
+    Rewrite,
+    Roll,
+    Step,
+    Update,
+)
 
 MOST_LIVE: Final = 2
 LEAST_MARGIN: Final = 86400.0
@@ -24,7 +39,7 @@ LEAST_MARGIN: Final = 86400.0
 for so long."""
 ASK_AGAIN: Final = 300.0
 """Seconds between two reads of who still uses an old key."""
-LOOK_AFTER_ROLL: Final = 20.0
+READ_AFTER_ROLL: Final = 20.0
 """Seconds after which the result of a rollout is read."""
 MOST_READ: Final = 10
 """Number of newest versions that are searched for a key."""
@@ -40,103 +55,6 @@ class Phase(StrEnum):
     ACTIVE = "Active"
     OVERLAP = "Overlap"
     """Two keys are valid: the one in the newest version, and the previous one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """Create a key, and store it as the newest version."""
-
-    sequence: int
-    lifetime: float
-    why: str
-    replaces: str = ""
-    """Id of the other valid key; empty: there is none."""
-    lost: bool = False
-    """Nobody can read the previous key, because somebody or something removed it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Find out which key a version holds."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """Write the value that a secret holds in the declared form."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class AskUsers:
-    """Find out which versions Cloud Run still uses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roll:
-    """Write a version into the workload's template, by its number."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Write into a key's metadata where its value is stored."""
-
-    key: Key
-    slot: Slot
-
-
-@dataclass(frozen=True, slots=True)
-class Revoke:
-    """Invalidate keys."""
-
-    keys: tuple[Key, ...]
-    why: str
-    may_fail: bool = False
-    """Everything else continues if it fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Replace the rights of keys by the declared ones, in place."""
-
-    keys: tuple[Key, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prolong:
-    """Extend the validity of keys."""
-
-    keys: tuple[Key, ...]
-    lifetime: float
-    """Seconds from now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disable:
-    """Disable versions."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Destroy:
-    """Destroy the content of versions."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveSecret:
-    """Delete the secret."""
-
-
-Step: TypeAlias = (
-    Issue | Read | Rewrite | AskUsers | Roll | Note | Revoke | Update | Prolong | Disable | Destroy | RemoveSecret
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +245,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     if not steps:
         steps += _prolong(wish, seen, live if deferred else [current] if waits else [], now)
     if seen.pins and seen.pins.rolled:
-        after = min(after, LOOK_AFTER_ROLL)
+        after = min(after, READ_AFTER_ROLL)
     return Decision(
         tuple(steps),
         Phase.OVERLAP if others else Phase.ACTIVE,

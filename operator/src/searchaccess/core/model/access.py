@@ -257,8 +257,8 @@ def build_share(spec: SearchAccessSpec) -> Share:
 def kept_apart(entry: Entry) -> Entry:
     """Add a unique name to a restricted entry, so that its restriction cannot get lost.
 
-    Elasticsearch merges all entries of a caller's roles with the same set of names, and drops a restriction that only
-    one of them has: a caller that may read some documents and delete would see every document (docs/adr/0011).
+    Elasticsearch merges the entries of a caller's roles that have the same set of names. It drops a restriction that
+    only one of them has. A caller that may read some documents, and delete any, would see all of them (docs/adr/0011).
     """
     if not restricts(entry):
         return entry

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from searchaccess.api.clusters.ownership import HASH_PATTERN, Adoption
+from searchaccess.api.clusters.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import ANNOTATION_ADOPT, MANAGED_BY
-from searchaccess.api.status import ADOPTED_LIMIT, AdoptedStatus
 from searchaccess.core.model.canonical import canonical_json, digest
 from searchaccess.core.ownership.installations import installation_of
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
+from searchaccess.api.clusters.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.api.credentials import Auth
-from searchaccess.api.status import OTHERS_LIMIT, OtherStatus
 from searchaccess.core.ownership.installations import Installation, installation_of
 
 Summary: TypeAlias = tuple[OtherStatus, ...]

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from searchaccess.api.clusters.orphans import ReleasedSelector
+from searchaccess.api.clusters.status import RELEASED_ENTRIES_LIMIT, RELEASED_LIMIT, ReleasedRights
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.status import NEVER, RELEASED_ENTRIES_LIMIT, RELEASED_LIMIT, ReleasedRights
+from searchaccess.api.times import NEVER
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, INDEX_PRIVILEGES
 from searchaccess.core.model.access import Access, Share

@@ -21,9 +21,9 @@ def problem_of(own: Installation, listed: Iterable[TakeOver]) -> str:
     return ""
 
 
-def predecessors(own: Installation, lives: Iterable[Installation]) -> frozenset[str]:
+def predecessors(own: Installation, installations: Iterable[Installation]) -> frozenset[str]:
     """Return the controllers whose objects have our own names, so that they become ours unchanged."""
-    return frozenset(installation.controller for installation in lives if installation.instance == own.instance)
+    return frozenset(installation.controller for installation in installations if installation.instance == own.instance)
 
 
 def revoking(own: Installation, listed: Iterable[TakeOver]) -> frozenset[str]:
@@ -32,9 +32,9 @@ def revoking(own: Installation, listed: Iterable[TakeOver]) -> frozenset[str]:
     return predecessors(own, installations_in(own, ending))
 
 
-def abandoned(own: Installation, lives: Iterable[Installation]) -> list[Installation]:
+def abandoned(own: Installation, installations: Iterable[Installation]) -> list[Installation]:
     """Return the installations whose objects have other names, so that they are removed once ours are in place."""
-    return sorted(installation for installation in lives if installation.instance != own.instance)
+    return sorted(installation for installation in installations if installation.instance != own.instance)
 
 
 def removable(

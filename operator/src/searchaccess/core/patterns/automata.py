@@ -12,6 +12,7 @@ from typing import Final
 from searchaccess.core.patterns.expressions import NOTHING, borders, count, derivative, nullable
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import parse_index_pattern
+from searchaccess.core.patterns.wildcards import is_name
 
 MAX_EFFORT: Final = 10_000
 """Sum of the sizes of all sets of states, in one step of the construction. Elasticsearch gives up at 1,000,000; what is
@@ -22,7 +23,6 @@ _MINIMIZED: Final = 300
 """Larger automata are not minimized, which only overestimates the effort."""
 _WORK: Final = 8
 """Look-ups for each unit of effort: more of them would hold up everybody else for more than tens of milliseconds."""
-_SPECIAL: Final = frozenset("*?\\")
 
 Codes = tuple[int, ...]
 """The characters at which a transition changes: each represents all characters up to the next one."""
@@ -55,12 +55,7 @@ _ANYTHING: Final = Automaton([State({}, (0,), accepts=True)], (0,))
 
 def is_wildcard(text: str) -> bool:
     """Return whether a pattern is more than a name; a mark costs Elasticsearch no more than one."""
-    return (text.startswith("/") and not is_mark(text)) or not _SPECIAL.isdisjoint(text)
-
-
-def is_prefix(text: str) -> bool:
-    """Return whether a pattern is only a prefix: any number of prefixes make only a tree."""
-    return not text.startswith("/") and text.endswith("*") and _SPECIAL.isdisjoint(text[:-1])
+    return not (is_name(text) or is_mark(text))
 
 
 def build_automaton(patterns: Sequence[str]) -> Automaton:

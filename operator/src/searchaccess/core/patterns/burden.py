@@ -1,9 +1,9 @@
 """Limits the combined cost of index patterns for Elasticsearch, each of which is fine by itself.
 
-Which of ``*a*0``, ``*b*1``, ``*c*2``, … a name can still match depends on which of the letters it had, so each more
-doubles the states of an automaton for all. Elasticsearch makes one for each entry when it needs the role, and one for
-the whole role when it is asked for privileges. Where that takes too long it answers with an error: of one entry, to
-every request of the role's users.
+An example is ``*a*0``, ``*b*1``, ``*c*2``, …: which of them a name can still match depends on the letters that it had.
+So each further pattern doubles the states of their common automaton. Elasticsearch builds an automaton for each entry
+when it needs the role, and one for the whole role when it is asked for privileges. If that takes too long, it returns
+an error. If an entry's automaton takes too long, every request of the role's users fails.
 """
 
 import re
@@ -21,13 +21,13 @@ from searchaccess.core.patterns.automata import (
     build_automaton,
     codes_of,
     determinized,
-    is_prefix,
     is_wildcard,
     of_regex,
     of_wildcards,
     united,
 )
 from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.wildcards import SPECIAL, is_prefix
 
 MAX_STATES: Final = 150_000
 """Of an automaton for a whole role. To unite it with an entry's takes Elasticsearch a few times that effort."""
@@ -92,7 +92,7 @@ def what_is_complicated(patterns: Iterable[str]) -> str:
 def _beginning(text: str) -> str:
     """Return the common prefix of all names that a pattern matches."""
     if not text.startswith("/"):
-        return text[: min(at for special in "*?\\" if (at := text.find(special)) >= 0)]
+        return text[: min(at for special in SPECIAL if (at := text.find(special)) >= 0)]
     if not _ALTERNATIVES.isdisjoint(text):
         return ""
     beginning = _PLAIN.match(text, 1)

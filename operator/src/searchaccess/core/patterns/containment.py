@@ -1,13 +1,13 @@
 """Whether some index patterns match every name that another one matches.
 
-The search looks for a name that the one pattern matches and none of the others does. It visits pairs of a state of the
-one pattern and the set of states in which all the others are then, from which it follows the few characters that make a
-difference. A pair is left out where another with the same state and no more of the others' states was visited: whatever
-would be found from it is found from that one (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). The set is an
-integer, with a bit for each place in each wildcard; regular expressions are followed by their derivatives.
+The search looks for a name that the one pattern matches and none of the others does. It visits pairs: a state of the
+one pattern, and the set of states that all the others can have reached by then. From a pair it follows only the few
+characters that make a difference. It skips a pair if it has visited one with the same state and a subset of
+the set: that one finds all that the skipped one would (antichains: De Wulf, Doyen, Henzinger, Raskin, CAV 2006). A set
+is an integer with a bit for each place in each wildcard. Regular expressions are followed by their derivatives.
 
-A pattern has few states, but the sets can be many. So the search has a number of steps, and what it does not answer
-within these is not contained: a guardrail refuses what it cannot judge.
+A pattern has few states, but there can be many sets. So the number of steps is limited. What is not decided within the
+limit counts as not contained, because a guardrail refuses what it cannot judge.
 """
 
 from bisect import bisect_left, bisect_right
@@ -27,13 +27,13 @@ from searchaccess.core.patterns.expressions import (
     derivative,
     nullable,
 )
-from searchaccess.core.patterns.meeting import compatible, expression_of, parts_of, prefix_of
+from searchaccess.core.patterns.meeting import are_of_wildcard, compatible, expression_of, parts_of, prefix_of
+from searchaccess.core.patterns.wildcards import is_prefix
 
 STEPS: Final = 6_000
 """Of one search, each of them a microsecond or two."""
 _ANSWERS_KEPT: Final = 1 << 14
 _LISTS_KEPT: Final = 1 << 8
-_SPECIAL: Final = frozenset("*?\\/")
 _COMMON: Final = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 """What stands for a class of characters, if it is in it, so that an example looks like a name."""
 
@@ -73,24 +73,15 @@ def measured(pattern: str, others: tuple[str, ...]) -> tuple[Verdict, int]:
     if expression is None:
         return _UNDECIDED, 1
     prefix = prefix_of(pattern)
-    if any(_is_beginning(other) and prefix.startswith(other[:-1]) for other in others):
+    if any(is_prefix(other) and prefix.startswith(other[:-1]) for other in others):
         return _CONTAINED, 1
     targets = _targets(tuple(other for other in others if compatible(prefix, prefix_of(other))))
     parts = parts_of(expression)
     if len(prefix) == len(parts):
         return _follow(prefix, targets)
-    if _is_wildcard(parts):
+    if are_of_wildcard(parts):
         return _search(_Wildcard(parts), targets)
     return _search(_RegularExpression(expression), targets)
-
-
-def _is_beginning(pattern: str) -> bool:
-    """Return whether a pattern matches whatever begins with some text."""
-    return pattern.endswith("*") and _SPECIAL.isdisjoint(pattern[:-1])
-
-
-def _is_wildcard(parts: Iterable[Expression]) -> bool:
-    return all(isinstance(part, Chars) or part == ANY_STRING for part in parts)
 
 
 Place = TypeVar("Place")
@@ -212,7 +203,7 @@ def _targets(patterns: tuple[str, ...]) -> _Targets:
     wildcards, rests = list[tuple[Expression, ...]](), set[Expression]()
     for pattern in patterns:
         expression = expression_of(pattern)
-        if expression is not None and _is_wildcard(parts := parts_of(expression)):
+        if expression is not None and are_of_wildcard(parts := parts_of(expression)):
             wildcards.append(parts)
         elif expression is not None:
             rests.add(expression)
@@ -239,7 +230,7 @@ def _among(codes: Sequence[int], part: Chars) -> Iterator[int]:
 
 
 def _follow(name: str, targets: _Targets) -> tuple[Verdict, int]:
-    """Look whether a target matches a name."""
+    """Return whether a target matches a name, and in how many steps."""
     reached, steps = targets.start, 0
     for sign in name:
         steps += targets.cost(reached)
@@ -250,7 +241,7 @@ def _follow(name: str, targets: _Targets) -> tuple[Verdict, int]:
 
 
 def _search(source: _Source[Place], targets: _Targets) -> tuple[Verdict, int]:
-    """Look for a name of the source that no target matches, the shortest first."""
+    """Search for a name of the source that no target matches, the shortest first."""
     codes = _codes(source.codes | frozenset(targets.codes), targets)
     # The start is not among them: the empty name does not count, so that a longer one may have to come back to it.
     kept = dict[Place, list[_Reached]]()

@@ -1,8 +1,8 @@
 """Finds patterns that are too complicated for Elasticsearch, because their automata have too many states.
 
-Elasticsearch makes a deterministic automaton of each pattern of a role, and answers every request of the role's users
-with an error when that takes too long: a pattern such as ``*a????????????????`` has to remember of each of the last
-sixteen characters whether it was an ``a``. So the same construction is done here, with a tenth of its limit
+Elasticsearch builds a deterministic automaton of each pattern of a role. If that takes too long, every request of the
+role's users fails. An example is ``*a????????????????``: its automaton has to remember which of the last sixteen
+characters were an ``a``. So this module does the same construction with a tenth of Elasticsearch's limit
 (``Operations.determinize`` of Lucene: ten times its work limit of 10,000).
 """
 

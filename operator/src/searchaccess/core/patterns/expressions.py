@@ -1,10 +1,9 @@
 """Sets of names, as small immutable expressions: the one parsed form of index patterns.
 
-Every wildcard and every regular expression is read into these five forms. All questions about patterns are answered
-from them: the syntax check, what a name is matched by (`searchaccess.core.patterns.parsed.matches`), and whether every
-name of one pattern is also one of another. For the last, a search visits pairs of expressions: `derivative` gives the
-pair that follows after a character, `borders` the few characters that have to be tried, `nullable` whether a name may
-end here.
+Every wildcard and every regular expression is read into these five forms. They answer all questions about patterns: the
+syntax check, whether a pattern matches a name (`searchaccess.core.patterns.parsed.matches`), and whether it matches
+every name of another pattern. The last needs a search over pairs of expressions. `derivative` returns what follows
+after a character, `borders` the few characters that have to be tried, and `nullable` whether a name may end here.
 
 Make expressions with the functions below, not with the classes: they keep a normal form, so that a pattern has only
 finitely many derivatives (J. A. Brzozowski, Derivatives of Regular Expressions, 1964).

@@ -1,7 +1,7 @@
 """Whether two index patterns, or lists of them, can meet: in one index, or in a data stream and its backing indices.
 
-It is decided on what they match, not on how they are written, over the one parsed form, and within a number of steps:
-when these are not enough, the patterns may meet. Which aliases an index will have cannot be known (docs/adr/0029).
+The names that they match decide, not how they are written. The number of steps is limited. If the limit is reached, the
+answer is that they may meet. Which aliases an index will have cannot be known (docs/adr/0029).
 """
 
 from bisect import bisect_left
@@ -146,7 +146,7 @@ def _with_backing(pattern: str, expression: Expression, other: Expression) -> It
 def _overlap(one: Expression, another: Expression) -> Answer:
     """Return whether two expressions match a common name."""
     first, second = parts_of(one), parts_of(another)
-    if _is_wildcard(first) and _is_wildcard(second):
+    if are_of_wildcard(first) and are_of_wildcard(second):
         return _overlap_of_wildcards(first, second)
     prefixes = _prefix(one), _prefix(another)
     if not compatible(*prefixes):
@@ -170,7 +170,8 @@ def has_names(expression: Expression) -> bool:
         return True
 
 
-def _is_wildcard(parts: tuple[Expression, ...]) -> bool:
+def are_of_wildcard(parts: Iterable[Expression]) -> bool:
+    """Return whether parts are those of a name or wildcard."""
     return all(isinstance(part, Chars) or part == ANY_STRING for part in parts)
 
 

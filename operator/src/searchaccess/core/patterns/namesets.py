@@ -1,7 +1,7 @@
 """Compares the indices of two entries: whether one has all of the other. ``meeting`` decides whether they can meet.
 
-Names and prefixes such as ``orders-*`` are compared as texts, so that long lists of them cost little; only what is more
-than that is a question about languages.
+Names and prefixes such as ``orders-*`` are compared as text, so that long lists of them cost little. Only other
+patterns need a comparison of languages.
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from typing import Final
 from searchaccess.core.patterns.expressions import Expression, complement, intersection, union
 from searchaccess.core.patterns.marks import is_mark
 from searchaccess.core.patterns.parsed import PatternError, TooComplicatedError, find_name, parse_index_pattern
+from searchaccess.core.patterns.wildcards import is_name, is_prefix
 
 STEPS_FOR_ALL: Final = 2_000
 """How many expressions are examined to find a name that one lacks: some milliseconds."""
 MOST_PATTERNS: Final = 40
 """Longest list whose language is compared."""
 _KEPT: Final = 1 << 12
-_SPECIAL: Final = frozenset("*?\\")
 
 Names = tuple[str, ...]
 
@@ -67,7 +67,7 @@ def outside(wide: Names, narrow: Names, steps: int = STEPS_FOR_ALL) -> bool:
     rest += [pattern for pattern in right.others if pattern not in left.others]
     if not rest:
         return False
-    if not left.others and any(_SPECIAL.isdisjoint(name) and not name.startswith("/") for name in rest):
+    if not left.others and any(map(is_name, rest)):
         return True
     if len(rest) + len(left.all) > MOST_PATTERNS:
         raise TooComplicatedError("there are too many patterns to compare")
@@ -80,12 +80,12 @@ def _sorted_out(patterns: Names) -> _Sorted:
     for pattern in patterns:
         if is_mark(pattern):
             continue
-        if pattern.startswith("/") or not _SPECIAL.isdisjoint(pattern[:-1]) or pattern[-1:] in {"?", "\\"}:
-            others.append(pattern)
-        elif pattern.endswith("*"):
+        if is_prefix(pattern):
             prefixes.add(pattern[:-1])
-        else:
+        elif is_name(pattern):
             names.add(pattern)
+        else:
+            others.append(pattern)
     return _Sorted(frozenset(names), frozenset(prefixes), tuple(others))
 
 

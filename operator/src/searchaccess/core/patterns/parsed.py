@@ -28,6 +28,7 @@ from searchaccess.core.patterns.expressions import (
 )
 from searchaccess.core.patterns.lucene import PatternError, parse_expression
 from searchaccess.core.patterns.marks import is_mark
+from searchaccess.core.patterns.wildcards import is_name
 from searchaccess.core.patterns.written import Written, simplified
 
 __all__ = [
@@ -94,13 +95,12 @@ def _wildcard(text: str) -> Expression:
     """
     left = iter(text)
     parts = [_WILDCARDS.get(one) or char(next(left, one) if one == "\\" else one) for one in left]
-    if not _SPECIAL.isdisjoint(text) and any(ord(one) > _LAST_OF_ONE_UNIT for one in text):
+    if not is_name(text) and any(ord(one) > _LAST_OF_ONE_UNIT for one in text):
         raise PatternError("a character outside of Unicode's basic plane is not understood in a pattern")
     return concat(parts)
 
 
 _WILDCARDS: Final[dict[str, Expression]] = {"*": ANY_STRING, "?": ANY_CHAR}
-_SPECIAL: Final = frozenset("*?\\")
 _LAST_OF_ONE_UNIT: Final = 0xFFFF
 
 

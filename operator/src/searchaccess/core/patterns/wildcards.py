@@ -1,8 +1,28 @@
-"""Wildcards as Elasticsearch's security settings have them, compared with one text in linear time."""
+"""Names and wildcards as Elasticsearch's security settings have them."""
+
+from typing import Final
+
+SPECIAL: Final = frozenset("*?\\")
+"""Characters of a wildcard that do not represent themselves."""
+
+
+def is_name(pattern: str) -> bool:
+    """Return whether a pattern is a name: neither a wildcard nor a ``/regular expression/``."""
+    return not pattern.startswith("/") and SPECIAL.isdisjoint(pattern)
+
+
+def is_prefix(pattern: str) -> bool:
+    """Return whether a pattern is a literal prefix and a star: it matches whatever begins with the prefix."""
+    return pattern.endswith("*") and is_name(pattern[:-1])
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Return whether a wildcard of Lucene (``*``, ``?``, a backslash before one that is meant) matches a whole text."""
+    """Return whether a wildcard matches a whole text, in linear time.
+
+    Args:
+        pattern: of Lucene, with ``*``, ``?``, and a backslash before a literal character.
+        text: what it may match.
+    """
     tokens = _tokens(pattern)
     at = place = 0
     star, mark = -1, 0
@@ -22,7 +42,7 @@ def matches(pattern: str, text: str) -> bool:
 def _tokens(pattern: str) -> list[str]:
     tokens, escaped = [], False
     for character in pattern:
-        if escaped or character not in "*?\\":
+        if escaped or character not in SPECIAL:
             tokens.append(f"={character}")
             escaped = False
         elif character == "\\":

@@ -1,9 +1,9 @@
 """Which parts of a shared role belong to which SearchAccess.
 
 A role's metadata has, for each owner, the hashes of its entries. Unchanged entries are found by hash. An entry that
-somebody changed has another hash; it is assigned to the owner that misses one, by its index names, or by its position
-if these changed too. Somebody added the remaining entries. Released entries count only as recorded: a changed one
-counts as added by somebody.
+somebody changed has another hash. It is assigned to an owner that lacks one: by its index names, or by its position if
+these changed too. Somebody added the remaining entries. Released entries count only as recorded. A changed one counts
+as added by somebody.
 """
 
 from collections import defaultdict

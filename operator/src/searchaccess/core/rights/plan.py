@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from searchaccess.api.status import ReleasedRights
+from searchaccess.api.clusters.status import ReleasedRights
 from searchaccess.core.model.access import Share
 from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.ownership.adoption import Agreed, Judgment, Refusal, Request, judge, seen_as, written_again

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from searchaccess.api.conditions.docs import Who, doc_of
+from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.meaning import Who
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import (
@@ -24,6 +25,10 @@ from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
 from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
+from searchaccess.core.status.aspects.hints import mark_hints
+from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
+from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
+from searchaccess.core.status.aspects.proofs import mark_proof, ready_with
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.credential import (
     CredentialFacts,
@@ -35,10 +40,6 @@ from searchaccess.core.status.credential import (
 from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.drift import NO_DRIFT, advance_drift, new_drift
 from searchaccess.core.status.events import Note, note, trouble_notes
-from searchaccess.core.status.hints import mark_hints
-from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
-from searchaccess.core.status.policy import build_effective_policy, mark_policy
-from searchaccess.core.status.proofs import mark_proof, ready_with
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 """Observe: not Ready, but neither the operator nor anybody else has to act."""

@@ -4,19 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from searchaccess.api.clusters.status import AdoptedStatus, ClusterCounts, LoginStatus, OtherStatus, ReleasedRights
 from searchaccess.api.conditions.events import EventReason
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import (
-    AdoptedStatus,
-    ClusterCounts,
-    Drift,
-    LoginStatus,
-    OtherStatus,
-    ReleasedRights,
-    SearchClusterStatus,
-    Truth,
-)
+from searchaccess.api.status import Drift, SearchClusterStatus, Truth
 from searchaccess.core.clusters.cluster import Cluster, ClusterFacts, license_problem
 from searchaccess.core.clusters.exposure import Exposed, describe_exposures
 from searchaccess.core.clusters.proof import Proof, judge_proof

@@ -5,7 +5,8 @@ from typing import Final
 from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import MESSAGE_LIMIT, NEVER, Condition, Status, Truth, condition_of
+from searchaccess.api.status import MESSAGE_LIMIT, Condition, Status, Truth, condition_of
+from searchaccess.api.times import NEVER
 
 TRUE: Final[Truth] = "True"
 FALSE: Final[Truth] = "False"

@@ -9,7 +9,8 @@ from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.credentials import Auth
 from searchaccess.api.status import CredentialStatus, SearchAccessStatus
 from searchaccess.core.credentials.credential import Key, Seen
-from searchaccess.core.credentials.rotation import Decision, Issue, Phase, Step, Update
+from searchaccess.core.credentials.rotation import Decision, Phase
+from searchaccess.core.credentials.steps import Issue, Step, Update
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import RoleBody, canonical_json
 from searchaccess.core.model.workload import Workload
@@ -117,9 +118,9 @@ def mark_credential(
 
 
 def _not_rotated(known: CredentialStatus | None) -> str:
-    """Return that what consumers have is not rotated, and what comes of that, to be added; empty: they have nothing.
+    """Return the part of a message that says what is not rotated, and the consequence; empty: consumers have nothing.
 
-    The same text before and after these times: nothing else may happen at them, so that nobody would publish it.
+    The text does not change when these times pass: nothing else may happen then that would publish it.
     """
     if known is None:
         return ""

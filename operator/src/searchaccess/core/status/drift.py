@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from searchaccess.api.status import COUNT_LIMIT, DRIFT_ITEMS_LIMIT, Drift, DriftAction, DriftItem
+from searchaccess.api.base import COUNT_LIMIT
+from searchaccess.api.status import DRIFT_ITEMS_LIMIT, Drift, DriftAction, DriftItem
 from searchaccess.core.rights.diff import Difference
 from searchaccess.core.status.conditions import shorten
 from searchaccess.core.status.differences import VALUE_LIMIT

@@ -1,7 +1,7 @@
 """Events about released rights, on their SearchCluster."""
 
+from searchaccess.api.clusters.status import RELEASED_LIMIT, ReleasedRights
 from searchaccess.api.conditions.events import EventReason
-from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights
 from searchaccess.core.ownership.released import shown
 from searchaccess.core.status.events import Note, note
 

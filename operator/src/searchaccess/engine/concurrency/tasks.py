@@ -1,25 +1,13 @@
 """Runs coroutines concurrently; after an error none of them continues."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from searchaccess.ports.tasks import first_error_alone
 
 A = TypeVar("A")
 B = TypeVar("B")
-
-
-@contextmanager
-def first_error_alone() -> Iterator[None]:
-    """Raise the first error of a group of tasks, unchanged: the others were cancelled because of it.
-
-    Raises:
-        BaseException: the first error.
-    """
-    try:
-        yield
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 async def with_background(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, Any]) -> A:

@@ -12,9 +12,9 @@ from searchaccess.api.credentials import Auth, PayloadFormat
 from searchaccess.core.credentials.credential import Key, Seen, Wish
 from searchaccess.core.credentials.payload import build_payload
 from searchaccess.core.credentials.pins import Pins
-from searchaccess.core.credentials.rotation import (
+from searchaccess.core.credentials.rotation import Decision, decide, withdraw
+from searchaccess.core.credentials.steps import (
     AskUsers,
-    Decision,
     Destroy,
     Disable,
     Issue,
@@ -27,8 +27,6 @@ from searchaccess.core.credentials.rotation import (
     Roll,
     Step,
     Update,
-    decide,
-    withdraw,
 )
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.workload import Workload

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from searchaccess.core.model.workload import Place, Workload
 from searchaccess.engine.identities.accounts import project_of
 from searchaccess.engine.identities.calls import Lane
-from searchaccess.engine.inventory.subjects import SubjectRecord
+from searchaccess.engine.inventory.indexes.subjects import SubjectRecord
 
 
 @dataclass(slots=True, eq=False)

@@ -27,8 +27,8 @@ from searchaccess.core.model.workload import Account, Found, Workload
 from searchaccess.engine.identities.batches import Batch, share_out
 from searchaccess.engine.identities.calls import PLACE, Lane
 from searchaccess.engine.identities.lookup import Lookup, Read
+from searchaccess.engine.inventory.indexes.subjects import Absence, SubjectRecord
 from searchaccess.engine.inventory.inventory import Inventory
-from searchaccess.engine.inventory.subjects import Absence, SubjectRecord
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, NotFound, Unexpected, WaitingError

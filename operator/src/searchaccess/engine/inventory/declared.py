@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from searchaccess.api.searchcluster import PrincipalClaim
 from searchaccess.engine.inventory.allowed import AllowedNamespaces
-from searchaccess.engine.inventory.index import Index
+from searchaccess.engine.inventory.indexes.principals import Index
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 

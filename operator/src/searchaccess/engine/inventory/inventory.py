@@ -18,8 +18,9 @@ from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.changes import is_recalled, is_stale, may_differ, reconcile_key
-from searchaccess.engine.inventory.contested import Contested
 from searchaccess.engine.inventory.former import KEYS
+from searchaccess.engine.inventory.indexes.contested import Contested
+from searchaccess.engine.inventory.indexes.subjects import Subjects
 from searchaccess.engine.inventory.intake import (
     PLACE,
     faulty_access,
@@ -31,7 +32,6 @@ from searchaccess.engine.inventory.intake import (
 from searchaccess.engine.inventory.judging import Judged
 from searchaccess.engine.inventory.records import AccessRecord, ClusterRecord
 from searchaccess.engine.inventory.stored import Difference, StoredStatuses
-from searchaccess.engine.inventory.subjects import Subjects
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.kubernetes import ObjectRef, Plural
 from searchaccess.ports.meter import Meter

@@ -17,18 +17,19 @@ from searchaccess.core.status.access import Failure
 from searchaccess.core.status.credential import epoch
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.tasks import with_background
-from searchaccess.engine.credentials.reconcile import CredentialReconciler, CredentialResult
+from searchaccess.engine.credentials.reconcile import CredentialReconciler
 from searchaccess.engine.inventory.marks import Dirty
 from searchaccess.engine.loop.check import Peers, check, has_changed, know_login
 from searchaccess.engine.loop.deletion import Deletion
 from searchaccess.engine.loop.failures import UNKNOWN_AFTER, FailureReporter, failed, should_report_unknown
 from searchaccess.engine.loop.link import Link
 from searchaccess.engine.loop.proving import Prover
+from searchaccess.engine.loop.results import record_credentials, record_rights
 from searchaccess.engine.loop.schedule import Schedule
 from searchaccess.engine.loop.waiting import Waiting
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.rights.background.proofs import QueryProver
-from searchaccess.engine.rights.reconcile import RightsReconciler, RightsResult
+from searchaccess.engine.rights.reconcile import RightsReconciler
 from searchaccess.engine.state import Closed, ClusterState, Context, Failing, Healthy, Scope, Session
 from searchaccess.engine.status.publish import cluster_ref, publish_cluster
 from searchaccess.ports.elasticsearch import Connector
@@ -218,7 +219,7 @@ class Reconciler:
             raise
         except Exception as error:  # noqa: BLE001 - raised below
             trouble = error
-        self._record_credentials(await self._credentials.reconcile(session, scope))
+        record_credentials(self.state, await self._credentials.reconcile(session, scope))
         if trouble is not None:
             raise trouble
         if scope.full:
@@ -232,28 +233,10 @@ class Reconciler:
         started = self._context.clock.monotonic()
         with self._schedule.reread_on_error():
             result = await self._rights.reconcile(session, scope)
-        self._record_rights(result)
-        self._schedule.reconciled(full=scope.full, started=started, changed=result.changed)
-
-    def _record_rights(self, result: RightsResult) -> None:
-        """Record what is known about roles and role mappings."""
-        state, mapping = self.state, result.mapping
-        state.operations += result.operations
-        state.trouble = result.trouble
-        state.roles, state.user_roles, state.foreign = result.roles, result.user_roles, result.foreign
-        state.mapping_conflict, state.mapping_drift, state.mapping_late = mapping.conflict, mapping.drift, mapping.late
-        state.mapping_unwritten = mapping.unwritten
-        if state.is_denied:
+        record_rights(self.state, result)
+        if self.state.is_denied:
             self._schedule.check_again()
-        state.mapping_adopted = mapping.adopted or state.mapping_adopted
-        state.mapping_refusal, state.adopted, state.others = mapping.refusal, result.adopted, result.others
-
-    def _record_credentials(self, result: CredentialResult) -> None:
-        """Record what is known about keys and users."""
-        self.state.operations += result.operations
-        self.state.rejections |= result.rejected
-        if result.others is not None:
-            self.state.issued_by_others = result.others
+        self._schedule.reconciled(full=scope.full, started=started, changed=result.changed)
 
     async def _connect(self, cluster: Cluster, spec: SearchClusterSpec, dirty: Dirty) -> Session:
         before = self._link.current
@@ -333,7 +316,7 @@ class Reconciler:
             # Undeclared roles and keys go too: there is no later reconcile.
             await self._reconcile_rights(session, Scope(full=True))
             left = await self._credentials.reconcile(session, Scope(full=True, include_settled=True))
-            self._record_credentials(left)
+            record_credentials(self.state, left)
             if left.failing or self.state.trouble:
                 text = "rights that nobody declares any more could not be taken away yet"
                 self.state.waiting = self.state.trouble or Failure(Reason.IN_USE, text)

@@ -13,7 +13,7 @@ from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from searchaccess.core.rights.compose import Member
 from searchaccess.core.rights.ownership import Role
 from searchaccess.core.rights.unseen import unseen_members, unseen_records
-from searchaccess.core.status.identity import is_own_account
+from searchaccess.core.status.aspects.identity import is_own_account
 from searchaccess.core.status.placed import place_of
 from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.inventory.records import AccessRecord

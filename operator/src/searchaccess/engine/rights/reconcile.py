@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from searchaccess.api.status import AdoptedStatus, OtherStatus
+from searchaccess.api.clusters.status import AdoptedStatus, OtherStatus
 from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import Gate
 from searchaccess.core.rights.foreign import ForeignMapping

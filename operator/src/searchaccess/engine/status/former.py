@@ -2,7 +2,7 @@
 
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.status.identity import is_own_account
+from searchaccess.core.status.aspects.identity import is_own_account
 from searchaccess.engine.inventory.former import KEYS, FormerPlace
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.state import Context

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
+from searchaccess.api.clusters.status import ClusterCounts
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.status import ClusterCounts, SearchAccessStatus
+from searchaccess.api.status import SearchAccessStatus
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.clusters.notfound import not_allowed
 from searchaccess.core.model.access import Access
@@ -18,9 +19,9 @@ from searchaccess.core.policy.decision import AccessDecision, Do, decide
 from searchaccess.core.policy.proofs import ASKING, questions_of
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.status.access import AccessFacts, Failure, build_access_status, build_notes, merged
+from searchaccess.core.status.aspects.proofs import recalled_proof
 from searchaccess.core.status.cluster import ClusterReport, build_cluster_notes, build_cluster_status
 from searchaccess.core.status.placed import place_of, placed_by
-from searchaccess.core.status.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import in_chunks
 from searchaccess.engine.inventory.records import AccessRecord

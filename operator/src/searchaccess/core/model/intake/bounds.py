@@ -1,7 +1,7 @@
 """Checks the depth, size and length of values that others wrote, without recursion, before anything else reads them.
 
-Python's JSON, hashing and comparing recurse, and raise ``RecursionError`` at a depth that depends on who calls; numbers
-of more than 4,300 digits raise ``ValueError`` when they become text. A value that passes here does neither.
+Python's JSON, hashing and comparing are recursive. They raise ``RecursionError`` at a depth that depends on the caller.
+Numbers of more than 4,300 digits raise ``ValueError`` when they become text. A value that passes here does neither.
 """
 
 from collections.abc import Iterable, Mapping

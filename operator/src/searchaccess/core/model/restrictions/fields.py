@@ -13,11 +13,11 @@ from searchaccess.api.searchaccess import FieldRules, Grant, SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.patterns.lucene import PatternError, parse_expression
 from searchaccess.core.patterns.namesets import has_all_of
+from searchaccess.core.patterns.wildcards import is_prefix
 
 ALL: Final = "*"
 _BELOW: Final = ".*"
 _REST_OF_EXPRESSION: Final = r"(\..*)?"
-_SPECIAL: Final = frozenset("*?\\")
 _READING: Final = frozenset({"all", "read"})
 
 
@@ -27,7 +27,7 @@ def with_all_below(names: Iterable[str]) -> tuple[str, ...]:
     The result is sorted, and as short as can be seen from prefixes: what another pattern covers is left out.
     """
     patterns = {pattern for name in names for pattern in _patterns_of(name)}
-    prefixes = {pattern[:-1] for pattern in patterns if _is_prefix(pattern)}
+    prefixes = {pattern[:-1] for pattern in patterns if is_prefix(pattern)}
     return tuple(sorted(pattern for pattern in patterns if not _is_covered(pattern, prefixes)))
 
 
@@ -50,15 +50,11 @@ def _ends_in_escape(text: str) -> bool:
     return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
-def _is_prefix(pattern: str) -> bool:
-    return pattern.endswith("*") and not pattern.startswith("/") and _SPECIAL.isdisjoint(pattern[:-1])
-
-
 def _is_covered(pattern: str, prefixes: set[str]) -> bool:
     """Return whether one of the prefixes, each of any rest, has all that another pattern matches."""
     if _is_expression(pattern):
         return "" in prefixes
-    end = len(pattern) - 1 if _is_prefix(pattern) else len(pattern)
+    end = len(pattern) - 1 if is_prefix(pattern) else len(pattern)
     return any(pattern[:size] in prefixes for size in range(end))
 
 

@@ -1,16 +1,16 @@
 """Whether a caller with several reading grants sees exactly what each of them allows, and nothing more.
 
-Elasticsearch joins the queries of all entries that apply to an index, and apart from these their fields: {documents of
-the EU, all fields} and {all documents, the field region} together show all fields of all documents. What is seen is the
-union of what each allows if, for every two of them that can meet in an index, one of these is true:
+Elasticsearch unites the queries of all entries that apply to an index. It unites their fields separately. So {documents
+of the EU, all fields} and {all documents, the field region} together show all fields of all documents. The caller sees
+only what some entry allows if one of these is true for every two entries that can meet in an index:
 
 - they have the same query;
 - they have the same fields;
 - one of them allows at least the documents and at least the fields that the other does.
 
-Two are enough. Let D be the documents of an entry and F its fields; what is seen is the product of the union of all D
-and the union of all F, so each part of it is a product D(a) x F(b) of two entries. For two with any of the three, that
-is within D(a) x F(a) or D(b) x F(b): all that is seen is allowed by some entry.
+It is enough to compare two at a time. Let D be the documents of an entry and F its fields. The caller sees the product
+of the union of all D and the union of all F. Each part of that product is a D(a) x F(b) of two entries. If one of the
+three is true for these two, the part is within D(a) x F(a) or D(b) x F(b), so one entry allows it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -15,9 +15,8 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.presence import is_addressable, matching
 from searchaccess.core.policy.proofs import Question, Tried, Verdict, judged, not_seen, not_tried, questions_of
-from searchaccess.core.status.proofs import recalled_proof
+from searchaccess.core.status.aspects.proofs import recalled_proof
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.tasks import first_error_alone
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.questions import Known
 from searchaccess.engine.rights.background.presence import PresenceReader
@@ -25,6 +24,7 @@ from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
 from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
+from searchaccess.ports.tasks import first_error_alone
 
 TRICKLE: Final = 6.0
 """Seconds between two retries of queries that were tried before: ten a minute."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from searchaccess.api.status import AdoptedStatus, SearchClusterStatus
+from searchaccess.api.clusters.status import AdoptedStatus
+from searchaccess.api.status import SearchClusterStatus
 from searchaccess.core.model.intake.ages import predates
 from searchaccess.core.ownership.adoption import Agreed, Seen, agreed_by, recorded
 from searchaccess.core.rights.ownership import Operator

@@ -8,7 +8,8 @@ from typing import Any, Final
 import structlog
 
 from searchaccess.api.clusters.orphans import ReleasedSelector
-from searchaccess.api.status import RELEASED_LIMIT, ReleasedRights, SearchClusterStatus
+from searchaccess.api.clusters.status import RELEASED_LIMIT, ReleasedRights
+from searchaccess.api.status import SearchClusterStatus
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.canonical import role_from_json
 from searchaccess.core.ownership.released import (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from searchaccess.api.crd import custom_resource_definitions
-from searchaccess.cli.markdown import as_code, page, table
+from searchaccess.cli.pages.markdown import as_code, page, table
 
 
 def _type_of(schema: dict[str, Any]) -> str:

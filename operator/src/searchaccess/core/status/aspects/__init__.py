@@ -1,0 +1,1 @@
+"""Aspects of a SearchAccess: each marks its conditions in the status."""
