@@ -1,5 +1,6 @@
 """Real servers as session fixtures: each starts when the first test asks for it."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -104,6 +105,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if item.path.parent.name in _BEHAVIOR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: modules, models and thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
