@@ -6,7 +6,6 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import LicenseExpression
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from release.image import Image, Package
@@ -28,6 +27,9 @@ def write_sbom(image: Image, name: str, version: str) -> str:
     bom = Bom(components=parts)
     bom.metadata.component = whole
     bom.register_dependency(whole, parts)
+    # It builds parsers for formats when it is imported, which takes longer than all else; verifying needs none.
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     text = make_outputter(bom, OutputFormat.JSON, SCHEMA).output_as_string(indent=2)
     if fault := JsonStrictValidator(SCHEMA).validate_str(text):
         raise AssertionError(fault)

@@ -1,5 +1,6 @@
 """Real servers as session fixtures: each starts when the first test asks for it."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -33,6 +34,8 @@ settings.register_profile("random", _ANY_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 
+_GARBAGE = (20_000, 20, 20)
+"""Thresholds of the garbage collector: in virtual time objects are made much faster than they were chosen for."""
 _BEHAVIOR = {"callers", "contract", "e2e"}
 _NEED_ELASTICSEARCH = {"elasticsearch_server", "stack", "built_servers", "built_elasticsearch"}
 
@@ -109,6 +112,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if item.path.parent.name in _BEHAVIOR and _NEED_ELASTICSEARCH & set(getattr(item, "fixturenames", ())):
             item.add_marker("elasticsearch")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end, modules and models and tests, and let it run less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,5 +12,5 @@ def forget_configuration() -> None:
     """
     structlog.reset_defaults()
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "searchaccess" and (log := getattr(module, "log", None)) is not None:
+        if name.startswith("searchaccess.") and (log := getattr(module, "log", None)) is not None:
             vars(log).pop("bind", None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.component.credentials.common import (
     with_password,
 )
 from tests.support.clocks import EPOCH
+from tests.support.effort import some
 from tests.support.faults import Call
 from tests.support.stage import Stage, access_key, on_stage, search_cluster
 
@@ -95,10 +97,10 @@ def history(kind: Declare, phase: str, jump: float, whose: str) -> list[tuple[fl
     return done
 
 
-@pytest.mark.parametrize("whose", ["operator", "Elasticsearch"])
-@pytest.mark.parametrize("jump", JUMPS)
-@pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("kind", [with_key, with_password])
+@pytest.mark.parametrize(
+    ("kind", "phase", "jump", "whose"),
+    some([*product([with_key, with_password], PHASES, JUMPS, ["operator", "Elasticsearch"])]),
+)
 def test_a_jump_at_any_time_changes_nothing(kind: Declare, phase: str, jump: float, whose: str) -> None:
     """The same is done at the same time as without it."""
     if whose == "Elasticsearch" and jump > 24 * HOUR:

@@ -8,6 +8,7 @@ import pytest
 from searchaccess.ports.errors import ExternalError, NamespaceEnds, PermissionDenied, Unreachable
 from tests.component.credentials.common import HOUR, PLACE, begin, live, store, with_key, with_password
 from tests.support import memory_elasticsearch, memory_store
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.stage import Stage, on_stage
 
@@ -64,7 +65,7 @@ async def test_keys_are_confirmed_all_the_same(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", places(4))
 def test_interrupted_anywhere_it_ends(number: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

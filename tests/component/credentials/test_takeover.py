@@ -17,6 +17,7 @@ from tests.component.credentials.common import (
     with_key,
     with_password,
 )
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.memory_store import MemoryStore
 from tests.support.stage import CLUSTER_KEY, Stage, on_stage, search_cluster
@@ -106,7 +107,7 @@ def test_a_secret_of_a_former_installation_is_taken_over_with_an_overlap(*, decl
 
 
 @pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("write", range(7))
+@pytest.mark.parametrize("write", places(7))
 def test_a_takeover_of_a_secret_that_is_cut_off_goes_on(write: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

@@ -24,6 +24,7 @@ from tests.component.credentials.common import (
     with_key,
 )
 from tests.support import memory_elasticsearch, memory_store
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.memory_store import MemoryStore
 from tests.support.stage import CLUSTER_KEY, Stage, access_key, on_stage, search_cluster
@@ -148,7 +149,7 @@ async def test_keys_of_a_searchaccess_that_is_gone_are_taken_away(stage: Stage) 
 
 
 @pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", places(6))
 def test_a_former_secret_goes_wherever_that_is_cut_off(fault: Fault, number: int) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
@@ -187,7 +188,7 @@ async def test_foreign_keys_stay(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", places(8))
 def test_it_may_be_cut_off_at_any_write(fault: Fault, number: int) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 import base64
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -14,6 +14,16 @@ from tests.support import memory_elasticsearch, memory_store
 from tests.support.leaks import leaks
 from tests.support.memory_store import MemoryStore
 from tests.support.stage import Stage, access_key, on_stage
+
+
+@pytest.fixture(autouse=True)
+def _in_sight() -> Iterator[None]:
+    """All that lives is found again, without the garbage of other tests, which can be most of it."""
+    gc.unfreeze()
+    gc.collect()
+    yield
+    gc.unfreeze()
+    gc.freeze()
 
 
 def objects() -> list[object]:
@@ -74,10 +84,7 @@ def test_no_secret_value_is_in_anything_that_shows(auth: str, form: str) -> None
             parts |= {document["encoded"], base64.b64decode(document["encoded"]).decode().partition(":")[2]}
         assert leaks(texts, parts) == []
 
-    try:
-        play()
-    finally:
-        gc.unfreeze()
+    play()
 
 
 def test_the_search_finds_what_is_not_sealed() -> None:

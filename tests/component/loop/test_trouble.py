@@ -19,6 +19,7 @@ from searchaccess.ports.errors import (
     Unreachable,
 )
 from tests.support import memory_elasticsearch, memory_kubernetes
+from tests.support.effort import places
 from tests.support.faults import Call, Fault
 from tests.support.stage import LOGIN_SECRET, OPERATOR, Process, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
@@ -348,7 +349,7 @@ async def test_a_status_that_kubernetes_refuses_does_not_hold_up_others(stage: S
     assert not stage.get("new")
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", places(8))
 def test_a_lost_reply_changes_nothing_in_the_end(number: int) -> None:
     async def play(stage: Stage) -> None:
         stage.faults.at_write(number, Fault.LOSE_REPLY)

@@ -26,6 +26,7 @@ from tests.component.moves.common import (
     works,
 )
 from tests.support import memory_elasticsearch
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
@@ -385,7 +386,7 @@ async def test_the_successor_cannot_go_between_the_two(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", places(6))
 def test_a_move_that_is_interrupted_anywhere_comes_to_its_end_without_a_gap(number: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
@@ -402,7 +403,7 @@ def test_a_move_that_is_interrupted_anywhere_comes_to_its_end_without_a_gap(numb
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", places(8))
 def test_a_key_that_moves_interrupted_anywhere_comes_to_its_end(number: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

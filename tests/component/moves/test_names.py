@@ -6,6 +6,7 @@ import pytest
 
 from tests.component.credentials.common import HOUR, PLACE, READY, live, read, store, with_key
 from tests.component.moves.common import begin, new, new_cluster, works
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.stage import Stage, on_stage
 from tests.support.world import condition_in
@@ -83,7 +84,7 @@ async def test_a_conflict_that_lasts_is_looked_at_more_and_more_rarely(stage: St
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", places(6))
 def test_interrupted_anywhere_it_is_taken_over_all_the_same(number: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

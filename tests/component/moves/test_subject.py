@@ -6,6 +6,7 @@ import pytest
 
 from tests.component.credentials.common import READY, live, read, with_key, with_password
 from tests.component.moves.common import ORDERS, begin, held, held_message, names_in, no_gap, old
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.googlestate import LOCATION, PROJECT, a_workload
 from tests.support.stage import OPERATOR, Stage, access_key, on_stage
@@ -172,7 +173,7 @@ async def test_the_key_stays_until_the_role_is_there(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", places(6))
 def test_interrupted_anywhere_each_change_comes_to_its_end(number: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

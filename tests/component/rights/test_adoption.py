@@ -9,6 +9,7 @@ from searchaccess.api.clusters.status import ADOPTED_LIMIT
 from searchaccess.api.constants import ANNOTATION_ADOPT, ANNOTATION_RECONCILE
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import FOREIGN, MAPPING, ORDERS, ROLE, agree, begin, granted, seen_hash
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.memory_kubernetes import SIDE as KUBERNETES
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, access_key, on_stage, search_cluster
@@ -116,7 +117,7 @@ async def test_the_fight_is_remembered_over_a_restart(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("write", range(6))
+@pytest.mark.parametrize("write", places(6))
 def test_an_adoption_that_was_cut_off_is_completed_once(write: int, fault: Fault) -> None:
     @on_stage
     async def play(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from tests.component.common import ORDERS, ORPHANS, ROLE, begin, drift, granted
 from tests.component.rights.releasing import ALL, allow, forge, listed, orphan, released
 from tests.support.breaking import Break, Place, breaking
 from tests.support.clocks import run_virtually
+from tests.support.effort import places
 from tests.support.faults import Fault
 from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import CLUSTER, access, account, grant
@@ -196,7 +197,7 @@ async def _play(number: int | None, fault: Fault) -> int:
 def test_it_may_be_cut_off_at_any_write(fault: Fault) -> None:
     writes = run_virtually(_play(None, fault))
     assert writes > 12
-    for number in range(writes):
+    for number in places(writes):
         try:
             run_virtually(_play(number, fault))
         except AssertionError as error:

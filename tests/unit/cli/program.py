@@ -5,27 +5,23 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from typer.testing import CliRunner
 
 from searchaccess.cli.main import app
 from tests.support.operatorprocess import ROOT
+from tests.unit.cli.warm import start
 
-COMMAND = [sys.executable, "-m", "searchaccess.cli.main"]
-_SPREADING_FAST = """
-from searchaccess.cli.main import main
-from searchaccess.engine.pacing import backoff
-backoff.SPREADING = 0.5
-main()
-"""
-IMPATIENT = [sys.executable, "-c", _SPREADING_FAST]
-"""The same, where rights spread fast."""
+WITHIN: Final = 120
+"""Seconds in which each run ends."""
+IMPATIENT: Final = 0.5
+"""Seconds that rights spread, where nobody is to wait for them."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -35,24 +31,47 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def searchaccess(
-    home: Path,
-    *arguments: str,
-    stdin: str = "",
-    check: int | None = None,
-    command: Sequence[str] = COMMAND,
-    **more: str,
+    home: Path, *arguments: str, stdin: str = "", check: int | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the program; give how it ended."""
+    """Run the program as people do; give how it ended."""
     done = subprocess.run(
-        [*command, *arguments],
-        env=environment(home, **more),
+        [sys.executable, "-m", "searchaccess.cli.main", *arguments],
+        env=environment(home),
         input=stdin,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=WITHIN,
     )
     assert check in {None, done.returncode}, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def warm(
+    home: Path, *arguments: str, stdin: str = "", check: int | None = None, spreading: float | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run the program where it is loaded already, which takes a tenth of the time; give how it ended.
+
+    Args:
+        home: folder of the person.
+        arguments: its command line.
+        stdin: its standard input.
+        check: the exit code that is expected; None: any.
+        spreading: seconds that a right may take to spread.
+    """
+    files = [home / name for name in ("stdin", "stdout", "stderr")]
+    for file, text in zip(files, (stdin, "", ""), strict=True):
+        file.write_text(text)
+    process = start(arguments, environment(home), files, spreading)
+    try:
+        process.join(WITHIN)
+        code = process.exitcode
+        assert code is not None, f"it runs longer than {WITHIN} s"
+    finally:
+        process.kill()
+        process.join()
+    done = subprocess.CompletedProcess(arguments, code, files[1].read_text(), files[2].read_text())
+    assert check in {None, code}, (code, done.stdout, done.stderr)
     return done
 
 

@@ -1,9 +1,9 @@
 """What the program says when it cannot work with the API server, and when it does not wait."""
 
+import os
 import re
-import signal
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,15 +11,19 @@ from searchaccess.core.answers.missing_right import grant_commands
 from tests.stack.processes import free_port
 from tests.support.waiting import eventually
 from tests.unit.cli.program import (
-    COMMAND,
     IMPATIENT,
     Answer,
     Answers,
     api_server,
     environment,
     searchaccess,
+    warm,
     write_kubeconfig,
 )
+from tests.unit.cli.warm import start
+
+if TYPE_CHECKING:
+    import subprocess
 
 NAMESPACE = {"kind": "Namespace", "metadata": {"name": "kube-system", "uid": "b1a1c1d1-0000-4000-8000-000000000001"}}
 EMPTY = {"kind": "List", "metadata": {"resourceVersion": "1"}, "items": []}
@@ -72,9 +76,9 @@ def test_without_a_kubeconfig(tmp_path: Path) -> None:
 def test_an_api_server_that_is_down(tmp_path: Path) -> None:
     port = free_port()
     kubeconfig = write_kubeconfig(tmp_path, f"http://127.0.0.1:{port}")
-    done = searchaccess(tmp_path, "reconcile", "--once", "--timeout", "2s", "--kubeconfig", str(kubeconfig), check=1)
+    done = warm(tmp_path, "reconcile", "--once", "--timeout", "1s", "--kubeconfig", str(kubeconfig), check=1)
     said = last_words(done)
-    assert f"within 2 s: the API server: no connection to 127.0.0.1:{port}: connection refused; check the" in said
+    assert f"within 1 s: the API server: no connection to 127.0.0.1:{port}: connection refused; check the" in said
     assert len(done.stderr.splitlines()) == 2, "the same trouble is logged once"
 
 
@@ -100,7 +104,7 @@ def test_what_a_person_must_mend_ends_it_within_seconds(
     seen: list[str] = []
     with api_server(answers(**given), seen) as url:
         given_kubeconfig = ("--kubeconfig", str(write_kubeconfig(tmp_path, url)))
-        done = searchaccess(tmp_path, "reconcile", *mode, *given_kubeconfig, check=1, command=IMPATIENT)
+        done = warm(tmp_path, "reconcile", *mode, *given_kubeconfig, check=1, spreading=IMPATIENT)
     assert says in last_words(done)
     refused = next(iter(given))
     asked = [path.rpartition("/")[2] for path in seen].count(refused)
@@ -112,7 +116,7 @@ def test_a_run_that_may_keep_no_leases_ends_within_seconds(tmp_path: Path, mode:
     with api_server(answers(leases=NO_LEASE), []) as url:
         kubeconfig = str(write_kubeconfig(tmp_path, url))
         shared = ("--lease-namespace", "system", "--kubeconfig", kubeconfig)
-        done = searchaccess(tmp_path, "reconcile", *mode, *shared, check=1, command=IMPATIENT)
+        done = warm(tmp_path, "reconcile", *mode, *shared, check=1, spreading=IMPATIENT)
     said = last_words(done, began=True)
     assert (
         f"{NO_LEASE[1]['message']}; an administrator grants it: kubectl create role searchaccess-create-leases" in said
@@ -126,21 +130,23 @@ def test_an_operator_goes_on_until_it_is_granted_and_says_it_in_full(tmp_path: P
     seen: list[str] = []
     served = answers(**given)
     log = tmp_path / "log"
-    with api_server(served, seen) as url, log.open("w") as out:
-        command = [*COMMAND, "run", "--kubeconfig", str(write_kubeconfig(tmp_path, url))]
-        running = subprocess.Popen(command, env=environment(tmp_path), stdout=out, stderr=out)
+    log.touch()
+    with api_server(served, seen) as url:
+        command = ("run", "--kubeconfig", str(write_kubeconfig(tmp_path, url)))
+        running = start(command, environment(tmp_path), (Path(os.devnull), log, log))
         try:
             eventually(
                 lambda: [path.rpartition("/")[2] for path in seen].count(what) >= 3, within=60, what="it retries"
             )
-            assert running.poll() is None
+            assert running.exitcode is None
             served |= answers()
             eventually(lambda: any(path.endswith("searchaccesses") for path in seen), within=60, what="it goes on")
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(60) == 0
+            running.terminate()
+            running.join(60)
+            assert running.exitcode == 0
         finally:
             running.kill()
-            running.wait()
+            running.join()
     said = log.read_text()
     assert str(given[what][1]["message"]) in said
     assert grant_commands(str(given[what][1]["message"])) in said

@@ -7,7 +7,7 @@ import pytest
 from searchaccess.cli.helptexts import EXITS
 from searchaccess.core.answers.summary import Exit
 from tests.support.operatorprocess import ROOT
-from tests.unit.cli.program import api_server, refused, searchaccess, write_kubeconfig
+from tests.unit.cli.program import api_server, refused, searchaccess, warm, write_kubeconfig
 from tests.unit.cli.test_connecting import answers
 
 
@@ -18,11 +18,11 @@ def test_all_is_as_declared(tmp_path: Path) -> None:
 
 
 def test_it_could_not_start(tmp_path: Path) -> None:
-    searchaccess(tmp_path, "reconcile", "--once", check=1)
+    warm(tmp_path, "reconcile", "--once", check=1)
 
 
 def test_the_command_line_is_wrong(tmp_path: Path) -> None:
-    searchaccess(tmp_path, "reconcile", "--once", "--observe", "-f", "nope", check=64)
+    warm(tmp_path, "reconcile", "--once", "--observe", "-f", "nope", check=64)
 
 
 @pytest.mark.parametrize(

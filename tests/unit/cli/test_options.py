@@ -13,7 +13,7 @@ from searchaccess.adapters.kubernetes.kubeconfig import namespace_of
 from searchaccess.operator.observing import read_manifests
 from searchaccess.ports.errors import BadManifest
 from tests.unit.builders import a_search_access
-from tests.unit.cli.program import api_server, environment, refused, searchaccess, write_kubeconfig
+from tests.unit.cli.program import api_server, environment, refused, warm, write_kubeconfig
 from tests.unit.cli.test_connecting import answers
 
 OBSERVE = ("reconcile", "--once", "--observe")
@@ -38,7 +38,7 @@ def test_manifests_come_from_files_folders_and_standard_input(tmp_path: Path) ->
     (tmp_path / "file.yaml").write_text(yaml.safe_dump_all([manifest("one"), None, manifest("two", None)]))
     (folder / "three.yml").write_text(yaml.safe_dump(manifest("three")))
     given = ("-n", "shop", "-f", str(tmp_path / "file.yaml"), "-f", str(tmp_path / "folder"), "-f", "-")
-    done = searchaccess(tmp_path, "login", *given, stdin=yaml.safe_dump_all([manifest("four"), manifest("five")]))
+    done = warm(tmp_path, "login", *given, stdin=yaml.safe_dump_all([manifest("four"), manifest("five")]))
     assert left_out(done) == ["shop/one", "shop/two", "shop/three", "shop/four", "shop/five"]
 
 
@@ -64,7 +64,7 @@ def test_without_a_namespace_it_is_that_of_the_context(tmp_path: Path) -> None:
         content["contexts"].append({"name": "team", "context": {"cluster": "one", "user": "me", "namespace": "team"}})
         kubeconfig.write_text(yaml.safe_dump(content))
         given = (*OBSERVE, "-f", "-", "-o", "yaml", "--context", "team", "--kubeconfig", str(kubeconfig))
-        done = searchaccess(tmp_path, *given, stdin=yaml.safe_dump(manifest("one", None)), check=1)
+        done = warm(tmp_path, *given, stdin=yaml.safe_dump(manifest("one", None)), check=1)
     assert [item["name"] for item in yaml.safe_load(done.stdout)["items"]] == ["team/one"]
     assert namespace_of(kubeconfig, "team") == "team"
     assert namespace_of(kubeconfig) == namespace_of(tmp_path / "none") == "default"
@@ -73,7 +73,7 @@ def test_without_a_namespace_it_is_that_of_the_context(tmp_path: Path) -> None:
 def test_a_former_name_is_taken_for_a_release(tmp_path: Path) -> None:
     with api_server(answers(), []) as url:
         kubeconfig = ("--kubeconfig", str(write_kubeconfig(tmp_path, url)))
-        done = searchaccess(tmp_path, *OBSERVE, *kubeconfig, "--patience", "1m", check=0)
+        done = warm(tmp_path, *OBSERVE, *kubeconfig, "--patience", "1m", check=0)
     assert "--patience is deprecated and will be removed after the next release: use --timeout" in done.stderr
     assert "excludes --patience, its former name" in refused(*OBSERVE, "--timeout", "1m", "--patience", "2m")
     assert "--patience" not in refused("reconcile", "--help", code=0)

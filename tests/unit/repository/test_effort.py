@@ -9,19 +9,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.effort import ALL, QUICK, examples, places
+from tests.support.effort import ALL, QUICK, examples, places, some
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize(("number", "quick"), [(1000, 100), (60, 6), (20, 3), (2, 2)])
-def test_a_quick_run_tries_a_tenth_and_at_least_some(monkeypatch: pytest.MonkeyPatch, number: int, quick: int) -> None:
+@pytest.mark.parametrize(("number", "quick"), [(1000, 50), (100, 5), (20, 3), (2, 2)])
+def test_a_quick_run_tries_a_twentieth_and_at_least_some(
+    monkeypatch: pytest.MonkeyPatch, number: int, quick: int
+) -> None:
     assert settings.get_profile("thorough").max_examples == ALL
     assert settings.get_profile("quick").max_examples == QUICK
     for profile, tried in (("thorough", number), ("quick", quick)):
         monkeypatch.setattr("tests.support.effort.settings", lambda profile=profile: settings.get_profile(profile))
         assert examples(number) == tried
-        assert list(places(8)) == (list(range(8)) if profile == "thorough" else [0, 3, 6])
+        assert list(places(8)) == (list(range(8)) if profile == "thorough" else [0, 5])
+        assert some("abcdefgh") == ("abcdefgh" if profile == "thorough" else "af")
 
 
 def test_make_test_unit_alone_is_quick() -> None:
