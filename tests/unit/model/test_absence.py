@@ -24,6 +24,8 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchAccess.grants[].fields.exclude": [[]],
     "SearchAccess.grants[].where": [{}],
     "SearchAccess.grants[].remoteClusters": [[]],
+    "SearchAccess.validFrom": [""],
+    "SearchAccess.validUntil": [""],
     "SearchAccess.mode": [""],
     "SearchAccess.suspend": [""],
     "SearchAccess.credential.rotateEvery": [""],

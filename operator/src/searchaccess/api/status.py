@@ -5,8 +5,6 @@ may have written it.
 """
 
 import json
-import re
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -14,22 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from searchaccess.api.base import ApiModel, ReadsAs, understood
 from searchaccess.api.clusters.tiers import Tier
 from searchaccess.api.conditions.types import ConditionType, described
-
-_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
-_LENGTH, _MARKS = len("2026-01-01T10:00:00Z"), "--T::Z"
-
-
-def _moment(text: str) -> str:
-    # A fast path for our own format: every reconcile reads thousands of times.
-    ours = len(text) == _LENGTH and text[4::3] == _MARKS
-    if not ours and not _RFC3339.fullmatch(text):
-        raise ValueError("not a time in RFC 3339")
-    datetime.fromisoformat(text)
-    return text
-
-
-DateTime = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
-"""RFC 3339; written in UTC, whole seconds."""
+from searchaccess.api.times import DateTime
 
 NEVER = "1970-01-01T00:00:00Z"
 """Represents an unknown time."""
@@ -249,6 +232,15 @@ class EffectivePolicy(ApiModel):
     """The violations, or the reason of the exception and when it ends."""
 
 
+class ValidityStatus(ApiModel):
+    """Whether the declared times allow the rights."""
+
+    state: str
+    """`Active`, `NotYetValid`, `Expired`, `Unreadable` (nothing is granted), or `Unknown`."""
+    next_change: DateTime | None = None
+    """When that changes next: when the rights end, or begin."""
+
+
 class SearchAccessStatus(_Status):
     """The observed state of a SearchAccess."""
 
@@ -272,6 +264,8 @@ class SearchAccessStatus(_Status):
     """The API key or password, and where it is stored (`auth: ApiKey` or `Password`)."""
     effective_policy: Annotated[list[EffectivePolicy], Field(max_length=POLICIES_LIMIT)] | None = None
     """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
+    validity: ValidityStatus | None = None
+    """Whether `validFrom` and `validUntil` allow the rights now; absent where none is declared."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

@@ -27,6 +27,8 @@ class ReasonDoc:
     who: Who
     terminal: bool = False
     """True: retrying does not help, a person must act (shown as ``Stalled``)."""
+    intended: bool = False
+    """True: it is declared so, and nothing is in progress (neither ``Stalled`` nor ``Reconciling``)."""
 
 
 _NOTHING = "Nothing to do."
@@ -192,6 +194,18 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "A policy with `mode: Audit` would refuse it; the message says why. It has its rights.",
         "Change the SearchAccess before the policy is enforced.",
         Who.TEAM,
+    ),
+    Reason.NOT_YET_VALID: ReasonDoc(
+        "`validFrom` lies ahead. The object has no rights before it.",
+        "Wait until the time in the message, or set an earlier `validFrom`.",
+        Who.NOBODY,
+        intended=True,
+    ),
+    Reason.EXPIRED: ReasonDoc(
+        "`validUntil` has passed. The rights are revoked, whatever the object says (`suspend` and `Observe` too).",
+        "Delete the SearchAccess, or set a later `validUntil`: then its rights are granted again.",
+        Who.TEAM,
+        intended=True,
     ),
     Reason.RELEASED_LIST_FULL: ReasonDoc(
         "The object is being deleted with `deletionPolicy: Orphan`, but its rights cannot be released: "

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     POLICY_VIOLATION = "PolicyViolation"
     POLICIES_ACCEPT = "PoliciesAccept"
     POLICY_WOULD_DENY = "PolicyWouldDeny"
+    NOT_YET_VALID = "NotYetValid"
+    EXPIRED = "Expired"
     RELEASED_LIST_FULL = "ReleasedListFull"
     PRIVATE = "Private"
     EXPOSURE_ALLOWED = "ExposureAllowed"

@@ -39,12 +39,13 @@ from searchaccess.core.status.hints import mark_hints
 from searchaccess.core.status.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.proofs import mark_proof, ready_with
+from searchaccess.core.status.validity import build_validity
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 """Observe: not Ready, but neither the operator nor anybody else has to act."""
 
 
-_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND})
+_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND, EventReason.EXPIRED})
 """Reasons that are emitted as events although they do not make a SearchAccess Stalled. ServiceNotFound is emitted
 elsewhere."""
 _NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
@@ -305,6 +306,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         identity=identity,
         elasticsearch=objects,
         credential=credential,
+        validity=build_validity(access),
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,

@@ -53,6 +53,8 @@ def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception
         identity=known.identity,
         admission=known.admission,
         claims=known.claims,
+        time_box=known.time_box,
+        validity=known.validity,
         fault=fault,
     )
 

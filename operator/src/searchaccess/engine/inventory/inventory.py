@@ -45,7 +45,7 @@ class Inventory(Judged):
     Args:
         meter: counts objects that cannot be read.
         watched: the namespaces whose SearchAccesses are listed.
-        clock: by which exceptions of policies end; None: none is in force.
+        clock: by which rights, and exceptions of policies, end; None: those that end are not in force.
     """
 
     def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE, clock: Clock | None = None) -> None:
@@ -276,6 +276,7 @@ class Inventory(Judged):
         self._gone.add(uid)
         self._written.pop(uid, None)
         self.statuses.forget(uid)
+        self.time_boxes.forget(uid)
         known = self.accesses.pop(uid, None)
         if known:
             self._index.remove(known.access)
