@@ -86,7 +86,20 @@ def _reject_accesses(cases: Cases) -> None:
     cases.access("too many cluster privileges", {"clusterCan": too_many}, f"at most {len(DECLARABLE_ON_CLUSTER)} items")
     cases.access("an unknown mode", {"mode": "Report"}, 'supported values: "Enforce", "Observe"')
     cases.access("suspend as a word", {"suspend": "yes"}, "must be of type boolean")
+    _reject_times(cases)
     cases.access("an unknown deletionPolicy", {"deletionPolicy": "Keep"}, 'values: "Delete", "Orphan", "Disable"')
+
+
+def _reject_times(cases: Cases) -> None:
+    early, late = "2027-01-31T00:00:00+01:00", "2027-01-31T00:00:00Z"
+    order, orphans = "validUntil must be later than validFrom", "nobody would end orphaned rights"
+    cases.access("an end before the beginning", {"validFrom": late, "validUntil": early}, order)
+    cases.access("an end at the beginning", {"validFrom": late, "validUntil": late}, order)
+    for field in ("validFrom", "validUntil"):
+        cases.access(f"{field} and rights that stay", {field: late, "deletionPolicy": "Orphan"}, orphans)
+        for text in ("", "tomorrow", "2027-01-31", "2027-01-31T00:00:00", "2027-02-30T00:00:00Z", "9" * 41):
+            cases.access(f"{field}: {text!r}", {field: text}, f"spec.{field}")
+        cases.access(f"{field} as a number", {field: 1801353600}, "must be of type date-time")
 
 
 def _reject_grants(cases: Cases) -> None:
@@ -163,6 +176,11 @@ def accepted() -> list[Case]:
     )
     cases.access("a restriction on one of two grants on the same indices",
                  {"grants": [READER | _WHERE, READER | {"can": ["delete"]}]})  # fmt: skip
+    for times in (
+        {"validFrom": "2027-01-31T00:00:00Z"}, {"validUntil": "9999-12-31T23:59:59Z"},
+        {"validFrom": "2027-01-31T00:00:00.5+14:00", "validUntil": "2027-01-31T00:00:00-12:00"},
+    ):  # fmt: skip
+        cases.access(f"the times {times}", times)
     cases.access("everything set", {
         "clusterCan": ["monitor"], "mode": "Observe", "suspend": True, "deletionPolicy": "Disable", "cluster": "a" * 63,
     })  # fmt: skip
