@@ -39,7 +39,7 @@ elseif ready.status == "True" then
 elseif spec.mode == "Observe" and (ready.reason == "ChangesPending" or ready.reason == "DriftDetected") then
   -- On purpose: changes are only reported.
   health.status = "Suspended"
-elseif ready.reason == "NotYetValid" or ready.reason == "Expired" then
+elseif ready.reason == "NotYetValid" or ready.reason == "Expired" or ready.reason == "OutsideSchedule" then
   -- On purpose: the time does not allow the rights.
   health.status = "Suspended"
 end

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from searchaccess.api.times import moment
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORPHANS, begin, granted
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at, orders, validity
+from tests.support.clocks import EPOCH
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, account, condition_in, grant
 
@@ -192,3 +194,54 @@ async def test_what_could_not_be_revoked_at_the_end_is_revoked_when_elasticsearc
     assert not granted(stage)
     await stage.quiet()
     assert stage.ready("orders") == EXPIRED
+
+
+@on_stage
+async def test_windows_open_and_close_by_themselves(stage: Stage) -> None:
+    # The stage begins at 10:16:40.
+    schedule = {"cron": "20 * * * *", "timeZone": "UTC", "duration": "10m"}
+    await begin(stage, orders(schedule=schedule))
+    assert stage.ready("orders") == ("False", "OutsideSchedule")
+    assert validity(stage) == {"state": "OutsideSchedule", "nextChange": "2026-01-01T10:20:00Z"}
+    for hour in (10, 11):
+        await stage.sleep(_until(stage, f"2026-01-01T{hour}:20:00Z") + SOON)
+        assert granted(stage)
+        await stage.quiet()
+        assert stage.ready("orders") == IN_SYNC
+        assert validity(stage)["nextChange"] == f"2026-01-01T{hour}:30:00Z"
+        await stage.sleep(_until(stage, f"2026-01-01T{hour}:30:00Z") - SOON)
+        assert granted(stage)
+        await stage.sleep(2 * SOON)
+        assert not granted(stage)
+    await stage.quiet()
+    assert stage.ready("orders") == ("False", "OutsideSchedule")
+    assert not stage.notes("orders"), "windows are no news"
+    assert await stage.look_at_everything() == []
+
+
+@on_stage
+async def test_an_operator_that_was_down_when_a_window_closed_revokes_when_it_returns(stage: Stage) -> None:
+    await begin(stage, orders(schedule={"cron": "17 * * * *", "timeZone": "UTC", "duration": "10m"}))
+    await stage.sleep(60)
+    assert granted(stage)
+    await stage.stop()
+    await stage.sleep(1200)
+    stage.start()
+    await stage.sleep(SOON)
+    assert not granted(stage)
+
+
+@on_stage
+async def test_windows_that_overlap_revoke_nothing_and_write_few_statuses(stage: Stage) -> None:
+    await begin(stage, orders(schedule={"cron": "* * * * *", "timeZone": "UTC", "duration": "10m"}))
+    assert granted(stage)
+    before = len(stage.faults.writes)
+    await stage.sleep(1800)
+    assert granted(stage)
+    written = stage.faults.writes[before:]
+    assert all(call.side == "kubernetes" for call in written)
+    assert len(written) <= 4
+
+
+def _until(stage: Stage, time: str) -> float:
+    return (moment(time) or 0) - EPOCH.timestamp() - stage.clock.monotonic()

@@ -26,6 +26,7 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchAccess.grants[].remoteClusters": [[]],
     "SearchAccess.validFrom": [""],
     "SearchAccess.validUntil": [""],
+    "SearchAccess.schedule": [{}],
     "SearchAccess.mode": [""],
     "SearchAccess.suspend": [""],
     "SearchAccess.credential.rotateEvery": [""],

@@ -88,7 +88,7 @@ _ACCESS = (
     "+kibana: also rights on remote clusters, cluster privileges, rights in Kibana."
 )
 _DRIFT = "Open differences that somebody made in Elasticsearch."
-_NEXT_CHANGE = "When the rights end or begin, as validFrom and validUntil say."
+_NEXT_CHANGE = "When the rights end or begin, as validFrom, validUntil and schedule say."
 _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
 
 

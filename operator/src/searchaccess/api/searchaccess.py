@@ -15,6 +15,7 @@ from searchaccess.api.vocabulary.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, 
 from searchaccess.api.vocabulary.kibana import KibanaGrant
 from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
 from searchaccess.api.vocabulary.remoteclusters import ONLY_READING, RemoteCluster
+from searchaccess.api.windows import ScheduleSpec
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
 """E-mail address of a Google service account, as tokens carry it.
@@ -281,7 +282,11 @@ _NO_ORPHANS = (
 )
 
 _NO_ORPHANS_OF_TIME = (
-    "nobody would end orphaned rights: with validFrom or validUntil use deletionPolicy: Delete or Disable"
+    "nobody would end orphaned rights: with validFrom, validUntil or schedule use deletionPolicy: Delete or Disable"
+)
+_NO_WINDOWS = (
+    "each window would need another credential, and consumers would have to wait for it: with schedule use "
+    "auth: IdentityToken"
 )
 _NO_REVISION = "a service account has no revisions: with rollout: NewRevision set a Cloud Run workload as the subject"
 
@@ -306,9 +311,11 @@ class SearchAccessSpec(ApiModel):
                 ENDS_BEFORE_IT_BEGINS,
             ),
             cel(
-                "(!has(self.validFrom) && !has(self.validUntil)) || self.deletionPolicy != 'Orphan'",
+                "!(has(self.validFrom) || has(self.validUntil) || has(self.schedule)) || "
+                "self.deletionPolicy != 'Orphan'",
                 _NO_ORPHANS_OF_TIME,
             ),
+            cel("!has(self.schedule) || self.auth == 'IdentityToken'", _NO_WINDOWS),
         )
     }
 
@@ -348,6 +355,10 @@ class SearchAccessSpec(ApiModel):
     valid_until: Annotated[Moment | None, Narrows("then it never ends")] = None
     """When the rights end (RFC 3339). They are revoked then, whatever `mode` and `suspend` say, and API keys expire at
     this time."""
+
+    schedule: Annotated[ScheduleSpec | None, Narrows("then it is valid all the time")] = None
+    """Windows in which the rights are in force, such as working hours. Outside of them there are none. Only with
+    `auth: IdentityToken`."""
 
     mode: Annotated[Mode, Narrows("then differences are corrected")] = Mode.ENFORCE
     """`Enforce`: differences are corrected. `Observe`: they are reported in the status, and nothing is changed."""
@@ -391,8 +402,10 @@ class SearchAccessSpec(ApiModel):
         begins, ends = (moment(text) if text else None for text in (self.valid_from, self.valid_until))
         if begins is not None and ends is not None and begins >= ends:
             raise ValueError(ENDS_BEFORE_IT_BEGINS)
-        if (self.valid_from or self.valid_until) and self.deletion_policy is DeletionPolicy.ORPHAN:
+        if (self.valid_from or self.valid_until or self.schedule) and self.deletion_policy is DeletionPolicy.ORPHAN:
             raise ValueError(_NO_ORPHANS_OF_TIME)
+        if self.schedule and self.auth is not Auth.IDENTITY_TOKEN:
+            raise ValueError(_NO_WINDOWS)
         return self
 
 

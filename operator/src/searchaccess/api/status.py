@@ -236,9 +236,9 @@ class ValidityStatus(ApiModel):
     """Whether the declared times allow the rights."""
 
     state: str
-    """`Active`, `NotYetValid`, `Expired`, `Unreadable` (nothing is granted), or `Unknown`."""
+    """`Active`, `NotYetValid`, `Expired`, `OutsideSchedule`, `Unreadable` (nothing is granted), or `Unknown`."""
     next_change: DateTime | None = None
-    """When that changes next: when the rights end, or begin."""
+    """When that changes next: when the rights end, or begin. Where windows overlap, the end of the latest."""
 
 
 class SearchAccessStatus(_Status):
@@ -265,7 +265,7 @@ class SearchAccessStatus(_Status):
     effective_policy: Annotated[list[EffectivePolicy], Field(max_length=POLICIES_LIMIT)] | None = None
     """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
     validity: ValidityStatus | None = None
-    """Whether `validFrom` and `validUntil` allow the rights now; absent where none is declared."""
+    """Whether `validFrom`, `validUntil` and `schedule` allow the rights now; absent where none is declared."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

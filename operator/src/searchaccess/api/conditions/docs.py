@@ -207,6 +207,13 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
         intended=True,
     ),
+    Reason.OUTSIDE_SCHEDULE: ReasonDoc(
+        "No window of `schedule` is open. The rights are revoked, whatever the object says (`suspend` and `Observe` "
+        "too), and granted again when the next one begins.",
+        "Wait until the time in the message, or change `schedule`.",
+        Who.NOBODY,
+        intended=True,
+    ),
     Reason.RELEASED_LIST_FULL: ReasonDoc(
         "The object is being deleted with `deletionPolicy: Orphan`, but its rights cannot be released: "
         "`status.released` of the SearchCluster is full. The rights stay as they are meanwhile.",

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     POLICY_WOULD_DENY = "PolicyWouldDeny"
     NOT_YET_VALID = "NotYetValid"
     EXPIRED = "Expired"
+    OUTSIDE_SCHEDULE = "OutsideSchedule"
     RELEASED_LIST_FULL = "ReleasedListFull"
     PRIVATE = "Private"
     EXPOSURE_ALLOWED = "ExposureAllowed"

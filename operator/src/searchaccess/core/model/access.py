@@ -285,7 +285,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)
-    invalid = bounded_text(problem_of(spec), MESSAGE_LIMIT)
+    invalid = bounded_text(outline.time_box.problem or problem_of(spec), MESSAGE_LIMIT)
     share = Share() if invalid else build_share(spec)
     found = conflict_within(share.entries, [f"spec.grants[{number}]" for number in range(len(share.entries))])
     subject = outline.subject

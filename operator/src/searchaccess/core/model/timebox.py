@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from searchaccess.api.times import ENDS_BEFORE_IT_BEGINS, first_second, last_second
+from searchaccess.core.model.windows import Schedule, schedule_in, window_at
 
 
 class Term(StrEnum):
@@ -15,6 +16,7 @@ class Term(StrEnum):
     IN_FORCE = "Active"
     NOT_YET = "NotYetValid"
     EXPIRED = "Expired"
+    OUTSIDE = "OutsideSchedule"
     UNREADABLE = "Unreadable"
     """What is declared cannot be read."""
     UNKNOWN = "Unknown"
@@ -28,11 +30,13 @@ class TimeBox:
     Args:
         begins: when they begin; None: they begin at once.
         ends: when they end; None: they do not end.
+        schedule: the windows in which they are in force between these; None: all the time.
         problem: why it cannot be read; empty: it can.
     """
 
     begins: int | None = None
     ends: int | None = None
+    schedule: Schedule | None = None
     problem: str = ""
 
     @property
@@ -68,11 +72,13 @@ def time_box_in(spec: Mapping[str, Any]) -> TimeBox:
     """
     try:
         begins, ends = first_second(spec, "validFrom"), last_second(spec, "validUntil")
+        schedule = schedule_in(spec["schedule"]) if "schedule" in spec else None
     except ValueError as error:
         return TimeBox(problem=str(error))
     if begins is not None and ends is not None and begins >= ends:
         return TimeBox(problem=f"spec: {ENDS_BEFORE_IT_BEGINS}")
-    return TimeBox(begins, ends) if begins is not None or ends is not None else UNLIMITED
+    box = TimeBox(begins, ends, schedule)
+    return box if box.is_limited else UNLIMITED
 
 
 def validity_at(box: TimeBox, now: float) -> Validity:
@@ -88,7 +94,11 @@ def validity_at(box: TimeBox, now: float) -> Validity:
         return Validity(Term.EXPIRED)
     if box.begins is not None and now < box.begins:
         return Validity(Term.NOT_YET, box.begins)
-    return Validity(Term.IN_FORCE, box.ends)
+    if box.schedule is None:
+        return Validity(Term.IN_FORCE, box.ends)
+    window = window_at(box.schedule, int(now))
+    changes = [time for time in (window.until, box.ends) if time is not None]
+    return Validity(Term.IN_FORCE if window.is_open else Term.OUTSIDE, min(changes, default=None))
 
 
 def shown_time(seconds: int) -> str:

@@ -165,7 +165,7 @@ def outside_its_time(inputs: Inputs) -> AccessDecision | None:
     if found := not_in_force(access):
         return AccessDecision(Do.REMOVE, *found)
     if access.validity.term is Term.UNKNOWN and not access.fault:
-        return AccessDecision(Do.HOLD, Reason.PENDING, "spec.validFrom and spec.validUntil were not checked yet")
+        return AccessDecision(Do.HOLD, Reason.PENDING, "its times were not compared with the clock yet")
     return None
 
 

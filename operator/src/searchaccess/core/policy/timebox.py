@@ -15,6 +15,10 @@ def not_in_force(access: Access) -> tuple[Reason, str] | None:
         case Term.EXPIRED:
             ended = shown_time(box.ends or 0)
             return Reason.EXPIRED, f"its rights ended at {ended}: delete it, or set a later spec.validUntil"
+        case Term.OUTSIDE:
+            at = access.validity.changes_at
+            begins = f"before {shown_time(at)}" if at is not None and at != box.ends else "any more"
+            return Reason.OUTSIDE_SCHEDULE, f"it has no rights {begins} (spec.schedule)"
         case Term.UNREADABLE:
             return Reason.INVALID_SPEC, f"{box.problem}. Nothing is granted until it can be read"
     return None
