@@ -1,17 +1,22 @@
 """When SearchAccesses are due because their rights begin or end."""
 
 import asyncio
+import copy
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.times import LAST
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.timebox import NOT_COMPARED, Term, TimeBox
+from searchaccess.core.policy.decision import OPEN, Do, decide
+from searchaccess.engine.inventory import intake
+from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.timeboxes import AGAIN_AFTER, CHECK_EVERY, STEP_BACK, TimeBoxes
-from tests.support.clocks import EPOCH, LoopClock, run_virtually
-from tests.unit.builders import an_access
+from tests.support.clocks import EPOCH, LoopClock, SettableClock, rfc3339, run_virtually
+from tests.unit.builders import a_search_access, a_search_cluster, an_access
 
 NOW: Final = int(EPOCH.timestamp()) + 1000
 """When the virtual loop starts."""
@@ -161,3 +166,69 @@ def test_without_a_clock_what_ends_has_ended() -> None:
     assert boxes.judge(ending(100)).validity.term is Term.EXPIRED
     box = TimeBox(ends=LAST)
     assert boxes.judge(replace(an_access(), time_box=box)).validity.term is Term.EXPIRED
+
+
+class _Inventory:
+    """An inventory with one SearchAccess that ends, and a clock that is set."""
+
+    def __init__(self) -> None:
+        self.clock = SettableClock(1000.0)
+        self.inventory = Inventory(clock=self.clock)
+        self.inventory.policies.keep(set(), frozenset())
+        self.raw = a_search_access(validUntil=rfc3339(1100.0))
+        self.inventory.see_cluster(a_search_cluster())
+        self.see(100)
+        self.uid = str(self.raw["metadata"]["uid"])
+        self.inventory.marks.take_dirty("prod")
+
+    def see(self, version: int, **spec: Any) -> None:
+        self.raw["spec"] |= spec
+        self.raw["metadata"]["resourceVersion"] = str(version)
+        self.inventory.see_access(copy.deepcopy(self.raw))
+
+    @property
+    def access(self) -> Access:
+        return self.inventory.accesses[self.uid].access
+
+    @property
+    def is_marked(self) -> bool:
+        return bool(self.inventory.marks.dirty("prod").principals)
+
+
+def test_an_end_that_an_event_finds_first_is_reconciled() -> None:
+    known = _Inventory()
+    known.clock.advance(200)
+    known.see(101)
+    assert known.access.validity.term is Term.EXPIRED
+    assert known.is_marked
+
+
+def test_an_end_that_is_found_while_principals_are_computed_anew_is_reconciled() -> None:
+    known = _Inventory()
+    known.clock.advance(200)
+    known.inventory._reidentify(known.inventory.accesses[known.uid])
+    assert known.access.validity.term is Term.EXPIRED
+    assert known.is_marked
+
+
+def test_what_cannot_be_read_because_of_an_internal_error_still_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = _Inventory()
+    monkeypatch.setattr(intake, "access_from_object", lambda _raw: 1 / 0)
+    known.see(101)
+    assert known.access.fault
+    assert known.access.validity.term is Term.IN_FORCE
+    known.clock.advance(200)
+    known.inventory._judge(known.inventory.accesses[known.uid])
+    assert known.access.validity.term is Term.EXPIRED
+    assert decide(known.access, OPEN).do is Do.REMOVE
+
+
+def test_after_an_internal_error_only_what_the_same_times_said_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = _Inventory()
+    monkeypatch.setattr(known.inventory.subjects, "register", lambda *_: 1 / 0)
+    known.see(101)
+    assert known.access.fault
+    assert known.access.validity.term is Term.IN_FORCE
+    known.see(102, validUntil=rfc3339(2000.0))
+    assert known.access.validity.term is Term.UNKNOWN
+    assert decide(known.access, OPEN).reason is Reason.INTERNAL_ERROR

@@ -53,8 +53,7 @@ def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception
         identity=known.identity,
         admission=known.admission,
         claims=known.claims,
-        time_box=known.time_box,
-        validity=known.validity,
+        validity=known.validity if known.time_box == outline.time_box else outline.validity,
         fault=fault,
     )
 

@@ -237,6 +237,9 @@ class Inventory(Judged):
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
             self.marks.mark_access(access)
+        if access.validity != record.access.validity:
+            # Its time has come just now: nobody else will find that out.
+            self.marks.mark_access(access)
         self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from searchaccess import __version__
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import SearchAccessStatus, Status, condition_of
+from searchaccess.core.credentials.ending import TOLERANCE
 from searchaccess.core.ownership.others import counted
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
@@ -297,7 +298,7 @@ def _expiry(status: SearchAccessStatus) -> float | None:
         return None
     expires = epoch(credential.expires)
     ends = validity.next_change if validity else None
-    return None if ends and expires >= epoch(ends) - 1 else expires
+    return None if ends and expires >= epoch(ends) - TOLERANCE else expires
 
 
 _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
