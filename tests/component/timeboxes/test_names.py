@@ -22,7 +22,7 @@ def test_old_names_do_not_keep_rights_past_their_end(ending: str) -> None:
     @on_stage
     async def play(stage: Stage) -> None:
         ids = {email: stage.google.state.add_account(email) for email in (OLD, UNKNOWN, account("stays"))}
-        ends = {ending: {"validUntil": at(stage, 120)}}
+        ends: dict[str, Any] = {ending: {"validUntil": at(stage, 120)}}
         orders = access("orders", grant("orders-*"), principal=OLD, **ends.get("orders", {}))
         billing = access("billing", grant("billing-*"), **ends.get("billing", {}))
         # While anybody needs the mapping, it is not switched to the new names.

@@ -190,6 +190,9 @@ class _Inventory:
     def access(self) -> Access:
         return self.inventory.accesses[self.uid].access
 
+    def term(self) -> Term:
+        return self.access.validity.term
+
     @property
     def is_marked(self) -> bool:
         return bool(self.inventory.marks.dirty("prod").principals)
@@ -199,7 +202,7 @@ def test_an_end_that_an_event_finds_first_is_reconciled() -> None:
     known = _Inventory()
     known.clock.advance(200)
     known.see(101)
-    assert known.access.validity.term is Term.EXPIRED
+    assert known.term() is Term.EXPIRED
     assert known.is_marked
 
 
@@ -207,7 +210,7 @@ def test_an_end_that_is_found_while_principals_are_computed_anew_is_reconciled()
     known = _Inventory()
     known.clock.advance(200)
     known.inventory._reidentify(known.inventory.accesses[known.uid])
-    assert known.access.validity.term is Term.EXPIRED
+    assert known.term() is Term.EXPIRED
     assert known.is_marked
 
 
@@ -216,10 +219,10 @@ def test_what_cannot_be_read_because_of_an_internal_error_still_ends(monkeypatch
     monkeypatch.setattr(intake, "access_from_object", lambda _raw: 1 / 0)
     known.see(101)
     assert known.access.fault
-    assert known.access.validity.term is Term.IN_FORCE
+    assert known.term() is Term.IN_FORCE
     known.clock.advance(200)
     known.inventory._judge(known.inventory.accesses[known.uid])
-    assert known.access.validity.term is Term.EXPIRED
+    assert known.term() is Term.EXPIRED
     assert decide(known.access, OPEN).do is Do.REMOVE
 
 
@@ -228,7 +231,7 @@ def test_after_an_internal_error_only_what_the_same_times_said_counts(monkeypatc
     monkeypatch.setattr(known.inventory.subjects, "register", lambda *_: 1 / 0)
     known.see(101)
     assert known.access.fault
-    assert known.access.validity.term is Term.IN_FORCE
+    assert known.term() is Term.IN_FORCE
     known.see(102, validUntil=rfc3339(2000.0))
-    assert known.access.validity.term is Term.UNKNOWN
+    assert known.term() is Term.UNKNOWN
     assert decide(known.access, OPEN).reason is Reason.INTERNAL_ERROR

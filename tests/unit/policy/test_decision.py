@@ -83,6 +83,7 @@ VIOLATES_AND_KEEPS: dict[str, Any] = {
 UNDECIDED: dict[str, Any] = {"verdict": PolicyVerdict(unknown="the labels of the namespace shop are not known")}
 
 SOON: dict[str, Any] = {"time_box": TimeBox(begins=2_000_000_000), "validity": Validity(Term.NOT_YET, 2_000_000_000)}
+BEGUN: dict[str, Any] = {"time_box": TimeBox(begins=5), "validity": Validity(Term.IN_FORCE)}
 CURRENT: dict[str, Any] = {"time_box": TimeBox(ends=2_000_000_000), "validity": Validity(Term.IN_FORCE, 2_000_000_000)}
 OVER: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": Validity(Term.EXPIRED)}
 NO_TIME: dict[str, Any] = {"time_box": TimeBox(problem="no time"), "validity": Validity(Term.UNREADABLE)}
@@ -128,8 +129,10 @@ DECISIONS: dict[str, Row] = {
     "a time that was not compared with the clock grants nothing": (case(**NOT_CHECKED), Do.HOLD, Reason.PENDING),
     "nor after an internal error": (case(fault="KeyError", **NOT_CHECKED), Do.HOLD, Reason.INTERNAL_ERROR),
     "an internal error keeps nothing past its time": (case(fault="KeyError", **OVER), Do.REMOVE, Reason.EXPIRED),
-    "what has a time is not left behind": (case(DELETED, ORPHAN, **CURRENT), Do.REMOVE, None),
-    "what is observed and has a time is not either": (case(DELETED, OBSERVED, **CURRENT), Do.REMOVE, None),
+    "what has an end is not left behind": (case(DELETED, ORPHAN, **CURRENT), Do.REMOVE, None),
+    "nor what may not be there now": (case(DELETED, ORPHAN, **SOON), Do.REMOVE, None),
+    "what only had a beginning is left behind": (case(DELETED, ORPHAN, **BEGUN), Do.RELEASE, None),
+    "what is observed and has an end is not either": (case(DELETED, OBSERVED, **CURRENT), Do.REMOVE, None),
     "it may be disabled": (case(DELETED, {"deletionPolicy": "Disable"}, **OVER), Do.DISABLE, None),
     # the subject
     "one of a workload that does not exist is held": (

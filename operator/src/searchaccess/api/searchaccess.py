@@ -282,7 +282,7 @@ _NO_ORPHANS = (
 )
 
 _NO_ORPHANS_OF_TIME = (
-    "nobody would end orphaned rights: with validFrom, validUntil or schedule use deletionPolicy: Delete or Disable"
+    "nobody would end orphaned rights: with validUntil or schedule use deletionPolicy: Delete or Disable"
 )
 _NO_WINDOWS = (
     "each window would need another credential, and consumers would have to wait for it: with schedule use "
@@ -311,8 +311,7 @@ class SearchAccessSpec(ApiModel):
                 ENDS_BEFORE_IT_BEGINS,
             ),
             cel(
-                "!(has(self.validFrom) || has(self.validUntil) || has(self.schedule)) || "
-                "self.deletionPolicy != 'Orphan'",
+                "!(has(self.validUntil) || has(self.schedule)) || self.deletionPolicy != 'Orphan'",
                 _NO_ORPHANS_OF_TIME,
             ),
             cel("!has(self.schedule) || self.auth == 'IdentityToken'", _NO_WINDOWS),
@@ -402,7 +401,7 @@ class SearchAccessSpec(ApiModel):
         begins, ends = (moment(text) if text else None for text in (self.valid_from, self.valid_until))
         if begins is not None and ends is not None and begins >= ends:
             raise ValueError(ENDS_BEFORE_IT_BEGINS)
-        if (self.valid_from or self.valid_until or self.schedule) and self.deletion_policy is DeletionPolicy.ORPHAN:
+        if (self.valid_until or self.schedule) and self.deletion_policy is DeletionPolicy.ORPHAN:
             raise ValueError(_NO_ORPHANS_OF_TIME)
         if self.schedule and self.auth is not Auth.IDENTITY_TOKEN:
             raise ValueError(_NO_WINDOWS)

@@ -44,6 +44,11 @@ class TimeBox:
         """Whether it depends on the time."""
         return self != UNLIMITED
 
+    @property
+    def has_end(self) -> bool:
+        """Whether rights may have to end."""
+        return self.ends is not None or self.schedule is not None or bool(self.problem)
+
 
 UNLIMITED: Final = TimeBox()
 

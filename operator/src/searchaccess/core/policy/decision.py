@@ -141,7 +141,7 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
-    if do is Do.RELEASE and access.time_box.is_limited:
+    if do is Do.RELEASE and (access.time_box.has_end or access.is_over):
         # Nobody would end them.
         return AccessDecision(Do.REMOVE)
     if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.invalid:
