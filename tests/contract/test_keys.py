@@ -23,6 +23,7 @@ from searchaccess.ports.elasticsearch import ElasticsearchPort
 from searchaccess.ports.errors import NotFound, PermissionDenied, Rejected
 from tests.contract.elasticsearch_sides import ElasticsearchSide
 from tests.stack.elasticsearch import ElasticsearchServer
+from tests.support.waiting import eventually
 from tests.support.world import OPERATOR_PASSWORD, OPERATOR_ROLE, access, grant
 from tests.unit.builders import an_access
 
@@ -325,6 +326,33 @@ async def test_a_key_is_prolonged_from_now_and_the_rest_stays(search: Elasticsea
     assert replace(key, expires=before.expires) == before
     await search.port.revoke_keys([key_id])
     assert set((await search.port.prolong_keys([key_id], HOUR)).refused) == {key_id}
+
+
+async def test_a_key_may_end_earlier_than_it_was_made_for(search: ElasticsearchSide, operator: Operator) -> None:
+    key_id = await make(search, operator)
+    before = (await read(search, operator))[key_id]
+    assert (await search.port.prolong_keys([key_id], HOUR / 2)).changed == {key_id}
+    key = (await read(search, operator))[key_id]
+    assert key.expires is not None
+    assert before.expires is not None
+    assert key.expires - before.expires == pytest.approx(-HOUR / 2, abs=60)
+
+
+async def test_elasticsearch_itself_ends_a_key_at_its_end(
+    elasticsearch_server: ElasticsearchServer, maker: ElasticsearchClient
+) -> None:
+    key_id, encoded = await a_key(maker, rights_to("keys-*"))
+    headers = {"authorization": f"ApiKey {encoded}"}
+    with httpx.Client(base_url=elasticsearch_server.url, verify=elasticsearch_server._trust()) as caller:
+
+        def status() -> int:
+            return caller.get("/_security/_authenticate", headers=headers).status_code
+
+        assert status() == httpx.codes.OK
+        assert (await maker.prolong_keys([key_id], 1.0)).changed == {key_id}
+        eventually(lambda: status() == httpx.codes.UNAUTHORIZED, within=30, every=0.2)
+    assert key_id not in {raw["id"] for raw in await maker.keys(names_of_keys(OURS))}
+    assert (await maker.prolong_keys([key_id], HOUR)).refused, "nothing gives it back"
 
 
 def give_maker(server: ElasticsearchServer, role: dict[str, Any]) -> None:

@@ -86,7 +86,43 @@ def _reject_accesses(cases: Cases) -> None:
     cases.access("too many cluster privileges", {"clusterCan": too_many}, f"at most {len(DECLARABLE_ON_CLUSTER)} items")
     cases.access("an unknown mode", {"mode": "Report"}, 'supported values: "Enforce", "Observe"')
     cases.access("suspend as a word", {"suspend": "yes"}, "must be of type boolean")
+    _reject_times(cases)
+    _reject_schedules(cases)
     cases.access("an unknown deletionPolicy", {"deletionPolicy": "Keep"}, 'values: "Delete", "Orphan", "Disable"')
+
+
+def _reject_times(cases: Cases) -> None:
+    early, late = "2027-01-31T00:00:00+01:00", "2027-01-31T00:00:00Z"
+    order, orphans = "validUntil must be later than validFrom", "nobody would end orphaned rights"
+    cases.access("an end before the beginning", {"validFrom": late, "validUntil": early}, order)
+    cases.access("an end at the beginning", {"validFrom": late, "validUntil": late}, order)
+    cases.access("an end and rights that stay", {"validUntil": late, "deletionPolicy": "Orphan"}, orphans)
+    for field in ("validFrom", "validUntil"):
+        for text in ("", "tomorrow", "2027-01-31", "2027-01-31T00:00:00", "2027-02-30T00:00:00Z", "9" * 41):
+            cases.access(f"{field}: {text!r}", {field: text}, f"spec.{field}")
+        cases.access(f"{field} as a number", {field: 1801353600}, "must be of type date-time")
+
+
+def _schedule(**changes: Any) -> dict[str, Any]:
+    whole = {"cron": "0 8 * * MON-FRI", "timeZone": "Europe/Berlin", "duration": "10h"} | changes
+    return {"schedule": {key: value for key, value in whole.items() if value is not None}}
+
+
+def _reject_schedules(cases: Cases) -> None:
+    five, zone = "write five fields: minute, hour, day of the month, month", "write the name of a time zone, such as"
+    for text in ("", "0 8 * *", "0 0 8 * * *", "@daily", "0 8 * * ?", " 0 8 * * *", "0\t8 * * *"):
+        cases.access(f"the cron {text!r}", _schedule(cron=text), five)
+    for text in ("", "Berlin", "../etc/localtime", "Europe/", "/Europe/Berlin", "Europe/Ber lin"):
+        cases.access(f"the time zone {text!r}", _schedule(timeZone=text), zone)
+    for text in ("0s", "59s", "8761h", "a day"):
+        cases.access(f"the duration {text!r}", _schedule(duration=text), "write a duration between 1m and 8760h")
+    for field, most in (("cron", 100), ("timeZone", 64), ("duration", 20)):
+        long = _schedule(**{field: "1" * (most + 1)})
+        cases.access(f"too long a {field}", long, f"may not be more than {most}")
+        cases.access(f"a schedule without {field}", _schedule(**{field: None}), "Required value")
+    cases.access("a schedule and rights that stay", _schedule() | {"deletionPolicy": "Orphan"}, "nobody would end")
+    key = {"auth": "ApiKey", "credential": {"store": "main", "name": "orders"}}
+    cases.access("a schedule for a key", _schedule() | key, "each window would need another credential")
 
 
 def _reject_grants(cases: Cases) -> None:
@@ -163,6 +199,13 @@ def accepted() -> list[Case]:
     )
     cases.access("a restriction on one of two grants on the same indices",
                  {"grants": [READER | _WHERE, READER | {"can": ["delete"]}]})  # fmt: skip
+    for times in (
+        {"validFrom": "2027-01-31T00:00:00Z", "deletionPolicy": "Orphan"}, {"validUntil": "9999-12-31T23:59:59Z"},
+        {"validFrom": "2027-01-31T00:00:00.5+14:00", "validUntil": "2027-01-31T00:00:00-12:00"},
+    ):  # fmt: skip
+        cases.access(f"the times {times}", times)
+    cases.access("windows", _schedule())
+    cases.access("windows without a day's end", _schedule(cron="*/5 0-23/2 L,1 JAN,2 MON#1", timeZone="UTC"))
     cases.access("everything set", {
         "clusterCan": ["monitor"], "mode": "Observe", "suspend": True, "deletionPolicy": "Disable", "cluster": "a" * 63,
     })  # fmt: skip

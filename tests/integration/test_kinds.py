@@ -331,6 +331,7 @@ def stored(server: Server) -> Iterator[None]:
             "store": "main", "name": "orders", "version": 1, "keyId": "k", "phase": "Active", "issued": NOW,
             "nextRotation": LATER,
         },
+        "validity": {"state": "Active", "nextChange": LATER},
     }})  # fmt: skip
     counts = {"accesses": 7, "ready": 5, "drifted": 3, "roles": 6, "foreignRoles": 1}
     patch(server, "searchcluster", "prod", {"status": {
@@ -359,10 +360,19 @@ def test_columns_of_search_accesses(server: Server) -> None:
 @pytest.mark.usefixtures("stored")
 def test_wide_columns_of_search_accesses(server: Server) -> None:
     header, row = server.table("searchaccesses", "-o", "wide")
-    assert header[7:] == ["CLUSTER", "DRIFT", "PRINCIPAL", "AUTH", "NEXT-ROTATION", "LAST-SYNC", "MESSAGE"]
-    assert row[7:12] == ["prod", "2", "orders@acme-shop.iam.gserviceaccount.com", "IdentityToken", LATER]
-    assert row[12]
-    assert row[13] == "in sync"
+    assert header[7:] == [
+        "CLUSTER",
+        "DRIFT",
+        "PRINCIPAL",
+        "AUTH",
+        "NEXT-ROTATION",
+        "NEXT-CHANGE",
+        "LAST-SYNC",
+        "MESSAGE",
+    ]
+    assert row[7:13] == ["prod", "2", "orders@acme-shop.iam.gserviceaccount.com", "IdentityToken", LATER, LATER]
+    assert row[13]
+    assert row[14] == "in sync"
 
 
 @pytest.mark.usefixtures("stored")

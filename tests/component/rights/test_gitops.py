@@ -42,6 +42,18 @@ SCENARIOS: dict[str, Scenario] = {
     "all is well": (well, ORDERS, "Healthy", "Current"),
     "a key": (well, with_key(), "Healthy", "Current"),
     "observed, with changes": (well, access("orders", grant("x"), mode="Observe"), "Suspended", "InProgress"),
+    "before its time": (
+        well, access("orders", grant("x"), validFrom="2099-01-01T00:00:00Z"), "Suspended", "InProgress",
+    ),
+    "after its time": (
+        well, access("orders", grant("x"), validUntil="2020-01-01T00:00:00Z"), "Suspended", "InProgress",
+    ),
+    "outside of its windows": (
+        well,
+        access("orders", grant("x"), schedule={"cron": "0 0 1 1 *", "timeZone": "UTC", "duration": "1m"}),
+        "Suspended",
+        "InProgress",
+    ),
     "suspended": (well, access("orders", grant("x"), suspend=True), "Suspended", "InProgress"),
     "another cluster": (well, access("orders", grant("x"), cluster="nowhere"), "Progressing", "InProgress"),
     "a wrong query": (

@@ -12,6 +12,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.timebox import NOT_COMPARED, Term, TimeBox, Validity
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy import decision as policy
 from searchaccess.core.policy.callers import Limit
@@ -81,6 +82,13 @@ VIOLATES_AND_KEEPS: dict[str, Any] = {
 }
 UNDECIDED: dict[str, Any] = {"verdict": PolicyVerdict(unknown="the labels of the namespace shop are not known")}
 
+SOON: dict[str, Any] = {"time_box": TimeBox(begins=2_000_000_000), "validity": Validity(Term.NOT_YET, 2_000_000_000)}
+BEGUN: dict[str, Any] = {"time_box": TimeBox(begins=5), "validity": Validity(Term.IN_FORCE)}
+CURRENT: dict[str, Any] = {"time_box": TimeBox(ends=2_000_000_000), "validity": Validity(Term.IN_FORCE, 2_000_000_000)}
+OVER: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": Validity(Term.EXPIRED)}
+NO_TIME: dict[str, Any] = {"time_box": TimeBox(problem="no time"), "validity": Validity(Term.UNREADABLE)}
+NOT_CHECKED: dict[str, Any] = {"time_box": TimeBox(ends=5), "validity": NOT_COMPARED}
+
 
 def nobody(state: State, message: str = "") -> dict[str, Any]:
     return {"principals": (), "identity": Identity(state=state, message=message)}
@@ -109,6 +117,23 @@ DECISIONS: dict[str, Row] = {
         case(DELETED, ORPHAN, **VIOLATES_AND_KEEPS), Do.REMOVE, None,
     ),
     "it is not known yet whether it may stay": (case(DELETED, ORPHAN, **UNDECIDED), Do.HOLD, Reason.PENDING),
+    # the time
+    "one in its time is enforced": (case(**CURRENT), Do.ENFORCE, None),
+    "one before its time has nothing": (case(**SOON), Do.REMOVE, Reason.NOT_YET_VALID),
+    "one after its time loses everything": (case(**OVER), Do.REMOVE, Reason.EXPIRED),
+    "a suspended one too": (case(SUSPENDED, **OVER), Do.REMOVE, Reason.EXPIRED),
+    "an observed one whose time is over too": (case(OBSERVED, **OVER), Do.REMOVE, Reason.EXPIRED),
+    "and a key": (case(WITH_KEY, **OVER), Do.REMOVE, Reason.EXPIRED),
+    "an invalid one too": (case(INVALID, **OVER), Do.REMOVE, Reason.EXPIRED),
+    "a time that cannot be read denies": (case(**NO_TIME), Do.REMOVE, Reason.INVALID_SPEC),
+    "a time that was not compared with the clock grants nothing": (case(**NOT_CHECKED), Do.HOLD, Reason.PENDING),
+    "nor after an internal error": (case(fault="KeyError", **NOT_CHECKED), Do.HOLD, Reason.INTERNAL_ERROR),
+    "an internal error keeps nothing past its time": (case(fault="KeyError", **OVER), Do.REMOVE, Reason.EXPIRED),
+    "what has an end is not left behind": (case(DELETED, ORPHAN, **CURRENT), Do.REMOVE, None),
+    "nor what may not be there now": (case(DELETED, ORPHAN, **SOON), Do.REMOVE, None),
+    "what only had a beginning is left behind": (case(DELETED, ORPHAN, **BEGUN), Do.RELEASE, None),
+    "what is observed and has an end is not either": (case(DELETED, OBSERVED, **CURRENT), Do.REMOVE, None),
+    "it may be disabled": (case(DELETED, {"deletionPolicy": "Disable"}, **OVER), Do.DISABLE, None),
     # the subject
     "one of a workload that does not exist is held": (
         case(**nobody(State.MISSING)), Do.HOLD, Reason.SERVICE_NOT_FOUND,
@@ -184,6 +209,17 @@ ORDER: dict[str, tuple[Check, Check, Case]] = {
     ),
     "a closed cluster revokes what is not allowed": (
         policy.namespace_refused, policy.cluster_closed, case(gate=CLOSED, **REFUSED),
+    ),
+    "the time does not stop deletion": (policy.deletion, policy.outside_its_time, case(DELETED, **OVER)),
+    "its time is over although the labels are unknown": (
+        policy.outside_its_time, policy.namespace_unknown, case(**OVER, **UNKNOWN),
+    ),
+    "its time is over although it could not be read": (
+        policy.outside_its_time, policy.unread, case(fault="KeyError", **OVER),
+    ),
+    "an invalid spec has an end": (policy.outside_its_time, policy.invalid_spec, case(INVALID, **OVER)),
+    "suspending keeps nothing past its time": (
+        policy.outside_its_time, policy.suspension, case(SUSPENDED, **OVER),
     ),
     "unknown labels do not stop deletion": (policy.deletion, policy.namespace_unknown, case(DELETED, **UNKNOWN)),
     "an invalid spec does not stop deletion": (policy.deletion, policy.invalid_spec, case(DELETED, INVALID)),
@@ -321,7 +357,21 @@ def _outcome(inputs: Inputs) -> tuple[Do, Reason | None]:
 accesses = st.builds(
     lambda specs, more: replace(an_access(**{name: value for spec in specs for name, value in spec.items()}), **more),
     st.lists(st.sampled_from([DELETED, OBSERVED, SUSPENDED, INVALID, UNREADABLE, RESTRICTED, WIDENING, WITH_KEY])),
-    st.sampled_from([{}, REFUSED, UNKNOWN, VIOLATES, UNDECIDED, nobody(State.MISSING), nobody(State.RECALLED)]),
+    st.sampled_from(
+        [
+            {},
+            REFUSED,
+            UNKNOWN,
+            VIOLATES,
+            UNDECIDED,
+            nobody(State.MISSING),
+            nobody(State.RECALLED),
+            SOON,
+            CURRENT,
+            OVER,
+            NOT_CHECKED,
+        ]
+    ),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity, State
+from searchaccess.core.model.timebox import Term, TimeBox, Validity
 from searchaccess.core.policy.decision import Do, Gate
 from searchaccess.core.policy.former import Former, RightsPlace, decide_former
 from tests.unit.builders import NOW, an_access
@@ -20,6 +21,10 @@ NOBODY = Identity(state=State.MISSING)
 
 def an(**spec: Any) -> Access:
     return an_access(**spec)
+
+
+def over() -> Access:
+    return replace(an(), time_box=TimeBox(ends=5), validity=Validity(Term.EXPIRED))
 
 
 def without_account() -> Access:
@@ -37,6 +42,8 @@ def without_account() -> Access:
         pytest.param(Former(an(), HERE, HERE, Admission.REFUSED), Do.REMOVE, id="its namespace is not admitted here"),
         pytest.param(Former(an(), HERE, HERE, Admission.UNKNOWN), Do.HOLD, id="whether it is, is not known"),
         pytest.param(Former(an(suspend=True), HERE, HERE), Do.HOLD, id="suspended"),
+        pytest.param(Former(over(), HERE, HERE), Do.REMOVE, id="its time is over"),
+        pytest.param(Former(replace(over(), invalid="no"), HERE, HERE), Do.REMOVE, id="it is over, and invalid"),
         pytest.param(Former(an(deleted_at=NOW), HERE, HERE), Do.REMOVE, id="deleted"),
         pytest.param(Former(an(deleted_at=NOW), HERE, None), Do.REMOVE, id="deleted, and nothing is known"),
         pytest.param(

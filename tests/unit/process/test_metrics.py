@@ -189,3 +189,15 @@ def test_names_follow_the_rules() -> None:
         assert family.type in {"counter", "gauge", "histogram"}
         assert not family.name.endswith(("_total", "_count", "_sum", "_bucket"))
         assert not re.search(r"milli|minutes|hours|_ms\b", family.name)
+
+
+def test_a_key_that_ends_with_its_access_is_no_key_that_expires() -> None:
+    metrics, inventory = declared()
+    key = '"store":"m","name":"n","version":1,"phase":"Active","issued":"2026-01-01T00:00:00Z"'
+    status = f'{{"credential":{{{key},"expires":"2026-02-01T00:00:00Z"}}%s}}'
+    validity = ',"validity":{"state":"Active","nextChange":"2026-02-01T00:%02d:02Z"}'
+    of = "searchaccess_credential_expiry_timestamp_seconds", frozenset({"prod"})
+    inventory.accesses = {"a": record("a", status % (validity % 0))}
+    assert of not in samples(metrics)
+    inventory.accesses = {"b": record("b", status % (validity % 9))}
+    assert samples(metrics)[of] == 1769904000, "it would end before its access"

@@ -88,6 +88,7 @@ _ACCESS = (
     "+kibana: also rights on remote clusters, cluster privileges, rights in Kibana."
 )
 _DRIFT = "Open differences that somebody made in Elasticsearch."
+_NEXT_CHANGE = "When the rights end or begin, as validFrom, validUntil and schedule say."
 _AGE = _column("Age", ".metadata.creationTimestamp", kind="date")
 
 
@@ -151,6 +152,7 @@ def custom_resource_definitions() -> dict[str, dict[str, Any]]:
                 _column("Principal", ".status.identity.principal", wide=True),
                 _column("Auth", ".spec.auth", wide=True),
                 _column("Next-Rotation", ".status.credential.nextRotation", wide=True),
+                _column("Next-Change", ".status.validity.nextChange", wide=True, doc=_NEXT_CHANGE),
                 _column("Last-Sync", ".status.lastSyncTime", kind="date", wide=True),
                 _column("Message", f"{_READY}.message", wide=True),
             ],

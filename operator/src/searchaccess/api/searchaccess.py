@@ -10,10 +10,12 @@ from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.googlecloud import Location, ProjectId
 from searchaccess.api.status import SearchAccessStatus
+from searchaccess.api.times import ENDS_BEFORE_IT_BEGINS, Moment, moment
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
 from searchaccess.api.vocabulary.kibana import KibanaGrant
 from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
 from searchaccess.api.vocabulary.remoteclusters import ONLY_READING, RemoteCluster
+from searchaccess.api.windows import ScheduleSpec
 
 SERVICE_ACCOUNT_PATTERN = r"^[a-z0-9][a-z0-9.-]*@([a-z0-9-]+\.)+gserviceaccount\.com$"
 """E-mail address of a Google service account, as tokens carry it.
@@ -279,6 +281,13 @@ _NO_ORPHANS = (
     "nobody would rotate or revoke an orphaned credential: with auth: ApiKey or Password use deletionPolicy: Delete"
 )
 
+_NO_ORPHANS_OF_TIME = (
+    "nobody would end orphaned rights: with validUntil or schedule use deletionPolicy: Delete or Disable"
+)
+_NO_WINDOWS = (
+    "each window would need another credential, and consumers would have to wait for it: with schedule use "
+    "auth: IdentityToken"
+)
 _NO_REVISION = "a service account has no revisions: with rollout: NewRevision set a Cloud Run workload as the subject"
 
 
@@ -297,6 +306,15 @@ class SearchAccessSpec(ApiModel):
                 "!has(self.credential) || self.credential.rollout == 'None' || !has(self.subject.serviceAccount)",
                 _NO_REVISION,
             ),
+            cel(
+                "!has(self.validFrom) || !has(self.validUntil) || self.validFrom < self.validUntil",
+                ENDS_BEFORE_IT_BEGINS,
+            ),
+            cel(
+                "!(has(self.validUntil) || has(self.schedule)) || self.deletionPolicy != 'Orphan'",
+                _NO_ORPHANS_OF_TIME,
+            ),
+            cel("!has(self.schedule) || self.auth == 'IdentityToken'", _NO_WINDOWS),
         )
     }
 
@@ -329,6 +347,17 @@ class SearchAccessSpec(ApiModel):
 
     credential: CredentialSpec | None = None
     """Where the API key or the password is stored, and how it is rotated."""
+
+    valid_from: Annotated[Moment | None, Narrows("then it is valid at once")] = None
+    """When the rights begin (RFC 3339), such as `2027-01-31T08:00:00Z`. Before that there are none."""
+
+    valid_until: Annotated[Moment | None, Narrows("then it never ends")] = None
+    """When the rights end (RFC 3339). They are revoked then, whatever `mode` and `suspend` say, and API keys expire at
+    this time."""
+
+    schedule: Annotated[ScheduleSpec | None, Narrows("then it is valid all the time")] = None
+    """Windows in which the rights are in force, such as working hours. Outside of them there are none. Only with
+    `auth: IdentityToken`."""
 
     mode: Annotated[Mode, Narrows("then differences are corrected")] = Mode.ENFORCE
     """`Enforce`: differences are corrected. `Observe`: they are reported in the status, and nothing is changed."""
@@ -365,6 +394,17 @@ class SearchAccessSpec(ApiModel):
                 raise ValueError(f"grants[{position}]: where and fields limit what can be read: add read to can")
             if grant.remote_clusters is not None and (grant.can != [Action.READ] or grant.privileges):
                 raise ValueError(f"grants[{position}]: {ONLY_READING}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_end(self) -> "SearchAccessSpec":
+        begins, ends = (moment(text) if text else None for text in (self.valid_from, self.valid_until))
+        if begins is not None and ends is not None and begins >= ends:
+            raise ValueError(ENDS_BEFORE_IT_BEGINS)
+        if (self.valid_until or self.schedule) and self.deletion_policy is DeletionPolicy.ORPHAN:
+            raise ValueError(_NO_ORPHANS_OF_TIME)
+        if self.schedule and self.auth is not Auth.IDENTITY_TOKEN:
+            raise ValueError(_NO_WINDOWS)
         return self
 
 

@@ -223,6 +223,15 @@ class EffectivePolicy(ApiModel):
     """The violations, or the reason of the exception and when it ends."""
 
 
+class ValidityStatus(ApiModel):
+    """Whether the declared times allow the rights."""
+
+    state: str
+    """`Active`, `NotYetValid`, `Expired`, `OutsideSchedule`, `Unreadable` (nothing is granted), or `Unknown`."""
+    next_change: DateTime | None = None
+    """When that changes next: when the rights end, or begin. Where windows overlap, the end of the latest."""
+
+
 class SearchAccessStatus(_Status):
     """The observed state of a SearchAccess."""
 
@@ -246,6 +255,8 @@ class SearchAccessStatus(_Status):
     """The API key or password, and where it is stored (`auth: ApiKey` or `Password`)."""
     effective_policy: Annotated[list[EffectivePolicy], Field(max_length=POLICIES_LIMIT)] | None = None
     """What each SearchAccessPolicy says that applies to this object, at most 20: first those that refuse it."""
+    validity: ValidityStatus | None = None
+    """Whether `validFrom`, `validUntil` and `schedule` allow the rights now; absent where none is declared."""
     drift: Drift | None = None
     """Differences that somebody made in Elasticsearch."""
     last_sync_time: DateTime | None = None

@@ -76,7 +76,7 @@ def reasons_page() -> str:
         *table(["Type", "Kinds", "True", "False", "Unknown"], types),
         "## Reasons",
         "A *terminal* reason makes the object `Stalled`: retrying does not help. After the others the operator "
-        "retries by itself.",
+        "retries by itself. `NotYetValid`, `Expired` and `OutsideSchedule` are declared: nothing is retried.",
         *table(["Reason", "Meaning", "Next step", "Who acts", "Terminal"], reasons),
         "## Events",
         "Events report changes; what changes continuously is in the status. Each object has a budget of 25 events, "

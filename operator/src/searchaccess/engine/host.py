@@ -103,6 +103,7 @@ class Host:
             "namespaces": self._labels.run,
             "identities": self._identities().run,
             "policies": self._judge_again,
+            "time boxes": self._judge_in_time,
         }
         if self._run_leases:
             parts["renew leases"] = self._run_leases
@@ -190,6 +191,10 @@ class Host:
         while True:
             await inventory.policies.due()
             await inventory.judge_all()
+
+    async def _judge_in_time(self) -> None:
+        while True:
+            await self._context.inventory.judge_due()
 
     async def _supervise(self, group: asyncio.TaskGroup) -> None:
         """Start and stop reconcilers as SearchClusters come and go."""

@@ -172,6 +172,25 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Change the SearchAccess before the policy is enforced.",
         Who.TEAM,
     ),
+    Reason.NOT_YET_VALID: ReasonDoc(
+        "`validFrom` lies ahead. The object has no rights before it.",
+        "Wait until the time in the message, or set an earlier `validFrom`.",
+        Who.NOBODY,
+        intended=True,
+    ),
+    Reason.EXPIRED: ReasonDoc(
+        "`validUntil` has passed. The rights are revoked, whatever the object says (`suspend` and `Observe` too).",
+        "Delete the SearchAccess, or set a later `validUntil`: then its rights are granted again.",
+        Who.TEAM,
+        intended=True,
+    ),
+    Reason.OUTSIDE_SCHEDULE: ReasonDoc(
+        "No window of `schedule` is open. The rights are revoked, whatever the object says (`suspend` and `Observe` "
+        "too), and granted again when the next one begins.",
+        "Wait until the time in the message, or change `schedule`.",
+        Who.NOBODY,
+        intended=True,
+    ),
     Reason.RELEASED_LIST_FULL: ReasonDoc(
         "The object is being deleted with `deletionPolicy: Orphan`, but its rights cannot be released: "
         "`status.released` of the SearchCluster is full. The rights stay as they are meanwhile.",

@@ -21,6 +21,7 @@ class EventReason(StrEnum):
     LOGIN_REFUSED = Reason.LOGIN_REFUSED.value
     PERMISSION_DENIED = Reason.PERMISSION_DENIED.value
     ROLE_MAPPING_NOT_WRITTEN = Reason.ROLE_MAPPING_NOT_WRITTEN.value
+    EXPIRED = Reason.EXPIRED.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
     RELEASED = "RightsReleased"
@@ -79,6 +80,9 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
         warning=True,
         when="The login may not write the role mapping. The message contains the mapping that a person must write. On "
         "the SearchCluster.",
+    ),
+    EventReason.EXPIRED: EventDoc(
+        warning=False, when="`validUntil` of a SearchAccess has passed, and its rights are revoked."
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False,

@@ -23,6 +23,8 @@ class ReasonDoc:
     who: Who
     terminal: bool = False
     """True: retrying does not help, a person must act (shown as ``Stalled``)."""
+    intended: bool = False
+    """True: it is declared so, and nothing is in progress (neither ``Stalled`` nor ``Reconciling``)."""
 
 
 NOTHING: Final = "Nothing to do."

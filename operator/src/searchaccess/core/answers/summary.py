@@ -12,7 +12,9 @@ from searchaccess.core.answers.changes import Change
 from searchaccess.core.status.access import Failure
 
 _PENDING: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
-_WANTED: Final = frozenset({Reason.SUSPENDED, Reason.IN_SYNC})
+_WANTED: Final = frozenset(
+    {Reason.SUSPENDED, Reason.IN_SYNC, Reason.NOT_YET_VALID, Reason.EXPIRED, Reason.OUTSIDE_SCHEDULE}
+)
 
 
 class Exit(IntEnum):

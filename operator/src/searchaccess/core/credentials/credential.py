@@ -135,6 +135,8 @@ class Wish:
     """Whether the workload's template is given the newest version."""
     predecessors: frozenset[str] = frozenset()
     """Uids of the SearchAccess in former installations, from our keys in this secret."""
+    ends: float | None = None
+    """When its rights end, in seconds since the epoch; None: they do not."""
 
 
 @dataclass(frozen=True, slots=True)

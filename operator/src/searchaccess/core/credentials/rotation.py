@@ -16,6 +16,7 @@ from typing import Final
 
 from searchaccess.api.credentials import Auth
 from searchaccess.core.credentials.credential import NOWHERE, Key, Secret, Seen, State, Version, Wish
+from searchaccess.core.credentials.ending import ends_as_declared, is_ending, misdated, within_its_time
 from searchaccess.core.credentials.pins import Pins
 from searchaccess.core.credentials.steps import (
     AskUsers,
@@ -43,6 +44,7 @@ READ_AFTER_ROLL: Final = 20.0
 """Seconds after which the result of a rollout is read."""
 MOST_READ: Final = 10
 """Number of newest versions that are searched for a key."""
+_ENDING: Final = "its rights end now, by Elasticsearch's clock"
 JITTER: Final = 0.1
 """Part of the rotation period by which rotations happen early, to spread them."""
 
@@ -117,23 +119,26 @@ def decide(wish: Wish, seen: Seen, now: float) -> Decision:
 
 def _decide(wish: Wish, seen: Seen, now: float) -> Decision:
     live = seen.live()
-    if steps := _settle(wish, seen, live):
+    if steps := _settle(wish, seen, live, now):
         return Decision(steps)
     newest = seen.secret.newest if seen.secret else None
     current = _current(live, seen, newest)
     if current is None:
-        return _replace_lost(wish, seen, live)
+        return _replace_lost(wish, seen, live, now)
     return _keep(wish, seen, live, current, now)
 
 
-def _settle(wish: Wish, seen: Seen, live: Sequence[Key]) -> tuple[Step, ...]:
+def _settle(wish: Wish, seen: Seen, live: Sequence[Key], now: float) -> tuple[Step, ...]:
     """Correct what exists, before anything is created."""
     if disabled := seen.disabled():
         return (Revoke(disabled, "somebody disabled it"),)
     if steps := _place(live, seen):
         return steps
     wrong = tuple(key for key in live if key.ours and (key.rights.former or not key.rights.same_as(wish.rights)))
-    return (Update(wrong),) if wrong else ()
+    if wrong:
+        return (Update(wrong),)
+    late = misdated(wish, live, lifetime(wish), now)
+    return (Prolong(late, within_its_time(wish, lifetime(wish), now)),) if late else ()
 
 
 def _place(live: Sequence[Key], seen: Seen) -> tuple[Step, ...]:
@@ -174,16 +179,19 @@ def _next_sequence(seen: Seen) -> int:
     return max([0, *numbers, *(key.sequence for key in seen.genuine())]) + 1
 
 
-def _issue(wish: Wish, seen: Seen, live: Sequence[Key], why: str, *, lost: bool = False) -> Issue:
-    return Issue(_next_sequence(seen), lifetime(wish), why, live[-1].id if live else "", lost=lost)
+def _issue(wish: Wish, seen: Seen, live: Sequence[Key], why: str, now: float, *, lost: bool = False) -> Issue:
+    valid = within_its_time(wish, lifetime(wish), now)
+    return Issue(_next_sequence(seen), valid, why, live[-1].id if live else "", lost=lost)
 
 
-def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key]) -> Decision:
+def _replace_lost(wish: Wish, seen: Seen, live: Sequence[Key], now: float) -> Decision:
     """Create a key for consumers that cannot read one now. Consumers with an older one keep it for the overlap."""
+    if is_ending(wish, now):
+        return Decision(waits=_ENDING)
     if len(live) >= MOST_LIVE:
         return Decision((Revoke(tuple(live[: len(live) - MOST_LIVE + 1]), "it makes room for a new one"),))
     why = "consumers cannot read a valid key" if seen.secret and seen.secret.versions else "there is none"
-    return Decision((_issue(wish, seen, live, why, lost=True),))
+    return Decision((_issue(wish, seen, live, why, now, lost=True),))
 
 
 def _reason_to_rotate(wish: Wish, seen: Seen, current: Key, now: float) -> str:
@@ -205,6 +213,8 @@ def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
         return ""
     if current.expires is None:
         return "it would never expire"
+    if ends_as_declared(wish, current):
+        return ""
     return "it expires" if _left(seen, current, current.expires, now) <= wish.overlap else ""
 
 
@@ -227,7 +237,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
     after = rotation_age(wish, current) - age
     waits = ""
     steps: list[Step] = []
-    reason = _reason_to_rotate(wish, seen, current, now)
+    reason = "" if is_ending(wish, now) else _reason_to_rotate(wish, seen, current, now)
     deferred = ""
     if others and overlap <= 0:
         ending, deferred = _end_overlap(wish, seen, others)
@@ -238,10 +248,12 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
         after = min(after, overlap) if after > 0 else overlap
         waits = "two keys are valid: the next is created when the overlap is over" if reason else ""
     elif reason:
-        steps.append(_issue(wish, seen, live, reason))
+        steps.append(_issue(wish, seen, live, reason, now))
     else:
         steps, destroying = _clear_up(seen, live, overlap + wish.grace)
         after = min(after, destroying) if destroying is not None else after
+        if current.expires is not None and not ends_as_declared(wish, current):
+            after = min(after, _left(seen, current, current.expires, now) - wish.overlap)
     if not steps:
         steps += _prolong(wish, seen, live if deferred else [current] if waits else [], now)
     if seen.pins and seen.pins.rolled:
@@ -302,9 +314,12 @@ def _prolong(wish: Wish, seen: Seen, wanted: Sequence[Key], now: float) -> list[
     """Prolong keys that cannot be replaced yet, by a day and the overlap."""
     least = wish.overlap + LEAST_MARGIN
     ending = tuple(
-        key for key in wanted if key.ours and key.expires is not None and _left(seen, key, key.expires, now) < least
+        key
+        for key in wanted
+        if key.ours and key.expires is not None and not ends_as_declared(wish, key)
+        if _left(seen, key, key.expires, now) < least
     )
-    return [Prolong(ending, least + LEAST_MARGIN)] if ending else []
+    return [Prolong(ending, within_its_time(wish, least + LEAST_MARGIN, now))] if ending else []
 
 
 def _clear_up(seen: Seen, live: Sequence[Key], destroy_in: float) -> tuple[list[Step], float | None]:

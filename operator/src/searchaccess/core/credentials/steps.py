@@ -72,7 +72,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Prolong:
-    """Extend the validity of keys."""
+    """Let keys be valid for another time than before, mostly longer."""
 
     keys: tuple[Key, ...]
     lifetime: float

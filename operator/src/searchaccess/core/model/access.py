@@ -53,6 +53,7 @@ from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.summaries import summary_of
+from searchaccess.core.model.timebox import ALWAYS, NOT_COMPARED, UNLIMITED, Term, TimeBox, Validity, time_box_in
 from searchaccess.core.model.verdict import ACCEPTED, PolicyVerdict
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for
@@ -163,6 +164,15 @@ class Access:
     """Names of its annotations that have a value."""
     verdict: PolicyVerdict = ACCEPTED
     """What SearchAccessPolicies say of it."""
+    time_box: TimeBox = UNLIMITED
+    """When its rights are in force."""
+    validity: Validity = ALWAYS
+    """What that says now."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is certain that the time does not allow its rights."""
+        return self.validity.term not in {Term.IN_FORCE, Term.UNKNOWN}
 
     @property
     def seniority(self) -> tuple[str, str, str, str]:
@@ -275,7 +285,7 @@ def access_from_object(raw: Mapping[str, Any]) -> Access:
     spec, invalid = validated(SearchAccessSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)
-    invalid = bounded_text(problem_of(spec), MESSAGE_LIMIT)
+    invalid = bounded_text(outline.time_box.problem or problem_of(spec), MESSAGE_LIMIT)
     share = Share() if invalid else build_share(spec)
     found = conflict_within(share.entries, [f"spec.grants[{number}]" for number in range(len(share.entries))])
     subject = outline.subject
@@ -307,6 +317,7 @@ def access_outline(raw: Any, fault: str = "") -> Access:
     """
     meta, given = metadata_of(raw), part(raw, "spec")
     subject, auth = _subject(given), _choice(Auth, given, "auth", Auth.IDENTITY_TOKEN)
+    box = time_box_in(given)
     return Access(
         uid=meta.uid,
         namespace=meta.namespace,
@@ -332,6 +343,8 @@ def access_outline(raw: Any, fault: str = "") -> Access:
         fault=fault,
         labels=meta.labels,
         annotated=meta.annotated,
+        time_box=box,
+        validity=NOT_COMPARED if box.is_limited else ALWAYS,
     )
 
 

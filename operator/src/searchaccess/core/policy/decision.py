@@ -20,9 +20,11 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import State, missing_message, unknown_message
+from searchaccess.core.model.timebox import Term
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.guardrails.messages import refusal_message
 from searchaccess.core.policy.login import LoginRights, beyond
+from searchaccess.core.policy.timebox import not_in_force
 
 
 class Do(Enum):
@@ -139,6 +141,9 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
         return AccessDecision(Do.REMOVE)
     # Observe changes nothing, not even at deletion: the rights stay, as with Orphan (docs/adr/0005).
     do = Do.RELEASE if access.mode is Mode.OBSERVE else _AT_DELETION[access.deletion_policy]
+    if do is Do.RELEASE and (access.time_box.has_end or access.is_over):
+        # Nobody would end them.
+        return AccessDecision(Do.REMOVE)
     if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.invalid:
         # Rights that stay are never judged again. Of a workload that is gone they need not stay.
         if not access.has_nobody:
@@ -149,6 +154,19 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     unjudged = access.invalid and access.verdict.unknown
     may_stay = inputs.gate.orphans and not access.verdict.refused and not unjudged
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
+
+
+def outside_its_time(inputs: Inputs) -> AccessDecision | None:
+    """Revoke the rights outside of the time in which they are valid, whatever else the SearchAccess says.
+
+    They are held until the time is known to allow them.
+    """
+    access = inputs.access
+    if found := not_in_force(access):
+        return AccessDecision(Do.REMOVE, *found)
+    if access.validity.term is Term.UNKNOWN and not access.fault:
+        return AccessDecision(Do.HOLD, Reason.PENDING, "its times were not compared with the clock yet")
+    return None
 
 
 def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
@@ -293,6 +311,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     # These end rights. Nothing in the SearchAccess itself keeps them.
     namespace_refused,
     deletion,
+    outside_its_time,
     # Nothing in the SearchAccess can be relied on before these.
     namespace_unknown,
     unread,

@@ -48,7 +48,7 @@ class Former:
 def decide_former(former: Former) -> AccessDecision:
     """Decide about rights in a place where their SearchAccess does not declare them."""
     # What is refused never gets rights in the new place, so that those here would stay for ever.
-    if former.admission is Admission.REFUSED or former.refused:
+    if former.admission is Admission.REFUSED or former.refused or former.access.is_over:
         return AccessDecision(Do.REMOVE)
     # It will never have what it declares, so that what it has here would stay: not if a policy revokes.
     if former.access.verdict.revokes and not former.access.invalid:

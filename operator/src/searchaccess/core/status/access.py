@@ -40,12 +40,13 @@ from searchaccess.core.status.credential import (
 from searchaccess.core.status.differences import describe_differences
 from searchaccess.core.status.drift import NO_DRIFT, advance_drift, new_drift
 from searchaccess.core.status.events import Note, note, trouble_notes
+from searchaccess.core.status.validity import build_validity
 
 _NOT_OURS_TO_CHANGE: Final = frozenset({Reason.CHANGES_PENDING, Reason.DRIFT_DETECTED})
 """Observe: not Ready, but neither the operator nor anybody else has to act."""
 
 
-_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND})
+_TROUBLE: Final = frozenset({EventReason.CLUSTER_NOT_FOUND, EventReason.EXPIRED})
 """Reasons that are emitted as events although they do not make a SearchAccess Stalled. ServiceNotFound is emitted
 elsewhere."""
 _NOT_KNOWN: Final = frozenset({Reason.CLUSTER_UNREACHABLE, Reason.IDENTITY_UNKNOWN})
@@ -306,6 +307,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         identity=identity,
         elasticsearch=objects,
         credential=credential,
+        validity=build_validity(access),
         effective_policy=build_effective_policy(access)
         or (previous.effective_policy if access.verdict.unknown else None),
         drift=drift,

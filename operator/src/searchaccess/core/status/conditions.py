@@ -75,9 +75,10 @@ class Conditions:
         https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
         """
         self.mark(ConditionType.READY, ready, reason, message)
-        if ready == TRUE:
+        doc = doc_of(reason)
+        if ready == TRUE or doc.intended:
             return
-        kind = ConditionType.STALLED if doc_of(reason).terminal else ConditionType.RECONCILING
+        kind = ConditionType.STALLED if doc.terminal else ConditionType.RECONCILING
         self.mark(kind, TRUE, reason, message)
 
     @property

@@ -98,7 +98,7 @@ def mark_credential(
     elif facts.decision.conflict:
         conditions.mark(kind, FALSE, Reason.OWNERSHIP_CONFLICT, conflict_message(access))
     elif facts.decision.current is None:
-        conditions.mark(kind, FALSE, Reason.PENDING, "no credential was issued yet")
+        conditions.mark(kind, FALSE, Reason.PENDING, facts.decision.waits or "no credential was issued yet")
     elif facts.decision.not_rolled:
         workload = access.subject.path if isinstance(access.subject, Workload) else "the workload"
         text = f"{_where(access, facts.decision.current)}; {workload} does not use it: {facts.decision.not_rolled}"

@@ -56,6 +56,8 @@ class Reporter:
             known = status.elasticsearch
             same = known is not None and (known.spec_hash, known.cluster_uuid) == (access.share.hash, self._state.uuid)
             finding = finding_of(access, found, status.credential, same_rights=same)
+            if outcome.decision.current is None and outcome.decision.waits:
+                facts = replace(facts, failure=Failure(Reason.PENDING, outcome.decision.waits))
             self.publish(replace(facts, finding=finding, credential=found, applied=bool(outcome.done)))
 
     def left_behind(self, cluster: Cluster, owner: Owner, store: str, name: str) -> None:

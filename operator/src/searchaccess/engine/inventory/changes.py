@@ -19,6 +19,7 @@ def reconcile_key(access: Access) -> tuple[object, ...]:
         access.rotate_requested,
         access.fault,
         access.verdict,
+        access.validity,
     )
 
 

@@ -45,7 +45,7 @@ class Inventory(Judged):
     Args:
         meter: counts objects that cannot be read.
         watched: the namespaces whose SearchAccesses are listed.
-        clock: by which exceptions of policies end; None: none is in force.
+        clock: by which rights, and exceptions of policies, end; None: those that end are not in force.
     """
 
     def __init__(self, meter: Meter | None = None, watched: Watched = EVERYWHERE, clock: Clock | None = None) -> None:
@@ -237,6 +237,9 @@ class Inventory(Judged):
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             access = replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
             self.marks.mark_access(access)
+        if access.validity != record.access.validity:
+            # Its time has come just now: nobody else will find that out.
+            self.marks.mark_access(access)
         self._replace(record, access)
 
     def wrote(self, uid: str, version: str) -> None:
@@ -276,6 +279,7 @@ class Inventory(Judged):
         self._gone.add(uid)
         self._written.pop(uid, None)
         self.statuses.forget(uid)
+        self.time_boxes.forget(uid)
         known = self.accesses.pop(uid, None)
         if known:
             self._index.remove(known.access)

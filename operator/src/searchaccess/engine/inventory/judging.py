@@ -1,4 +1,4 @@
-"""Which SearchAccesses are taken: by the namespaces that SearchClusters allow, and by policies."""
+"""Which SearchAccesses are taken: by the namespaces that SearchClusters allow, by policies, and by the time."""
 
 import asyncio
 from dataclasses import replace
@@ -16,6 +16,7 @@ from searchaccess.engine.inventory.intake import PLACE
 from searchaccess.engine.inventory.marks import Marks
 from searchaccess.engine.inventory.policies import Policies
 from searchaccess.engine.inventory.records import AccessRecord
+from searchaccess.engine.inventory.timeboxes import TimeBoxes
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
@@ -25,11 +26,12 @@ class Judged(Declared):
 
     Args:
         meter: counts SearchAccesses at which an internal error occurred.
-        clock: by which exceptions of policies end; None: none is in force.
+        clock: by which rights, and exceptions of policies, end; None: those that end are not in force.
     """
 
     def __init__(self, meter: Meter, clock: Clock | None) -> None:
         self._meter = meter
+        self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
         super().__init__(self.policies)
         self._unjudged: set[str] = set()
@@ -63,6 +65,7 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
+        access = self.time_boxes.judge(access)
         record = self.clusters.get(access.cluster)
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
@@ -81,6 +84,12 @@ class Judged(Declared):
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
         async for uid in in_chunks(list(self.accesses), self.policies.chunk):
+            if record := self.accesses.get(uid):
+                self._judge(record)
+
+    async def judge_due(self) -> None:
+        """Wait until rights of some SearchAccesses begin or end, and have these reconciled."""
+        async for uid in in_chunks(await self.time_boxes.due(), self.policies.chunk):
             if record := self.accesses.get(uid):
                 self._judge(record)
 

@@ -131,7 +131,7 @@ class Members:
             alone: whether nobody declares anything in the role.
         """
         access = record.access
-        if self.keeps_old_names and alone and self._has_moved(access, principal):
+        if self.keeps_old_names and alone and self._has_moved(access, principal) and not access.is_over:
             return Member(access, HELD)
         if keeps_rights_anywhere(access, self.cluster):
             member = self.member(access)
@@ -227,7 +227,7 @@ class Members:
         known = [accesses[uid].access for uid in owners & accesses.keys()]
         if not any(self._has_moved(access, principal) for access in known):
             return (Phase.REMOVES,)
-        leaving = any(access.deleted_at for access in known)
+        leaving = any(access.deleted_at or access.is_over for access in known)
         return (Phase.REMOVES, Phase.MOVES) if self.keeps_old_names and (gone or leaving) else (Phase.MOVES,)
 
     def _has_moved(self, access: Access, principal: str) -> bool:

@@ -16,7 +16,8 @@ from prometheus_client.registry import Collector
 
 from searchaccess import __version__
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import Status, condition_of
+from searchaccess.api.status import SearchAccessStatus, Status, condition_of
+from searchaccess.core.credentials.ending import TOLERANCE
 from searchaccess.core.ownership.others import counted
 from searchaccess.core.status.credential import epoch
 from searchaccess.decorators.measured import Count
@@ -286,8 +287,18 @@ def _known(record: AccessRecord) -> _Known:
         status.drift.open if status.drift else 0,
         credential.phase if credential else "",
         epoch(credential.next_rotation) if credential and credential.next_rotation else None,
-        epoch(credential.expires) if credential and credential.expires else None,
+        _expiry(status),
     )
+
+
+def _expiry(status: SearchAccessStatus) -> float | None:
+    """Return when an API key expires that should not; one that ends with its SearchAccess should."""
+    credential, validity = status.credential, status.validity
+    if credential is None or credential.expires is None:
+        return None
+    expires = epoch(credential.expires)
+    ends = validity.next_change if validity else None
+    return None if ends and expires >= epoch(ends) - TOLERANCE else expires
 
 
 _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (

@@ -1,0 +1,111 @@
+"""When the rights of a SearchAccess are in force: what is declared, and what that says at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from searchaccess.api.times import ENDS_BEFORE_IT_BEGINS, first_second, last_second
+from searchaccess.core.model.windows import Schedule, schedule_in, window_at
+
+
+class Term(StrEnum):
+    """Whether rights are in force."""
+
+    IN_FORCE = "Active"
+    NOT_YET = "NotYetValid"
+    EXPIRED = "Expired"
+    OUTSIDE = "OutsideSchedule"
+    UNREADABLE = "Unreadable"
+    """What is declared cannot be read."""
+    UNKNOWN = "Unknown"
+    """It was not compared with a clock yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBox:
+    """When rights are in force, as declared. Times are whole seconds since the epoch.
+
+    Args:
+        begins: when they begin; None: they begin at once.
+        ends: when they end; None: they do not end.
+        schedule: the windows in which they are in force between these; None: all the time.
+        problem: why it cannot be read; empty: it can.
+    """
+
+    begins: int | None = None
+    ends: int | None = None
+    schedule: Schedule | None = None
+    problem: str = ""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it depends on the time."""
+        return self != UNLIMITED
+
+    @property
+    def has_end(self) -> bool:
+        """Whether rights may have to end."""
+        return self.ends is not None or self.schedule is not None or bool(self.problem)
+
+
+UNLIMITED: Final = TimeBox()
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What a time box says at a time.
+
+    Args:
+        term: whether rights are in force.
+        changes_at: when that changes next, in seconds since the epoch; None: never.
+    """
+
+    term: Term
+    changes_at: int | None = None
+
+
+ALWAYS: Final = Validity(Term.IN_FORCE)
+NOT_COMPARED: Final = Validity(Term.UNKNOWN)
+
+
+def time_box_in(spec: Mapping[str, Any]) -> TimeBox:
+    """Read when rights are in force, from a spec that may be invalid elsewhere: otherwise an error would keep them.
+
+    Never raises for what somebody declares.
+    """
+    try:
+        begins, ends = first_second(spec, "validFrom"), last_second(spec, "validUntil")
+        schedule = schedule_in(spec["schedule"]) if "schedule" in spec else None
+    except ValueError as error:
+        return TimeBox(problem=str(error))
+    if begins is not None and ends is not None and begins >= ends:
+        return TimeBox(problem=f"spec: {ENDS_BEFORE_IT_BEGINS}")
+    box = TimeBox(begins, ends, schedule)
+    return box if box.is_limited else UNLIMITED
+
+
+def validity_at(box: TimeBox, now: float) -> Validity:
+    """Return what a time box says.
+
+    Args:
+        box: the time box.
+        now: seconds since the epoch.
+    """
+    if box.problem:
+        return Validity(Term.UNREADABLE)
+    if box.ends is not None and now >= box.ends:
+        return Validity(Term.EXPIRED)
+    if box.begins is not None and now < box.begins:
+        return Validity(Term.NOT_YET, box.begins)
+    if box.schedule is None:
+        return Validity(Term.IN_FORCE, box.ends)
+    window = window_at(box.schedule, int(now))
+    changes = [time for time in (window.until, box.ends) if time is not None]
+    return Validity(Term.IN_FORCE if window.is_open else Term.OUTSIDE, min(changes, default=None))
+
+
+def shown_time(seconds: int) -> str:
+    """Return a time as RFC 3339, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

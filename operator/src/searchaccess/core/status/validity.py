@@ -1,0 +1,15 @@
+"""Reports in a SearchAccess's status when its rights are in force."""
+
+from searchaccess.api.status import ValidityStatus
+from searchaccess.core.model.access import Access
+from searchaccess.core.model.timebox import shown_time
+
+
+def build_validity(access: Access) -> ValidityStatus | None:
+    """Return whether the time allows the rights of an access, and when that changes; None: it declares no times."""
+    if not access.time_box.is_limited:
+        return None
+    changes_at = access.validity.changes_at
+    return ValidityStatus(
+        state=access.validity.term, next_change=None if changes_at is None else shown_time(changes_at)
+    )

@@ -1,0 +1,28 @@
+"""Times on the stage, and SearchAccesses that begin and end at them."""
+
+from typing import Any, Final
+
+from tests.support.clocks import rfc3339
+from tests.support.stage import Stage
+from tests.support.world import access, grant
+
+SOON: Final = 2.0
+"""Seconds within which rights begin or end."""
+NOT_YET = ("False", "NotYetValid")
+EXPIRED = ("False", "Expired")
+IN_SYNC = ("True", "InSync")
+
+
+def at(stage: Stage, seconds: float) -> str:
+    """Give the time so many seconds from now."""
+    return rfc3339(stage.clock.monotonic() + stage.clock.offset + seconds)
+
+
+def orders(**spec: Any) -> dict[str, Any]:
+    """Give a SearchAccess."""
+    return access("orders", grant("orders-*"), **spec)
+
+
+def validity(stage: Stage, name: str = "orders") -> dict[str, Any]:
+    """Give what a status says of the time."""
+    return dict(stage.get(name)["status"].get("validity") or {})

@@ -1,0 +1,62 @@
+"""Rights that begin and end at their times, on real servers: nobody does anything then."""
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from tests.e2e.keys import WITHIN, client_with, secret, with_key
+from tests.e2e.test_access import fill
+from tests.support.waiting import eventually
+from tests.support.world import World, access, condition_in, grant
+
+pytestmark = pytest.mark.one_release
+
+
+def rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_a_caller_may_from_the_beginning_to_the_end(world: World) -> None:
+    fill(world, "boxed-1")
+    begins = int(time.time()) + 8
+    world.apply(access("boxed", grant("boxed-*"), validFrom=rfc3339(begins)))
+    caller = world.caller("boxed")
+
+    def first_success() -> float:
+        now = time.time()
+        return now if caller.get("/boxed-1/_search").status_code == httpx.codes.OK else 0.0
+
+    assert eventually(first_success, within=WITHIN) >= begins - 1, "not before its time"
+    world.until_ready("boxed")
+    world.patch("boxed", {"spec": {"validUntil": rfc3339(time.time() + 4)}})
+    eventually(lambda: caller.get("/boxed-1/_search").status_code == httpx.codes.FORBIDDEN, within=WITHIN)
+    found = world.until_reason("boxed", "Expired", status="False")
+    assert found["status"]["validity"] == {"state": "Expired"}
+    assert not condition_in(found, "Stalled")
+    assert not world.role("boxed")
+    world.until_event("boxed", "Expired")
+
+
+def test_a_key_that_was_made_for_long_ends_with_its_access(keys: World) -> None:
+    world = keys
+    world.apply(with_key("boxed-key"))
+    world.until_reason("boxed-key", "InSync", status="True", within=WITHIN)
+    value = secret(world, "boxed-key")
+    ends = int(time.time()) + 3600
+    world.patch("boxed-key", {"spec": {"validUntil": rfc3339(ends)}})
+
+    def expiration() -> float:
+        raw = world.admin.get("/_security/api_key", params={"id": value["id"]}).json()["api_keys"][0]
+        return float(raw["expiration"]) / 1000
+
+    eventually(lambda: expiration() <= ends, within=WITHIN, what="Elasticsearch knows the end")
+    assert expiration() > ends - 60
+    with closing(client_with(world, value["encoded"])) as client:
+        assert client.get("/orders-1/_search").status_code == httpx.codes.OK
+        world.patch("boxed-key", {"spec": {"validUntil": rfc3339(time.time() + 4)}})
+        eventually(lambda: client.get("/orders-1/_search").status_code == httpx.codes.UNAUTHORIZED, within=WITHIN)
+    world.until_reason("boxed-key", "Expired", status="False")
+    eventually(lambda: not secret(world, "boxed-key"), within=WITHIN, what="its secret is gone")
