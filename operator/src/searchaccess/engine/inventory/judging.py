@@ -71,6 +71,10 @@ class Judged(Declared):
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 
+    def decided(self, access: Access) -> Access:
+        """Return a SearchAccess with what is known to be said of it now: by its SearchCluster, and by policies."""
+        return self._judged(self._admitted(access))
+
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
         if access.invalid or access.fault:
