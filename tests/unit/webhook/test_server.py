@@ -20,6 +20,7 @@ from searchaccess.operator.admission import server as webserver
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.operator.admission.server import MOST_BYTES, PATH, Admission, admitting
 from searchaccess.operator.admission.tls import ServedCertificate
+from searchaccess.operator.listening import serves_connection
 from searchaccess.operator.telemetry.metrics import Metrics
 from searchaccess.ports.errors import CannotListen
 from searchaccess.ports.meter import REVIEWS
@@ -43,10 +44,11 @@ class Served:
         judge = judge or Judge(knowing(a_policy(**ONLY_SHOP)), self.metrics)
         self.admission = Admission(judge, lambda: unready, self.metrics)
         self.port = 0
+        self.stop = asyncio.Event()
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator["Served"]:
-        async with admitting("127.0.0.1", 0, self.admission, self.tls.context, leaving=0) as self.port:
+        async with admitting("127.0.0.1", 0, self.admission, self.tls.context, self.stop) as self.port:
             yield self
 
     def trusting(self, certificate: Certificate | None = None) -> ssl.SSLContext:
@@ -169,18 +171,35 @@ async def test_connections_are_kept_until_it_leaves() -> None:
 
 async def test_it_still_answers_for_a_while_when_it_is_to_end() -> None:
     served = Served()
-    ending = admitting("127.0.0.1", 0, served.admission, served.tls.context, leaving=30)
+    ending = admitting("127.0.0.1", 0, served.admission, served.tls.context, served.stop, leaving=30)
     served.port = await ending.__aenter__()
+    served.stop.set()
     leaving = asyncio.create_task(ending.__aexit__(None, None, None))
     await asyncio.sleep(0)
-    assert (await ask(served, a_review(reads("shop-1")))).status_code == 200
+    assert (await ask(served, a_review(reads("shop-1")))).headers["connection"] == "close"
+    assert not leaving.done()
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving
 
 
+async def test_the_tasks_that_serve_connections_are_known() -> None:
+    found: list[asyncio.Task[Any]] = []
+
+    class Looking:
+        def rule(self, review: Review) -> Ruling:  # noqa: ARG002 - whatever is asked
+            found.extend(task for task in asyncio.all_tasks() if serves_connection(task))
+            return ALLOWED
+
+    async with Served(Looking()).run() as served:
+        assert (await ask(served, a_review(reads()))).status_code == 200
+    # The connection's, and that of the request.
+    assert len(found) == 2
+    assert asyncio.current_task() not in found
+
+
 async def test_a_port_that_is_taken_is_told() -> None:
     async with Served().run() as served:
         with pytest.raises(CannotListen, match=f"cannot listen at 127.0.0.1:{served.port}"):
-            async with admitting("127.0.0.1", served.port, served.admission, served.tls.context):
+            async with admitting("127.0.0.1", served.port, served.admission, served.tls.context, served.stop):
                 pass

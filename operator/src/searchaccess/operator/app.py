@@ -150,12 +150,17 @@ def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:
 
 @asynccontextmanager
 async def _webhook(
-    admission: AdmissionOptions, options: Options, client: KubernetesClient, context: Context, host: Host
+    admission: AdmissionOptions,
+    options: Options,
+    client: KubernetesClient,
+    context: Context,
+    host: Host,
+    stop: asyncio.Event,
 ) -> AsyncIterator[Callable[[], str]]:
     from searchaccess.operator.admission.start import webhook_served  # noqa: PLC0415 - cryptography takes a while
 
     objects = KubernetesWebhooks(client, admission.webhook, options.lease_namespace)
-    async with webhook_served(admission, context, host, objects) as unready:
+    async with webhook_served(admission, context, host, objects, stop) as unready:
         yield lambda: host.unready() or unready()
 
 
@@ -223,7 +228,8 @@ async def wired(
         metrics.register(Declared(inventory, outbox, host, ownership))
         unready = host.unready
         if options.admission:
-            unready = await stack.enter_async_context(_webhook(options.admission, options, client, context, host))
+            served = _webhook(options.admission, options, client, context, host, stop)
+            unready = await stack.enter_async_context(served)
         if options.listen:
             await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, unready, metrics.scrape)))
         log.info("running", instance=options.instance, replica=identity)

@@ -30,7 +30,7 @@ ANSWER_WITHIN: Final = 5.0
 IDLE: Final = 150.0
 """Seconds that a connection may last without a new request. The API server closes it after 90, and so before us."""
 CONNECTIONS: Final = 256
-LEAVING: Final = 4.0
+LEAVING: Final = 5.0
 """Seconds for which it answers after the process was told to stop: until then, not everybody knows that it stops."""
 
 _INTERNAL: Final = "an internal error: see the operator's log"
@@ -147,16 +147,22 @@ async def _body(request: web.BaseRequest) -> bytes:
 
 @asynccontextmanager
 async def admitting(
-    host: str, port: int, admission: Admission, context: ssl.SSLContext, leaving: float = LEAVING
+    host: str,
+    port: int,
+    admission: Admission,
+    context: ssl.SSLContext,
+    stop: asyncio.Event,
+    leaving: float = LEAVING,
 ) -> AsyncIterator[int]:
-    """Serve the webhook until some seconds after the context ends; return the port.
+    """Serve the webhook until the context ends, and some seconds after the process is told to stop; return the port.
 
     Args:
         host: address to listen at.
         port: 0: any that is free.
         admission: answers requests.
         context: for TLS, with the certificate as soon as there is one.
-        leaving: seconds for which it still answers at the end.
+        stop: set when the process is told to stop.
+        leaving: seconds for which it still answers then.
 
     Raises:
         CannotListen: it cannot listen there.
@@ -164,8 +170,16 @@ async def admitting(
     server = BoundedServer(admission.answer, IDLE, CONNECTIONS, many_requests=True)
     async with listening(host, port, server, context) as taken:
         log.info("serving the admission webhook", host=host, port=taken)
+        left = asyncio.create_task(_leave(admission, stop, leaving))
         try:
             yield taken
+            if stop.is_set():
+                await left
         finally:
-            admission.leaving = True
-            await asyncio.sleep(leaving)
+            left.cancel()
+
+
+async def _leave(admission: Admission, stop: asyncio.Event, leaving: float) -> None:
+    await stop.wait()
+    admission.leaving = True
+    await asyncio.sleep(leaving)

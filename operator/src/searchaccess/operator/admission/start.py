@@ -16,7 +16,7 @@ from searchaccess.ports.webhooks import WebhooksPort
 
 @asynccontextmanager
 async def webhook_served(
-    options: AdmissionOptions, context: Context, host: Host, objects: WebhooksPort
+    options: AdmissionOptions, context: Context, host: Host, objects: WebhooksPort, stop: asyncio.Event
 ) -> AsyncIterator[Callable[[], str]]:
     """Serve the webhook until the context ends; return what says why it cannot answer yet.
 
@@ -25,6 +25,7 @@ async def webhook_served(
         context: the declared objects, and which Leases this replica holds.
         host: has listed what is declared.
         objects: the Secret and the registration, for a certificate that the operator makes.
+        stop: set when the process is told to stop.
 
     Raises:
         CannotListen: it cannot listen there.
@@ -45,7 +46,7 @@ async def webhook_served(
         keeping = Keeper(objects, served, context.clock, may_write, options.pace, context.meter).run()
     task = asyncio.create_task(keeping)
     try:
-        async with admitting(*options.listen, admission, served.context):
+        async with admitting(*options.listen, admission, served.context, stop):
             yield unready
     finally:
         task.cancel()
