@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.core.policy.guardrails import verdicts
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
 from tests.unit.builders import a_grant
@@ -212,7 +213,15 @@ def test_a_ruling_takes_nothing_in() -> None:
     assert not inventory.marks.dirty("prod").principals
 
 
-def test_policies_that_were_not_read_decide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "_PLACES_KEPT", 3)
+    inventory = knowing(a_policy(**ONLY_SHOP))
+    for number in range(20):
+        assert not ruled(inventory, reads("orders-1", cluster=f"no-{number}")).allowed
+        assert len(inventory.policies._guardrails._possible) <= 3
+
+
+def test_what_cannot_be_read_because_of_an_internal_error_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("an internal error")
 
