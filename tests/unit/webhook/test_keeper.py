@@ -179,15 +179,6 @@ def test_what_does_not_fit_together_counts_as_absent(authority: str, chain: str,
     assert read_certificate(authority, chain, key) is None
 
 
-def test_a_certificate_that_cannot_be_used_leaves_the_former_one() -> None:
-    served = ServedCertificate()
-    assert served.serve(PAIR.chain, PAIR.key)
-    assert not served.serve(PAIR.chain, PAIR.key)
-    with pytest.raises(TlsNotVerified, match="cannot be used"):
-        served.serve(PAIR.chain, OTHER.key)
-    assert served.is_ready
-
-
 async def test_files_are_read_as_soon_as_they_are_there(tmp_path: Path) -> None:
     served = ServedCertificate()
     task = asyncio.create_task(follow_files(tmp_path, served, Meter()))

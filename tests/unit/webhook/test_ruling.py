@@ -195,6 +195,20 @@ def test_an_update_that_passes_although_it_is_refused_says_so() -> None:
     assert warning.startswith("it was refused before, and still is: SearchAccessPolicy limits: grants[0]: ")
 
 
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        (reads("*", finalizers=()), reads("*")),
+        (reads("*", deleted_at="2026-01-01T10:00:00Z"), reads("orders-*")),
+        (reads(*"abcdefgh", finalizers=()), reads(*"abcdefgh")),
+    ],
+    ids=["a finalizer", "what is being deleted", "a finalizer, and more violations than are named"],
+)
+def test_what_is_not_for_people_to_decide_passes_without_a_word(new: dict[str, Any], old: dict[str, Any]) -> None:
+    found = ruled(knowing(a_policy(**ONLY_SHOP)), new, old)
+    assert (found.allowed, found.warnings) == (True, ())
+
+
 def test_where_not_all_violations_are_named_a_change_counts_as_more() -> None:
     policy = a_policy(allow=[{"indices": ["shop-*"], "can": ["read"]}])
     old = reads(*(f"orders-{number}" for number in range(9)))

@@ -22,7 +22,7 @@ from searchaccess.operator.admission.server import MOST_BYTES, PATH, Admission, 
 from searchaccess.operator.admission.tls import ServedCertificate
 from searchaccess.operator.listening import serves_connection
 from searchaccess.operator.telemetry.metrics import Metrics
-from searchaccess.ports.errors import CannotListen
+from searchaccess.ports.errors import CannotListen, TlsNotVerified
 from searchaccess.ports.meter import REVIEWS
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, a_review, knowing, reads
 
@@ -96,7 +96,9 @@ BAD: dict[str, tuple[bytes, str, int]] = {
 async def test_what_cannot_be_read_is_left_to_the_failure_policy(body: bytes, path: str, status: int) -> None:
     async with Served().run() as served:
         try:
-            assert (await ask(served, body, path)).status_code == status
+            found = await ask(served, body, path)
+            assert found.status_code == status
+            assert len(body) < MOST_BYTES or found.text == f"a request may have {MOST_BYTES} bytes"
         except (httpx.WriteError, httpx.ReadError):
             # It answered and closed before all of it was sent.
             assert len(body) > MOST_BYTES
@@ -159,6 +161,13 @@ async def test_another_certificate_is_for_new_connections_and_the_old_ones_stay(
             assert (await after.post(PATH, content=review)).status_code == 200
         with pytest.raises(httpx.ConnectError):
             await ask(served, a_review(reads("shop-1")))
+
+
+async def test_a_certificate_that_cannot_be_used_is_not_served() -> None:
+    async with Served().run() as served:
+        with pytest.raises(TlsNotVerified, match="cannot be used"):
+            served.tls.serve(made().chain, made().key)
+        assert (await ask(served, a_review(reads("shop-1")))).status_code == 200
 
 
 async def test_connections_are_kept_until_it_leaves() -> None:
