@@ -21,7 +21,7 @@ def test_the_certificate_is_read_or_made() -> None:
     assert read
     assert made
     assert (read.listen, read.certificate) == (LISTEN, Path("/tls"))
-    assert (made.webhook, made.pace.lifetime) == ("hook", DAY)
+    assert (made.webhook, made.lifetime) == ("hook", DAY)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from searchaccess.core.webhook.certificates import (
     promoted,
     retired,
 )
+from searchaccess.operator.admission.options import LIFETIME
 
 NAMES = ("searchaccess-admission.searchaccess-system.svc",)
-PACE = Pace()
+PACE = Pace(LIFETIME)
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 

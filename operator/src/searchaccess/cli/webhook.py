@@ -6,8 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess.core.model.intake.reading import is_name
-from searchaccess.core.webhook.certificates import LIFETIME as SECONDS
-from searchaccess.core.webhook.certificates import Pace
+from searchaccess.operator.admission.options import LIFETIME as SECONDS
 from searchaccess.operator.admission.options import AdmissionOptions
 
 LIFETIME: Final = f"{SECONDS / 3600:.0f}h"
@@ -67,4 +66,4 @@ def options(
     if not _LEAST <= lifetime <= _MOST:
         text = f"is at least {_LEAST:.0f}s and at most {_MOST / 3600:.0f}h"
         raise typer.BadParameter(text, param_hint="--admission-certificate-lifetime")
-    return AdmissionOptions(listen, folder, name, Pace(lifetime))
+    return AdmissionOptions(listen, folder, name, lifetime)

@@ -15,7 +15,6 @@ from searchaccess.adapters.clock import SystemClock
 from searchaccess.adapters.kubernetes.client import KubernetesClient
 from searchaccess.adapters.kubernetes.leases import KubernetesLeases
 from searchaccess.adapters.kubernetes.namespaced import NamespacedClient
-from searchaccess.adapters.kubernetes.webhooks import KubernetesWebhooks
 from searchaccess.api.constants import ROLE_PREFIX
 from searchaccess.core.model.watched import EVERYWHERE, Watched
 from searchaccess.core.rights.ownership import Operator
@@ -157,7 +156,9 @@ async def _webhook(
     host: Host,
     stop: asyncio.Event,
 ) -> AsyncIterator[Callable[[], str]]:
-    from searchaccess.operator.admission.start import webhook_served  # noqa: PLC0415 - cryptography takes a while
+    # cryptography takes a while to import.
+    from searchaccess.adapters.kubernetes.webhooks import KubernetesWebhooks  # noqa: PLC0415
+    from searchaccess.operator.admission.start import webhook_served  # noqa: PLC0415
 
     objects = KubernetesWebhooks(client, admission.webhook, options.lease_namespace)
     async with webhook_served(admission, context, host, objects, stop) as unready:

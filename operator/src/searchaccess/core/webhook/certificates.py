@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
-LIFETIME: Final = 90 * 24 * 3600.0
-"""Seconds for which a certificate is valid."""
 RENEWED_AFTER: Final = 2 / 3
 """Share of its lifetime after which a certificate is renewed."""
 
@@ -84,7 +82,7 @@ class Pace:
         lifetime: seconds for which a certificate is valid.
     """
 
-    lifetime: float = LIFETIME
+    lifetime: float
 
     @property
     def read_every(self) -> float:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from searchaccess.core.webhook.certificates import Pace
+LIFETIME: Final = 90 * 24 * 3600.0
+"""Seconds for which a certificate is valid that the operator makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +17,10 @@ class AdmissionOptions:
         certificate: folder with ``tls.crt`` and ``tls.key``; None: the operator makes the certificate.
         webhook: name of the ValidatingWebhookConfiguration, and of the Secret with a certificate that the operator
             makes.
-        pace: how long such a certificate lasts.
+        lifetime: seconds for which such a certificate is valid.
     """
 
     listen: tuple[str, int]
     certificate: Path | None = None
     webhook: str = ""
-    pace: Pace = Pace()
+    lifetime: float = LIFETIME

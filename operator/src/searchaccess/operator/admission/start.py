@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from searchaccess.core.webhook.certificates import Pace
 from searchaccess.engine.host import Host
 from searchaccess.engine.state import Context
 from searchaccess.operator.admission.judge import Judge
@@ -43,7 +44,7 @@ async def webhook_served(
         keeping = follow_files(options.certificate, served, context.meter)
     else:
         may_write = context.ownership.holds_common
-        keeping = Keeper(objects, served, context.clock, may_write, options.pace, context.meter).run()
+        keeping = Keeper(objects, served, context.clock, may_write, Pace(options.lifetime), context.meter).run()
     task = asyncio.create_task(keeping)
     try:
         async with admitting(*options.listen, admission, served.context, stop):
