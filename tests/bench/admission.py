@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import aiohttp
 from rich.console import Console
 
 from tests.bench.report import Report
@@ -36,13 +36,15 @@ def policies() -> list[dict[str, Any]]:
     return [POLICY | {"metadata": {"name": f"limits-{number}"}, "spec": spec} for number in range(POLICIES)]
 
 
-async def _round(client: httpx.AsyncClient, namespace: str, numbers: "itertools.count[int]") -> list[float]:
+async def _round(client: aiohttp.ClientSession, namespace: str, numbers: "itertools.count[int]") -> list[float]:
     path = f"/apis/searchaccess.dev/v1alpha1/namespaces/{namespace}/searchaccesses?dryRun=All"
 
     async def one() -> float:
         raw = body(f"a-{next(numbers)}", "shop-orders-*", "shop-1", namespace=namespace)
         began = time.perf_counter()
-        (await client.post(path, json=raw)).raise_for_status()
+        async with client.post(path, json=raw) as answer:
+            answer.raise_for_status()
+            await answer.read()
         return (time.perf_counter() - began) * 1000
 
     return await asyncio.gather(*(one() for _ in range(AT_ONCE)))
@@ -51,12 +53,11 @@ async def _round(client: httpx.AsyncClient, namespace: str, numbers: "itertools.
 async def _measure(setting: Setting) -> dict[str, list[float]]:
     servers, numbers = setting.servers, itertools.count()
     took: dict[str, list[float]] = {NAMESPACE: [], UNASKED: []}
-    async with httpx.AsyncClient(
-        base_url=servers.url,
-        verify=ssl.create_default_context(cafile=str(servers.ca_file)),
+    trusted = ssl.create_default_context(cafile=str(servers.ca_file))
+    async with aiohttp.ClientSession(
+        servers.url,
+        connector=aiohttp.TCPConnector(limit=AT_ONCE, ssl=trusted),
         headers={"Authorization": f"Bearer {servers.admin_token}"},
-        limits=httpx.Limits(max_connections=AT_ONCE),
-        timeout=60,
     ) as client:
         for namespace in took:
             await _round(client, namespace, numbers)

@@ -18,8 +18,8 @@ from tests.support.world import access, grant
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.one_release]
 
-LIFETIME: Final = "36s"
-"""A certificate is rotated after 24 seconds, in about 10."""
+LIFETIME: Final = "48s"
+"""A certificate is rotated after 32 seconds, in about 12."""
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_no_apply_fails_while_the_certificate_rotates_and_replicas_restart(setti
             bundle = until_another(setting.trusted, "the former authority is forgotten")
             applies.until_more()
         assert not applies.failed, applies.failed[:3]
-    assert applies.stored > 100
+    assert applies.stored >= 100
     assert len(setting.served()) == 1, "both serve the same"
     assert bundle
     assert setting.is_refused()

@@ -57,6 +57,25 @@ CASES: dict[str, tuple[Observed, Step]] = {
 }
 
 
+# The same for a replica that does not lead.
+OTHERS: dict[str, tuple[Observed, Step]] = {
+    "there is none": (replace(FRESH, kept=Kept()), Step.ISSUE),
+    "nobody trusts it": (replace(FRESH, published=()), Step.PUBLISH),
+    "it is over": (replace(FRESH, now=ONE.ends), Step.PREPARE),
+    "it is over and another was made": (replace(ROTATING, now=ONE.ends), Step.PROMOTE),
+    "another is trusted too": (replace(FRESH, published=("ca-one", "ca-zero")), Step.NOTHING),
+    "after two thirds": (replace(FRESH, now=BEGINS + 60 * DAY), Step.NOTHING),
+    "the next one is not trusted yet": (replace(ROTATING, published=("ca-one",)), Step.NOTHING),
+    "API servers know": (replace(ROTATING, published_for=PACE.spread), Step.NOTHING),
+    "no replica serves the former one": (replace(ROTATED, current_for=PACE.settle), Step.NOTHING),
+}
+
+
+@pytest.mark.parametrize(("observed", "step"), OTHERS.values(), ids=OTHERS)
+def test_a_replica_that_does_not_lead_only_does_what_cannot_wait(observed: Observed, step: Step) -> None:
+    assert next_step(replace(observed, leads=False), PACE) is step
+
+
 @pytest.mark.parametrize(("observed", "step"), CASES.values(), ids=CASES)
 def test_the_next_step(observed: Observed, step: Step) -> None:
     assert next_step(observed, PACE) is step

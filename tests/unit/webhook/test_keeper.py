@@ -1,6 +1,7 @@
 """Certificates are made, rotated and served; what is served is always trusted."""
 
 import asyncio
+import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +28,13 @@ class Replica:
 
     webhooks: MemoryWebhooks
     clock: SettableClock
-    writes: bool = True
+    leads: bool = True
     served: ServedCertificate = field(default_factory=ServedCertificate)
     keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:
-        may_write = lambda: self.writes  # noqa: E731 - it changes.
-        self.keeper = Keeper(self.webhooks, self.served, self.clock, may_write, PACE, Meter())
+        leads = lambda: self.leads  # noqa: E731 - it changes.
+        self.keeper = Keeper(self.webhooks, self.served, self.clock, leads, PACE, Meter())
 
     @property
     def authority(self) -> str:
@@ -66,14 +67,24 @@ async def test_the_first_certificate_is_made_published_and_served(
     assert len(webhooks.written) == 2, "nothing is written while nothing is due"
 
 
-async def test_only_one_replica_writes(webhooks: MemoryWebhooks, clock: SettableClock) -> None:
-    writer, other = Replica(webhooks, clock), Replica(webhooks, clock, writes=False)
+async def test_only_the_replica_that_leads_rotates(webhooks: MemoryWebhooks, clock: SettableClock) -> None:
+    leader, other = Replica(webhooks, clock), Replica(webhooks, clock, leads=False)
+    await leader.keeper.turn()
     await other.keeper.turn()
-    assert not other.served.is_ready
-    await writer.keeper.turn()
+    assert other.authority == leader.authority
+    clock.advance(PACE.lifetime * 0.7)
     await other.keeper.turn()
-    assert other.authority == writer.authority
     assert len(webhooks.written) == 2
+    await leader.keeper.turn()
+    assert len(webhooks.written) == 4
+
+
+async def test_in_a_rollout_the_first_that_serves_the_webhook_does_not_wait_for_one_that_does_not(
+    webhooks: MemoryWebhooks, clock: SettableClock
+) -> None:
+    new = Replica(webhooks, clock, leads=False)
+    await new.keeper.turn()
+    assert {new.authority} == trusted(webhooks)
 
 
 async def test_two_that_believe_to_hold_the_lease_do_not_overwrite_each_other(
@@ -90,7 +101,7 @@ async def test_two_that_believe_to_hold_the_lease_do_not_overwrite_each_other(
 async def test_whatever_is_served_is_trusted_through_three_rotations(
     webhooks: MemoryWebhooks, clock: SettableClock
 ) -> None:
-    replicas = [Replica(webhooks, clock), Replica(webhooks, clock, writes=False)]
+    replicas = [Replica(webhooks, clock), Replica(webhooks, clock, leads=False)]
     served, at_once = set(), 0
     for _ in range(int(2.5 * PACE.lifetime / PACE.read_every)):
         clock.advance(PACE.read_every)
@@ -104,13 +115,41 @@ async def test_whatever_is_served_is_trusted_through_three_rotations(
     assert at_once == 2
 
 
+async def test_replicas_that_all_believe_to_lead_rotate_as_one(webhooks: MemoryWebhooks, clock: SettableClock) -> None:
+    replicas = [Replica(webhooks, clock) for _ in range(3)]
+    chance, served = random.Random(7), set[str]()  # noqa: S311 - which of them is first
+
+    async def turn(replica: Replica) -> None:
+        for _ in range(chance.randrange(4)):
+            await asyncio.sleep(0)
+        await replica.keeper.turn()
+        assert {each.authority for each in replicas if each.served.is_ready} <= trusted(webhooks)
+
+    for _ in range(int(2.5 * PACE.lifetime / PACE.read_every)):
+        clock.advance(PACE.read_every)
+        await asyncio.gather(*map(turn, replicas))
+        served |= {each.authority for each in replicas}
+    assert len(served) == 4
+
+
+async def test_what_another_published_between_two_reads_is_not_taken_back(
+    webhooks: MemoryWebhooks, clock: SettableClock
+) -> None:
+    one, two = Replica(webhooks, clock), Replica(webhooks, clock)
+    await one.keeper.turn()
+    clock.advance(PACE.lifetime * 0.7)
+    webhooks.after_a_read = two.keeper.turn
+    await one.keeper.turn()
+    assert [len(authorities) for authorities in webhooks.published] == [1, 2]
+
+
 async def test_the_lease_moves_in_the_middle_of_a_rotation(webhooks: MemoryWebhooks, clock: SettableClock) -> None:
-    one, two = Replica(webhooks, clock), Replica(webhooks, clock, writes=False)
+    one, two = Replica(webhooks, clock), Replica(webhooks, clock, leads=False)
     await one.keeper.turn()
     clock.advance(PACE.lifetime * 0.7)
     await one.keeper.turn()
     assert len(webhooks.authorities) == 2
-    one.writes, two.writes = False, True
+    one.leads, two.leads = False, True
     await two.keeper.turn()
     before = two.authority
     clock.advance(PACE.spread - 1)

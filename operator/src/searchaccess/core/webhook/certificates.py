@@ -114,6 +114,7 @@ class Observed:
         published: the authorities that the API server is told to trust.
         names: the names under which the API server calls the webhook.
         now: the time.
+        leads: whether this replica is the one that rotates.
         published_for: seconds for which all that must be trusted was seen to be published.
         current_for: seconds for which the current certificate was seen to be the current one.
     """
@@ -122,26 +123,34 @@ class Observed:
     published: Sequence[str]
     names: tuple[str, ...]
     now: datetime
+    leads: bool = True
     published_for: float = 0.0
     current_for: float = 0.0
 
 
 def next_step(observed: Observed, pace: Pace) -> Step:
     """Decide what is done next about the certificates."""
-    kept, now = observed.kept, observed.now
-    current, following = kept.current, kept.following
-    if current is None:
+    kept = observed.kept
+    if kept.current is None:
         return Step.ISSUE
+    is_accepted = kept.current.authority in observed.published and observed.now < kept.current.ends
+    if is_accepted and not observed.leads:
+        # In a rollout, the replica that leads may not serve the webhook yet, and waits for this one to be ready.
+        return Step.NOTHING
     if set(observed.published) != set(kept.trusted):
         return Step.PUBLISH
-    if following is not None:
-        if _is_due(following, observed, pace):
-            return Step.PREPARE
+    return _rotation(kept.current, observed, pace)
+
+
+def _rotation(current: Certificate, observed: Observed, pace: Pace) -> Step:
+    following = observed.kept.following
+    if following is not None and not _is_due(following, observed, pace):
         # What is over is accepted by nobody, so that there is nothing to wait for.
-        return Step.PROMOTE if observed.published_for >= pace.spread or now >= current.ends else Step.NOTHING
-    if kept.former:
+        known = observed.published_for >= pace.spread or observed.now >= current.ends
+        return Step.PROMOTE if known else Step.NOTHING
+    if following is None and observed.kept.former:
         return Step.RETIRE if observed.current_for >= pace.settle else Step.NOTHING
-    return Step.PREPARE if _is_due(current, observed, pace) else Step.NOTHING
+    return Step.PREPARE if following is not None or _is_due(current, observed, pace) else Step.NOTHING
 
 
 def _is_due(certificate: Certificate, observed: Observed, pace: Pace) -> bool:

@@ -1,6 +1,7 @@
 """Keeps the webhook's certificate: makes and rotates it, or reads it from files (docs/adr/0050).
 
-Each replica serves what is kept; the one that holds the common Lease writes.
+Each replica serves what is kept; the one that holds the common Lease rotates it. Each write names the version that was
+read, so that replicas which both believe to hold it cannot undo each other's steps.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ class Keeper:
         port: the Secret and the registration of the webhook.
         served: what is served.
         clock: the time.
-        may_write: whether this replica writes.
+        leads: whether this replica is the one that rotates.
         pace: how long certificates last.
         meter: counts internal errors.
     """
@@ -94,14 +95,14 @@ class Keeper:
         port: WebhooksPort,
         served: ServedCertificate,
         clock: Clock,
-        may_write: Callable[[], bool],
+        leads: Callable[[], bool],
         pace: Pace,
         meter: Meter,
     ) -> None:
         self._port = port
         self._served = served
         self._clock = clock
-        self._may_write = may_write
+        self._leads = leads
         self._pace = pace
         self._meter = meter
         self._published = _Since(clock)
@@ -118,17 +119,17 @@ class Keeper:
             ExternalError: that was not possible; the next turn continues.
         """
         for _ in range(_MOST_STEPS):
+            # In this order: a list of authorities that was published later than it is read here is not overwritten.
+            registration = await self._port.read_registration()
             secret = await self._port.read_secret()
             kept = kept_in(secret.values)
             if kept.current and self._served.serve(kept.current.chain, kept.current.key):
                 log.info("serving a certificate", ends=kept.current.ends.isoformat())
-            if not self._may_write() or not await self._advance(kept, secret):
-                self._current.seconds(kept.current and kept.current.chain)
+            if not await self._advance(kept, secret, registration):
                 return
 
-    async def _advance(self, kept: Kept, secret: KeptSecret) -> bool:
+    async def _advance(self, kept: Kept, secret: KeptSecret, registration: Registration) -> bool:
         """Do the next step; return whether there was one."""
-        registration = await self._port.read_registration()
         if not registration.names:
             raise TlsNotVerified(
                 "the ValidatingWebhookConfiguration has no service and no url: nobody calls the webhook"
@@ -139,6 +140,7 @@ class Keeper:
             published=registration.authorities,
             names=registration.names,
             now=self._now(),
+            leads=self._leads(),
             published_for=self._published.seconds(kept.trusted if is_published else None),
             current_for=self._current.seconds(kept.current and kept.current.chain),
         )

@@ -43,8 +43,8 @@ async def webhook_served(
     if options.certificate:
         keeping = follow_files(options.certificate, served, context.meter)
     else:
-        may_write = context.ownership.holds_common
-        keeping = Keeper(objects, served, context.clock, may_write, Pace(options.lifetime), context.meter).run()
+        leads = context.ownership.holds_common
+        keeping = Keeper(objects, served, context.clock, leads, Pace(options.lifetime), context.meter).run()
     task = asyncio.create_task(keeping)
     try:
         async with admitting(*options.listen, admission, served.context, stop):
