@@ -173,4 +173,4 @@ def admitted(folder: Path, lifetime: str, *objects: dict[str, Any]) -> Iterator[
             assert not leaks(texts, {key, *base64.b64decode(key).decode().splitlines()[1:-1]})
         finally:
             for process in one.running.values():
-                process.stop()
+                process.kill()
