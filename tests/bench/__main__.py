@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import scenarios
+from tests.bench import admission, scenarios
 from tests.bench.report import Report
 from tests.stack.stack import Stack
 from tests.support.operatorprocess import ROOT
@@ -56,6 +56,8 @@ def main() -> None:
             scenarios.steady(world, report, operator)
         finally:
             operator.stop()
+    step("applies with the admission webhook")
+    admission.measure(report)
     report.print(console)
     report.write(options.json)
     console.print(f"written to {options.json}")

@@ -94,6 +94,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "protectKinds": False,
     },
     "network policy": {"networkPolicy": {"enabled": True}},
+    "admission webhook": {"admission": {"enabled": True}, "networkPolicy": {"enabled": True}},
     "some namespaces": {"watchNamespaces": ["shop", "billing"], "clusters": [{"name": "chart-prod", "spec": SPEC}]},
     # Helm takes a default away where null is given.
     "defaults taken away": {

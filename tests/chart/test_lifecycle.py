@@ -1,13 +1,16 @@
 """What is there after each step of Helm, of either major version."""
 
+import base64
 import json
 import tarfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from searchaccess.adapters.x509 import issue
 from tests.chart.helm import CHART, NAME, NAMESPACE, RELEASE, Helm
 from tests.chart.test_chart import SPEC
 from tests.stack.kubernetes import KubernetesServers
@@ -21,6 +24,8 @@ CRDS = (
     "searchclusters.searchaccess.dev",
 )
 VERSIONS = ["helm", "helm4"]
+PAIR = issue(("a.example",), datetime.now(UTC), 3600, 60)
+BUNDLE = base64.b64encode(f"{PAIR.authority}\n".encode()).decode()
 
 
 @pytest.fixture(params=VERSIONS)
@@ -71,6 +76,28 @@ def test_install_upgrade_rollback_and_uninstall(each: Helm, installed: Kubernete
         raw = json.loads(installed.run_kubectl("get", kind, name, *options, "-o", "json").stdout)
         assert "deletionTimestamp" not in raw["metadata"]
     assert installed.run_kubectl("get", "crd", CRDS[0]).stdout
+
+
+def test_what_the_operator_writes_of_the_webhook_stays_with_an_upgrade(
+    each: Helm, installed: KubernetesServers
+) -> None:
+    webhook = f"{NAME}-admission"
+    written = {
+        ("validatingwebhookconfiguration", webhook): ("/webhooks/0/clientConfig/caBundle", BUNDLE),
+        ("secret", webhook, "-n", NAMESPACE): ("/data", {"tls.key": "eA=="}),
+    }
+    values = {"admission": {"enabled": True}}
+    each.run("install", RELEASE, str(CHART), "-n", NAMESPACE, values=values)
+    for place, (path, value) in written.items():
+        patch = json.dumps([{"op": "add", "path": path, "value": value}])
+        # As the operator: its field manager is another than Helm's.
+        installed.run_kubectl("patch", *place, "--type=json", "--field-manager=searchaccess", "-p", patch)
+    changed = {"admission": {"enabled": True, "failurePolicy": "Fail"}}
+    each.run("upgrade", RELEASE, str(CHART), "-n", NAMESPACE, values=changed)
+    registration, secret = (json.loads(installed.run_kubectl("get", *place, "-o", "json").stdout) for place in written)
+    assert registration["webhooks"][0]["failurePolicy"] == "Fail"
+    assert registration["webhooks"][0]["clientConfig"]["caBundle"] == BUNDLE
+    assert secret["data"] == {"tls.key": "eA=="}
 
 
 def kinds(kubernetes: KubernetesServers) -> dict[str, dict[str, Any]]:

@@ -115,6 +115,12 @@ hostAliases: {{- toYaml . | nindent 2 }}
 {{- if and .Values.watchNamespaces (not .Values.rbac.searchClusters) }}true{{ end }}
 {{- end }}
 
+{{- /* Name of the ValidatingWebhookConfiguration, and of the Secret with its certificate. Installations for some
+namespaces may have the same name in different namespaces. */ -}}
+{{- define "searchaccess.webhook" -}}
+{{- if .Values.watchNamespaces }}{{ include "searchaccess.namespace" . }}-{{ end }}{{ include "searchaccess.fullname" . }}-admission
+{{- end }}
+
 {{- /* Binds a Role of the release to the operator. Takes name, namespace and the root. */ -}}
 {{- define "searchaccess.binding" -}}
 apiVersion: rbac.authorization.k8s.io/v1

@@ -11,18 +11,18 @@ import typer
 
 from searchaccess import __version__
 from searchaccess.api.durations import DURATION_PATTERN, seconds
-from searchaccess.cli import helptexts, kinds
+from searchaccess.cli import helptexts, kinds, webhook
 from searchaccess.cli.common import Common, run_to_end, takes_common
 from searchaccess.cli.logins import login, mapping
 from searchaccess.cli.manifests import Filenames, read
 from searchaccess.cli.program import Program
+from searchaccess.cli.reading import address
 from searchaccess.cli.summaries import Output, show
 from searchaccess.engine.lister import RESYNC_PERIOD
 from searchaccess.operator.app import run_operator
 from searchaccess.operator.observer_login import BadLogin, ObserverLogin, read_logins
 from searchaccess.operator.once import reconcile_for, reconcile_once
 
-_LAST_PORT: Final = 65535
 _RESYNC_PERIOD: Final = f"{RESYNC_PERIOD / 60:.0f}m"
 _LEAST_RESYNC: Final = 1.0
 _TIMEOUT: Final = "10m"
@@ -73,6 +73,10 @@ def run(
         ),
     ] = _RESYNC_PERIOD,
     list_every: Annotated[float | None, typer.Option(hidden=True, min=1.0)] = None,
+    admission: webhook.Listen = "",
+    admission_certificate: webhook.Folder = None,
+    admission_webhook: webhook.Name = "",
+    admission_certificate_lifetime: webhook.Lifetime = webhook.LIFETIME,
     common: Common,
 ) -> None:
     """Run the operator until a signal (SIGTERM, Ctrl-C) stops it."""
@@ -81,7 +85,11 @@ def run(
     every = _seconds(period, "--resync-period")
     if every < _LEAST_RESYNC:
         raise typer.BadParameter("is at least 1s", param_hint="--resync-period")
-    options = common.begin(listen=_address(listen), resync_period=every)
+    lifetime = _seconds(admission_certificate_lifetime, "--admission-certificate-lifetime")
+    admitting = webhook.options(
+        address(admission, "--admission"), admission_certificate, admission_webhook, lifetime, common.lease_namespace
+    )
+    options = common.begin(listen=address(listen, "--listen"), resync_period=every, admission=admitting)
     run_to_end(lambda stop: run_operator(options, stop))
 
 
@@ -197,16 +205,6 @@ def _seconds(text: str, option: str) -> float:
     if not re.fullmatch(DURATION_PATTERN, text):
         raise typer.BadParameter("write a duration, such as 50m or 1h30m", param_hint=option)
     return seconds(text)
-
-
-def _address(text: str) -> tuple[str, int] | None:
-    """Read an address such as ``0.0.0.0:8080`` or ``[::]:8080``."""
-    if not text:
-        return None
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
-        raise typer.BadParameter("write an address and a port, such as 0.0.0.0:8080", param_hint="--listen")
-    return host.strip("[]"), int(port)
 
 
 def main() -> None:

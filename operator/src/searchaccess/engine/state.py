@@ -29,6 +29,7 @@ from searchaccess.core.status.events import Note
 from searchaccess.decorators.dryrun import DryRun
 from searchaccess.engine.concurrency.steps import Steps
 from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.engine.inventory.preview import open_gate
 from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.pacing.objectrate import ObjectRate
 from searchaccess.engine.questions import Questions
@@ -87,8 +88,7 @@ class Context:
 
     def open_gate(self, cluster: str) -> Gate:
         """Return what may be done on a SearchCluster if only its spec restricts it."""
-        record = self.inventory.clusters.get(cluster)
-        return replace(OPEN, orphans=record.cluster.orphans.allowed) if record and record.cluster.spec else OPEN
+        return open_gate(self.inventory, cluster)
 
 
 @dataclass(frozen=True, slots=True)

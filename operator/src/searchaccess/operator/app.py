@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from searchaccess.engine.outbox import Outbox
 from searchaccess.engine.replicas.leases import Leases
 from searchaccess.engine.replicas.ownership import Ownership
 from searchaccess.engine.state import Context
+from searchaccess.operator.admission.options import AdmissionOptions
 from searchaccess.operator.clusterfiles import FiledClusters
 from searchaccess.operator.connections.connecting import Connections
 from searchaccess.operator.connections.google import GoogleWhenNeeded
@@ -72,6 +73,7 @@ class Options:
         manifests: objects that are added to, or replace, those of the API server; only with ``observe``.
         logins: to Elasticsearch, instead of those that SearchClusters declare; only with ``observe``.
         trusts_files: logins are also sent to the addresses in manifests; only with ``observe``.
+        admission: how the admission webhook is served; None: it is not.
         watch_namespaces: the namespaces of SearchAccesses that are reconciled; empty: all are.
         search_clusters: folder of files with the SearchClusters, instead of those of the API server; None: the API
             server has them. Only with ``watch_namespaces``.
@@ -95,6 +97,7 @@ class Options:
     namespace: str = ""
     logins: tuple[ObserverLogin, ...] = ()
     trusts_files: bool = False
+    admission: AdmissionOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,24 @@ def _watched(options: Options) -> Watched:
 
 def _connections(connector: Connector, dry_run: DryRun | None) -> Connector:
     return DryRunConnections(connector, dry_run) if dry_run else connector
+
+
+@asynccontextmanager
+async def _webhook(
+    admission: AdmissionOptions,
+    options: Options,
+    client: KubernetesClient,
+    context: Context,
+    host: Host,
+    stop: asyncio.Event,
+) -> AsyncIterator[Callable[[], str]]:
+    # cryptography takes a while to import.
+    from searchaccess.adapters.kubernetes.webhooks import KubernetesWebhooks  # noqa: PLC0415
+    from searchaccess.operator.admission.start import webhook_served  # noqa: PLC0415
+
+    objects = KubernetesWebhooks(client, admission.webhook, options.lease_namespace)
+    async with webhook_served(admission, context, host, objects, stop) as unready:
+        yield lambda: host.unready() or unready()
 
 
 @asynccontextmanager
@@ -206,8 +227,12 @@ async def wired(
         if leases:
             leases.stop_working = host.stop_working
         metrics.register(Declared(inventory, outbox, host, ownership))
+        unready = host.unready
+        if options.admission:
+            served = _webhook(options.admission, options, client, context, host, stop)
+            unready = await stack.enter_async_context(served)
         if options.listen:
-            await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, host.unready, metrics.scrape)))
+            await stack.enter_async_context(serving(*options.listen, Pages(host.stuck, unready, metrics.scrape)))
         log.info("running", instance=options.instance, replica=identity)
         yield Wired(login, context, host, leases, files)
 

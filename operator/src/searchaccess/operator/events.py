@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
@@ -21,6 +21,7 @@ from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.connections.login import KubernetesLogin
+from searchaccess.operator.listening import serves_connection
 from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.operator.watching import report_watches
 from searchaccess.ports.errors import ExternalError
@@ -191,6 +192,28 @@ def _register_policies(registry: kopf.OperatorRegistry, inventory: Inventory) ->
             inventory.report_unreadable(error)
 
 
+class _Ours(Collection["asyncio.Task[Any]"]):
+    """Tasks that are not kopf's. When it ends, it cancels all others that were created since it began.
+
+    Without the task that serves it, a connection would stay open and its requests without an answer.
+
+    Args:
+        before: all tasks before kopf begins.
+    """
+
+    def __init__(self, before: Iterable["asyncio.Task[Any]"]) -> None:
+        self._before = frozenset(before)
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._before or (isinstance(task, asyncio.Task) and serves_connection(task))
+
+    def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
+        return iter(self._before)
+
+    def __len__(self) -> int:
+        return len(self._before)
+
+
 async def watch(
     inventory: Inventory,
     started: Callable[[], None],
@@ -240,8 +263,9 @@ async def watch(
 
     ready = asyncio.Event()
     reclaiming = asyncio.create_task(_reclaim_signals(ready, stop))
+    ours = _Ours(asyncio.all_tasks())
     try:
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=settings,
             standalone=True,
@@ -250,6 +274,7 @@ async def watch(
             stop_flag=end or stop,
             ready_flag=ready,
         )
+        await kopf.run_tasks(tasks, ignored=ours)
     finally:
         reclaiming.cancel()
         # kopf closes those that it used.

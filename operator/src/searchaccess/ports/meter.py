@@ -1,6 +1,10 @@
 """What the engine reports to metrics."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+REVIEWS: Final = ("allowed", "warned", "denied", "unready", "late", "unreadable", "failed")
+"""What the admission webhook answers."""
 
 
 class Meter:
@@ -31,6 +35,14 @@ class Meter:
 
         Args:
             number: of events.
+        """
+
+    def reviewed(self, result: str, seconds: float) -> None:
+        """Record an answer of the admission webhook.
+
+        Args:
+            result: one of ``REVIEWS``.
+            seconds: that it took.
         """
 
     def faulted(self, cluster: str, place: str) -> None:  # noqa: ARG002 - of whoever counts by them

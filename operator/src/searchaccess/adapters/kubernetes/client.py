@@ -45,7 +45,7 @@ APPLY: Final = "application/apply-patch+yaml"
 _GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
-_JSON_PATCH: Final = "application/json-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH"})
 _USER_AGENT: Final = f"{FIELD_MANAGER}/{__version__}"
 _KINDS: Final = {
@@ -190,7 +190,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        answer = await self.call("PATCH", f"{_path(ref)}/status", patch, _JSON_PATCH)
+        answer = await self.call("PATCH", f"{_path(ref)}/status", patch, JSON_PATCH)
         return StoredStatus(version_of(answer), mapping(answer.get("status")))
 
     async def set_finalizers(self, ref: ObjectRef, before: Sequence[str], after: Sequence[str]) -> str:
@@ -200,7 +200,7 @@ class KubernetesClient:
             {"op": "test", "path": "/metadata/finalizers", "value": list(before) or None},
             {"op": "add", "path": "/metadata/finalizers", "value": list(after)},
         ]
-        return version_of(await self.call("PATCH", _path(ref), patch, _JSON_PATCH))
+        return version_of(await self.call("PATCH", _path(ref), patch, JSON_PATCH))
 
     async def create_event(self, ref: ObjectRef, note: Note) -> None:
         """Write an event about an object."""

@@ -150,7 +150,7 @@ class Inventory(Judged):
                 access = replace(access, finalizers=known.access.finalizers)
             if older or uid in self.writing:
                 status_json = known.status_json
-        access = self._judged(self._admitted(self.subjects.register(access, self.claim(access.cluster), status_json)))
+        access = self.decided(self.subjects.register(access, self.claim(access.cluster), status_json))
         if known is None:
             # In this order: a known object that is not in the index would never be reconciled.
             self._index.add(access)

@@ -65,7 +65,9 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
-        access = self.time_boxes.judge(access)
+        return self._judged_by_policies(self.time_boxes.judge(access))
+
+    def _judged_by_policies(self, access: Access) -> Access:
         record = self.clusters.get(access.cluster)
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
@@ -73,6 +75,14 @@ class Judged(Declared):
         if verdict.unknown and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
+
+    def decided(self, access: Access) -> Access:
+        """Return a SearchAccess with what is known to be said of it now: by its SearchCluster, and by policies."""
+        return self._judged(self._admitted(access))
+
+    def previewed(self, access: Access) -> Access:
+        """Return a SearchAccess that may never be stored, with what would be said of it now; it is not remembered."""
+        return self._judged_by_policies(self.time_boxes.compared(self._admitted(access)))
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""

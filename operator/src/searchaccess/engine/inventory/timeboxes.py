@@ -55,6 +55,10 @@ class TimeBoxes:
             self._known.pop(access.uid, None)
         return access if validity == access.validity else replace(access, validity=validity)
 
+    def compared(self, access: Access) -> Access:
+        """Return a SearchAccess with what its time box says now, without remembering it."""
+        return replace(access, validity=validity_at(access.time_box, self._now()))
+
     def forget(self, uid: str) -> None:
         """Forget a SearchAccess that is gone."""
         self._known.pop(uid, None)

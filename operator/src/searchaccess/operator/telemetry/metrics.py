@@ -35,6 +35,7 @@ from searchaccess.ports.meter import Meter
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PROGRESS: Final = frozenset({"elasticsearch", "store"})
 _RECONCILES: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_REVIEWS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -67,6 +68,12 @@ _COUNTED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("target", "cluster", "operation", "result"),
     ),
     ("searchaccess_request_duration_seconds", "How long operations took.", ("target", "operation")),
+    (
+        "searchaccess_admission_reviews",
+        "Answers of the admission webhook: allowed, warned, denied, or none: unready, late, unreadable or failed.",
+        ("result",),
+    ),
+    ("searchaccess_admission_duration_seconds", "How long the admission webhook took to answer.", ()),
 )
 
 
@@ -81,7 +88,7 @@ class Metrics(Meter):
         self._tracing = tracing
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        info, reconciles, reconcile_seconds, events, faults, dropped, requests, request_seconds = _COUNTED
+        info, reconciles, reconcile_seconds, events, faults, dropped, requests, request_seconds, *admission = _COUNTED
         Gauge(*info, registry=self.registry).labels(__version__).set(1)
         self._reconciles = Counter(*reconciles, registry=self.registry)
         self._reconcile_seconds = Histogram(*reconcile_seconds, buckets=_RECONCILES, registry=self.registry)
@@ -91,6 +98,9 @@ class Metrics(Meter):
         self._dropped = Counter(*dropped, registry=self.registry)
         self._requests = Counter(*requests, registry=self.registry)
         self._request_seconds = Histogram(*request_seconds, buckets=_REQUESTS, registry=self.registry)
+        reviews, review_seconds = admission
+        self._reviews = Counter(*reviews, registry=self.registry)
+        self._review_seconds = Histogram(*review_seconds, buckets=_REVIEWS, registry=self.registry)
         self._answered: dict[str, float] = {}
         self._declared: Declared | None = None
 
@@ -110,6 +120,11 @@ class Metrics(Meter):
     def event_emitted(self, cluster: str, reason: str) -> None:
         """Count an event."""
         self._events.labels(cluster, reason).inc()
+
+    def reviewed(self, result: str, seconds: float) -> None:
+        """Count an answer of the admission webhook."""
+        self._reviews.labels(result).inc()
+        self._review_seconds.observe(seconds)
 
     def faulted(self, cluster: str, place: str) -> None:
         """Count an internal error."""

@@ -1,16 +1,15 @@
 """Serves probes and metrics over HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiohttp import web
 
+from searchaccess.operator.listening import BoundedServer, listening
 from searchaccess.operator.telemetry.metrics import CONTENT_TYPE
-from searchaccess.ports.errors import CannotListen
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +21,6 @@ LIFETIME: Final = 10.0
 """Seconds that a connection may last, for one request and its response."""
 CONNECTIONS: Final = 64
 """Concurrent connections. One more replaces the oldest."""
-_HEADERS: Final = 32
-_LINE: Final = 4096
-"""Headers of a request, and bytes in each and in its first line, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,53 +48,6 @@ class Pages:
         return web.Response(text=why or "ok", status=503 if why else 200)
 
 
-class _Server(web.Server):
-    """Closes connections that last too long, and the oldest ones if there are too many.
-
-    Args:
-        pages: the pages to serve.
-        lifetime: seconds that a connection may last.
-        connections: how many there may be at a time.
-    """
-
-    def __init__(self, pages: Pages, lifetime: float, connections: int) -> None:
-        super().__init__(
-            self._answer,
-            access_log=None,
-            keepalive_timeout=lifetime,
-            lingering_time=0,
-            max_line_size=_LINE,
-            max_field_size=_LINE,
-            max_headers=_HEADERS,
-        )
-        self._pages = pages
-        self._lifetime = lifetime
-        self._most = connections
-        self._open: dict[Any, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
-
-    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """Record a new connection."""
-        super().connection_made(handler, transport)
-        if len(self._open) >= self._most:
-            oldest, _ = next(iter(self._open.values()))
-            oldest.abort()
-        ends = asyncio.get_running_loop().call_later(self._lifetime, transport.abort)
-        self._open[handler] = transport, ends
-
-    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """Record the end of a connection."""
-        super().connection_lost(handler, exc)
-        if handler in self._open:
-            _, ends = self._open.pop(handler)
-            ends.cancel()
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        readable = request.method in {"GET", "HEAD"}
-        answer = await self._pages.answer(request.path) if readable else web.Response(text="only GET", status=405)
-        answer.force_close()
-        return answer
-
-
 @asynccontextmanager
 async def serving(
     host: str, port: int, pages: Pages, *, lifetime: float = LIFETIME, connections: int = CONNECTIONS
@@ -109,23 +58,19 @@ async def serving(
         host: address to listen at.
         port: 0: any that is free.
         pages: the pages to serve.
-        lifetime: seconds that a connection may last.
+        lifetime: seconds that a connection may last, for one request and its response.
         connections: how many there may be at a time.
 
     Raises:
         CannotListen: it cannot listen there.
     """
-    runner = web.ServerRunner(_Server(pages, lifetime, connections))
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except (OSError, OverflowError) as error:
-            why = error.strerror if isinstance(error, OSError) else "a port is at most 65535"
-            raise CannotListen(f"cannot listen at {host}:{port}: {why}") from None
-        taken = int(runner.addresses[0][1])
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        readable = request.method in {"GET", "HEAD"}
+        response = await pages.answer(request.path) if readable else web.Response(text="only GET", status=405)
+        response.force_close()
+        return response
+
+    async with listening(host, port, BoundedServer(answer, lifetime, connections)) as taken:
         log.info("serving probes and metrics", host=host, port=taken)
         yield taken
-    finally:
-        await runner.cleanup()

@@ -9,7 +9,7 @@ from searchaccess.core.model.workload import Workload
 from searchaccess.core.patterns.wildcards import matches
 
 _USER_MANAGED: Final = ".iam.gserviceaccount.com"
-_APP_ENGINE: Final = "@appspot.gserviceaccount.com"
+APP_ENGINE_SUFFIX: Final = "@appspot.gserviceaccount.com"
 
 
 def project_of(account: str) -> str:
@@ -17,8 +17,8 @@ def project_of(account: str) -> str:
 
     https://cloud.google.com/iam/docs/service-account-types
     """
-    if account.endswith(_APP_ENGINE):
-        return account.removesuffix(_APP_ENGINE)
+    if account.endswith(APP_ENGINE_SUFFIX):
+        return account.removesuffix(APP_ENGINE_SUFFIX)
     return account.partition("@")[2].removesuffix(_USER_MANAGED) if account.endswith(_USER_MANAGED) else ""
 
 

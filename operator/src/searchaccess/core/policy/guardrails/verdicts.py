@@ -19,6 +19,7 @@ from searchaccess.core.policy.namespaces import admit, selects
 
 MOST_REASONS: Final = 5
 """Of one policy: more would not be read."""
+_PLACES_KEPT: Final = 10_000
 _INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
 
@@ -86,6 +87,9 @@ class Guardrails:
         """Return the policies that may apply to a SearchAccess of this namespace and cluster: most do not."""
         key = access.namespace, access.cluster
         if key not in self._possible:
+            if len(self._possible) >= _PLACES_KEPT:
+                # At admission anybody may name any number of clusters.
+                self._possible.clear()
             self._possible[key] = tuple(policy for policy in self._policies if _may_apply(policy, *key))
         return self._possible[key]
 

@@ -1,0 +1,25 @@
+"""Reads values of options."""
+
+from typing import Final
+
+import typer
+
+_LAST_PORT: Final = 65535
+
+
+def address(text: str, option: str) -> tuple[str, int] | None:
+    """Read an address such as ``0.0.0.0:8080`` or ``[::]:8080``; None: the text is empty.
+
+    Args:
+        text: the address.
+        option: by which it was given.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise typer.BadParameter("write an address and a port, such as 0.0.0.0:8080", param_hint=option)
+    return host.strip("[]"), int(port)

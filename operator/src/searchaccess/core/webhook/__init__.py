@@ -1,0 +1,1 @@
+"""What the validating admission webhook answers, and when its certificate is renewed."""

@@ -1,0 +1,32 @@
+"""Reads and judges a SearchAccess as if it were declared, without taking it in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from searchaccess.core.model.access import Access, identified, subject_to_resolve
+from searchaccess.core.policy.decision import OPEN, Gate
+from searchaccess.engine.inventory.intake import read_access
+from searchaccess.engine.inventory.inventory import Inventory
+from searchaccess.ports.meter import Meter
+
+
+def preview(inventory: Inventory, raw: Mapping[str, Any], meter: Meter) -> Access:
+    """Return a SearchAccess with what would be said of it. Changes nothing, and asks nobody.
+
+    Args:
+        inventory: the declared objects.
+        raw: the SearchAccess, as Kubernetes gives it; a new one has no uid yet.
+        meter: counts internal errors, after which the result has a ``fault``.
+    """
+    access = read_access(raw, None, meter)
+    claim = inventory.claim(access.cluster)
+    subject = subject_to_resolve(access, claim)
+    known = inventory.subjects.known(subject) if subject is not None else None
+    return inventory.previewed(identified(access, known, claim))
+
+
+def open_gate(inventory: Inventory, cluster: str) -> Gate:
+    """Return what may be done on a SearchCluster if only its spec restricts it."""
+    record = inventory.clusters.get(cluster)
+    return replace(OPEN, orphans=record.cluster.orphans.allowed) if record and record.cluster.spec else OPEN

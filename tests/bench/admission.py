@@ -1,0 +1,92 @@
+"""What the webhook costs an apply: ``python -m tests.bench.admission``, and a part of ``make bench``.
+
+Measured in one run and in turn: applies in a namespace about which the webhook is asked, and in one about which it is
+not. Nothing is stored (dry run), so that the API server does the same for both.
+"""
+
+import asyncio
+import itertools
+import ssl
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from rich.console import Console
+
+from tests.bench.report import Report
+from tests.support.admitted import NAMESPACE, POLICY, Setting, admitted, body
+
+POLICIES: Final = 100
+AT_ONCE: Final = 50
+ROUNDS: Final = 40
+"""Of ``AT_ONCE`` applies each, with the webhook and without."""
+UNASKED: Final = "unasked"
+"""A namespace that the webhook leaves out."""
+GOAL: Final = 20.0
+"""Milliseconds that the 99th percentile may be more."""
+
+
+def policies() -> list[dict[str, Any]]:
+    """Give as many policies that all apply and accept."""
+    allow = [{"indices": [f"/shop-{number}.*/", "*-eu-*", "shop-*"], "can": ["read"]} for number in range(3)]
+    spec = POLICY["spec"] | {"allow": allow, "deny": [{"indices": ["secret-*"]}]}
+    return [POLICY | {"metadata": {"name": f"limits-{number}"}, "spec": spec} for number in range(POLICIES)]
+
+
+async def _round(client: aiohttp.ClientSession, namespace: str, numbers: "itertools.count[int]") -> list[float]:
+    path = f"/apis/searchaccess.dev/v1alpha1/namespaces/{namespace}/searchaccesses?dryRun=All"
+
+    async def one() -> float:
+        raw = body(f"a-{next(numbers)}", "shop-orders-*", "shop-1", namespace=namespace)
+        began = time.perf_counter()
+        async with client.post(path, json=raw) as answer:
+            answer.raise_for_status()
+            await answer.read()
+        return (time.perf_counter() - began) * 1000
+
+    return await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+
+
+async def _measure(setting: Setting) -> dict[str, list[float]]:
+    servers, numbers = setting.servers, itertools.count()
+    took: dict[str, list[float]] = {NAMESPACE: [], UNASKED: []}
+    trusted = ssl.create_default_context(cafile=str(servers.ca_file))
+    async with aiohttp.ClientSession(
+        servers.url,
+        connector=aiohttp.TCPConnector(limit=AT_ONCE, ssl=trusted),
+        headers={"Authorization": f"Bearer {servers.admin_token}"},
+    ) as client:
+        for namespace in took:
+            await _round(client, namespace, numbers)
+        for _ in range(ROUNDS):
+            for namespace, found in took.items():
+                found.extend(await _round(client, namespace, numbers))
+    return took
+
+
+def measure(report: Report) -> None:
+    """Add the figures of the webhook."""
+    with tempfile.TemporaryDirectory() as folder, admitted(Path(folder), "2160h", *policies()) as setting:
+        setting.kubectl("create", "namespace", UNASKED)
+        setting.leave_out(UNASKED)
+        took = asyncio.run(_measure(setting))
+    centiles = {name: statistics.quantiles(found, n=100) for name, found in took.items()}
+    asked, unasked = centiles[NAMESPACE], centiles[UNASKED]
+    note = f"p50 {asked[49]:.0f} and {unasked[49]:.0f} ms, p99 {asked[98]:.0f} and {unasked[98]:.0f} ms"
+    what = f"apply, {AT_ONCE} at once, {POLICIES} policies"
+    report.add(f"{what}: p99 with the webhook, against without", asked[98] / unasked[98], "x", None, note)
+    report.add(f"{what}: p99 with the webhook, beyond without", asked[98] - unasked[98], "ms", GOAL, note)
+
+
+def main() -> None:
+    """Measure and print."""
+    report = Report(0)
+    measure(report)
+    report.print(Console(width=160))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""AdmissionReviews are read within bounds and answered in the form of Kubernetes."""
+
+from typing import Any
+
+import pytest
+
+from searchaccess.core.webhook.review import (
+    LONGEST_MESSAGE,
+    LONGEST_WARNING,
+    MOST_WARNINGS,
+    BadReview,
+    response_to,
+    review_from,
+)
+from searchaccess.core.webhook.ruling import ALLOWED, Ruling
+from tests.unit.webhook.scene import a_review, reads
+
+
+def deep(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+BAD: dict[str, Any] = {
+    "no object": [],
+    "no request": {"apiVersion": "admission.k8s.io/v1"},
+    "another version": a_review(reads()) | {"apiVersion": "admission.k8s.io/v2"},
+    "no uid": a_review(reads(), uid=None),
+    "an odd uid": a_review(reads(), uid="a\nb"),
+    "no object in the request": a_review(None),
+    "no namespace": a_review({"metadata": {"name": "a"}}),
+    "too deep": a_review(reads(where=deep(5_000))),
+    "half a character": a_review(reads("\ud800")),
+    "too many values": a_review(reads(where=[0] * 600_000)),
+}
+
+
+@pytest.mark.parametrize("raw", BAD.values(), ids=BAD)
+def test_what_cannot_be_read_is_not_answered(raw: Any) -> None:
+    with pytest.raises(BadReview):
+        review_from(raw)
+
+
+def test_an_update_has_both_objects() -> None:
+    found = review_from(a_review(reads("a"), reads("b")))
+    assert [raw["spec"]["grants"][0]["indices"] for raw in (found.new, found.old)] == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize("more", [{"operation": "DELETE"}, {"operation": "CONNECT"}, {"subResource": "status"}])
+def test_other_operations_have_nothing_to_judge(more: dict[str, Any]) -> None:
+    assert not review_from(a_review(reads(), reads(), **more)).new
+
+
+def test_a_denial_has_the_message() -> None:
+    review = review_from(a_review(reads()))
+    assert response_to(review, Ruling(allowed=False, message="write shop-*")) == {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {
+            "uid": "5b1e",
+            "allowed": False,
+            "status": {"code": 403, "reason": "Forbidden", "message": "write shop-*"},
+        },
+    }
+    assert response_to(review, ALLOWED)["response"] == {"uid": "5b1e", "allowed": True}
+
+
+def test_texts_are_bounded_and_in_one_line() -> None:
+    review = review_from(a_review(reads()))
+    found = response_to(review, Ruling(allowed=True, warnings=("a\nb" * 1_000,) * 50))["response"]["warnings"]
+    assert (len(found), {len(each) for each in found}) == (MOST_WARNINGS, {LONGEST_WARNING})
+    assert found[0].startswith("a ba b")
+    message = response_to(review, Ruling(allowed=False, message="x" * 9_000))["response"]["status"]["message"]
+    assert len(message) == LONGEST_MESSAGE

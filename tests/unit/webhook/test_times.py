@@ -1,0 +1,48 @@
+"""Time boxes at admission: what is over is warned of, and what is only proposed changes no time that is in force."""
+
+from typing import Any
+
+import pytest
+
+from searchaccess.core.model.timebox import Term
+from searchaccess.engine.inventory.inventory import Inventory
+from tests.support.clocks import SettableClock, rfc3339
+from tests.unit.webhook.scene import ONLY_SHOP, a_policy, knowing, reads, ruled
+
+SOON, LATER, OVER = rfc3339(1100), rfc3339(9000), rfc3339(900)
+
+
+@pytest.fixture
+def inventory() -> Inventory:
+    return knowing(a_policy(**ONLY_SHOP), clock=SettableClock(1000))
+
+
+def test_what_is_over_already_is_stored_with_a_warning(inventory: Inventory) -> None:
+    found = ruled(inventory, reads("shop-1", validUntil=OVER))
+    assert found.allowed
+    assert [text for text in found.warnings if "its rights ended" in text] == list(found.warnings) != []
+    assert not ruled(inventory, reads("shop-1", validUntil=SOON)).warnings
+
+
+@pytest.mark.parametrize("more", [{"validUntil": "tomorrow"}, {"validFrom": LATER, "validUntil": SOON}])
+def test_times_that_cannot_be_are_refused(inventory: Inventory, more: dict[str, Any]) -> None:
+    found = ruled(inventory, reads("shop-1", **more))
+    assert not found.allowed
+    assert "valid" in found.message
+
+
+def test_what_is_proposed_leaves_the_times_of_the_stored_one(inventory: Inventory) -> None:
+    stored = reads("shop-1", validUntil=SOON)
+    inventory.see_access(stored)
+    for proposed in (reads("shop-1", validUntil=LATER), reads("shop-1"), reads("orders-*", validUntil=OVER)):
+        ruled(inventory, proposed, stored)
+    ruled(inventory, reads("shop-1", uid="another", validUntil=SOON))
+    [(uid, (box, validity))] = inventory.time_boxes._known.items()
+    assert (uid, box.ends, validity.term) == ("uid-orders", inventory.accesses[uid].access.time_box.ends, Term.IN_FORCE)
+    assert validity.changes_at == box.ends
+
+
+def test_what_is_refused_may_not_be_narrowed_and_last_longer(inventory: Inventory) -> None:
+    old = reads("orders-*", "bills-*", validUntil=SOON)
+    assert ruled(inventory, reads("orders-1", validUntil=SOON), old).allowed
+    assert not ruled(inventory, reads("orders-1", validUntil=LATER), old).allowed
