@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from searchaccess.core.model.intake.bounds import excess
-from searchaccess.core.model.intake.metadata import part, text_in
-from searchaccess.core.model.intake.reading import is_uid, mapping
+from searchaccess.core.model.intake.metadata import part
+from searchaccess.core.model.intake.reading import is_label, is_uid, mapping
 from searchaccess.core.webhook.ruling import Ruling
 
 API_VERSION: Final = "admission.k8s.io/v1"
@@ -62,7 +62,7 @@ def review_from(raw: Any) -> Review:
         raise BadReview(f"not an {KIND} of {API_VERSION} with a request")
     judged = request.get("operation") in _JUDGED and not request.get("subResource")
     new = part(request, "object") if judged else {}
-    if judged and not (new and text_in(part(new, "metadata"), "namespace")):
+    if judged and not is_label(part(new, "metadata").get("namespace")):
         raise BadReview("the request has no object of a namespace")
     return Review(str(uid), new, part(request, "oldObject") if judged else {})
 
