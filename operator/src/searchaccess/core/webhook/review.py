@@ -24,7 +24,7 @@ _DEPTH: Final = 200
 """Levels of an AdmissionReview: more than a spec that can be read has."""
 _VALUES: Final = 500_000
 """Of both objects, with their metadata: some tenths of a second to read."""
-_TEXT: Final = 8_000_000
+_TEXT: Final = 4_200_000
 _JUDGED: Final = frozenset({"CREATE", "UPDATE"})
 _FORBIDDEN: Final = 403
 
