@@ -31,6 +31,7 @@ BAD: dict[str, Any] = {
     "an odd uid": a_review(reads(), uid="a\nb"),
     "no object in the request": a_review(None),
     "no namespace": a_review({"metadata": {"name": "a"}}),
+    "an odd namespace": a_review(reads(namespace="*")),
     "too deep": a_review(reads(where=deep(5_000))),
     "half a character": a_review(reads("\ud800")),
     "too many values": a_review(reads(where=[0] * 600_000)),

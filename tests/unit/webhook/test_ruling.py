@@ -229,10 +229,14 @@ def test_a_ruling_takes_nothing_in() -> None:
 
 def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "_PLACES_KEPT", 3)
+    monkeypatch.setattr(verdicts, "_BOUNDS_KEPT", 5)
     inventory = knowing(a_policy(**ONLY_SHOP))
     for number in range(20):
-        assert not ruled(inventory, reads("orders-1", cluster=f"no-{number}")).allowed
-        assert len(inventory.policies._guardrails._possible) <= 3
+        odd = {"cluster": f"no-{number}", "namespace": f"odd-{number}"}
+        assert not ruled(inventory, reads("orders-1", **odd)).allowed
+        guardrails = inventory.policies._guardrails
+        assert len(guardrails._possible) <= 3
+        assert len(guardrails._bounds) <= 5
 
 
 def test_what_cannot_be_read_because_of_an_internal_error_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:

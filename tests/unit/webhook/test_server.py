@@ -87,7 +87,7 @@ BAD: dict[str, tuple[bytes, str, int]] = {
     "nested too deeply": (b"[" * 500_000, PATH, 400),
     "no review": (b"{}", PATH, 400),
     "no text": (b"\xff\xfe\xfd", PATH, 400),
-    "too long": (b" " * (MOST_BYTES + 1), PATH, 400),
+    "too long": (b" " * (MOST_BYTES + 1), PATH, 413),
     "another page": (b"{}", "/metrics", 404),
 }
 
@@ -132,6 +132,25 @@ async def test_what_nobody_waits_for_any_more_is_not_judged(monkeypatch: pytest.
     async with Served().run() as served:
         found = await ask(served, a_review(reads("shop-1")))
         assert (found.status_code, set(served.counted())) == (503, {"late"})
+
+
+async def test_large_requests_do_not_fill_the_memory_and_small_ones_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webserver, "FEW_BYTES", 2_000)
+    monkeypatch.setattr(webserver, "MOST_BUFFERED", 10_000)
+    async with Served().run() as served:
+        _, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=served.trusting())
+        writer.write(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n{'x' * 9_000}".encode())
+        async with asyncio.timeout(30):
+            while served.admission._buffered < 9_000:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+        large = a_review(reads("shop-1", annotations={"a": "x" * 4_000}))
+        assert (await ask(served, large)).text == "too many requests at a time"
+        assert (await ask(served, a_review(reads("shop-1")))).status_code == 200
+        writer.transport.abort()
+        async with asyncio.timeout(30):
+            while served.admission._buffered:  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.01)
+        assert (await ask(served, large)).status_code == 200
 
 
 async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

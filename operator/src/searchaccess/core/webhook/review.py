@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from searchaccess.core.model.intake.bounds import excess
-from searchaccess.core.model.intake.metadata import part, text_in
-from searchaccess.core.model.intake.reading import is_uid, mapping
+from searchaccess.core.model.intake.metadata import part
+from searchaccess.core.model.intake.reading import is_label, is_uid, mapping
 from searchaccess.core.webhook.ruling import Ruling
 
 API_VERSION: Final = "admission.k8s.io/v1"
@@ -24,7 +24,7 @@ _DEPTH: Final = 200
 """Levels of an AdmissionReview: more than a spec that can be read has."""
 _VALUES: Final = 500_000
 """Of both objects, with their metadata: some tenths of a second to read."""
-_TEXT: Final = 8_000_000
+_TEXT: Final = 4_200_000
 _JUDGED: Final = frozenset({"CREATE", "UPDATE"})
 _FORBIDDEN: Final = 403
 
@@ -62,7 +62,7 @@ def review_from(raw: Any) -> Review:
         raise BadReview(f"not an {KIND} of {API_VERSION} with a request")
     judged = request.get("operation") in _JUDGED and not request.get("subResource")
     new = part(request, "object") if judged else {}
-    if judged and not (new and text_in(part(new, "metadata"), "namespace")):
+    if judged and not is_label(part(new, "metadata").get("namespace")):
         raise BadReview("the request has no object of a namespace")
     return Review(str(uid), new, part(request, "oldObject") if judged else {})
 

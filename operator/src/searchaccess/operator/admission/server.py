@@ -21,8 +21,11 @@ from searchaccess.operator.listening import BoundedServer, listening
 from searchaccess.ports.meter import Meter
 
 PATH: Final = "/validate"
-MOST_BYTES: Final = 8 * 1024 * 1024
-"""Of a request: the object as it is and as it would be, of 3 MB each at most."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of a request: the object as it is and as it would be, of which etcd stores 1.5 MiB each."""
+FEW_BYTES: Final = 256 * 1024
+MOST_BUFFERED: Final = 32 * 1024 * 1024
+"""Of all requests together: beyond that, none may have more than few."""
 READ_WITHIN: Final = 5.0
 """Seconds within which a request must have arrived."""
 ANSWER_WITHIN: Final = 5.0
@@ -33,6 +36,7 @@ CONNECTIONS: Final = 256
 LEAVING: Final = 5.0
 """Seconds for which it answers after the process was told to stop: until then, not everybody knows that it stops."""
 
+_TOO_MANY: Final = "too many requests at a time"
 _INTERNAL: Final = "an internal error: see the operator's log"
 
 log = structlog.get_logger(__name__)
@@ -68,36 +72,69 @@ class Admission:
         self._unready = unready
         self._meter = meter
         self._turn = asyncio.Lock()
-        """One is judged at a time, so that other tasks run in between."""
+        """One is parsed and judged at a time, so that other tasks run in between."""
+        self._buffered = 0
+        """Bytes of all requests that were read and not answered yet."""
         self.leaving = False
         """Whether connections are closed after their next request."""
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the response to a request."""
-        began = asyncio.get_running_loop().time()
+        began, body = asyncio.get_running_loop().time(), bytearray()
         try:
-            review = await _read(request)
-            ruling = await self._rule_in_turn(review, began)
+            await self._read(request, body)
+            review, ruling = await self._rule_in_turn(body, began)
             result, response = _kind(ruling), web.json_response(response_to(review, ruling))
         except _NoRuling as error:
             # The API server does as its failurePolicy says.
             result, response = error.result, web.Response(text=error.text, status=error.status)
+        finally:
+            self._buffered -= len(body)
         self._meter.reviewed(result, asyncio.get_running_loop().time() - began)
         if self.leaving or response.status != web.HTTPOk.status_code:
             # What is left of a request that was not read in full would count as the next one.
             response.force_close()
         return response
 
-    async def _rule_in_turn(self, review: Review, began: float) -> Ruling:
+    async def _read(self, request: web.BaseRequest, body: bytearray) -> None:
+        """Read the body of a request.
+
+        Raises:
+            _NoRuling: it is not one of the API server, or there are too many.
+        """
+        if request.path != PATH:
+            raise _NoRuling("unreadable", 404, "there is no such page")
+        if request.method != "POST":
+            raise _NoRuling("unreadable", 405, "only POST")
+        try:
+            async with asyncio.timeout(READ_WITHIN):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    self._buffered += len(chunk)
+                    if len(body) > MOST_BYTES:
+                        raise _NoRuling("unreadable", 413, f"a request may have {MOST_BYTES} bytes")
+                    if len(body) > FEW_BYTES and self._buffered > MOST_BUFFERED:
+                        raise _NoRuling("late", 503, _TOO_MANY)
+        except TimeoutError:
+            raise _NoRuling("unreadable", 408, "the request did not arrive in time") from None
+        except (web.PayloadAccessError, web.RequestPayloadError, OSError) as error:
+            raise _NoRuling("unreadable", 400, f"the request cannot be read ({type(error).__name__})") from None
+
+    async def _rule_in_turn(self, body: bytearray, began: float) -> tuple[Review, Ruling]:
         async with self._turn:
             if asyncio.get_running_loop().time() - began > ANSWER_WITHIN:
-                raise _NoRuling("late", 503, "too many requests at a time")
+                raise _NoRuling("late", 503, _TOO_MANY)
             if why := self._unready():
                 raise _NoRuling("unready", 503, why)
             try:
-                return self._judge.rule(review)
+                review = review_from(json.loads(body))
+                return review, self._judge.rule(review)
+            except BadReview as error:
+                raise _NoRuling("unreadable", 400, str(error)) from None
             except Undecided:
                 raise _NoRuling("failed", 500, _INTERNAL) from None
+            except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+                raise _NoRuling("unreadable", 400, "the request is no JSON that can be read") from None
             except Exception as error:  # noqa: BLE001 - the barrier between one request and all others
                 caught(self._meter, "", "admission", error)
                 raise _NoRuling("failed", 500, _INTERNAL) from None
@@ -107,42 +144,6 @@ def _kind(ruling: Ruling) -> str:
     if not ruling.allowed:
         return "denied"
     return "warned" if ruling.warnings else "allowed"
-
-
-async def _read(request: web.BaseRequest) -> Review:
-    """Read a request.
-
-    Raises:
-        _NoRuling: it is not one of the API server.
-    """
-    if request.path != PATH:
-        raise _NoRuling("unreadable", 404, "there is no such page")
-    if request.method != "POST":
-        raise _NoRuling("unreadable", 405, "only POST")
-    try:
-        async with asyncio.timeout(READ_WITHIN):
-            body = await _body(request)
-        return review_from(json.loads(body))
-    except TimeoutError:
-        raise _NoRuling("unreadable", 408, "the request did not arrive in time") from None
-    except BadReview as error:
-        raise _NoRuling("unreadable", 400, str(error)) from None
-    except (ValueError, RecursionError):
-        raise _NoRuling("unreadable", 400, "the request is no JSON that can be read") from None
-
-
-async def _body(request: web.BaseRequest) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                raise BadReview(f"a request may have {MOST_BYTES} bytes")
-    except (web.PayloadAccessError, web.RequestPayloadError, OSError) as error:
-        if isinstance(error, TimeoutError):
-            raise
-        raise BadReview(f"the request cannot be read ({type(error).__name__})") from None
-    return bytes(body)
 
 
 @asynccontextmanager

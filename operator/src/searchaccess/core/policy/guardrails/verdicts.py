@@ -20,6 +20,8 @@ from searchaccess.core.policy.namespaces import admit, selects
 MOST_REASONS: Final = 5
 """Of one policy: more would not be read."""
 _PLACES_KEPT: Final = 10_000
+_BOUNDS_KEPT: Final = 50_000
+"""Whoever asks the admission webhook may name any number of namespaces and clusters."""
 _INVALID: Final = "the spec is invalid: no policy can accept it"
 _UNREAD: Final = "the SearchAccessPolicies were not read yet"
 
@@ -88,7 +90,6 @@ class Guardrails:
         key = access.namespace, access.cluster
         if key not in self._possible:
             if len(self._possible) >= _PLACES_KEPT:
-                # At admission anybody may name any number of clusters.
                 self._possible.clear()
             self._possible[key] = tuple(policy for policy in self._policies if _may_apply(policy, *key))
         return self._possible[key]
@@ -116,6 +117,8 @@ class Guardrails:
             yield _SUBJECT
         key = policy.uid, access.namespace
         if key not in self._bounds:
+            if len(self._bounds) >= _BOUNDS_KEPT:
+                self._bounds.clear()
             self._bounds[key] = bounds_of(spec, access.namespace)
         yield from violations(access.claims, self._bounds[key], budget)
         if spec.require is not None:
