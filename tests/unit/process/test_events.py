@@ -4,9 +4,11 @@ import asyncio
 import subprocess
 import sys
 
+import kopf
 import pytest
+from kopf._cogs.aiokits.aiotasks import create_guarded_task
 
-from searchaccess.operator.events import ONE_LIST, WatchStarts
+from searchaccess.operator.events import ONE_LIST, NotOfKopf, WatchStarts
 from tests.support.clocks import run_virtually
 from tests.unit.builders import a_search_access
 
@@ -53,6 +55,20 @@ def test_a_list_of_nothing_is_presumed(changes: int) -> None:
         assert not calls
         watch_starts.assume_started()
         assert calls == ["began"]
+
+    run_virtually(play())
+
+
+def test_kopf_ends_its_own_tasks_and_no_others() -> None:
+    async def play() -> None:
+        before = asyncio.all_tasks()
+        kopf_task = create_guarded_task(asyncio.sleep(3600), name="a worker of kopf")
+        ours = asyncio.create_task(asyncio.sleep(3600))
+        await asyncio.sleep(0)
+        await kopf.run_tasks([asyncio.create_task(asyncio.sleep(0))], ignored=NotOfKopf(before))
+        assert kopf_task.cancelled()
+        assert not ours.done()
+        ours.cancel()
 
     run_virtually(play())
 

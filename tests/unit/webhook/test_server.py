@@ -20,7 +20,6 @@ from searchaccess.operator.admission import server as webserver
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.operator.admission.server import MOST_BYTES, PATH, Admission, admitting
 from searchaccess.operator.admission.tls import ServedCertificate
-from searchaccess.operator.listening import serves_connection
 from searchaccess.operator.telemetry.metrics import Metrics
 from searchaccess.ports.errors import CannotListen, TlsNotVerified
 from searchaccess.ports.meter import REVIEWS
@@ -209,21 +208,6 @@ async def test_it_still_answers_for_a_while_when_it_is_to_end() -> None:
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving
-
-
-async def test_the_tasks_that_serve_connections_are_known() -> None:
-    found: list[asyncio.Task[Any]] = []
-
-    class Looking:
-        def rule(self, review: Review) -> Ruling:  # noqa: ARG002 - whatever is asked
-            found.extend(task for task in asyncio.all_tasks() if serves_connection(task))
-            return ALLOWED
-
-    async with Served(Looking()).run() as served:
-        assert (await ask(served, a_review(reads()))).status_code == 200
-    # The connection's, and that of the request.
-    assert len(found) == 2
-    assert asyncio.current_task() not in found
 
 
 async def test_a_port_that_is_taken_is_told() -> None:

@@ -9,6 +9,7 @@ import datetime as dt
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -21,7 +22,6 @@ from searchaccess.api.constants import GROUP, VERSION
 from searchaccess.core.model.intake.metadata import metadata_of
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.connections.login import KubernetesLogin
-from searchaccess.operator.listening import serves_connection
 from searchaccess.operator.storage import NoDiffBase, NoProgress
 from searchaccess.operator.watching import report_watches
 from searchaccess.ports.errors import ExternalError
@@ -31,6 +31,8 @@ ONE_LIST: Final = 30.0
 """Seconds within which two objects that kopf listed count as one list."""
 LISTS_WITHIN: Final = 10.0
 """Seconds after its start within which kopf has listed, if the API server responds."""
+_KOPF: Final = f"{Path(kopf.__file__).parent}/"
+
 LOGIN_RETRY: Final = 5.0
 """Seconds until kopf requests an unavailable login again."""
 
@@ -192,10 +194,10 @@ def _register_policies(registry: kopf.OperatorRegistry, inventory: Inventory) ->
             inventory.report_unreadable(error)
 
 
-class _Ours(Collection["asyncio.Task[Any]"]):
-    """Tasks that are not kopf's. When it ends, it cancels all others that were created since it began.
+class NotOfKopf(Collection["asyncio.Task[Any]"]):
+    """All tasks that kopf did not create. When it ends, it cancels those that were created since it began.
 
-    Without the task that serves it, a connection would stay open and its requests without an answer.
+    Reconcilers that began since, statuses that are being written and connections that are being served are not its own.
 
     Args:
         before: all tasks before kopf begins.
@@ -205,13 +207,18 @@ class _Ours(Collection["asyncio.Task[Any]"]):
         self._before = frozenset(before)
 
     def __contains__(self, task: object) -> bool:
-        return task in self._before or (isinstance(task, asyncio.Task) and serves_connection(task))
+        return task in self._before or (isinstance(task, asyncio.Task) and not _runs_kopf(task))
 
     def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
         return iter(self._before)
 
     def __len__(self) -> int:
         return len(self._before)
+
+
+def _runs_kopf(task: "asyncio.Task[Any]") -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(_KOPF)
 
 
 async def watch(
@@ -263,7 +270,7 @@ async def watch(
 
     ready = asyncio.Event()
     reclaiming = asyncio.create_task(_reclaim_signals(ready, stop))
-    ours = _Ours(asyncio.all_tasks())
+    ours = NotOfKopf(asyncio.all_tasks())
     try:
         tasks = await kopf.spawn_tasks(
             registry=registry,

@@ -18,14 +18,7 @@ _HEADERS: Final = 32
 _LINE: Final = 4096
 """Headers of a request, and bytes in each and in its first line, at most."""
 
-_OF_SERVERS: Final = f"{web.RequestHandler.__qualname__}."
-
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-def serves_connection(task: "asyncio.Task[Any]") -> bool:
-    """Return whether a task serves a connection of an HTTP server."""
-    return str(getattr(task.get_coro(), "__qualname__", "")).startswith(_OF_SERVERS)
 
 
 class BoundedServer(web.Server):
