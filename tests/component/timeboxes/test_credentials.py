@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from searchaccess.core.credentials.ending import SLACK
+from searchaccess.ports.errors import Unreachable
 from tests.component.credentials.common import (
     DAY,
     HOUR,
     PLACE,
+    STORES,
     begin,
     credential,
     live,
@@ -21,7 +23,7 @@ from tests.component.credentials.common import (
 from tests.component.credentials.common import with_key as key_of
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at
 from tests.support.clocks import EPOCH
-from tests.support.stage import Stage, on_stage
+from tests.support.stage import Stage, on_stage, search_cluster
 
 
 def left(stage: Stage) -> list[float]:
@@ -157,3 +159,28 @@ async def test_where_elasticsearchs_clock_is_ahead_the_key_ends_by_it(stage: Sta
     assert "Elasticsearch's clock" in str(stage.get("orders")["status"]["conditions"])
     await stage.sleep(ahead)
     assert stage.ready("orders") == EXPIRED
+
+
+@pytest.mark.parametrize("auth", ["ApiKey", "Password"])
+def test_what_overlaps_in_a_former_cluster_ends_too(auth: str) -> None:
+    @on_stage
+    async def play(stage: Stage) -> None:
+        another = stage.server("https://two:9200")
+        another.wipe("uuid-of-two")
+        stage.apply(search_cluster("two", "https://two:9200", secretStores=STORES))
+        await begin(stage, key_of(auth=auth))
+        stage.amend("orders", cluster="two")
+        await stage.quiet()
+        assert stage.ready("orders") == IN_SYNC
+        assert another.live_keys() or another.users_now
+        assert live(stage) or stage.elasticsearch.users_now, "consumers may still use it"
+        stage.amend("orders", validUntil=at(stage, 60))
+        await stage.sleep(30)
+        # So that the revocation in the new cluster is not confirmed.
+        stage.faults.fail("store", Unreachable("no route"))
+        await stage.sleep(30 + 2 * SOON)
+        for server in (another, stage.elasticsearch):
+            assert not server.live_keys()
+            assert not server.users_now
+
+    play()

@@ -120,7 +120,7 @@ class TimeBoxes:
             log.warning("the clock was set back: all times are compared again", seconds=self._latest - now)
             self._latest = now
             self._known = {uid: (box, replace(known, changes_at=0)) for uid, (box, known) in self._known.items()}
-            self._queue = [(0.0, uid) for uid in self._known]
+            self._queue = [(0.0, uid) for uid in sorted(self._known)]
             self._changed.set()
         self._latest = max(self._latest, now)
         return self._latest
