@@ -30,8 +30,16 @@ def cluster_name() -> str:
 
 
 def access_files() -> list[Path]:
-    """The examples that declare SearchAccesses by identity tokens, which are applied as they are."""
-    return [file for file in _example_files() if "SearchAccess" in _kinds_in(file) and not _has_keys(file)]
+    """The examples of SearchAccesses by identity tokens and without times, which are applied as they are."""
+    return [
+        file
+        for file in _example_files()
+        if "SearchAccess" in _kinds_in(file) and not _has_keys(file) and not _depends_on_time(file)
+    ]
+
+
+def _depends_on_time(file: Path) -> bool:
+    return any({"validFrom", "validUntil", "schedule"} & item.get("spec", {}).keys() for item in objects_of(file))
 
 
 def _has_keys(file: Path) -> bool:

@@ -54,7 +54,7 @@ def fill(stage: Stage) -> None:
 def start_operator(stage: Stage) -> None:
     file = manifests.cluster_file()
     with stage.screen.step("Start the operator, and declare the cluster") as page:
-        page.say(f"It runs as a process of its own under its ServiceAccount (pid {stage.operator.pid}).")
+        page.say(f"It runs as a separate process with the rights of its ServiceAccount (pid {stage.operator.pid}).")
         page.say(f"{file.relative_to(ROOT)}, with the servers' address, CA and login in place of the example's:")
         page.gap()
         stage.world.apply(*manifests.with_running_servers(file, stage.stack.elasticsearch))

@@ -35,12 +35,17 @@ Name = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Instead, make and rotate the certificate: in the Secret of this name in --lease-namespace, and for the"
-        " ValidatingWebhookConfiguration of this name. Both must exist.",
+        help="Instead of --admission-certificate: make and rotate the certificate, in the Secret of this name in"
+        " --lease-namespace, and write its authority to the ValidatingWebhookConfiguration of this name. Both must"
+        " exist.",
     ),
 ]
 Lifetime = Annotated[
-    str, typer.Option(metavar="DURATION", help="How long such a certificate is valid. It is renewed after two thirds.")
+    str,
+    typer.Option(
+        metavar="DURATION",
+        help="With --admission-webhook: how long a certificate is valid. It is renewed after two thirds of that.",
+    ),
 ]
 
 

@@ -173,7 +173,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         Who.TEAM,
     ),
     Reason.NOT_YET_VALID: ReasonDoc(
-        "`validFrom` lies ahead. The object has no rights before it.",
+        "`validFrom` is in the future. The object has no rights before it.",
         "Wait until the time in the message, or set an earlier `validFrom`.",
         Who.NOBODY,
         intended=True,
