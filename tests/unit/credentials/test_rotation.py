@@ -273,6 +273,17 @@ class TestAges:
             assert step.why == "it expires"
 
 
+def test_a_key_of_unknown_age_is_replaced_while_a_third_of_its_lifetime_is_left() -> None:
+    """As after a start, where the login may not read Elasticsearch's time: the store may fail for as long."""
+    started = Seen((a_key(),), SECRET, ages={"key-1": 0.0})
+    decision = decide(WISH, started, NOW + 30 * DAY)
+    assert decision.steps == ()
+    assert decision.after == pytest.approx(DAY * 2 / 3)
+    [step] = decide(WISH, started, NOW + 31 * DAY).steps
+    assert isinstance(step, Issue)
+    assert step.why == "it expires"
+
+
 WHY = "another login created it, and it is not in use"
 
 

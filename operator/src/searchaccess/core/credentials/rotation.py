@@ -215,7 +215,15 @@ def _reason_by_expiry(wish: Wish, seen: Seen, current: Key, now: float) -> str:
         return "it would never expire"
     if ends_as_declared(wish, current):
         return ""
-    return "it expires" if _left(seen, current, current.expires, now) <= wish.overlap else ""
+    return "it expires" if _until_reserve(wish, seen, current, current.expires, now) <= 0 else ""
+
+
+def _until_reserve(wish: Wish, seen: Seen, key: Key, expires: float, now: float) -> float:
+    """Return the seconds after which a key is replaced although its age is not known, as after a start without a clock.
+
+    A third of its lifetime is left then, less than at its rotation: a store may be unavailable for that long.
+    """
+    return _left(seen, key, expires, now) - max(wish.overlap, (expires - key.created) / 3)
 
 
 def _left(seen: Seen, key: Key, expires: float, now: float) -> float:
@@ -253,7 +261,7 @@ def _keep(wish: Wish, seen: Seen, live: Sequence[Key], current: Key, now: float)
         steps, destroying = _clear_up(seen, live, overlap + wish.grace)
         after = min(after, destroying) if destroying is not None else after
         if current.expires is not None and not ends_as_declared(wish, current):
-            after = min(after, _left(seen, current, current.expires, now) - wish.overlap)
+            after = min(after, _until_reserve(wish, seen, current, current.expires, now))
     if not steps:
         steps += _prolong(wish, seen, live if deferred else [current] if waits else [], now)
     if seen.pins and seen.pins.rolled:

@@ -84,11 +84,11 @@ def _problem(cron: str, zone: str) -> str:
     try:
         place = ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        return f"timeZone: {BAD_ZONE}"
+        return f"timeZone: there is no time zone {zone}; {BAD_ZONE}"
     try:
         first = next(CronSim(cron, _REFERENCE.astimezone(place)), None)
     except CronSimError as error:
-        return f"cron: {str(error).lower()}; {BAD_CRON}"
+        return f"cron: {cron} cannot be used ({str(error).lower()})"
     return "" if first else f"cron: {_NEVER}"
 
 
