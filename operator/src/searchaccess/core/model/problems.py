@@ -4,7 +4,8 @@ import re
 
 from searchaccess.api.credentials import SECRET_PATTERN, STORE_PATTERN, Auth
 from searchaccess.api.googlecloud import LOCATION_PATTERN, PROJECT_PATTERN
-from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, WORKLOAD_PATTERN, Grant, SearchAccessSpec
+from searchaccess.api.searchaccess import PRIVILEGE_PATTERNS, Grant, SearchAccessSpec
+from searchaccess.api.subjects import WORKLOAD_PATTERN
 from searchaccess.core.model.actions import refusal_of
 from searchaccess.core.model.kibana import kibana_problem
 from searchaccess.core.model.remote import remote_clusters_problem, remote_where_problem

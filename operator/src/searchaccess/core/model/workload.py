@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from searchaccess.api.searchaccess import SERVICE_ACCOUNT_PATTERN
+from searchaccess.api.subjects import SERVICE_ACCOUNT_PATTERN
 
 DEFAULT_COMPUTE_SUFFIX: Final = "-compute@developer.gserviceaccount.com"
 """A project's default compute service account: ``<project number>-compute@developer.gserviceaccount.com``.
