@@ -67,6 +67,14 @@ class Judged(Declared):
     def _judged(self, access: Access) -> Access:
         return self._judged_by_policies(self.time_boxes.judge(access))
 
+    def _in_time(self, access: Access) -> Access:
+        """Return a SearchAccess with an internal error and what its time box says: it ends all the same."""
+        try:
+            return self.time_boxes.judge(access)
+        except Exception as error:  # noqa: BLE001 - the times themselves may be the cause
+            caught(self._meter, access.cluster, PLACE, error)
+            return access
+
     def _judged_by_policies(self, access: Access) -> Access:
         record = self.clusters.get(access.cluster)
         wanted = record is not None and record.cluster.wants_policies
@@ -89,7 +97,7 @@ class Judged(Declared):
         if access.invalid or access.fault:
             # It is held, not judged.
             return False
-        return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
+        return access.verdict.revokes or self._judged_by_policies(replace(access, cluster=cluster)).verdict.revokes
 
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
@@ -108,7 +116,8 @@ class Judged(Declared):
         try:
             access = self._judged(before)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            access = replace(before, fault=caught(self._meter, before.cluster, PLACE, error).message)
+            fault = caught(self._meter, before.cluster, PLACE, error).message
+            access = self._in_time(replace(before, fault=fault))
         if access is not before:
             record.access = access
             self.marks.mark_access(access)
