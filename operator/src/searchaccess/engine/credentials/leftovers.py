@@ -99,7 +99,7 @@ class Leftovers:
         refused = self._inventory.refuses(access, self._name)
         if decide_former(Former(access, here, confirmed, admission, refused=refused)).do is Do.HOLD:
             return None
-        if refused or access.deleted_at or confirmed in {None, here} or access.credential is None:
+        if refused or access.is_over or access.deleted_at or confirmed in {None, here} or access.credential is None:
             return 0.0
         issued = record.status.credential.issued if record.status.credential else None
         if issued is None or any(not key.rights.same_as(access.share.body) for key in keys):
