@@ -189,6 +189,16 @@ def test_a_label_by_which_a_policy_applies_counts_as_a_change() -> None:
     assert ruled(inventory, reads("orders-1"), reads("orders-1", labels=labels)).allowed
 
 
+def test_grants_that_widen_each_other_can_be_narrowed() -> None:
+    old = two_grants()
+    old["spec"]["grants"].insert(0, a_grant("shop-0"))
+    fewer = old | {"spec": old["spec"] | {"grants": old["spec"]["grants"][1:]}}
+    more = old | {"spec": old["spec"] | {"grants": [a_grant("bills-*"), *old["spec"]["grants"]]}}
+    assert not ruled(knowing(), old).allowed
+    assert ruled(knowing(), fewer, old).allowed
+    assert not ruled(knowing(), more, old).allowed
+
+
 def test_an_update_that_passes_although_it_is_refused_says_so() -> None:
     found = ruled(knowing(a_policy(**ONLY_SHOP)), reads("orders-1"), reads("orders-*"))
     [warning] = found.warnings

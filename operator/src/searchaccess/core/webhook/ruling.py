@@ -28,6 +28,9 @@ REFUSED: Final = frozenset(
 
 All else may pass without a change of the SearchAccess, such as a workload that is deployed after it."""
 
+_NARROWED: Final = frozenset({Reason.POLICY_VIOLATION, Reason.RESTRICTIONS_WOULD_WIDEN})
+"""Of these, fewer grants are no further violation, whatever numbers the message gives them."""
+
 
 class Undecided(Exception):
     """An internal error prevents a ruling."""
@@ -108,8 +111,8 @@ def _is_worse(new: Judged, old: Judged) -> bool:
     before, after = _violations(old), _violations(new)
     if before and after <= before and not _has_more(new.access):
         return False
-    both_refused = {new.decision.reason, old.decision.reason} == {Reason.POLICY_VIOLATION}
-    return not (both_refused and narrows(new.access, old.access))
+    is_comparable = new.decision.reason == old.decision.reason and new.decision.reason in _NARROWED
+    return not (is_comparable and narrows(new.access, old.access))
 
 
 def _violations(judged: Judged) -> frozenset[tuple[str, str]]:
