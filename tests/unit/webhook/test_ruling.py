@@ -237,6 +237,14 @@ def test_a_ruling_takes_nothing_in() -> None:
     assert not inventory.marks.dirty("prod").principals
 
 
+def test_a_ruling_requests_no_labels_of_a_namespace_that_anybody_may_name() -> None:
+    labels = {"selector": {"matchLabels": {"a": "b"}}}
+    inventory = knowing(a_policy(match={"namespaces": labels}, **ONLY_SHOP), cluster={"allowedNamespaces": labels})
+    inventory.namespaces.labels_wanted.clear()
+    assert ruled(inventory, reads("orders-1", namespace="invented")).warnings
+    assert not inventory.namespaces.labels_wanted.is_set()
+
+
 def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "_PLACES_KEPT", 3)
     monkeypatch.setattr(verdicts, "_BOUNDS_KEPT", 5)
