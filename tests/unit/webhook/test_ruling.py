@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.policy.guardrails import verdicts
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
@@ -197,6 +198,20 @@ def test_grants_that_widen_each_other_can_be_narrowed() -> None:
     assert not ruled(knowing(), old).allowed
     assert ruled(knowing(), fewer, old).allowed
     assert not ruled(knowing(), more, old).allowed
+
+
+def test_what_is_stored_is_judged_only_if_the_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory, read = knowing(a_policy(**ONLY_SHOP)), list[Any]()
+
+    def counted(raw: Any) -> Access:
+        read.append(raw)
+        return access_from_object(raw)
+
+    monkeypatch.setattr(intake, "access_from_object", counted)
+    assert ruled(inventory, reads("shop-1"), reads("orders-*")).allowed
+    assert len(read) == 1, "each may take a tenth of a second"
+    assert not ruled(inventory, reads("bills-1"), reads("orders-*")).allowed
+    assert len(read) == 3
 
 
 def test_an_update_that_passes_although_it_is_refused_says_so() -> None:

@@ -1,6 +1,6 @@
 """Whether a SearchAccess may be created or changed: the loop's own decision, asked before it is stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,25 +71,40 @@ class Judged:
         return decide(self.access, self.gate)
 
 
-def ruling_on(new: Judged, old: Judged | None) -> Ruling:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A SearchAccess as it is stored, which is judged only if that matters: it takes as long as to judge the new one.
+
+    Args:
+        outline: what is read without its spec.
+        spec: its spec, as Kubernetes gives it.
+        judged: judges it.
+    """
+
+    outline: Access
+    spec: Mapping[str, Any]
+    judged: Callable[[], Judged]
+
+
+def ruling_on(new: Judged, stored: Stored | None) -> Ruling:
     """Decide whether a SearchAccess may be stored.
 
     Args:
         new: as it would be.
-        old: as it is; None: it is new.
+        stored: as it is; None: it is new.
 
     Raises:
         Undecided: it could not be read because of an internal error.
     """
     access = new.access
-    if access.deleted_at or (old and _says_the_same(new, old)):
+    if access.deleted_at or (stored and _says_the_same(new, stored)):
         return ALLOWED
     decision = new.decision
     if decision.reason is Reason.INTERNAL_ERROR:
         raise Undecided
     if decision.reason not in REFUSED:
         return Ruling(allowed=True, warnings=tuple(_warnings(access)))
-    if old and not _is_worse(new, old):
+    if stored and not _is_worse(new, stored.judged()):
         return Ruling(allowed=True, warnings=(f"it was refused before, and still is: {decision.message}",))
     return Ruling(allowed=False, message=decision.message)
 
@@ -97,9 +112,9 @@ def ruling_on(new: Judged, old: Judged | None) -> Ruling:
 ALLOWED: Final = Ruling(allowed=True)
 
 
-def _says_the_same(new: Judged, old: Judged) -> bool:
+def _says_the_same(new: Judged, stored: Stored) -> bool:
     """Return whether an update changes nothing that is judged, such as only a finalizer."""
-    return new.spec == old.spec and _marks(new.access) == _marks(old.access)
+    return new.spec == stored.spec and _marks(new.access) == _marks(stored.outline)
 
 
 def _marks(access: Access) -> tuple[object, ...]:
