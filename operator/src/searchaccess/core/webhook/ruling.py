@@ -1,12 +1,13 @@
 """Whether a SearchAccess may be created or changed: the loop's own decision, asked before it is stored."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.timebox import ALWAYS, Term
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
 from searchaccess.core.policy.guardrails.messages import described
@@ -67,8 +68,12 @@ class Judged:
 
     @property
     def decision(self) -> AccessDecision:
-        """What the loop would decide about it, as far as only what is declared matters."""
-        return decide(self.access, self.gate)
+        """What the loop would decide about it, as far as only what is declared matters.
+
+        Its time comes without another admission, so that it counts as come.
+        """
+        waits = self.access.validity.term in {Term.NOT_YET, Term.OUTSIDE}
+        return decide(replace(self.access, validity=ALWAYS) if waits else self.access, self.gate)
 
 
 @dataclass(frozen=True, slots=True)
