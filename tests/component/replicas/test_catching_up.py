@@ -174,3 +174,34 @@ async def test_what_was_lost_and_taken_again_is_listed_again(stage: Stage) -> No
     baton.take(stage)
     await stage.quiet()
     assert granted(stage) == {"orders-one"}
+
+
+@on_stage
+async def test_what_was_lost_and_taken_again_while_nobody_supervises_is_listed_again(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    await stage.stop()
+    baton = Baton(owns=True)
+    stage.ownership = baton
+    process = stage.start()
+    await stage.quiet()
+    process.watch.down = True
+    healthy = process.host._start_missing
+
+    def broken(_group: object) -> None:
+        raise KeyError("an internal error")
+
+    process.host._start_missing = broken  # type: ignore[method-assign, assignment]
+    process.inventory.changed.set()
+    await stage.sleep(30)
+    # Another replica was the owner for a while.
+    baton.lose(stage)
+    stage.amend("orders", grants=[grant("orders-one")])
+    await stage.sleep(0.01)
+    stage.role(account("orders"))["indices"][0]["names"] = ["orders-one"]
+    stage.elasticsearch.sequence += 1
+    baton.take(stage)
+    await stage.sleep(3)
+    assert granted(stage) == {"orders-one"}
+    process.host._start_missing = healthy  # type: ignore[method-assign]
+    await stage.quiet()
+    assert granted(stage) == {"orders-one"}

@@ -226,12 +226,52 @@ def test_what_cannot_be_read_because_of_an_internal_error_still_ends(monkeypatch
     assert decide(known.access, OPEN).do is Do.REMOVE
 
 
-def test_after_an_internal_error_only_what_the_same_times_said_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_internal_error_only_what_the_declared_times_say_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     known = _Inventory()
     monkeypatch.setattr(known.inventory.subjects, "register", lambda *_: 1 / 0)
     known.see(101)
     assert known.access.fault
     assert known.term() is Term.IN_FORCE
     known.see(102, validUntil=rfc3339(2000.0))
-    assert known.term() is Term.UNKNOWN
+    known.clock.advance(200)
+    known.inventory._judge(known.inventory.accesses[known.uid])
+    assert known.term() is Term.IN_FORCE
     assert decide(known.access, OPEN).reason is Reason.INTERNAL_ERROR
+
+
+def test_an_end_that_a_question_about_another_place_finds_first_is_reconciled() -> None:
+    known = _Inventory()
+    known.clock.advance(200)
+    assert not known.inventory.refuses(known.access, "another")
+    assert known.inventory.time_boxes._take_due(known.inventory.time_boxes._now()) == [known.uid]
+
+
+def test_what_ends_in_the_moment_of_an_internal_error_still_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = _Inventory()
+    monkeypatch.setattr(known.inventory.policies, "judge", lambda *_, **__: 1 / 0)
+    known.clock.advance(200)
+    known.inventory._judge(known.inventory.accesses[known.uid])
+    assert known.access.fault
+    assert decide(known.access, OPEN).do is Do.REMOVE
+
+
+def test_what_is_amended_to_have_ended_in_the_moment_of_an_internal_error_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = _Inventory()
+    monkeypatch.setattr(known.inventory.policies, "judge", lambda *_, **__: 1 / 0)
+    known.see(101, validUntil=rfc3339(900.0))
+    assert known.access.fault
+    assert decide(known.access, OPEN).do is Do.REMOVE
+    assert known.is_marked
+
+
+def test_what_ends_while_principals_are_computed_anew_ends_despite_an_internal_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = _Inventory()
+    monkeypatch.setattr(known.inventory.policies, "judge", lambda *_, **__: 1 / 0)
+    known.clock.advance(200)
+    known.inventory._reidentify(known.inventory.accesses[known.uid])
+    assert known.access.fault
+    assert decide(known.access, OPEN).do is Do.REMOVE

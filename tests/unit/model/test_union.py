@@ -285,3 +285,17 @@ def test_what_reads_all_or_nothing_needs_no_comparison() -> None:
     assert not matters(entry())
     assert not matters(entry(**EU, privileges=("delete",)))
     assert matters(entry(**EU))
+
+
+def test_many_patterns_whose_fields_are_the_same_are_not_compared_two_by_two() -> None:
+    many = [entry(*(f"o*{one}*{number}*" for number in range(50)), query=f"q{one}") for one in range(50)]
+    together, refused = taken_in(*many)
+    assert not refused
+    assert together.steps == MOST_STEPS, "three million comparisons would take half a second"
+
+
+def test_one_that_differs_is_compared_although_the_others_agree() -> None:
+    many = [entry(f"orders-{one}", query=f"q{one}") for one in range(5)]
+    together, refused = taken_in(*many, entry("orders-3", query="other", include=("f",)))
+    assert refused == [5]
+    assert together.steps < MOST_STEPS

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from searchaccess.api.constants import API_VERSION
-from searchaccess.core.webhook.ruling import Ruling, ruling_on
+from searchaccess.core.webhook.review import Review
+from searchaccess.core.webhook.ruling import Ruling
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.operator.admission.judge import Judge
 from searchaccess.ports.clock import Clock
@@ -43,8 +44,7 @@ def reads(*indices: str, **more: Any) -> dict[str, Any]:
 
 
 def ruled(inventory: Inventory, new: dict[str, Any], old: dict[str, Any] | None = None) -> Ruling:
-    judge = Judge(inventory, Meter())
-    return ruling_on(judge.judged(new), judge.judged(old) if old else None)
+    return Judge(inventory, Meter()).rule(Review("5b1e", new, old or {}))
 
 
 def a_review(new: Any, old: Any = None, **more: Any) -> dict[str, Any]:

@@ -51,6 +51,10 @@ CASES: dict[str, tuple[Observed, Step]] = {
     "API servers know": (replace(ROTATING, published_for=PACE.spread), Step.PROMOTE),
     "the current one is over meanwhile": (replace(ROTATING, now=ONE.ends), Step.PROMOTE),
     "the next one became old, too": (replace(ROTATING, now=TWO.begins + 61 * DAY), Step.PREPARE),
+    "the next one was made by a clock that was ahead": (
+        replace(ROTATING, kept=Kept(ONE, certificate("two", begins=BEGINS + 61 * DAY)), published_for=PACE.spread),
+        Step.PREPARE,
+    ),
     "replicas may serve the former one": (replace(ROTATED, current_for=PACE.settle - 1), Step.NOTHING),
     "no replica serves the former one": (replace(ROTATED, current_for=PACE.settle), Step.RETIRE),
     "the former one is not trusted any more": (replace(ROTATED, published=("ca-two",)), Step.PUBLISH),

@@ -173,6 +173,18 @@ async def test_what_somebody_broke_is_made_again(webhooks: MemoryWebhooks, clock
     assert trusted(webhooks) == {one.authority}
 
 
+@pytest.mark.parametrize("former", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
+async def test_a_former_authority_that_cannot_be_read_is_never_published(
+    webhooks: MemoryWebhooks, clock: SettableClock, former: str
+) -> None:
+    one = Replica(webhooks, clock)
+    await one.keeper.turn()
+    webhooks.values = dict(webhooks.values) | {"former-ca.crt": former}
+    await one.keeper.turn()
+    assert {one.authority} == trusted(webhooks)
+    assert len(webhooks.published) == 1
+
+
 async def test_a_webhook_that_nobody_calls_is_told(webhooks: MemoryWebhooks, clock: SettableClock) -> None:
     webhooks.names = ()
     with pytest.raises(TlsNotVerified, match="no service and no url"):

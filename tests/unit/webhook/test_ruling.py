@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from searchaccess.core.model.access import Access, access_from_object
 from searchaccess.core.policy.guardrails import verdicts
 from searchaccess.core.webhook.ruling import Undecided
 from searchaccess.engine.inventory import intake
@@ -189,6 +190,30 @@ def test_a_label_by_which_a_policy_applies_counts_as_a_change() -> None:
     assert ruled(inventory, reads("orders-1"), reads("orders-1", labels=labels)).allowed
 
 
+def test_grants_that_widen_each_other_can_be_narrowed() -> None:
+    old = two_grants()
+    old["spec"]["grants"].insert(0, a_grant("shop-0"))
+    fewer = old | {"spec": old["spec"] | {"grants": old["spec"]["grants"][1:]}}
+    more = old | {"spec": old["spec"] | {"grants": [a_grant("bills-*"), *old["spec"]["grants"]]}}
+    assert not ruled(knowing(), old).allowed
+    assert ruled(knowing(), fewer, old).allowed
+    assert not ruled(knowing(), more, old).allowed
+
+
+def test_what_is_stored_is_judged_only_if_the_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory, read = knowing(a_policy(**ONLY_SHOP)), list[Any]()
+
+    def counted(raw: Any) -> Access:
+        read.append(raw)
+        return access_from_object(raw)
+
+    monkeypatch.setattr(intake, "access_from_object", counted)
+    assert ruled(inventory, reads("shop-1"), reads("orders-*")).allowed
+    assert len(read) == 1, "each may take a tenth of a second"
+    assert not ruled(inventory, reads("bills-1"), reads("orders-*")).allowed
+    assert len(read) == 3
+
+
 def test_an_update_that_passes_although_it_is_refused_says_so() -> None:
     found = ruled(knowing(a_policy(**ONLY_SHOP)), reads("orders-1"), reads("orders-*"))
     [warning] = found.warnings
@@ -225,6 +250,14 @@ def test_a_ruling_takes_nothing_in() -> None:
     assert not inventory.accesses
     assert not inventory.subjects
     assert not inventory.marks.dirty("prod").principals
+
+
+def test_a_ruling_requests_no_labels_of_a_namespace_that_anybody_may_name() -> None:
+    labels = {"selector": {"matchLabels": {"a": "b"}}}
+    inventory = knowing(a_policy(match={"namespaces": labels}, **ONLY_SHOP), cluster={"allowedNamespaces": labels})
+    inventory.namespaces.labels_wanted.clear()
+    assert ruled(inventory, reads("orders-1", namespace="invented")).warnings
+    assert not inventory.namespaces.labels_wanted.is_set()
 
 
 def test_what_is_remembered_of_places_that_anybody_may_name_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,8 @@ BAD: dict[str, tuple[bytes, str, int]] = {
     "nested too deeply": (b"[" * 500_000, PATH, 400),
     "no review": (b"{}", PATH, 400),
     "no text": (b"\xff\xfe\xfd", PATH, 400),
+    "a number of more digits than Python reads": (b"9" * 5_000, PATH, 400),
+    "too many values": (b"[" + b"[]," * 600_000 + b"0]", PATH, 400),
     "too long": (b" " * (MOST_BYTES + 1), PATH, 413),
     "another page": (b"{}", "/metrics", 404),
 }
@@ -103,6 +105,13 @@ async def test_what_cannot_be_read_is_left_to_the_failure_policy(body: bytes, pa
             assert len(body) > MOST_BYTES
         assert set(served.counted()) == {"unreadable"}
         assert (await ask(served, a_review(reads("shop-1")))).status_code == 200
+
+
+async def test_what_has_too_many_values_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Served().run() as served:
+        monkeypatch.setattr(json, "loads", lambda _body: pytest.fail("it takes half a second"))
+        found = await ask(served, b"[" + b"[]," * 600_000 + b"0]")
+        assert (found.status_code, found.text) == (400, "more than 500000 values")
 
 
 async def test_nothing_is_decided_before_what_is_declared_is_known() -> None:

@@ -46,3 +46,15 @@ def test_what_is_refused_may_not_be_narrowed_and_last_longer(inventory: Inventor
     old = reads("orders-*", "bills-*", validUntil=SOON)
     assert ruled(inventory, reads("orders-1", validUntil=SOON), old).allowed
     assert not ruled(inventory, reads("orders-1", validUntil=LATER), old).allowed
+
+
+CLOSED = {"schedule": {"cron": "0 0 1 1 *", "timeZone": "UTC", "duration": "1m"}}
+
+
+@pytest.mark.parametrize("more", [{"validFrom": SOON}, CLOSED], ids=["not yet", "outside of its windows"])
+def test_what_is_refused_once_its_time_comes_is_refused_at_once(inventory: Inventory, more: dict[str, Any]) -> None:
+    assert ruled(inventory, reads("shop-1", **more)).allowed
+    found = ruled(inventory, reads("orders-1", **more))
+    assert not found.allowed
+    assert found.message.startswith("SearchAccessPolicy limits: grants[0]: ")
+    assert ruled(inventory, reads("orders-1", suspend=True, **more), reads("orders-1", **more)).allowed

@@ -83,6 +83,14 @@ def read_certificate(authority: str, chain: str, key: str) -> Certificate | None
     return Certificate(_pem(signer), _pem(found), key.strip(), tuple(sorted(listed)), begins, ends)
 
 
+def read_authority(text: str) -> str:
+    """Return the certificate of an authority that was kept, as PEM; empty: it cannot be read."""
+    try:
+        return _pem(x509.load_pem_x509_certificate(text.encode()))
+    except ValueError:
+        return ""
+
+
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,

@@ -218,7 +218,10 @@ class Host:
 
     def _is_still_ours(self, name: str, running: _Running) -> bool:
         """Return whether this replica owned a SearchCluster all the time since its reconciler started."""
-        return self._is_ours(name) and self._context.ownership.owned_since(name) == running.owned_since
+        return self._was_ours_since(name, running.owned_since)
+
+    def _was_ours_since(self, name: str, since: float) -> bool:
+        return self._is_ours(name) and self._context.ownership.owned_since(name) == since
 
     async def _serve_common(self, group: asyncio.TaskGroup) -> None:
         """Publish what belongs to no SearchCluster, or first list again what the former owner knew."""
@@ -262,10 +265,10 @@ class Host:
         """
         backoff = Backoff()
         try:
-            while self._is_ours(name) and reconciler.is_current():
+            while self._was_ours_since(name, since) and reconciler.is_current():
                 try:
                     await self._catch_up.until(since)
-                    await reconciler.run()
+                    await reconciler.run(since)
                 except Exception as error:  # noqa: BLE001 - the last barrier between one cluster and all others
                     caught(self._context.meter, name, "reconciler", error)
                     # Whatever it was about to do, it restarts with a full reconcile.

@@ -144,7 +144,9 @@ def next_step(observed: Observed, pace: Pace) -> Step:
 
 def _rotation(current: Certificate, observed: Observed, pace: Pace) -> Step:
     following = observed.kept.following
-    if following is not None and not _is_due(following, observed, pace):
+    # What begins later was made while the clock was ahead: nobody would accept it.
+    has_begun = following is not None and observed.now >= following.begins
+    if following is not None and has_begun and not _is_due(following, observed, pace):
         # What is over is accepted by nobody, so that there is nothing to wait for.
         known = observed.published_for >= pace.spread or observed.now >= current.ends
         return Step.PROMOTE if known else Step.NOTHING

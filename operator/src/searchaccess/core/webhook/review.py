@@ -19,11 +19,11 @@ LONGEST_WARNING: Final = 250
 """Characters: the API server may cut longer ones."""
 LONGEST_MESSAGE: Final = 2_000
 """Characters of the message of a denial."""
+MOST_VALUES: Final = 500_000
+"""Of both objects, with their metadata: some tenths of a second to read."""
 
 _DEPTH: Final = 200
 """Levels of an AdmissionReview: more than a spec that can be read has."""
-_VALUES: Final = 500_000
-"""Of both objects, with their metadata: some tenths of a second to read."""
 _TEXT: Final = 4_200_000
 _JUDGED: Final = frozenset({"CREATE", "UPDATE"})
 _FORBIDDEN: Final = 403
@@ -54,7 +54,7 @@ def review_from(raw: Any) -> Review:
     Raises:
         BadReview: it is none, or exceeds the bounds within which objects are read.
     """
-    if found := excess(raw, depth=_DEPTH, nodes=_VALUES, text=_TEXT):
+    if found := excess(raw, depth=_DEPTH, nodes=MOST_VALUES, text=_TEXT):
         raise BadReview(found)
     request = part(raw, "request")
     uid = request.get("uid")

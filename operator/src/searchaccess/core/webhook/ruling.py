@@ -1,12 +1,13 @@
 """Whether a SearchAccess may be created or changed: the loop's own decision, asked before it is stored."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.timebox import ALWAYS, Term
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
 from searchaccess.core.policy.guardrails.messages import described
@@ -27,6 +28,9 @@ REFUSED: Final = frozenset(
 """Why a SearchAccess would get no rights whatever the state of Elasticsearch, until somebody changes what is declared.
 
 All else may pass without a change of the SearchAccess, such as a workload that is deployed after it."""
+
+_NARROWED: Final = frozenset({Reason.POLICY_VIOLATION, Reason.RESTRICTIONS_WOULD_WIDEN})
+"""Of these, fewer grants are no further violation, whatever numbers the message gives them."""
 
 
 class Undecided(Exception):
@@ -64,29 +68,48 @@ class Judged:
 
     @property
     def decision(self) -> AccessDecision:
-        """What the loop would decide about it, as far as only what is declared matters."""
-        return decide(self.access, self.gate)
+        """What the loop would decide about it, as far as only what is declared matters.
+
+        Its time comes without another admission, so that it counts as come.
+        """
+        waits = self.access.validity.term in {Term.NOT_YET, Term.OUTSIDE}
+        return decide(replace(self.access, validity=ALWAYS) if waits else self.access, self.gate)
 
 
-def ruling_on(new: Judged, old: Judged | None) -> Ruling:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A SearchAccess as it is stored, which is judged only if that matters: it takes as long as to judge the new one.
+
+    Args:
+        outline: what is read without its spec.
+        spec: its spec, as Kubernetes gives it.
+        judged: judges it.
+    """
+
+    outline: Access
+    spec: Mapping[str, Any]
+    judged: Callable[[], Judged]
+
+
+def ruling_on(new: Judged, stored: Stored | None) -> Ruling:
     """Decide whether a SearchAccess may be stored.
 
     Args:
         new: as it would be.
-        old: as it is; None: it is new.
+        stored: as it is; None: it is new.
 
     Raises:
         Undecided: it could not be read because of an internal error.
     """
     access = new.access
-    if access.deleted_at or (old and _says_the_same(new, old)):
+    if access.deleted_at or (stored and _says_the_same(new, stored)):
         return ALLOWED
     decision = new.decision
     if decision.reason is Reason.INTERNAL_ERROR:
         raise Undecided
     if decision.reason not in REFUSED:
         return Ruling(allowed=True, warnings=tuple(_warnings(access)))
-    if old and not _is_worse(new, old):
+    if stored and not _is_worse(new, stored.judged()):
         return Ruling(allowed=True, warnings=(f"it was refused before, and still is: {decision.message}",))
     return Ruling(allowed=False, message=decision.message)
 
@@ -94,9 +117,9 @@ def ruling_on(new: Judged, old: Judged | None) -> Ruling:
 ALLOWED: Final = Ruling(allowed=True)
 
 
-def _says_the_same(new: Judged, old: Judged) -> bool:
+def _says_the_same(new: Judged, stored: Stored) -> bool:
     """Return whether an update changes nothing that is judged, such as only a finalizer."""
-    return new.spec == old.spec and _marks(new.access) == _marks(old.access)
+    return new.spec == stored.spec and _marks(new.access) == _marks(stored.outline)
 
 
 def _marks(access: Access) -> tuple[object, ...]:
@@ -108,8 +131,8 @@ def _is_worse(new: Judged, old: Judged) -> bool:
     before, after = _violations(old), _violations(new)
     if before and after <= before and not _has_more(new.access):
         return False
-    both_refused = {new.decision.reason, old.decision.reason} == {Reason.POLICY_VIOLATION}
-    return not (both_refused and narrows(new.access, old.access))
+    is_comparable = new.decision.reason == old.decision.reason and new.decision.reason in _NARROWED
+    return not (is_comparable and narrows(new.access, old.access))
 
 
 def _violations(judged: Judged) -> frozenset[tuple[str, str]]:

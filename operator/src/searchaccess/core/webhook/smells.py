@@ -11,6 +11,7 @@ from searchaccess.core.policy.guardrails.subjects import APP_ENGINE_SUFFIX, acco
 _DEFAULTS: Final = (DEFAULT_COMPUTE_SUFFIX, APP_ENGINE_SUFFIX)
 _LONGEST: Final = 8
 """Characters of a pattern that is compared: one that consists of wildcards only is short."""
+_WILDCARDS: Final = frozenset("*?")
 
 
 def smells(access: Access) -> Iterator[str]:
@@ -31,4 +32,5 @@ def smells(access: Access) -> Iterator[str]:
 
 
 def _matches_all(pattern: str) -> bool:
-    return len(pattern) <= _LONGEST and contained("*", (pattern,)).contained
+    may = pattern.startswith("/") or _WILDCARDS.issuperset(pattern)
+    return may and len(pattern) <= _LONGEST and contained("*", (pattern,)).contained

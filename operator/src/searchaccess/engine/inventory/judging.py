@@ -60,19 +60,27 @@ class Judged(Declared):
                     if asking.declared.adopt:
                         self.marks.mark_access(asking.declared)
 
-    def _admitted(self, access: Access) -> Access:
-        admission = self.namespaces.admission(access.cluster, access.namespace)
+    def _admitted(self, access: Access, *, read: bool = True) -> Access:
+        admission = self.namespaces.admission(access.cluster, access.namespace, read=read)
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
         return self._judged_by_policies(self.time_boxes.judge(access))
 
-    def _judged_by_policies(self, access: Access) -> Access:
+    def _in_time(self, access: Access) -> Access:
+        """Return a SearchAccess with an internal error and what its time box says: it ends all the same."""
+        try:
+            return self.time_boxes.judge(access)
+        except Exception as error:  # noqa: BLE001 - the times themselves may be the cause
+            caught(self._meter, access.cluster, PLACE, error)
+            return access
+
+    def _judged_by_policies(self, access: Access, *, read: bool = True) -> Access:
         record = self.clusters.get(access.cluster)
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
         verdict = self.policies.judge(access, labels, wanted=wanted)
-        if verdict.unknown and labels is None and self.policies.needs_labels:
+        if read and verdict.unknown and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
 
@@ -81,15 +89,18 @@ class Judged(Declared):
         return self._judged(self._admitted(access))
 
     def previewed(self, access: Access) -> Access:
-        """Return a SearchAccess that may never be stored, with what would be said of it now; it is not remembered."""
-        return self._judged_by_policies(self.time_boxes.compared(self._admitted(access)))
+        """Return a SearchAccess that may never be stored, with what would be said of it now.
+
+        It is not remembered. No labels are requested: anybody may name a namespace that does not exist.
+        """
+        return self._judged_by_policies(self.time_boxes.compared(self._admitted(access, read=False)), read=False)
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
         if access.invalid or access.fault:
             # It is held, not judged.
             return False
-        return access.verdict.revokes or self._judged(replace(access, cluster=cluster)).verdict.revokes
+        return access.verdict.revokes or self._judged_by_policies(replace(access, cluster=cluster)).verdict.revokes
 
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
@@ -108,7 +119,8 @@ class Judged(Declared):
         try:
             access = self._judged(before)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            access = replace(before, fault=caught(self._meter, before.cluster, PLACE, error).message)
+            fault = caught(self._meter, before.cluster, PLACE, error).message
+            access = self._in_time(replace(before, fault=fault))
         if access is not before:
             record.access = access
             self.marks.mark_access(access)

@@ -101,20 +101,25 @@ class Reconciler:
         well = isinstance(self.state.health, Healthy) and self.state.uuid and self.reconciled.is_set()
         return self._link.current if well and self._context.ownership.held({self._name}) else None
 
-    async def run(self) -> None:
-        """Reconcile until cancelled, or until the SearchCluster is gone, recreated or owned by another replica."""
+    async def run(self, since: float) -> None:
+        """Reconcile until cancelled, or until the SearchCluster is gone, recreated, or was owned by another replica.
+
+        Args:
+            since: when this replica acquired it: what was declared until then is known.
+        """
         former = self._context.inventory.former
         former.begin(self._name)
         try:
-            await with_background(self._loop(), self._queries.run())
+            await with_background(self._loop(since), self._queries.run())
         finally:
             self.busy_since = None
             self.reconciled.set()
             former.end(self._name)
             await self._link.close()
 
-    async def _loop(self) -> None:
-        while self.is_current() and self._context.ownership.held({self._name}):
+    async def _loop(self, since: float) -> None:
+        ownership = self._context.ownership
+        while self.is_current() and ownership.held({self._name}) and ownership.owned_since(self._name) == since:
             self._number += 1
             # All log lines of a reconcile have these fields.
             reconciling = self._context.meter.reconciling(self._name)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from searchaccess.core.model.access import access_outline
 from searchaccess.core.model.intake.metadata import part
 from searchaccess.core.webhook.review import Review
-from searchaccess.core.webhook.ruling import ALLOWED, Judged, Ruling, ruling_on
+from searchaccess.core.webhook.ruling import ALLOWED, Judged, Ruling, Stored, ruling_on
 from searchaccess.engine.inventory.inventory import Inventory
 from searchaccess.engine.inventory.preview import open_gate, preview
 from searchaccess.ports.meter import Meter
@@ -31,7 +32,9 @@ class Judge:
         """
         if not review.new:
             return ALLOWED
-        return ruling_on(self.judged(review.new), self.judged(review.old) if review.old else None)
+        old = review.old
+        stored = Stored(access_outline(old), part(old, "spec"), lambda: self.judged(old)) if old else None
+        return ruling_on(self.judged(review.new), stored)
 
     def judged(self, raw: Mapping[str, Any]) -> Judged:
         """Return a SearchAccess with what is said of it."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from searchaccess.adapters.x509 import issue, read_certificate
+from searchaccess.adapters.x509 import issue, read_authority, read_certificate
 from searchaccess.core.webhook.certificates import (
     Certificate,
     Kept,
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 def kept_in(values: Mapping[str, str]) -> Kept:
     """Return the certificates in the data of a Secret; what cannot be read counts as absent."""
-    return Kept(_read(values, _CURRENT), _read(values, _FOLLOWING), values.get(_FORMER, "").strip())
+    return Kept(_read(values, _CURRENT), _read(values, _FOLLOWING), read_authority(values.get(_FORMER, "")))
 
 
 def _read(values: Mapping[str, str], keys: tuple[str, str, str]) -> Certificate | None:
