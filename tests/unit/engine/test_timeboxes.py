@@ -275,3 +275,34 @@ def test_what_ends_while_principals_are_computed_anew_ends_despite_an_internal_e
     known.inventory._reidentify(known.inventory.accesses[known.uid])
     assert known.access.fault
     assert decide(known.access, OPEN).do is Do.REMOVE
+
+
+def test_other_tasks_run_while_many_schedules_are_compared_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        known, run, most = _Inventory(), 0, 0
+        uids = [f"uid-{number}" for number in range(90)]
+        for uid in uids:
+            raw = copy.deepcopy(known.raw)
+            raw["metadata"] |= {"uid": uid, "name": uid}
+            raw["spec"] |= {"schedule": {"cron": "* * * * *", "timeZone": "UTC", "duration": "1m"}}
+            known.inventory.see_access(raw)
+
+        def judge(_record: object) -> None:
+            nonlocal run, most
+            run += 1
+            most = max(most, run)
+
+        async def others() -> None:
+            nonlocal run
+            while True:
+                run = 0
+                await asyncio.sleep(0)
+
+        monkeypatch.setattr(known.inventory, "_judge", judge)
+        known.clock.advance(200)
+        waiting = asyncio.create_task(others())
+        await known.inventory.judge_due()
+        waiting.cancel()
+        assert 0 < most <= 20
+
+    asyncio.run(play())

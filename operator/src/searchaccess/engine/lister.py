@@ -1,16 +1,17 @@
 """Keeps the inventory complete by full lists: a deletion while the watch was down leaves no event."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 
 from searchaccess.core.answers.missing_right import grant_commands
-from searchaccess.core.model.intake.metadata import metadata_of
+from searchaccess.core.model.intake.metadata import metadata_of, part
+from searchaccess.core.model.intake.reading import objects
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import Pace
 from searchaccess.engine.pacing.backoff import SPREADING_CAP, Backoff, Spreading
 from searchaccess.engine.state import Context
 from searchaccess.ports.errors import ExternalError, NotFound, PermissionDenied
@@ -22,6 +23,10 @@ RELIST_AFTER: Final = 10.0
 """Seconds after the event source started to watch until we list too: by then it has processed its own list."""
 MAX_MISSED_LISTS: Final = 3
 """Full lists that may fail in a row before the process reports that it no longer knows what is declared."""
+_PATTERNS: Final = 4
+"""Index patterns that may take as long to read as a usual SearchAccess."""
+_SCHEDULE: Final = 20
+"""Usual SearchAccesses that are read while one schedule is, at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -178,8 +183,18 @@ class Lister:
         page = await self._context.kubernetes.list_page(plural, following)
         unlisted |= page.unlisted
         # Each is compared with all policies. Other kinds are few.
-        chunk = self._context.inventory.policies.chunk if plural is Plural.ACCESSES else len(page.items) + 1
-        async for raw in in_chunks(page.items, chunk):
+        pace = Pace(self._context.inventory.policies.chunk if plural is Plural.ACCESSES else len(page.items) + 1)
+        for raw in page.items:
             present.add(metadata_of(raw).uid)
             see(raw)
+            await pace.spent(_effort(raw) if plural is Plural.ACCESSES else 1)
         return page.following
+
+
+def _effort(raw: Mapping[str, Any]) -> int:
+    """Return what it takes to read a SearchAccess, as compared to a usual one."""
+    spec = part(raw, "spec")
+    grants = objects(spec.get("grants"))
+    patterns = sum(len(indices) for grant in grants if isinstance(indices := grant.get("indices"), list))
+    queries = sum("where" in grant for grant in grants)
+    return 1 + patterns // _PATTERNS + queries + (_SCHEDULE if "schedule" in spec else 0)

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
-from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
@@ -19,6 +20,9 @@ from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.inventory.timeboxes import TimeBoxes
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
+
+_SCHEDULE: Final = 5
+"""Usual SearchAccesses that are judged while an odd schedule is compared with the time: two or three milliseconds."""
 
 
 class Judged(Declared):
@@ -110,9 +114,11 @@ class Judged(Declared):
 
     async def judge_due(self) -> None:
         """Wait until rights of some SearchAccesses begin or end, and have these reconciled."""
-        async for uid in in_chunks(await self.time_boxes.due(), self.policies.chunk):
+        uids, pace = await self.time_boxes.due(), Pace(self.policies.chunk)
+        for uid in uids:
             if record := self.accesses.get(uid):
                 self._judge(record)
+                await pace.spent(_SCHEDULE if record.declared.time_box.schedule else 1)
 
     def _judge(self, record: AccessRecord) -> None:
         before = record.access
