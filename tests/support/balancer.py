@@ -40,8 +40,10 @@ class Balancer:
             started.set()
             await stop.wait()
             server.close()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
         thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
         thread.start()

@@ -3,9 +3,10 @@
 from typing import Any
 
 from searchaccess.core.model.workload import Workload, WorkloadKind
+from searchaccess.ports.errors import PermissionDenied
 from tests.support.googlestate import a_workload
 from tests.support.memory_google import SIDE
-from tests.support.stage import OPERATOR, Stage
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
 OLD, NEW = account("orders-old"), account("orders-new")
@@ -37,6 +38,27 @@ def resolved(stage: Stage, name: str = "orders") -> tuple[str, str]:
 
 def identity(stage: Stage, name: str = "orders") -> dict[str, Any]:
     return dict(stage.get(name)["status"]["identity"])
+
+
+def by_sub(**cloud_run: str) -> dict[str, Any]:
+    """Give a SearchCluster whose principals are unique ids."""
+    realm = search_cluster()["spec"]["identity"]["jwtRealm"] | {"principal": "sub"}
+    return search_cluster(identity={"jwtRealm": realm, "cloudRun": cloud_run})
+
+
+async def switch_to_ids(stage: Stage, unknown: str) -> None:
+    """Let principals be unique ids from now on, while nobody may read that of one account."""
+    healthy = stage.google.get_account
+
+    async def forbidden(email: str) -> Any:
+        if email == unknown:
+            raise PermissionDenied("403")
+        return await healthy(email)
+
+    stage.google.get_account = forbidden  # type: ignore[method-assign]
+    stage.faults.fail(SIDE, PermissionDenied("403"), "list_accounts")
+    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=by_sub()["spec"]))
+    await stage.quiet()
 
 
 def have_roles(stage: Stage) -> set[str]:

@@ -1,27 +1,21 @@
 """Principals that are unique ids of service accounts, and how a cluster gets there."""
 
-from typing import Any
-
-from searchaccess.ports.errors import PermissionDenied, Unreachable
+from searchaccess.ports.errors import Unreachable
 from tests.component.common import begin
 from tests.component.identities.common import (
     OLD,
     REFRESH,
     SERVICE,
+    by_sub,
     declared,
     have_roles,
     identity,
     refreshed,
     resolved,
+    switch_to_ids,
 )
-from tests.support.memory_google import SIDE
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage
 from tests.support.world import access, account, condition_in, grant
-
-
-def by_sub(**cloud_run: str) -> dict[str, Any]:
-    realm = search_cluster()["spec"]["identity"]["jwtRealm"] | {"principal": "sub"}
-    return search_cluster(identity={"jwtRealm": realm, "cloudRun": cloud_run})
 
 
 @on_stage
@@ -83,16 +77,7 @@ async def test_from_email_to_sub_nobody_loses_a_role_while_the_id_of_one_is_not_
     ids = {email: stage.google.state.add_account(email) for email in (OLD, other)}
     await begin(stage, access("orders", grant("orders-*"), principal=OLD), access("billing", grant("billing-*")))
     healthy = stage.google.get_account
-
-    async def forbidden(email: str) -> Any:
-        if email == other:
-            raise PermissionDenied("403")
-        return await healthy(email)
-
-    stage.google.get_account = forbidden  # type: ignore[method-assign]
-    stage.faults.fail(SIDE, PermissionDenied("403"), "list_accounts")
-    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=by_sub()["spec"]))
-    await stage.quiet()
+    await switch_to_ids(stage, other)
     await stage.reconcile_all()
     assert have_roles(stage) == {OLD, other, ids[OLD]}
     assert "username" in str(stage.elasticsearch.mappings_now[OPERATOR.mapping_name]["role_templates"])

@@ -10,7 +10,7 @@ from searchaccess.ports.kubernetes import Plural
 from tests.component.common import begin, granted
 from tests.support.clocks import LoopClock
 from tests.support.faults import Call
-from tests.support.stage import Stage, access_key, on_stage, search_cluster
+from tests.support.stage import Process, Stage, access_key, on_stage, search_cluster
 from tests.support.world import access, account, grant
 
 NEVER = float("inf")
@@ -159,15 +159,20 @@ async def test_while_the_api_server_is_away_nothing_is_decided(stage: Stage) -> 
     assert granted(stage, account("late")) == {"late-*"}
 
 
-@on_stage
-async def test_what_was_lost_and_taken_again_is_listed_again(stage: Stage) -> None:
-    await begin(stage, access("orders", grant("orders-*")))
+async def owned_and_unwatched(stage: Stage) -> tuple[Baton, Process]:
+    """Start a replica that owns all, and let its watch stop to bring events."""
     await stage.stop()
-    baton = Baton(owns=True)
-    stage.ownership = baton
+    stage.ownership = baton = Baton(owns=True)
     process = stage.start()
     await stage.quiet()
     process.watch.down = True
+    return baton, process
+
+
+@on_stage
+async def test_what_was_lost_and_taken_again_is_listed_again(stage: Stage) -> None:
+    await begin(stage, access("orders", grant("orders-*")))
+    baton, _ = await owned_and_unwatched(stage)
     stage.amend("orders", grants=[grant("orders-one")])
     # The supervisor sees only the second.
     baton.lose(stage)
@@ -179,12 +184,7 @@ async def test_what_was_lost_and_taken_again_is_listed_again(stage: Stage) -> No
 @on_stage
 async def test_what_was_lost_and_taken_again_while_nobody_supervises_is_listed_again(stage: Stage) -> None:
     await begin(stage, access("orders", grant("orders-*")))
-    await stage.stop()
-    baton = Baton(owns=True)
-    stage.ownership = baton
-    process = stage.start()
-    await stage.quiet()
-    process.watch.down = True
+    baton, process = await owned_and_unwatched(stage)
     healthy = process.host._start_missing
 
     def broken(_group: object) -> None:

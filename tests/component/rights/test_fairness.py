@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from searchaccess.engine.rights import reconcile
 from searchaccess.engine.rights.apply import TRIES, TRIES_OF_ONE
-from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import ORDERS, begin, granted
-from tests.support import memory_elasticsearch, memory_google
+from tests.component.identities.common import switch_to_ids
+from tests.support import memory_elasticsearch
 from tests.support.clocks import run_virtually
 from tests.support.effort import examples
 from tests.support.faults import Call
-from tests.support.stage import CLUSTER_KEY, OPERATOR, Stage, on_stage, search_cluster
+from tests.support.stage import OPERATOR, Stage, on_stage, search_cluster
 from tests.support.world import access, account, condition_in, grant
 
 SIDE = memory_elasticsearch.SIDE
@@ -314,19 +314,7 @@ async def test_a_revocation_does_not_wait_until_all_roles_have_their_new_names(s
         access("billing", grant("billing-*")),
         access("shared", grant("shared-*"), principal=ORDERS),
     )
-    healthy = stage.google.get_account
-
-    async def forbidden(email: str) -> Any:
-        if email == other:
-            raise PermissionDenied("403")
-        return await healthy(email)
-
-    stage.google.get_account = forbidden  # type: ignore[method-assign]
-    stage.faults.fail(memory_google.SIDE, PermissionDenied("403"), "list_accounts")
-    realm = search_cluster()["spec"]["identity"]["jwtRealm"] | {"principal": "sub"}
-    spec = search_cluster(identity={"jwtRealm": realm})["spec"]
-    stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=spec))
-    await stage.quiet()
+    await switch_to_ids(stage, other)
     assert stage.role(ORDERS), "callers have this one still"
     assert stage.role(ids[ORDERS])
     stage.delete("orders")

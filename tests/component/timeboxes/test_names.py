@@ -4,13 +4,10 @@ from typing import Any
 
 import pytest
 
-from searchaccess.ports.errors import PermissionDenied
 from tests.component.common import begin
-from tests.component.identities.common import OLD, have_roles
-from tests.component.identities.test_by_sub import by_sub
+from tests.component.identities.common import OLD, have_roles, switch_to_ids
 from tests.component.timeboxes.common import EXPIRED, SOON, at
-from tests.support.memory_google import SIDE
-from tests.support.stage import CLUSTER_KEY, Stage, on_stage
+from tests.support.stage import Stage, on_stage
 from tests.support.world import access, account, grant
 
 UNKNOWN = account("billing")
@@ -27,17 +24,7 @@ def test_old_names_do_not_keep_rights_past_their_end(ending: str) -> None:
         billing = access("billing", grant("billing-*"), **ends.get("billing", {}))
         # While anybody needs the mapping, it is not switched to the new names.
         await begin(stage, orders, billing, access("stays", grant("stays-*")))
-        healthy = stage.google.get_account
-
-        async def forbidden(email: str) -> Any:
-            if email == UNKNOWN:
-                raise PermissionDenied("403")
-            return await healthy(email)
-
-        stage.google.get_account = forbidden  # type: ignore[method-assign]
-        stage.faults.fail(SIDE, PermissionDenied("403"), "list_accounts")
-        stage.kubernetes.change(CLUSTER_KEY, lambda raw: raw.update(spec=by_sub()["spec"]))
-        await stage.quiet()
+        await switch_to_ids(stage, UNKNOWN)
         await stage.reconcile_all()
         stay = {account("stays"), ids[account("stays")]}
         assert have_roles(stage) == {OLD, UNKNOWN, ids[OLD], *stay}

@@ -1,4 +1,4 @@
-"""When the webhook's certificate is renewed, and what the API server is told to trust meanwhile."""
+"""When the webhook's certificate is renewed, and which authorities are published meanwhile."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

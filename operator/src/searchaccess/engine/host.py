@@ -210,17 +210,14 @@ class Host:
                 if record and record.cluster.uid != running.reconciler.uid:
                     # Recreated: what is known about the earlier object does not hold for this one.
                     running.task.cancel()
-                elif record and not self._is_still_ours(name, running):
+                elif record and not self._was_ours_since(name, running.owned_since):
                     self._stop_reconciler(name)
             if self._context.ownership.holds_common():
                 await self._serve_common(group)
             await inventory.changed.wait()
 
-    def _is_still_ours(self, name: str, running: _Running) -> bool:
-        """Return whether this replica owned a SearchCluster all the time since its reconciler started."""
-        return self._was_ours_since(name, running.owned_since)
-
     def _was_ours_since(self, name: str, since: float) -> bool:
+        """Return whether this replica has owned a SearchCluster all the time since it acquired it then."""
         return self._is_ours(name) and self._context.ownership.owned_since(name) == since
 
     async def _serve_common(self, group: asyncio.TaskGroup) -> None:

@@ -1,8 +1,8 @@
-"""When the webhook's certificate is renewed, and which authorities the API server is told to trust.
+"""When the webhook's certificate is renewed, and which authorities are published for the API server to trust.
 
 Each certificate has an authority of its own, whose key is discarded once it has signed: a rotation is the same whether
-it is the certificate's or the authority's. A new certificate is served only after the API server was told of its
-authority, and the former authority stays until no replica serves the former certificate any more.
+it is the certificate's or the authority's. A new certificate is served only after its authority was published,
+and the former authority stays until no replica serves the former certificate any more.
 """
 
 from collections.abc import Sequence
@@ -111,7 +111,7 @@ class Observed:
 
     Args:
         kept: the certificates.
-        published: the authorities that the API server is told to trust.
+        published: the authorities that are published for the API server to trust.
         names: the names under which the API server calls the webhook.
         now: the time.
         leads: whether this replica is the one that rotates.

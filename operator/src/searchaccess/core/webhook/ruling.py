@@ -44,7 +44,7 @@ class Ruling:
     Args:
         allowed: whether the object may be stored.
         message: why not, and what to write instead.
-        warnings: what the user is told although it is allowed.
+        warnings: what the user is warned of although it is allowed.
     """
 
     allowed: bool

@@ -34,7 +34,7 @@ IDLE: Final = 150.0
 """Seconds that a connection may last without a new request. The API server closes it after 90, and so before us."""
 CONNECTIONS: Final = 256
 LEAVING: Final = 5.0
-"""Seconds for which it answers after the process was told to stop: until then, not everybody knows that it stops."""
+"""Seconds for which it answers after it began to stop: until then, not everybody knows that it stops."""
 
 _BEGIN_VALUES: Final = (b",", b"[", b"{")
 """Of those in texts there may be some, too: few as compared to the limit."""
@@ -173,14 +173,14 @@ async def admitting(
     stop: asyncio.Event,
     leaving: float = LEAVING,
 ) -> AsyncIterator[int]:
-    """Serve the webhook until the context ends, and some seconds after the process is told to stop; return the port.
+    """Serve the webhook until the context ends, and some seconds after the process begins to stop; return the port.
 
     Args:
         host: address to listen at.
         port: 0: any that is free.
         admission: answers requests.
         context: for TLS, with the certificate as soon as there is one.
-        stop: set when the process is told to stop.
+        stop: set when the process is to stop.
         leaving: seconds for which it still answers then.
 
     Raises:

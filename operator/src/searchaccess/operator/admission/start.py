@@ -26,7 +26,7 @@ async def webhook_served(
         context: the declared objects, and which Leases this replica holds.
         host: has listed what is declared.
         objects: the Secret and the registration, for a certificate that the operator makes.
-        stop: set when the process is told to stop.
+        stop: set when the process is to stop.
 
     Raises:
         CannotListen: it cannot listen there.
