@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.api.times import moment
+from searchaccess.api.times.moments import moment
 from searchaccess.ports.errors import Unreachable
 from tests.component.common import ORPHANS, begin, granted
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at, orders, validity

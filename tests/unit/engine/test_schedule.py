@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from searchaccess.api.durations import seconds
+from searchaccess.api.times.durations import seconds
 from searchaccess.engine.loop.schedule import (
     CHECK_AGAIN,
     CHECK_EVERY,

@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.times import LAST
+from searchaccess.api.times.moments import LAST
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.timebox import NOT_COMPARED, Term, TimeBox
+from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox
 from searchaccess.core.policy.decision import OPEN, Do, decide
 from searchaccess.engine.inventory import intake
 from searchaccess.engine.inventory.inventory import Inventory

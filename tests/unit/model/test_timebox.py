@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from searchaccess.api.times import LAST, moment
+from searchaccess.api.times.moments import LAST, moment
 from searchaccess.core.model.access import access_from_object
-from searchaccess.core.model.timebox import (
+from searchaccess.core.model.timeboxes.timebox import (
     ALWAYS,
     NOT_COMPARED,
     UNLIMITED,

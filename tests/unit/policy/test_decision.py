@@ -12,7 +12,7 @@ from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import Identity, State
-from searchaccess.core.model.timebox import NOT_COMPARED, Term, TimeBox, Validity
+from searchaccess.core.model.timeboxes.timebox import NOT_COMPARED, Term, TimeBox, Validity
 from searchaccess.core.model.verdict import Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy import decision as policy
 from searchaccess.core.policy.callers import Limit

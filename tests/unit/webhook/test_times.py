@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from searchaccess.core.model.timebox import Term
+from searchaccess.core.model.timeboxes.timebox import Term
 from searchaccess.engine.inventory.inventory import Inventory
 from tests.support.clocks import SettableClock, rfc3339
 from tests.unit.webhook.scene import ONLY_SHOP, a_policy, knowing, reads, ruled

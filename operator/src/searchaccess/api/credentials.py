@@ -6,8 +6,8 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
-from searchaccess.api.durations import Duration, between, seconds
 from searchaccess.api.googlecloud import Location, ProjectId
+from searchaccess.api.times.durations import Duration, between, seconds
 from searchaccess.api.vault import VaultStore
 
 STORE_PATTERN: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"

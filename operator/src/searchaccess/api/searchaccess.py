@@ -10,12 +10,12 @@ from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import Auth, CredentialSpec, Rollout
 from searchaccess.api.status import SearchAccessStatus
 from searchaccess.api.subjects import Subject
-from searchaccess.api.times import ENDS_BEFORE_IT_BEGINS, Moment, moment
+from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, Moment, moment
+from searchaccess.api.times.windows import ScheduleSpec
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, WHAT_EACH_ALLOWS, Action
 from searchaccess.api.vocabulary.kibana import KibanaGrant
 from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, REFUSED_ON_INDICES, cluster_privilege
 from searchaccess.api.vocabulary.remoteclusters import ONLY_READING, RemoteCluster
-from searchaccess.api.windows import ScheduleSpec
 
 
 class Mode(StrEnum):

@@ -11,9 +11,9 @@ from searchaccess.api.clusters.orphans import Orphans
 from searchaccess.api.clusters.ownership import Adoption, TakeOver
 from searchaccess.api.constants import CLUSTER_NAME_LIMIT
 from searchaccess.api.credentials import SecretStoreSpec
-from searchaccess.api.durations import Duration, between
 from searchaccess.api.references import Certificates, SecretReference, Url
 from searchaccess.api.status import SearchClusterStatus
+from searchaccess.api.times.durations import Duration, between
 
 GOOGLE_ISSUER = "https://accounts.google.com"
 

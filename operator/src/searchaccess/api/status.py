@@ -21,7 +21,7 @@ from searchaccess.api.clusters.status import (
     ReleasedRights,
 )
 from searchaccess.api.conditions.types import ConditionType, described
-from searchaccess.api.times import NEVER, DateTime
+from searchaccess.api.times.moments import NEVER, DateTime
 
 Truth = Literal["True", "False", "Unknown"]
 

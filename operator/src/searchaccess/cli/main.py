@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from searchaccess import __version__
-from searchaccess.api.durations import DURATION_PATTERN, seconds
+from searchaccess.api.times.durations import DURATION_PATTERN, seconds
 from searchaccess.cli import helptexts, kinds, webhook
 from searchaccess.cli.common import Common, run_to_end, takes_common
 from searchaccess.cli.logins import login, mapping

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from searchaccess.api.base import ApiModel, Count, ReadsAs
 from searchaccess.api.clusters.tiers import Tier
-from searchaccess.api.times import NEVER, DateTime
+from searchaccess.api.times.moments import NEVER, DateTime
 
 RELEASED_LIMIT = 100
 RELEASED_ENTRIES_LIMIT = 100

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.credentials import STORE_PATTERN, Auth
-from searchaccess.api.durations import Duration, between
 from searchaccess.api.policies.match import AccountPattern
 from searchaccess.api.searchaccess import (
     ClusterPrivilegeName,
@@ -16,6 +15,7 @@ from searchaccess.api.searchaccess import (
     Mode,
     PrivilegeName,
 )
+from searchaccess.api.times.durations import Duration, between
 from searchaccess.api.vocabulary.actions import ACTION_NAMES, Action
 from searchaccess.api.vocabulary.remoteclusters import RemoteCluster
 

@@ -53,7 +53,15 @@ from searchaccess.core.model.remote import REMOTELY
 from searchaccess.core.model.restrictions.fields import ALL, where_limited, with_all_below
 from searchaccess.core.model.restrictions.union import conflict_within, restricts, widening_grants
 from searchaccess.core.model.summaries import summary_of
-from searchaccess.core.model.timebox import ALWAYS, NOT_COMPARED, UNLIMITED, Term, TimeBox, Validity, time_box_in
+from searchaccess.core.model.timeboxes.timebox import (
+    ALWAYS,
+    NOT_COMPARED,
+    UNLIMITED,
+    Term,
+    TimeBox,
+    Validity,
+    time_box_in,
+)
 from searchaccess.core.model.verdict import ACCEPTED, PolicyVerdict
 from searchaccess.core.model.workload import Place, Workload, WorkloadKind, is_service_account
 from searchaccess.core.patterns.marks import mark_for

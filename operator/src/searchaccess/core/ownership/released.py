@@ -13,7 +13,7 @@ from typing import Final
 from searchaccess.api.clusters.orphans import ReleasedSelector
 from searchaccess.api.clusters.status import RELEASED_ENTRIES_LIMIT, RELEASED_LIMIT, ReleasedRights
 from searchaccess.api.conditions.reasons import Reason
-from searchaccess.api.times import NEVER
+from searchaccess.api.times.moments import NEVER
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.api.vocabulary.privileges import DECLARABLE_ON_CLUSTER, INDEX_PRIVILEGES
 from searchaccess.core.model.access import Access, Share

@@ -20,7 +20,7 @@ from searchaccess.core.model.access import Access
 from searchaccess.core.model.actions import missing_in
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.identity import State, missing_message, unknown_message
-from searchaccess.core.model.timebox import Term
+from searchaccess.core.model.timeboxes.timebox import Term
 from searchaccess.core.policy.callers import Limit, shut_out
 from searchaccess.core.policy.guardrails.messages import refusal_message
 from searchaccess.core.policy.login import LoginRights, beyond

@@ -2,7 +2,7 @@
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.timebox import Term, shown_time
+from searchaccess.core.model.timeboxes.timebox import Term, shown_time
 
 
 def not_in_force(access: Access) -> tuple[Reason, str] | None:

@@ -6,7 +6,7 @@ from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.status import MESSAGE_LIMIT, Condition, Status, Truth, condition_of
-from searchaccess.api.times import NEVER
+from searchaccess.api.times.moments import NEVER
 
 TRUE: Final[Truth] = "True"
 FALSE: Final[Truth] = "False"

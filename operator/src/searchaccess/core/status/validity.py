@@ -2,7 +2,7 @@
 
 from searchaccess.api.status import ValidityStatus
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.timebox import shown_time
+from searchaccess.core.model.timeboxes.timebox import shown_time
 
 
 def build_validity(access: Access) -> ValidityStatus | None:

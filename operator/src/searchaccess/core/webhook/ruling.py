@@ -7,7 +7,7 @@ from typing import Any, Final
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
-from searchaccess.core.model.timebox import ALWAYS, Term
+from searchaccess.core.model.timeboxes.timebox import ALWAYS, Term
 from searchaccess.core.model.verdict import Outcome
 from searchaccess.core.policy.decision import AccessDecision, Gate, decide
 from searchaccess.core.policy.guardrails.messages import described

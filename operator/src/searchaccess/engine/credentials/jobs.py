@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from searchaccess.api.credentials import RevokeWhen, Rollout, SecretStoreSpec
-from searchaccess.api.durations import seconds
+from searchaccess.api.times.durations import seconds
 from searchaccess.core.credentials.credential import Wish
 from searchaccess.core.model.access import Access
 from searchaccess.engine.credentials.steps import Job, at_store

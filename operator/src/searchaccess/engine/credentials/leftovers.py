@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from searchaccess.api.durations import seconds
+from searchaccess.api.times.durations import seconds
 from searchaccess.core.credentials.credential import Key
 from searchaccess.core.model.access import Access
 from searchaccess.core.policy.decision import Do

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from searchaccess.api.durations import seconds
 from searchaccess.api.searchcluster import CloudRunSettings
+from searchaccess.api.times.durations import seconds
 from searchaccess.core.model.identity import (
     Identity,
     State,

@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from searchaccess.api.times import LAST, moment
+from searchaccess.api.times.moments import LAST, moment
 from searchaccess.core.model.access import Access
-from searchaccess.core.model.timebox import ALWAYS, TimeBox, Validity, validity_at
+from searchaccess.core.model.timeboxes.timebox import ALWAYS, TimeBox, Validity, validity_at
 from searchaccess.ports.clock import Clock
 
 CHECK_EVERY: Final = 10.0

@@ -9,8 +9,8 @@ from structlog.contextvars import bound_contextvars
 
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.constants import FINALIZER
-from searchaccess.api.durations import seconds
 from searchaccess.api.searchcluster import SearchClusterSpec
+from searchaccess.api.times.durations import seconds
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.ownership.takeover import problem_of
 from searchaccess.core.status.access import Failure

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from searchaccess.api.durations import seconds
 from searchaccess.api.policies.rules import Limits, Requirements
 from searchaccess.api.searchaccess import FieldName
+from searchaccess.api.times.durations import seconds
 from searchaccess.core.messages import some_of
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.claims import Claim

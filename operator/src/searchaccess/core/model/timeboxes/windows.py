@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from searchaccess.api.durations import DURATION_PATTERN, seconds
-from searchaccess.api.windows import BAD_CRON, BAD_ZONE, CRON_PATTERN, LONGEST_CRON, LONGEST_ZONE, ZONE_PATTERN
+from searchaccess.api.times.durations import DURATION_PATTERN, seconds
+from searchaccess.api.times.windows import BAD_CRON, BAD_ZONE, CRON_PATTERN, LONGEST_CRON, LONGEST_ZONE, ZONE_PATTERN
 
 _SHIFT: Final = timedelta(hours=3)
 """More than clocks are ever set forward or back."""

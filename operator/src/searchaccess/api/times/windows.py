@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from searchaccess.api.base import ApiModel, cel, matches, rules
-from searchaccess.api.durations import Duration, between
+from searchaccess.api.times.durations import Duration, between
 
 CRON_PATTERN: Final = "^[0-9A-Za-z*,/#-]+( +[0-9A-Za-z*,/#-]+){4}$"
 ZONE_PATTERN: Final = "^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+)+)$"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from searchaccess.api.times import ENDS_BEFORE_IT_BEGINS, first_second, last_second
-from searchaccess.core.model.windows import Schedule, schedule_in, window_at
+from searchaccess.api.times.moments import ENDS_BEFORE_IT_BEGINS, first_second, last_second
+from searchaccess.core.model.timeboxes.windows import Schedule, schedule_in, window_at
 
 
 class Term(StrEnum):

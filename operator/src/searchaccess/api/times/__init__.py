@@ -1,0 +1,1 @@
+"""Times, durations and windows, as the kinds declare them."""

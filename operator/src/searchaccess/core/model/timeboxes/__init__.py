@@ -1,0 +1,1 @@
+"""When the rights of a SearchAccess are in force."""
