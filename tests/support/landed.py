@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.support.operatorprocess import ROOT
 
-LANDED: Final = "0f9c6d573033500b523b144c5f27c4f969dffd00"
+LANDED: Final = "c824e1f2123e481116d6e01371d0ee37ac41cf91"
 """The last landed version before this one: change it with each release."""
 
 
