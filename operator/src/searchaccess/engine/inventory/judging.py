@@ -35,6 +35,7 @@ class Judged(Declared):
 
     def __init__(self, meter: Meter, clock: Clock | None) -> None:
         self._meter = meter
+        self._clock = clock
         self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
         super().__init__(self.policies)
@@ -97,6 +98,8 @@ class Judged(Declared):
 
         It is not remembered. No labels are requested: anybody may name a namespace that does not exist.
         """
+        if not access.created_at and self._clock:
+            access = replace(access, created_at=self._clock.now())
         return self._judged_by_policies(self.time_boxes.compared(self._admitted(access, read=False)), read=False)
 
     def refuses(self, access: Access, cluster: str) -> bool:
