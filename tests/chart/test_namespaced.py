@@ -75,6 +75,7 @@ def test_a_value_asks_for_searchclusters_of_the_api_server(tool: Helm) -> None:
         "searchclusters": ["list", "watch", "patch"],
         "searchclusters/status": ["patch"],
         "searchaccesspolicies": ["list", "watch"],
+        "searchaccesspolicies/status": ["patch"],
     }
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     [events] = [raw for raw in of_kind(objects, "Role") if raw["metadata"]["namespace"] == "default"]

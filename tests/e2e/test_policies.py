@@ -27,6 +27,13 @@ def labeled(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+def denied(world: World) -> int:
+    found = world.kubernetes.run_kubectl(
+        "get", "searchaccesspolicy", "only-logs", "-o", "jsonpath={.status.counts.denied}"
+    )
+    return int(found.stdout or 0)
+
+
 def test_a_policy_revokes_what_it_refuses_and_gives_it_back_when_it_is_deleted(world: World, keys: World) -> None:
     world.admin.put("/policed-1")
     world.apply(labeled(access("policed", grant("policed-*"))), labeled(with_key("policed-key")))
@@ -49,6 +56,7 @@ def test_a_policy_revokes_what_it_refuses_and_gives_it_back_when_it_is_deleted(w
                 found = world.until_reason(name, "PolicyViolation", status="False", within=WITHIN)
                 said = condition_in(found, "PolicyAccepted")["message"]
                 assert said.startswith("SearchAccessPolicy only-logs: grants[0]: read is allowed only on logs-*, ")
+            eventually(lambda: denied(world) == 2, within=WITHIN, what="the status of the policy counts both")
         finally:
             world.kubernetes.run_kubectl("delete", "searchaccesspolicy", "only-logs", "--ignore-not-found")
         eventually(lambda: by_token() == httpx.codes.OK, within=WITHIN, what="the rights are back")

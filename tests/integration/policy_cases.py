@@ -39,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
         "rotateEvery": "720h",
         "annotations": ["example.com/ticket"],
         "mode": "Enforce",
+        "validUntil": "8h",
     },
     "limits": {
         "grants": 10,
@@ -105,6 +106,8 @@ def _reject_texts(cases: Cases) -> None:
     cases.policy("remote clusters e*u", {"limits": {"remoteClusters": ["e*u"]}}, "write the name of a remote cluster")
     for time in ("9m", "8761h", "1d", "720"):
         cases.policy(f"rotateEvery: {time}", {"require": {"rotateEvery": time}}, "write a duration between 10m and")
+    for time in ("30s", "8761h", "1d", "8"):
+        cases.policy(f"validUntil: {time}", {"require": {"validUntil": time}}, "write a duration between 1m and")
     cases.policy("an end that is no time", _with(("exceptions", 0, "until"), "tomorrow"), "must be of type date-time")
     for pattern, says in (
         ("Orders-*", "index names are lower case"), ("a,b", "an index name cannot contain"),

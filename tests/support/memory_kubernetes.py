@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from searchaccess.api.base import ApiModel
-from searchaccess.api.status import SearchAccessStatus, SearchClusterStatus
+from searchaccess.api.status import SearchAccessPolicyStatus, SearchAccessStatus, SearchClusterStatus
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.watched import EVERYWHERE
 from searchaccess.core.status.events import Note
@@ -37,6 +37,7 @@ _PLURALS: Final = {
 _STATUSES: Final[dict[Plural, type[ApiModel]]] = {
     Plural.ACCESSES: SearchAccessStatus,
     Plural.CLUSTERS: SearchClusterStatus,
+    Plural.POLICIES: SearchAccessPolicyStatus,
 }
 
 

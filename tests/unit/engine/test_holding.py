@@ -191,7 +191,7 @@ def test_thousands_that_are_gone_are_forgotten_in_small_parts() -> None:
 
 def test_a_scrape_reads_statuses_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     inventory, metrics = Field(MANY).inventory, Metrics()
-    outside: Any = SimpleNamespace(reconcilers=dict, pending=0, failing=0)
+    outside: Any = SimpleNamespace(reconcilers=dict, pending=0, failing=0, policies=SimpleNamespace(found=()))
     metrics.register(Declared(inventory, outside, outside, Ownership()))
     read = counting(monkeypatch, metrics_module, "_known")
 

@@ -69,6 +69,7 @@ GRANTS_MORE: dict[str, list[Any]] = {
     "SearchAccessPolicy.require.rotateEvery": [""],
     "SearchAccessPolicy.require.annotations": [[]],
     "SearchAccessPolicy.require.mode": [""],
+    "SearchAccessPolicy.require.validUntil": [""],
     "SearchAccessPolicy.limits": [{}],
     "SearchAccessPolicy.limits.grants": [""],
     "SearchAccessPolicy.limits.patterns": [""],

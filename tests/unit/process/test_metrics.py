@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from searchaccess.api.policies.status import PolicyCounts
+from searchaccess.api.searchaccesspolicy import PolicyMode
 from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.credentials.credential import Secret
 from searchaccess.core.credentials.sealed import Sealed
@@ -24,6 +26,9 @@ from tests.support.memory_elasticsearch import MemoryElasticsearch
 from tests.support.memory_store import SIDE, MemoryStore
 from tests.support.stage import search_cluster
 from tests.support.world import access, grant
+from tests.unit.policy.guardrails.test_verdicts import a_policy
+
+REFUSES: dict[str, Any] = {"limits": {"grants": 0}}
 
 STATUS = (
     '{"conditions": [{"type": "Ready", "status": "%s", "reason": "%s"}], "drift": {"open": 2, "items": []},'
@@ -134,7 +139,8 @@ def declared() -> tuple[Metrics, Inventory]:
     state = ClusterState()
     state.unseen.see_issued(["key one of namespace billing"])
     reconciler = SimpleNamespace(began_at=float("-inf"), state=state)
-    host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler})
+    said = tuple((a_policy(mode, mode=mode, **REFUSES), PolicyCounts(denied=2, would_deny=1)) for mode in PolicyMode)
+    host: Any = SimpleNamespace(reconcilers=lambda: {"prod": reconciler}, policies=SimpleNamespace(found=said))
     outbox: Any = SimpleNamespace(pending=7, failing=2)
     metrics.register(Declared(inventory, outbox, host, Ownership()))
     return metrics, inventory
@@ -164,6 +170,8 @@ def test_what_is_declared_is_looked_up() -> None:
     assert found["searchaccess_unwatched", frozenset({"prod"})] == 1
     assert found["searchaccess_outbox_length", frozenset()] == 7
     assert found["searchaccess_outbox_failing", frozenset()] == 2
+    assert found["searchaccess_policy_violations", frozenset({"Enforce"})] == 3
+    assert found["searchaccess_policy_violations", frozenset({"Audit"})] == 3
     assert found["searchaccess_crd_outdated", frozenset({"searchaccesses"})] == 0
     assert found["searchaccess_queue_length", frozenset({"prod"})] == 0
     assert found["searchaccess_queue_age_seconds", frozenset({"prod"})] == 0

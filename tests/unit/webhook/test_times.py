@@ -58,3 +58,31 @@ def test_what_is_refused_once_its_time_comes_is_refused_at_once(inventory: Inven
     assert not found.allowed
     assert found.message.startswith("SearchAccessPolicy limits: grants[0]: ")
     assert ruled(inventory, reads("orders-1", suspend=True, **more), reads("orders-1", **more)).allowed
+
+
+A_MINUTE: dict[str, Any] = {"require": {"validUntil": "1m"}}
+
+
+def test_a_new_one_is_judged_as_if_it_were_created_now() -> None:
+    inventory = knowing(a_policy(**A_MINUTE), clock=SettableClock(1000))
+    found = ruled(inventory, reads("shop-1", validUntil=rfc3339(1061)))
+    assert not found.allowed
+    assert f"write {rfc3339(1060)} or an earlier time" in found.message
+    assert ruled(inventory, reads("shop-1", validUntil=rfc3339(1060))).allowed
+
+
+def test_one_that_is_stored_counts_from_its_creation() -> None:
+    inventory = knowing(a_policy(**A_MINUTE), clock=SettableClock(1000))
+    stored, later = reads("shop-1", validUntil=rfc3339(960)), reads("shop-1", validUntil=rfc3339(1060))
+    for raw in (stored, later):
+        raw["metadata"]["creationTimestamp"] = rfc3339(900)
+    assert f"write {rfc3339(960)} or" in ruled(inventory, later, stored).message
+
+
+def test_what_ends_too_late_may_end_earlier_and_not_later() -> None:
+    inventory = knowing(a_policy(**A_MINUTE), clock=SettableClock(1000))
+    old = reads("shop-1", validUntil=LATER)
+    assert ruled(inventory, reads("shop-1", validUntil=rfc3339(8000)), old).allowed
+    assert ruled(inventory, reads("shop-1", validUntil=rfc3339(8000)), reads("shop-1")).allowed
+    assert not ruled(inventory, reads("shop-1", validUntil=rfc3339(9001)), old).allowed
+    assert not ruled(inventory, reads("shop-1"), old).allowed

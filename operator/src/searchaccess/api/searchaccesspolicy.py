@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from searchaccess.api.base import ApiModel, Narrows, cel, rules
 from searchaccess.api.policies.match import Match, SubjectPattern
 from searchaccess.api.policies.rules import Allowed, Denied, Limits, Requirements
+from searchaccess.api.status import SearchAccessPolicyStatus
 
 
 class PolicyMode(StrEnum):
@@ -105,3 +106,5 @@ class SearchAccessPolicy(ApiModel):
 
     spec: SearchAccessPolicySpec
     """What may be granted, and to whom."""
+    status: SearchAccessPolicyStatus | None = None
+    """The observed state. Written by the operator."""

@@ -1,4 +1,4 @@
-"""Status of both kinds: the observed state, its differences, and who must act. Never a secret value.
+"""Status of all kinds: the observed state, its differences, and who must act. Never a secret value.
 
 Writing is strict. ``read`` reads an existing status and never fails: a newer or older operator, a rollback, or a person
 may have written it.
@@ -21,6 +21,7 @@ from searchaccess.api.clusters.status import (
     ReleasedRights,
 )
 from searchaccess.api.conditions.types import ConditionType, described
+from searchaccess.api.policies.status import PolicyCounts
 from searchaccess.api.times.moments import NEVER, DateTime
 
 Truth = Literal["True", "False", "Unknown"]
@@ -61,7 +62,7 @@ def _conditions(kind: str) -> Any:
 
 
 class _Status(ApiModel):
-    """Common parts of both statuses."""
+    """Common parts of all statuses."""
 
     @classmethod
     def read(cls, raw: object) -> Self:
@@ -302,9 +303,22 @@ class SearchClusterStatus(_Status):
     """Last handled value of the annotation `searchaccess.dev/reconcile-requested-at`."""
 
 
+class SearchAccessPolicyStatus(_Status):
+    """The observed state of a SearchAccessPolicy."""
+
+    observed_generation: int | None = None
+    """Generation of this object that this status was computed from."""
+    conditions: Annotated[list[Condition], _conditions("SearchAccessPolicy")]
+    reason: str | None = None
+    """Reason of the condition Ready, for `kubectl get --field-selector status.reason=…`."""
+    counts: PolicyCounts | None = None
+    """Numbers of SearchAccesses, at most some seconds old; absent if the policy cannot be read."""
+
+
 Status: TypeAlias = SearchAccessStatus | SearchClusterStatus
+AnyStatus: TypeAlias = Status | SearchAccessPolicyStatus
 
 
-def condition_of(status: Status, kind: ConditionType) -> Condition | None:
+def condition_of(status: AnyStatus, kind: ConditionType) -> Condition | None:
     """Return the condition of a type, or None."""
     return next((condition for condition in status.conditions if condition.type is kind), None)

@@ -25,6 +25,7 @@ from searchaccess.engine.loop.check import Peers, duplicated
 from searchaccess.engine.loop.reconciler import Reconciler
 from searchaccess.engine.pacing.backoff import Backoff
 from searchaccess.engine.state import ClusterState, Context
+from searchaccess.engine.status.policies import BRIEFLY, SETTLE, PolicyStatuses
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.elasticsearch import Connector
 from searchaccess.ports.errors import WaitingError
@@ -82,6 +83,7 @@ class Host:
         self._lister = Lister(context, resync_period)
         self._labels = NamespaceLabels(context.inventory, context.kubernetes, context.meter)
         self._catch_up = CatchUp(self._lister, self._labels, context.clock)
+        self.policies = PolicyStatuses(context, BRIEFLY if short_lived else SETTLE)
         self.listed = asyncio.Event()
         """Set when the inventory is complete for the first time."""
         self._catching_up: asyncio.Task[None] | None = None
@@ -103,6 +105,7 @@ class Host:
             "namespaces": self._labels.run,
             "identities": self._identities().run,
             "policies": self._judge_again,
+            "policy statuses": self.policies.run,
             "time boxes": self._judge_in_time,
         }
         if self._run_leases:
@@ -224,6 +227,7 @@ class Host:
         """Publish what belongs to no SearchCluster, or first list again what the former owner knew."""
         since = self._context.ownership.owns_common_since()
         if self._catch_up.has(since):
+            self.policies.own_since(since)
             await self._publish_without_cluster()
         elif self._catching_up is None or self._catching_up.done():
             self._catching_up = group.create_task(self._catch_up_on_common(since))
@@ -286,6 +290,8 @@ class Host:
         inventory = self._context.inventory
         ours = {name for name in inventory.clusters if self._is_ours(name)}
         if not ours <= self._running.keys() or self._context.outbox.is_busy:
+            return True
+        if self._short_lived and self.policies.is_due:
             return True
         for name in ours:
             reconciler = self._running[name].reconciler

@@ -21,6 +21,7 @@ AGENT = (("searchaccess.dev/workload", "ai-agent"),)
 SOME_FIELDS = {"fields": {"include": ["region", "amount"]}}
 HIDING = {"fields": {"exclude": ["email", "phone", "customer", "ssn"]}}
 OWN_KEY = KEY | {"credential": {"store": "main", "name": "shop-key"}}
+EIGHT_HOURS = {"validFrom": "2026-06-01T00:00:00Z", "validUntil": "2026-06-01T08:00:00Z"}
 WORKLOAD = {"cloudRunService": {"project": "acme-shop", "location": "europe-west1", "name": "orders"}}
 OF_BANK = {"cloudRunService": {"project": "acme-bank", "location": "europe-west1", "name": "orders"}}
 
@@ -68,8 +69,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"service_account": "orders@acme-shop-eu.iam.gserviceaccount.com"},
         "subject: this workload or service account may not be named",
     ),
-    "some fields": ("ai-agents", grants("orders-1", **SOME_FIELDS), ""),
-    "without personal data": ("ai-agents", grants("orders-1", **HIDING), ""),
+    "some fields": ("ai-agents", grants("orders-1", **SOME_FIELDS) | EIGHT_HOURS, ""),
+    "without personal data": ("ai-agents", grants("orders-1", **HIDING) | EIGHT_HOURS, ""),
     "a wildcard that can match personal data": (
         "ai-agents",
         grants("orders-*", **SOME_FIELDS),
@@ -84,7 +85,17 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "an index with personal data": ("ai-agents", grants("orders-pii", **SOME_FIELDS), "grants[0]: read on orders-pii"),
     "an agent that writes": ("ai-agents", grants("orders-*", can=["append"]), "grants[0]: append is not allowed"),
-    "an agent with a key": ("ai-agents", grants("orders-1", **SOME_FIELDS) | KEY, "auth: ApiKey is not accepted"),
+    "an agent whose access does not end": ("ai-agents", grants("orders-1", **SOME_FIELDS), "validUntil is required"),
+    "an agent whose access ends late": (
+        "ai-agents",
+        grants("orders-1", **SOME_FIELDS) | EIGHT_HOURS | {"validUntil": "2026-06-01T08:00:01Z"},
+        "validUntil: 2026-06-01T08:00:01Z is too late",
+    ),
+    "an agent with a key": (
+        "ai-agents",
+        grants("orders-1", **SOME_FIELDS) | KEY | EIGHT_HOURS,
+        "auth: ApiKey is not accepted",
+    ),
 }
 
 
@@ -99,7 +110,9 @@ def reasons(policy: Policy, access: Access, labels: Mapping[str, str]) -> list[s
 def test_example(case: str) -> None:
     name, given, says = CASES[case]
 
-    found = reasons(read(name), replace(an_access(**given), labels=AGENT), SANDBOX | PRODUCTION)
+    found = reasons(
+        read(name), replace(an_access(**given), labels=AGENT, created_at="2026-06-01T00:00:00Z"), SANDBOX | PRODUCTION
+    )
 
     assert any(reason.startswith(says) for reason in found) if says else found == []
 

@@ -172,6 +172,14 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "Change the SearchAccess before the policy is enforced.",
         Who.TEAM,
     ),
+    Reason.POLICY_READ: ReasonDoc("The operator has read the policy and judges by it.", NOTHING, Who.NOBODY),
+    Reason.POLICY_INVALID: ReasonDoc(
+        "The policy cannot be read: it is invalid, or newer than the operator. It refuses every SearchAccess, and "
+        "revokes nothing.",
+        "Correct the field that the message names, or upgrade the operator.",
+        Who.PLATFORM,
+        terminal=True,
+    ),
     Reason.NOT_YET_VALID: ReasonDoc(
         "`validFrom` is in the future. The object has no rights before it.",
         "Wait until the time in the message, or set an earlier `validFrom`.",

@@ -47,6 +47,7 @@ WHILE_TRUE = (
 """Present only while true."""
 
 _BOTH = "SearchAccess, SearchCluster"
+_ALL = f"{_BOTH}, SearchAccessPolicy"
 _ACCESS = "SearchAccess"
 _CLUSTER = "SearchCluster"
 
@@ -63,15 +64,15 @@ class ConditionDoc:
 
 CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ConditionType.READY: ConditionDoc(
-        _BOTH,
+        _ALL,
         "SearchAccess: Elasticsearch has exactly the declared rights. SearchCluster: the cluster is reachable and "
-        "licensed, and no difference of its realm is known.",
+        "licensed, and no difference of its realm is known. SearchAccessPolicy: the operator has read it.",
         "Something is missing. The reason says what, and the table below says who acts.",
         "The state is not known, because Elasticsearch does not answer, or because the object was suspended before its "
         "first reconcile.",
     ),
     ConditionType.RECONCILING: ConditionDoc(_BOTH, "Not Ready, and the operator retries automatically."),
-    ConditionType.STALLED: ConditionDoc(_BOTH, "Not Ready, and retrying does not help: a person must act."),
+    ConditionType.STALLED: ConditionDoc(_ALL, "Not Ready, and retrying does not help: a person must act."),
     ConditionType.IDENTITY_RESOLVED: ConditionDoc(
         _ACCESS,
         "The service account behind the subject is known. The reason gives details. The condition is absent if the "

@@ -110,6 +110,13 @@ class Requirements(ApiModel):
     mode: Annotated[Mode | None, Narrows("then each mode is accepted")] = None
     """The only `mode` that is accepted."""
 
+    valid_until: Annotated[
+        Annotated[Duration, Field(json_schema_extra=between("1m", "8760h", "8h"))] | None,
+        Narrows("then access need not end"),
+    ] = None
+    """`validUntil` is required, at most this long after `validFrom`, or without `validFrom` after the SearchAccess was
+    created."""
+
     @model_validator(mode="after")
     def _requires_something(self) -> "Requirements":
         if not self.model_fields_set:

@@ -5,7 +5,7 @@ from typing import Final
 from searchaccess.api.conditions.docs import doc_of
 from searchaccess.api.conditions.reasons import Reason
 from searchaccess.api.conditions.types import ConditionType
-from searchaccess.api.status import MESSAGE_LIMIT, Condition, Status, Truth, condition_of
+from searchaccess.api.status import MESSAGE_LIMIT, AnyStatus, Condition, Truth, condition_of
 from searchaccess.api.times.moments import NEVER
 
 TRUE: Final[Truth] = "True"
@@ -40,7 +40,7 @@ class Conditions:
         now: RFC 3339, UTC, whole seconds.
     """
 
-    def __init__(self, previous: Status, generation: int, now: str) -> None:
+    def __init__(self, previous: AnyStatus, generation: int, now: str) -> None:
         self._previous = previous
         self._generation = generation
         self._now = now

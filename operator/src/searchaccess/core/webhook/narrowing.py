@@ -3,6 +3,7 @@
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.canonical import Entry
 from searchaccess.core.model.claims import Claim
+from searchaccess.core.model.timeboxes.timebox import is_during
 from searchaccess.core.patterns.containment import measured
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 
@@ -15,6 +16,8 @@ def narrows(new: Access, old: Access) -> bool:
     if _rest(new) != _rest(old) or not set(old.annotated) <= set(new.annotated):
         return False
     if not set(new.share.cluster) <= set(old.share.cluster) or not _kibana(new) <= _kibana(old):
+        return False
+    if not is_during(new.time_box, old.time_box):
         return False
     budget, before = Budget(), list(zip(old.claims, old.share.entries, strict=False))
     try:
@@ -36,7 +39,6 @@ def _rest(access: Access) -> tuple[object, ...]:
         access.mode,
         access.adopt,
         access.labels,
-        access.time_box,
     )
 
 

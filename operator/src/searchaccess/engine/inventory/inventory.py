@@ -157,6 +157,7 @@ class Inventory(Judged):
             self.accesses[uid] = AccessRecord(access, status_json)
             self._recalled[access.cluster] += is_recalled(access)
             self.marks.mark_access(access)
+            self.note_verdict(None, access)
             return
         before = known.access
         lost_finalizer = before.has_finalizer and not access.has_finalizer and not access.deleted_at
@@ -173,6 +174,7 @@ class Inventory(Judged):
 
     def _replace(self, known: AccessRecord, access: Access) -> None:
         before, known.access = known.access, access
+        self.note_verdict(before, access)
         self._recalled[before.cluster] -= is_recalled(before)
         self._recalled[access.cluster] += is_recalled(access)
         if (before.cluster, before.principals, before.auth) != (access.cluster, access.principals, access.auth):
@@ -282,6 +284,7 @@ class Inventory(Judged):
         self.time_boxes.forget(uid)
         known = self.accesses.pop(uid, None)
         if known:
+            self.note_verdict(known.access, None)
             self._index.remove(known.access)
             self._recalled[known.access.cluster] -= is_recalled(known.access)
             self.subjects.forget(uid)

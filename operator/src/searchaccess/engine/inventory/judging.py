@@ -35,6 +35,7 @@ class Judged(Declared):
 
     def __init__(self, meter: Meter, clock: Clock | None) -> None:
         self._meter = meter
+        self._clock = clock
         self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
         super().__init__(self.policies)
@@ -97,7 +98,14 @@ class Judged(Declared):
 
         It is not remembered. No labels are requested: anybody may name a namespace that does not exist.
         """
+        if not access.created_at and self._clock:
+            access = replace(access, created_at=self._clock.now())
         return self._judged_by_policies(self.time_boxes.compared(self._admitted(access, read=False)), read=False)
+
+    def note_verdict(self, before: Access | None, after: Access | None) -> None:
+        """Have SearchAccesses counted again if policies say another than before; None: there is none."""
+        if (before.verdict.outcomes if before else ()) != (after.verdict.outcomes if after else ()):
+            self.policies.recount.set()
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
@@ -130,6 +138,7 @@ class Judged(Declared):
         if access is not before:
             record.access = access
             self.marks.mark_access(access)
+            self.note_verdict(before, access)
         if access is not before or self.former.places(access.uid):
             # Policies of another cluster, where it has rights still, may say something else than those of its own.
             self.former.requeue(access.uid)

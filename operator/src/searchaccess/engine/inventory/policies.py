@@ -15,6 +15,7 @@ from searchaccess.core.policy.guardrails.policy import Policy, policy_from_objec
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import CHUNK
+from searchaccess.engine.inventory.intake import read_status
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.meter import Meter
 
@@ -40,6 +41,8 @@ class Policies:
         self._meter = meter
         self._clock = clock
         self._known: dict[str, Policy] = {}
+        self._statuses: dict[str, str] = {}
+        """By uid, the status as JSON."""
         self._gone: set[str] = set()
         self._listed = False
         self._guardrails = Guardrails(None)
@@ -47,10 +50,20 @@ class Policies:
         """When every SearchAccess was last due: exceptions that ended before that are over for all."""
         self.changed = asyncio.Event()
         """Set when every SearchAccess is to be judged again."""
+        self.recount = asyncio.Event()
+        """Set when a policy changed, or what policies say of some SearchAccess."""
 
     def uids(self) -> frozenset[str]:
         """Return the uids of the policies that are known."""
         return frozenset(self._known)
+
+    def known(self) -> tuple[Policy, ...]:
+        """Return all policies by name; none while they were not listed."""
+        return tuple(sorted(self._known.values(), key=lambda policy: policy.name)) if self._listed else ()
+
+    def stored_status(self, uid: str) -> str:
+        """Return the status of a policy as JSON, as last seen; empty: it has none."""
+        return self._statuses.get(uid, "")
 
     @property
     def needs_labels(self) -> bool:
@@ -78,12 +91,14 @@ class Policies:
         if policy.invalid:
             log.warning("a policy cannot be read: it refuses everything", policy=policy.name, error=policy.invalid)
         self._known[meta.uid] = policy
+        self._statuses[meta.uid] = read_status(raw)
         if known is None or (known.generation, known.spec) != (policy.generation, policy.spec):
             self._renew()
 
     def forget(self, uid: str) -> None:
         """Take in that a policy is gone."""
         self._gone.add(uid)
+        self._statuses.pop(uid, None)
         if self._known.pop(uid, None):
             self._renew()
 
@@ -120,6 +135,7 @@ class Policies:
     def _renew(self) -> None:
         self._guardrails = Guardrails(self._known.values() if self._listed else None)
         self.changed.set()
+        self.recount.set()
 
     def _now(self) -> datetime:
         return datetime.fromisoformat(self._clock.now()) if self._clock else _NEVER

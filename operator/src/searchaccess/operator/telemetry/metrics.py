@@ -241,6 +241,9 @@ class Declared(Collector):
             found["searchaccess_unwatched"].add_metric([name], len(reconciler.state.unseen.names))
             age = now - reconciler.began_at if waiting else 0.0
             found["searchaccess_queue_age_seconds"].add_metric([name], age)
+        for policy, counts in self._host.policies.found:
+            labels = [policy.name, "Audit" if policy.audits else "Enforce"]
+            found["searchaccess_policy_violations"].add_metric(labels, counts.violations)
         found["searchaccess_outbox_length"].add_metric([], self._outbox.pending)
         found["searchaccess_outbox_failing"].add_metric([], self._outbox.failing)
         for plural in Plural:
@@ -364,6 +367,11 @@ _FAMILIES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "searchaccess_queue_age_seconds",
         "Seconds since the last reconcile began, if something changed since then; else 0.",
         ("cluster",),
+    ),
+    (
+        "searchaccess_policy_violations",
+        "SearchAccesses that a SearchAccessPolicy refuses, or with mode Audit would refuse; of one replica.",
+        ("policy", "mode"),
     ),
     ("searchaccess_outbox_length", "Objects whose status or finalizer waits to be written.", ()),
     (

@@ -106,6 +106,16 @@ def validity_at(box: TimeBox, now: float) -> Validity:
     return Validity(Term.IN_FORCE if window.is_open else Term.OUTSIDE, min(changes, default=None))
 
 
+def is_during(box: TimeBox, other: TimeBox) -> bool:
+    """Return whether rights are in force only while those of another time box with the same windows are."""
+    if box == other:
+        return True
+    if box.problem or other.problem or box.schedule != other.schedule:
+        return False
+    is_later = other.begins is None or (box.begins is not None and box.begins >= other.begins)
+    return is_later and (other.ends is None or (box.ends is not None and box.ends <= other.ends))
+
+
 def shown_time(seconds: int) -> str:
     """Return a time as RFC 3339, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from searchaccess.api.clusters.namespaces import AllowedNamespaces
@@ -12,6 +11,7 @@ from searchaccess.api.searchaccesspolicy import OnViolation, PolicyMode, SearchA
 from searchaccess.core.model.intake.metadata import bounded_text, last_applied, metadata_of
 from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.patterns.parsed import MAX_LENGTH, PatternError, parse_index_pattern
+from searchaccess.core.policy.guardrails.ends import end_of
 
 _ESCAPED: Final = re.compile(r"\\.")
 _REPEATS: Final = frozenset("*+?{")
@@ -86,7 +86,7 @@ def _problem(spec: SearchAccessPolicySpec) -> str:
             if _is_misplaced(pattern):
                 return f"spec.{place}.indices: {pattern!r}: {_STANDS_ALONE}"
     for position, exception in enumerate(spec.exceptions or ()):
-        if moment(exception.until) is None:
+        if end_of(exception) is None:
             return (
                 f"spec.exceptions[{position}].until: {exception.until!r} is no time with a time zone: write it as in "
                 "2027-01-31T00:00:00Z"
@@ -106,12 +106,3 @@ def _is_misplaced(pattern: str) -> bool:
             return True
         before += "x" + after
     return False
-
-
-def moment(text: str) -> datetime | None:
-    """Return a time as RFC 3339 has it; None: it is none, or has no time zone."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

@@ -12,8 +12,9 @@ from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
 from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.demands import exceeded, unmet
+from searchaccess.core.policy.guardrails.ends import end_of
 from searchaccess.core.policy.guardrails.grants import Bounds, bounds_of, violations
-from searchaccess.core.policy.guardrails.policy import Policy, moment
+from searchaccess.core.policy.guardrails.policy import Policy
 from searchaccess.core.policy.guardrails.subjects import subject_matches
 from searchaccess.core.policy.namespaces import admit, selects
 
@@ -47,7 +48,7 @@ class Guardrails:
 
     def next_end(self, now: datetime) -> datetime | None:
         """Return when an exception ends next; None: none does."""
-        ends = (moment(exception.until) for policy in self._policies for exception in _exceptions(policy))
+        ends = (end_of(exception) for policy in self._policies for exception in _exceptions(policy))
         return min((end for end in ends if end and end > now), default=None)
 
     def judge(
@@ -144,7 +145,7 @@ def _exceptions(policy: Policy) -> Iterable[PolicyException]:
 
 
 def _exempts(exception: PolicyException, access: Access, now: datetime) -> bool:
-    end = moment(exception.until)
+    end = end_of(exception)
     return (exception.namespace, exception.name) == (access.namespace, access.name) and end is not None and now < end
 
 
