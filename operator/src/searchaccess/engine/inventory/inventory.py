@@ -235,7 +235,9 @@ class Inventory(Judged):
         try:
             access = self._judged(self.subjects.register(record.access, self.claim(cluster), record.status_json))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            access = self._despite_fault(replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message))
+            access = self._despite_fault(
+                replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
+            )
             self.marks.mark_access(access)
         if access.validity != record.access.validity:
             # Its time has come just now: nobody else will find that out.
