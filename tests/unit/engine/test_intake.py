@@ -298,6 +298,60 @@ def test_an_access_at_which_a_fault_is_met_holds_what_it_has_and_says_so(broken:
     assert inventory.count("prod") == 1
 
 
+def _with_policy(inventory: Inventory, **spec: Any) -> None:
+    raw = {"metadata": {"name": "limits", "uid": "uid-limits", "resourceVersion": "1"}, "spec": spec}
+    inventory.policies.see(raw)
+    inventory.policies.keep({"uid-limits"}, frozenset())
+
+
+def _fails(*_: Any) -> Any:
+    raise KeyError("something secret")
+
+
+ONLY_LOGS: dict[str, Any] = {"allow": [{"indices": ["logs-*"], "can": ["read"]}]}
+
+
+def test_what_a_policy_refused_stays_revoked_after_a_fault_whatever_the_new_version_may_say(broken: set[str]) -> None:
+    inventory = Inventory()
+    _with_policy(inventory, **ONLY_LOGS)
+    inventory.see_access(a_search_access())
+    assert inventory.accesses["uid-orders"].access.verdict.revokes
+    broken.add("orders")
+    inventory.see_access(_versioned(a_search_access(generation=2, grants=[a_grant("logs-1")]), 101))
+    access = inventory.accesses["uid-orders"].access
+    decision = decide(access, OPEN)
+    assert access.verdict.revokes
+    assert (decision.do, decision.reason) == (Do.REMOVE, Reason.INTERNAL_ERROR)
+    assert inventory.refuses(access, "other"), "a former place does not keep it either"
+
+
+def test_a_fault_while_an_access_is_taken_in_keeps_what_policies_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory = Inventory()
+    _with_policy(inventory, **ONLY_LOGS)
+    inventory.see_access(a_search_access())
+    monkeypatch.setattr(inventory.subjects, "register", _fails)
+    inventory.see_access(_versioned(a_search_access(generation=2), 101))
+    access = inventory.accesses["uid-orders"].access
+    assert access.fault
+    assert access.verdict.revokes
+
+
+@pytest.mark.parametrize("taken_in", [False, True], ids=["at reading", "while it is taken in"])
+def test_what_was_never_read_is_judged_by_no_policy_and_not_left_behind(
+    broken: set[str], monkeypatch: pytest.MonkeyPatch, *, taken_in: bool
+) -> None:
+    broken.add("orders")
+    inventory = Inventory()
+    _with_policy(inventory, **ONLY_LOGS)
+    if taken_in:
+        broken.clear()
+        monkeypatch.setattr(inventory.subjects, "register", _fails)
+    inventory.see_access(a_search_access(deletionPolicy="Orphan"))
+    assert inventory.accesses["uid-orders"].access.verdict.unknown
+    inventory.see_access(_versioned(a_search_access(deletionPolicy="Orphan", deleted_at=NOW), 101))
+    assert decide(inventory.accesses["uid-orders"].access, OPEN).do is Do.REMOVE
+
+
 def test_a_fault_does_not_stop_deletion(broken: set[str]) -> None:
     broken.add("orders")
     inventory = an_inventory()

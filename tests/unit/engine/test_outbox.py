@@ -19,6 +19,7 @@ from searchaccess.ports.errors import Conflict, ExternalError, PermissionDenied,
 from searchaccess.ports.kubernetes import ObjectRef, Plural, StoredStatus
 from searchaccess.ports.meter import Meter
 from tests.support.clocks import run_virtually
+from tests.unit.builders import a_search_access
 
 REQUEST = 0.01
 """Seconds that a request takes."""
@@ -401,6 +402,30 @@ def test_a_finalizer_does_not_wait_for_a_status_that_is_to_be_written_later(orde
         assert post.api.written == {}, "it still waits"
         await asyncio.sleep(31)
         assert post.api.written == {gone.uid: {"a": 1}}
+        assert not post.outbox.pending
+
+    at_work(play)
+
+
+def test_events_are_kept_when_finalizers_are_to_be_decided_again() -> None:
+    """The status that they announce is written already, so nobody would emit them again."""
+
+    async def play(post: Post) -> None:
+        target = ref("orders")
+        raw = a_search_access()
+        raw["metadata"] |= {"uid": target.uid, "namespace": target.namespace}
+        post.inventory.see_access(raw)
+        post.inventory.marks.take_dirty("prod")
+        post.api.refused, post.api.refuses = {"good": Conflict("409")}, {"finalizers"}
+        post.outbox.put_status(target, json.dumps({"number": 1}), [Note(warning=True, reason="Revoked", message="gone")])
+        post.outbox.put_finalizers(target, ("x",), ())
+        await until(post, lambda: bool(post.api.events))
+        post.outbox.put_notes(target, [Note(warning=True, reason="Later", message="it came before the next attempt")])
+        await post.outbox.drained()
+        await asyncio.sleep(60)
+        assert post.api.events == ["Revoked", "Later"]
+        assert post.api.finalizers == {}, "the reconciler decides about them again"
+        assert post.inventory.marks.dirty("prod").principals
         assert not post.outbox.pending
 
     at_work(play)

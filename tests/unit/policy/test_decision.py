@@ -112,6 +112,18 @@ DECISIONS: dict[str, Row] = {
     "it is held where that policy lets it stay": (case(**VIOLATES_AND_KEEPS), Do.HOLD, Reason.POLICY_VIOLATION),
     "an observed one is removed too": (case(OBSERVED, **VIOLATES), Do.REMOVE, Reason.POLICY_VIOLATION),
     "a key too": (case(WITH_KEY, **VIOLATES), Do.REMOVE, Reason.POLICY_VIOLATION),
+    "what a policy refused stays revoked after an internal error": (
+        case(fault="KeyError", **VIOLATES), Do.REMOVE, Reason.INTERNAL_ERROR,
+    ),
+    "what that policy lets stay is held then": (
+        case(fault="KeyError", **VIOLATES_AND_KEEPS), Do.HOLD, Reason.INTERNAL_ERROR,
+    ),
+    "what could not be read is not left behind before policies judged it": (
+        case(DELETED, ORPHAN, fault="KeyError", summary="", **UNDECIDED), Do.REMOVE, None,
+    ),
+    "what was read before waits for them": (
+        case(DELETED, ORPHAN, fault="KeyError", **UNDECIDED), Do.HOLD, Reason.PENDING,
+    ),
     "what policies did not decide yet is held": (case(**UNDECIDED), Do.HOLD, Reason.PENDING),
     "what a policy refuses does not stay when it is deleted": (
         case(DELETED, ORPHAN, **VIOLATES_AND_KEEPS), Do.REMOVE, None,

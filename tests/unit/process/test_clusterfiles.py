@@ -10,6 +10,7 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
+from searchaccess.core.clusters.cluster import cluster_from_object
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.status.events import Note
 from searchaccess.engine.inventory.inventory import Inventory
@@ -205,8 +206,45 @@ def test_a_status_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> N
         api.refuses = False
         for data in ({"status.json": "{"}, {"status.json": "[]"}, {}):
             api.maps["searchaccess-blue-prod"] = data
+            files = filed(api, tmp_path)
+            with capture_logs() as logs:
+                raw = (await listed(files))["prod"]
+                await listed(files)
+            cluster = cluster_from_object(raw)
+            assert cluster.spec is None, "nothing is reconciled"
+            assert "is no status" in cluster.invalid
+            assert [line["log_level"] for line in logs].count("warning") == 1
             with pytest.raises(ExternalError, match="is no status"):
-                await listed(filed(api, tmp_path))
+                await files.replace_status(ref_to(raw), {"conditions": []})
+            assert api.maps["searchaccess-blue-prod"] == data, "nothing is lost that somebody could repair"
+            # Once somebody repaired or deleted it, the next list goes on.
+            api.maps["searchaccess-blue-prod"] = {"status.json": '{"uuid": "one"}'}
+            repaired = (await listed(files))["prod"]
+            assert repaired["status"] == {"uuid": "one"}
+            assert cluster_from_object(repaired).spec is not None
+            assert int(repaired["metadata"]["resourceVersion"]) > int(raw["metadata"]["resourceVersion"])
+            api.maps.clear()
+
+    asyncio.run(play())
+
+
+def test_a_status_that_cannot_be_read_concerns_no_other(tmp_path: Path) -> None:
+    async def play() -> None:
+        write(tmp_path)
+        write(tmp_path, "more")
+        api = Api()
+        api.maps["searchaccess-blue-more"] = {"status.json": "{"}
+        files = filed(api, tmp_path)
+        found = await listed(files)
+        assert cluster_from_object(found["prod"]).spec is not None
+        assert cluster_from_object(found["more"]).spec is None
+        await files.replace_status(ref_to(found["prod"]), {"uuid": "one"})
+        # What is known stays, also if its status becomes unreadable.
+        api.maps["searchaccess-blue-prod"] = {"status.json": "{"}
+        assert (await listed(files))["prod"]["status"] == {"uuid": "one"}
+        assert json.loads(api.maps["searchaccess-blue-prod"]["status.json"]) == {"uuid": "one"}, "as if it were deleted"
+        api.maps.pop("searchaccess-blue-more")
+        assert cluster_from_object((await listed(files))["more"]).spec is not None
 
     asyncio.run(play())
 

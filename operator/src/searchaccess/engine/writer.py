@@ -127,10 +127,17 @@ class Writer:
         return failed
 
     async def _check_outdated(self, entry: Entry) -> None:
-        """Let the reconciler decide again about an object that changed meanwhile."""
+        """Let the reconciler decide again about an object that changed meanwhile.
+
+        Its events stay: the status that they announce may be written, so that nothing would emit them again.
+        """
         outdated, entry.outdated = entry.outdated, False
-        if outdated and (entry.status is None or not self._inventory.knows(entry.ref.uid)):
+        if not outdated:
+            return
+        if not self._inventory.knows(entry.ref.uid):
             self.clear(entry)
+        elif entry.status is None:
+            entry.finalizers = None
             self._inventory.mark_uid(entry.ref.uid)
 
     async def _write_status(self, entry: Entry) -> None:

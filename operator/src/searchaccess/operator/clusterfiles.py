@@ -21,6 +21,7 @@ from searchaccess.adapters.kubernetes.paths import path_of
 from searchaccess.api.conditions.types import ConditionType
 from searchaccess.api.constants import API_VERSION, MANAGED_BY
 from searchaccess.api.status import SearchClusterStatus, condition_of
+from searchaccess.core.clusters.cluster import PROBLEM
 from searchaccess.core.clusters.sources import Source
 from searchaccess.core.model.canonical import stable_json
 from searchaccess.core.status.events import Note
@@ -51,6 +52,8 @@ class _Filed:
     finalizers: tuple[str, ...] = ()
     written: bool = False
     """Whether this process wrote the status last."""
+    problem: str = ""
+    """Why its status cannot be read, without which nothing may be reconciled; empty: it can."""
     missed: int = 0
     """In how many lists in a row the status was not there."""
 
@@ -73,6 +76,7 @@ class _Filed:
             "metadata": metadata,
             "spec": self.raw.get("spec"),
             "status": self.status,
+            **({PROBLEM: self.problem} if self.problem else {}),
         }
 
 
@@ -176,10 +180,10 @@ class FiledClusters:
     async def _updated(self, name: str, raw: Mapping[str, Any]) -> _Filed:
         known = self._filed.get(name)
         if known is None:
-            status = await self._stored(name) or {}
+            status, problem = await self._first_stored(name)
             # The same object for as long as the installation is the same, whatever happens to its files.
             uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{await self._real.controller_id()}/{self._instance}/{name}"))
-            return _Filed(raw, uid, self._next(), status)
+            return _Filed(raw, uid, self._next(), status, problem=problem)
         if known.raw != raw:
             known.raw, known.version = raw, self._next()
         return known
@@ -193,8 +197,21 @@ class FiledClusters:
     def _place(self, name: str) -> str:
         return f"searchaccess-{self._instance}-{name}"
 
+    async def _first_stored(self, name: str) -> tuple[dict[str, Any], str]:
+        """Return the status of a SearchCluster of which nothing is known yet, and why it cannot be read."""
+        try:
+            return await self._stored(name) or {}, ""
+        except BadManifest as error:
+            log.warning("a SearchCluster is not reconciled: its status cannot be read", name=name, error=error.message)
+            return {}, error.message
+
     async def _stored(self, name: str) -> dict[str, Any] | None:
-        """Return the status that a ConfigMap has; None: there is none."""
+        """Return the status that a ConfigMap has; None: there is none.
+
+        Raises:
+            BadManifest: it has something else.
+            ExternalError: it could not be read.
+        """
         try:
             data = await self._real.read_source(Source("ConfigMap", self._home, self._place(name)))
         except NotFound:
@@ -218,12 +235,33 @@ class FiledClusters:
         path = path_of("/api/v1/namespaces", self._home, "configmaps", self._place(name))
         await self._real.call("PATCH", f"{path}?force=true", body, APPLY)
 
+    async def _update_status(self, name: str, one: _Filed) -> None:
+        version = one.version
+        try:
+            status, problem = await self._stored(name), ""
+        except BadManifest as error:
+            # One that is known is written again, as if it had been deleted.
+            status, problem = None, one.problem and error.message
+        if problem or one.version != version:
+            # What we wrote meanwhile is newer.
+            return
+        if one.problem:
+            log.info("the status of a SearchCluster can be read again", name=name)
+            one.problem, one.version = "", self._next()
+        if status is None:
+            await self._restore(name, one)
+            return
+        one.missed = 0
+        # Another replica may have written it.
+        if status != one.status:
+            one.status, one.version, one.written = status, self._next(), False
+
     async def _restore(self, name: str, one: _Filed) -> None:
-        """Write a status again whose ConfigMap somebody deleted: safety rests on what is known of it."""
+        """Write a status again that somebody deleted or made unreadable: safety rests on what is known of it."""
         if not one.status:
             return
         one.missed += 1
-        log.warning("the status of a SearchCluster was deleted: what is known stays", configmap=self._place(name))
+        log.warning("the status of a SearchCluster is gone: what is known stays", configmap=self._place(name))
         # Of several replicas, the one that wrote it last has the newest.
         if one.written or one.missed > 1:
             await self._store(name, one.status)
@@ -243,15 +281,7 @@ class FiledClusters:
             return await self._real.list_page(plural, following)
         await self._reread()
         for name, one in self._filed.items():
-            version, status = one.version, await self._stored(name)
-            if status is None:
-                if one.version == version:
-                    await self._restore(name, one)
-                continue
-            one.missed = 0
-            # Another replica may have written it; what we wrote meanwhile is newer.
-            if one.version == version and status != one.status:
-                one.status, one.version, one.written = status, self._next(), False
+            await self._update_status(name, one)
         return Page([one.to_object() for one in self._filed.values()])
 
     async def list_namespaces(self, following: str = "") -> NamespacePage:
@@ -263,6 +293,8 @@ class FiledClusters:
         if ref.plural is not Plural.CLUSTERS:
             return await self._real.replace_status(ref, status)
         one = self._same(ref)
+        if one.problem:
+            raise BadManifest(one.problem)
         await self._store(ref.name, status)
         one.written = True
         before, one.status, one.version = _ready(one.status), json.loads(json.dumps(status)), self._next()

@@ -19,6 +19,8 @@ from searchaccess.core.model.intake.validation import MESSAGE_LIMIT, validated
 from searchaccess.core.policy.callers import Limit
 from searchaccess.core.policy.decision import Gate
 
+PROBLEM: Final = "problem"
+"""Field of an object that is not from the API server: why it must not be reconciled. A CRD has no such field."""
 OLDEST: Final = (8, 15)
 """First version with the bulk role API."""
 
@@ -121,6 +123,8 @@ def _problems(spec: SearchClusterSpec) -> str:
 def cluster_from_object(raw: Mapping[str, Any]) -> Cluster:
     """Read a SearchCluster as Kubernetes gives it. Never raises for a bad spec."""
     outline = cluster_outline(raw)
+    if PROBLEM in raw:
+        return replace(outline, invalid=bounded_text(str(raw[PROBLEM]), MESSAGE_LIMIT))
     spec, invalid = validated(SearchClusterSpec, raw.get("spec"), last_applied(raw))
     if spec is None:
         return replace(outline, invalid=invalid)

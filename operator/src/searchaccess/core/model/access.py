@@ -178,6 +178,11 @@ class Access:
     """What that says now."""
 
     @property
+    def is_unreadable(self) -> bool:
+        """Whether it is not known what it asks for: its spec is invalid, or no version of it could be read."""
+        return bool(self.invalid) or (bool(self.fault) and not self.summary)
+
+    @property
     def is_over(self) -> bool:
         """Whether it is certain that the time does not allow its rights."""
         return self.validity.term not in {Term.IN_FORCE, Term.UNKNOWN}

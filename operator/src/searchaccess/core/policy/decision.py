@@ -144,14 +144,14 @@ def deletion(inputs: Inputs) -> AccessDecision | None:
     if do is Do.RELEASE and (access.time_box.has_end or access.is_over):
         # Nobody would end them.
         return AccessDecision(Do.REMOVE)
-    if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.invalid:
+    if do is Do.RELEASE and access.verdict.unknown and not access.verdict.refused and not access.is_unreadable:
         # Rights that stay are never judged again. Of a workload that is gone they need not stay.
         if not access.has_nobody:
             return AccessDecision(Do.HOLD, Reason.PENDING, access.verdict.unknown)
         return AccessDecision(Do.REMOVE)
     # Removing rights that were never written has no effect (docs/adr/0034). Nor may rights stay that no policy accepts:
     # otherwise an invalid spec would keep them for ever.
-    unjudged = access.invalid and access.verdict.unknown
+    unjudged = access.is_unreadable and access.verdict.unknown
     may_stay = inputs.gate.orphans and not access.verdict.refused and not unjudged
     return AccessDecision(Do.REMOVE if do is Do.RELEASE and not may_stay else do)
 
@@ -178,9 +178,14 @@ def namespace_unknown(inputs: Inputs) -> AccessDecision | None:
 
 
 def unread(inputs: Inputs) -> AccessDecision | None:
-    """Hold the rights of a SearchAccess that the operator could not read because of an internal error."""
-    fault = inputs.access.fault
-    return AccessDecision(Do.HOLD, Reason.INTERNAL_ERROR, fault) if fault else None
+    """Hold the rights of a SearchAccess that the operator could not read because of an internal error.
+
+    What policies refused before is revoked all the same.
+    """
+    access = inputs.access
+    if not access.fault:
+        return None
+    return AccessDecision(Do.REMOVE if access.verdict.revokes else Do.HOLD, Reason.INTERNAL_ERROR, access.fault)
 
 
 def invalid_spec(inputs: Inputs) -> AccessDecision | None:

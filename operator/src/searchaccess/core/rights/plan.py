@@ -35,6 +35,7 @@ from searchaccess.core.rights.ownership import (
 )
 from searchaccess.core.rights.recollection import Known, Seen, recollect
 from searchaccess.core.rights.refused.refusals import refused_among, with_refusals
+from searchaccess.core.rights.widened import Widened, widened_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class RolePlan:
     """What it says about released rights."""
     foreign: Foreign | None = None
     """The foreign role that is replaced; without ``write``: that is to be recorded before."""
+    widened: Mapping[str, Widened] = field(default_factory=dict)
+    """By uid, who shows what others of the same principal hide."""
     waits: bool = False
     """It is taken over as soon as the rights that were released in it are recorded."""
 
@@ -151,6 +154,7 @@ def plan_role(
         findings=findings,
         refused=refused,
         releasing=Releasing(remember, released.revoked if revoking else ()),
+        widened=widened_in(members, shares),
         waits=waits,
     )
     if target is None:

@@ -25,10 +25,12 @@ from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
 from searchaccess.core.rights.elsewhere import describe_elsewhere
 from searchaccess.core.rights.plan import Finding
+from searchaccess.core.rights.widened import Widened, together
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.aspects.proofs import mark_proof, ready_with
+from searchaccess.core.status.aspects.widened import mark_widened
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.credential import (
     CredentialFacts,
@@ -87,6 +89,8 @@ class AccessFacts:
     """Which of its patterns match no index, alias or data stream; None: not known yet."""
     elsewhere: tuple[str, ...] = ()
     """Which SearchAccesses in other namespaces also grant rights to its principal."""
+    widened: Widened | None = None
+    """Which SearchAccesses of its principal show what others hide; None: its role was not planned."""
     released: bool = False
     """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
     stays: str = ""
@@ -116,6 +120,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         applied=any(item.applied for item in facts),
         beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
         elsewhere=tuple(dict.fromkeys(other for item in facts for other in item.elsewhere)),
+        widened=together(item.widened for item in facts),
     )
 
 
@@ -284,6 +289,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
     elif not _was_compared(facts):
         conditions.keep(ConditionType.GRANTED_ELSEWHERE)
+    mark_widened(conditions, access, facts.widened)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)

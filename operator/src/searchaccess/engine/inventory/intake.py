@@ -53,6 +53,7 @@ def faulty_access(raw: Any, known: Access | None, meter: Meter, error: Exception
         identity=known.identity,
         admission=known.admission,
         claims=known.claims,
+        verdict=known.verdict,
         validity=known.validity if known.time_box == outline.time_box else outline.validity,
         fault=fault,
     )

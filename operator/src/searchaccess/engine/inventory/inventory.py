@@ -132,7 +132,7 @@ class Inventory(Judged):
         return False
 
     def _replace_faulty(self, access: Access) -> None:
-        access, known = self._in_time(access), self.accesses.get(access.uid)
+        access, known = self._despite_fault(access), self.accesses.get(access.uid)
         if known is None:
             # It is not known where it has rights, so they stay everywhere.
             access = replace(access, principals=())
@@ -237,7 +237,9 @@ class Inventory(Judged):
         try:
             access = self._judged(self.subjects.register(record.access, self.claim(cluster), record.status_json))
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
-            access = self._in_time(replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message))
+            access = self._despite_fault(
+                replace(record.access, fault=caught(self._meter, cluster, PLACE, error).message)
+            )
             self.marks.mark_access(access)
         if access.validity != record.access.validity:
             # Its time has come just now: nobody else will find that out.

@@ -72,15 +72,19 @@ class Judged(Declared):
     def _judged(self, access: Access) -> Access:
         return self._judged_by_policies(self.time_boxes.judge(access))
 
-    def _in_time(self, access: Access) -> Access:
-        """Return a SearchAccess with an internal error and what its time box says: it ends all the same."""
-        try:
-            return self.time_boxes.judge(access)
-        except Exception as error:  # noqa: BLE001 - the times themselves may be the cause
-            caught(self._meter, access.cluster, PLACE, error)
-            return access
+    def _despite_fault(self, access: Access) -> Access:
+        """Return a SearchAccess with an internal error, judged: its time and policies end its rights all the same."""
+        for judge in (self.time_boxes.judge, self._judged_by_policies):
+            try:
+                access = judge(access)
+            except Exception as error:  # noqa: BLE001 - what is judged may itself be the cause
+                caught(self._meter, access.cluster, PLACE, error)
+        return access
 
     def _judged_by_policies(self, access: Access, *, read: bool = True) -> Access:
+        if access.fault and access.verdict.refused:
+            # What could not be read may say anything: what was refused stays so.
+            return access
         record = self.clusters.get(access.cluster)
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
@@ -109,9 +113,11 @@ class Judged(Declared):
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
-        if access.invalid or access.fault:
+        if access.invalid:
             # It is held, not judged.
             return False
+        if access.fault:
+            return access.verdict.revokes
         return access.verdict.revokes or self._judged_by_policies(replace(access, cluster=cluster)).verdict.revokes
 
     async def judge_all(self) -> None:
@@ -134,7 +140,7 @@ class Judged(Declared):
             access = self._judged(before)
         except Exception as error:  # noqa: BLE001 - the barrier between one object and all others
             fault = caught(self._meter, before.cluster, PLACE, error).message
-            access = self._in_time(replace(before, fault=fault))
+            access = self._despite_fault(replace(before, fault=fault))
         if access is not before:
             record.access = access
             self.marks.mark_access(access)

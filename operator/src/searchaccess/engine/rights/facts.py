@@ -14,6 +14,7 @@ from searchaccess.core.rights.elsewhere import granted_elsewhere
 from searchaccess.core.rights.foreign import ForeignMapping, given_by_others, user_of
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.refused.isolation import undecided_message
+from searchaccess.core.rights.widened import NOT_WIDENED
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.rights.members import HELD
@@ -99,6 +100,7 @@ class FactsBuilder:
             mapping=role if self.per_principal else self.operator.mapping_name,
             cluster_uuid=self.uuid,
             beside=_beside(member, together),
+            widened=work.plan.widened.get(member.access.uid, NOT_WIDENED),
             elsewhere=(*granted_elsewhere(member.access, work.members, _owners(work)), *given),
         )
 

@@ -205,18 +205,37 @@ def widening_grants(found: Conflict) -> str:
 
 
 @dataclass(slots=True)
-class Together:
+class Questions:
+    """Questions about patterns, of which many are the same.
+
+    Args:
+        steps: that all answers together may take.
+    """
+
+    steps: int = MOST_STEPS
+    _answers: dict[tuple[object, object], bool] = field(default_factory=dict)
+    """By two index patterns, or two lists of field patterns."""
+
+    def ask(self, question: Callable[[T, T], Answer], one: T, another: T) -> bool:
+        """Return the answer to a question; what was asked before costs no more."""
+        known = self._answers.get((one, another))
+        if known is None:
+            answer = question(one, another)
+            self.steps -= answer.steps
+            self._answers[one, another] = known = answer.yes
+        return known
+
+
+@dataclass(slots=True)
+class Together(Questions):
     """Entries of one caller, of which any two are exactly their union.
 
     Args:
         steps: that all comparisons may take; then whatever would have to be compared conflicts.
     """
 
-    steps: int = MOST_STEPS
     _places: "dict[Names, _Place]" = field(default_factory=dict)
     """By the remote clusters that are named; none of them: the cluster itself."""
-    _answers: dict[tuple[object, object], bool] = field(default_factory=dict)
-    """By two index patterns, or two lists of field patterns."""
 
     def add(self, entries: Iterable[Entry], label: str) -> None:
         """Take in entries with which nothing conflicts."""
@@ -257,7 +276,7 @@ class Together:
                 continue
             if self.steps <= 0:
                 return Conflict(label, pattern, "", other, endless=True)
-            if self._ask(can_meet, pattern, other) and (theirs := self._widened(entry, same)) is not None:
+            if self.ask(can_meet, pattern, other) and (theirs := self._widened(entry, same)) is not None:
                 return Conflict(label, pattern, theirs, other)
         return None
 
@@ -266,21 +285,12 @@ class Together:
         fields = fields_of(entry)
         for their_fields, labels in same.labels.items():
             self.steps -= 1
-            if their_fields == fields or (not entry.query and self._ask(allows_fields, fields, their_fields)):
+            if their_fields == fields or (not entry.query and self.ask(allows_fields, fields, their_fields)):
                 continue
             for query, label in labels.items():
-                if query != entry.query and (query or not self._ask(allows_fields, their_fields, fields)):
+                if query != entry.query and (query or not self.ask(allows_fields, their_fields, fields)):
                     return label
         return None
-
-    def _ask(self, question: Callable[[T, T], Answer], one: T, another: T) -> bool:
-        """Return the answer to a question; what was asked before costs no more."""
-        known = self._answers.get((one, another))
-        if known is None:
-            answer = question(one, another)
-            self.steps -= answer.steps
-            self._answers[one, another] = known = answer.yes
-        return known
 
 
 @dataclass(slots=True)

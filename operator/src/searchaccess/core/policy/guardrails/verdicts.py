@@ -74,8 +74,8 @@ class Guardrails:
             if applies is Admission.UNKNOWN:
                 unknown = f"the labels of the namespace {access.namespace} are not known"
                 continue
-            if access.invalid:
-                return PolicyVerdict(unknown=_INVALID)
+            if access.is_unreadable:
+                return PolicyVerdict(unknown=_INVALID if access.invalid else access.fault)
             waits = _waits_for_account(policy, access)
             outcome = self._outcome(policy, access, now, audited if policy.audits else enforced, waits=waits)
             if waits and outcome.outcome is Outcome.ACCEPTED and not policy.audits:
