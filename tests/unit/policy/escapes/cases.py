@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from tests.unit.builders import a_grant
+from tests.unit.builders import a_grant, a_search_access
 
 SANDBOX: Final[Mapping[str, Any]] = {
     "allow": [{"indices": ["{namespace}-*", ".ds-{namespace}-*"], "can": ["read", "append"]}],
@@ -45,6 +45,11 @@ class Escape(NamedTuple):
     spec: Mapping[str, Any]
     says: str
     policy: Mapping[str, Any] = SANDBOX
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The SearchAccess."""
+        return a_search_access(**{**WITHIN, **self.spec})
 
 
 BEYOND: Final = "read is allowed only on shop-*, .ds-shop-*, not on "

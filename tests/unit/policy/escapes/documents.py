@@ -8,7 +8,7 @@ from tests.unit.policy.escapes.cases import NARROW, PRIVATE, Escape
 
 _BROAD: Final = "grants[0]: where may match every document"
 _TERM: Final = {"term": {"region": "eu"}}
-_ALL: Final = {"match_all": {}}
+_ALL: Final[dict[str, Any]] = {"match_all": {}}
 
 
 def _where(name: str, where: Any, says: str = _BROAD) -> Escape:
@@ -41,10 +41,10 @@ QUERIES: Final = (
     _bool("match_all three deep", must={"bool": {"should": [{"bool": {"filter": _ALL}}]}}),
     _bool("match_all beside a term, either of which matches", should=[_TERM, _ALL]),
     _bool("terms that only add to the score", must=_ALL, should=[_TERM]),
-    _bool("terms of which none must match", should=[_TERM], minimum_should_match=0),
-    _bool("terms of which none must match, in percent", should=[_TERM], minimum_should_match="0%"),
-    _bool("terms of which all but one must match, of one", should=[_TERM], minimum_should_match=-1),
-    _bool("terms of which none must match, by a condition", should=[_TERM], minimum_should_match="2<0 3<1"),
+    _bool("terms of which none must match", must=_ALL, should=[_TERM], minimum_should_match=0),
+    _bool("terms of which none must match, in percent", filter=[_ALL], should=[_TERM], minimum_should_match="0%"),
+    _bool("terms of which all but one must match, of one", must=_ALL, should=[_TERM], minimum_should_match=-1),
+    _bool("terms of which none must match, by a condition", must=_ALL, should=[_TERM], minimum_should_match="0<0"),
     _bool("one of two that must match matches anyway", should=[_TERM, _ALL], minimum_should_match=1),
     _bool("what matches nothing, negated", must_not={"match_none": {}}),
     _bool("an empty list, negated", must_not={"terms": {"region": []}}),
@@ -70,11 +70,11 @@ QUERIES: Final = (
     _where("any index's name", {"wildcard": {"_index": "*"}}),
     _where("any index's name, by its beginning", {"prefix": {"_index": {"value": ""}}}),
     _where("a sequence number", {"range": {"_seq_no": {"gte": 0}}}),
-    _where("no words, which match everything", {"match": {"region": {"query": "", "zero_terms_query": "all"}}}),
-    _where("no words as a phrase", {"match_phrase": {"region": {"query": "", "zero_terms_query": "ALL"}}}),
+    _where("no words, which match everything", {"match": {"note": {"query": "", "zero_terms_query": "all"}}}),
+    _where("no words as a phrase", {"match_phrase": {"note": {"query": "", "zero_terms_query": "ALL"}}}),
     _where(
         "no words of several fields",
-        {"multi_match": {"query": "", "fields": ["region"], "zero_terms_query": "all"}},
+        {"multi_match": {"query": "", "fields": ["note"], "zero_terms_query": "all"}},
     ),
     _where("everything, in a query's own language", {"query_string": {"query": "*:*", "fields": ["region"]}}),
     _where("a star in a query's own language", {"query_string": {"query": "*", "fields": ["region"]}}),

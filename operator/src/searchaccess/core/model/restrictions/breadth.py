@@ -112,7 +112,9 @@ def _of_bool(body: Mapping[str, Any], depth: int) -> _Extent:
     must = [_extent(each, depth) for clause in ("must", "filter") for each in _listed(body.get(clause))]
     must_not = [_extent(each, depth) for each in _listed(body.get("must_not"))]
     should = [_extent(each, depth) for each in _listed(body.get("should"))]
-    low, high = _least(body.get("minimum_should_match"), len(should), default=0 if must or not should else 1)
+    # Where nothing else must match, one of them must, whatever is asked for.
+    least = 0 if must or not should else 1
+    low, high = (max(least, number) for number in _least(body.get("minimum_should_match"), len(should), least))
     return _Extent(
         all=all(one.all for one in must)
         and all(one.none for one in must_not)
