@@ -74,7 +74,7 @@ class Requirements(ApiModel):
     model_config = ApiModel.model_config | {"json_schema_extra": {"minProperties": 1}}
 
     fields: Annotated[bool | None, Narrows("then grants may show all fields")] = None
-    """True: each grant that reads must have `fields`."""
+    """True: each grant that reads must have `fields` that do not include every field."""
 
     hidden_fields: Annotated[
         Annotated[list[FieldName], Field(min_length=1, max_length=100)] | None, Narrows("then no field must be hidden")
@@ -83,7 +83,7 @@ class Requirements(ApiModel):
     reads must exclude them, or not include them."""
 
     where: Annotated[bool | None, Narrows("then grants may show all documents")] = None
-    """True: each grant that reads must have `where`."""
+    """True: each grant that reads must have a `where` that does not match every document by its form."""
 
     auth: Annotated[
         Annotated[list[Auth], Field(min_length=1, max_length=len(Auth), json_schema_extra=_SET)] | None,

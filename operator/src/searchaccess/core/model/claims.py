@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from searchaccess.api.searchaccess import SearchAccessSpec
 from searchaccess.api.vocabulary.actions import Action
 from searchaccess.core.model.intake.metadata import shared_texts
+from searchaccess.core.model.restrictions.breadth import may_match_all
 from searchaccess.core.model.restrictions.fields import ALL, with_all_below
 
 
@@ -21,6 +22,7 @@ class Claim:
         include: fields that may be read, with all below them.
         exclude: fields that may not be read, with all below them.
         by_query: whether only documents that a query matches may be read.
+        broad: whether that query may match every document, by its form.
     """
 
     indices: tuple[str, ...]
@@ -30,6 +32,7 @@ class Claim:
     include: tuple[str, ...] = (ALL,)
     exclude: tuple[str, ...] = ()
     by_query: bool = False
+    broad: bool = False
 
     @property
     def reads(self) -> bool:
@@ -58,4 +61,5 @@ def _claims(spec: SearchAccessSpec) -> Iterator[Claim]:
             include=shared_texts(with_all_below(fields.include)) if fields else (ALL,),
             exclude=shared_texts(with_all_below(fields.exclude)) if fields else (),
             by_query=grant.where is not None,
+            broad=grant.where is not None and may_match_all(grant.where),
         )

@@ -33,6 +33,7 @@ def unmet(require: Requirements, access: Access, whole: Budget) -> Iterator[str]
     budget = Budget(whole)
     for position, claim in enumerate(access.claims):
         if claim.reads:
+            yield from _unlimited(require, claim, f"grants[{position}]")
             yield from _unrestricted(require, claim, f"grants[{position}]", budget)
     if require.auth is not None and access.auth not in require.auth:
         yield f"auth: {access.auth} is not accepted: write {_one_of(require.auth)}"
@@ -49,17 +50,31 @@ def unmet(require: Requirements, access: Access, whole: Budget) -> Iterator[str]
 
 
 def _unrestricted(require: Requirements, claim: Claim, place: str, budget: Budget) -> Iterator[str]:
-    if require.fields and not claim.hides_fields:
-        yield f"{place}: fields is required: list in fields.include the fields that may be read"
-    if require.where and not claim.by_query:
-        yield f"{place}: where is required: a query for the documents that may be read"
     try:
+        if require.fields and not _hides_some(claim, budget):
+            yield f"{place}: fields is required: list in fields.include the fields that may be read"
         shown = _shown(require.hidden_fields or (), claim, budget)
     except OutOfStepsError:
         yield f"{place}: fields is too complicated to compare with what must be hidden: write names or wildcards"
         return
     if shown:
         yield f"{place}: {some_of(shown)} may not be read: add it to fields.exclude"
+
+
+def _unlimited(require: Requirements, claim: Claim, place: str) -> Iterator[str]:
+    if require.where and not claim.by_query:
+        yield f"{place}: where is required: a query for the documents that may be read"
+    elif require.where and claim.broad:
+        yield f"{place}: where may match every document: write a query on fields of the documents, without scripts"
+
+
+def _hides_some(claim: Claim, budget: Budget) -> bool:
+    """Return whether only some fields may be read; what takes too long to find out counts as all."""
+    if claim.exclude or not claim.hides_fields:
+        return claim.hides_fields
+    verdict, steps = measured(ALL, claim.include)
+    budget.spend(steps)
+    return not (verdict.contained or verdict.undecided)
 
 
 def _shown(names: Sequence[FieldName], claim: Claim, budget: Budget) -> list[FieldName]:

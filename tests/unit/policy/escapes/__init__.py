@@ -1,0 +1,1 @@
+"""What tenants try in order to get past policies."""
