@@ -6,6 +6,7 @@ Those of the connection, identities and credentials are in modules beside this o
 
 from searchaccess.api.conditions.connectionreasons import CONNECTION_REASONS
 from searchaccess.api.conditions.credentialreasons import CREDENTIAL_REASONS
+from searchaccess.api.conditions.exclusivereasons import EXCLUSIVE_REASONS
 from searchaccess.api.conditions.identityreasons import IDENTITY_REASONS
 from searchaccess.api.conditions.meaning import NOTHING, ReasonDoc, Who
 from searchaccess.api.conditions.reasons import Reason
@@ -282,6 +283,7 @@ REASON_DOCS: dict[Reason, ReasonDoc] = {
         "the risk.",
         Who.SECURITY,
     ),
+    **EXCLUSIVE_REASONS,
     Reason.THROTTLED: ReasonDoc(
         "The server limits the rate of requests (429).",
         "Wait. The operator retries automatically.",

@@ -23,6 +23,7 @@ class ConditionType(StrEnum):
     INEFFECTIVE = "Ineffective"
     BYPASSABLE = "Bypassable"
     GRANTED_ELSEWHERE = "GrantedElsewhere"
+    EXCLUSIVE = "Exclusive"
     PRIVATE = "Private"
     REACHABLE = "Reachable"
     LICENSED = "Licensed"
@@ -133,6 +134,14 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
         "Never: the condition is absent instead. Its absence does not prove that nothing else grants the caller "
         "rights: the operator cannot see file roles and role mappings in files, and cannot evaluate rules about groups "
         "or other claims.",
+    ),
+    ConditionType.EXCLUSIVE: ConditionDoc(
+        _ACCESS,
+        "Others give the same principal rights, for example by a role mapping, and these add nothing to what is "
+        "declared. The condition is absent if the operator found nobody else who gives it rights.",
+        "A warning: the caller may do more than is declared. The message names who gives it more, and what. `Ready` "
+        "does not depend on this condition.",
+        "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
     ),
     ConditionType.PRIVATE: ConditionDoc(
         _CLUSTER,
