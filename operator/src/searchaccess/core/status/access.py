@@ -24,7 +24,9 @@ from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
 from searchaccess.core.rights.elsewhere import describe_elsewhere
+from searchaccess.core.rights.foreign.exclusive import Exclusivity, worst_of
 from searchaccess.core.rights.plan import Finding
+from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
@@ -87,6 +89,8 @@ class AccessFacts:
     """Which of its patterns match no index, alias or data stream; None: not known yet."""
     elsewhere: tuple[str, ...] = ()
     """Which SearchAccesses in other namespaces also grant rights to its principal."""
+    exclusive: Exclusivity | None = None
+    """Who in Elasticsearch also gives its principal rights; None: not known yet."""
     released: bool = False
     """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
     stays: str = ""
@@ -116,6 +120,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         applied=any(item.applied for item in facts),
         beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
         elsewhere=tuple(dict.fromkeys(other for item in facts for other in item.elsewhere)),
+        exclusive=worst_of(item.exclusive for item in facts),
     )
 
 
@@ -284,6 +289,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
     elif not _was_compared(facts):
         conditions.keep(ConditionType.GRANTED_ELSEWHERE)
+    mark_exclusive(conditions, access, facts.exclusive)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)
@@ -333,6 +339,7 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
         text = f"role {facts.role} was adopted; its previous content was {facts.finding.adopted}"
         notes.append(note(EventReason.ADOPTED, text))
     notes += identity_notes(previous, status)
+    notes += exclusive_notes(previous, status)
     notes += credential_notes(previous, status)
     cause = _cause(facts)
     if cause is None or not cause.of_cluster:
