@@ -37,6 +37,8 @@ class MemoryKeys:
         """What it may do; None: Elasticsearch does not say."""
         self.out_of_reach: set[str] = set()
         """Index patterns that the operator's login may not read itself."""
+        self.reads_others = True
+        """The operator's login may read keys and users of others."""
         self.now: Callable[[], float] = lambda: 0.0
         """Gives seconds since the epoch."""
         self.tells_time = True
@@ -77,6 +79,31 @@ class MemoryKeys:
             return copied(readable_list(matching))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "keys", (pattern,)), read)
+
+    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+        def read() -> list[dict[str, Any]] | None:
+            matching = [raw for raw in self.live_keys() if raw["realm"] == realm]
+            return copied(readable_list(matching)) if self.reads_others else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "owned_keys", (realm,)), read)
+
+    def write_key(self, name: str, owner: str, realm: str, had: Mapping[str, Any], **rights: Any) -> str:
+        """Have somebody else's user make an API key with what it has; with no rights, all of that."""
+        key_id = f"key-{len(self.keys_now) + 1}"
+        self.keys_now[key_id] = {
+            "id": key_id,
+            "name": name,
+            "creation": int(self.now() * 1000),
+            "expiration": int(self.now() * 1000) + 10**12,
+            "invalidated": False,
+            "username": owner,
+            "realm": realm,
+            "metadata": {},
+            "role_descriptors": {role: self._served(raw) for role, raw in rights.items()},
+            "limited_by": [{role: self._served(raw) for role, raw in had.items()}],
+        }
+        self.sequence += 1
+        return key_id
 
     def live_keys(self) -> list[dict[str, Any]]:
         """Give the API keys that work."""

@@ -19,6 +19,7 @@ class MemoryUsers:
 
     _faults: Faults
     sequence: int
+    reads_others: bool
 
     def __init__(self) -> None:
         self.users_now: dict[str, dict[str, Any]] = {}
@@ -32,6 +33,22 @@ class MemoryUsers:
             return copied(readable_list(matching))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "users", (prefix,)), read)
+
+    async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        def read() -> list[dict[str, Any]] | None:
+            matching = [
+                raw
+                for name, raw in sorted(self.users_now.items())
+                if not name.startswith(prefix) and any(role.startswith(prefix) for role in raw["roles"])
+            ]
+            return copied(readable_list(matching)) if self.reads_others else None
+
+        return await self._faults.perform(Call(ELASTICSEARCH, "holders", (prefix,)), read)
+
+    def write_user(self, name: str, *roles: str) -> None:
+        """Have somebody else make a user."""
+        self.users_now[name] = {"username": name, "roles": list(roles), "metadata": {}, "enabled": True}
+        self.sequence += 1
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
         call = Call(ELASTICSEARCH, "create_user", (name,), write=True)

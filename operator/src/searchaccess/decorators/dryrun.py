@@ -174,6 +174,14 @@ class DryRunElasticsearch:
         """Read all API keys that still work and whose names match a pattern such as ``a.*`` (one request)."""
         return await self._real.keys(pattern)
 
+    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that users of a realm own (one request)."""
+        return await self._real.owned_keys(realm)
+
+    async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the users of the native realm that have a role with a name prefix (one request)."""
+        return await self._real.holders(prefix)
+
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Read all users of the native realm whose names begin so (one request for each 1,000)."""
         return await self._real.users(prefix)

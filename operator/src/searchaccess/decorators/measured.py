@@ -178,6 +178,14 @@ class MeasuredElasticsearch(_Measured):
         """Invalidate API keys, anybody's, in one request. Those that no longer work are fine."""
         await self._do("revoke_keys", self._real.revoke_keys, ids)
 
+    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that users of a realm own (one request)."""
+        return await self._do("owned_keys", self._real.owned_keys, realm)
+
+    async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the users of the native realm that have a role with a name prefix (one request)."""
+        return await self._do("holders", self._real.holders, prefix)
+
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Read all users of the native realm whose names begin so (one request for each 1,000)."""
         return await self._do("users", self._real.users, prefix)

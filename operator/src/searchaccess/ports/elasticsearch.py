@@ -202,6 +202,18 @@ class ElasticsearchPort(Protocol):
     async def revoke_keys(self, ids: Sequence[str]) -> None:
         """Invalidate API keys of any owner in one request. Those that no longer work are fine."""
 
+    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that users of a realm own, with the roles that limit them (one request).
+
+        Those that cannot be read are left out. None: not permitted, or there are more than one request returns.
+        """
+
+    async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the users of the native realm that have a role with a name prefix (one request).
+
+        Those whose own names have the prefix are left out. None: not permitted, or more than one request returns.
+        """
+
     async def users(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Read all users of the native realm with a name prefix (one request for each 1,000).
 

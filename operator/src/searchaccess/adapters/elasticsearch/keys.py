@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from searchaccess.adapters.elasticsearch.errors import mapped
-from searchaccess.adapters.elasticsearch.part import AT_A_TIME, ClientPart
-from searchaccess.adapters.elasticsearch.readers import keys_of, made_key_of, written_of
+from searchaccess.adapters.elasticsearch.part import AT_A_TIME, OTHERS, ClientPart
+from searchaccess.adapters.elasticsearch.readers import all_of, keys_of, made_key_of, written_of
 from searchaccess.adapters.longanswers import decoded
 from searchaccess.core.credentials.credential import DESCRIPTOR
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.intake.reading import mapping, readable_list
 from searchaccess.ports.elasticsearch import MadeKey, Written
-from searchaccess.ports.errors import NotFound, Unexpected
+from searchaccess.ports.errors import NotFound, PermissionDenied, Unexpected
 
 
 class KeysClient(ClientPart):
@@ -29,6 +29,20 @@ class KeysClient(ClientPart):
             found += readable_list(body[start : start + AT_A_TIME])
             await asyncio.sleep(0)
         return found
+
+    async def owned_keys(self, realm: str) -> Sequence[dict[str, Any]] | None:
+        """Read the API keys that users of a realm own, with the roles that limit them."""
+        works = [{"term": {"realm_name": {"value": realm}}}, {"term": {"invalidated": {"value": False}}}]
+        expired = {"range": {"expiration": {"lte": "now"}}}
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.query_api_keys(
+                    query={"bool": {"filter": works, "must_not": [expired]}}, size=OTHERS, with_limited_by=True
+                )
+        except PermissionDenied:
+            return None
+        return all_of(keys_of, await decoded(answer.body))
 
     async def create_key(self, name: str, lifetime: float, rights: RoleBody, metadata: Mapping[str, Any]) -> MadeKey:
         """Make an API key. All reads find it when this returns."""

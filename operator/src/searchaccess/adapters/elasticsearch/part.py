@@ -8,6 +8,9 @@ from elasticsearch import AsyncElasticsearch
 AT_A_TIME: Final = 500
 """Objects that are read before other tasks may run."""
 
+OTHERS: Final = 1000
+"""Keys, or users, of others that one request returns at most."""
+
 
 class ClientPart(ABC):
     """A part of the client: the operations on one kind of object."""

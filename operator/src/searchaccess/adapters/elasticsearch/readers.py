@@ -4,7 +4,7 @@ https://www.elastic.co/guide/en/elasticsearch/reference/8.19/security-api.html
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import map_item
@@ -134,6 +134,17 @@ def users_of(answer: Any, size: int) -> tuple[list[dict[str, Any]], str]:
     page = mapping(answer).get("users")
     last = mapping(page[-1]).get("username") if isinstance(page, list) and len(page) >= max(size, 1) else ""
     return readable_list(page), text(last) or ""
+
+
+def all_of(read: Callable[[Any], Sequence[Any]], answer: Any) -> list[dict[str, Any]] | None:
+    """Return the objects of a query that can be read; None: there are more than it returned.
+
+    Args:
+        read: returns the objects of an answer.
+        answer: of the query.
+    """
+    total, count = (whole_number(mapping(answer).get(key)) for key in ("total", "count"))
+    return readable_list(list(read(answer))) if total is not None and total == count else None
 
 
 def made_key_of(answer: Any, lifetime: float) -> MadeKey:

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import mapped
-from searchaccess.adapters.elasticsearch.part import ClientPart
-from searchaccess.adapters.elasticsearch.readers import users_of
+from searchaccess.adapters.elasticsearch.part import OTHERS, ClientPart
+from searchaccess.adapters.elasticsearch.readers import all_of, users_of
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.intake.reading import mapping
 from searchaccess.ports.elasticsearch import MadeKey
-from searchaccess.ports.errors import NotFound, Unexpected
+from searchaccess.ports.errors import NotFound, PermissionDenied, Unexpected
 
 PAGE: Final = 1000
 _RANDOM: Final = 4
@@ -37,6 +37,19 @@ class UsersClient(ClientPart):
             if not last or after == [last]:
                 return found
             after = [last]
+
+    async def holders(self, prefix: str) -> Sequence[dict[str, Any]] | None:
+        """Read the users of the native realm that have a role with a name prefix."""
+        has, ours = ({"prefix": {name: {"value": prefix}}} for name in ("roles", "username"))
+        try:
+            with mapped():
+                api = await self._api()
+                answer = await api.security.query_user(
+                    query={"bool": {"filter": [has], "must_not": [ours]}}, size=OTHERS
+                )
+        except PermissionDenied:
+            return None
+        return all_of(lambda body: users_of(body, OTHERS)[0], answer.body)
 
     async def create_user(self, name: str, metadata: Mapping[str, Any]) -> MadeKey:
         """Make a user with a random password."""

@@ -22,6 +22,8 @@ class EventReason(StrEnum):
     PERMISSION_DENIED = Reason.PERMISSION_DENIED.value
     ROLE_MAPPING_NOT_WRITTEN = Reason.ROLE_MAPPING_NOT_WRITTEN.value
     EXPIRED = Reason.EXPIRED.value
+    BROADER_THAN_DECLARED = Reason.BROADER_THAN_DECLARED.value
+    ROLE_GIVEN_TO_OTHERS = Reason.ROLE_GIVEN_TO_OTHERS.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
     RELEASED = "RightsReleased"
@@ -83,6 +85,15 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.EXPIRED: EventDoc(
         warning=False, when="`validUntil` of a SearchAccess has passed, and its rights are revoked."
+    ),
+    EventReason.BROADER_THAN_DECLARED: EventDoc(
+        warning=True,
+        when="A role mapping or an API key of others gives the principal more than is declared. The message names it "
+        "and what it adds.",
+    ),
+    EventReason.ROLE_GIVEN_TO_OTHERS: EventDoc(
+        warning=True,
+        when="A role mapping or a user of others gives the role of the principal to others. The message names it.",
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False,

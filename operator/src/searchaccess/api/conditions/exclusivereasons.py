@@ -19,6 +19,12 @@ EXCLUSIVE_REASONS: Final = {
         "docs/exclusive.md.",
         Who.SECURITY,
     ),
+    Reason.ROLE_GIVEN_TO_OTHERS: ReasonDoc(
+        "Something in Elasticsearch that is not managed by this operator gives the role of this principal to others: a "
+        "role mapping, or a user. They can do what is declared here. The message names it.",
+        "Ask its owner to use another role. Declare the others in a SearchAccess if they are service accounts.",
+        Who.SECURITY,
+    ),
     Reason.WIDENED_BY: ReasonDoc(
         "Another SearchAccess of the same principal shows documents or fields that this one hides with `where` or "
         "`fields`, or the other way round. The message names the other one. Elasticsearch combines both.",

@@ -45,10 +45,10 @@ IDENTITY_REASONS: Final = {
         Who.TEAM,
     ),
     Reason.GRANTED_ELSEWHERE: ReasonDoc(
-        "SearchAccesses in other namespaces name the same principal on this cluster, or a foreign role mapping applies "
-        "to it. The caller has the union of all of these rights. The message lists the others.",
+        "SearchAccesses in other namespaces name the same principal on this cluster. The caller has the union of all "
+        "of these rights. The message lists the others.",
         "Verify that the other grants are intended. `allowedNamespaces` of the SearchCluster limits which namespaces "
-        "may grant access. A foreign role mapping must be changed in Elasticsearch by its owner.",
+        "may grant access.",
         Who.SECURITY,
     ),
 }

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     MAPPING_CHANGEABLE = "MappingChangeable"
     NOT_BROADER = "NotBroader"
     BROADER_THAN_DECLARED = "BroaderThanDeclared"
+    ROLE_GIVEN_TO_OTHERS = "RoleGivenToOthers"
     WIDENED_BY = "WidenedBy"
     SHADOWED = "Shadowed"
     CANNOT_BE_SEEN = "CannotBeSeen"

@@ -130,11 +130,17 @@ CONDITION_DOCS: dict[ConditionType, ConditionDoc] = {
     ),
     ConditionType.GRANTED_ELSEWHERE: ConditionDoc(
         _ACCESS,
-        "A warning: SearchAccesses in other namespaces, or foreign role mappings, grant rights to the same principal "
-        "on this cluster. The caller may do more than this object declares. Nothing else depends on this condition.",
-        "Never: the condition is absent instead. Its absence does not prove that nothing else grants the caller "
-        "rights: the operator cannot see file roles and role mappings in files, and cannot evaluate rules about groups "
-        "or other claims.",
+        "A warning: SearchAccesses in other namespaces grant rights to the same principal on this cluster. The caller "
+        "may do more than this object declares. Nothing else depends on this condition. `Exclusive` is about what "
+        "others give it in Elasticsearch.",
+    ),
+    ConditionType.EXCLUSIVE: ConditionDoc(
+        _ACCESS,
+        "Others give the same principal rights, for example by a role mapping, and these add nothing to what is "
+        "declared. The condition is absent if the operator found nobody else who gives it rights.",
+        "A warning: the caller may do more than is declared. The message names who gives it more, and what. `Ready` "
+        "does not depend on this condition.",
+        "Others may give the principal more, and the operator cannot see it. The message says what it cannot see.",
     ),
     ConditionType.EXCLUSIVE: ConditionDoc(
         _ACCESS,

@@ -183,6 +183,8 @@ class ClusterFacts:
     """Settings of the realm that accept some callers and reject all others."""
     license_ends: float | None = None
     """When the license expires, in seconds since the epoch; None: never, or it did."""
+    claimed: frozenset[str] | None = None
+    """Which of a user's groups and DN the realm takes from claims; None: the settings could not be read."""
 
 
 def facts_of(version: str, uuid: str, held: License, found: RealmFindings | None) -> ClusterFacts:
@@ -204,6 +206,7 @@ def facts_of(version: str, uuid: str, held: License, found: RealmFindings | None
         found.doubts,
         found.limits,
         license_ends=held.ends,
+        claimed=found.claimed,
     )
 
 

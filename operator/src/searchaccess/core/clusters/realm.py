@@ -139,6 +139,8 @@ class RealmFindings:
     """What may be wrong: it depends on callers' tokens, or on what the operator cannot see."""
     limits: tuple[Limit, ...] = ()
     """Settings that accept some callers and reject all others."""
+    claimed: frozenset[str] = frozenset()
+    """Which of a user's groups and DN some node takes from claims."""
 
 
 def check_realm(nodes: Any, wanted: WantedRealm) -> RealmFindings:
@@ -152,14 +154,16 @@ def check_realm(nodes: Any, wanted: WantedRealm) -> RealmFindings:
     if not nodes:
         # A filtered answer leaves out the nodes that have no realm at all.
         return RealmFindings(tuple(check_node("every node", {}, wanted)))
-    found, limits = list[Mismatch](), list[Limit]()
+    found, limits, claimed = list[Mismatch](), list[Limit](), set[str]()
     prefix = f"{_REALMS}.jwt.{wanted.name}"
     for node in (mapping(node) if within(node) else {} for node in nodes.values()):
         name, settings = str(node.get("name", "?"))[:LONGEST], mapping(node.get("settings"))
         found += check_node(name, settings, wanted)
-        limits += limits_of(name, prefix, flat(mapping(_dig(settings, prefix))))
+        known = flat(mapping(_dig(settings, prefix)))
+        limits += limits_of(name, prefix, known)
+        claimed |= {one for one in ("groups", "dn") if f"claims.{one}" in known}
     wrong = tuple(one for one in found if one.certain)
-    return RealmFindings(wrong, tuple(one for one in found if not one.certain), tuple(limits))
+    return RealmFindings(wrong, tuple(one for one in found if not one.certain), tuple(limits), frozenset(claimed))
 
 
 def place_of(eck: str = "") -> str:

@@ -24,13 +24,14 @@ from searchaccess.core.policy.bypass import bypasses
 from searchaccess.core.policy.decision import AccessDecision, Do
 from searchaccess.core.policy.proofs import Verdict
 from searchaccess.core.rights.elsewhere import describe_elsewhere
+from searchaccess.core.rights.foreign.exclusive import Exclusivity, worst_of
 from searchaccess.core.rights.plan import Finding
 from searchaccess.core.rights.widened import Widened, together
+from searchaccess.core.status.aspects.exclusive import exclusive_notes, mark_exclusive
 from searchaccess.core.status.aspects.hints import mark_hints
 from searchaccess.core.status.aspects.identity import build_identity, identity_notes, mark_identity
 from searchaccess.core.status.aspects.policy import build_effective_policy, mark_policy
 from searchaccess.core.status.aspects.proofs import mark_proof, ready_with
-from searchaccess.core.status.aspects.widened import mark_widened
 from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
 from searchaccess.core.status.credential import (
     CredentialFacts,
@@ -91,6 +92,8 @@ class AccessFacts:
     """Which SearchAccesses in other namespaces also grant rights to its principal."""
     widened: Widened | None = None
     """Which SearchAccesses of its principal show what others hide; None: its role was not planned."""
+    exclusive: Exclusivity | None = None
+    """Who in Elasticsearch also gives its principal rights; None: not known yet."""
     released: bool = False
     """It was deleted and has no rights left in Elasticsearch; only the failure blocks its deletion."""
     stays: str = ""
@@ -121,6 +124,7 @@ def merged(facts: Sequence[AccessFacts]) -> AccessFacts:
         beside=tuple(dict.fromkeys(share for item in facts for share in item.beside)),
         elsewhere=tuple(dict.fromkeys(other for item in facts for other in item.elsewhere)),
         widened=together(item.widened for item in facts),
+        exclusive=worst_of(item.exclusive for item in facts),
     )
 
 
@@ -289,7 +293,7 @@ def build_access_status(facts: AccessFacts, previous: SearchAccessStatus, now: s
         conditions.mark(ConditionType.GRANTED_ELSEWHERE, TRUE, Reason.GRANTED_ELSEWHERE, message)
     elif not _was_compared(facts):
         conditions.keep(ConditionType.GRANTED_ELSEWHERE)
-    mark_widened(conditions, access, facts.widened)
+    mark_exclusive(conditions, access, facts.exclusive, facts.widened)
     identity = build_identity(access, previous.identity, now)
     mark_identity(conditions, access, identity, now)
     mark_policy(conditions, access)
@@ -339,6 +343,7 @@ def build_notes(facts: AccessFacts, previous: SearchAccessStatus, status: Search
         text = f"role {facts.role} was adopted; its previous content was {facts.finding.adopted}"
         notes.append(note(EventReason.ADOPTED, text))
     notes += identity_notes(previous, status)
+    notes += exclusive_notes(previous, status)
     notes += credential_notes(previous, status)
     cause = _cause(facts)
     if cause is None or not cause.of_cluster:

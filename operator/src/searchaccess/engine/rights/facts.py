@@ -11,7 +11,10 @@ from searchaccess.core.policy.bypass import depends_on_others
 from searchaccess.core.policy.decision import Do
 from searchaccess.core.rights.compose import Member, in_order
 from searchaccess.core.rights.elsewhere import granted_elsewhere
-from searchaccess.core.rights.foreign import ForeignMapping, given_by_others, user_of
+from searchaccess.core.rights.foreign.additions import Declared
+from searchaccess.core.rights.foreign.callers import caller_of
+from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity, Others
+from searchaccess.core.rights.foreign.rules import User
 from searchaccess.core.rights.ownership import Operator
 from searchaccess.core.rights.refused.isolation import undecided_message
 from searchaccess.core.rights.widened import NOT_WIDENED
@@ -43,7 +46,8 @@ class FactsBuilder:
         uuid: of the Elasticsearch cluster.
         per_principal: whether each principal has a role mapping of its own.
         realm: the realm of the callers; None: not known.
-        others: foreign role mappings.
+        others: what others have in Elasticsearch; None: not read yet.
+        anybody: what is known of every user of the realm; None: nothing.
     """
 
     operator: Operator
@@ -52,7 +56,8 @@ class FactsBuilder:
     uuid: str
     per_principal: bool
     realm: WantedRealm | None = None
-    others: tuple[ForeignMapping, ...] = ()
+    others: Others | None = None
+    anybody: User | None = None
 
     def build(self, work: Work, late: Iterable[str]) -> list[AccessFacts]:
         """Return the facts of a principal's SearchAccesses; an internal error fails only this work.
@@ -69,18 +74,26 @@ class FactsBuilder:
             and is_reported(member.access, work.principal)
         ]
         try:
-            given, enforced = self._given(work.principal), _enforced(work)
-            return [self._facts(work, member, given, enforced) for member in reported]
+            enforced = _enforced(work)
+            exclusive = self._exclusive(work, enforced)
+            return [self._facts(work, member, exclusive, enforced) for member in reported]
         except Exception as error:  # noqa: BLE001 - the barrier: no other principal's facts are affected
             work.failure = caught(self.meter, self.cluster, "build facts", error)
             return [AccessFacts(member.access, HELD, failure=work.failure) for member in reported]
 
-    def _given(self, principal: str) -> tuple[str, ...]:
-        if self.realm is None or not principal:
-            return ()
-        return given_by_others(self.others, user_of(principal, self.realm.name, self.realm.principal))
+    def _exclusive(self, work: Work, enforced: Sequence[Member]) -> Exclusivity | None:
+        """Return what is known about others who give a principal rights; None: nothing yet."""
+        if self.others is None or self.realm is None or self.anybody is None or not work.principal:
+            return None
+        role, claim = self.operator.role_name(work.principal), self.realm.principal
+        caller = caller_of(work.principal, role, self.anybody, claim, _other_name(work))
+        if not self.others.may_concern(caller):
+            return NOBODY_ELSE
+        return self.others.about(caller, Declared.of(member.access.share for member in enforced))
 
-    def _facts(self, work: Work, member: Member, given: tuple[str, ...], together: Sequence[Member]) -> AccessFacts:
+    def _facts(
+        self, work: Work, member: Member, exclusive: Exclusivity | None, together: Sequence[Member]
+    ) -> AccessFacts:
         finding, first = finding_of(work, member.access.uid), member.access.principal
         role = self.operator.role_name(first) if first else ""
         written = work.applied or (work.mapping is not None and work.mapping.write is not None)
@@ -101,8 +114,19 @@ class FactsBuilder:
             cluster_uuid=self.uuid,
             beside=_beside(member, together),
             widened=work.plan.widened.get(member.access.uid, NOT_WIDENED),
-            elsewhere=(*granted_elsewhere(member.access, work.members, _owners(work)), *given),
+            elsewhere=granted_elsewhere(member.access, work.members, _owners(work)),
+            exclusive=exclusive,
         )
+
+
+def _other_name(work: Work) -> str:
+    """Return the unique id of a principal that is an address, or its address; empty: not known."""
+    for member in work.members:
+        for account in member.access.identity.accounts if member.access.identity else ():
+            names = (account.email, account.unique_id)
+            if work.principal in names:
+                return names[names[0] == work.principal]
+    return ""
 
 
 def _owners(work: Work) -> set[str]:

@@ -11,7 +11,6 @@ from searchaccess.core.model.intake.reading import mapping
 from searchaccess.core.model.watched import EVERYWHERE
 from searchaccess.core.ownership.installations import Installation, installation_of
 from searchaccess.core.ownership.others import Belongings, note_belonging
-from searchaccess.core.rights.foreign import MOST, ForeignMapping, foreign_mapping
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
 from searchaccess.core.rights.ownership import Operator, Record
 from searchaccess.core.rights.unseen import unseen_records
@@ -33,8 +32,8 @@ class Observed:
     """By name, those with our names."""
     all_mappings: bool
     """All mappings were read, not only some."""
-    foreign_mappings: tuple[ForeignMapping, ...] = ()
-    """Foreign mappings that may give our callers rights; empty unless all mappings were read."""
+    foreign_mappings: tuple[RoleMapping, ...] = ()
+    """Role mappings of others, sorted by name; empty unless this is a full read."""
     other_controllers: Mapping[Installation, Belongings] = field(default_factory=dict)
     """What other controllers and instances have; empty unless this is a full read."""
     unseen: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
@@ -98,7 +97,7 @@ async def observe(
         async for name, item in in_chunks(raw.items())
         if context.operator.owns_name(name)
     }
-    foreign_mappings = await _foreign_mappings(context, session, raw) if wanted is None else ()
+    foreign_mappings = await _foreign_mappings(context, session, raw) if full else ()
     other_controllers = await _other_controllers(context, session, roles, raw) if full else {}
     unseen = await _unseen(context, session, roles) if full else {}
     return Observed(
@@ -156,14 +155,9 @@ async def _other_controllers(
 
 async def _foreign_mappings(
     context: Context, session: Session, raw: Mapping[str, dict[str, Any]]
-) -> tuple[ForeignMapping, ...]:
-    realm = session.cluster.wanted_realm
-    if realm is None:
-        return ()
+) -> tuple[RoleMapping, ...]:
     names = sorted(name for name, item in raw.items() if not _is_owned(context.operator, item))
-    read = [_mapping(context, session, name, raw[name]) async for name in in_chunks(names[:MOST])]
-    found = (foreign_mapping(one, realm.name) for one in read)
-    return tuple(one for one in found if one is not None)
+    return tuple([_mapping(context, session, name, raw[name]) async for name in in_chunks(names)])
 
 
 async def _roles(session: Session, names: list[str] | None) -> Mapping[str, Mapping[str, Any]]:

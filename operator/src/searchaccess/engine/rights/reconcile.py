@@ -8,7 +8,6 @@ from typing import Final
 from searchaccess.api.clusters.status import AdoptedStatus, OtherStatus
 from searchaccess.core.ownership.adoption import Agreed
 from searchaccess.core.policy.decision import Gate
-from searchaccess.core.rights.foreign import ForeignMapping
 from searchaccess.core.status.access import AccessFacts, Failure
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace
@@ -17,6 +16,7 @@ from searchaccess.engine.inventory.former import KEYS
 from searchaccess.engine.inventory.records import AccessRecord
 from searchaccess.engine.rights.apply import Applier
 from searchaccess.engine.rights.background.copies import CopiesReader
+from searchaccess.engine.rights.background.others import OthersReader, user_of
 from searchaccess.engine.rights.background.proofs import ask_early
 from searchaccess.engine.rights.facts import FactsBuilder
 from searchaccess.engine.rights.mappings import Mappings, MappingState
@@ -33,7 +33,6 @@ from searchaccess.engine.status.finalizers import ensure_finalizers
 from searchaccess.engine.status.publish import StatusPublisher
 from searchaccess.ports.errors import ExternalError
 
-_NO_FOREIGN_MAPPINGS: Final[tuple[ForeignMapping, ...]] = ()
 TOGETHER: Final = 50
 """Finalizers that are written, and queries that are tried, while roles are being read, at most."""
 
@@ -111,8 +110,7 @@ class RightsReconciler:
         self._mapping = MappingState()
         self._adoptions = Adoptions(self._context, self._name)
         self._other_controllers = OtherControllers(self._own.operator, self._context.inventory, self._name)
-        self._foreign_mappings = _NO_FOREIGN_MAPPINGS
-        """Foreign mappings that may give our callers rights, as last read."""
+        self._others = OthersReader(self._context)
         self._roles: set[str] = set()
         self._user_roles: frozenset[str] = frozenset()
         self._foreign = 0
@@ -215,6 +213,7 @@ class RightsReconciler:
         if scope.include_settled:
             self._progress.settled.clear()
             self._copies.expire()
+            self._others.expire()
         self._released.operator = operator
         due = self._progress.agenda.due()
         known = self._released.begin(session)
@@ -264,14 +263,11 @@ class RightsReconciler:
             mapping_settled=self._mapping.settled,
         )
         observed, _ = await both(reading, self._ensure_finalizers(missing, run))
-        if observed.full and observed.foreign_mappings != self._foreign_mappings:
-            self._foreign_mappings = observed.foreign_mappings
-            self._progress.settled.clear()
         self._adoptions.settle(self._context.operator, observed)
         if run.full:
             self._other_controllers.see(observed.other_controllers)
             session.state.unseen.see_roles(owner for owners in observed.unseen.values() for owner in owners)
-            if await self._copies.changed(session):
+            if await self._copies.changed(session) | await self._others.changed(session, observed):
                 self._progress.settled.clear()
             self._progress.unsettle(self._released.compare(session, observed.roles))
             run.principals |= self._released.pending_revocation
@@ -355,7 +351,8 @@ class RightsReconciler:
             self._uuid,
             is_per_principal(session),
             session.cluster.wanted_realm,
-            self._foreign_mappings,
+            self._others.found,
+            user_of(session),
         )
         facts: list[AccessFacts] = []
         stuck: dict[str, Failure] = {}

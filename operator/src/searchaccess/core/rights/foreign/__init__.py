@@ -1,0 +1,1 @@
+"""What others in Elasticsearch give a principal, beside what is declared (docs/adr/0052)."""

@@ -1,0 +1,70 @@
+"""Reports who else gives a SearchAccess's principal more than it declares (docs/adr/0052)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from searchaccess.api.conditions.events import EventReason
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
+from searchaccess.api.status import SearchAccessStatus, Truth, condition_of
+from searchaccess.core.model.access import Access
+from searchaccess.core.rights.foreign.exclusive import Exclusivity
+from searchaccess.core.rights.widened import Widened
+from searchaccess.core.status.conditions import FALSE, TRUE, UNKNOWN, Conditions
+from searchaccess.core.status.events import Note, note
+
+_STATUS: Final[dict[Reason, Truth]] = {
+    Reason.NOT_BROADER: TRUE,
+    Reason.BROADER_THAN_DECLARED: FALSE,
+    Reason.WIDENED_BY: FALSE,
+    Reason.ROLE_GIVEN_TO_OTHERS: FALSE,
+    Reason.CANNOT_BE_SEEN: UNKNOWN,
+}
+_ORDER: Final = (
+    Reason.BROADER_THAN_DECLARED,
+    Reason.WIDENED_BY,
+    Reason.ROLE_GIVEN_TO_OTHERS,
+    Reason.CANNOT_BE_SEEN,
+    Reason.NOT_BROADER,
+)
+"""The most important first: its reason is the condition's."""
+_EVENTS: Final = (EventReason.BROADER_THAN_DECLARED, EventReason.ROLE_GIVEN_TO_OTHERS)
+
+
+def mark_exclusive(conditions: Conditions, access: Access, found: Exclusivity | None, widened: Widened | None) -> None:
+    """Set the condition that says who else gives a principal rights; absent if nobody is known.
+
+    Args:
+        conditions: of the new status.
+        access: the SearchAccess. With a credential of its own, it has no principal to whom others could give rights.
+        found: what others in Elasticsearch give; None: nothing was examined.
+        widened: which SearchAccesses of its principal show what others hide; None: its role was not planned.
+    """
+    if access.has_credential or access.deleted_at:
+        return
+    if (found is None or widened is None) and conditions.keep(ConditionType.EXCLUSIVE):
+        return
+    parts = [
+        *([(found.reason, found.message)] if found and found.reason else []),
+        *(_of_widened(widened) if widened else ()),
+    ]
+    if parts:
+        parts.sort(key=lambda part: _ORDER.index(part[0]))
+        reason = parts[0][0]
+        # What adds nothing is left out beside what adds something.
+        messages = [message for each, message in parts if each is reason or each is not Reason.NOT_BROADER]
+        conditions.mark(ConditionType.EXCLUSIVE, _STATUS[reason], reason, "; ".join(messages))
+
+
+def _of_widened(widened: Widened) -> Iterator[tuple[Reason, str]]:
+    if widened:
+        known = widened.by or widened.others
+        yield Reason.WIDENED_BY if known else Reason.CANNOT_BE_SEEN, widened.message
+
+
+def exclusive_notes(previous: SearchAccessStatus, status: SearchAccessStatus) -> list[Note]:
+    """Return the event about somebody who gives the principal more, or its role to others: once for each message."""
+    found, before = (condition_of(each, ConditionType.EXCLUSIVE) for each in (status, previous))
+    if found is None or (before is not None and (before.reason, before.message) == (found.reason, found.message)):
+        return []
+    return [note(kind, found.message) for kind in _EVENTS if kind == found.reason]

@@ -1,0 +1,156 @@
+"""Reads what others have in Elasticsearch that may give our callers rights, or give others our roles.
+
+It is only for reports: rights do not depend on it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+
+from searchaccess.core.clusters.realm import WantedRealm
+from searchaccess.core.model.intake.reading import UNREADABLE, text, texts
+from searchaccess.core.rights.foreign.callers import anybody_of, named_by
+from searchaccess.core.rights.foreign.exclusive import Others
+from searchaccess.core.rights.foreign.keys import OwnedKey, owned_key
+from searchaccess.core.rights.foreign.mappings import MOST, ForeignMapping, foreign_mapping
+from searchaccess.core.rights.foreign.rules import User
+from searchaccess.core.rights.mapping import RoleMapping
+from searchaccess.engine.barrier import caught
+from searchaccess.engine.concurrency.chunks import in_chunks
+from searchaccess.engine.concurrency.tasks import both
+from searchaccess.engine.rights.observe import Observed
+from searchaccess.engine.state import Context, Session
+from searchaccess.ports.errors import ExternalError
+
+EVERY: Final = 60.0
+"""Seconds between two reads of API keys and users."""
+TIMEOUT: Final = 5.0
+"""Seconds after which that read is left for the next sweep."""
+MOST_ROLES: Final = 5000
+"""Roles of others that are kept: those that role mappings give, the first by name."""
+
+log = structlog.get_logger(__name__)
+
+
+def user_of(session: Session) -> User | None:
+    """Return what is known of every user of a cluster's realm; None: no realm is declared."""
+    realm, facts = session.cluster.wanted_realm, session.state.facts
+    return None if realm is None else anybody_of(realm.name, realm.issuer, facts.claimed if facts else None)
+
+
+class OthersReader:
+    """Evaluates what a full read found, and reads API keys and users, with one request for each kind.
+
+    Args:
+        context: what all reconcilers share.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.found: Others | None = None
+        """What others have, as last read; None: it was not read yet, or no realm is declared."""
+        self._read_at = float("-inf")
+        self._keys: Sequence[OwnedKey] | None = None
+        """None: they cannot be read."""
+        self._holders: Sequence[tuple[str, str]] | None = None
+
+    def expire(self) -> None:
+        """Have the next sweep read API keys and users, however soon it is."""
+        self._read_at = float("-inf")
+
+    async def changed(self, session: Session, observed: Observed) -> bool:
+        """Evaluate what others have, and return whether that changed.
+
+        API keys and users are not read shortly after the last read: others' writes to security objects may cause many
+        sweeps. After an error the last result stays.
+
+        Args:
+            session: the connected cluster.
+            observed: a full read.
+        """
+        before, self.found = self.found, await self._read(session, observed)
+        return self.found != before
+
+    async def _read(self, session: Session, observed: Observed) -> Others | None:
+        realm, anybody = session.cluster.wanted_realm, user_of(session)
+        if realm is None or anybody is None:
+            return None
+        await self._read_more(session, realm)
+        named, ours = named_by(realm.principal), self._context.operator.role_name("")
+        mappings = [
+            one
+            async for found in in_chunks(observed.foreign_mappings[:MOST])
+            if (one := self._evaluated(session, found, anybody, named)) is not None
+        ]
+        return Others(
+            tuple(mappings),
+            _given(mappings, observed.roles),
+            tuple(self._keys or ()),
+            tuple(self._holders or ()),
+            tuple(_unseen(observed.foreign_mappings, self._keys, self._holders)),
+            ours,
+        )
+
+    def _evaluated(
+        self, session: Session, found: RoleMapping, anybody: User, named: Sequence[str]
+    ) -> ForeignMapping | None:
+        try:
+            return foreign_mapping(found, anybody, named, self._context.operator.role_name(""))
+        except Exception as error:  # noqa: BLE001 - the barrier: an unreadable mapping affects no other
+            caught(self._context.meter, session.cluster.name, "read mapping", error)
+            return None
+
+    async def _read_more(self, session: Session, realm: WantedRealm) -> None:
+        now = self._context.clock.monotonic()
+        if now - self._read_at < EVERY:
+            return
+        self._read_at = now
+        prefix = self._context.operator.role_name("")
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                keys, holders = await both(session.port.owned_keys(realm.name), session.port.holders(prefix))
+            self._keys = (
+                None if keys is None else tuple([one async for raw in in_chunks(keys) if (one := owned_key(raw))])
+            )
+            self._holders = None if holders is None else tuple(_holders(holders, prefix))
+        except (ExternalError, TimeoutError) as error:
+            log.info("cannot read keys and users of others", error=str(error))
+        except Exception as error:  # noqa: BLE001 - the barrier: rights do not depend on this
+            caught(self._context.meter, session.cluster.name, "read others", error)
+
+
+def _holders(users: Iterable[Mapping[str, Any]], prefix: str) -> Iterator[tuple[str, str]]:
+    for raw in users:
+        name = text(raw.get("username"))
+        if name is not None and raw.get("enabled") is not False:
+            yield from ((name, role) for role in texts(raw.get("roles")) if role.startswith(prefix))
+
+
+def _given(mappings: Iterable[ForeignMapping], roles: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the roles that some role mappings give or may give, as far as the role API has them."""
+    wanted, prefixes = set[str](), set[str]()
+    for one in mappings:
+        if not one.elsewhere:
+            wanted.update(one.roles)
+            prefixes.update(one.prefixes)
+    begin = tuple(prefixes)
+    names = sorted(name for name in roles if name in wanted or name.startswith(begin))[:MOST_ROLES]
+    return {name: roles[name] for name in names if roles[name] != UNREADABLE}
+
+
+def _unseen(
+    mappings: Sequence[RoleMapping], keys: Sequence[object] | None, holders: Sequence[object] | None
+) -> Iterator[str]:
+    """Yield what could not be read, for messages."""
+    why = "cannot be seen: the operator's login may not read them, or there are more than 1,000"
+    if len(mappings) > MOST:
+        yield f"{len(mappings) - MOST} role mappings are not evaluated: there are more than {MOST}"
+    for one in mappings:
+        if one.metadata.get("unreadable") is True:
+            yield f"role mapping {one.name} cannot be read"
+    if keys is None:
+        yield f"API keys of the realm {why}"
+    if holders is None:
+        yield f"users with roles of the operator {why}"

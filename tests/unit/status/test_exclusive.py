@@ -1,0 +1,60 @@
+"""The condition Exclusive, from what others in Elasticsearch give and from what other SearchAccesses show."""
+
+import pytest
+
+from searchaccess.api.conditions.reasons import Reason
+from searchaccess.api.conditions.types import ConditionType
+from searchaccess.api.status import SearchAccessStatus, condition_of
+from searchaccess.core.rights.foreign.exclusive import NOBODY_ELSE, Exclusivity
+from searchaccess.core.rights.widened import NOT_WIDENED, Widened, Widening
+from searchaccess.core.status.aspects.exclusive import mark_exclusive
+from searchaccess.core.status.conditions import Conditions
+from tests.unit.builders import a_grant, an_access
+
+NOW = "2026-01-01T00:00:00Z"
+BROADER = Exclusivity(Reason.BROADER_THAN_DECLARED, "role mapping ops gives role superuser: all indices")
+TO_OTHERS = Exclusivity(Reason.ROLE_GIVEN_TO_OTHERS, "user eve has role r")
+UNSEEN = Exclusivity(Reason.CANNOT_BE_SEEN, "role mapping ops gives role x, which cannot be seen")
+SAME = Exclusivity(Reason.NOT_BROADER, "role mapping ops gives role same")
+WIDENED = Widened(by=(Widening("a", "b", "documents"),))
+TOO_MANY = Widened(unknown="too many")
+
+
+def marked(
+    found: Exclusivity | None, widened: Widened | None, before: SearchAccessStatus | None = None
+) -> tuple[SearchAccessStatus, str]:
+    """Give the new status, and its condition in short."""
+    conditions = Conditions(before or SearchAccessStatus(), 1, NOW)
+    mark_exclusive(conditions, an_access("orders", grants=[a_grant("orders-*")]), found, widened)
+    status = SearchAccessStatus(conditions=conditions.build())
+    condition = condition_of(status, ConditionType.EXCLUSIVE)
+    return status, f"{condition.status} {condition.reason} {condition.message}" if condition else ""
+
+
+@pytest.mark.parametrize(
+    ("found", "widened", "said"),
+    [
+        (NOBODY_ELSE, NOT_WIDENED, ""),
+        (BROADER, NOT_WIDENED, f"False BroaderThanDeclared {BROADER.message}"),
+        (BROADER, WIDENED, f"False BroaderThanDeclared {BROADER.message}; {WIDENED.message}"),
+        (NOBODY_ELSE, WIDENED, f"False WidenedBy {WIDENED.message}"),
+        (TO_OTHERS, WIDENED, f"False WidenedBy {WIDENED.message}; {TO_OTHERS.message}"),
+        (UNSEEN, WIDENED, f"False WidenedBy {WIDENED.message}; {UNSEEN.message}"),
+        (SAME, WIDENED, f"False WidenedBy {WIDENED.message}"),
+        (SAME, NOT_WIDENED, f"True NotBroader {SAME.message}"),
+        (SAME, TOO_MANY, "Unknown CannotBeSeen too many"),
+        (UNSEEN, TOO_MANY, f"Unknown CannotBeSeen {UNSEEN.message}; too many"),
+        (None, WIDENED, f"False WidenedBy {WIDENED.message}"),
+        (BROADER, None, f"False BroaderThanDeclared {BROADER.message}"),
+        (None, None, ""),
+    ],
+)
+def test_the_most_important_is_the_reason(found: Exclusivity | None, widened: Widened | None, said: str) -> None:
+    assert marked(found, widened)[1] == said
+
+
+@pytest.mark.parametrize(("found", "widened"), [(None, NOT_WIDENED), (NOBODY_ELSE, None), (None, None)])
+def test_it_stays_until_all_is_examined(found: Exclusivity | None, widened: Widened | None) -> None:
+    before, said = marked(BROADER, WIDENED)
+    assert marked(found, widened, before)[1] == said
+    assert marked(NOBODY_ELSE, NOT_WIDENED, before)[1] == ""
