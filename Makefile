@@ -64,9 +64,11 @@ lock: $(if $(filter $(OWN_UV),$(UV)),$(OWN_UV)) ## Pin the dependencies of pypro
 
 ##@ Check and test
 
-# Tests without servers run in parallel on all processors. The others run one after the other.
+# Tests without servers run in parallel on all processors. The others mostly wait: two processes share them, file by
+# file and in their order, and each has servers of its own. Tests in kind share one cluster and run one after the other.
 SERVERLESS := $(wildcard tests/unit tests/component)
 SPREAD := --numprocesses auto --dist worksteal
+IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 KIND := $(BUILD)/kind
 # Tests that passed in kind are not repeated on local servers of the same release.
 IN_KIND := $(BUILD)/passed-in-kind
@@ -78,11 +80,11 @@ test: runtimes servers lint typecheck verify ## Run all checks, then all tests o
 	$(RUN) -m pytest $(SPREAD) $(SERVERLESS) $(PYTEST) || $(NONE_CHOSEN)
 	@rm -f $(IN_KIND) $(KIND)-not-tested
 	$(if $(PYTEST),,tests/kind/test.sh $(RUN) $(KIND) --keep-passed=$(IN_KIND) tests/kind tests/e2e)
-	$(RUN) -m pytest tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
+	$(RUN) -m pytest $(IN_TWO) tests $(SERVERLESS:%=--ignore=%) --leave-out=$(IN_KIND) $(PYTEST) || $(NONE_CHOSEN)
 	@others="$$($(RUN) -m tests.stack releases)"; for release in $$others; do \
 		echo "Again on Elasticsearch $$release, the tests that depend on it:"; \
-		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest -m elasticsearch --namespaced $(PYTEST) || \
-			$(NONE_CHOSEN); \
+		SEARCHACCESS_TEST_ELASTICSEARCH_VERSION=$$release $(RUN) -m pytest $(IN_TWO) tests $(SERVERLESS:%=--ignore=%) \
+			-m elasticsearch --namespaced $(PYTEST) || $(NONE_CHOSEN); \
 	done
 	@test ! -e $(KIND)-not-tested || cat $(KIND)-not-tested
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -84,14 +85,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(KeepPassed(kept))
 
 
-def pytest_report_header() -> list[str]:
-    """Say which Elasticsearch tests run on, and how many examples they try."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which Elasticsearch tests run on, how many examples they try, and how many passed elsewhere.
+
+    The summary counts what is left out only if one process runs all tests.
+    """
     external = ExternalElasticsearch.is_configured()
     share = settings().max_examples * 100 // ALL
     return [
         f"Elasticsearch: {'one that is not ours' if external else chosen_release().version}",
         f"examples and random histories: {f'{share} %, for a quick look' if share < 100 else 'all'}",
+        *([f"left out: {len(ids)} tests that passed elsewhere"] if (ids := _passed_elsewhere(config)) else []),
     ]
+
+
+def _passed_elsewhere(config: pytest.Config) -> set[str]:
+    file = config.getoption("--leave-out")
+    return set(file.read_text().splitlines()) if file and file.exists() else set()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -102,8 +112,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if config.getoption("--stack") == "kind":
         leave_out(config, items, {item for item in items if _OWN_SERVERS & set(getattr(item, "fixturenames", ()))})
-    if (passed := config.getoption("--leave-out")) and passed.exists():
-        ids = set(passed.read_text().splitlines())
+    if ids := _passed_elsewhere(config):
         leave_out(config, items, {item for item in items if item.nodeid in ids})
     for item in items:
         if item.path.parent.name == "e2e":
@@ -143,7 +152,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 if tool in needed:
                     ensure_program(program)
         except BuildError as error:
-            print(f"{error}\nTests that need this server will fail; the others run.")
+            # A process that shares the tests with another one has no standard output.
+            print(f"{error}\nTests that need this server will fail; the others run.", file=sys.stderr)
 
 
 @pytest.fixture(scope="session")

@@ -35,5 +35,10 @@ def some(cases: Sequence[Case]) -> Sequence[Case]:
     return cases[:: _step()]
 
 
+def many(number: int) -> int:
+    """Return how many objects there are in a test of large numbers: all of them, in a quick run a share."""
+    return number // _step()
+
+
 def _step() -> int:
     return 1 if settings().max_examples >= ALL else EACH

@@ -62,6 +62,8 @@ class MemoryKubernetes:
         self.uids = "uid"
         """What the uids of all objects begin with."""
         self.objects: dict[Key, dict[str, Any]] = {}
+        self._keys: dict[str, Key] = {}
+        """By uid, of all objects that were ever created here."""
         self._lists: dict[str, list[dict[str, Any]]] = {}
         """What is left of lists that somebody is reading, by the token that goes on with it."""
         self.sources: dict[Source, dict[str, bytes]] = {}
@@ -89,12 +91,19 @@ class MemoryKubernetes:
         made: dict[str, Any] = copied(cut_json(dict(raw)))
         made["metadata"] |= {"uid": f"{self.uids}-{self._made}", "generation": 1, "creationTimestamp": self._now()}
         self.objects[key] = made
+        self._keys[made["metadata"]["uid"]] = key
         self._tell("ADDED", key)
         return made
+
+    def with_uid(self, uid: str) -> dict[str, Any] | None:
+        """Give the object that was created with a uid; None: there is none, or no longer."""
+        found = self.objects.get(self._keys[uid]) if uid in self._keys else None
+        return found if found and found["metadata"]["uid"] == uid else None
 
     def go_on_after(self, objects: Sequence[Mapping[str, Any]]) -> None:
         """Have objects that another API server had; what comes is newer."""
         self.objects |= {key_of(raw): copied(dict(raw)) for raw in objects}
+        self._keys |= {raw["metadata"]["uid"]: key_of(raw) for raw in objects}
         self._version = max(int(raw["metadata"]["resourceVersion"]) for raw in objects)
         self._made += len(objects)
 

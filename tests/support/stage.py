@@ -308,9 +308,8 @@ class Stage:
     # What must always be true
 
     def _after_role(self, name: str, raw: Mapping[str, Any]) -> None:
-        by_uid = {item["metadata"]["uid"]: item for item in self.kubernetes.objects.values()}
         for uid in owner_uids(raw):
-            owner = by_uid.get(uid)
+            owner = self.kubernetes.with_uid(uid)
             if owner is None or FINALIZER not in owner["metadata"].get("finalizers", []):
                 self.violations.append(f"{name} was written with rights of {uid}, which nothing holds back")
 

@@ -14,6 +14,7 @@ from tests.component.credentials.common import (
     STORES,
     begin,
     credential,
+    days_pass,
     live,
     read,
     said,
@@ -139,10 +140,10 @@ async def test_without_an_end_a_key_is_replaced_before_it_expires(stage: Stage) 
 @on_stage
 async def test_a_rotation_close_to_the_end_makes_no_longer_key(stage: Stage) -> None:
     await begin(stage, key_of(validUntil=at(stage, 2 * DAY), credential={"rotateEvery": "24h", "overlap": "1h"}))
-    await stage.sleep(1.5 * DAY)
+    await days_pass(stage, 1.5)
     assert len(stage.elasticsearch.keys_now) == 2
     assert all(seconds <= DAY / 2 for seconds in left(stage))
-    await stage.sleep(DAY / 2)
+    await days_pass(stage, 0.5)
     assert not live(stage)
 
 

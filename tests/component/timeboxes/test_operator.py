@@ -8,10 +8,11 @@ import pytest
 from searchaccess.engine.inventory.timeboxes import CHECK_EVERY, STEP_BACK
 from tests.component.common import begin, granted
 from tests.component.timeboxes.common import EXPIRED, IN_SYNC, NOT_YET, SOON, at, orders
+from tests.support.effort import many
 from tests.support.stage import Stage, on_stage
 from tests.support.world import access, grant
 
-MANY = 2_500
+MANY = many(2_500)
 BULK = 1_000
 """Roles in one request."""
 
@@ -87,8 +88,8 @@ async def test_a_clock_that_is_corrected_is_followed(stage: Stage) -> None:
 @on_stage
 async def test_thousands_that_end_together_take_few_requests_and_little_time(stage: Stage) -> None:
     ends = at(stage, 900)
-    many = [access(f"a{number}", grant(f"a{number}-*"), validUntil=ends) for number in range(MANY)]
-    await begin(stage, *many, access("stays", grant("stays-*")))
+    ending = [access(f"a{number}", grant(f"a{number}-*"), validUntil=ends) for number in range(MANY)]
+    await begin(stage, *ending, access("stays", grant("stays-*")))
     assert len(stage.elasticsearch.roles_now) == MANY + 1
     left = 900 - (stage.clock.monotonic() - 1000)
     assert left > 0
