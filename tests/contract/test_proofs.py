@@ -35,8 +35,9 @@ async def test_names_are_those_that_the_login_may_see(search: ElasticsearchSide)
     search.let_see(f"{search.prefix}a*")
     names = await search.port.index_names()
     assert names is not None
-    assert {open_one, closed} <= set(names)
-    assert other not in names
+    assert not any(name.startswith(search.prefix) for name, _ in names.behind)
+    assert {open_one, closed} <= set(names.names)
+    assert other not in names.names
     asked = [f"{search.prefix}a*", f"{search.prefix}a.open", f"{search.prefix}b*", "*"]
     assert await search.port.hidden(asked) == {f"{search.prefix}b*", "*"}
 
@@ -45,7 +46,7 @@ async def test_without_the_right_everything_is_hidden(search: ElasticsearchSide)
     search.make_mapped("a", {})
     assert await search.port.hidden([f"{search.prefix}*"]) == {f"{search.prefix}*"}
     names = await search.port.index_names()
-    assert not [name for name in names or () if name.startswith(search.prefix)]
+    assert not [name for name in (names.names if names else ()) if name.startswith(search.prefix)]
 
 
 async def test_data_streams_aliases_and_backing_indices_have_names_and_are_tried(
@@ -63,8 +64,10 @@ async def test_data_streams_aliases_and_backing_indices_have_names_and_are_tried
         side.let_see(stream, f"{alias}*", f".ds-{stream}*")
         names = await side.port.index_names()
         assert names is not None
-        assert {stream, alias} <= set(names)
-        assert any(name.startswith(f".ds-{stream}") for name in names)
+        assert {stream, alias} <= set(names.names)
+        assert any(name.startswith(f".ds-{stream}") for name in names.names)
+        assert (alias, (index,)) in names.behind
+        assert stream not in dict(names.behind), "its own backing indices follow from its name"
         for name in (stream, alias):
             tried = await side.port.try_query([name], TEXT)
             assert (tried.shards, len(tried.failures)) == (1, 1)

@@ -260,7 +260,7 @@ class MemoryElasticsearch(MemoryKeys, MemoryUsers, MemoryIndices):
 
     async def fingerprint(self) -> ClusterFingerprint | None:
         def read() -> ClusterFingerprint | None:
-            seen = repr((self.license, self.license_ends, self.indices_made, self.indices, self.closed))
+            seen = repr((self.license, self.license_ends, self.indices_made, self.indices, self.closed, self.aliases))
             return (
                 ClusterFingerprint(seen, frozenset({f"start {self.starts} of node-0"}))
                 if self.fingerprint_works

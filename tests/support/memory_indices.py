@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.proofs import Tried
 from tests.support.faults import Call, Faults
 
@@ -23,6 +24,8 @@ class MemoryIndices:
     def __init__(self) -> None:
         self.indices: dict[str, dict[str, str]] = {}
         """By name, the types of its fields."""
+        self.aliases: dict[str, set[str]] = {}
+        """By name, the indices that it leads to."""
         self.closed: set[str] = set()
         self.may_see: tuple[str, ...] = ()
         """Patterns of indices of which the operator's login has ``view_index_metadata``."""
@@ -39,9 +42,13 @@ class MemoryIndices:
     def _sees(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.may_see)
 
-    async def index_names(self) -> Sequence[str] | None:
-        def read() -> Sequence[str] | None:
-            return tuple(sorted(filter(self._sees, self.indices))) if self.may_see and self.lists_names else None
+    async def index_names(self) -> IndexNames | None:
+        def read() -> IndexNames | None:
+            if not self.may_see or not self.lists_names:
+                return None
+            behind = {name: tuple(sorted(to)) for name, to in self.aliases.items() if self._sees(name)}
+            names = {*filter(self._sees, self.indices), *behind}
+            return IndexNames(tuple(sorted(names)), tuple(sorted(behind.items())))
 
         return await self._faults.perform(Call(ELASTICSEARCH, "index_names"), read)
 

@@ -1,10 +1,10 @@
 """Each ``where`` is proven by Elasticsearch before Ready, beside the loop, and within few requests."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.ports.errors import ExternalError, Rejected, Unreachable
 from searchaccess.ports.kubernetes import Plural
 from tests.component.common import begin, granted
@@ -111,7 +111,7 @@ async def test_a_query_that_is_replaced_while_names_are_read_is_forgotten(stage:
     await stage.sleep(700)
     read = stage.elasticsearch.index_names
 
-    async def slowly() -> Sequence[str] | None:
+    async def slowly() -> IndexNames | None:
         await stage.sleep(3)
         return await read()
 

@@ -54,7 +54,19 @@ def test_whatever_comes_is_read_or_refused(answer: object) -> None:
 
 def test_names_of_all_kinds_are_read() -> None:
     answer = {"indices": [{"name": "b"}], "aliases": [{"name": "a"}, {}], "data_streams": [{"name": "c"}]}
-    assert names_of(answer) == ("a", "b", "c")
+    assert names_of(answer).names == ("a", "b", "c")
+
+
+def test_what_is_behind_aliases_and_data_streams_is_read() -> None:
+    backing = [".ds-logs-2026.01.01-000001", "partial-.ds-logs-2026.01.01-000001", "bank"]
+    answer = {
+        "aliases": [{"name": "a", "indices": ["orders-2", "orders-1"]}, {"name": 1, "indices": ["x"]}, {"name": "b"}],
+        "data_streams": [
+            {"name": "logs", "backing_indices": backing},
+            {"name": "own", "backing_indices": [".ds-own-1"]},
+        ],
+    }
+    assert names_of(answer).behind == (("a", ("orders-1", "orders-2")), ("b", ()), ("logs", ("bank",)))
 
 
 def test_what_is_not_said_to_be_hidden_is_not_taken_for_visible() -> None:

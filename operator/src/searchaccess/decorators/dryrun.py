@@ -10,6 +10,7 @@ from searchaccess.core.clusters.connection import Connection
 from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.model.canonical import RoleBody, role_from_json
+from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping, mapping_of
@@ -146,7 +147,7 @@ class DryRunElasticsearch:
         """Return of which indices the login may not see names and mappings (one request)."""
         return await self._real.hidden(patterns)
 
-    async def index_names(self) -> Sequence[str] | None:
+    async def index_names(self) -> IndexNames | None:
         """Read the names of all indices, aliases and data streams that the login may see (one request)."""
         return await self._real.index_names()
 

@@ -12,6 +12,7 @@ from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
 from searchaccess.core.model.workload import Account, Found, Place, Template, Workload
+from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping
@@ -106,7 +107,7 @@ class MeasuredElasticsearch(_Measured):
         """Return of which indices the login may not see names and mappings (one request)."""
         return await self._do("hidden", self._real.hidden, patterns)
 
-    async def index_names(self) -> Sequence[str] | None:
+    async def index_names(self) -> IndexNames | None:
         """Read the names of all indices, aliases and data streams that the login may see (one request)."""
         return await self._do("index_names", self._real.index_names)
 

@@ -310,6 +310,7 @@ class Host:
         if name in inventory.clusters:
             uids.add(inventory.clusters[name].cluster.uid)
         self._context.outbox.drop(uids)
+        inventory.forget_aliases(name)
         self._running[name].task.cancel()
 
     async def stop_working(self, name: str) -> None:

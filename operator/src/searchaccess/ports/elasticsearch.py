@@ -11,6 +11,7 @@ from searchaccess.core.clusters.realm import WantedRealm
 from searchaccess.core.credentials.keys import Login
 from searchaccess.core.credentials.sealed import Sealed
 from searchaccess.core.model.canonical import RoleBody
+from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.core.policy.login import LoginRights
 from searchaccess.core.policy.proofs import Tried
 from searchaccess.core.rights.mapping import RoleMapping
@@ -116,11 +117,11 @@ class ElasticsearchPort(Protocol):
             patterns: names and patterns as a role has them; at most 1,000.
         """
 
-    async def index_names(self) -> Sequence[str] | None:
+    async def index_names(self) -> IndexNames | None:
         """Read the names of all indices, aliases and data streams that the login may see (one request).
 
         Returns:
-            The names, also those of closed and hidden indices; None: it may see none.
+            The names, also those of closed and hidden indices, and what is behind them; None: it may see none.
         """
 
     async def try_query(self, names: Sequence[str], query: str) -> Tried:

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from searchaccess.adapters.elasticsearch.errors import mapped
 from searchaccess.adapters.elasticsearch.part import ClientPart
 from searchaccess.adapters.longanswers import decoded
-from searchaccess.core.model.intake.reading import mapping, objects, shortened, text, whole_number
+from searchaccess.core.model.intake.reading import mapping, objects, shortened, text, texts, whole_number
+from searchaccess.core.policy.guardrails.aliases import IndexNames, is_own
 from searchaccess.core.policy.proofs import CAUSE_LIMIT, Tried
 from searchaccess.ports.errors import PermissionDenied, Unexpected, Unreachable
 
@@ -16,7 +17,7 @@ PRIVILEGE: Final = "view_index_metadata"
 """The smallest of Elasticsearch's privileges that allows all of this."""
 _NAME: Final = 256
 _MOST_FAILURES: Final = 1_000
-_NAMES: Final = "indices.name,aliases.name,data_streams.name"
+_NAMES: Final = "indices.name,aliases.name,aliases.indices,data_streams.name,data_streams.backing_indices"
 _OUTCOME: Final = "_shards,valid,error,explanations.index,explanations.valid,explanations.error"
 _INDEX: Final = re.compile(r"^\[[^\]]*\]\s*")
 _CLASS: Final = re.compile(r"(?:[a-z]\w*\.)+[A-Z][\w$]*: ")
@@ -33,8 +34,8 @@ class IndicesClient(ClientPart):
             answer = await api.security.has_privileges(index=[{"names": list(patterns), "privileges": [PRIVILEGE]}])
         return hidden_in(answer.body, patterns)
 
-    async def index_names(self) -> Sequence[str] | None:
-        """Read the names of all indices, aliases and data streams that the login may see."""
+    async def index_names(self) -> IndexNames | None:
+        """Read the names of all indices, aliases and data streams that the login may see, and what is behind them."""
         try:
             with mapped():
                 api = await self._api()
@@ -73,10 +74,22 @@ def hidden_in(answer: Any, patterns: Iterable[str]) -> frozenset[str]:
     return frozenset(pattern for pattern, value in has.items() if value is not True)
 
 
-def names_of(answer: Any) -> tuple[str, ...]:
-    """Return the names of indices, aliases and data streams."""
+def names_of(answer: Any) -> IndexNames:
+    """Return the names of indices, aliases and data streams, and what is behind aliases and data streams."""
     found = (item.get("name") for kind in mapping(answer).values() for item in objects(kind))
-    return tuple(sorted({name for item in found if (name := text(item, _NAME)) is not None}))
+    names = tuple(sorted({name for item in found if (name := text(item, _NAME)) is not None}))
+    return IndexNames(names, tuple(sorted(_behind(mapping(answer)))))
+
+
+def _behind(answer: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for item in objects(answer.get("aliases")):
+        if name := text(item.get("name"), _NAME):
+            yield name, tuple(sorted(texts(item.get("indices"))))
+    for item in objects(answer.get("data_streams")):
+        if name := text(item.get("name"), _NAME):
+            added = sorted(each for each in texts(item.get("backing_indices")) if not is_own(each, name))
+            if added:
+                yield name, tuple(added)
 
 
 def tried_of(answer: Any) -> Tried:

@@ -40,11 +40,13 @@ class PolicyVerdict:
         outcomes: of each policy that applies, by name.
         unmatched: no policy applies, and the SearchCluster wants one.
         unknown: why it cannot be decided yet; empty: it can.
+        by_name: patterns that were compared with what is denied by name alone: it cannot be read where aliases lead.
     """
 
     outcomes: tuple[PolicyOutcome, ...] = ()
     unmatched: bool = False
     unknown: str = ""
+    by_name: tuple[str, ...] = ()
 
     @property
     def denied_by(self) -> tuple[PolicyOutcome, ...]:

@@ -41,8 +41,9 @@ BACKING: Final = (".ds-", ".fs-")
 """Prefixes of a data stream's backing indices: those of its documents, and of its failures."""
 _BEGIN: Final = concat((char("."), chars([(ord("d"), ord("d")), (ord("f"), ord("f"))]), literal("s-")))
 _DIGIT: Final = Chars(((ord("0"), ord("9")),))
-_SUFFIX: Final = concat(_DIGIT if one == "0" else char(one) for one in "-0000.00.00-000000")
-"""Suffix of backing indices: the day, and a number."""
+SUFFIX: Final = "-0000.00.00-000000"
+"""Suffix of backing indices, with 0 for a digit: the day, and a number."""
+_SUFFIX: Final = concat(_DIGIT if one == "0" else char(one) for one in SUFFIX)
 
 
 class Answer(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Final
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
@@ -39,6 +40,8 @@ class Judged(Declared):
         self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
         super().__init__(self.policies)
+        self._aliases: dict[str, Aliases] = {}
+        """By SearchCluster, where its aliases lead; absent: it was not read yet."""
         self._unjudged: set[str] = set()
         """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
         self.changed = asyncio.Event()
@@ -88,7 +91,7 @@ class Judged(Declared):
         record = self.clusters.get(access.cluster)
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
-        verdict = self.policies.judge(access, labels, wanted=wanted)
+        verdict = self.policies.judge(access, labels, self._aliases.get(access.cluster), wanted=wanted)
         if read and verdict.unknown and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
@@ -133,6 +136,21 @@ class Judged(Declared):
             if record := self.accesses.get(uid):
                 self._judge(record)
                 await pace.spent(_SCHEDULE if record.declared.time_box.schedule else 1)
+
+    async def see_aliases(self, cluster: str, aliases: Aliases) -> None:
+        """Take in where the aliases of a cluster lead, and judge the SearchAccesses anew whose names lead elsewhere."""
+        before, self._aliases[cluster] = self._aliases.get(cluster), aliases
+        if not self.policies.deny:
+            return
+        async for record in in_chunks(list(self.of_cluster(cluster)), self.policies.chunk):
+            patterns = record.declared.share.local_indices
+            changed = before is None or before.says(patterns) != aliases.says(patterns)
+            if changed and self.accesses.get(record.access.uid) is record:
+                self._judge(record)
+
+    def forget_aliases(self, cluster: str) -> None:
+        """Forget where the aliases of a cluster lead: it is another one, or it is gone."""
+        self._aliases.pop(cluster, None)
 
     def _judge(self, record: AccessRecord) -> None:
         before = record.access

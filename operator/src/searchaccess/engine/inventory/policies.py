@@ -11,6 +11,7 @@ import structlog
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.intake.metadata import metadata_of, version_of
 from searchaccess.core.model.verdict import PolicyVerdict
+from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.policy import Policy, policy_from_object
 from searchaccess.core.policy.guardrails.verdicts import Guardrails
 from searchaccess.engine.barrier import caught
@@ -71,6 +72,11 @@ class Policies:
         return self._guardrails.needs_labels
 
     @property
+    def deny(self) -> bool:
+        """Whether any policy denies indices, so that it matters where aliases lead."""
+        return self._guardrails.deny
+
+    @property
     def chunk(self) -> int:
         """How many SearchAccesses may be judged before other tasks run."""
         return max(1, min(CHUNK, _AT_ONCE // max(1, len(self._known))))
@@ -116,9 +122,11 @@ class Policies:
             self._listed = True
             self._renew()
 
-    def judge(self, access: Access, labels: Mapping[str, str] | None, *, wanted: bool) -> PolicyVerdict:
+    def judge(
+        self, access: Access, labels: Mapping[str, str] | None, aliases: Aliases | None, *, wanted: bool
+    ) -> PolicyVerdict:
         """Decide about a SearchAccess, see ``Guardrails.judge``."""
-        return self._guardrails.judge(access, labels, self._now(), wanted=wanted)
+        return self._guardrails.judge(access, labels, self._now(), aliases=aliases, wanted=wanted)
 
     async def due(self) -> None:
         """Wait until every SearchAccess is to be judged again: a policy changed, or an exception ended."""

@@ -210,6 +210,7 @@ class Reconciler:
             return
         # Only from here on is there anything to clean up: one that never connected needs no finalizer.
         await self._ensure_finalizer(cluster)
+        await self._queries.read_aliases(session)
         await self._reconcile_wings(session, scope)
         if cluster.deleted_at:
             await self._finish_deletion(session)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from searchaccess.api.policies.match import NAMESPACE
@@ -11,6 +12,7 @@ from searchaccess.core.messages import some_of
 from searchaccess.core.model.claims import Claim
 from searchaccess.core.patterns.containment import measured
 from searchaccess.core.patterns.meeting import can_meet, meet
+from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.budget import Budget, OutOfStepsError
 
 INCLUDES: Final[Mapping[Action, frozenset[Action]]] = {
@@ -61,20 +63,24 @@ def _raw(privilege: str) -> str:
     return f"privilege {privilege}"
 
 
-def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget) -> Iterator[str]:
+def violations(claims: Iterable[Claim], bounds: Bounds, whole: Budget, aliases: Aliases | None = None) -> Iterator[str]:
     """Yield why grants are refused.
 
     Args:
         claims: what each of them asks for.
         bounds: what is allowed and denied.
         whole: how much may be compared with all policies.
+        aliases: where the aliases of the cluster lead; None: not known, names alone are compared.
     """
     budget, place = Budget(whole), ""
     try:
         for position, claim in enumerate(claims):
-            place = f"grants[{position}]"
-            yield from _beyond(claim, place, bounds, budget)
-            yield from _meeting(claim, place, bounds, budget)
+            place, accepted = f"grants[{position}]", True
+            for reason in chain(_beyond(claim, place, bounds, budget), _meeting(claim, place, bounds, budget)):
+                accepted = False
+                yield reason
+            if accepted and aliases is not None and not claim.clusters:
+                yield from _led_into(claim, place, bounds, aliases, budget)
     except OutOfStepsError:
         yield f"{place}: its patterns and those before it are {_TOO_COMPLICATED}"
 
@@ -94,6 +100,18 @@ def _meeting(claim: Claim, place: str, bounds: Bounds, budget: Budget) -> Iterat
                     f"{place}: {what} on {pattern} is denied, as it can match what {other} matches: name indices of "
                     "which none is denied"
                 )
+                break
+
+
+def _led_into(claim: Claim, place: str, bounds: Bounds, aliases: Aliases, budget: Budget) -> Iterator[str]:
+    """Yield which aliases lead to indices that are denied."""
+    denied = [(other, what) for other, actions in bounds.denied if (what := _denied(claim, actions))]
+    for pattern in claim.indices if denied else ():
+        budget.spend(len(denied) * aliases.cost(pattern))
+        for other, what in denied:
+            if led := aliases.led_into(pattern, other):
+                by = f"{led.name} leads to {led.index}, which {other} matches"
+                yield f"{place}: {what} on {pattern} is denied, as {by}: name indices of which none is denied"
                 break
 
 

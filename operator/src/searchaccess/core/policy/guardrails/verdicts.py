@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from searchaccess.api.policies.match import SubjectPattern
 from searchaccess.api.searchaccesspolicy import PolicyException, SearchAccessPolicySpec
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
 from searchaccess.core.model.verdict import ACCEPTED, Outcome, PolicyOutcome, PolicyVerdict
+from searchaccess.core.policy.guardrails.aliases import Aliases
 from searchaccess.core.policy.guardrails.budget import Budget
 from searchaccess.core.policy.guardrails.demands import exceeded, unmet
 from searchaccess.core.policy.guardrails.ends import end_of
@@ -51,8 +52,19 @@ class Guardrails:
         ends = (end_of(exception) for policy in self._policies for exception in _exceptions(policy))
         return min((end for end in ends if end and end > now), default=None)
 
+    @property
+    def deny(self) -> bool:
+        """Whether any policy denies indices."""
+        return any(policy.spec and policy.spec.deny for policy in self._policies)
+
     def judge(
-        self, access: Access, labels: Mapping[str, str] | None, now: datetime, *, wanted: bool = False
+        self,
+        access: Access,
+        labels: Mapping[str, str] | None,
+        now: datetime,
+        *,
+        aliases: Aliases | None = None,
+        wanted: bool = False,
     ) -> PolicyVerdict:
         """Decide about a SearchAccess.
 
@@ -60,11 +72,12 @@ class Guardrails:
             access: the SearchAccess; one whose spec cannot be read is not judged by what it says.
             labels: labels of its namespace; None: not known.
             now: the time.
+            aliases: where the aliases of its cluster lead; None: not read yet, names alone are compared.
             wanted: whether its SearchCluster refuses what no policy applies to.
         """
         if not self._known:
             return PolicyVerdict(unknown=_UNREAD)
-        outcomes, unknown = list[PolicyOutcome](), ""
+        outcomes, unknown, denies = list[PolicyOutcome](), "", False
         # What only reports takes nothing from what decides.
         enforced, audited = Budget(), Budget()
         for policy in self._possible_for(access):
@@ -77,14 +90,20 @@ class Guardrails:
             if access.is_unreadable:
                 return PolicyVerdict(unknown=_INVALID if access.invalid else access.fault)
             waits = _waits_for_account(policy, access)
-            outcome = self._outcome(policy, access, now, audited if policy.audits else enforced, waits=waits)
+            budget = audited if policy.audits else enforced
+            outcome = self._outcome(policy, access, now, _Means(budget, aliases), waits=waits)
+            denies = denies or bool(policy.spec and policy.spec.deny)
             if waits and outcome.outcome is Outcome.ACCEPTED and not policy.audits:
                 unknown = "the service account behind the subject is not known"
             outcomes.append(outcome)
         # What one policy refuses for certain is refused, whatever others will say.
         if unknown and not any(each.outcome is Outcome.DENIED for each in outcomes):
             return PolicyVerdict(unknown=unknown)
-        return PolicyVerdict(tuple(outcomes), unmatched=wanted and not outcomes) if outcomes or wanted else ACCEPTED
+        if not outcomes and not wanted:
+            return ACCEPTED
+        return PolicyVerdict(
+            tuple(outcomes), unmatched=wanted and not outcomes, by_name=_by_name(access, aliases) if denies else ()
+        )
 
     def _possible_for(self, access: Access) -> tuple[Policy, ...]:
         """Return the policies that may apply to a SearchAccess of this namespace and cluster: most do not."""
@@ -95,7 +114,7 @@ class Guardrails:
             self._possible[key] = tuple(policy for policy in self._policies if _may_apply(policy, *key))
         return self._possible[key]
 
-    def _outcome(self, policy: Policy, access: Access, now: datetime, budget: Budget, *, waits: bool) -> PolicyOutcome:
+    def _outcome(self, policy: Policy, access: Access, now: datetime, means: "_Means", *, waits: bool) -> PolicyOutcome:
         spec = policy.spec
         if spec is None:
             reason = f"the policy cannot be read ({policy.invalid})"
@@ -104,7 +123,7 @@ class Guardrails:
         if exempt:
             return PolicyOutcome(policy.name, Outcome.EXEMPT, (f"until {exempt.until}: {exempt.reason}",))
         # No more are looked for than are shown: each may take long to find.
-        found = list(islice(self._violations(spec, policy, access, budget, waits=waits), MOST_REASONS + 1))
+        found = list(islice(self._violations(spec, policy, access, means, waits=waits), MOST_REASONS + 1))
         if not found:
             return PolicyOutcome(policy.name, Outcome.ACCEPTED)
         outcome = Outcome.WOULD_DENY if policy.audits else Outcome.DENIED
@@ -112,7 +131,7 @@ class Guardrails:
         return PolicyOutcome(policy.name, outcome, tuple(reasons), keeps=policy.keeps)
 
     def _violations(
-        self, spec: SearchAccessPolicySpec, policy: Policy, access: Access, budget: Budget, *, waits: bool
+        self, spec: SearchAccessPolicySpec, policy: Policy, access: Access, means: "_Means", *, waits: bool
     ) -> Iterator[str]:
         if spec.subjects is not None and not waits and not _matches_any(spec.subjects, access, unknown=False):
             yield _SUBJECT
@@ -121,11 +140,26 @@ class Guardrails:
             if len(self._bounds) >= _BOUNDS_KEPT:
                 self._bounds.clear()
             self._bounds[key] = bounds_of(spec, access.namespace)
-        yield from violations(access.claims, self._bounds[key], budget)
+        yield from violations(access.claims, self._bounds[key], means.budget, means.aliases)
         if spec.require is not None:
-            yield from unmet(spec.require, access, budget)
+            yield from unmet(spec.require, access, means.budget)
         if spec.limits is not None:
             yield from exceeded(spec.limits, access)
+
+
+class _Means(NamedTuple):
+    """With what one SearchAccess is judged."""
+
+    budget: Budget
+    aliases: Aliases | None
+
+
+def _by_name(access: Access, aliases: Aliases | None) -> tuple[str, ...]:
+    """Return the patterns of which it cannot be read where aliases lead; none if nobody tried yet."""
+    if aliases is None:
+        return ()
+    local = (pattern for claim in access.claims if not claim.clusters for pattern in claim.indices)
+    return tuple(dict.fromkeys(pattern for pattern in local if aliases.is_hidden(pattern)))
 
 
 def _matches_any(patterns: Iterable[SubjectPattern], access: Access, *, unknown: bool) -> bool:

@@ -23,7 +23,7 @@ from searchaccess.engine.rights.background.presence import PresenceReader
 from searchaccess.engine.rights.background.visibility import Visibility
 from searchaccess.engine.rights.members import Members
 from searchaccess.engine.state import NAMES_LIMIT, ClusterState, Context, Session
-from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected
+from searchaccess.ports.errors import ExternalError, NotHolder, PermissionDenied, Rejected, TransientError
 from searchaccess.ports.tasks import first_error_alone
 
 TRICKLE: Final = 6.0
@@ -42,6 +42,8 @@ SLOTS: Final = 2
 """Queries that are tried at once: half of the connections remain for the loop."""
 BATCH: Final = 200
 """Queries that are tried before results are reported and other work is checked."""
+MOST_FAILURES: Final = 3
+"""Reads of where aliases lead that fail before rights are granted by names alone: nobody is locked out by one read."""
 MOST_NAMES: Final = 1_000
 """Indices on which a query is tried at most, for patterns that do not fit into a URL."""
 _SOON: Final = frozenset({Reason.QUERY_FAILS, Reason.NO_INDEX_YET})
@@ -91,6 +93,8 @@ class QueryProver:
         self._visibility = Visibility(context.clock)
         self._presence = PresenceReader(context, name, self._visibility)
         self._uuid = ""
+        self._failures = 0
+        """How often in a row it could not be read where aliases lead."""
         self._checked_at, self._checked_state = float("-inf"), ""
         """When due queries were last checked, and the cluster's state then."""
         self._began = context.clock.monotonic()
@@ -156,12 +160,7 @@ class QueryProver:
         Raises:
             ExternalError: nothing can be tried now.
         """
-        if session.state.uuid != self._uuid:
-            if self._uuid:
-                self._questions.ask_all_again()
-            self._visibility.forget()
-            self._presence.forget()
-            self._uuid = session.state.uuid
+        self._follow(session)
         if self._visibility.is_stale() and (self._questions.all or self._presence.patterns):
             self._drop_unused()
             await self._visibility.refresh(
@@ -173,6 +172,34 @@ class QueryProver:
             await self._try_waiting(session)
         await self._presence.refresh(session, _state_of(session))
         await self._try_again(session)
+
+    def _follow(self, session: Session) -> None:
+        """Forget what is known of another cluster."""
+        if session.state.uuid != self._uuid:
+            if self._uuid:
+                self._questions.ask_all_again()
+            self._visibility.forget()
+            self._presence.forget()
+            self._uuid = session.state.uuid
+
+    async def read_aliases(self, session: Session) -> None:
+        """Read where aliases lead, once, before anything is granted that a policy may deny (docs/adr/0054).
+
+        Raises:
+            TransientError: it could not be read now; not if it failed several times in a row.
+        """
+        self._follow(session)
+        if self._presence.knows_aliases or not self._context.inventory.policies.deny:
+            return
+        try:
+            await self._presence.read_aliases(session)
+        except ExternalError as error:
+            self._failures += 1
+            if isinstance(error, NotHolder) or (isinstance(error, TransientError) and self._failures < MOST_FAILURES):
+                raise
+            log.warning("cannot read where aliases lead: policies compare names alone", error=str(error))
+            await self._presence.give_up_aliases()
+        self._failures = 0
 
     def _drop_unused(self) -> None:
         for question in tuple(self._questions.all):
@@ -296,7 +323,7 @@ class QueryProver:
             names = await self._visibility.names(session)
             if names is None:
                 raise PermissionDenied("the operator's login may not read the names of indices")
-            found += islice(dict.fromkeys(name for pattern in others for name in matching(pattern, names)), MOST_NAMES)
+            found += islice(dict.fromkeys(name for each in others for name in matching(each, names.names)), MOST_NAMES)
         return found
 
     def _give_up(self, verdict: Verdict) -> None:

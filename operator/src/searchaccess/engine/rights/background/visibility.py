@@ -1,8 +1,9 @@
 """Which indices the operator's login may see, and which exist. Both are optional for it."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from searchaccess.core.policy.guardrails.aliases import IndexNames
 from searchaccess.engine.state import Session
 from searchaccess.ports.clock import Clock
 from searchaccess.ports.errors import ExternalError, Rejected, Unexpected
@@ -14,6 +15,15 @@ NAMES_EVERY: Final = 60.0
 _EVERYTHING: Final = "*"
 _MOST: Final = 1_000
 """Patterns in one request."""
+
+
+class Seen(NamedTuple):
+    """What the login sees."""
+
+    names: IndexNames | None
+    """None: it may not read names."""
+    patterns: frozenset[str] | None
+    """Of which patterns it sees the indices; None: of all."""
 
 
 class Visibility:
@@ -32,13 +42,25 @@ class Visibility:
         self._hidden: dict[str, bool] = {}
         self._all_visible = False
         self._checked_at = float("-inf")
-        self._names: Sequence[str] | None = None
+        self._names: IndexNames | None = None
         self._trouble: ExternalError | None = None
         self._read_at = float("-inf")
 
     def hidden_of(self, patterns: Iterable[str]) -> list[str]:
         """Return the patterns that the login may not see; unknown ones count as hidden."""
         return [] if self._all_visible else [pattern for pattern in patterns if self._hidden.get(pattern, True)]
+
+    def seen(self, patterns: Iterable[str]) -> "Seen | None":
+        """Return what is known of the names behind patterns of grants; None: it was not read yet, or cannot be now."""
+        visible = None
+        if not self._all_visible:
+            asked = frozenset(patterns)
+            visible = asked.difference(self.hidden_of(asked))
+            if not visible:
+                return Seen(None, visible)
+        if self._read_at == float("-inf") or self._trouble is not None:
+            return None
+        return Seen(self._names, visible)
 
     def is_stale(self) -> bool:
         """Return whether the login's visibility is to be read again."""
@@ -75,15 +97,19 @@ class Visibility:
         """Return whether all names may be read again."""
         return self._clock.monotonic() - self._read_at >= NAMES_EVERY
 
-    async def names(self, session: Session) -> Sequence[str] | None:
+    async def names(self, session: Session, *, again: bool = False) -> IndexNames | None:
         """Return the names of all indices, aliases and data streams that the login may see, at most a minute old.
 
         None: the login may not read them.
 
+        Args:
+            session: the connected cluster.
+            again: read them at once if they could not be read.
+
         Raises:
             ExternalError: they could not be read, now or less than a minute ago.
         """
-        if self.may_read_names():
+        if self.may_read_names() or (again and self._trouble is not None):
             self._read_at = self._clock.monotonic()
             try:
                 self._names, self._trouble = await session.port.index_names(), None
