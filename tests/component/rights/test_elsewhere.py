@@ -82,33 +82,6 @@ async def test_what_was_granted_and_is_only_observed_now_is_reported(stage: Stag
 
 
 @on_stage
-async def test_a_role_mapping_of_somebody_else_is_reported_within_seconds_on_those_it_concerns(stage: Stage) -> None:
-    await begin(stage, MINE, access("bills", grant("bills-*")))
-    by_hand = {"enabled": True, "roles": ["superuser"], "rules": {"field": {"username": ORDERS}}, "metadata": {}}
-    stage.elasticsearch.write_mapping("by-hand", by_hand)
-    stage.elasticsearch.write_mapping("odd", by_hand | {"rules": {"any": "?"}})
-    await stage.quiet()
-    assert _reported(stage) == {"shop/orders": f"{ORDERS} also has rights from role mapping by-hand (superuser)"}
-    assert stage.ready("orders") == ("True", "InSync")
-    stage.elasticsearch.write_mapping("by-hand", by_hand | {"enabled": False})
-    await stage.quiet()
-    assert _reported(stage) == {}
-    stage.check()
-
-
-@on_stage
-async def test_a_change_of_one_access_forgets_no_mapping_of_others(stage: Stage) -> None:
-    by_hand = {"enabled": True, "roles": ["superuser"], "rules": {"field": {"username": "*"}}, "metadata": {}}
-    stage.elasticsearch.write_mapping("by-hand", by_hand)
-    await begin(stage, MINE)
-    before = _reported(stage)
-    assert list(before) == ["shop/orders"]
-    stage.amend("orders", grants=[grant("orders-*", can=["read", "write"])])
-    await stage.quiet()
-    assert _reported(stage) == before
-
-
-@on_stage
 async def test_it_stays_told_while_the_cluster_is_away(stage: Stage) -> None:
     await begin(stage, MINE, THEIRS)
     before = _reported(stage)

@@ -1,0 +1,202 @@
+"""What others in Elasticsearch give a principal beyond what is declared: reported, and never touched."""
+
+from copy import deepcopy
+from typing import Any
+
+from searchaccess.ports.errors import Unreachable
+from tests.component.common import ORDERS, ROLE, begin
+from tests.support.stage import OPERATOR, Stage, on_stage
+from tests.support.world import access, account, grant
+
+MINE = access("orders", grant("orders-*"))
+BILLS = access("bills", grant("bills-*"))
+BY_HAND: dict[str, Any] = {"enabled": True, "roles": ["ops"], "rules": {"field": {"username": ORDERS}}, "metadata": {}}
+BROAD: dict[str, Any] = {"indices": [{"names": ["orders-*", "bills-*"], "privileges": ["read"]}], "metadata": {}}
+NARROW: dict[str, Any] = {"indices": [{"names": ["orders-1"], "privileges": ["read"]}], "metadata": {}}
+ADDS = "role mapping by-hand gives role ops: read on bills-*"
+EVENTS = {"BroaderThanDeclared", "RoleGivenToOthers"}
+
+
+def _reported(stage: Stage) -> dict[str, tuple[str, str, str]]:
+    return {
+        name: (item["status"], item["reason"], item.get("message", ""))
+        for (_, _, name), raw in stage.kubernetes.objects.items()
+        for item in raw.get("status", {}).get("conditions", [])
+        if item["type"] == "Exclusive"
+    }
+
+
+def _reads(stage: Stage, before: int = 0) -> list[str]:
+    return [call.method for call in stage.faults.calls[before:] if call.method in {"owned_keys", "holders"}]
+
+
+def _write(stage: Stage, role: dict[str, Any] = BROAD, **mapping: Any) -> None:
+    stage.elasticsearch.write_role("ops", role)
+    stage.elasticsearch.write_mapping("by-hand", BY_HAND | mapping)
+
+
+def _events(stage: Stage, name: str = "orders") -> list[str]:
+    return [reason for reason in stage.notes(name) if reason in EVENTS]
+
+
+@on_stage
+async def test_what_a_role_mapping_adds_is_reported_within_seconds_on_those_it_concerns(stage: Stage) -> None:
+    await begin(stage, MINE, BILLS)
+    assert _reported(stage) == {}, "nothing is said where nobody else gives anything"
+    _write(stage)
+    await stage.quiet()
+    assert _reported(stage) == {"orders": ("False", "BroaderThanDeclared", ADDS)}
+    assert stage.ready("orders") == ("True", "InSync"), "it is a warning"
+    assert _events(stage) == ["BroaderThanDeclared"]
+    assert await stage.reconcile_all() == [], "nothing is written again"
+    assert _events(stage) == ["BroaderThanDeclared"], "the event is emitted once"
+    stage.elasticsearch.write_role("ops", NARROW)
+    await stage.quiet()
+    assert _reported(stage) == {"orders": ("True", "NotBroader", "role mapping by-hand gives role ops")}
+    stage.elasticsearch.remove_role("ops")
+    await stage.quiet()
+    unseen = "role mapping by-hand gives role ops, which cannot be seen: it may be in a file"
+    assert _reported(stage) == {"orders": ("Unknown", "CannotBeSeen", unseen)}
+    stage.elasticsearch.write_mapping("by-hand", BY_HAND | {"enabled": False})
+    await stage.quiet()
+    assert _reported(stage) == {}
+    assert _events(stage) == ["BroaderThanDeclared"]
+    stage.check()
+
+
+@on_stage
+async def test_it_is_compared_with_what_all_of_its_accesses_declare(stage: Stage) -> None:
+    _write(stage)
+    await begin(stage, MINE)
+    assert _reported(stage)["orders"][1:] == ("BroaderThanDeclared", ADDS)
+    stage.apply(access("more", grant("bills-*"), principal=ORDERS))
+    await stage.quiet()
+    assert {name: reason for name, (_, reason, _) in _reported(stage).items()} == {
+        "orders": "NotBroader",
+        "more": "NotBroader",
+    }
+    stage.delete("more")
+    await stage.quiet()
+    assert _reported(stage)["orders"][1:] == ("BroaderThanDeclared", ADDS)
+
+
+@on_stage
+async def test_groups_matter_only_if_the_realm_takes_them_from_a_claim(stage: Stage) -> None:
+    _write(stage, rules={"field": {"groups": "admins"}})
+    await begin(stage, MINE)
+    assert _reported(stage) == {}
+    stage.elasticsearch.restart(claims={"principal": "email", "groups": "roles"})
+    await stage.sleep(400)
+    assert _reported(stage)["orders"][:2] == ("Unknown", "CannotBeSeen")
+
+
+@on_stage
+async def test_a_change_of_one_access_and_an_outage_forget_nothing(stage: Stage) -> None:
+    _write(stage, rules={"field": {"username": "*"}})
+    await begin(stage, MINE)
+    before = _reported(stage)
+    assert before == {"orders": ("False", "BroaderThanDeclared", ADDS)}
+    stage.amend("orders", grants=[grant("orders-*", can=["read", "write"])])
+    await stage.quiet()
+    assert _reported(stage) == before
+    stage.faults.fail("elasticsearch", Unreachable("away"))
+    await stage.sleep(300)
+    assert _reported(stage) == before
+
+
+@on_stage
+async def test_a_restart_reports_the_same_and_no_event_again(stage: Stage) -> None:
+    _write(stage)
+    await begin(stage, MINE)
+    before = _reported(stage)
+    await stage.restart()
+    await stage.quiet()
+    assert _reported(stage) == before
+    assert _events(stage) == ["BroaderThanDeclared"]
+
+
+@on_stage
+async def test_an_api_key_that_keeps_more_than_is_declared_now_is_reported(stage: Stage) -> None:
+    await begin(stage, MINE)
+    await stage.sleep(60)
+    had = {ROLE: BROAD}
+    stage.elasticsearch.write_key("batch", ORDERS, "google", had)
+    stage.elasticsearch.write_key("other", ORDERS, "ldap1", had)
+    await stage.quiet()
+    message = f"API key batch (id key-1) of {ORDERS} keeps: read on bills-*"
+    assert _reported(stage) == {"orders": ("False", "BroaderThanDeclared", message)}
+
+
+@on_stage
+async def test_a_role_that_others_get_is_reported(stage: Stage) -> None:
+    await begin(stage, MINE, BILLS)
+    await stage.sleep(60)
+    stage.elasticsearch.write_user("ada", ROLE)
+    ldap = {"rules": {"field": {"realm.name": "ldap1"}}, "roles": [OPERATOR.role_name(account("bills"))]}
+    stage.elasticsearch.write_mapping("ldap", BY_HAND | ldap)
+    await stage.quiet()
+    bills = f"role mapping ldap gives role {OPERATOR.role_name(account('bills'))} to others"
+    assert _reported(stage) == {
+        "orders": ("False", "RoleGivenToOthers", f"user ada has role {ROLE}"),
+        "bills": ("False", "RoleGivenToOthers", bills),
+    }
+    assert _events(stage) == ["RoleGivenToOthers"]
+
+
+@on_stage
+async def test_keys_and_users_are_read_in_full_reads_alone_and_not_in_each(stage: Stage) -> None:
+    await begin(stage, MINE)
+    assert sorted(_reads(stage)) == ["holders", "owned_keys"]
+    before = len(stage.faults.calls)
+    stage.amend("orders", grants=[grant("x-*")])
+    await stage.quiet()
+    assert _reads(stage, before) == []
+    for number in range(5):
+        stage.elasticsearch.write_role(f"r{number}", NARROW)
+        await stage.quiet()
+    assert len(_reads(stage, before)) <= 2, "others' writes cause full reads, but these at most once a minute"
+
+
+@on_stage
+async def test_what_the_login_may_not_read_cannot_be_seen(stage: Stage) -> None:
+    stage.elasticsearch.reads_others = False
+    await begin(
+        stage, MINE, access("keyed", grant("orders-*"), auth="ApiKey", credential={"store": "main", "name": "x"})
+    )
+    status, reason, message = _reported(stage)["orders"]
+    assert (status, reason) == ("Unknown", "CannotBeSeen")
+    assert message.startswith("API keys of the realm cannot be seen: the operator's login may not read them")
+    assert list(_reported(stage)) == ["orders"], "a key of its own is not a caller of the realm"
+
+
+@on_stage
+async def test_a_read_that_fails_changes_nothing(stage: Stage) -> None:
+    await begin(stage, MINE)
+    stage.elasticsearch.write_key("batch", ORDERS, "google", {ROLE: BROAD})
+    stage.faults.fail("elasticsearch", Unreachable("x"), "holders")
+    await stage.sleep(600)
+    assert _reported(stage) == {}
+    assert stage.ready("orders") == ("True", "InSync")
+
+
+@on_stage
+async def test_foreign_objects_are_never_touched(stage: Stage) -> None:
+    _write(stage)
+    stage.elasticsearch.write_user("ada", ROLE)
+    stage.elasticsearch.write_key("batch", ORDERS, "google", {ROLE: BROAD})
+    server = stage.elasticsearch
+    before = deepcopy((server.roles_now["ops"], server.mappings_now["by-hand"], server.users_now, server.keys_now))
+    await begin(stage, MINE)
+    await stage.reconcile_all()
+    assert (server.roles_now["ops"], server.mappings_now["by-hand"], server.users_now, server.keys_now) == before
+    writes = [call for call in stage.faults.calls if call.write and call.side == "elasticsearch"]
+    assert {name for call in writes for name in call.names} == {OPERATOR.mapping_name, ROLE}
+
+
+@on_stage
+async def test_an_odd_role_mapping_affects_nothing_else(stage: Stage) -> None:
+    _write(stage)
+    stage.elasticsearch.write_mapping("odd", BY_HAND | {"rules": {"any": "?"}, "roles": ["gone"]})
+    await begin(stage, MINE)
+    assert _reported(stage)["orders"][1] == "BroaderThanDeclared"
+    assert stage.ready("orders") == ("True", "InSync")
