@@ -39,6 +39,12 @@ EVERYTHING: dict[str, Any] = {
         "rotateEvery": "720h",
         "annotations": ["example.com/ticket"],
         "mode": "Enforce",
+        "approval": {
+            "by": {"users": ["jane@example.com"], "groups": ["leads"]},
+            "within": "1h",
+            "for": "8h",
+            "breakGlass": {"for": "1h"},
+        },
     },
     "limits": {
         "grants": 10,
@@ -90,8 +96,28 @@ def _reject_parts(cases: Cases) -> None:
     nobody: tuple[dict[str, Any], ...] = ({"subjects": [{}]}, {"match": {"subjects": [{}]}})
     for place in nobody:
         cases.policy(f"nobody: {place}", place, "say who: at least one of projects, locations and serviceAccounts")
+    _reject_approvals(cases)
     rule = {"allow": [{"indices": ["a"]}]}
     cases.policy("indices on which nothing is allowed", rule, "say what is allowed: can: [read]")
+
+
+def _reject_approvals(cases: Cases) -> None:
+    nobody = _with(("require", "approval", "by"), {})
+    cases.policy("an approval by nobody", nobody, "say who may approve: at least one of users and groups")
+    for field, time, says in (
+        ("within", "59s", "between 1m and 8760h"), ("within", "1d", "between 1m and 8760h"),
+        ("for", "59s", "between 1m and 8760h"), ("for", "8761h", "between 1m and 8760h"),
+    ):  # fmt: skip
+        cases.policy(f"an approval {field} {time}", _with(("require", "approval", field), time), says)
+    for time in ("59s", "25h"):
+        place = ("require", "approval", "breakGlass", "for")
+        cases.policy(f"break-glass for {time}", _with(place, time), "between 1m and 24h")
+    for field, wrong in (("name", ""), ("uid", ""), ("generation", 0), ("approvedBy", {}), ("reason", "a" * 501)):
+        cases.approval(f"an approval with the {field} {str(wrong)[:9]!r}", {field: wrong}, "spec")
+    for field in ("name", "uid", "generation", "approvedBy"):
+        cases.approval(f"an approval without {field}", {field: None}, f"spec.{field}: Required value")
+    twice = {"approvedBy": {"username": "a", "groups": ["b", "b"]}}
+    cases.approval("an approval with a group twice", twice, "Duplicate value")
 
 
 def _reject_texts(cases: Cases) -> None:
@@ -140,6 +166,9 @@ def accept_policies(cases: Cases) -> None:
     cases.policy("100 exceptions", {"exceptions": exceptions})
     cases.policy("every cluster privilege", {"limits": {"clusterCan": list(DECLARABLE_ON_CLUSTER)}})
     cases.policy("regular expressions", {"allow": [{"indices": ["/{namespace}-[0-9]+/"], "can": ["read"]}]})
+    cases.approval("an approval", {})
+    groups = {"username": "a" * 256, "groups": numbered(100, 256)}
+    cases.approval("an approval at its limits", {"name": "a" * 253, "approvedBy": groups, "reason": "a" * 500})
     for word in ("Allow", "Deny"):
         cases.cluster(f"unmatched: {word}", {"policies": {"unmatched": word}})
 

@@ -17,9 +17,9 @@ FRAMES: Final = 12
 """How many of the innermost frames the log shows."""
 
 Place = Literal[
-    "admission", "apply", "build facts", "credential", "finalizer", "grant mapping", "hold back", "identities",
-    "intake", "isolate", "key", "list", "mappings of indices", "namespaces", "outbox", "plan role", "policies",
-    "prove queries", "publish", "read mapping", "read role", "reconcile", "reconciler", "released rights",
+    "admission", "apply", "approvals", "build facts", "credential", "finalizer", "grant mapping", "hold back",
+    "identities", "intake", "isolate", "key", "list", "mappings of indices", "namespaces", "outbox", "plan role",
+    "policies", "prove queries", "publish", "read mapping", "read role", "reconcile", "reconciler", "released rights",
     "renew leases", "revoke mapping", "supervise", "time boxes", "write roles", "write statuses",
 ]  # fmt: skip
 """What the operator was doing when an error was caught."""

@@ -104,6 +104,7 @@ class Host:
             "identities": self._identities().run,
             "policies": self._judge_again,
             "time boxes": self._judge_in_time,
+            "approvals": self._lister.vouching.run,
         }
         if self._run_leases:
             parts["renew leases"] = self._run_leases

@@ -22,6 +22,8 @@ class EventReason(StrEnum):
     PERMISSION_DENIED = Reason.PERMISSION_DENIED.value
     ROLE_MAPPING_NOT_WRITTEN = Reason.ROLE_MAPPING_NOT_WRITTEN.value
     EXPIRED = Reason.EXPIRED.value
+    PENDING_APPROVAL = Reason.PENDING_APPROVAL.value
+    BREAK_GLASS = Reason.BREAK_GLASS.value
     CREDENTIAL_ISSUED = "CredentialIssued"
     LEFT_BEHIND = "SecretLeftBehind"
     RELEASED = "RightsReleased"
@@ -83,6 +85,16 @@ EVENT_DOCS: dict[EventReason, EventDoc] = {
     ),
     EventReason.EXPIRED: EventDoc(
         warning=False, when="`validUntil` of a SearchAccess has passed, and its rights are revoked."
+    ),
+    EventReason.PENDING_APPROVAL: EventDoc(
+        warning=False,
+        when="A SearchAccess has no rights because an approval is missing, or has ended. The message says who may "
+        "approve it, and how.",
+    ),
+    EventReason.BREAK_GLASS: EventDoc(
+        warning=True,
+        when="A SearchAccess gets its rights without an approval that a policy requires. The message says until when, "
+        "who wrote it, and why.",
     ),
     EventReason.CREDENTIAL_ISSUED: EventDoc(
         warning=False,

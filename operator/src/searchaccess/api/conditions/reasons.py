@@ -34,6 +34,8 @@ class Reason(StrEnum):
     POLICY_VIOLATION = "PolicyViolation"
     POLICIES_ACCEPT = "PoliciesAccept"
     POLICY_WOULD_DENY = "PolicyWouldDeny"
+    PENDING_APPROVAL = "PendingApproval"
+    BREAK_GLASS = "BreakGlass"
     NOT_YET_VALID = "NotYetValid"
     EXPIRED = "Expired"
     OUTSIDE_SCHEDULE = "OutsideSchedule"

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from searchaccess.api.base import ApiModel, Narrows, cel, matches, rules
 from searchaccess.api.credentials import STORE_PATTERN, Auth
+from searchaccess.api.policies.approval import ApprovalRule
 from searchaccess.api.policies.match import AccountPattern
 from searchaccess.api.searchaccess import (
     ClusterPrivilegeName,
@@ -109,6 +110,9 @@ class Requirements(ApiModel):
 
     mode: Annotated[Mode | None, Narrows("then each mode is accepted")] = None
     """The only `mode` that is accepted."""
+
+    approval: Annotated[ApprovalRule | None, Narrows("then no approval is required")] = None
+    """An approval by another person, without which it gets no rights."""
 
     @model_validator(mode="after")
     def _requires_something(self) -> "Requirements":

@@ -7,10 +7,13 @@ from typing import Final
 from searchaccess.core.clusters.cluster import Cluster
 from searchaccess.core.model.access import Access
 from searchaccess.core.model.admission import Admission
+from searchaccess.core.model.consent import ConsentState
+from searchaccess.core.policy.consent.decision import Around, consent_of, with_audits
 from searchaccess.core.policy.namespaces import needs_labels
 from searchaccess.engine.barrier import caught
 from searchaccess.engine.concurrency.chunks import Pace, in_chunks
 from searchaccess.engine.inventory.allowed import Labels, selects_by_labels
+from searchaccess.engine.inventory.approvals import Approvals
 from searchaccess.engine.inventory.declared import Declared
 from searchaccess.engine.inventory.former import FormerRights
 from searchaccess.engine.inventory.intake import PLACE
@@ -37,6 +40,7 @@ class Judged(Declared):
         self._meter = meter
         self.time_boxes = TimeBoxes(clock)
         self.policies = Policies(meter, clock)
+        self.approvals = Approvals(meter, self.time_boxes.request)
         super().__init__(self.policies)
         self._unjudged: set[str] = set()
         """Clusters that want policies since just now, or no longer: their SearchAccesses were not judged since."""
@@ -69,12 +73,22 @@ class Judged(Declared):
         return access if admission is access.admission else replace(access, admission=admission)
 
     def _judged(self, access: Access) -> Access:
-        return self._judged_by_policies(self.time_boxes.judge(access))
+        return self._judged_by_policies(self.time_boxes.judge(self._consented(access)))
+
+    def _consented(self, access: Access) -> Access:
+        """Return a SearchAccess with what the required approvals say now."""
+        demands = self.policies.demands(access, self.namespaces.labels_of(access.namespace))
+        consent = consent_of(access, [each for each in demands if not each.audits], self._around(access))
+        return access if consent == access.consent else replace(access, consent=consent)
+
+    def _around(self, access: Access) -> Around:
+        approvals = self.approvals
+        return Around(approvals.of(access.uid), approvals.listed, approvals.vouching, self.time_boxes.now())
 
     def _in_time(self, access: Access) -> Access:
-        """Return a SearchAccess with an internal error and what its time box says: it ends all the same."""
+        """Return a SearchAccess with an internal error, what approvals and its time box say: it ends all the same."""
         try:
-            return self.time_boxes.judge(access)
+            return self.time_boxes.judge(self._consented(access))
         except Exception as error:  # noqa: BLE001 - the times themselves may be the cause
             caught(self._meter, access.cluster, PLACE, error)
             return access
@@ -84,6 +98,8 @@ class Judged(Declared):
         wanted = record is not None and record.cluster.wants_policies
         labels = self.namespaces.labels_of(access.namespace)
         verdict = self.policies.judge(access, labels, wanted=wanted)
+        audited = [each for each in self.policies.demands(access, labels) if each.audits]
+        verdict = with_audits(verdict, access, audited, self._around(access)) if audited else verdict
         if read and verdict.unknown and labels is None and self.policies.needs_labels:
             self.namespaces.labels_wanted.set()
         return access if verdict == access.verdict else replace(access, verdict=verdict)
@@ -97,14 +113,18 @@ class Judged(Declared):
 
         It is not remembered. No labels are requested: anybody may name a namespace that does not exist.
         """
-        return self._judged_by_policies(self.time_boxes.compared(self._admitted(access, read=False)), read=False)
+        consented = self._consented(self._admitted(access, read=False))
+        return self._judged_by_policies(self.time_boxes.compared(consented), read=False)
 
     def refuses(self, access: Access, cluster: str) -> bool:
         """Return whether policies refuse a SearchAccess, and let no rights stay, where it is or on another cluster."""
+        there = replace(access, cluster=cluster)
+        if self._consented(there).consent.state is ConsentState.MISSING:
+            return True
         if access.invalid or access.fault:
             # It is held, not judged.
             return False
-        return access.verdict.revokes or self._judged_by_policies(replace(access, cluster=cluster)).verdict.revokes
+        return access.verdict.revokes or self._judged_by_policies(there).verdict.revokes
 
     async def judge_all(self) -> None:
         """Decide anew what policies say of each SearchAccess, and have those reconciled of which they say another."""
