@@ -66,6 +66,15 @@ EVERYTHING: dict[str, Any] = {
 }
 """A valid spec with all fields, and one item in each list."""
 
+APPROVAL: dict[str, Any] = {
+    "name": "orders",
+    "uid": "4c3f5d2e-7a51-4b0e-9d0a-2f6f5f0c1b7e",
+    "generation": 1,
+    "approvedBy": {"username": "jane@example.com", "groups": ["leads"]},
+    "reason": "CHG-1234",
+}
+"""The same of a SearchAccessApproval."""
+
 Steps = tuple[str | int, ...]
 
 
@@ -112,12 +121,11 @@ def _reject_approvals(cases: Cases) -> None:
     for time in ("59s", "25h"):
         place = ("require", "approval", "breakGlass", "for")
         cases.policy(f"break-glass for {time}", _with(place, time), "between 1m and 24h")
-    for field, wrong in (("name", ""), ("uid", ""), ("generation", 0), ("approvedBy", {}), ("reason", "a" * 501)):
-        cases.approval(f"an approval with the {field} {str(wrong)[:9]!r}", {field: wrong}, "spec")
-    for field in ("name", "uid", "generation", "approvedBy"):
-        cases.approval(f"an approval without {field}", {field: None}, f"spec.{field}: Required value")
-    twice = {"approvedBy": {"username": "a", "groups": ["b", "b"]}}
-    cases.approval("an approval with a group twice", twice, "Duplicate value")
+    kind = custom_resource_definitions()["searchaccessapprovals"]
+    schema = kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    for path, wrong in _beyond_limits(schema, APPROVAL, ()):
+        sentence = f"approval: {'.'.join(map(str, path))}: {str(wrong)[:40]}"
+        cases.approval(sentence, _with(path, wrong, APPROVAL), "spec")
 
 
 def _reject_texts(cases: Cases) -> None:
@@ -173,9 +181,9 @@ def accept_policies(cases: Cases) -> None:
         cases.cluster(f"unmatched: {word}", {"policies": {"unmatched": word}})
 
 
-def _with(path: Steps, value: Any) -> dict[str, Any]:
+def _with(path: Steps, value: Any, spec: dict[str, Any] = EVERYTHING) -> dict[str, Any]:
     """Return the changed top-level field of a spec in which something is replaced; `...` takes it away."""
-    changed = deepcopy(EVERYTHING)
+    changed = deepcopy(spec)
     place: Any = changed
     for step in path[:-1]:
         place = place[step]
@@ -184,7 +192,7 @@ def _with(path: Steps, value: Any) -> dict[str, Any]:
     else:
         place[path[-1]] = value
     top = str(path[0])
-    return {top: changed[top]}
+    return {top: changed.get(top)}
 
 
 def _beyond_limits(schema: dict[str, Any], value: Any, path: Steps) -> Iterator[tuple[Steps, Any]]:

@@ -33,7 +33,7 @@ class SearchAccessApprovalSpec(ApiModel):
     uid: Annotated[str, Field(min_length=1, max_length=64)]
     """`metadata.uid` of the SearchAccess: a recreated one needs another approval."""
 
-    generation: Annotated[int, Field(ge=1, le=2**53)]
+    generation: Annotated[int, Field(ge=1)]
     """`metadata.generation` of the SearchAccess: an edited one needs another approval."""
 
     approved_by: ApprovedBy
